@@ -1,0 +1,35 @@
+"""Pooling of images and feature maps: every reducer with every window layout, exact and fast.
+
+>>> import numpy as np
+>>> import poolcli
+>>> poolcli.pool(np.arange(16).reshape(4, 4), "avg", size=2)
+array([[ 2.5,  4.5],
+       [10.5, 12.5]])
+
+The names are loaded when first used, so that ``poolcli --help`` need not import NumPy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .errors import PoolError
+
+if TYPE_CHECKING:
+    from .layouts import LAYOUTS
+    from .pooling import plan, pool
+    from .reducers import REDUCERS
+
+__version__ = "0.1.0"
+__all__ = ["LAYOUTS", "REDUCERS", "PoolError", "__version__", "plan", "pool"]
+
+_HOMES = {"pool": "pooling", "plan": "pooling", "REDUCERS": "reducers", "LAYOUTS": "layouts"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its room."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)

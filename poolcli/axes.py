@@ -1,0 +1,123 @@
+"""Layout letters and the canonical view: which axes are pooled, and how any array becomes what kernels see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import OptionError, PoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+DEFAULT_LAYOUTS = {1: "L", 2: "HW", 3: "HWC", 4: "NHWC", 5: "NDHWC"}
+"""By number of dimensions: channels last, as images and Keras have it."""
+KEPT = "NC"
+"""Batch and channel are kept apart; every other letter is pooled."""
+MOST_POOLED = 3
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The axes of an array, by their letters."""
+
+    letters: str
+
+    @property
+    def pooled(self) -> tuple[int, ...]:
+        """The numbers of the pooled axes, in array order."""
+        return tuple(i for i, letter in enumerate(self.letters) if letter not in KEPT)
+
+    @property
+    def inner(self) -> tuple[int, ...]:
+        """The kept axes behind the last pooled one: neighbours in memory that belong to different planes."""
+        return tuple(range(self.pooled[-1] + 1, len(self.letters)))
+
+    @property
+    def outer(self) -> tuple[int, ...]:
+        """The other kept axes."""
+        return tuple(i for i in range(self.pooled[-1]) if i not in self.pooled)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The axes in canonical order; the order they have already, unless a kept axis lies between pooled ones."""
+        return self.outer + self.pooled + self.inner
+
+    def pooled_letters(self) -> str:
+        """The letters of the pooled axes."""
+        return "".join(self.letters[i] for i in self.pooled)
+
+    def canonical_shape(self, shape: Sequence[int]) -> tuple[int, int, int, int, int]:
+        """(outer, D, H, W, inner); fewer than three pooled axes leave D, then H, at 1."""
+        outer = inner = 1
+        for i in self.outer:
+            outer *= shape[i]
+        for i in self.inner:
+            inner *= shape[i]
+        d, h, w = (1,) * (MOST_POOLED - len(self.pooled)) + tuple(shape[i] for i in self.pooled)
+        return outer, d, h, w, inner
+
+    def canonical(self, array: NDArray[Any]) -> NDArray[Any]:
+        """The array as (outer, D, H, W, inner): a view where its memory allows, a C-contiguous copy otherwise."""
+        import numpy as np
+
+        view = np.ascontiguousarray(array.transpose(self.order))
+        return view.reshape(self.canonical_shape(array.shape))
+
+    def restored(self, canonical: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
+        """The array of ``shape`` that a canonical result stands for (a view)."""
+        inverse = sorted(range(len(self.order)), key=self.order.__getitem__)
+        return canonical.reshape([shape[i] for i in self.order]).transpose(inverse)
+
+
+def check_layout(letters: str) -> str:
+    """Check a layout's letters without knowing an array."""
+    if not (isinstance(letters, str) and letters.isascii() and letters.isalpha() and letters.isupper()):
+        raise OptionError("layout", f"layout names every axis by a capital letter, as in NCHW, not {letters!r}")
+    if len(set(letters)) < len(letters):
+        raise OptionError("layout", f"layout {letters} names an axis twice")
+    pooled = [letter for letter in letters if letter not in KEPT]
+    if not 1 <= len(pooled) <= MOST_POOLED:
+        raise OptionError("layout", f"layout {letters} has {len(pooled)} axes to pool; 1 to {MOST_POOLED} can be "
+                                    "(N and C are kept, every other letter is pooled)")
+    return letters
+
+
+def resolve(shape: Sequence[int], letters: str | None) -> Axes:
+    """The axes of an array of this shape."""
+    if not shape:
+        raise PoolError("an array without axes cannot be pooled; it needs at least one")
+    if letters is None:
+        if len(shape) not in DEFAULT_LAYOUTS:
+            raise PoolError(f"an array of shape {describe(shape)} has {len(shape)} axes; at most 5 can be pooled")
+        letters = DEFAULT_LAYOUTS[len(shape)]
+    if len(letters) != len(shape):
+        example = DEFAULT_LAYOUTS.get(len(shape), "NDHWC")
+        raise PoolError(f"layout {letters} names {len(letters)} axes, the array of shape {describe(shape)} has "
+                        f"{len(shape)}; a layout such as {example} would work")
+    axes = Axes(letters)
+    for i in axes.pooled:
+        if shape[i] == 0:
+            raise PoolError(f"axis {letters[i]} of shape {describe(shape)} has no samples")
+    return axes
+
+
+def describe(shape: Sequence[int]) -> str:
+    """A shape as people write it: 480x320x3."""
+    return "x".join(str(n) for n in shape) or "()"
+
+
+def looks_channel_first(shape: Sequence[int]) -> bool:
+    """Whether an array of 3 or 4 axes, taken as channels last, probably has its channels first.
+
+    Few channels before large axes (3x224x224), or a square map behind a different number (64x56x56).
+    """
+    if len(shape) not in (3, 4):
+        return False
+    channels, height, width = shape[-3:]
+    if min(channels, height, width) < 1:
+        return False
+    square_behind = height == width != channels
+    return width > 4 and ((channels <= 4 < height) or square_behind)

@@ -1,0 +1,115 @@
+"""Types, settled once: what may be pooled, what a kernel reads and writes, what the result is and how it is rounded."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import OptionError, PoolError
+from .kernels import numerics
+from .reducers import Reducer
+
+ROUNDINGS = {"half-up": numerics.HALF_UP, "half-even": numerics.HALF_EVEN, "floor": numerics.FLOOR,
+             "ceil": numerics.CEIL}
+"""How an exact value becomes an integer; half-up is floor(v + 1/2), towards +infinity."""
+
+Type = np.dtype[Any]
+
+BOOL = np.dtype(np.bool_)
+FLOAT16 = np.dtype(np.float16)
+FLOAT64 = np.dtype(np.float64)
+
+
+def check_dtype(dtype: Type) -> Type:
+    """The dtype in native byte order; PoolError for what is no real number of at most 8 bytes."""
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        raise PoolError(f"dtype {dtype} cannot be pooled; bool, (u)int8 to 64 and float16 to 64 can")
+    return dtype.newbyteorder("=")
+
+
+def parse_dtype(value: Any) -> Type:
+    """The dtype an option names."""
+    try:
+        return check_dtype(np.dtype(value))
+    except (TypeError, PoolError):
+        raise OptionError("dtype", f"dtype must be bool, (u)int8 to 64 or float16 to 64, not {value!r}") from None
+
+
+def result_dtype(reducer: Reducer, dtype: Type) -> Type:
+    """The result's dtype where the user asks for none: the ``result`` rule of the reducer's row."""
+    rule = reducer.result
+    if rule == "input":
+        return dtype
+    if rule == "unsigned":
+        return np.dtype(f"u{dtype.itemsize}") if dtype.kind == "i" else dtype
+    if dtype.kind == "f":
+        return dtype
+    if rule == "sum":
+        return np.dtype(np.uint64 if dtype.kind == "u" else np.int64)
+    return FLOAT64
+
+
+def read_dtype(dtype: Type) -> Type:
+    """What a kernel reads: bool as 0 and 1, float16 as the float32 that holds it exactly."""
+    if dtype == BOOL:
+        return np.dtype(np.uint8)
+    return np.dtype(np.float32) if dtype == FLOAT16 else dtype
+
+
+def write_dtype(dtype: Type) -> Type:
+    """What a kernel writes for a result of ``dtype``; float16 is rounded once, from float64, at the end."""
+    if dtype == BOOL:
+        return np.dtype(np.uint8)
+    return FLOAT64 if dtype == FLOAT16 else dtype
+
+
+def as_read(array: NDArray[Any]) -> NDArray[Any]:
+    """A native array of any allowed dtype as what a kernel reads."""
+    if array.dtype == BOOL:
+        whole: NDArray[Any] = array.view(np.uint8) != 0  # a bool from a file may be any byte
+        return whole.view(np.uint8)
+    return array.astype(read_dtype(array.dtype), copy=False)
+
+
+def as_result(array: NDArray[Any], dtype: Type) -> NDArray[Any]:
+    """What a kernel wrote, as the result's dtype."""
+    if dtype == BOOL:
+        return array.view(np.bool_)
+    with np.errstate(over="ignore"):
+        return array.astype(dtype, copy=False)
+
+
+def limits(dtype: Type) -> NDArray[np.float64]:
+    """The smallest and the largest value of a dtype, each as (hi, lo)."""
+    if dtype.kind == "f":
+        return np.array([-np.inf, 0, np.inf, 0])
+    low, high = (0, 1) if dtype == BOOL else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
+    return np.array([part for bound in (low, high) for part in (float(bound), float(bound - int(float(bound))))])
+
+
+def parse_nodata(value: Any) -> int | float:
+    """The number that stands for a missing sample."""
+    try:
+        number = value if isinstance(value, int) else float(value)
+        if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
+            return int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise OptionError("nodata", f"nodata must be a number, not {value!r}") from None
+    return int(number) if math.isfinite(number) and number == int(number) else number
+
+
+def holds(dtype: Type, number: int | float) -> bool:
+    """Whether a dtype has this very number (NaN and infinities: a float dtype)."""
+    if dtype.kind == "f":
+        return not math.isfinite(number) or math.isfinite(float(np.float64(number).astype(dtype)))
+    low, high = (0, 1) if dtype == BOOL else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return math.isfinite(number) and number == int(number) and low <= number <= high
+
+
+def scalar(dtype: Type, number: int | float) -> NDArray[Any]:
+    """The number as one sample of ``dtype``."""
+    with np.errstate(over="ignore"):
+        return np.array([number]).astype(dtype) if dtype.kind == "f" else np.array([number], dtype)

@@ -1,0 +1,399 @@
+"""The table of window layouts: each is a function of one axis' length.
+
+Commands, ``poolcli list``, the README and the test matrix are derived from these rows. To add a layout: one function of
+one axis, one row, and its expected windows in ``tests/test_layouts.py``. Nothing here imports NumPy at the start:
+``poolcli --help`` reads this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import OptionError, PoolError
+from .windows import Windows, ceil_div
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+ALL = "all"
+MOST = 2**31 - 1
+"""The largest size, stride, dilation or padding: positions then stay far inside int64."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One way to lay windows along an axis."""
+
+    name: str
+    help: str
+    windows: str
+    """The windows on an axis of n samples, in plain text."""
+    usage: str
+    """How it is asked for on the command line."""
+    options: tuple[str, ...]
+    """The keywords that go with it."""
+    build: Callable[[WindowOptions, Sequence[int]], tuple[Windows, ...]]
+
+
+@dataclass(frozen=True)
+class WindowOptions:
+    """What was asked of the windows, checked without knowing any array; one value or one per pooled axis."""
+
+    layout: Layout
+    size: Any = None
+    stride: Any = None
+    dilation: Any = 1
+    padding: Any = 0
+    ceil_mode: bool = False
+    adaptive: Any = None
+    fractional: Any = None
+    overlapping: bool = False
+    random: bool = False
+    seed: int = 0
+    u: Fraction | None = None
+
+    def windows(self, lengths: Sequence[int]) -> tuple[Windows, ...]:
+        """The windows of each pooled axis; PoolError where they do not fit these lengths."""
+        return self.layout.build(self, lengths)
+
+
+# Fixed windows.
+
+
+def fixed(n: int, size: int, stride: int, dilation: int, before: int, after: int, ceil_mode: bool) -> Windows:
+    """Windows of one size at every stride-th position, the first at -before.
+
+    The count is PyTorch's (aten/src/ATen/native/Pool.h): in ceil mode the last window must start inside the input or
+    the padding before it.
+    """
+    extent = dilation * (size - 1) + 1
+    room = n + before + after - extent
+    count = (ceil_div(room, stride) if ceil_mode else room // stride) + 1
+    if ceil_mode and (count - 1) * stride >= n + before:
+        count -= 1
+    if count <= 0:
+        spread = f" (dilated to {extent})" if dilation > 1 else ""
+        padded = f" and its padding of {before + after}" if before + after else ""
+        raise PoolError(f"a window of {size}{spread} does not fit an axis of {n}{padded}; a smaller size, ceil mode, "
+                        "padding, or an adaptive layout would work")
+    starts = range(-before, -before + count * stride, stride)
+    return Windows(n, starts, range(starts.start + extent, starts.stop + extent, stride), dilation, before, after)
+
+
+def same(n: int, size: int, stride: int, dilation: int, lower: bool) -> Windows:
+    """ceil(n / stride) windows, the padding split evenly; an odd one goes after (before, if lower), as TensorFlow."""
+    count = ceil_div(n, stride)
+    extra = max((count - 1) * stride + dilation * (size - 1) + 1 - n, 0)
+    before = extra - extra // 2 if lower else extra // 2
+    starts = range(-before, -before + count * stride, stride)
+    extent = dilation * (size - 1) + 1
+    stops = range(starts.start + extent, starts.stop + extent, stride)
+    return Windows(n, starts, stops, dilation, before, extra - before)
+
+
+def whole(n: int) -> Windows:
+    """One window over the whole axis."""
+    return Windows(n, range(1), range(n, n + 1))
+
+
+def kept(n: int) -> Windows:
+    """A window for each sample: the axis stays as it is."""
+    return Windows(n, range(n), range(1, n + 1))
+
+
+def adaptive(n: int, count: int) -> Windows:
+    """``count`` windows [floor(i n / count), ceil((i + 1) n / count)), as PyTorch."""
+    import numpy as np
+
+    i = np.arange(count, dtype=np.int64)
+    return Windows(n, i * n // count, ceil_div((i + 1) * n, count))
+
+
+# Fractional windows (Graham, "Fractional Max-Pooling", arXiv 1412.6071).
+
+
+def fractional(n: int, ratio: Fraction, size: int | None, random: bool, overlapping: bool, u: Fraction | None,
+               words: Iterator[int]) -> Windows:
+    """floor(n / ratio) windows whose steps are drawn; one word of chance for the axis, or one for each step."""
+    import numpy as np
+
+    count = int(n / ratio)
+    if count < 1:
+        raise PoolError(f"a ratio of {float(ratio):g} leaves nothing of an axis of {n}; it can be {n} at most")
+    if size is not None and size + count - 1 > n:
+        raise PoolError(f"{count} windows of {size} need {size + count - 1} samples, the axis has {n}; a smaller size "
+                        "or a larger ratio would work")
+    span, steps = (n, count) if size is None else (n - size, count - 1)
+    edges = np.array(random_edges(span, steps, words) if random else drawn_edges(span, steps, u, words), np.int64)
+    if size is not None:
+        return Windows(n, edges, edges + size)
+    stops = np.minimum(edges[1:] + 1, n) if overlapping else edges[1:]
+    return Windows(n, edges[:-1], stops)
+
+
+def drawn_edges(span: int, steps: int, u: Fraction | None, words: Iterator[int]) -> list[int]:
+    """floor((j + u) span / steps) - floor(u span / steps), j = 0 ... steps, in whole numbers: floats err in 2 %."""
+    from fractions import Fraction
+
+    word = next(words)
+    u = Fraction(word >> 11, 2**53) if u is None else u
+    if steps == 0:
+        return [0]
+    top, bottom = u.numerator, u.denominator
+    shift = top * span // (bottom * steps)
+    return [(j * bottom + top) * span // (bottom * steps) - shift for j in range(steps + 1)]
+
+
+def random_edges(span: int, steps: int, words: Iterator[int]) -> list[int]:
+    """Steps of span // steps and one more, as many as it takes, in a drawn order (Fisher and Yates, from the end)."""
+    if steps == 0:
+        return [0]
+    short, longer = divmod(span, steps)
+    lengths = [short + 1] * longer + [short] * (steps - longer)
+    for i in range(steps - 1, 0, -1):
+        j = next(words) * (i + 1) >> 64
+        lengths[i], lengths[j] = lengths[j], lengths[i]
+    edges = [0]
+    for length in lengths:
+        edges.append(edges[-1] + length)
+    return edges
+
+
+def random_words(seed: int) -> Iterator[int]:
+    """Raw words of Philox(key=seed), in order: the same on any machine and under any NumPy."""
+    import numpy as np
+
+    source = np.random.Philox(key=seed)
+    while True:
+        yield from (int(word) for word in source.random_raw(64))
+
+
+# From options to axes.
+
+
+def per_axis(value: Any, axes: int, name: str) -> list[Any]:
+    """One value for every axis, or a sequence with one for each."""
+    if isinstance(value, (tuple, list)):
+        if len(value) != axes:
+            raise PoolError(f"{name} has {len(value)} values, but {axes} {'axis is' if axes == 1 else 'axes are'} "
+                            f"pooled; one value, or {axes}, would work")
+        return list(value)
+    return [value] * axes
+
+
+def build_fixed(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
+    """Fixed windows on every axis, but one window over an axis whose size is "all"."""
+    axes = len(lengths)
+    sizes = per_axis(options.size, axes, "size")
+    strides = per_axis(options.stride, axes, "stride")
+    dilations = per_axis(options.dilation, axes, "dilation")
+    paddings = per_axis(options.padding, axes, "padding")
+    windows = []
+    for n, size, stride, dilation, padding in zip(lengths, sizes, strides, dilations, paddings, strict=True):
+        before, after = padding if isinstance(padding, (tuple, list)) else (padding, padding)
+        windows.append(whole(n) if size == ALL else
+                       fixed(n, size, stride or size, dilation, before, after, options.ceil_mode))
+    return tuple(windows)
+
+
+def build_same(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
+    """"Same" windows on every axis, but one window over an axis whose size is "all"."""
+    axes = len(lengths)
+    sizes = per_axis(options.size, axes, "size")
+    strides = per_axis(options.stride, axes, "stride")
+    dilations = per_axis(options.dilation, axes, "dilation")
+    lower = options.padding == "same-lower"
+    return tuple(whole(n) if size == ALL else same(n, size, stride or size, dilation, lower)
+                 for n, size, stride, dilation in zip(lengths, sizes, strides, dilations, strict=True))
+
+
+def build_global(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
+    """One window over everything."""
+    return tuple(whole(n) for n in lengths)
+
+
+def build_adaptive(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
+    """As many windows as asked, "all" keeps an axis."""
+    counts = per_axis(options.adaptive, len(lengths), "adaptive")
+    return tuple(kept(n) if count == ALL else adaptive(n, count) for n, count in zip(lengths, counts, strict=True))
+
+
+def build_fractional(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
+    """Drawn windows; the axes take their words from one stream, in axis order."""
+    axes = len(lengths)
+    ratios = per_axis(options.fractional, axes, "fractional")
+    sizes = per_axis(options.size, axes, "size")
+    words = random_words(options.seed)
+    return tuple(fractional(n, ratio, size, options.random, options.overlapping, options.u, words)
+                 for n, ratio, size in zip(lengths, ratios, sizes, strict=True))
+
+
+_ROWS = (
+    Layout("fixed", "Windows of one size at a fixed stride.", "[i s - before, i s - before + d (k - 1) + 1)",
+           "--size K [--stride S] [--padding P] [--dilation D] [--ceil]",
+           ("size", "stride", "padding", "dilation", "ceil_mode"), build_fixed),
+    Layout("same", "Fixed windows, padded so that ceil(n / stride) of them fit.", "ceil(n / s) of them",
+           "--padding same | same-lower [--size K] [--stride S] [--dilation D]",
+           ("size", "stride", "padding", "dilation"), build_same),
+    Layout("global", "One window over the whole axis.", "[0, n)", "--global, --size all, --size 1xall",
+           ("size",), build_global),
+    Layout("adaptive", "As many windows as asked, as even as they can be.", "[floor(i n / m), ceil((i + 1) n / m))",
+           "--adaptive M", ("adaptive",), build_adaptive),
+    Layout("fractional", "Windows whose steps are drawn, for ratios between whole numbers.",
+           "floor(n / ratio) of them, edges floor((j + u) n / m) - floor(u n / m)",
+           "--fractional RATIO [--seed N | --u U] [--overlapping] [--random] [--size K]",
+           ("fractional", "size", "overlapping", "random", "seed", "u"), build_fractional),
+)
+
+LAYOUTS: Mapping[str, Layout] = {row.name: row for row in _ROWS}
+
+
+# Checking what was asked.
+
+
+def window_options(given: Mapping[str, Any]) -> WindowOptions:
+    """Check the window options that were given (None: not given); OptionError says what would work."""
+    asked = {name: value for name, value in given.items() if value is not None and value is not False}
+    layout = LAYOUTS[layout_name(asked)]
+    for name in asked:
+        if name not in layout.options:
+            raise OptionError(name, misplaced(name, layout))
+    checked = {name: CHECKS[name](name, value) for name, value in asked.items()}
+    if layout.name == "fractional" and ALL in as_tuple(checked.get("size")):
+        raise OptionError("size", "a fractional layout takes whole numbers as sizes, not 'all'")
+    if layout.name in ("fixed", "same"):
+        checked.setdefault("size", 2)
+    if "u" in checked and ("seed" in checked or "random" in checked):
+        raise OptionError("u", "u fixes the steps by itself; it goes neither with seed nor with random")
+    if layout.name == "fractional" and "size" in checked and "overlapping" in checked:
+        raise OptionError("overlapping", "overlapping has no meaning where size fixes the windows' length")
+    return WindowOptions(layout, **checked)
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """The values of an option that has one or several."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+def layout_name(asked: Mapping[str, Any]) -> str:
+    """Which layout these options ask for."""
+    if "adaptive" in asked:
+        return "adaptive"
+    if "fractional" in asked:
+        return "fractional"
+    if asked.get("size") == ALL:
+        return "global"
+    return "same" if asked.get("padding") in ("same", "same-lower") else "fixed"
+
+
+def misplaced(name: str, layout: Layout) -> str:
+    """Why an option does not go with a layout, and with which it does."""
+    homes = [row.name for row in LAYOUTS.values() if name in row.options]
+    return (f"{name} goes with the {' and '.join(homes)} layout{'s' if len(homes) > 1 else ''}, "
+            f"not with {layout.name} windows")
+
+
+def whole_number(name: str, value: Any, least: int) -> int:
+    """A whole number from ``least`` to MOST."""
+    number = value.__index__() if hasattr(value, "__index__") and not isinstance(value, bool) else None
+    if number is None or not least <= number <= MOST:
+        raise OptionError(name, f"{name} must be a whole number from {least} to {MOST}, not {value!r}")
+    return int(number)
+
+
+def each(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+    """The check of one value, made to take one per axis too."""
+    def check_each(name: str, value: Any) -> Any:
+        if isinstance(value, (tuple, list)):
+            if not 1 <= len(value) <= 3:
+                raise OptionError(name, f"{name} takes one value, or one for each of up to 3 axes, not {value!r}")
+            return tuple(check(name, one) for one in value)
+        return check(name, value)
+    return check_each
+
+
+def check_count(name: str, value: Any) -> int:
+    """A size, stride or dilation."""
+    return whole_number(name, value, 1)
+
+
+def check_count_or_all(name: str, value: Any) -> int | str:
+    """A size or a number of windows, or "all"."""
+    return ALL if value == ALL else whole_number(name, value, 1)
+
+
+def check_pad(name: str, value: Any) -> Any:
+    """The padding of one axis: a number, or (before, after)."""
+    if isinstance(value, (tuple, list)):
+        if len(value) != 2:
+            raise OptionError(name, f"the padding of one axis is a number or (before, after), not {value!r}")
+        return tuple(whole_number(name, side, 0) for side in value)
+    return whole_number(name, value, 0)
+
+
+def check_padding(name: str, value: Any) -> Any:
+    """A name, or the padding of every axis, or of each."""
+    if value == "valid":
+        return 0
+    if isinstance(value, str):
+        if value in ("same", "same-lower"):
+            return value
+        raise OptionError(name, f"padding is a number, one per axis, before and after, or same, same-lower, valid, "
+                                f"not {value!r}")
+    return each(check_pad)(name, value)
+
+
+def check_ratio(name: str, value: Any) -> Fraction:
+    """A ratio >= 1, read as the decimal that was written: 33 samples at 1.1 are 30."""
+    ratio = decimal(name, value)
+    if not 1 <= ratio <= MOST:
+        raise OptionError(name, f"{name} must be a ratio of at least 1, not {value!r}")
+    return ratio
+
+
+def check_u(name: str, value: Any) -> Fraction:
+    """A number in [0, 1)."""
+    u = decimal(name, value)
+    if not 0 <= u < 1:
+        raise OptionError(name, f"{name} must be from 0 to below 1, not {value!r}")
+    return u
+
+
+def decimal(name: str, value: Any) -> Fraction:
+    """The number as it is written in decimals."""
+    from fractions import Fraction  # 6 ms that --help need not pay
+
+    try:
+        return Fraction(value if isinstance(value, Fraction) else str(value))
+    except (ValueError, ZeroDivisionError):
+        raise OptionError(name, f"{name} must be a number, not {value!r}") from None
+
+
+def check_seed(name: str, value: Any) -> int:
+    """A key of the generator of chance."""
+    number = value.__index__() if hasattr(value, "__index__") and not isinstance(value, bool) else -1
+    if not 0 <= number < 2**64:
+        raise OptionError(name, f"{name} must be a whole number from 0 to 2^64 - 1, not {value!r}")
+    return int(number)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """A switch."""
+    return bool(value)
+
+
+CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
+    "size": each(check_count_or_all),
+    "stride": each(check_count),
+    "dilation": each(check_count),
+    "padding": check_padding,
+    "ceil_mode": check_flag,
+    "adaptive": each(check_count_or_all),
+    "fractional": each(check_ratio),
+    "overlapping": check_flag,
+    "random": check_flag,
+    "seed": check_seed,
+    "u": check_u,
+}

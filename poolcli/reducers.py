@@ -1,0 +1,127 @@
+"""The table of reducers: everything the program knows of each one.
+
+Commands, ``--help``, ``poolcli list``, the README, the test matrix and the benchmarks are derived from these rows.
+To add a reducer: one core in ``kernels/``, one row here, one line of oracle in ``tests/reference.py``.
+
+Nothing here imports NumPy: ``poolcli --help`` reads this table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import inf, isfinite
+from typing import Any, Literal
+
+from .errors import OptionError
+from .kernels import cores, picks, ranks
+
+ResultRule = Literal["input", "float", "mean", "rank", "sum", "unsigned"]
+"""How the result's dtype follows from the input's; ``dtypes.result_dtype`` is the rule itself."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number or a switch that belongs to some reducers: ``--name`` on the command line, ``name=`` in Python."""
+
+    name: str
+    kind: Literal["float", "int", "flag"]
+    default: float | int | bool | None
+    help: str
+    accepts: str = ""
+    """The valid values, in words, for messages."""
+    valid: Callable[[Any], bool] = lambda value: True
+
+    def check(self, value: Any) -> float | None:
+        """Return ``value`` as the number a kernel reads, or raise OptionError."""
+        if value is None:
+            return None
+        if self.kind == "flag":
+            return float(bool(value))
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            number = float("nan")
+        if number != number or (self.kind == "int" and not number.is_integer()) or not self.valid(number):
+            raise OptionError(self.name, f"{self.name} must be {self.accepts}, not {value!r}")
+        return number
+
+
+@dataclass(frozen=True)
+class Reducer:
+    """One way to turn a window's present samples into one value."""
+
+    name: str
+    help: str
+    """One line for ``--help`` and the lists."""
+    value: str
+    """The formula, in plain text; x are the window's present samples, n is how many."""
+    result: ResultRule
+    core: Callable[..., Any]
+    """The loop over one window's samples (``kernels/``): an index for a pick, (hi, lo) for a value."""
+    picks: bool = False
+    """The result is one of the samples, so that an index can be told."""
+    parameters: tuple[Parameter, ...] = ()
+    presets: tuple[float, ...] = ()
+    """Parameters that the core wants and the user does not choose; they come first."""
+    nan_wins: bool = True
+    """Under ``nan="propagate"`` a NaN anywhere in the window is the result."""
+    draws: bool = False
+    """Needs a random number for each output (and takes ``seed``)."""
+    nonnegative: bool = False
+    """Has no meaning for negative samples."""
+    weighted: bool = False
+    """Needs the binomial weight of each sample."""
+    variants: Mapping[str, Reducer] = field(default_factory=dict)
+    """A flag that makes it another reducer."""
+
+
+P = Parameter("p", "float", 2.0, "exponent of the norm; inf is the largest magnitude", "> 0", lambda p: p > 0)
+GEM_P = Parameter("p", "float", 3.0, "exponent of the mean", "> 0 and finite", lambda p: p > 0 and isfinite(p))
+EPS = Parameter("eps", "float", 1e-6, "samples below it count as it", "> 0 and finite", lambda e: e > 0 and isfinite(e))
+R = Parameter("r", "float", 1.0, "sharpness: large is max, small is mean, negative is min", "finite and not 0",
+              lambda r: r != 0 and isfinite(r))
+WEIGHT = Parameter("weight", "float", 0.5, "share of the maximum", "from 0 to 1", lambda w: 0 <= w <= 1)
+Q = Parameter("q", "float", 0.5, "rank: 0 is the minimum, 1 the maximum", "from 0 to 1", lambda q: 0 <= q <= 1)
+COUNT_INCLUDE_PAD = Parameter("count_include_pad", "flag", False, "divide by the padded window's size")
+DIVISOR = Parameter("divisor", "int", None, "divide by this instead of the count", "a whole number >= 1",
+                    lambda d: 1 <= d < inf)
+EXPECTED = Parameter("expected", "flag", False, "the expected value, sum p_i x_i, instead of a draw")
+
+_EXPECTED = Reducer("stochastic", "The expected value of the draw.", "sum x^2 / sum x", "float", cores.expected,
+                    nonnegative=True)
+
+_ROWS = (
+    Reducer("max", "The largest sample: bright detail survives.", "max x", "input", picks.maximum, picks=True),
+    Reducer("min", "The smallest sample: dark detail survives.", "min x", "input", picks.minimum, picks=True),
+    Reducer("avg", "The mean, exact for integers.", "sum x / n", "mean", cores.average,
+            parameters=(COUNT_INCLUDE_PAD, DIVISOR)),
+    Reducer("sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", cores.total),
+    Reducer("lp", "The p-norm of the window.", "(sum |x|^p)^(1/p)", "float", cores.norm, parameters=(P,)),
+    Reducer("l2", "The Euclidean norm of the window.", "(sum x^2)^(1/2)", "float", cores.norm, presets=(2.0,)),
+    Reducer("gem", "The generalised mean of retrieval networks.", "(mean max(x, eps)^p)^(1/p)", "float",
+            cores.generalised_mean, parameters=(GEM_P, EPS)),
+    Reducer("lse", "Log-sum-exp: a smooth maximum (r > 0) or minimum (r < 0).", "log(mean exp(r x)) / r", "float",
+            cores.log_mean_exp, parameters=(R,)),
+    Reducer("soft", "Softmax-weighted mean (SoftPool).", "sum x e^x / sum e^x", "float", cores.softmax_mean),
+    Reducer("mixed", "Maximum and mean, mixed.", "w max x + (1 - w) mean x", "mean", cores.mixed,
+            parameters=(WEIGHT,)),
+    Reducer("stochastic", "A sample drawn in proportion to its value.", "x_i with p_i = x_i / sum x", "input",
+            picks.draw, picks=True, draws=True, nonnegative=True, parameters=(EXPECTED,),
+            variants={"expected": _EXPECTED}),
+    Reducer("median", "The middle value: removes salt and pepper.", "median x", "rank", ranks.quantile,
+            presets=(0.5,)),
+    Reducer("quantile", "Any rank between minimum and maximum.", "x at rank (n - 1) q, interpolated", "rank",
+            ranks.quantile, parameters=(Q,)),
+    Reducer("mode", "The most frequent value (a tie: the smallest): for label maps.", "most frequent x", "input",
+            ranks.mode, picks=True),
+    Reducer("var", "The population variance.", "mean (x - mean x)^2", "float", cores.variance),
+    Reducer("std", "The population standard deviation.", "sqrt(mean (x - mean x)^2)", "float", cores.deviation),
+    Reducer("range", "Maximum minus minimum: local contrast.", "max x - min x", "unsigned", cores.spread),
+    Reducer("blur", "Binomial weights: the anti-aliased average.", "sum w x / sum w, w binomial", "mean",
+            cores.weighted_mean, weighted=True),
+    Reducer("subsample", "The first sample: what a stride alone keeps.", "x_0", "input", picks.first, picks=True,
+            nan_wins=False),
+)
+
+REDUCERS: Mapping[str, Reducer] = {row.name: row for row in _ROWS}

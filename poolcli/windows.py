@@ -1,0 +1,116 @@
+"""Windows along one axis: where each starts and stops, clipped or not, as plain whole numbers.
+
+NumPy is imported where arrays are made: ``--help`` reads the layouts, which make these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """The windows of one axis. Window i has the positions starts[i], starts[i] + step, ... below stops[i].
+
+    Positions run over the padded axis: 0 <= q < length are samples, ``before`` positions lie ahead of them and
+    ``after`` behind; what stops[i] reaches beyond those is the overhang of ceil mode. Only samples are ever read.
+    """
+
+    length: int
+    starts: range | Ints
+    stops: range | Ints
+    step: int = 1
+    before: int = 0
+    after: int = 0
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, part: slice) -> Windows:
+        """The windows of a block, on the same axis."""
+        return Windows(self.length, self.starts[part], self.stops[part], self.step, self.before, self.after)
+
+    def present(self) -> tuple[Ints, Ints]:
+        """First sample of each window and how many it has (0: it lies in the padding). Clipping keeps the phase."""
+        import numpy as np
+
+        start, stop = as_array(self.starts), as_array(self.stops)
+        first = np.where(start < 0, start + ceil_div(-start, self.step) * self.step, start)
+        count = ceil_div(np.minimum(stop, self.length) - first, self.step)
+        return first, np.maximum(count, 0)
+
+    def nominal(self) -> Ints:
+        """How many positions each window has, padding included, overhang not."""
+        import numpy as np
+
+        stop = np.minimum(as_array(self.stops), self.length + self.after)
+        result: Ints = ceil_div(stop - as_array(self.starts), self.step)
+        return result
+
+    def sizes(self) -> Ints:
+        """How many positions each window has, overhang and all."""
+        result: Ints = ceil_div(as_array(self.stops) - as_array(self.starts), self.step)
+        return result
+
+    def offsets(self) -> Ints:
+        """Which of its own positions a window's first sample is: more than 0 where padding was clipped off."""
+        result: Ints = (self.present()[0] - as_array(self.starts)) // self.step
+        return result
+
+    def reads(self) -> NDArray[np.bool_]:
+        """Which samples of the axis lie in a window, as a boolean array of its length."""
+        import numpy as np
+
+        first, count = self.present()
+        first, count = first[count > 0], count[count > 0]
+        rows = self.length // self.step + 2
+        change = np.bincount(first, minlength=rows * self.step).astype(np.int64)
+        change -= np.bincount(first + count * self.step, minlength=rows * self.step)
+        # summing every step-th place counts the windows of each phase of the dilation apart
+        covered = change.reshape(rows, self.step).cumsum(axis=0).reshape(-1)[: self.length]
+        result: NDArray[np.bool_] = covered > 0
+        return result
+
+    def uncovered(self) -> int:
+        """How many samples of the axis lie in no window."""
+        return self.length - int(self.reads().sum())
+
+    def empty(self) -> int | None:
+        """The number of the first window without a sample, or None."""
+        import numpy as np
+
+        count = self.present()[1]
+        return None if count.all() else int(np.argmin(count))
+
+    def on_padded_axis(self) -> Windows:
+        """The same windows where the padding has been filled with samples (``pad_mode``)."""
+        length = self.length + self.before + self.after
+        return Windows(length, shift(self.starts, self.before), shift(self.stops, self.before), self.step)
+
+
+def as_array(numbers: range | Ints) -> Ints:
+    """A range or an array as an int64 array."""
+    import numpy as np
+
+    if isinstance(numbers, range):
+        return np.arange(numbers.start, numbers.stop, numbers.step, dtype=np.int64)
+    return numbers
+
+
+def shift(numbers: range | Ints, by: int) -> range | Ints:
+    """Every number plus ``by``."""
+    if isinstance(numbers, range):
+        return range(numbers.start + by, numbers.stop + by, numbers.step)
+    return numbers + by
+
+
+def ceil_div(a: Any, b: int) -> Any:
+    """a / b rounded up, for whole numbers of any sign."""
+    return -(-a // b)

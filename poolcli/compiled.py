@@ -155,6 +155,8 @@ def optimise(kernel: tuple[str, str]) -> bytes:
     import llvmlite.binding as llvm
 
     text, entry = kernel
+    # a fold with a state of three numbers has up to 15 buffers to be told apart before its loop becomes vector code
+    llvm.set_option("poolcli", "-runtime-memory-check-threshold=128")
     module = llvm.parse_assembly(text)
     for function in module.functions:
         if not function.is_declaration:

@@ -19,6 +19,7 @@ from .errors import OptionError, PoolError
 from .layouts import LAYOUTS, WindowOptions, check_seed, window_options
 from .reducers import REDUCERS, Reducer
 from .windows import Windows
+from .work import NoPlace, Work
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -186,12 +187,12 @@ class Pooling:
         work = self.work(array, plan, return_indices)
         try:
             values, indices = engine.run(work)
-        except engine.NoPlace as failure:
+        except NoPlace as failure:
             raise no_place(failure.index, work, plan) from None
         values = dtypes.as_result(values, work.result)
         return Result(restored(values, plan), None if indices is None else restored(indices, plan))
 
-    def work(self, array: Array, plan: Plan, want_indices: bool) -> engine.Work:
+    def work(self, array: Array, plan: Plan, want_indices: bool) -> Work:
         """Everything settled: axes, types, padding, missing samples, chance."""
         dtype = dtypes.check_dtype(array.dtype)
         result = self.result_dtype(dtype)
@@ -201,7 +202,7 @@ class Pooling:
             canonical = self.padded(canonical, windows)
             windows = tuple(w.on_padded_axis() for w in windows)
         missing = None if self.nodata is None or self.nodata != self.nodata else self.nodata
-        return engine.Work(
+        return Work(
             canonical, windows, self.reducer, self.kernel_parameters(), dtype, result,  # type: ignore[arg-type]
             rounding=dtypes.ROUNDINGS[self.round],
             skip_nan=canonical.dtype.kind == "f" and (self.nan == "ignore" or self.nodata != self.nodata),
@@ -348,7 +349,7 @@ def restored(canonical: Array, plan: Plan) -> Array:
     return np.ascontiguousarray(plan.axes.restored(canonical, plan.full_shape)).reshape(plan.output_shape)
 
 
-def no_place(index: int, work: engine.Work, plan: Plan) -> PoolError:
+def no_place(index: int, work: Work, plan: Plan) -> PoolError:
     """The error of a window whose value is NaN, or missing, where the result's dtype has neither."""
     canonical = np.unravel_index(index, work.output_shape)
     flat = np.ravel_multi_index(canonical, work.output_shape)

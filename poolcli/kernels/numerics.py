@@ -34,7 +34,12 @@ def widen(x: Any) -> Pair:
 
 def widen_exact(x: Any) -> Pair:
     """``widen`` for the types that a double holds: everything but 64-bit integers."""
-    return float(x), 0.0
+    return double(x), 0.0
+
+
+def double(x: Any) -> float:
+    """The sample as a double (Numba's ``float`` leaves a float32 what it is)."""
+    return 1.0 * float(x)
 
 
 def widen_long(x: Any) -> Pair:

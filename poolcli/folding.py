@@ -1,0 +1,314 @@
+"""Drive the row kernel (``kernels/rows.py``): choose the fold for a reducer and its types, and lay out the blocks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import compiled, dtypes
+from .kernels import folds
+from .kernels import rows as kernel
+from .kernels.numerics import HALF_UP
+from .windows import Windows
+from .work import Array, Block, Work, cut
+
+ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 5, "state0", "state1", "state2")
+"""The dtypes of ``pool_rows``' buffers, in order."""
+
+PLAIN_SUMS = 512
+"""Up to so many float32 samples a plain float64 sum is within 1 ulp, even where mean|x| is 10^6 |mean x|."""
+MOST_KINDS = 3
+"""Window sizes on one axis that are worth folding the row for."""
+LONGEST_ROW = 1 << 17
+"""A window wider than this is left to the general kernel, which reads it in place."""
+ROW_STATES = 1 << 15
+"""States of a scratch row: rows of uint8 and float32 ran fastest whole, and those of 4096 pixels are half of it."""
+BLOCK_SAMPLES = 1 << 22
+
+
+@dataclass(frozen=True)
+class Fold:
+    """The steps of a fold, the dtypes of its state, and the state of no sample."""
+
+    steps: tuple[Callable[..., Any], ...]
+    """lift, merge, load, save, end."""
+    states: tuple[Any, ...]
+    identity: tuple[float | int, ...]
+
+
+ONE = (folds.load1, folds.save1)
+TWO = (folds.load2, folds.save2)
+THREE = (folds.load3, folds.save3)
+
+
+# Which fold serves a reducer. None: the general kernel does.
+
+
+def extreme(work: Work, samples: int, merge: Any, merge_present: Any, worst: Any) -> Fold | None:
+    """Max or min."""
+    dtype = work.array.dtype
+    same = work.source == work.result
+    if missing(work):
+        steps = (folds.lift_present, merge_present, *TWO, folds.end_present_sample)
+        return Fold(steps, (dtype, np.uint8), (worst(dtype), 0)) if same and dtype == written(work) else None
+    end = (folds.end_sample if same and dtype == written(work) else
+           folds.end_sample_float if written(work).kind == "f" else folds.end_sample_integer)
+    return Fold((folds.lift_sample, merge, *ONE, end), (dtype,), (worst(dtype),))
+
+
+def largest(work: Work, samples: int) -> Fold | None:
+    """Max."""
+    return extreme(work, samples, folds.merge_max, folds.merge_max_present, lowest)
+
+
+def smallest(work: Work, samples: int) -> Fold | None:
+    """Min."""
+    return extreme(work, samples, folds.merge_min, folds.merge_min_present, highest)
+
+
+def spread(work: Work, samples: int) -> Fold | None:
+    """Range."""
+    dtype = work.array.dtype
+    if missing(work):
+        return None
+    end = folds.end_range_float if written(work).kind == "f" else folds.end_range_integer
+    return Fold((folds.lift_twice, folds.merge_range, *TWO, end), (dtype, dtype), (lowest(dtype), highest(dtype)))
+
+
+def mean(work: Work, samples: int) -> Fold | None:
+    """Avg: sums in the smallest integer that holds them, in doubles, or in pairs of doubles."""
+    if missing(work):
+        plain = not any(work.parameters) and written(work).kind == "f"
+        return counted_mean(work, samples) if plain else None
+    return summed(work, samples)
+
+
+def total(work: Work, samples: int) -> Fold | None:
+    """Sum."""
+    if missing(work):
+        return None
+    fold = summed(work, samples)
+    small = work.array.dtype.kind in "iu" and work.array.dtype.itemsize < 8
+    if small and work.result == dtypes.result_dtype(work.reducer, work.source):
+        return Fold((*fold.steps[:4], folds.end_sum), fold.states, fold.identity)
+    return fold
+
+
+def summed(work: Work, samples: int) -> Fold:
+    """The sum over a divisor."""
+    to_float = written(work).kind == "f"
+    dtype = work.array.dtype
+    if in_pairs(dtype, samples):
+        end = folds.end_pair_mean_float if to_float else folds.end_pair_mean_integer
+        return Fold((folds.lift_pair, folds.merge_pair, *TWO, end), (np.float64,) * 2, (0, 0))
+    if dtype.kind == "f":
+        end = folds.end_mean if to_float else folds.end_mean_integer
+        return Fold((folds.lift_float, folds.merge_sum, *ONE, end), (np.float64,), (0,))
+    end = folds.end_mean if to_float else half_up_or_any(work)
+    return Fold((folds.lift_integer, folds.merge_sum, *ONE, end), (sum_dtype(dtype, samples),), (0,))
+
+
+def counted_mean(work: Work, samples: int) -> Fold:
+    """The mean of the samples that count."""
+    dtype = work.array.dtype
+    if in_pairs(dtype, samples):
+        steps = (folds.lift_pair_present, folds.merge_pair_present, *THREE, folds.end_pair_mean_present)
+        return Fold(steps, (np.float64, np.float64, np.int64), (0, 0, 0))
+    lift = folds.lift_float_present if dtype.kind == "f" else folds.lift_integer_present
+    state = np.float64 if dtype.kind == "f" else np.int64
+    return Fold((lift, folds.merge_sum_present, *TWO, folds.end_mean_present), (state, np.int64), (0, 0))
+
+
+def half_up_or_any(work: Work) -> Callable[..., bool]:
+    """The quick rounding where it is the one asked for and the mean is surely in the result's range."""
+    own_range = work.result == work.source and work.result.itemsize < 8 and not any(work.parameters)
+    return folds.end_mean_half_up if own_range and work.rounding == HALF_UP else folds.end_mean_integer
+
+
+def euclidean(work: Work, samples: int) -> Fold | None:
+    """The 2-norm, where squares cannot overflow."""
+    dtype = work.array.dtype
+    if missing(work) or dtype.itemsize == 8 or written(work).kind != "f" or work.parameters != (2.0,):
+        return None
+    return Fold((folds.lift_square, folds.merge_sum, *ONE, folds.end_root), (np.float64,), (0,))
+
+
+def moments(work: Work, samples: int, end: Any) -> Fold | None:
+    """Variance of small integers, from exact sums."""
+    dtype = work.array.dtype
+    if missing(work) or dtype.kind == "f" or dtype.itemsize > 2 or written(work).kind != "f":
+        return None
+    return Fold((folds.lift_moments, folds.merge_sum_present, *TWO, end), (np.int64,) * 2, (0, 0))
+
+
+FOLDS: Mapping[str, Callable[[Work, int], Fold | None]] = {
+    "max": largest,
+    "min": smallest,
+    "range": spread,
+    "avg": mean,
+    "sum": total,
+    "l2": euclidean,
+    "lp": euclidean,
+    "var": lambda work, samples: moments(work, samples, folds.end_variance_float),
+    "std": lambda work, samples: moments(work, samples, folds.end_deviation_float),
+}
+"""The reducers that fold, each an optimisation of its core: equal results, by ``tests/test_matrix.py``."""
+
+
+def missing(work: Work) -> bool:
+    """Whether samples may be missing."""
+    return work.skip_nan or work.nodata is not None
+
+
+def written(work: Work) -> dtypes.Type:
+    """The dtype that the kernel writes."""
+    return dtypes.write_dtype(work.result)
+
+
+def in_pairs(dtype: dtypes.Type, samples: int) -> bool:
+    """Whether a sum of so many samples needs a pair of doubles."""
+    return dtype.itemsize == 8 or (dtype.kind == "f" and samples > PLAIN_SUMS)
+
+
+def sum_dtype(dtype: dtypes.Type, samples: int) -> dtypes.Type:
+    """The smallest integer that holds any sum of so many samples: the narrower, the more fit in a vector."""
+    largest_sum = samples * max(abs(int(np.iinfo(dtype).min)), int(np.iinfo(dtype).max))
+    if dtype == np.uint8 and largest_sum < 1 << 16:
+        return np.dtype(np.uint16)
+    return np.dtype(np.int32 if largest_sum < 1 << 31 else np.int64)
+
+
+def lowest(dtype: dtypes.Type) -> Any:
+    """The identity of max."""
+    return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
+
+
+def highest(dtype: dtypes.Type) -> Any:
+    """The identity of min."""
+    return np.inf if dtype.kind == "f" else np.iinfo(dtype).max
+
+
+# Running a fold.
+
+
+def prepare(work: Work, values: Array) -> Folded | None:
+    """The row kernel for this work, or None where the general one serves."""
+    sizes = [w.sizes() for w in work.windows]
+    kinds = np.unique(sizes[2])
+    extent = (int(kinds[-1]) - 1) * work.windows[2].step + 1
+    if work.reducer.name not in FOLDS or work.want_indices or len(kinds) > MOST_KINDS or extent > LONGEST_ROW:
+        return None
+    fold = FOLDS[work.reducer.name](work, int(np.prod([int(s.max()) for s in sizes])))
+    return None if fold is None else Folded(work, values, fold, kinds)
+
+
+class Folded:
+    """The row kernel on one array."""
+
+    def __init__(self, work: Work, values: Array, fold: Fold, kinds: NDArray[np.int64]) -> None:
+        self.work, self.values, self.fold, self.kinds = work, values, fold, kinds
+        self.tables = [clipped(w) for w in work.windows[:2]]
+        self.shares = self.divisors()
+        self.tall = self.rows_if_tall()
+        self.limits = dtypes.limits(work.result)
+        names = {"read": work.array.dtype.name, "write": values.dtype.name}
+        for i in range(3):
+            names[f"state{i}"] = np.dtype(fold.states[i]).name if i < len(fold.states) else "uint8"
+        self.recipe = compiled.Recipe(kernel.make_kernel, fold.steps, tuple(names.get(a, a) for a in ARGUMENTS))
+
+    def divisors(self) -> list[NDArray[np.float64]]:
+        """For each axis a number for each window; their product is what a sum is divided by."""
+        work = self.work
+        ones = [np.ones(len(w)) for w in work.windows]
+        if work.reducer.name != "avg":
+            return ones if work.reducer.name == "sum" else [w.present()[1].astype(float) for w in work.windows]
+        include_pad, divisor = work.parameters
+        if divisor:
+            return [np.full(len(work.windows[0]), divisor), *ones[1:]]
+        return [(w.nominal() if include_pad else w.present()[1]).astype(float) for w in work.windows]
+
+    def rows_if_tall(self) -> int:
+        """The windows' rows if folding each line along itself once is less work than once for each window."""
+        depth, height, width = self.work.windows
+        if not (isinstance(height.starts, range) and isinstance(width.starts, range)) or height.step > 1:
+            return 0
+        rows = int(height.sizes()[0])
+        deep = int(depth.sizes().max())
+        passes = 2 * int(self.kinds[-1]).bit_length()
+        each_window = deep * rows + passes
+        each_line = height.starts.step * (deep + passes + 3)
+        return rows if rows > 1 and len(height) > 1 and each_line < each_window else 0
+
+    def blocks(self, threads: int) -> list[Block]:
+        """Blocks of whole rows where they fit, enough of them for the threads."""
+        work = self.work
+        outer, planes, rows, windows = work.output_shape[:4]
+        inner = work.output_shape[4]
+        width = work.windows[2]
+        apart = max(1, work.array.shape[3] // windows)
+        extent = (int(self.kinds[-1]) - 1) * width.step + 1
+        across = max(1, (max(ROW_STATES // inner, 4 * extent) - extent) // apart)
+        most = min(max(work.array.size // (4 * threads), 1 << 18), BLOCK_SAMPLES)
+        samples_of_row = max(1, work.array.size // max(1, outer * planes * rows))
+        down = max(1, most // samples_of_row, 4 * self.tall // max(1, work.array.shape[2] // rows))
+        return cut(work.whole, [max(1, down // (rows * planes)), max(1, down // rows), min(down, rows), across])
+
+    def runner(self) -> Callable[[Block], bool]:
+        """A function that runs one block, with scratch space of its own; False if the general kernel must."""
+        run = compiled.load(self.recipe)
+        work = self.work
+        nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata
+        fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill
+        parameters = np.array([*work.parameters, 0.0])
+        room: list[Array] = [np.empty(0, state) for state in (*self.fold.states, np.uint8, np.uint8)[:3]]
+
+        def run_block(block: Block) -> bool:
+            places, low, length = self.places(block[3])
+            size = kernel.scratch_size(length, len(places), work.array.shape[4], self.tall)
+            for i, state in enumerate(self.fold.states):
+                if room[i].size < size:
+                    room[i] = np.empty(size, state)
+                room[i][kernel.ROWS * length * work.array.shape[4]] = self.fold.identity[i]
+            rows = [t[i0:i1] for t, (i0, i1) in zip(self.tables, block[1:3], strict=True)]
+            shares = [s[i0:i1] for s, (i0, i1) in zip(self.shares, block[1:], strict=True)]
+            return run((work.array, self.values, nodata, fill, self.geometry(block, low, length), *rows, places,
+                        self.kinds, *shares, parameters, self.limits, *room)) == 0
+
+        return run_block
+
+    def places(self, across: tuple[int, int]) -> tuple[NDArray[np.int64], int, int]:
+        """The table of the windows along W of one block, its first position and how many it spans."""
+        width = self.work.windows[2][across[0] : across[1]]
+        starts, sizes = np.asarray(width.starts, np.int64), width.sizes()
+        low = int(starts.min())
+        return np.stack([starts - low, sizes], 1), low, int((starts + (sizes - 1) * width.step).max()) + 1 - low
+
+    def geometry(self, block: Block, low: int, length: int) -> Array:
+        """The whole numbers of one block, in the kernel's order."""
+        work = self.work
+        _, *lengths, inner = work.array.shape
+        _, height, width = work.windows
+        k0, k1 = self.alike(block[3])
+        apart = width.starts.step if isinstance(width.starts, range) else 1
+        top, down = (height.starts[block[2][0]], height.starts.step) if self.tall else (0, 0)  # type: ignore[union-attr]
+        return np.array([*lengths, inner, *work.output_shape[1:4], *(w.step for w in work.windows),
+                         *itertools.chain(*block), work.skip_nan, work.nodata is not None, work.fill is not None,
+                         work.rounding, low, length, k0, k1, apart, len(self.kinds), self.tall, top, down], np.int64)
+
+    def alike(self, across: tuple[int, int]) -> tuple[int, int]:
+        """The longest stretch of a block's windows that stand at equal distances and share one divisor."""
+        if not isinstance(self.work.windows[2].starts, range):
+            return 0, 0
+        share = self.shares[2][across[0] : across[1]]
+        most = np.flatnonzero(share == share.max())
+        return int(most[0]), int(most[-1]) + 1
+
+
+def clipped(windows: Windows) -> NDArray[np.int64]:
+    """One of the axes D and H as the kernel reads it: first sample and count of each window."""
+    return np.stack(windows.present(), 1)

@@ -1,0 +1,145 @@
+"""Drive the general kernel (``kernels/windows.py``): every reducer over every layout."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from math import comb, lgamma
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import compiled, dtypes
+from .kernels import windows as kernel
+from .windows import Windows
+from .work import Array, Block, NoPlace, Work, cut, sizes_for
+
+ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 6, "read", "read", "float64")
+"""The dtypes of ``pool_windows``' buffers, in order."""
+
+Parts = tuple[Callable[..., Any], ...]
+VALUES: Mapping[bool, Parts] = {
+    True: (kernel.put_value_as_float, kernel.nan_value, kernel.no_place),
+    False: (kernel.put_value_as_integer, kernel.nan_value, kernel.no_place),
+}
+"""How a value is written, by whether it becomes a float."""
+CASTS: Mapping[bool, Parts] = {
+    True: (kernel.put_sample_as_float, kernel.nan_pick, kernel.place),
+    False: (kernel.put_sample_as_integer, kernel.nan_pick, kernel.place),
+}
+"""How a pick is written into another dtype, by whether that is a float."""
+SAMPLE: Parts = (kernel.put_sample, kernel.nan_pick, kernel.place)
+"""How a pick is written in its own dtype."""
+
+_EXACT_BINOMIALS = 54  # C(k - 1, j) <= 2^53 up to here
+
+
+def recipe(work: Work, written: dtypes.Type) -> compiled.Recipe:
+    """The kernel for this reducer, these dtypes and this way of writing."""
+    to_float = written.kind == "f"
+    if not work.reducer.picks:
+        parts = VALUES[to_float]
+    elif work.source == work.result and work.array.dtype == written:
+        parts = SAMPLE
+    else:
+        parts = CASTS[to_float]
+    weigh = kernel.gather_weights if work.reducer.weighted else kernel.no_weights
+    names = {"read": work.array.dtype.name, "write": written.name}
+    return compiled.Recipe(kernel.make_kernel, (work.reducer.core, *parts, weigh),
+                           tuple(names.get(argument, argument) for argument in ARGUMENTS))
+
+
+class General:
+    """The general kernel on one array: its buffers, made when first needed, and its blocks."""
+
+    def __init__(self, work: Work, values: Array, indices: Array | None) -> None:
+        self.work, self.values = work, values
+        self.indices = np.empty(0, np.int64) if indices is None else indices
+
+    @cached_property
+    def tables(self) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """The windows of D, H and W, and their weights."""
+        return [table(w, self.work.reducer.weighted) for w in self.work.windows]
+
+    @cached_property
+    def most(self) -> int:
+        """The samples of the largest window."""
+        most = 1
+        for rows, _ in self.tables:
+            most *= int(rows[:, kernel.COUNT].max())
+        return most
+
+    @property
+    def cost(self) -> int:
+        """The samples read for one place of the output, all inner numbers together."""
+        return self.most * self.work.output_shape[4]
+
+    @cached_property
+    def constants(self) -> tuple[Array, ...]:
+        """The buffers that are the same for every block: draws, parameters, limits."""
+        draws = np.zeros(1) if self.work.draws is None else self.work.draws
+        return draws, np.array([*self.work.parameters, 0.0]), dtypes.limits(self.work.result)
+
+    def blocks(self, samples: int, block: Block | None = None) -> list[Block]:
+        """Cut a block (or all) so that each piece reads about this many samples."""
+        whole = block or self.work.whole
+        return cut(whole, sizes_for(whole, max(1, samples // self.cost)))
+
+    def runner(self) -> Callable[[Block], bool]:
+        """A function that runs one block, with scratch space of its own."""
+        work = self.work
+        run = compiled.load(recipe(work, self.values.dtype))
+        nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata
+        fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill
+        samples, scratch = np.empty(self.most, work.array.dtype), np.empty(self.most, work.array.dtype)
+        weights = np.empty(self.most if work.reducer.weighted else 1)
+
+        def run_block(block: Block) -> bool:
+            rows = [t[i0:i1] for (t, _), (i0, i1) in zip(self.tables, block[1:], strict=True)]
+            along = [weights_of_axis for _, weights_of_axis in self.tables]
+            failed = run((work.array, self.values, nodata, fill, self.indices, self.geometry(block), *rows, *along,
+                          *self.constants, samples, scratch, weights))
+            if failed:
+                raise NoPlace(failed - 1)
+            return True
+
+        return run_block
+
+    def geometry(self, block: Block) -> Array:
+        """The whole numbers of one block, in the kernel's order."""
+        work = self.work
+        _, *lengths, inner = work.array.shape
+        flags = [work.skip_nan, work.reducer.nan_wins and not work.skip_nan, work.nodata is not None,
+                 work.fill is not None, work.want_indices, work.draws is not None]
+        return np.array([*lengths, inner, *work.output_shape[1:4], *(w.step for w in work.windows),
+                         *itertools.chain(*block), *flags, work.rounding], np.int64)
+
+
+def table(windows: Windows, weighted: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """One axis as the kernel reads it: a row a window (``kernel.ROW``), and the weights that the rows point into."""
+    first, count = windows.present()
+    rows = np.empty((len(windows), kernel.ROW), np.int64)
+    rows[:, kernel.START], rows[:, kernel.COUNT], rows[:, kernel.NOMINAL] = first, count, windows.nominal()
+    rows[:, kernel.WEIGHT] = 0
+    if not weighted:
+        return rows, np.ones(1)
+    kinds, of_window = np.unique(np.stack([windows.sizes(), windows.offsets(), count], 1), axis=0, return_inverse=True)
+    weights = [binomial(*(int(v) for v in kind)) for kind in kinds]
+    starts = np.cumsum([0, *(len(w) for w in weights)])
+    rows[:, kernel.WEIGHT] = starts[of_window.reshape(-1)]
+    return rows, np.concatenate(weights)
+
+
+def binomial(size: int, offset: int, count: int) -> NDArray[np.float64]:
+    """C(size - 1, j) for j = offset ... offset + count - 1, up to a common factor.
+
+    Whole numbers while they are exact; beyond that scaled so that the largest is 1 (they overflow from size 1031 on).
+    """
+    places = range(offset, offset + count)
+    if size <= _EXACT_BINOMIALS:
+        return np.array([float(comb(size - 1, j)) for j in places])
+    logs = np.array([lgamma(size) - lgamma(j + 1) - lgamma(size - j) for j in places])
+    result: NDArray[np.float64] = np.exp(logs - logs.max())
+    return result

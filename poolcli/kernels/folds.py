@@ -1,0 +1,321 @@
+"""Folds: reducers whose window value can be put together from parts, in any grouping.
+
+A fold holds up to three numbers for a part of a window (its state). ``lift`` makes the state of one sample, ``merge`` the
+state of two parts; a way of ending turns the state of the whole window into output. ``rows.py`` and ``chunks.py`` run
+any fold over any windows; here nothing knows of windows. Where samples may be missing (NaN ignored, nodata) the last
+number of the state counts those that are not.
+"""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any, NamedTuple
+
+from .numerics import HALF_UP, Buffer, add, divide, double, put_float, put_integer, to_double, two_product, widen
+
+
+class Missing(NamedTuple):
+    """Which samples do not count."""
+
+    skip_nan: int
+    has_nodata: int
+    nodata: Buffer
+
+
+class Scratch(NamedTuple):
+    """Room for states: one buffer for each of their numbers."""
+
+    first: Buffer
+    second: Buffer
+    third: Buffer
+
+
+class Output(NamedTuple):
+    """Where results go, and what is needed to write them."""
+
+    dst: Buffer
+    fill: Buffer
+    has_fill: int
+    limits: Buffer
+    rounding: int
+    params: Buffer
+
+
+def load1(scratch: Scratch, i: int) -> Any:
+    """The state at i, of one number."""
+    return (scratch.first[i],)
+
+
+def save1(scratch: Scratch, i: int, state: Any) -> None:
+    """Keep a state of one number."""
+    scratch.first[i] = state[0]
+
+
+def load2(scratch: Scratch, i: int) -> Any:
+    """The state at i, of two numbers."""
+    return scratch.first[i], scratch.second[i]
+
+
+def save2(scratch: Scratch, i: int, state: Any) -> None:
+    """Keep a state of two numbers."""
+    scratch.first[i] = state[0]
+    scratch.second[i] = state[1]
+
+
+def load3(scratch: Scratch, i: int) -> Any:
+    """The state at i, of three numbers."""
+    return scratch.first[i], scratch.second[i], scratch.third[i]
+
+
+def save3(scratch: Scratch, i: int, state: Any) -> None:
+    """Keep a state of three numbers."""
+    scratch.first[i] = state[0]
+    scratch.second[i] = state[1]
+    scratch.third[i] = state[2]
+
+
+# The largest and the smallest. A NaN wins; `a if a > b or a != a else b` is what LLVM makes vector code of.
+
+
+def lift_sample(x: Any, missing: Missing, params: Buffer) -> Any:
+    """The sample itself."""
+    return (x,)
+
+
+def merge_max(a: Any, b: Any) -> Any:
+    """The larger."""
+    return (a[0] if a[0] > b[0] or a[0] != a[0] else b[0],)
+
+
+def merge_min(a: Any, b: Any) -> Any:
+    """The smaller."""
+    return (a[0] if a[0] < b[0] or a[0] != a[0] else b[0],)
+
+
+def lift_present(x: Any, missing: Missing, params: Buffer) -> Any:
+    """The sample, and whether it counts."""
+    gone = (missing.skip_nan and x != x) or (missing.has_nodata and x == missing.nodata[0])
+    return x, 0 if gone else 1
+
+
+def merge_max_present(a: Any, b: Any) -> Any:
+    """The larger of those that count."""
+    take_a = a[1] != 0 and (b[1] == 0 or a[0] > b[0] or a[0] != a[0])
+    return a[0] if take_a else b[0], a[1] | b[1]
+
+
+def merge_min_present(a: Any, b: Any) -> Any:
+    """The smaller of those that count."""
+    take_a = a[1] != 0 and (b[1] == 0 or a[0] < b[0] or a[0] != a[0])
+    return a[0] if take_a else b[0], a[1] | b[1]
+
+
+def lift_twice(x: Any, missing: Missing, params: Buffer) -> Any:
+    """The sample as largest and as smallest."""
+    return x, x
+
+
+def merge_range(a: Any, b: Any) -> Any:
+    """The larger and the smaller."""
+    return merge_max((a[0],), (b[0],))[0], merge_min((a[1],), (b[1],))[0]
+
+
+# Sums.
+
+
+def lift_integer(x: Any, missing: Missing, params: Buffer) -> Any:
+    """An integer to be summed in an integer."""
+    return (int(x),)
+
+
+def lift_float(x: Any, missing: Missing, params: Buffer) -> Any:
+    """A sample to be summed in a double."""
+    return (double(x),)
+
+
+def lift_pair(x: Any, missing: Missing, params: Buffer) -> Any:
+    """A sample to be summed in a pair of doubles."""
+    return widen(x)
+
+
+def merge_sum(a: Any, b: Any) -> Any:
+    """The sum."""
+    return (a[0] + b[0],)
+
+
+def merge_pair(a: Any, b: Any) -> Any:
+    """The sum in pairs of doubles: nothing drifts over 10^8 samples."""
+    return add(a[0], a[1], b[0], b[1])
+
+
+def lift_integer_present(x: Any, missing: Missing, params: Buffer) -> Any:
+    """An integer, and whether it counts."""
+    gone = missing.has_nodata and x == missing.nodata[0]
+    return (0, 0) if gone else (int(x), 1)
+
+
+def lift_float_present(x: Any, missing: Missing, params: Buffer) -> Any:
+    """A sample as a double, and whether it counts."""
+    gone = (missing.skip_nan and x != x) or (missing.has_nodata and x == missing.nodata[0])
+    return (0.0, 0) if gone else (double(x), 1)
+
+
+def merge_sum_present(a: Any, b: Any) -> Any:
+    """The sum and the count."""
+    return a[0] + b[0], a[1] + b[1]
+
+
+def lift_pair_present(x: Any, missing: Missing, params: Buffer) -> Any:
+    """A sample as a pair, and whether it counts."""
+    gone = (missing.skip_nan and x != x) or (missing.has_nodata and x == missing.nodata[0])
+    hi, lo = widen(x)
+    return (0.0, 0.0, 0) if gone else (hi, lo, 1)
+
+
+def merge_pair_present(a: Any, b: Any) -> Any:
+    """The sum in pairs, and the count."""
+    hi, lo = add(a[0], a[1], b[0], b[1])
+    return hi, lo, a[2] + b[2]
+
+
+def lift_square(x: Any, missing: Missing, params: Buffer) -> Any:
+    """x^2 as a double: the sum cannot overflow for samples of up to 32 bits."""
+    hi = double(x)
+    return (hi * hi,)
+
+
+def lift_moments(x: Any, missing: Missing, params: Buffer) -> Any:
+    """x and x^2 of a small integer."""
+    whole = int(x)
+    return whole, whole * whole
+
+
+# Ways of ending: write the state of a whole window, of n samples (or the divisor in their place). ``inverse`` is
+# 1 / (2 n), given so that it is computed once. False: this window is one for the general kernel.
+
+
+def end_sample(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """The sample that won, in its own dtype."""
+    output.dst[at] = state[0]
+    return True
+
+
+def end_sample_float(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """The sample that won, into another dtype, a float."""
+    hi, lo = widen(state[0])
+    return put_float(output.dst, at, hi, lo)
+
+
+def end_sample_integer(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """The sample that won, into another dtype, an integer."""
+    hi, lo = widen(state[0])
+    return put_integer(output.dst, at, hi, lo, output.limits, output.rounding)
+
+
+def end_present_sample(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """The sample that won among those that count, or the fill value."""
+    output.dst[at] = state[0] if state[1] else output.fill[0]
+    return bool(state[1]) or output.has_fill != 0
+
+
+def end_range_float(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """Largest minus smallest, into a float."""
+    a, b = widen(state[0]), widen(state[1])
+    hi, lo = add(a[0], a[1], -b[0], -b[1])
+    return put_float(output.dst, at, hi, lo)
+
+
+def end_range_integer(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """Largest minus smallest, into an integer."""
+    a, b = widen(state[0]), widen(state[1])
+    hi, lo = add(a[0], a[1], -b[0], -b[1])
+    return put_integer(output.dst, at, hi, lo, output.limits, output.rounding)
+
+
+def end_sum(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """The sum as it is: integers in int64 or uint64 (32 bits times 2^31 samples fit), floats in a float."""
+    output.dst[at] = state[0]
+    return True
+
+
+def end_mean(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """Sum / n into a float: one division, correctly rounded while the sum is below 2^53."""
+    output.dst[at] = double(state[0]) / n
+    return True
+
+
+def end_mean_half_up(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """Sum / n into an integer of the input's range: floor((2 sum + n) / 2 n), exact, as vector code on doubles.
+
+    The quotient by the inverse is off by less than one, so adding 2^52 + 2^51 (which rounds to whole numbers) gives
+    the floor or one more; the remainder, exact below 2^53, tells which.
+    """
+    t = 2.0 * double(state[0]) + n
+    q = (t * inverse + 6755399441055744.0) - 6755399441055744.0
+    rest = t - q * (2.0 * n)
+    output.dst[at] = int(q - 1.0 if rest < 0.0 else q)
+    return True
+
+
+def end_mean_integer(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """Sum / n into an integer, by any rounding."""
+    hi, lo = widen(state[0])
+    hi, lo = divide(hi, lo, n)
+    return put_integer(output.dst, at, hi, lo, output.limits, output.rounding)
+
+
+def end_pair_mean_float(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """Pair / n into a float; a sum that is not finite may have overflowed on the way."""
+    hi, lo = divide(state[0], state[1], n)
+    output.dst[at] = to_double(hi, lo)
+    return isfinite(state[0])
+
+
+def end_pair_mean_integer(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """Pair / n into an integer."""
+    hi, lo = divide(state[0], state[1], n)
+    return put_integer(output.dst, at, hi, lo, output.limits, output.rounding) and isfinite(state[0])
+
+
+def end_mean_present(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """Sum / count of those that count, into a float."""
+    output.dst[at] = double(state[0]) / double(state[1]) if state[1] else output.fill[0]
+    return bool(state[1]) or output.has_fill != 0
+
+
+def end_pair_mean_present(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """Pair / count of those that count, into a float."""
+    hi, lo = divide(state[0], state[1], float(max(state[2], 1)))
+    output.dst[at] = to_double(hi, lo) if state[2] else output.fill[0]
+    return isfinite(state[0]) and (bool(state[2]) or output.has_fill != 0)
+
+
+def end_root(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """The root of a sum of squares, into a float."""
+    output.dst[at] = state[0] ** 0.5
+    return True
+
+
+def end_variance_float(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """(n sum x^2 - (sum x)^2) / n^2 of whole numbers, exact up to the division, into a float."""
+    hi, lo = moments_variance(state, n)
+    return put_float(output.dst, at, hi, lo)
+
+
+def end_deviation_float(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """The root of the variance, into a float."""
+    hi, lo = moments_variance(state, n)
+    output.dst[at] = to_double(hi, lo) ** 0.5
+    return True
+
+
+def moments_variance(state: Any, n: float) -> Any:
+    """The variance of whole numbers from their count, sum and sum of squares."""
+    s_hi, s_lo = two_product(double(state[0]), double(state[0]))
+    q_hi, q_lo = two_product(double(state[1]), n)
+    hi, lo = add(q_hi, q_lo, -s_hi, -s_lo)
+    hi, lo = divide(hi, lo, n)
+    return divide(hi, lo, n)
+
+
+HALF_UP_ONLY = HALF_UP

@@ -1,0 +1,309 @@
+"""The row kernel: folds over windows that are small, or overlap, at the memory's speed.
+
+The rows of a window are folded into one scratch row first: contiguous, whatever the channels, so it is vector code. That
+row is then folded along itself by doubling (spans of 1, 2, 4, ... from two shifted copies), log2(size) passes for any
+size and dilation, and the windows' places are picked from it. Where windows overlap down the rows, each input row is
+folded along itself once, and van Herk's and Gil and Werman's two running folds replace the loop over the window's rows.
+Positions in the padding hold the fold's identity, so clipped windows cost nothing extra.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .folds import Missing, Output, Scratch
+from .numerics import Buffer
+
+# The whole numbers of one block, by their place in ``geometry``. Places along W are counted from LOW, the first position
+# that a window of the block has (below 0: padding); the block's scratch row has LENGTH of them. Windows K0:K1 of the
+# block have equal counts. Where TALL, windows of that many rows start every DOWN rows from TOP on.
+(D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, A0, A1, D0, D1, H0, H1, W0, W1,
+ SKIP_NAN, HAS_NODATA, HAS_FILL, ROUNDING, LOW, LENGTH, K0, K1, STRIDE, KINDS, TALL, TOP, DOWN) = range(31)
+
+ROW = 2
+START, SIZE = 0, 1
+"""One window of one axis in its table: for D and H its first sample and how many, for W its place and its full size."""
+
+ROWS = 5
+"""Scratch rows for folding along a row: the folded samples, and four to go back and forth between."""
+
+
+def scratch_size(length: int, windows: int, inner: int, tall: int) -> int:
+    """How many states the scratch space must hold; the first beyond the rows is the identity."""
+    return ROWS * length * inner + 1 + (tall + 2) * windows * inner
+
+
+class Fold(NamedTuple):
+    """The steps of a fold, and the room it works in."""
+
+    lift: Callable[..., Any]
+    merge: Callable[..., Any]
+    load: Callable[..., Any]
+    save: Callable[..., None]
+    scratch: Scratch
+    missing: Missing
+    params: Buffer
+
+
+def start_row(fold: Any, src: Buffer, at: int, to: int, n: int) -> None:
+    """scratch[to :] = the states of n samples."""
+    for i in range(n):
+        fold.save(fold.scratch, to + i, fold.lift(src[at + i], fold.missing, fold.params))
+
+
+def start_two_rows(fold: Any, src: Buffer, at: int, and_at: int, to: int, n: int) -> None:
+    """scratch[to :] = the merged states of two rows of n samples."""
+    for i in range(n):
+        a = fold.lift(src[at + i], fold.missing, fold.params)
+        b = fold.lift(src[and_at + i], fold.missing, fold.params)
+        fold.save(fold.scratch, to + i, fold.merge(a, b))
+
+
+def add_row(fold: Any, src: Buffer, at: int, to: int, n: int) -> None:
+    """Merge n samples into scratch[to :]."""
+    for i in range(n):
+        b = fold.lift(src[at + i], fold.missing, fold.params)
+        fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, to + i), b))
+
+
+def merge_rows(fold: Any, a: int, b: int, to: int, n: int) -> None:
+    """scratch[to :] = the merged states at a and at b."""
+    for i in range(n):
+        fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, a + i), fold.load(fold.scratch, b + i)))
+
+
+def merge_into(fold: Any, b: int, to: int, n: int) -> None:
+    """Merge the states at b into those at scratch[to :]."""
+    for i in range(n):
+        fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, to + i), fold.load(fold.scratch, b + i)))
+
+
+def copy_row(fold: Any, a: int, to: int, n: int) -> None:
+    """scratch[to :] = scratch[a :]."""
+    for i in range(n):
+        fold.save(fold.scratch, to + i, fold.load(fold.scratch, a + i))
+
+
+def fill_row(fold: Any, identity: Any, to: int, n: int) -> None:
+    """scratch[to :] = the identity."""
+    for i in range(n):
+        fold.save(fold.scratch, to + i, identity)
+
+
+def free_row(a: int, b: int, room: int) -> int:
+    """A scratch row for folding that is neither a nor b."""
+    row = room
+    while row in (a, b):
+        row += room
+    return row
+
+
+def fold_along(fold: Any, size: int, step: int, room: int, n: int) -> int:
+    """Fold the row at 0 along itself over windows of ``size`` samples ``step`` apart; return where the result is.
+
+    Spans of 1, 2, 4, ... samples are doubled from row to row; those that make up ``size`` are merged as they come.
+    """
+    power = 0
+    result = -1
+    covered = 0
+    span = 1
+    while True:
+        if size & span:
+            if result < 0:
+                result = power
+            else:
+                to = free_row(power, result, room)
+                merge_rows(fold, result, power + covered * step, to, n - (covered + span - 1) * step)
+                result = to
+            covered += span
+        if 2 * span > size:
+            return result
+        to = free_row(power, result, room)
+        merge_rows(fold, power, power + span * step, to, n - (2 * span - 1) * step)
+        power = to
+        span *= 2
+
+
+def pick_row(fold: Any, at: int, gap: int, inner: int, to: int, count: int) -> None:
+    """scratch[to :] = the states of ``count`` windows, ``gap`` apart from ``at`` on, ``inner`` numbers each."""
+    if gap == inner:
+        copy_row(fold, at, to, count * inner)
+    elif inner == 1 and gap == 2:
+        for k in range(count):
+            fold.save(fold.scratch, to + k, fold.load(fold.scratch, at + 2 * k))
+    else:
+        for k in range(count):
+            for c in range(inner):
+                fold.save(fold.scratch, to + k * inner + c, fold.load(fold.scratch, at + k * gap + c))
+
+
+def end_run(fold: Any, end: Any, output: Output, at: int, gap: int, inner: int, to: int, count: int, n: float) -> bool:
+    """Write ``count`` windows of n samples each: states ``gap`` apart from ``at`` on, ``inner`` each, to dst[to :].
+
+    The first three cases are the general one with constants that make it vector code: a map of one channel at its
+    usual strides, and three channels.
+    """
+    inverse = 0.5 / n
+    good = True
+    if gap == inner:
+        for i in range(count * inner):
+            good &= end(fold.load(fold.scratch, at + i), n, inverse, output, to + i)
+    elif inner == 1 and gap == 2:
+        for k in range(count):
+            good &= end(fold.load(fold.scratch, at + 2 * k), n, inverse, output, to + k)
+    elif inner == 3 and gap == 6:
+        for k in range(count):
+            for c in range(3):
+                good &= end(fold.load(fold.scratch, at + 6 * k + c), n, inverse, output, to + 3 * k + c)
+    else:
+        for k in range(count):
+            for c in range(inner):
+                good &= end(fold.load(fold.scratch, at + k * gap + c), n, inverse, output, to + k * inner + c)
+    return good
+
+
+class Block(NamedTuple):
+    """What the rows of a block have in common."""
+
+    src: Buffer
+    geometry: Buffer
+    table_w: Buffer
+    kinds: Buffer
+    share_w: Buffer
+    room: int
+    """Numbers in a scratch row."""
+    cells: int
+    """Numbers in a row of output."""
+    left: int
+    """The first sample of a row that counts."""
+    n: int
+    """Numbers from there on that count."""
+
+
+def fold_lines(fold: Any, block: Block, a: int, d: int, d_size: int, h: int, h_size: int) -> None:
+    """Fold d_size x h_size lines of samples into scratch row 0."""
+    geometry = block.geometry
+    inner, width, step_h = geometry[INNER], geometry[W], geometry[STEP_H]
+    to = (block.left - geometry[LOW]) * inner
+    for i in range(d_size):
+        plane = (a * geometry[D] + d + i * geometry[STEP_D]) * geometry[H]
+        begun = 0
+        if i == 0:
+            at = ((plane + h) * width + block.left) * inner
+            if h_size > 1:
+                start_two_rows(fold, block.src, at, at + step_h * width * inner, to, block.n)
+            else:
+                start_row(fold, block.src, at, to, block.n)
+            begun = 2
+        for j in range(begun, h_size):
+            add_row(fold, block.src, ((plane + h + j * step_h) * width + block.left) * inner, to, block.n)
+
+
+def end_windows(fold: Any, end: Any, output: Output, block: Block, kind: int, at: int, gap: int, to: int,
+                share: float) -> bool:
+    """Write the windows of one size in a row; with ``gap`` 0 they lie where their table says, else ``gap`` apart."""
+    geometry = block.geometry
+    inner = geometry[INNER]
+    good = True
+    k = 0
+    while k < geometry[W1] - geometry[W0]:
+        count = geometry[K1] - geometry[K0] if k == geometry[K0] and geometry[K1] > k else 1
+        if block.table_w[ROW * k + SIZE] == block.kinds[kind]:
+            place = k * gap if gap else block.table_w[ROW * k + START] * inner
+            apart = gap if gap else geometry[STRIDE] * inner
+            good &= end_run(fold, end, output, at + place, apart, inner, to + k * inner, count, share * block.share_w[k])
+        k += count
+    return good
+
+
+def line_of_windows(fold: Any, block: Block, identity: Any, a: int, d: int, d_size: int, h: int, to: int) -> None:
+    """scratch[to :] = one line of samples folded along itself, a state for each window; the identity off the array."""
+    geometry = block.geometry
+    if h < 0 or h >= geometry[H]:
+        fill_row(fold, identity, to, block.cells)
+        return
+    fold_lines(fold, block, a, d, d_size, h, 1)
+    folded = fold_along(fold, block.kinds[0], geometry[STEP_W] * geometry[INNER], block.room, block.room)
+    pick_row(fold, folded, geometry[STRIDE] * geometry[INNER], geometry[INNER], to, geometry[W1] - geometry[W0])
+
+
+def tall_rows(fold: Any, end: Any, output: Output, block: Block, identity: Any, a: int, d: int, d_size: int, to: int,
+              share: float, share_h: Buffer) -> bool:
+    """Write a plane's rows of windows that overlap down the rows: three merges for each line, whatever their height.
+
+    A ring holds as many lines as a window. From a line on, the ring's running fold from its end and the running fold of
+    the lines that follow are merged to any window that starts within the ring (van Herk 1992, Gil and Werman 1993).
+    """
+    geometry, cells = block.geometry, block.cells
+    tall, down, rows = geometry[TALL], geometry[DOWN], geometry[H1] - geometry[H0]
+    running = ROWS * block.room + 1
+    window = running + cells
+    ring = window + cells
+    top = geometry[TOP]
+    good = True
+    j = 0
+    for t in range(tall):
+        line_of_windows(fold, block, identity, a, d, d_size, top + t, ring + t * cells)
+    while True:
+        for t in range(tall - 2, -1, -1):
+            merge_into(fold, ring + (t + 1) * cells, ring + t * cells, cells)
+        for t in range(tall):
+            if t > 0:
+                line_of_windows(fold, block, identity, a, d, d_size, top + tall + t - 1, ring + (t - 1) * cells)
+                if t == 1:
+                    copy_row(fold, ring, running, cells)
+                else:
+                    merge_into(fold, ring + (t - 1) * cells, running, cells)
+            if top + t == geometry[TOP] + j * down:
+                at = ring
+                if t > 0:
+                    merge_rows(fold, ring + t * cells, running, window, cells)
+                    at = window
+                good &= end_windows(fold, end, output, block, 0, at, geometry[INNER],
+                                    to + j * geometry[OUT_W] * geometry[INNER], share * share_h[j])
+                j += 1
+                if j == rows:
+                    return good
+        line_of_windows(fold, block, identity, a, d, d_size, top + 2 * tall - 1, ring + (tall - 1) * cells)
+        top += tall
+
+
+def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Callable[..., Any],
+                save: Callable[..., None], end: Callable[..., bool]) -> Callable[..., int]:
+    """Return the row kernel of one fold: a function over flat buffers.
+
+    It returns 0, or 1 where some window of the block is one for the general kernel.
+    """
+
+    def pool_rows(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, geometry: Buffer, table_d: Buffer,
+                  table_h: Buffer, table_w: Buffer, kinds: Buffer, share_d: Buffer, share_h: Buffer, share_w: Buffer,
+                  params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer) -> int:
+        fold = Fold(lift, merge, load, save, Scratch(first, second, third),
+                    Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata), params)
+        output = Output(dst, fill, geometry[HAS_FILL], limits, geometry[ROUNDING], params)
+        inner, low = geometry[INNER], geometry[LOW]
+        left = max(low, 0)
+        block = Block(src, geometry, table_w, kinds, share_w, geometry[LENGTH] * inner,
+                      (geometry[W1] - geometry[W0]) * inner, left,
+                      (min(low + geometry[LENGTH], geometry[W]) - left) * inner)
+        identity = load(fold.scratch, ROWS * block.room)
+        fill_row(fold, identity, 0, block.room)
+        good = True
+        for a in range(geometry[A0], geometry[A1]):
+            for i in range(geometry[D1] - geometry[D0]):
+                d, d_size = table_d[ROW * i + START], table_d[ROW * i + SIZE]
+                plane = (a * geometry[OUT_D] + geometry[D0] + i) * geometry[OUT_H] + geometry[H0]
+                if geometry[TALL]:
+                    to = (plane * geometry[OUT_W] + geometry[W0]) * inner
+                    good &= tall_rows(fold, end, output, block, identity, a, d, d_size, to, share_d[i], share_h)
+                    continue
+                for j in range(geometry[H1] - geometry[H0]):
+                    fold_lines(fold, block, a, d, d_size, table_h[ROW * j + START], table_h[ROW * j + SIZE])
+                    to = ((plane + j) * geometry[OUT_W] + geometry[W0]) * inner
+                    for kind in range(geometry[KINDS]):
+                        folded = fold_along(fold, kinds[kind], geometry[STEP_W] * inner, block.room, block.room)
+                        good &= end_windows(fold, end, output, block, kind, folded, 0, to, share_d[i] * share_h[j])
+        return 0 if good else 1
+
+    return pool_rows

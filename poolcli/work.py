@@ -1,0 +1,80 @@
+"""One pooling of one array with everything settled, and its blocks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .dtypes import Type
+from .reducers import Reducer
+from .windows import Windows
+
+Array = NDArray[Any]
+Block = tuple[tuple[int, int], ...]
+"""Ranges of outer planes and of windows along D, H and W."""
+
+
+class NoPlace(Exception):
+    """A value has no place in the result's dtype: NaN in an integer, with no nodata to stand for it."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
+        """The flat position in the canonical output."""
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """One canonical array and all that a run of it needs."""
+
+    array: Array
+    """(outer, D, H, W, inner), C-contiguous, of a dtype that kernels read."""
+    windows: tuple[Windows, Windows, Windows]
+    reducer: Reducer
+    parameters: tuple[float, ...]
+    source: Type
+    """The dtype that the array had before it became what kernels read."""
+    result: Type
+    """The dtype of the result."""
+    rounding: int = 0
+    skip_nan: bool = False
+    nodata: Array | None = None
+    """A missing sample, in the array's dtype."""
+    fill: Array | None = None
+    """What a window without a value gives, in the dtype written."""
+    draws: Array | None = None
+    """A number in [0, 1) for each output."""
+    want_indices: bool = False
+
+    @property
+    def output_shape(self) -> tuple[int, ...]:
+        """(outer, windows along D, H, W, inner)."""
+        return (self.array.shape[0], *(len(w) for w in self.windows), self.array.shape[4])
+
+    @property
+    def whole(self) -> Block:
+        """All of it as one block."""
+        return tuple((0, n) for n in self.output_shape[:4])
+
+
+def cut(block: Block, sizes: Sequence[int]) -> list[Block]:
+    """Cut a block into blocks of at most these sizes."""
+    ranges = [[(i, min(i + size, stop)) for i in range(start, stop, size)]
+              for (start, stop), size in zip(block, sizes, strict=True)]
+    return list(itertools.product(*ranges))
+
+
+def sizes_for(block: Block, most: int) -> list[int]:
+    """Sizes of sub-blocks of at most ``most`` outputs (at least one), whole along the last axes where possible."""
+    extents = [stop - start for start, stop in block]
+    sizes = [1] * len(extents)
+    for axis in reversed(range(len(extents))):
+        sizes[axis] = max(1, min(extents[axis], most))
+        most //= extents[axis] or 1
+        if most < 1:
+            break
+    return sizes

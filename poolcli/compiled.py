@@ -44,13 +44,15 @@ class Recipe:
 
     make: Callable[..., Callable[..., int]]
     """Closes a kernel over its parts."""
-    parts: tuple[Callable[..., Any], ...]
+    parts: tuple[Callable[..., Any] | int, ...]
+    """Functions and constants."""
     arguments: tuple[str, ...]
     """The dtype name behind each pointer argument."""
 
     def key_text(self) -> str:
         """The recipe as text."""
-        names = [f"{f.__module__}.{f.__qualname__}" for f in (self.make, *self.parts)]
+        names = [part if isinstance(part, int) else f"{part.__module__}.{part.__qualname__}"
+                 for part in (self.make, *self.parts)]
         return repr((names, self.arguments))
 
 

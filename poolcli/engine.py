@@ -19,9 +19,9 @@ Runner = Callable[[Block], bool]
 """Runs one block; False if it is one for the next runner."""
 
 
-def run(work: Work) -> tuple[Array, Array | None]:
-    """Return the canonical result, in the dtype that kernels write, and the indices if wanted."""
-    values = np.empty(work.output_shape, dtypes.write_dtype(work.result))
+def run(work: Work, out: Array | None = None) -> tuple[Array, Array | None]:
+    """Return the canonical result, in the dtype that kernels write (``out`` if given), and the indices if wanted."""
+    values = np.empty(work.output_shape, dtypes.write_dtype(work.result)) if out is None else out
     indices = np.empty(work.output_shape, np.int64) if work.want_indices else None
     if values.size:
         every = general.General(work, values, indices)

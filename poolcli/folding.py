@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import compiled, dtypes
-from .kernels import folds
+from .kernels import folds, small
 from .kernels import rows as kernel
 from .kernels.numerics import HALF_UP
 from .windows import Windows
@@ -24,6 +24,8 @@ PLAIN_SUMS = 512
 """Up to so many float32 samples a plain float64 sum is within 1 ulp, even where mean|x| is 10^6 |mean x|."""
 MOST_KINDS = 3
 """Window sizes on one axis that are worth folding the row for."""
+SMALL = 4
+"""The widest window, and the most channels, that the small kernel is made for."""
 LONGEST_ROW = 1 << 17
 """A window wider than this is left to the general kernel, which reads it in place."""
 ROW_STATES = 1 << 15
@@ -159,6 +161,9 @@ FOLDS: Mapping[str, Callable[[Work, int], Fold | None]] = {
 }
 """The reducers that fold, each an optimisation of its core: equal results, by ``tests/test_matrix.py``."""
 
+ENDS_OF_FULL = {folds.end_mean_half_up: folds.end_mean_count}
+"""Ways of ending that are quicker where the count is a constant of the kernel."""
+
 
 def missing(work: Work) -> bool:
     """Whether samples may be missing."""
@@ -219,7 +224,23 @@ class Folded:
         names = {"read": work.array.dtype.name, "write": values.dtype.name}
         for i in range(3):
             names[f"state{i}"] = np.dtype(fold.states[i]).name if i < len(fold.states) else "uint8"
-        self.recipe = compiled.Recipe(kernel.make_kernel, fold.steps, tuple(names.get(a, a) for a in ARGUMENTS))
+        arguments = tuple(names.get(a, a) for a in ARGUMENTS)
+        constants = self.constants()
+        if constants:
+            end = ENDS_OF_FULL.get(fold.steps[4], fold.steps[4])
+            self.recipe = compiled.Recipe(small.make_kernel, (*fold.steps, end, *constants), arguments)
+        else:
+            self.recipe = compiled.Recipe(kernel.make_kernel, fold.steps, arguments)
+
+    def constants(self) -> tuple[int, int, int, int] | None:
+        """Size and stride along W, channels and samples of a full window, where the small kernel pays."""
+        width = self.work.windows[2]
+        size = int(self.kinds[0])
+        if self.tall or len(self.kinds) > 1 or size > SMALL or width.step > 1 or not isinstance(width.starts, range):
+            return None
+        samples = np.prod([share.max() for share in self.shares]) if self.work.reducer.name == "avg" else 0
+        inner = self.work.output_shape[4]
+        return size, width.starts.step, inner if inner <= SMALL else 0, int(samples)
 
     def divisors(self) -> list[NDArray[np.float64]]:
         """For each axis a number for each window; their product is what a sum is divided by."""

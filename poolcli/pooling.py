@@ -179,18 +179,22 @@ class Pooling:
         """The result's dtype for an input dtype."""
         return self.dtype or dtypes.result_dtype(self.reducer, dtypes.check_dtype(np.dtype(dtype)))
 
-    def run(self, array: Array, plan: Plan, *, return_indices: bool = False) -> Result:
-        """Pool the array by its plan."""
+    def run(self, array: Array, plan: Plan, *, out: Array | None = None, return_indices: bool = False) -> Result:
+        """Pool the array by its plan, into ``out`` if given."""
         self.check_array(array)
         if return_indices:
             self.check_indices()
         work = self.work(array, plan, return_indices)
+        written = None if out is None else written_in_place(out, array, plan)
         try:
-            values, indices = engine.run(work)
+            values, indices = engine.run(work, written)
         except NoPlace as failure:
             raise no_place(failure.index, work, plan) from None
-        values = dtypes.as_result(values, work.result)
-        return Result(restored(values, plan), None if indices is None else restored(indices, plan))
+        if written is None:
+            result = restored(dtypes.as_result(values, work.result), plan)
+            if out is not None:
+                out[...] = result
+        return Result(result if out is None else out, None if indices is None else restored(indices, plan))
 
     def work(self, array: Array, plan: Plan, want_indices: bool) -> Work:
         """Everything settled: axes, types, padding, missing samples, chance."""
@@ -344,6 +348,15 @@ CHECKS: Mapping[str, Any] = {
 # Helpers of the run.
 
 
+def written_in_place(out: Array, array: Array, plan: Plan) -> Array | None:
+    """``out`` as kernels write it, or None where they cannot: strided, overlapping the input, or of another dtype."""
+    in_order = plan.axes.order == tuple(range(len(plan.axes.order)))
+    same = dtypes.write_dtype(out.dtype) == out.dtype and out.dtype.isnative and out.flags.c_contiguous
+    if not (in_order and same and out.flags.aligned) or np.may_share_memory(out, array):
+        return None
+    return out.reshape(plan.axes.canonical_shape(plan.full_shape))
+
+
 def restored(canonical: Array, plan: Plan) -> Array:
     """The canonical result in the shape the user expects."""
     return np.ascontiguousarray(plan.axes.restored(canonical, plan.full_shape)).reshape(plan.output_shape)
@@ -407,14 +420,10 @@ def pool(x: ArrayLike, reducer: str = "max", *, out: Array | None = None, return
     try:
         if out is not None:
             check_out(out, plan, pooling.result_dtype(array.dtype))
-        result = pooling.run(array, plan, return_indices=return_indices)
+        result = pooling.run(array, plan, out=out, return_indices=return_indices)
     except MemoryError:
         raise PoolError(f"not enough memory to pool an array of shape {axes.describe(array.shape)}") from None
-    values = result.values
-    if out is not None:
-        out[...] = values
-        values = out
-    return values if result.indices is None else (values, result.indices)
+    return result.values if result.indices is None else (result.values, result.indices)
 
 
 def plan(shape: Sequence[int], **options: Unpack[WindowKeywords]) -> Plan:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any, NamedTuple
 
-from .numerics import HALF_UP, Buffer, add, divide, double, put_float, put_integer, to_double, two_product, widen
+from .numerics import Buffer, add, divide, double, put_float, put_integer, to_double, two_product, widen
 
 
 class Missing(NamedTuple):
@@ -257,6 +257,13 @@ def end_mean_half_up(state: Any, n: float, inverse: float, output: Output, at: i
     return True
 
 
+def end_mean_count(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """``end_mean_half_up`` where n is a constant of the kernel: the division becomes a multiplication or a shift."""
+    count = int(n)
+    output.dst[at] = (2 * int(state[0]) + count) // (2 * count)
+    return True
+
+
 def end_mean_integer(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
     """Sum / n into an integer, by any rounding."""
     hi, lo = widen(state[0])
@@ -316,6 +323,3 @@ def moments_variance(state: Any, n: float) -> Any:
     hi, lo = add(q_hi, q_lo, -s_hi, -s_lo)
     hi, lo = divide(hi, lo, n)
     return divide(hi, lo, n)
-
-
-HALF_UP_ONLY = HALF_UP

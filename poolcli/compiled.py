@@ -36,6 +36,8 @@ SYMBOL = "poolcli_kernel"
 DIGEST_SIZE = 32
 RUNTIME_SYMBOLS = {"exp", "log", "pow", "sqrt", "fmod", "memset", "memcpy", "memmove"}
 """What an object may ask of the C library; anything else would be Python's or Numba's runtime."""
+OPTIONS: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""How Numba compiles the functions that a kernel calls: no errors to raise, no entries from Python."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,12 @@ class Recipe:
         return repr((names, self.arguments))
 
 
-announce: Callable[[str], None] = lambda message: None
+
+def silent(message: str) -> None:
+    """Say nothing."""
+
+
+announce: Callable[[str], None] = silent
 """Told what takes a while or went wrong; the command line sets it, the library stays silent."""
 
 _lock = threading.Lock()
@@ -144,9 +151,9 @@ def make_jitable() -> None:
         module = importlib.import_module(info.name)
         for _, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__ and function is not numerics.widen:
-                register_jitable(error_model="numpy")(function)
+                register_jitable(**OPTIONS)(function)
 
-    @overload(numerics.widen, jit_options={"error_model": "numpy"})
+    @overload(numerics.widen, jit_options=OPTIONS)
     def widen(x: Any) -> Any:
         long = isinstance(x, types.Integer) and x.bitwidth == 64  # type: ignore[attr-defined]  # bitwidth: every width
         return numerics.widen_long if long else numerics.widen_exact

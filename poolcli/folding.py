@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import compiled, dtypes
-from .kernels import folds, small
+from .kernels import folds, small, tall
 from .kernels import rows as kernel
 from .kernels.numerics import HALF_UP
 from .windows import Windows
@@ -26,6 +26,8 @@ MOST_KINDS = 3
 """Window sizes on one axis that are worth folding the row for."""
 SMALL = 4
 """The widest window, and the most channels, that the small kernel is made for."""
+LARGE = 1 << 18
+"""Samples from which on a kernel of its own for a window's size is worth compiling (about 1 s, once)."""
 LONGEST_ROW = 1 << 17
 """A window wider than this is left to the general kernel, which reads it in place."""
 ROW_STATES = 1 << 15
@@ -230,17 +232,19 @@ class Folded:
             end = ENDS_OF_FULL.get(fold.steps[4], fold.steps[4])
             self.recipe = compiled.Recipe(small.make_kernel, (*fold.steps, end, *constants), arguments)
         else:
-            self.recipe = compiled.Recipe(kernel.make_kernel, fold.steps, arguments)
+            make = tall.make_kernel if self.tall else kernel.make_kernel
+            self.recipe = compiled.Recipe(make, fold.steps, arguments)
 
     def constants(self) -> tuple[int, int, int, int] | None:
         """Size and stride along W, channels and samples of a full window, where the small kernel pays."""
         width = self.work.windows[2]
         size = int(self.kinds[0])
-        if self.tall or len(self.kinds) > 1 or size > SMALL or width.step > 1 or not isinstance(width.starts, range):
+        regular = isinstance(width.starts, range) and width.step == 1 and len(self.kinds) == 1
+        if self.tall or not regular or size > SMALL or self.work.array.size < LARGE:
             return None
         samples = np.prod([share.max() for share in self.shares]) if self.work.reducer.name == "avg" else 0
         inner = self.work.output_shape[4]
-        return size, width.starts.step, inner if inner <= SMALL else 0, int(samples)
+        return size, step_of(width), inner if inner <= SMALL else 0, int(samples)
 
     def divisors(self) -> list[NDArray[np.float64]]:
         """For each axis a number for each window; their product is what a sum is divided by."""
@@ -256,13 +260,14 @@ class Folded:
     def rows_if_tall(self) -> int:
         """The windows' rows if folding each line along itself once is less work than once for each window."""
         depth, height, width = self.work.windows
-        if not (isinstance(height.starts, range) and isinstance(width.starts, range)) or height.step > 1:
+        regular = isinstance(height.starts, range) and isinstance(width.starts, range) and height.step == 1
+        if not regular or self.work.array.size < LARGE:
             return 0
         rows = int(height.sizes()[0])
         deep = int(depth.sizes().max())
         passes = 2 * int(self.kinds[-1]).bit_length()
         each_window = deep * rows + passes
-        each_line = height.starts.step * (deep + passes + 3)
+        each_line = step_of(height) * (deep + passes + 3)
         return rows if rows > 1 and len(height) > 1 and each_line < each_window else 0
 
     def blocks(self, threads: int) -> list[Block]:
@@ -315,11 +320,11 @@ class Folded:
         _, *lengths, inner = work.array.shape
         _, height, width = work.windows
         k0, k1 = self.alike(block[3])
-        apart = width.starts.step if isinstance(width.starts, range) else 1
-        top, down = (height.starts[block[2][0]], height.starts.step) if self.tall else (0, 0)  # type: ignore[union-attr]
+        top = height.starts[block[2][0]]
         return np.array([*lengths, inner, *work.output_shape[1:4], *(w.step for w in work.windows),
                          *itertools.chain(*block), work.skip_nan, work.nodata is not None, work.fill is not None,
-                         work.rounding, low, length, k0, k1, apart, len(self.kinds), self.tall, top, down], np.int64)
+                         work.rounding, low, length, k0, k1, step_of(width), len(self.kinds), self.tall, top,
+                         step_of(height)], np.int64)
 
     def alike(self, across: tuple[int, int]) -> tuple[int, int]:
         """The longest stretch of a block's windows that stand at equal distances and share one divisor."""
@@ -328,6 +333,11 @@ class Folded:
         share = self.shares[2][across[0] : across[1]]
         most = np.flatnonzero(share == share.max())
         return int(most[0]), int(most[-1]) + 1
+
+
+def step_of(windows: Windows) -> int:
+    """From one window's start to the next, where that is always the same."""
+    return windows.starts.step if isinstance(windows.starts, range) else 1
 
 
 def clipped(windows: Windows) -> NDArray[np.int64]:

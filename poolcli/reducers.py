@@ -32,19 +32,19 @@ class Parameter:
     """The valid values, in words, for messages."""
     valid: Callable[[Any], bool] = lambda value: True
 
-    def check(self, value: Any) -> float | None:
-        """Return ``value`` as the number a kernel reads, or raise OptionError."""
+    def check(self, value: Any) -> float | int | bool | None:
+        """Return ``value`` as what it is, or raise OptionError."""
         if value is None:
             return None
         if self.kind == "flag":
-            return float(bool(value))
+            return bool(value)
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError):
             number = float("nan")
         if number != number or (self.kind == "int" and not number.is_integer()) or not self.valid(number):
             raise OptionError(self.name, f"{self.name} must be {self.accepts}, not {value!r}")
-        return number
+        return int(number) if self.kind == "int" else number
 
 
 @dataclass(frozen=True)

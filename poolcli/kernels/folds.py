@@ -1,9 +1,9 @@
 """Folds: reducers whose window value can be put together from parts, in any grouping.
 
-A fold holds up to three numbers for a part of a window (its state). ``lift`` makes the state of one sample, ``merge`` the
-state of two parts; a way of ending turns the state of the whole window into output. ``rows.py`` and ``chunks.py`` run
-any fold over any windows; here nothing knows of windows. Where samples may be missing (NaN ignored, nodata) the last
-number of the state counts those that are not.
+A fold holds up to three numbers for a part of a window, its state. ``lift`` makes the state of one sample, ``merge``
+that of two parts; a way of ending turns the state of a whole window into output. ``rows.py``, ``small.py`` and
+``tall.py`` run any fold over any windows; nothing here knows of windows. Where samples may be missing (NaN ignored,
+nodata) the last number of the state counts those that are not.
 """
 
 from __future__ import annotations

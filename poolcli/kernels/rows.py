@@ -1,10 +1,9 @@
 """The row kernel: folds over windows that are small, or overlap, at the memory's speed.
 
-The rows of a window are folded into one scratch row first: contiguous, whatever the channels, so it is vector code. That
+The rows of a window are folded into one scratch row first: contiguous, whatever the channels, so it is vector code. The
 row is then folded along itself by doubling (spans of 1, 2, 4, ... from two shifted copies), log2(size) passes for any
-size and dilation, and the windows' places are picked from it. Where windows overlap down the rows, each input row is
-folded along itself once, and van Herk's and Gil and Werman's two running folds replace the loop over the window's rows.
-Positions in the padding hold the fold's identity, so clipped windows cost nothing extra.
+size and dilation, and the windows' places are picked from it. Positions in the padding hold the fold's identity, so
+clipped windows cost nothing extra. ``small.py`` and ``tall.py`` are this kernel for two cases that are worth it.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 from .folds import Missing, Output, Scratch
 from .numerics import Buffer
 
-# The whole numbers of one block, by their place in ``geometry``. Places along W are counted from LOW, the first position
+# The whole numbers of one block, by their place in ``geometry``. Places along W are counted from LOW, the first place
 # that a window of the block has (below 0: padding); the block's scratch row has LENGTH of them. Windows K0:K1 of the
 # block have equal counts. Where TALL, windows of that many rows start every DOWN rows from TOP on.
 (D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, A0, A1, D0, D1, H0, H1, W0, W1,
@@ -73,18 +72,6 @@ def merge_rows(fold: Any, a: int, b: int, to: int, n: int) -> None:
         fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, a + i), fold.load(fold.scratch, b + i)))
 
 
-def merge_into(fold: Any, b: int, to: int, n: int) -> None:
-    """Merge the states at b into those at scratch[to :]."""
-    for i in range(n):
-        fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, to + i), fold.load(fold.scratch, b + i)))
-
-
-def copy_row(fold: Any, a: int, to: int, n: int) -> None:
-    """scratch[to :] = scratch[a :]."""
-    for i in range(n):
-        fold.save(fold.scratch, to + i, fold.load(fold.scratch, a + i))
-
-
 def fill_row(fold: Any, identity: Any, to: int, n: int) -> None:
     """scratch[to :] = the identity."""
     for i in range(n):
@@ -123,19 +110,6 @@ def fold_along(fold: Any, size: int, step: int, room: int, n: int) -> int:
         merge_rows(fold, power, power + span * step, to, n - (2 * span - 1) * step)
         power = to
         span *= 2
-
-
-def pick_row(fold: Any, at: int, gap: int, inner: int, to: int, count: int) -> None:
-    """scratch[to :] = the states of ``count`` windows, ``gap`` apart from ``at`` on, ``inner`` numbers each."""
-    if gap == inner:
-        copy_row(fold, at, to, count * inner)
-    elif inner == 1 and gap == 2:
-        for k in range(count):
-            fold.save(fold.scratch, to + k, fold.load(fold.scratch, at + 2 * k))
-    else:
-        for k in range(count):
-            for c in range(inner):
-                fold.save(fold.scratch, to + k * inner + c, fold.load(fold.scratch, at + k * gap + c))
 
 
 def end_run(fold: Any, end: Any, output: Output, at: int, gap: int, inner: int, to: int, count: int, n: float) -> bool:
@@ -212,61 +186,10 @@ def end_windows(fold: Any, end: Any, output: Output, block: Block, kind: int, at
         if block.table_w[ROW * k + SIZE] == block.kinds[kind]:
             place = k * gap if gap else block.table_w[ROW * k + START] * inner
             apart = gap if gap else geometry[STRIDE] * inner
-            good &= end_run(fold, end, output, at + place, apart, inner, to + k * inner, count, share * block.share_w[k])
+            n = share * block.share_w[k]
+            good &= end_run(fold, end, output, at + place, apart, inner, to + k * inner, count, n)
         k += count
     return good
-
-
-def line_of_windows(fold: Any, block: Block, identity: Any, a: int, d: int, d_size: int, h: int, to: int) -> None:
-    """scratch[to :] = one line of samples folded along itself, a state for each window; the identity off the array."""
-    geometry = block.geometry
-    if h < 0 or h >= geometry[H]:
-        fill_row(fold, identity, to, block.cells)
-        return
-    fold_lines(fold, block, a, d, d_size, h, 1)
-    folded = fold_along(fold, block.kinds[0], geometry[STEP_W] * geometry[INNER], block.room, block.room)
-    pick_row(fold, folded, geometry[STRIDE] * geometry[INNER], geometry[INNER], to, geometry[W1] - geometry[W0])
-
-
-def tall_rows(fold: Any, end: Any, output: Output, block: Block, identity: Any, a: int, d: int, d_size: int, to: int,
-              share: float, share_h: Buffer) -> bool:
-    """Write a plane's rows of windows that overlap down the rows: three merges for each line, whatever their height.
-
-    A ring holds as many lines as a window. From a line on, the ring's running fold from its end and the running fold of
-    the lines that follow are merged to any window that starts within the ring (van Herk 1992, Gil and Werman 1993).
-    """
-    geometry, cells = block.geometry, block.cells
-    tall, down, rows = geometry[TALL], geometry[DOWN], geometry[H1] - geometry[H0]
-    running = ROWS * block.room + 1
-    window = running + cells
-    ring = window + cells
-    top = geometry[TOP]
-    good = True
-    j = 0
-    for t in range(tall):
-        line_of_windows(fold, block, identity, a, d, d_size, top + t, ring + t * cells)
-    while True:
-        for t in range(tall - 2, -1, -1):
-            merge_into(fold, ring + (t + 1) * cells, ring + t * cells, cells)
-        for t in range(tall):
-            if t > 0:
-                line_of_windows(fold, block, identity, a, d, d_size, top + tall + t - 1, ring + (t - 1) * cells)
-                if t == 1:
-                    copy_row(fold, ring, running, cells)
-                else:
-                    merge_into(fold, ring + (t - 1) * cells, running, cells)
-            if top + t == geometry[TOP] + j * down:
-                at = ring
-                if t > 0:
-                    merge_rows(fold, ring + t * cells, running, window, cells)
-                    at = window
-                good &= end_windows(fold, end, output, block, 0, at, geometry[INNER],
-                                    to + j * geometry[OUT_W] * geometry[INNER], share * share_h[j])
-                j += 1
-                if j == rows:
-                    return good
-        line_of_windows(fold, block, identity, a, d, d_size, top + 2 * tall - 1, ring + (tall - 1) * cells)
-        top += tall
 
 
 def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Callable[..., Any],
@@ -287,17 +210,12 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
         block = Block(src, geometry, table_w, kinds, share_w, geometry[LENGTH] * inner,
                       (geometry[W1] - geometry[W0]) * inner, left,
                       (min(low + geometry[LENGTH], geometry[W]) - left) * inner)
-        identity = load(fold.scratch, ROWS * block.room)
-        fill_row(fold, identity, 0, block.room)
+        fill_row(fold, load(fold.scratch, ROWS * block.room), 0, block.room)
         good = True
         for a in range(geometry[A0], geometry[A1]):
             for i in range(geometry[D1] - geometry[D0]):
                 d, d_size = table_d[ROW * i + START], table_d[ROW * i + SIZE]
                 plane = (a * geometry[OUT_D] + geometry[D0] + i) * geometry[OUT_H] + geometry[H0]
-                if geometry[TALL]:
-                    to = (plane * geometry[OUT_W] + geometry[W0]) * inner
-                    good &= tall_rows(fold, end, output, block, identity, a, d, d_size, to, share_d[i], share_h)
-                    continue
                 for j in range(geometry[H1] - geometry[H0]):
                     fold_lines(fold, block, a, d, d_size, table_h[ROW * j + START], table_h[ROW * j + SIZE])
                     to = ((plane + j) * geometry[OUT_W] + geometry[W0]) * inner

@@ -43,6 +43,20 @@ from .rows import (
 )
 
 
+def across(fold: Any, at: int, inner: int, size: int) -> Any:
+    """The state of ``size`` neighbours in the scratch row, merged in the row kernel's order: equal to the last bit."""
+    a = fold.load(fold.scratch, at)
+    if size == 1:
+        return a
+    b = fold.load(fold.scratch, at + inner)
+    if size == 2:
+        return fold.merge(a, b)
+    c = fold.load(fold.scratch, at + 2 * inner)
+    if size == 3:
+        return fold.merge(a, fold.merge(b, c))
+    return fold.merge(fold.merge(a, b), fold.merge(c, fold.load(fold.scratch, at + 3 * inner)))
+
+
 def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Callable[..., Any],
                 save: Callable[..., None], end: Callable[..., bool], end_full: Callable[..., bool], size: int,
                 apart: int, channels: int, samples: int) -> Callable[..., int]:
@@ -81,9 +95,7 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                         for k in range((0, begin, stop)[part], (begin, stop, windows)[part]):
                             n = share * share_w[k]
                             for c in range(inner):
-                                state = load(fold.scratch, k * apart * inner + c)
-                                for x in range(1, size):
-                                    state = merge(state, load(fold.scratch, (k * apart + x) * inner + c))
+                                state = across(fold, k * apart * inner + c, inner, size)
                                 if exact:
                                     good &= end_full(state, float(samples), 0.5 / samples, output, to + k * inner + c)
                                 else:

@@ -1,0 +1,121 @@
+"""From exceptions to one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import click
+
+from ..errors import OptionError
+from ..reducers import REDUCERS
+from ..text import printable
+
+USAGE, INTERRUPTED, READER_GONE = 2, 130, 141
+
+FLAGS = {"ceil_mode": "--ceil", "return_indices": "--indices", "INPUT": "INPUT"}
+"""What is typed where that is not the keyword."""
+
+
+class Stopped(BaseException):
+    """A signal asks to end; what is underway cleans up and nothing catches it but the outermost handler."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class ReaderGone(Exception):
+    """Whoever read our data has left. click would make exit code 1 of the BrokenPipeError."""
+
+
+@contextmanager
+def told_of_readers() -> Iterator[None]:
+    """Take BrokenPipeError out of click's sight."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGone from error
+
+
+def stop(number: int, _: FrameType | None) -> None:
+    """End the work; the same signal again ends the process at once."""
+    signal.signal(number, signal.SIG_DFL)
+    raise Stopped(number)
+
+
+@contextmanager
+def heeded_signals() -> Iterator[None]:
+    """Turn signals into Stopped, except those that a parent wants ignored (nohup, a background job)."""
+    wanted = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    old = {number: signal.getsignal(number) for number in wanted}
+    for number, handler in old.items():
+        if handler not in (signal.SIG_IGN, None):
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            if handler not in (signal.SIG_IGN, None):
+                signal.signal(number, handler)
+
+
+def option_line(error: OptionError) -> str:
+    """An option that the library refuses, by the name that was typed: ``ceil_mode goes with ...`` is about --ceil."""
+    name = flag(error.option)
+    text = str(error).removeprefix(f"{error.option} ")
+    return f"{name}: {re.sub(r'[a-z]+(_[a-z]+)+', lambda word: flag(word[0]), text)}"
+
+
+def flag(keyword: str) -> str:
+    """The option that gives a keyword."""
+    return FLAGS.get(keyword, "--" + keyword.replace("_", "-"))
+
+
+def usage_line(error: click.UsageError) -> str:
+    """What click refuses, in the form of all our messages."""
+    command = error.ctx.command_path if error.ctx is not None else "poolcli"
+    if isinstance(error, click.NoSuchOption):
+        return f"{printable(error.option_name)}: {no_such_option(error, command)}"
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return f"{longest(error.param)}: is missing; {command} image.png would work"
+    if isinstance(error, click.BadOptionUsage):
+        return f"{error.option_name}: {bad_usage(error.message)}; --help tells more"
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return f"{longest(error.param)}: {sentence(error.message)}"
+    return sentence(error.message)
+
+
+def sentence(message: str) -> str:
+    """click's sentence as a part of ours, on one line."""
+    return printable(" ".join(message.split()).rstrip("."))
+
+
+def longest(parameter: click.Parameter) -> str:
+    """The full name of an option; INPUT for the argument."""
+    if isinstance(parameter, click.Option):
+        return max(parameter.opts, key=len)
+    return parameter.human_readable_name.rstrip(".")
+
+
+def bad_usage(message: str) -> str:
+    """What click says of an option's value: that there is none where one is needed, or the other way round."""
+    if "requires" in message:
+        return "needs a value"
+    return "takes no value" if "not take" in message else sentence(message)
+
+
+def no_such_option(error: click.NoSuchOption, command: str) -> str:
+    """Why an option is none of this command's, and which one may be meant."""
+    if error.option_name == "-p":
+        return "is no option; --p is an exponent, --padding the padding"
+    keyword = error.option_name.lstrip("-").replace("-", "_")
+    owners = [row.name for row in REDUCERS.values() if keyword in {p.name for p in row.parameters}]
+    if owners:
+        return f"is a parameter of {', '.join(owners)}, not of {command.split()[-1]}"
+    near = (error.possibilities or [f"{command} --help"])[0]
+    name = "; a name that begins with - goes behind --" if not error.option_name.startswith("--") else ""
+    return f"is no option of {command}; {near} would work{name}"

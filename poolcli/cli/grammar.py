@@ -1,0 +1,99 @@
+"""What users write after an option, read into what the library takes: ``3``, ``3x2``, ``1xall``, ``1:0x2:2``, ``same``.
+
+Each function takes the text and raises ``click.BadParameter``, to which click adds the option's name. Only the form is
+checked here, so that no text is too long or too odd; which numbers are allowed is the library's to say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TypeVar
+
+import click
+
+from ..text import printable
+
+Value = TypeVar("Value")
+
+_WHOLE = re.compile(r"[0-9]+")
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]{1,3})?|[+-]?inf(inity)?|nan", re.IGNORECASE)
+_DIGITS = 20
+"""As many as the largest 64-bit number has; int() itself gives up at 4,300."""
+_LONGEST = 400
+"""Characters of a number: a float64 written out in full has at most some 330 before or behind the point."""
+_AXES = 3
+_PADDING_NAMES = ("same", "same-lower", "valid")
+
+
+def shown(text: str) -> str:
+    """What was given, in quotes, printable and short."""
+    safe = printable(text)
+    return f"'{safe}'" if len(safe) <= 40 else f"'{safe[:37]}...'"
+
+
+def whole(text: str) -> int:
+    """A whole number of at most 20 digits."""
+    if not _WHOLE.fullmatch(text):
+        raise click.BadParameter(f"{shown(text)} is no whole number; 1, 2, 3 ... would work")
+    if len(text.lstrip("0")) > _DIGITS:
+        raise click.BadParameter(f"{shown(text)} is too large; a number of up to {_DIGITS} digits can be read")
+    return int(text.lstrip("0") or "0")
+
+
+def counts(text: str) -> int | str | tuple[int | str, ...]:
+    """Sizes: a whole number or ``all`` for every axis, or one for each axis."""
+    return per_axis(text, lambda part: "all" if part == "all" else whole(part), "3, 3x2 or 1xall")
+
+
+def steps(text: str) -> int | tuple[int, ...]:
+    """Strides and dilations: a whole number for every axis, or one for each axis."""
+    return per_axis(text, whole, "2 or 2x1")
+
+
+def padding(text: str) -> int | str | tuple[int, int] | tuple[int | tuple[int, int], ...]:
+    """``1``, ``1x2``, ``before:after`` for each axis, or a name."""
+    if text in _PADDING_NAMES:
+        return text
+    sides = per_axis(text, side, "1, 1x2, 1:0x2:2, same, same-lower or valid")
+    # For every axis the library wants a number; a pair alone would be one number for each of two axes.
+    return (sides,) if isinstance(sides, tuple) and ":" in text and "x" not in text else sides  # type: ignore[return-value]
+
+
+def side(text: str) -> int | tuple[int, int]:
+    """The padding of one axis."""
+    before, colon, after = text.partition(":")
+    return (whole(before), whole(after)) if colon else whole(text)
+
+
+def ratios(text: str) -> str | tuple[str, ...]:
+    """Ratios as the decimals written: a float would not be what the user meant (33 samples at 1.1 are 30)."""
+    return per_axis(text, decimal, "1.414 or 1.5x2")
+
+
+def decimal(text: str) -> str:
+    """A number in plain decimals, kept as text; exponents would let nine characters ask for a gigabyte of digits."""
+    if not _DECIMAL.fullmatch(text) or len(text) > _LONGEST:
+        raise click.BadParameter(f"{shown(text)} is no decimal number; 1.5 would work")
+    return text
+
+
+def number(text: str) -> int | float:
+    """Any number; a whole one stays whole, for float64 does not hold every 64-bit integer."""
+    if not _NUMBER.fullmatch(text) or len(text) > _LONGEST:
+        raise click.BadParameter(f"{shown(text)} is no number; 3, 0.5 or 1e-6 would work")
+    return int(text) if _WHOLE.fullmatch(text.lstrip("+-")) else float(text)
+
+
+def per_axis(text: str, parse: Callable[[str], Value], examples: str) -> Value | tuple[Value, ...]:
+    """One value, or up to three joined by x."""
+    parts = text.split("x")
+    if "" in parts or len(parts) > _AXES:
+        raise click.BadParameter(f"{shown(text)} is not one value, or one for each of up to {_AXES} axes; "
+                                 f"{examples} would work")
+    try:
+        values = tuple(parse(part) for part in parts)
+    except click.BadParameter as error:
+        raise click.BadParameter(f"{error.message.partition(';')[0]}; {examples} would work") from None
+    return values if len(values) > 1 else values[0]

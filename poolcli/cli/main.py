@@ -1,0 +1,202 @@
+"""The program: its commands, made when they are called, and the one place where it ends.
+
+``poolcli --help`` imports click and the tables; whatever is heavy is imported by the command that needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import OptionError, PoolError
+from ..reducers import REDUCERS
+from . import failures, options, streams
+from .failures import INTERRUPTED, READER_GONE, USAGE
+
+NAME = "poolcli"
+
+OTHERS: Mapping[str, tuple[str, str]] = {
+    "list": ("listing", "Print the reducers and the window layouts."),
+}
+"""Commands that are no reducer: the module here that has them as ``command``, and their line of help."""
+
+EXAMPLES = """\
+Examples:
+  poolcli max --size 2 --stride 2 image.png        writes image_max.png, prints the table
+  poolcli avg -k 3 -s 2 --padding 1 fmap.npy -o pooled.npy
+  poolcli median -k 3 photos/ -o small/
+  poolcli max -k 2 - -o - < fmap.npy | poolcli avg --adaptive 7 - -o seven.npy
+"""
+
+
+class Program(click.Group):
+    """A group whose commands come from tables; only the one that is called is built."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the tables' order."""
+        return [*REDUCERS, *OTHERS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Build a command, or give None."""
+        if cmd_name in REDUCERS:
+            from .reduce import command
+
+            return command(REDUCERS[cmd_name])
+        if cmd_name in OTHERS:
+            made: click.Command = import_module(f".{OTHERS[cmd_name][0]}", __package__).command
+            return made
+        return None
+
+    def resolve_command(self, ctx: click.Context,
+                        args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; a name that is none gets a suggestion."""
+        name = args[0]
+        if name not in REDUCERS and name not in OTHERS and not name.startswith("-") and not ctx.resilient_parsing:
+            raise click.UsageError(unknown(name), ctx)
+        return super().resolve_command(ctx, args)
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse; this is where --help and --version print."""
+        with failures.told_of_readers():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with failures.told_of_readers():
+            return super().invoke(ctx)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """Complete command names from the tables, options as click does."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=text) for name, text in helps().items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Examples first."""
+        formatter.write(f"{self.help}\n\n{EXAMPLES}\n")
+        self.format_usage(ctx, formatter)
+        self.format_options(ctx, formatter)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Reducers, then the rest, from the tables."""
+        rows = list(helps().items())
+        for title, part in (("Reducers", rows[:len(REDUCERS)]), ("Other commands", rows[len(REDUCERS):])):
+            with formatter.section(title):
+                formatter.write_dl(part)
+
+
+def helps() -> dict[str, str]:
+    """Every command's line of help."""
+    return {name: row.help for name, row in REDUCERS.items()} | {name: row[1] for name, row in OTHERS.items()}
+
+
+def unknown(name: str) -> str:
+    """What to say to a command that is none."""
+    from difflib import get_close_matches
+
+    from ..text import printable
+
+    near = get_close_matches(name, helps())
+    if near:
+        return f"{printable(name)}: no such command; {' or '.join(near)} would work"
+    return f"{printable(name)}: no such command; a reducer comes first, as in {NAME} max image.png"
+
+
+def print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
+    """Print the version and end."""
+    if value:
+        click.echo(f"{NAME} {__version__}")
+        context.exit()
+
+
+program = Program(
+    NAME,
+    help="Pool images and feature maps: any reducer with any window layout.",
+    params=[click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=print_version,
+                         allow_from_autoenv=False, help="Print the version."), options.debug()],
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": options.ENVIRONMENT},
+    subcommand_metavar="REDUCER [OPTIONS] INPUT...",
+    no_args_is_help=True,
+)
+
+
+def run() -> None:
+    """What the shell starts."""
+    streams.repair()
+    state: dict[str, Any] = {}
+    try:
+        with failures.heeded_signals():
+            code = ended(state)
+    except failures.Stopped as stopped:
+        code = stopped_code(stopped)
+    sys.exit(flushed(code))
+
+
+def ended(state: dict[str, Any]) -> int:
+    """Run the command line; every way to end has its code and at most one line a problem."""
+    try:
+        return int(program.main(prog_name=NAME, standalone_mode=False, obj=state) or 0)
+    except Exception as error:
+        if state.get("debug"):
+            traceback.print_exception(error)
+        return code_of(error)
+
+
+def code_of(error: Exception) -> int:
+    """Say what went wrong, and give its code."""
+    if isinstance(error, click.Abort):
+        return INTERRUPTED
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.message, err=True)
+        return USAGE
+    if isinstance(error, failures.ReaderGone):
+        streams.silence(sys.stdout)
+        return READER_GONE
+    code, lines = explained(error)
+    for line in lines:
+        streams.complain(line)
+    return code
+
+
+def explained(error: Exception) -> tuple[int, list[str]]:
+    """The code of an error and its lines."""
+    if isinstance(error, OptionError):
+        return USAGE, [failures.option_line(error)]
+    if isinstance(error, PoolError):  # of planning: nothing has been touched
+        return USAGE, str(error).split("\n")
+    if isinstance(error, click.UsageError):
+        return USAGE, [failures.usage_line(error)]
+    if isinstance(error, OSError):
+        streams.silence(sys.stdout)
+        return 1, [f"standard output cannot be written: {error.strerror or error}"]
+    return 1, [f"unexpected {type(error).__name__}: {failures.sentence(str(error))}; --debug shows where"]
+
+
+def stopped_code(stopped: failures.Stopped) -> int:
+    """130 after Ctrl-C; of other signals the process dies, as its parent expects."""
+    if stopped.number != signal.SIGINT:
+        flushed(0)
+        os.kill(os.getpid(), stopped.number)
+    streams.complain("interrupted")
+    return INTERRUPTED
+
+
+def flushed(code: int) -> int:
+    """Write out what is buffered; where that fails the run has failed."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        streams.silence(sys.stdout)
+    except (OSError, ValueError):
+        streams.silence(sys.stdout)
+        return code or 1
+    return code

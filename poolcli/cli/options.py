@@ -1,0 +1,243 @@
+"""Every option that several commands share, exactly once.
+
+==========  =========================================================================  ===========================
+section     options                                                                    used by
+==========  =========================================================================  ===========================
+windows     --size --stride --padding --dilation --ceil --global --adaptive            every reducer
+            --fractional --seed --u --disjoint --pseudorandom
+values      --layout --squeeze --pad-mode --pad-value --nan --nodata --dtype --round   every reducer
+files       --output --overwrite --skip-existing --in-place --dry-run --recursive      every reducer
+            --key --indices --format --jobs --max-pixels --allow-truncated --quality
+            --compress-level
+report      --json --quiet --no-color --debug                                          every reducer; all: --debug
+parameters  --p --q --r --eps --weight ...                                             the reducers that have them
+==========  =========================================================================  ===========================
+
+A function here makes fresh options, so that only the invoked command pays for its own. Names of parameters are the
+library's keywords; ``keywords`` picks them out. Nothing here imports NumPy: usage errors are found without it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..errors import OptionError, PoolError
+from ..reducers import Parameter, Reducer
+from . import grammar
+
+if TYPE_CHECKING:
+    from ..files import Format
+
+Values = Mapping[str, Any]
+Value = TypeVar("Value")
+
+# The library has these names too, in rooms that import NumPy; tests/cli/test_options.py holds them together.
+PAD_MODES = ("exclude", "constant", "reflect", "edge", "wrap")
+NAN_MODES = ("propagate", "ignore", "error")
+ROUNDINGS = ("half-up", "half-even", "floor", "ceil")
+DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
+          "float16", "float32", "float64")
+
+WINDOW_KEYWORDS = ("size", "stride", "padding", "dilation", "ceil_mode", "adaptive", "fractional", "overlapping",
+                   "random", "seed", "u")
+VALUE_KEYWORDS = ("layout", "squeeze", "pad_mode", "pad_value", "nan", "nodata", "dtype", "round")
+
+ENVIRONMENT = "POOLCLI"
+"""click composes POOLCLI_MAX_SIZE from it. POOLCLI_THREADS, POOLCLI_CACHE_DIR are the library's own."""
+
+
+def option(*names: str, **settings: Any) -> click.Option:
+    """An option; a value of several words in help is set apart by its metavar."""
+    return click.Option(names, **settings)
+
+
+def flag(*names: str, help: str) -> click.Option:
+    """A switch, off unless given."""
+    return click.Option(names, is_flag=True, default=False, help=help)
+
+
+def choice(names: tuple[str, ...]) -> click.Choice[str]:
+    """One of some names."""
+    return click.Choice(names)
+
+
+def windows() -> list[click.Option]:
+    """Where the windows lie."""
+    return [
+        option("--size", "-k", type=grammar.counts, metavar="K",
+               help="Samples of a window: 3, 3x2, or all (1xall). Default 2."),
+        option("--stride", "-s", type=grammar.steps, metavar="S", help="From window to window. Default: the size."),
+        option("--padding", type=grammar.padding, metavar="P",
+               help="Around the input: 1, 1x2, before:after (1:0x2:2), same, same-lower or valid. Default 0."),
+        option("--dilation", "-d", type=grammar.steps, metavar="D", help="From sample to sample. Default 1."),
+        flag("--ceil", "ceil_mode", help="Let a last, partial window reach over the end."),
+        flag("--global", "global_windows", help="One window over everything; the same as --size all."),
+        option("--adaptive", type=grammar.counts, metavar="M", help="M windows an axis: 7, 7x5; all keeps an axis."),
+        option("--fractional", type=grammar.ratios, metavar="RATIO",
+               help="Input to output ratio, at least 1: 1.414, 1.5x2."),
+        option("--seed", type=grammar.whole, metavar="N", help="Of fractional windows and random draws. Default 0."),
+        option("--u", type=grammar.decimal, metavar="U", help="Offset in [0, 1) of fractional windows, for a seed."),
+        pair("overlapping", "--overlapping", "--disjoint", "Fractional windows share a sample, or do not (default)."),
+        pair("random", "--random", "--pseudorandom", "Fractional steps in random or even order (default)."),
+    ]
+
+
+def pair(name: str, on: str, off: str, help: str) -> click.Option:
+    """A switch with a name for each position; off unless given."""
+    return click.Option([f"{on}/{off}", name], default=False, help=help)
+
+
+def values() -> list[click.Option]:
+    """What samples mean and what results become."""
+    return [
+        option("--layout", type=layout, metavar="LETTERS",
+               help="A letter for each axis; N and C are kept, every other is pooled. Default by number of axes: "
+                    "L, HW, HWC, NHWC, NDHWC."),
+        flag("--squeeze", help="Drop pooled axes of length 1."),
+        option("--pad-mode", type=choice(PAD_MODES), metavar="MODE",
+               help="What padding is: exclude (no data, the default), constant, reflect, edge or wrap."),
+        option("--pad-value", type=grammar.number, metavar="V", help="The sample of --pad-mode constant. Default 0."),
+        option("--nan", type=choice(NAN_MODES), metavar="HOW", help="propagate (default), ignore or error."),
+        option("--nodata", type=grammar.number, metavar="V", help="The value of missing samples."),
+        option("--dtype", type=choice(DTYPES), metavar="TYPE", help="The result's type: uint8, float32 ..."),
+        option("--round", type=choice(ROUNDINGS), metavar="HOW",
+               help="To whole numbers: half-up (default), half-even, floor or ceil."),
+    ]
+
+
+def parameters(row: Reducer) -> list[click.Option]:
+    """The reducer's own."""
+    return [parameter(p) for p in row.parameters]
+
+
+def parameter(own: Parameter) -> click.Option:
+    """A row's parameter as an option."""
+    name = "--" + own.name.replace("_", "-")
+    text = own.help[:1].upper() + own.help[1:] + "."
+    if own.kind == "flag":
+        return flag(name, own.name, help=text)
+    known = "" if own.default is None else f" Default {own.default:g}."
+    return option(name, own.name, type=grammar.number, metavar="N", help=text + known)
+
+
+def files() -> list[click.Option]:
+    """What is read and written."""
+    return [
+        option("--output", "-o", type=path(), metavar="OUT",
+               help="A file, a FOLDER/, - for stdout, or a pattern with {stem} {ext} {reducer} {parent}. "
+                    "Default: {stem}_{reducer}{ext} beside the input."),
+        flag("--overwrite", help="Replace outputs that exist."),
+        flag("--skip-existing", help="Pass over inputs whose output exists."),
+        flag("--in-place", help="Let an output be its own input."),
+        flag("--dry-run", help="Print what would be written, and write nothing."),
+        flag("--recursive", "-r", help="Go down into folders."),
+        option("--key", metavar="NAME", help="The array of an .npz file."),
+        option("--indices", type=path(), metavar="FILE", help="Write where each value stood, as .npy of int64."),
+        option("--format", "file_format", type=file_format, metavar="NAME",
+               help="The output's format: png, tiff, npy ... Default: by its ending; npy to stdout."),
+        option("--jobs", type=positive, metavar="N", help="Threads, or files at once. Default: the cores."),
+        option("--max-pixels", type=positive, metavar="N", help="Refuse larger pictures. Default 178956970."),
+        flag("--allow-truncated", help="Read pictures that are cut short as far as they go."),
+        option("--quality", type=between(1, 100), metavar="N", help="Of JPEG: 1 to 100. Default 95."),
+        option("--compress-level", type=between(0, 9), metavar="N", help="Of PNG: 0 to 9. Default 4."),
+    ]
+
+
+def path() -> click.Path:
+    """A name that shells complete; whether it can be read or written is found out later, file by file."""
+    return click.Path(allow_dash=True, readable=False)
+
+
+def report() -> list[click.Option]:
+    """What is printed."""
+    return [
+        flag("--json", "as_json", help="One JSON document instead of the table."),
+        flag("--quiet", "-q", help="Print errors only."),
+        flag("--no-color", help="No colours; NO_COLOR=1 does the same."),
+        debug(),
+    ]
+
+
+def debug() -> click.Option:
+    """Kept in the context's object, where the outermost error handler finds it."""
+    return click.Option(["--debug"], is_flag=True, expose_value=False, callback=remember_debug,
+                        help="Show where an error came from.")
+
+
+def remember_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
+    """Note that tracebacks are wanted."""
+    if value:
+        context.find_root().ensure_object(dict)["debug"] = True
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted."""
+    return bool(click.get_current_context().find_root().ensure_object(dict).get("debug"))
+
+
+# The forms that are the library's to check, and need no NumPy.
+
+
+def layout(text: str) -> str:
+    """Layout letters."""
+    from ..axes import check_layout
+
+    return named(check_layout, text)
+
+
+def file_format(text: str) -> Format:
+    """A row of FORMATS."""
+    from ..files import format_named
+
+    return named(format_named, text)
+
+
+def named(check: Callable[[str], Value], text: str) -> Value:
+    """What the library's check gives, its error as click's."""
+    try:
+        return check(text)
+    except PoolError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def positive(text: str) -> int:
+    """A whole number, at least 1."""
+    number = grammar.whole(text)
+    if number < 1:
+        raise click.BadParameter("0 is too few; 1 or more would work")
+    return number
+
+
+def between(least: int, most: int) -> Callable[[str], int]:
+    """A whole number in a range."""
+    def parse(text: str) -> int:
+        number = grammar.whole(text)
+        if not least <= number <= most:
+            raise click.BadParameter(f"{number} is not from {least} to {most}")
+        return number
+    return parse
+
+
+def keywords(row: Reducer, given: Values) -> dict[str, Any]:
+    """The library's keywords among the options that were given, checked as far as that goes without NumPy."""
+    names = (*WINDOW_KEYWORDS, *VALUE_KEYWORDS, *(p.name for p in row.parameters))
+    chosen = {name: given[name] for name in names if given[name] is not None and given[name] is not False}
+    if given["global_windows"]:
+        if chosen.get("size", "all") != "all":
+            raise OptionError("size", "size goes with fixed, same and fractional windows, not with --global")
+        chosen["size"] = "all"
+    check_early(row, chosen)
+    return chosen
+
+
+def check_early(row: Reducer, chosen: Values) -> None:
+    """Raise what ``pooling.prepare`` would, before it costs 60 ms to import."""
+    from ..layouts import window_options
+
+    names = [name for name in WINDOW_KEYWORDS if name != "seed" or not row.draws]
+    window_options({name: chosen[name] for name in names if name in chosen})
+    for own in row.parameters:
+        own.check(chosen.get(own.name, own.default))

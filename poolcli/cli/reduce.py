@@ -1,0 +1,94 @@
+"""One command for each row of REDUCERS: options from the row, a body that is the same for all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ..reducers import Reducer
+from . import options
+
+Section = tuple[str, list[click.Option]]
+
+
+class SectionedCommand(click.Command):
+    """A command whose help has examples first, and options by section."""
+
+    def __init__(self, name: str, text: str, examples: list[str], sections: list[Section], **settings: Any) -> None:
+        super().__init__(name, help=text, **settings)
+        self.examples, self.sections = examples, sections
+        self.params += [one for _, group in sections for one in group]
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What it does, examples, usage, options."""
+        formatter.write(f"{self.help}\n\nExamples:\n")
+        formatter.write("".join(f"  {line}\n" for line in self.examples) + "\n")
+        self.format_usage(ctx, formatter)
+        self.format_options(ctx, formatter)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Every section with its title."""
+        help_option = self.get_help_option(ctx)
+        for title, group in self.sections:
+            last = [help_option] if help_option is not None and group is self.sections[-1][1] else []
+            rows = [row for one in (*group, *last) if (row := one.get_help_record(ctx)) is not None]
+            with formatter.section(title):
+                formatter.write_dl(rows)
+        formatter.write(f"\nEvery option can come from the environment: {options.ENVIRONMENT}_"
+                        f"{(self.name or '').upper()}_SIZE=3 is --size 3.\n")
+
+
+def command(row: Reducer) -> click.Command:
+    """The command of a reducer."""
+    sections = [("Windows", options.windows()), ("Values", [*options.parameters(row), *options.values()]),
+                ("Files", options.files()), ("Report", options.report())]
+    return SectionedCommand(
+        row.name, f"{row.help}  {row.value}", examples(row), sections,
+        params=[click.Argument(["inputs"], nargs=-1, required=True, type=options.path(), metavar="INPUT...")],
+        callback=body(row),
+    )
+
+
+def examples(row: Reducer) -> list[str]:
+    """A line for each thing that people do."""
+    own = "".join(f" --{p.name} {p.default:g}" for p in row.parameters if p.kind == "float" and p.default is not None)
+    return [f"poolcli {row.name}{own} --size 2 --stride 2 image.png",
+            f"poolcli {row.name} -k 3 -s 2 --padding 1 --layout CHW fmap.npy -o pooled.npy",
+            f"poolcli {row.name} --adaptive 7x7 photos/ -o small/",
+            f"poolcli {row.name} --global - -o - < fmap.npy > one.npy"]
+
+
+def body(row: Reducer) -> Callable[..., int]:
+    """Parse, plan, pool, report."""
+
+    def pool_files(inputs: tuple[str, ...], **given: Any) -> int:
+        keywords = options.keywords(row, given)
+
+        from . import usage
+
+        settings = usage.settings(inputs, row, given)
+        planned = usage.planned(inputs, row, settings)
+
+        from .. import batch, pooling
+        from . import show
+
+        prepared = pooling.prepare(row.name, **keywords)
+        if settings.indices is not None:
+            prepared.check_indices()
+        limit_threads(given["jobs"])
+        with show.view(given, settings, debug=options.debugging()) as view:
+            view.notes(planned.notes)
+            view.of(batch.run(planned.jobs, prepared, settings))
+        return view.exit_code()
+
+    return pool_files
+
+
+def limit_threads(jobs: int | None) -> None:
+    """Give one file as many threads as --jobs says; POOLCLI_THREADS may say fewer."""
+    if jobs is not None:
+        known = os.environ.get("POOLCLI_THREADS", "")
+        os.environ["POOLCLI_THREADS"] = str(min(jobs, int(known)) if known.isdigit() and int(known) else jobs)

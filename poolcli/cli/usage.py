@@ -1,0 +1,99 @@
+"""What cannot work whatever the files are: found before one of them is opened, and before NumPy is imported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .. import files
+from ..batch import STDIO, Planned, Settings, is_special, plan_jobs, takes_several
+from ..errors import OptionError, PoolError
+from ..files import Encoding, Format, targets
+from ..reducers import REDUCERS, Reducer
+from ..text import printable
+from .streams import is_terminal
+
+
+def settings(inputs: Sequence[str], row: Reducer, given: Mapping[str, Any]) -> Settings:
+    """The file options as the batch takes them, checked."""
+    kept = {name: given[name] for name in ("output", "indices", "key", "allow_truncated", "overwrite", "skip_existing",
+                                           "in_place", "dry_run", "recursive")}
+    named = {"format": given["file_format"], "max_pixels": given["max_pixels"] or files.MAX_PIXELS}
+    encoding = {name: given[name] for name in ("quality", "compress_level") if given[name] is not None}
+    made = Settings(**kept, **named, encoding=Encoding(**encoding), statistics=not given["quiet"],
+                    stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
+    check_usage(inputs, row, made)
+    check_terminals(inputs, made.output)
+    return made
+
+
+def planned(inputs: Sequence[str], row: Reducer, made: Settings) -> Planned:
+    """Every output, before any work."""
+    return plan_jobs(inputs, row, made)
+
+
+def check_terminals(inputs: Sequence[str], output: str | None) -> None:
+    """Refuse to read data that nobody will type, and to print data at somebody."""
+    if STDIO in inputs and is_terminal(sys.stdin):
+        raise OptionError("INPUT", "- is the terminal; a file name, or a pipe into poolcli, would work")
+    if output == STDIO and is_terminal(sys.stdout):
+        raise OptionError("output", "- is the terminal, and the data are binary; -o FILE, or a pipe, would work")
+
+
+def check_usage(inputs: Sequence[str], row: Reducer, settings: Settings) -> None:
+    """Refuse what cannot work whatever the files are."""
+    if settings.overwrite and settings.skip_existing:
+        raise OptionError("overwrite", "overwrite and --skip-existing exclude each other; one of them would work")
+    several = len(inputs) > 1 or any(Path(name).is_dir() for name in inputs)
+    check_output(inputs, several, settings)
+    if settings.indices is not None:
+        check_indices(several, row, settings.indices)
+
+
+def check_output(inputs: Sequence[str], several: bool, settings: Settings) -> None:
+    """Refuse outputs that cannot take these inputs."""
+    output = settings.output
+    if output is None:
+        if STDIO in inputs:
+            raise OptionError("output", "is needed when - is the input; -o FILE or -o - would work")
+        if any(Path(name).is_dir() for name in inputs):
+            raise OptionError("output", "is needed when a folder is the input; -o FOLDER/ would work")
+        return
+    if inputs.count(STDIO) > 1:
+        raise OptionError("INPUT", "- can be read only once")
+    if several and not takes_several(output):
+        raise OptionError("output", f"{printable(output)} takes one result, and there may be several; a folder with a "
+                                    "slash at its end, or a pattern with {stem}, would work")
+    if not takes_several(output):
+        check_ending(output, settings.format)
+
+
+def check_ending(output: str, wanted: Format | None) -> None:
+    """Refuse an output whose ending says nothing, or another thing than --format."""
+    if output == STDIO or is_special(output):
+        return
+    try:
+        row = files.format_of(output)
+    except PoolError as error:
+        if wanted is None:
+            raise OptionError("output", str(error)) from None
+        return
+    if wanted is not None and wanted is not row:
+        raise OptionError("format", f"{wanted.name} and the ending of {printable(output)} disagree; one of them "
+                                    "would work")
+
+
+def check_indices(several: bool, row: Reducer, indices: str) -> None:
+    """Refuse places where indices cannot go."""
+    if not row.picks:
+        picks = ", ".join(name for name, one in REDUCERS.items() if one.picks)
+        raise OptionError("indices", f"{row.name} picks no sample, so it has no indices; those that do: {picks}")
+    if indices == STDIO:
+        raise OptionError("indices", "standard output carries the values; a file name would work")
+    if several and not takes_several(indices):
+        raise OptionError("indices", f"{printable(indices)} takes the indices of one result, and there may be "
+                                     "several; a folder with a slash at its end, or a pattern with {stem}, would work")
+    if not targets.is_folder(indices) and not indices.lower().endswith(".npy") and not is_special(indices):
+        raise OptionError("indices", f"are written as .npy, and {printable(indices)} does not end so")

@@ -1,0 +1,178 @@
+"""Reading and writing: pictures, .npy and .npz, from paths and from streams.
+
+Pillow is imported when a picture is read or written, and only then; nothing here imports NumPy before it is needed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+from contextlib import suppress
+from typing import IO, TYPE_CHECKING, Any
+
+from ..errors import PoolError
+from .atomic import atomic, explained
+from .formats import DEFAULT_ENCODING, ENDINGS, FORMATS, Encoding, Format, format_named, format_of, holds, is_lossy
+from .images import ending_note, opened, read_image, sniff
+from .loaded import MAX_PIXELS, Loaded, Palette, Source
+from .npy import MAGIC, read_npy, read_npy_stream, write_npy
+
+if TYPE_CHECKING:
+    from .loaded import Array
+
+__all__ = [
+    "ENDINGS",
+    "FORMATS",
+    "MAX_PIXELS",
+    "Encoding",
+    "Format",
+    "Loaded",
+    "Palette",
+    "Source",
+    "atomic",
+    "format_named",
+    "format_of",
+    "holds",
+    "is_lossy",
+    "read",
+    "write",
+]
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    key: str | None = None,
+    max_pixels: int = MAX_PIXELS,
+    allow_truncated: bool = False,
+    indexed: bool = False,
+    stdin: IO[bytes] | None = None,
+) -> Loaded:
+    """Read a picture, a .npy or an .npz file, by its first bytes; ``"-"`` is ``stdin`` (the process's own).
+
+    The array is (H, W) or (H, W, C) for pictures, of any shape for arrays; a .npy file is memory-mapped and may be
+    big-endian, Fortran-ordered and read-only. ``key`` chooses within an .npz, ``indexed`` keeps palette indices.
+    Everything wrong with the file raises PoolError with a message that does not repeat its name.
+    """
+    name = os.fspath(path)
+    options = {"max_pixels": max_pixels, "allow_truncated": allow_truncated, "indexed": indexed}
+    if name == "-":
+        return _from_stream(_input(stdin), name, key, options)
+    with opened(path) as stream:
+        if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            return _from_file(stream, name, key, options)
+        return _from_stream(stream, name, key, options)
+
+
+def _input(stdin: IO[bytes] | None) -> IO[bytes]:
+    if stdin is not None:
+        return stdin
+    if sys.stdin is None:
+        raise PoolError("standard input is closed; a file name would work")
+    return sys.stdin.buffer
+
+
+def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str, Any]) -> Loaded:
+    kind = sniff(stream.read(12))
+    stream.seek(0)
+    if kind == "NPY":
+        array, notes = read_npy(stream)
+        return Loaded(array, None, Source(name, kind, notes=(*ending_note(name, kind), *notes)))
+    if kind == "NPZ":
+        return _from_npz(stream, name, key)
+    return read_image(stream, name, **options)
+
+
+def _from_npz(stream: IO[bytes], name: str, key: str | None) -> Loaded:
+    from .npz import read_npz
+
+    array, found = read_npz(stream, key)
+    return Loaded(array, None, Source(name, "NPZ", notes=ending_note(name, "NPZ"), key=found))
+
+
+def _from_stream(stream: IO[bytes], name: str, key: str | None, options: dict[str, Any]) -> Loaded:
+    """Read from what may be a pipe: an array to its last byte, an image through a bounded copy that can be sought."""
+    head = _upto(stream, len(MAGIC))
+    if head != MAGIC:
+        return _from_file(_copied(head, stream, options["max_pixels"]), name, key, options)
+    array = read_npy_stream(stream, head)
+    notes = ("bytes after the array are left unread",) if _more_follows(stream) else ()
+    return Loaded(array, None, Source(name, "NPY", notes=notes))
+
+
+def _upto(stream: IO[bytes], count: int) -> bytes:
+    data = b""
+    while len(data) < count and (chunk := stream.read(count - len(data))):
+        data += chunk
+    return data
+
+
+def _copied(head: bytes, stream: IO[bytes], max_pixels: int) -> IO[bytes]:
+    limit = 8 * max_pixels + (1 << 24)  # 16-bit RGBA is 8 bytes a pixel; all other pictures are smaller
+    copy = io.BytesIO(head)
+    copy.seek(0, io.SEEK_END)
+    while copy.tell() <= limit and (chunk := stream.read(1 << 20)):
+        copy.write(chunk)
+    if copy.tell() > limit:
+        raise PoolError(f"more than {limit:,} bytes and no end; --max-pixels raises the limit, a file name has none")
+    copy.seek(0)
+    return copy
+
+
+def _more_follows(stream: IO[bytes]) -> bool:
+    """Tell whether there is another byte, without waiting for one and without taking it."""
+    import select
+
+    with suppress(OSError, ValueError, AttributeError):
+        if stream.seekable():
+            more = bool(stream.read(1))
+            stream.seek(-1 if more else 0, io.SEEK_CUR)
+            return more
+        ready = select.select([stream.fileno()], [], [], 0)[0]
+        return bool(ready) and bool(stream.peek(1))  # type: ignore[attr-defined]
+    return False
+
+
+def write(
+    target: str | os.PathLike[str] | IO[bytes],
+    array: Array,
+    source: Source,
+    format: Format | str | None = None,
+    *,
+    encoding: Encoding = DEFAULT_ENCODING,
+    overwrite: bool = False,
+) -> None:
+    """Write ``array`` to a path, whole or not at all, or to an open binary stream.
+
+    ``format`` is a row of FORMATS or its name; by default the path's ending says it, and a stream gets .npy. An
+    existing path is refused without ``overwrite``. PoolError when the format cannot hold the array, or the target
+    cannot be written (its cause is the OSError); BrokenPipeError passes.
+    """
+    if isinstance(target, (str, os.PathLike)):
+        row = _row(format) or format_of(target)
+        holds(row, array.dtype, array.shape, source.mode)
+        with atomic(target, overwrite=overwrite) as stream:
+            _encode(array, source, row, stream, encoding)
+    else:
+        with explained():
+            _encode(array, source, _row(format) or FORMATS["NPY"], target, encoding)
+            target.flush()
+
+
+def _row(format: Format | str | None) -> Format | None:
+    return format_named(format) if isinstance(format, str) else format
+
+
+def _encode(array: Array, source: Source, row: Format, stream: IO[bytes], encoding: Encoding) -> None:
+    if row.name == "NPY":
+        write_npy(array, stream)
+    elif row.name == "NPZ":
+        from .npz import write_npz
+
+        write_npz(array, stream, source.key)
+    else:
+        from .encode import write_image
+
+        write_image(array, source, row, stream, encoding)

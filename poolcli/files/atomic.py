@@ -1,0 +1,128 @@
+"""Writing so that a file appears whole or not at all.
+
+Peers lose originals when they do not: an interrupted in-place run left 0 bytes (oxipng#873), a temporary name lost the
+mode or replaced a link (jpegoptim#5). So: a temporary file in the same folder, flush, fsync, rename.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING
+
+from ..errors import PoolError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TEMPORARY = ".poolcli-"
+# What file systems without hard links answer (FAT, some network mounts).
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+
+@contextmanager
+def atomic(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[IO[bytes]]:
+    """Give an open binary file that becomes ``path`` when the block ends well, and leaves no trace when it does not.
+
+    Links are followed, so that the file they lead to is replaced and not the link; missing folders are created; an
+    old file keeps its permission bits. A pipe, FIFO or device is written straight. Every OSError becomes PoolError
+    with that error as its cause, but for BrokenPipeError: a reader that has gone is no failure of ours.
+    """
+    with explained():
+        old = _status(path)
+        if (old is not None and not stat.S_ISREG(old.st_mode)) or _is_descriptor(path):
+            opening = _straight(path, old)
+        else:
+            opening = _replaced(os.path.realpath(path), old, overwrite)
+        with opening as stream:
+            yield stream
+
+
+@contextmanager
+def explained(done: str = "written") -> Iterator[None]:
+    """Turn OSError into PoolError with its errno text and itself as the cause; BrokenPipeError passes."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise PoolError(f"cannot be {done}: {error.strerror or error}") from error
+
+
+def _status(path: str | os.PathLike[str]) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
+
+
+def _is_descriptor(path: str | os.PathLike[str]) -> bool:
+    """True for /dev/stdout and /dev/fd/N: what is behind them is open already, and renaming would miss it."""
+    seen = os.fspath(path)
+    for _ in range(40):  # as many links as Linux follows
+        folder, name = os.path.split(os.path.abspath(seen))
+        folder = os.path.realpath(folder)
+        if folder.startswith("/proc/") or folder == "/dev/fd":
+            return True
+        try:
+            seen = os.path.join(folder, os.readlink(os.path.join(folder, name)))
+        except OSError:
+            return False
+    return False
+
+
+@contextmanager
+def _straight(path: str | os.PathLike[str], old: os.stat_result | None) -> Iterator[IO[bytes]]:
+    if old is not None and stat.S_ISDIR(old.st_mode):
+        raise PoolError("is a folder; a file name, or the folder with a slash at its end, would work")
+    with open(path, "wb") as stream:
+        yield stream
+
+
+@contextmanager
+def _replaced(path: str, old: os.stat_result | None, overwrite: bool) -> Iterator[IO[bytes]]:
+    if old is not None and not overwrite:
+        raise PoolError("exists; --overwrite or --skip-existing would work")
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, f"{TEMPORARY}{os.urandom(8).hex()}.tmp")  # 29 bytes, however long the name is
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            yield stream
+            stream.flush()
+            _like(old, descriptor)
+            os.fsync(descriptor)
+        _publish(temporary, path, overwrite)
+    except BaseException:  # Ctrl-C too
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _like(old: os.stat_result | None, descriptor: int) -> None:
+    # A new file has 0666 less the umask, from os.open; tempfile.mkstemp would have made it 0600.
+    if old is not None and hasattr(os, "fchmod"):
+        os.fchmod(descriptor, old.st_mode & 0o777)
+
+
+def _publish(temporary: str, path: str, overwrite: bool) -> None:
+    """Give the finished file its name. Without ``overwrite`` a file that came meanwhile must not be lost: a hard link
+    is the one way to create a name only if it is free, and costs no more than the rename."""
+    if overwrite:
+        os.replace(temporary, path)
+        return
+    try:
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise PoolError("exists; --overwrite or --skip-existing would work") from error
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        if os.path.lexists(path):
+            raise PoolError("exists; --overwrite or --skip-existing would work") from error
+        os.replace(temporary, path)
+    else:
+        os.unlink(temporary)

@@ -1,0 +1,124 @@
+"""Writing pictures through Pillow, which converts in silence: what a format holds is checked before, by table."""
+
+from __future__ import annotations
+
+import io
+from typing import IO, TYPE_CHECKING, Any
+
+from ..errors import PoolError
+from .formats import DEFAULT_ENCODING, EXPANDED, Encoding, Format, holds, mode_of
+from .loaded import Palette, Source
+from .npy import write_all
+from .opener import cause, plugin
+from .palettes import expanded, few_colours, gif_transparency
+from .quiet import captured
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from .loaded import Array
+
+# Our modes that Pillow has no name for, and what it stores them as.
+_STORED = {"int8": "L", "int16": "I;16", "P+A": "P"}
+_DTYPES = {"I;16": "<u2", "int16": "<i2", "int8": "i1", "I": "<i4", "F": "<f4", "1": "bool"}
+_RAW = {"1": "1;8", "I": "I;32S", "F": "F;32F"}
+# Pillow maps the array's own memory for these modes, and copies for all others.
+_MAPPED = {"L", "RGBA", "CMYK", "I;16", "P"}
+# TIFF tag 339, SampleFormat 2 is two's complement. Pillow has no mode for it and writes the tag as it is given.
+_SIGNED = {"tiffinfo": {339: 2}}
+# The colour space that an ICC profile is for (its bytes 16 to 19) and the modes it may go with.
+_SPACES = {
+    b"GRAY": {"1", "L", "LA", "I;16", "I", "F"},
+    b"RGB ": {"RGB", "RGBA", "P", "P+A", "PA"},
+    b"CMYK": {"CMYK"},
+    b"Lab ": {"LAB"},
+}
+
+
+def write_image(
+    array: Array, source: Source, row: Format, stream: IO[bytes], encoding: Encoding = DEFAULT_ENCODING
+) -> None:
+    """Encode ``array``, (H, W) or (H, W, C), as format ``row`` into an open binary stream, which may be a pipe.
+
+    What the format cannot hold exactly (a lossy one: at all) raises PoolError before anything is written; a stream
+    that cannot be written raises OSError. Of the source, colour space, palette and ICC profile are kept.
+    """
+    holds(row, array.dtype, array.shape, source.mode)
+    picture, mode, palette = _prepared(array, source, row)
+    options = row.options(encoding) | _profile(source, row, mode, encoding) | _extras(row, mode, palette, array.nbytes)
+    target = _Plain(stream) if _at_start(stream) else io.BytesIO()
+    with captured() as chatter:
+        try:
+            plugin(row.name)
+            image = _image(picture, mode, palette)
+            image.save(target, row.name, **options)  # type: ignore[arg-type]
+        except Exception as error:
+            if isinstance(error, PoolError) or getattr(error, "errno", None):
+                raise
+            why = cause(error, chatter.first_line())
+            raise PoolError(f"cannot be encoded as {row.name} ({why}); .npy would work") from error
+    if isinstance(target, io.BytesIO):
+        write_all(stream, target.getbuffer())
+
+
+class _Plain:
+    """A stream that hides its file number: through that, Pillow's encoders take a short write for a whole one, and a
+    disk that fills up ends a file with a short write."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.write, self.flush, self.seek, self.tell = stream.write, stream.flush, stream.seek, stream.tell
+
+
+def _at_start(stream: IO[bytes]) -> bool:
+    """TIFF offsets count from the start of the file, so anything else gets a finished copy."""
+    try:
+        return stream.seekable() and stream.tell() == 0
+    except (AttributeError, OSError):
+        return False
+
+
+def _profile(source: Source, row: Format, mode: str, encoding: Encoding) -> dict[str, Any]:
+    """Keep the profile, unless it describes another colour space than the result now has."""
+    icc = source.icc_profile
+    if encoding.strip or not row.icc or not icc or mode not in _SPACES.get(icc[16:20], ()):
+        return {}
+    return {"icc_profile": icc}
+
+
+def _extras(row: Format, mode: str, palette: Palette | None, size: int) -> dict[str, Any]:
+    """Save options that follow from the picture and not from the format."""
+    options: dict[str, Any] = dict(_SIGNED) if mode in ("int8", "int16") else {}
+    if row.name == "TIFF" and size > 2**32 - 2**16:  # offsets of 32 bits, less some room for the tags
+        options["big_tiff"] = True
+    if mode == "P+A" and palette is not None and palette.alpha is not None:
+        options["transparency"] = gif_transparency(palette) if row.name == "GIF" else palette.alpha
+    return options
+
+
+def _prepared(array: Array, source: Source, row: Format) -> tuple[Array, str, Palette | None]:
+    """Give the array the shape and the mode in which ``row`` takes it, and its palette where it has one."""
+    squeezed = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
+    mode = mode_of(array.dtype, array.shape, source.mode) or ""
+    palette = source.palette if mode in EXPANDED else None
+    if palette is not None and mode not in row.modes:
+        squeezed, mode, palette = expanded(squeezed, palette), EXPANDED[mode], None
+    if row.name == "GIF" and palette is None and mode != "L":
+        squeezed, palette = few_colours(squeezed)
+        mode = "P+A" if palette.alpha else "P"
+    return squeezed, mode, palette
+
+
+def _image(array: Array, mode: str, palette: Palette | None) -> Image.Image:
+    import numpy as np
+    from PIL import Image
+
+    data = np.ascontiguousarray(array, _DTYPES.get(mode, "u1"))
+    stored = _STORED.get(mode, mode)
+    raw = _RAW.get(stored, stored)
+    size = (array.shape[1], array.shape[0])
+    make = Image.frombuffer if stored in _MAPPED else Image.frombytes
+    image = make(stored, size, memoryview(data).cast("B"), "raw", raw, 0, 1)  # type: ignore[arg-type]
+    if palette is not None:
+        # Pillow writes as few bits per index as the palette needs, so it has to reach the highest index in use.
+        image.putpalette(palette.colours.ljust(3 * (int(data.max()) + 1), b"\0"))
+    return image

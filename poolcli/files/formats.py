@@ -1,0 +1,202 @@
+"""The FORMATS table: what each file format is called, holds exactly, and is saved with.
+
+A *mode* names what one picture is made of. They are Pillow's mode names, and four of ours where Pillow's say too
+little: ``int8`` and ``int16`` (grey, signed), ``P+A`` (a palette with transparency), and ``LAB`` only as it was read.
+No NumPy and no Pillow here: ``poolcli --help`` reads this table.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from ..errors import PoolError
+from ..text import printable
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How an output is encoded, where its format leaves a choice.
+
+    Pillow 13 on a noisy 4096 x 4096 RGB gradient: PNG level 1 takes 1.2 s for 27.9 MB, level 4 2.8 s for 23.7 MB,
+    level 6 4.5 s for 23.8 MB. Grey noise is off by up to 32 after JPEG quality 75, by up to 6 after 95.
+    """
+
+    quality: int = 95
+    compress_level: int = 4
+    lossless: bool = True
+    strip: bool = False
+
+
+DEFAULT_ENCODING = Encoding()
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One row: a file format, the modes that it gives back unchanged (or takes, when ``lossy``), its limits."""
+
+    name: str
+    endings: tuple[str, ...]
+    modes: frozenset[str] = frozenset()
+    lossy: bool = False
+    side: int | None = None
+    icc: bool = False
+    options: Callable[[Encoding], dict[str, Any]] = lambda encoding: {}
+
+    @property
+    def is_array(self) -> bool:
+        """True for the NumPy formats, which hold any shape and any real dtype."""
+        return not self.modes
+
+
+def _png(encoding: Encoding) -> dict[str, Any]:
+    return {"compress_level": encoding.compress_level}
+
+
+def _jpeg(encoding: Encoding) -> dict[str, Any]:
+    return {"quality": encoding.quality, "subsampling": 0}
+
+
+def _webp(encoding: Encoding) -> dict[str, Any]:
+    # Without exact=True WebP changes the colour under alpha 0. Lossless quality is only effort: it stays at Pillow's.
+    if encoding.lossless:
+        return {"lossless": True, "exact": True}
+    return {"quality": encoding.quality}
+
+
+def _gif(encoding: Encoding) -> dict[str, Any]:
+    # Optimised, Pillow drops unused colours: grey comes back as RGB and indices as other indices.
+    return {"optimize": False}
+
+
+def _modes(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+# The order is the order in which a format that can is suggested. Sides: Pillow raises OSError, ValueError or
+# OverflowError above them, by format, and JPEG prints to fd 2 as well.
+_ROWS = (
+    Format("PNG", (".png", ".apng"), _modes("1 L LA RGB RGBA I;16 P P+A"), side=2**31 - 1, icc=True, options=_png),
+    Format(
+        "TIFF",
+        (".tif", ".tiff"),
+        _modes("1 L LA RGB RGBA I;16 I F CMYK LAB P PA int8 int16"),
+        side=2**31 - 1,
+        icc=True,
+    ),
+    # RGB, LA and RGBA as far as 256 colours reach, which only the pixels can say: writing checks it.
+    Format("GIF", (".gif",), _modes("L P P+A RGB LA RGBA"), side=65_535, options=_gif),
+    Format("BMP", (".bmp",), _modes("1 L RGB P"), side=2**31 - 1),
+    Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), _modes("1 L RGB I;16"), side=2**31 - 1),
+    # Grey comes back as three channels, so WebP does not hold it.
+    Format("WEBP", (".webp",), _modes("RGB RGBA"), side=16_383, icc=True, options=_webp),
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _modes("L RGB CMYK"), True, 65_500, True, _jpeg),
+    Format("NPY", (".npy",)),
+    Format("NPZ", (".npz",)),
+)
+
+FORMATS: Mapping[str, Format] = MappingProxyType({row.name: row for row in _ROWS})
+ENDINGS: Mapping[str, Format] = MappingProxyType({ending: row for row in _ROWS for ending in row.endings})
+
+# What an array is, by dtype and channels; a source that counted the same channels otherwise keeps its own mode.
+_MODES: Mapping[tuple[str, int], str] = MappingProxyType(
+    {
+        ("bool", 1): "1",
+        ("uint8", 1): "L",
+        ("uint8", 2): "LA",
+        ("uint8", 3): "RGB",
+        ("uint8", 4): "RGBA",
+        ("uint16", 1): "I;16",
+        ("int8", 1): "int8",
+        ("int16", 1): "int16",
+        ("int32", 1): "I",
+        ("float32", 1): "F",
+    }
+)
+_TWINS = {"CMYK": "RGBA", "LAB": "RGB", "PA": "LA", "P": "L", "P+A": "L"}
+EXPANDED = {"P": "RGB", "P+A": "RGBA", "PA": "RGBA"}
+
+
+def format_of(path: str | os.PathLike[str]) -> Format:
+    """Return the format that the ending of ``path`` names; raise PoolError when it names none."""
+    ending = os.path.splitext(os.fspath(path))[1].lower()
+    if ending in ENDINGS:
+        return ENDINGS[ending]
+    what = f"the ending '{printable(ending)}' is of no known format" if ending else "the name has no ending"
+    raise PoolError(f"{what}; known are {_either(ENDINGS, 'and')}")
+
+
+def format_named(name: str) -> Format:
+    """Return the format called ``name`` ("png", "jpg", "TIFF", ".npy"); raise PoolError for any other."""
+    wanted = name.strip().lower().lstrip(".")
+    if wanted.upper() in FORMATS:
+        return FORMATS[wanted.upper()]
+    if f".{wanted}" in ENDINGS:
+        return ENDINGS[f".{wanted}"]
+    raise PoolError(f"no format is called '{printable(name)}'; known are {_either(FORMATS, 'and').lower()}")
+
+
+def is_lossy(row: Format, encoding: Encoding) -> bool:
+    """Return True when what is read back may differ from what was written."""
+    return row.lossy or (row.name == "WEBP" and not encoding.lossless)
+
+
+def mode_of(dtype: object, shape: tuple[int, ...], mode: str | None = None) -> str | None:
+    """Return the mode of a picture of this dtype and shape (H, W) or (H, W, C), or None when no format has one.
+
+    ``dtype`` is a NumPy dtype or its name. ``mode`` is the source's: four channels of CMYK stay CMYK.
+    """
+    own = _MODES.get((_name(dtype), _channels(shape)))
+    return mode if mode in _TWINS and _TWINS[mode] == own else own
+
+
+def holds(row: Format, dtype: object, shape: tuple[int, ...], mode: str | None = None) -> None:
+    """Raise PoolError unless ``row`` can hold such an array; the message names a format that can.
+
+    ``dtype`` is a NumPy dtype or its name, ``shape`` (H, W) or (H, W, C) for pictures and anything for arrays,
+    ``mode`` the mode of the source. No pixel is needed, so this is checked before any work.
+    """
+    if row.is_array:
+        return
+    if len(shape) not in (2, 3):
+        raise PoolError(f"{row.name} holds (height, width) or (height, width, channels), not {shape}; .npy can hold it")
+    if 0 in shape:
+        raise PoolError(f"{row.name} cannot hold an empty picture of shape {shape}; .npy can")
+    own = mode_of(dtype, shape, mode)
+    if not _takes(row, own):
+        raise PoolError(f"{row.name} cannot hold {_described(dtype, shape, own)}; {_able(own)} can")
+    if row.side is not None and max(shape[:2]) > row.side:
+        raise PoolError(
+            f"{row.name} holds sides up to {row.side:,} pixels, not {shape[1]}x{shape[0]}; .npy and .tif can hold it"
+        )
+
+
+def _takes(row: Format, mode: str | None) -> bool:
+    return mode in row.modes or (mode in EXPANDED and EXPANDED[mode] in row.modes)
+
+
+def _able(mode: str | None) -> str:
+    exact = [row.endings[0] for row in _ROWS if _takes(row, mode) and not row.lossy]
+    return _either([*exact, ".npy"])
+
+
+def _described(dtype: object, shape: tuple[int, ...], mode: str | None) -> str:
+    channels = _channels(shape)
+    text = f"{_name(dtype)} with {channels} channel{'s' * (channels != 1)}"
+    return f"{text} ({mode})" if mode in _TWINS else text
+
+
+def _either(names: Iterable[str], word: str = "or") -> str:
+    *most, last = names
+    return f"{', '.join(most)} {word} {last}" if most else last
+
+
+def _channels(shape: tuple[int, ...]) -> int:
+    return shape[2] if len(shape) == 3 else 1
+
+
+def _name(dtype: object) -> str:
+    return str(getattr(dtype, "name", dtype))

@@ -1,0 +1,157 @@
+"""Reading pictures through Pillow: what Pillow changes in silence is undone, noted, or refused."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING
+
+from ..errors import PoolError
+from .atomic import explained
+from .formats import ENDINGS
+from .loaded import MAX_PIXELS, Loaded, Source
+from .netpbm import read_ppm
+from .opener import Opener, cause, image_kind, sniff
+from .pixels import Picture, combined, gather, plain, rawmode, turned, with_rawmode
+from .quiet import captured, pillow_limits
+from .tiff import read_tiff
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
+
+__all__ = ["read_image", "sniff"]
+
+_MAX_FRAMES = 1_000
+_ORIENTATION = 274
+
+
+def read_image(
+    file: str | os.PathLike[str] | IO[bytes],
+    name: str,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    allow_truncated: bool = False,
+    indexed: bool = False,
+) -> Loaded:
+    """Read the first picture of a file (a path or a seekable binary stream): (H, W) or (H, W, C), native byte order.
+
+    Palettes are expanded to their colours; ``indexed=True`` gives the indices instead and keeps the palette in the
+    source. The EXIF orientation is applied. Everything wrong with the file raises PoolError, without ``name`` in it.
+    """
+    with opened(file) as stream, pillow_limits(max_pixels, allow_truncated), captured() as chatter:
+        kind = image_kind(stream)
+        try:
+            picture, source = _read(Opener(stream, kind, max_pixels, allow_truncated, indexed))
+        except PoolError:
+            raise
+        except (
+            Exception
+        ) as error:  # Pillow raises eight kinds on hostile files, and a list of them would be short by one
+            raise PoolError(_explained(error, kind, chatter.first_line())) from error
+    notes = (*ending_note(name, kind), *picture.notes, *source.notes)
+    return Loaded(picture.array, "HW" if picture.array.ndim == 2 else "HWC", replace(source, name=name, notes=notes))
+
+
+@contextmanager
+def opened(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
+    """Open a path for reading, or pass a stream through; OSError becomes PoolError."""
+    if not isinstance(file, (str, os.PathLike)):
+        yield file
+        return
+    with explained("read"), open(file, "rb") as stream:
+        yield stream
+
+
+def ending_note(name: str, kind: str) -> tuple[str, ...]:
+    """Say so when the bytes are of another format than the ending; the bytes are believed."""
+    named = ENDINGS.get(os.path.splitext(name)[1].lower())
+    return () if named is None or named.name == kind else (f"holds {kind} data in spite of its ending",)
+
+
+def _read(file: Opener) -> tuple[Picture, Source]:
+    picture = _READERS.get(file.kind, _read_plain)(file)
+    image = file.image
+    if image is None:  # read without Pillow
+        return picture, Source("", file.kind, picture.mode, picture.icc_profile)
+    # Pillow turns TIFF itself, and tifffile's pages are turned where they are read.
+    upright = picture if file.kind == "TIFF" else replace(picture, array=turned(picture.array, _orientation(image)))
+    frames, notes = _frames(image)
+    lossy = _is_lossy(image, file)
+    return upright, Source("", file.kind, picture.mode, picture.icc_profile, picture.palette, frames, lossy, notes)
+
+
+def _read_plain(file: Opener) -> Picture:
+    return plain(file.open(), file.indexed)
+
+
+def _read_png(file: Opener) -> Picture:
+    """16-bit colour comes in two halves; 16-bit grey with alpha lies like four 8-bit channels, and is read as such."""
+    image = file.open()
+    raw = rawmode(image)
+    if raw == "LA;16B":
+        image.tile = [tile._replace(args=with_rawmode(tile.args, "RGBA")) for tile in image.tile]
+        image.load()
+        halves = gather(image).astype("uint16")
+        return Picture(halves[..., ::2] << 8 | halves[..., 1::2], "LA", None, image.info.get("icc_profile"))
+    if raw in ("RGB;16B", "RGBA;16B"):
+        array = combined(file, f"{raw[:-1]}L")
+        keyed = "transparency" in image.info
+        notes = ("its one transparent colour is kept as colour: 16 bits",) if keyed else ()
+        return Picture(array, raw.split(";")[0], None, image.info.get("icc_profile"), notes)
+    return plain(image, file.indexed)
+
+
+_READERS: Mapping[str, Callable[[Opener], Picture]] = MappingProxyType(
+    {"PNG": _read_png, "TIFF": read_tiff, "PPM": read_ppm}
+)
+
+
+def _orientation(image: ImageFile.ImageFile) -> object:
+    with suppress(Exception):  # a damaged EXIF block says nothing about the pixels
+        return image.getexif().get(_ORIENTATION, 1)
+    return 1
+
+
+def _frames(image: ImageFile.ImageFile) -> tuple[int, tuple[str, ...]]:
+    count, more = 1, ""
+    try:
+        count = _counted(image)
+    except Exception:  # the first frame is good, whatever is wrong with the others
+        count, more = 2, " or more"
+    if count >= _MAX_FRAMES:
+        more = " or more"
+    return count, (f"the first of {count:,}{more} frames",) if count > 1 else ()
+
+
+def _counted(image: ImageFile.ImageFile) -> int:
+    """Count frames without decoding them; TIFF pages one by one and at most 1,000, for a chain costs its square."""
+    if image.format != "TIFF":
+        return int(getattr(image, "n_frames", 1))
+    for frame in range(1, _MAX_FRAMES):
+        try:
+            image.seek(frame)
+        except EOFError:
+            return frame
+    return _MAX_FRAMES
+
+
+def _is_lossy(image: ImageFile.ImageFile, file: Opener) -> bool:
+    if file.kind == "WEBP":
+        file.stream.seek(12)
+        return file.stream.read(4) != b"VP8L"
+    return file.kind == "JPEG" or image.info.get("compression") in ("jpeg", "tiff_jpeg", "webp")
+
+
+def _explained(error: Exception, kind: str, chatter: str) -> str:
+    from PIL import Image
+
+    if isinstance(error, Image.DecompressionBombError):
+        return "more pixels than allowed; --max-pixels raises the limit"
+    if isinstance(error, MemoryError):
+        return f"not enough memory to decode this {kind} image; a machine with more would work"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read: {error.strerror}"
+    return f"broken or truncated {kind} image ({cause(error, chatter)}); save it again from the original"

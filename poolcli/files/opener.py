@@ -1,0 +1,108 @@
+"""Opening a picture with the one Pillow plugin that its first bytes ask for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING
+
+from ..errors import PoolError
+from ..text import printable
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
+
+# First bytes, as the plugins themselves test them; P0, P7, Py are none of ours, Pf is PFM.
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\x93NUMPY", "NPY"),
+    (b"PK\3\4", "NPZ"),
+    (b"PK\5\6", "NPZ"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    *((start, "TIFF") for start in (b"II*\0", b"MM\0*", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0")),
+    *((b"P" + kind, "PPM") for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"f")),
+)
+
+# Only the plugin that is needed is imported, and called by name: 8 ms. Image.open without a file name imports five
+# (11 ms), for a format that it does not know yet all 43 (24 ms); it says "cannot identify" whatever is wrong, and
+# without an allow-list it would start Ghostscript for an EPS file.
+_PLUGINS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "PNG": ("PngImagePlugin", "PngImageFile"),
+        "JPEG": ("JpegImagePlugin", "jpeg_factory"),
+        "WEBP": ("WebPImagePlugin", "WebPImageFile"),
+        "TIFF": ("TiffImagePlugin", "TiffImageFile"),
+        "GIF": ("GifImagePlugin", "GifImageFile"),
+        "BMP": ("BmpImagePlugin", "BmpImageFile"),
+        "PPM": ("PpmImagePlugin", "PpmImageFile"),
+    }
+)
+
+
+def sniff(head: bytes) -> str | None:
+    """Return the name of the format that a file with these first 12 bytes has, arrays included, or None."""
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+
+
+def image_kind(stream: IO[bytes]) -> str:
+    """Return the format of the picture in ``stream``; raise PoolError when it is empty or no picture."""
+    stream.seek(0)
+    head = stream.read(12)
+    if not head:
+        raise PoolError("empty file; an image or a .npy array would work")
+    kind = sniff(head)
+    if kind is None or kind not in _PLUGINS:
+        raise PoolError(f"not an image that poolcli reads; {', '.join(_PLUGINS)} and .npy arrays would work")
+    return kind
+
+
+def plugin(kind: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
+    """Import the plugin for a format, which registers its writer too, and return what opens a stream."""
+    module, factory = _PLUGINS[kind]
+    opens: Callable[[IO[bytes]], ImageFile.ImageFile] = getattr(importlib.import_module(f"PIL.{module}"), factory)
+    return opens
+
+
+@dataclass(slots=True)
+class Opener:
+    """A picture file that can be opened more than once; ``image`` is what was opened last."""
+
+    stream: IO[bytes]
+    kind: str
+    max_pixels: int
+    allow_truncated: bool = False
+    indexed: bool = False
+    image: ImageFile.ImageFile | None = None
+
+    def open(self) -> ImageFile.ImageFile:
+        """Read the header, decode nothing; PoolError when it promises more pixels than allowed."""
+        import logging
+
+        # With no handler of its own, what Pillow logs would reach stderr as a last resort.
+        logging.getLogger("PIL").addHandler(logging.NullHandler())
+        self.stream.seek(0)
+        image: ImageFile.ImageFile = plugin(self.kind)(self.stream)
+        check_pixels(image.size, self.max_pixels)
+        self.image = image
+        return image
+
+
+def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
+    """Raise PoolError for a picture of more than ``max_pixels``; called with the header's size, before decoding."""
+    if size[0] * size[1] > max_pixels:
+        raise PoolError(f"{size[0]}x{size[1]} is more than {max_pixels:,} pixels; --max-pixels raises the limit")
+
+
+def cause(error: Exception, chatter: str) -> str:
+    """Put what Pillow raised, and what its C library printed, on one line. KeyError(320) alone would say only 320."""
+    text = printable(" ".join(str(error).split()))
+    if not text or not isinstance(error, (OSError, SyntaxError, ValueError)):
+        text = f"{type(error).__name__} {text}".strip()
+    return f"{text[:160]}: {printable(chatter)}" if chatter else text[:160]

@@ -1,0 +1,155 @@
+"""What Pillow and its C libraries keep for the whole process: limits, warnings and file descriptor 2.
+
+Decoding runs on threads, and all three are global. So there is one gate: the first one in sets them, those who want
+the same share them, the last one out puts everything back as it was.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import warnings
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+class _Gate:
+    """Lets in, at one time, only those who want the same settings; ``entered`` counts all who ever came in."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Condition()
+        self._wanted: object = None
+        self._undo = ExitStack()
+        self.inside = 0
+        self.entered = 0
+
+    @contextmanager
+    def hold(self, wanted: object, enter: Callable[[ExitStack], None]) -> Iterator[None]:
+        with self._turn:
+            self._turn.wait_for(lambda: not self.inside or self._wanted == wanted)
+            if not self.inside:
+                with ExitStack() as undo:  # what is half set when enter fails is undone
+                    enter(undo)
+                    self._undo = undo.pop_all()
+            self._wanted = wanted
+            self.inside += 1
+            self.entered += 1
+        try:
+            yield
+        finally:
+            with self._turn:
+                self.inside -= 1
+                if not self.inside:
+                    self._undo.close()
+                    self._turn.notify_all()
+
+
+_pillow = _Gate()
+
+
+@contextmanager
+def pillow_limits(max_pixels: int, allow_truncated: bool) -> Iterator[None]:
+    """Decode under this pixel limit, with or without truncated files, and without a warning on anybody's stderr."""
+
+    def enter(undo: ExitStack) -> None:
+        from PIL import Image, ImageFile
+
+        # Pillow warns above its number and refuses above twice that.
+        _assign(undo, Image, "MAX_IMAGE_PIXELS", -(-max_pixels // 2))
+        _assign(undo, ImageFile, "LOAD_TRUNCATED_IMAGES", allow_truncated)
+        undo.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+
+    with _pillow.hold((max_pixels, allow_truncated), enter):
+        yield
+
+
+def _assign(undo: ExitStack, module: object, name: str, value: object) -> None:
+    undo.callback(setattr, module, name, getattr(module, name))
+    setattr(module, name, value)
+
+
+class Chatter:
+    """What C libraries wrote to file descriptor 2 since this was made; nothing when several threads could have."""
+
+    def __init__(self, sink: _Sink) -> None:
+        self._sink = sink
+        self._start = sink.end()
+        self._serial = sink.gate.entered
+
+    def first_line(self) -> str:
+        """Return the first line captured, at most 200 characters, or "" when it cannot be told whose it is."""
+        alone = self._sink.gate.inside == 1 and self._sink.gate.entered == self._serial
+        text = self._sink.read(self._start).decode("utf-8", "replace") if alone else ""
+        return text.strip().split("\n")[0][:200]
+
+
+class _Sink:
+    """Where file descriptor 2 leads in the meantime."""
+
+    def __init__(self) -> None:
+        self.gate = _Gate()
+        self._fd: int | None = None
+
+    def enter(self, undo: ExitStack) -> None:
+        with suppress(AttributeError, OSError, ValueError):  # no Python stderr, or a closed one
+            sys.stderr.flush()
+        try:
+            saved = os.dup(2)
+        except OSError:  # fd 2 is closed: there is nothing to keep clean
+            return
+        undo.callback(os.close, saved)
+        self._fd = _scratch()
+        undo.callback(self._forget)
+        os.dup2(self._fd, 2)
+        undo.callback(os.dup2, saved, 2)
+
+    def _forget(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def end(self) -> int:
+        return 0 if self._fd is None else os.lseek(self._fd, 0, os.SEEK_END)
+
+    def read(self, start: int) -> bytes:
+        return b"" if self._fd is None else os.pread(self._fd, 800, start)
+
+
+def _scratch() -> int:
+    """An unnamed file, in memory where the system has such a thing: 15 us where tempfile takes 5 ms to import."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("poolcli-chatter")
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+_sink = _Sink()
+
+
+@contextmanager
+def captured() -> Iterator[Chatter]:
+    """Keep what C libraries print (libtiff, above all) away from the terminal, and give its first line on demand.
+
+    File descriptor 2 belongs to the whole process: what Python prints to it from another thread in the meantime is
+    lost too, unless :func:`keep_stderr` was called.
+    """
+    with _sink.gate.hold(None, _sink.enter):
+        yield Chatter(_sink)
+
+
+def keep_stderr() -> None:
+    """Give Python's ``sys.stderr`` a file descriptor of its own, so that capturing never swallows its words.
+
+    For the command line, once, at start. The library does not touch ``sys.stderr``.
+    """
+    with suppress(AttributeError, OSError, ValueError):
+        if sys.stderr.fileno() == 2:
+            sys.stderr.flush()
+            sys.stderr = os.fdopen(os.dup(2), "w", 1, sys.stderr.encoding, sys.stderr.errors)

@@ -1,0 +1,54 @@
+"""TIFF that Pillow has no mode for, through tifffile: the extra ``poolcli[tiff]``; no other file imports it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..errors import PoolError
+from .opener import check_pixels
+from .pixels import Picture, turned
+
+if TYPE_CHECKING:
+    from .loaded import Array
+    from .opener import Opener
+
+_ORIENTATION = 274
+_PLAIN = {1, 2, 5}  # grey with black as 0, RGB, CMYK (tag 262)
+
+
+def read_tiff_extra(source: Opener, what: str) -> Picture:
+    """Read the first page as (H, W) or (H, W, C). ``what`` says what it is, for the error when tifffile is missing."""
+    import logging
+
+    try:
+        import tifffile
+    except ImportError:
+        raise PoolError(f"TIFF of {what}, which Pillow cannot hold; pip install poolcli[tiff] reads it") from None
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    source.stream.seek(0)
+    with tifffile.TiffFile(source.stream) as file:
+        page: Any = file.pages[0]
+        _check(page, what, source.max_pixels)
+        turn = page.tags.get(_ORIENTATION)
+        array = turned(_channels_last(page), turn.value if turn else 1)
+        mode = "CMYK" if page.photometric == 5 and array.shape[2:] == (4,) else None
+        return Picture(array, mode, None, page.iccprofile)
+
+
+def _check(page: Any, what: str, max_pixels: int) -> None:
+    """Before anything is allocated: real numbers, one plane, and no more bytes than such pictures have."""
+    check_pixels((page.imagewidth, page.imagelength), max_pixels)
+    if page.dtype is None or page.dtype.kind not in "biuf" or page.dtype.itemsize > 8 or page.imagedepth != 1:
+        raise PoolError(f"TIFF of {what} cannot be pooled; bool, integers and float16 to float64 can")
+    if page.photometric not in _PLAIN:
+        raise PoolError(f"TIFF of {what} with indices or an unusual colour space; grey, RGB and CMYK would work")
+    if page.nbytes > 16 * max_pixels:
+        raise PoolError(f"TIFF of {what} takes {page.nbytes:,} bytes; --max-pixels raises the limit")
+
+
+def _channels_last(page: Any) -> Array:
+    # (planes, depth, height, width, samples): one of the first and the last is 1.
+    array: Array = page.asarray(squeeze=False, maxworkers=1)
+    moved = array[:, 0, :, :, 0].transpose(1, 2, 0) if array.shape[0] > 1 else array[0, 0]
+    native = moved.astype(moved.dtype.newbyteorder("="), copy=False)
+    return native[..., 0] if native.shape[-1] == 1 else native

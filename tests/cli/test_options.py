@@ -1,0 +1,154 @@
+"""Options: each reaches the library as its keyword, each is there once, and conflicts name the option."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+import pytest
+from cli.calls import Call
+
+from poolcli import dtypes, pooling
+from poolcli.cli import main, options
+from poolcli.reducers import REDUCERS
+
+KEYWORDS: list[tuple[str, list[str], dict[str, Any]]] = [
+    ("max", [], {}),
+    ("max", ["--size", "3x2"], {"size": (3, 2)}),
+    ("max", ["-k", "3", "-s", "2", "-d", "2", "--ceil"], {"size": 3, "stride": 2, "dilation": 2, "ceil_mode": True}),
+    ("max", ["--padding", "1:0x2:2"], {"padding": ((1, 0), (2, 2))}),
+    ("max", ["--padding", "same-lower"], {"padding": "same-lower"}),
+    ("max", ["--global"], {"size": "all"}),
+    ("max", ["--global", "--size", "all"], {"size": "all"}),
+    ("max", ["--adaptive", "7xall"], {"adaptive": (7, "all")}),
+    ("max", ["--fractional", "1.5", "--seed", "3", "--overlapping", "--random"],
+     {"fractional": "1.5", "seed": 3, "overlapping": True, "random": True}),
+    ("max", ["--fractional", "1.5", "--u", "0.25", "--disjoint", "--pseudorandom"], {"fractional": "1.5", "u": "0.25"}),
+    ("max", ["--layout", "CHW", "--squeeze"], {"layout": "CHW", "squeeze": True}),
+    ("max", ["--padding", "1", "--pad-mode", "constant", "--pad-value", "-1"],
+     {"padding": 1, "pad_mode": "constant", "pad_value": -1}),
+    ("max", ["--nan", "ignore", "--nodata", "-9999"], {"nan": "ignore", "nodata": -9999}),
+    ("avg", ["--dtype", "uint8", "--round", "half-even"], {"dtype": "uint8", "round": "half-even"}),
+    ("avg", ["--count-include-pad", "--divisor", "3"], {"count_include_pad": True, "divisor": 3}),
+    ("lp", ["--p", "inf"], {"p": float("inf")}),
+    ("gem", ["--p", "3.5", "--eps", "1e-3"], {"p": 3.5, "eps": 1e-3}),
+    ("lse", ["--r", "-2"], {"r": -2}),
+    ("quantile", ["--q", "0"], {"q": 0}),
+    ("mixed", ["--weight", "0.25"], {"weight": 0.25}),
+    ("stochastic", ["--seed", "7"], {"seed": 7}),
+    ("stochastic", ["--expected"], {"expected": True}),
+]
+
+
+def parsed(reducer: str, arguments: list[str]) -> dict[str, Any]:
+    """The keywords that a command line gives."""
+    command = main.program.get_command(click.Context(main.program), reducer)
+    assert command is not None
+    with command.make_context(reducer, [*arguments, "x.npy"]) as context:
+        given = {name: value for name, value in context.params.items() if name != "inputs"}
+        return options.keywords(REDUCERS[reducer], given)
+
+
+@pytest.mark.parametrize(("reducer", "arguments", "keywords"), KEYWORDS)
+def test_options_become_keywords(reducer: str, arguments: list[str], keywords: dict[str, Any]) -> None:
+    """As the library takes them, and it does take them."""
+    assert parsed(reducer, arguments) == keywords
+    pooling.prepare(reducer, **keywords)
+
+
+def test_every_keyword_has_an_option() -> None:
+    """None of the library's is missing."""
+    own = {p.name for row in REDUCERS.values() for p in row.parameters}
+    assert own | {*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS} == set(pooling.Keywords.__annotations__) | set(pooling.WindowKeywords.__annotations__)
+
+
+def test_every_option_is_tried_above() -> None:
+    """A new option needs a row in KEYWORDS."""
+    tried = {word for _, arguments, _ in KEYWORDS for word in arguments}
+    for row in REDUCERS.values():
+        for one in (*options.windows(), *options.values(), *options.parameters(row)):
+            assert tried.intersection(one.opts), one.opts
+
+
+def test_names_are_those_of_the_library() -> None:
+    """The lists are written twice, for NumPy would have to be imported to read the other ones."""
+    assert options.PAD_MODES == pooling.PAD_MODES
+    assert options.NAN_MODES == pooling.NAN_MODES
+    assert tuple(dtypes.ROUNDINGS) == options.ROUNDINGS
+    assert all(dtypes.check_dtype(np.dtype(name)) == name for name in options.DTYPES)
+
+
+def commands() -> list[click.Command]:
+    """Every command."""
+    context = click.Context(main.program)
+    found = [main.program.get_command(context, name) for name in main.program.list_commands(context)]
+    return [command for command in found if command is not None]
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda command: command.name)
+def test_an_option_is_there_once(command: click.Command) -> None:
+    """No two options of a command share a name, and none is called -p: it would be a trap beside --p and --padding."""
+    names = [name for one in command.params for name in (*one.opts, *one.secondary_opts)]
+    assert sorted(names) == sorted(set(names))
+    assert "-p" not in names
+
+
+@pytest.mark.parametrize("command", [main.program, *commands()], ids=lambda command: command.name)
+def test_no_option_takes_a_variable_of_the_librarys(command: click.Command) -> None:
+    """POOLCLI_THREADS and POOLCLI_CACHE_DIR mean something else already, and a version is asked for, not set."""
+    prefix = "POOLCLI" if command is main.program else f"POOLCLI_{(command.name or '').upper()}"
+    taken = {f"{prefix}_{(one.name or '').upper()}" for one in command.params
+             if isinstance(one, click.Option) and one.allow_from_autoenv}
+    assert not taken & {"POOLCLI_THREADS", "POOLCLI_CACHE_DIR", "POOLCLI_VERSION"}
+
+
+def test_options_come_from_the_environment(here: Call, numbers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """POOLCLI_AVG_SIZE is --size, and the command line wins."""
+    monkeypatch.setenv("POOLCLI_AVG_SIZE", "4")
+    monkeypatch.setenv("POOLCLI_AVG_QUIET", "1")
+    monkeypatch.setenv("POOLCLI_VERSION", "1")
+    assert here("avg", numbers, "-o", numbers.with_name("a.npy")).out == ""
+    assert np.load(numbers.with_name("a.npy")).tolist() == [[7.5]]
+    assert here("avg", "-k", "2", numbers, "-o", numbers.with_name("b.npy")).code == 0
+    assert np.load(numbers.with_name("b.npy")).shape == (2, 2)
+
+
+def test_a_variable_is_refused_like_an_option(here: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The option is named."""
+    monkeypatch.setenv("POOLCLI_MAX_STRIDE", "0.5")
+    assert here("max", "x.png").err == "poolcli: --stride: '0.5' is no whole number; 2 or 2x1 would work\n"
+
+
+@pytest.mark.parametrize(("known", "jobs", "threads"),
+                         [("", "3", "3"), ("2", "3", "2"), ("8", "3", "3"), ("x", "1", "1")])
+def test_jobs_never_raises_the_cap_on_threads(here: Call, numbers: Path, monkeypatch: pytest.MonkeyPatch, known: str,
+                                              jobs: str, threads: str) -> None:
+    """POOLCLI_THREADS caps the threads of a kernel, --jobs asks for fewer."""
+    monkeypatch.setenv("POOLCLI_THREADS", known)
+    here("max", numbers, "-q", "--jobs", jobs)
+    assert os.environ["POOLCLI_THREADS"] == threads
+
+
+@pytest.mark.parametrize("reducer", REDUCERS)
+def test_help_has_examples_first_and_every_option(here: Call, reducer: str) -> None:
+    """-h and --help are the same; a reducer's own parameters are there."""
+    shown = here(reducer, "--help")
+    assert shown == here(reducer, "-h")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith(REDUCERS[reducer].help)
+    assert shown.out.index("Examples:") < shown.out.index("Usage:") < shown.out.index("--size K")
+    for one in REDUCERS[reducer].parameters:
+        assert f"--{one.name.replace('_', '-')}" in shown.out
+
+
+@pytest.mark.parametrize("reducer", REDUCERS)
+def test_the_examples_parse(reducer: str) -> None:
+    """Word for word, up to the pipe."""
+    command = main.program.get_command(click.Context(main.program), reducer)
+    for line in command.examples:  # type: ignore[union-attr]
+        words = line.split(" < ")[0].split()
+        assert words[:2] == ["poolcli", reducer]
+        command.make_context(reducer, words[2:])  # type: ignore[union-attr]

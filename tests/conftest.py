@@ -1,0 +1,19 @@
+"""What all tests share: one kernel cache and hypothesis' profile."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# Compiling may take a second, so no example is timed; in CI a failure must come back on the next run.
+settings.register_profile("poolcli", deadline=None, max_examples=60, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("poolcli")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep compiled kernels beside pytest's own cache, so that the second run compiles nothing."""
+    cache = getattr(config, "cache", None)  # none under -p no:cacheprovider
+    if cache is not None:
+        os.environ.setdefault("POOLCLI_CACHE_DIR", str(cache.mkdir("kernels")))

@@ -1,0 +1,166 @@
+"""The FORMATS table: endings, what each format holds, and errors that name one that can."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from files.pictures import MODES
+
+from poolcli.errors import PoolError
+from poolcli.files.formats import (
+    ENDINGS,
+    FORMATS,
+    Encoding,
+    format_named,
+    format_of,
+    holds,
+    is_lossy,
+    mode_of,
+)
+
+NO_FORMAT = [("uint16", 3), ("float64", 1), ("uint32", 1), ("int64", 1), ("float16", 1), ("uint8", 5), ("bool", 3)]
+
+
+def _shape(channels: int) -> tuple[int, ...]:
+    return (4, 5, channels) if channels > 1 else (4, 5)
+
+
+def test_every_ending_belongs_to_one_format() -> None:
+    """The derived table has lost nothing: no two rows claim one ending."""
+    assert len(ENDINGS) == sum(len(row.endings) for row in FORMATS.values())
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_mode_of_names_every_mode_from_dtype_and_channels(mode: str) -> None:
+    """An array and its source's mode say what it is, for every mode that a row holds."""
+    dtype, channels, source = MODES[mode]
+    assert mode_of(dtype, _shape(channels), source) == mode
+
+
+def test_a_source_says_nothing_about_an_array_of_another_kind() -> None:
+    """One channel pooled out of CMYK is grey, and float64 is no mode, whatever it was."""
+    assert mode_of("uint8", (4, 5), "CMYK") == "L"
+    assert mode_of("float64", (4, 5, 4), "CMYK") is None
+    assert mode_of("int32", (4, 5), "P") == "I"
+
+
+def test_the_modes_of_the_rows_are_all_tested() -> None:
+    """A mode that somebody adds to a row is added to the tests."""
+    assert set().union(*(row.modes for row in FORMATS.values())) == set(MODES)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("mode", MODES)
+def test_row_55_a_refusal_names_formats_that_can(name: str, mode: str) -> None:
+    """Whatever ending an error proposes takes the same array without loss."""
+    dtype, channels, source = MODES[mode]
+    try:
+        holds(FORMATS[name], dtype, _shape(channels), source)
+    except PoolError as error:
+        text = str(error)
+        assert text.startswith(f"{name} cannot hold {dtype} with {channels} channel")
+        proposed = re.findall(r"\.\w+", text.split(";")[1])
+        assert ".npy" in proposed
+        for ending in proposed:
+            assert not ENDINGS[ending].lossy
+            holds(ENDINGS[ending], dtype, _shape(channels), source)
+
+
+@pytest.mark.parametrize(("dtype", "channels"), NO_FORMAT)
+def test_row_55_what_only_arrays_hold_is_sent_to_npy(dtype: str, channels: int) -> None:
+    """16-bit colour, float64 and the like fit no picture format, and the message says where they fit."""
+    for row in FORMATS.values():
+        if row.is_array:
+            holds(row, dtype, _shape(channels))
+        else:
+            with pytest.raises(PoolError, match=rf"{dtype} with {channels} channels?; \.npy can$"):
+                holds(row, dtype, _shape(channels))
+
+
+def test_row_55_the_exact_words() -> None:
+    """The message as a user reads it."""
+    with pytest.raises(PoolError, match=re.escape("PNG cannot hold float32 with 1 channel; .tif or .npy can")):
+        holds(FORMATS["PNG"], "float32", (4, 4))
+    with pytest.raises(PoolError, match=re.escape("PNG cannot hold uint8 with 4 channels (CMYK); .tif or .npy can")):
+        holds(FORMATS["PNG"], "uint8", (4, 4, 4), "CMYK")
+
+
+def test_row_12_cmyk_goes_to_jpeg_and_tiff_only() -> None:
+    """PNG raises OSError on CMYK in Pillow, WebP converts it in silence."""
+    able = {name for name, row in FORMATS.items() if "CMYK" in row.modes}
+    assert able == {"JPEG", "TIFF"}
+
+
+def test_row_31_an_empty_picture_is_refused() -> None:
+    """Pillow raises ValueError for it; .npy holds it."""
+    with pytest.raises(PoolError, match=r"empty picture of shape \(0, 5\); \.npy can"):
+        holds(FORMATS["PNG"], "uint8", (0, 5))
+    holds(FORMATS["NPY"], "uint8", (0, 5))
+
+
+@pytest.mark.parametrize("shape", [(5,), (1, 2, 3, 4), ()])
+def test_row_55_a_picture_has_two_or_three_axes(shape: tuple[int, ...]) -> None:
+    """A sequence or a batch is no picture."""
+    with pytest.raises(PoolError, match=re.escape(f"not {shape}; .npy can hold it")):
+        holds(FORMATS["PNG"], "uint8", shape)
+
+
+@pytest.mark.parametrize(("name", "side"), [("WEBP", 16_383), ("JPEG", 65_500), ("GIF", 65_535)])
+def test_row_55_sides_are_limited_by_format(name: str, side: int) -> None:
+    """The longest side passes, one pixel more does not, either way round."""
+    row = FORMATS[name]
+    holds(row, "uint8", (side, 1, 3))
+    for shape in ((side + 1, 1, 3), (1, side + 1, 3)):
+        with pytest.raises(PoolError, match=rf"{name} holds sides up to {side:,} pixels"):
+            holds(row, "uint8", shape)
+
+
+def test_endings_are_found_in_any_case() -> None:
+    """A camera writes IMG.JPG."""
+    assert format_of("/a.b/IMG.JPG") is FORMATS["JPEG"]
+    assert format_of("x.tar.npy") is FORMATS["NPY"]
+
+
+@pytest.mark.parametrize("path", ["a.xyz", "a", ".png", "a.b/c"])
+def test_an_unknown_ending_lists_the_known_ones(path: str) -> None:
+    """An output without a known ending has no format; .png alone is a name, not an ending."""
+    with pytest.raises(PoolError, match=r"known are \.png, .* and \.npz"):
+        format_of(path)
+
+
+@pytest.mark.parametrize("name", ["png", "PNG", ".png", " Png "])
+def test_a_format_is_named_in_any_case(name: str) -> None:
+    """--format png."""
+    assert format_named(name) is FORMATS["PNG"]
+    assert format_named("jpg") is FORMATS["JPEG"]
+
+
+def test_an_unknown_format_lists_the_known_ones() -> None:
+    """With what was given escaped, for it goes to a terminal."""
+    with pytest.raises(PoolError, match=re.escape("'\\x1bexr'; known are png, ")):
+        format_named("\x1bexr")
+
+
+def test_lossy_is_jpeg_and_webp_unless_lossless() -> None:
+    """The report says "lossy" where it is."""
+    lossy = {name for name, row in FORMATS.items() if is_lossy(row, Encoding(lossless=False))}
+    assert lossy == {"JPEG", "WEBP"}
+    assert {name for name, row in FORMATS.items() if is_lossy(row, Encoding())} == {"JPEG"}
+
+
+def test_save_options_follow_the_encoding() -> None:
+    """Quality 95 without chroma subsampling, WebP exact, by default; each can be chosen."""
+    assert FORMATS["JPEG"].options(Encoding()) == {"quality": 95, "subsampling": 0}
+    assert FORMATS["WEBP"].options(Encoding()) == {"lossless": True, "exact": True}
+    assert FORMATS["WEBP"].options(Encoding(lossless=False, quality=7)) == {"quality": 7}
+    assert FORMATS["PNG"].options(Encoding(compress_level=9)) == {"compress_level": 9}
+
+
+def test_gate_10_the_table_imports_nothing_heavy() -> None:
+    """`poolcli --help` reads it; --help must not pay for NumPy or Pillow."""
+    code = "import sys, poolcli.files; print(sorted({'numpy', 'PIL', 'zipfile'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

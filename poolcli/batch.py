@@ -111,7 +111,7 @@ def plan_jobs(inputs: Sequence[str], row: Reducer, settings: Settings) -> Planne
     """Lay down every output before any work; PoolError lists all that would lose a file, a line for each."""
     notes: list[tuple[str, str]] = []
     found = [one for name in inputs for one in expanded(name, settings, notes)]
-    if settings.output is None:
+    if settings.output is None and not settings.in_place:
         found = without_ours(found, notes)
     jobs = tuple(job(one, row, settings) for one in found)
     pairs = [targets.Pair(Path(one.source), path) for one in jobs for path in (one.output, one.indices)
@@ -125,18 +125,28 @@ def takes_several(output: str) -> bool:
     return output != STDIO and (targets.is_folder(output) or targets.is_pattern(output))
 
 
-def is_special(path: str) -> bool:
-    """Whether a path is a device, pipe or socket: it has no ending and takes .npy, as standard output does."""
+def kind(path: str | Path) -> int:
+    """The type and permission bits of a file; 0 where there is none, or a name that no file can have."""
     try:
-        mode = Path(path).stat().st_mode
-    except (OSError, ValueError):
-        return False
-    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+        return Path(path).stat().st_mode
+    except OSError:
+        return 0
+
+
+def is_folder(path: str) -> bool:
+    """Whether an input is a folder."""
+    return stat.S_ISDIR(kind(path))
+
+
+def is_special(path: str | Path) -> bool:
+    """Whether a path is a device, pipe or socket: it has no ending and takes .npy, as standard output does."""
+    found = kind(path)
+    return found != 0 and not stat.S_ISREG(found) and not stat.S_ISDIR(found)
 
 
 def expanded(name: str, settings: Settings, notes: list[tuple[str, str]]) -> Iterator[Found]:
     """The inputs that a name on the command line stands for."""
-    if name == STDIO or not Path(name).is_dir():
+    if name == STDIO or not is_folder(name):
         yield Found(name)
         return
     # Into a folder outputs keep their names, so x_max.png can only be an input there.
@@ -162,16 +172,18 @@ def job(found: Found, row: Reducer, settings: Settings) -> Job:
     """Name the outputs of one input."""
     if found.problem is not None:
         return Job(found.source, problem=found.problem)
-    wanted = settings.format
-    output = targets.target(renamed(found.source, wanted), settings.output, row.name, root=found.root)
-    indices = None
+    wanted, indices = settings.format, None
+    if settings.output is None and settings.in_place:
+        output: Path | None = Path(found.source)
+    else:
+        output = targets.target(renamed(found.source, wanted), settings.output, row.name, root=found.root)
     if settings.indices is not None:
         npy = renamed(found.source, files.FORMATS["NPY"])
         indices = targets.target(npy, settings.indices, row.name, root=found.root)
     try:
         return Job(found.source, output, wanted or format_for(output), indices)
     except PoolError as error:
-        missing = not Path(found.source).exists()  # then reading it says so, which is the better reason
+        missing = not kind(found.source)  # then reading it says so, which is the better reason
         return Job(found.source, output, None, indices, problem=None if missing else str(error))
 
 
@@ -184,7 +196,7 @@ def renamed(source: str, wanted: Format | None) -> str:
 
 def format_for(output: Path | None) -> Format:
     """The format that an output's name asks for; .npy for streams."""
-    if output is None or is_special(os.fspath(output)):
+    if output is None or is_special(output):
         return files.FORMATS["NPY"]
     return files.format_of(output)
 
@@ -252,7 +264,7 @@ def passed_over(job: Job, settings: Settings) -> str | None:
 
 def is_kept(path: Path, job: Job, settings: Settings) -> bool:
     """Whether there is a file that must not be replaced."""
-    return path.is_file() and not may_replace(path, job, settings)
+    return stat.S_ISREG(kind(path)) and not may_replace(path, job, settings)
 
 
 def may_replace(path: Path, job: Job, settings: Settings) -> bool:
@@ -355,7 +367,7 @@ def described(task: Task, result: Result, settings: Settings, blank: FileReport)
     plan, pooling, values = task.plan, task.pooling, result.values
     notes = [*blank.notes, *task.notes]
     if task.job.format is not None and files.is_lossy(task.job.format, settings.encoding):
-        notes.append(f"lossy: {task.job.format.name} of quality {settings.encoding.quality}")
+        notes.append(f"{report.LOSSY}: {task.job.format.name} of quality {settings.encoding.quality}")
     done = replace(blank, layout=pooling.window.layout.name, axes=plan.axes.letters,
                    windows=report.windows(pooling, plan), input_shape=plan.input_shape,
                    output_shape=plan.output_shape, input_dtype=task.loaded.array.dtype.name,

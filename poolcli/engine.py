@@ -18,16 +18,20 @@ Runner = Callable[[Block], bool]
 """Runs one block; False if it is one for the next runner."""
 
 
-def run(work: Work, out: Array | None = None) -> tuple[Array, Array | None]:
-    """Return the canonical result, in the dtype that kernels write (``out`` if given), and the indices if wanted."""
+def run(work: Work, out: Array | None = None, whole: Work | None = None) -> tuple[Array, Array | None]:
+    """Return the canonical result, in the dtype that kernels write (``out`` if given), and the indices if wanted.
+
+    Where the work is a part of a larger one, ``whole`` is that: kernels are chosen for it.
+    """
     values = np.empty(work.output_shape, dtypes.write_dtype(work.result)) if out is None else out
     indices = np.empty(work.output_shape, np.int64) if work.want_indices else None
     if values.size:
         every = general.General(work, values, indices)
-        folded = folding.prepare(work, values)
-        if folded is None:
+        choice = folding.choose(whole or work)
+        if choice is None:
             each_block(every.runner, every.blocks(BLOCK_SAMPLES), interruptible=every.cost > BLOCK_SAMPLES)
         else:
+            folded = folding.Folded(work, values, choice)
             each_block(lambda: with_fallback(folded.runner(), every), folded.blocks(thread_count()), False)
     return values, indices
 

@@ -203,72 +203,90 @@ def highest(dtype: dtypes.Type) -> Any:
 # Running a fold.
 
 
-def prepare(work: Work, values: Array) -> Folded | None:
-    """The row kernel for this work, or None where the general one serves."""
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The fold and the kernel for a plan. Parts of the plan run by the same choice, so that they equal the whole."""
+
+    fold: Fold
+    recipe: compiled.Recipe
+    kinds: NDArray[np.int64]
+    """The sizes of the windows along W."""
+    tall: int
+    """The rows of a window, where the tall kernel runs."""
+
+
+def choose(work: Work) -> Choice | None:
+    """Choose by types, geometry and size, without a look at the data; None where the general kernel serves."""
     sizes = [w.sizes() for w in work.windows]
     kinds = np.unique(sizes[2])
     extent = (int(kinds[-1]) - 1) * work.windows[2].step + 1
     if work.reducer.name not in FOLDS or work.want_indices or len(kinds) > MOST_KINDS or extent > LONGEST_ROW:
         return None
     fold = FOLDS[work.reducer.name](work, int(np.prod([int(s.max()) for s in sizes])))
-    return None if fold is None else Folded(work, values, fold, kinds)
+    if fold is None:
+        return None
+    rows = rows_if_tall(work, int(kinds[-1]))
+    return Choice(fold, recipe(work, fold, kinds, rows), kinds, rows)
+
+
+def recipe(work: Work, fold: Fold, kinds: NDArray[np.int64], rows: int) -> compiled.Recipe:
+    """The kernel to run: tall, small, or the plain one."""
+    names = {"read": work.array.dtype.name, "write": written(work).name}
+    for i in range(3):
+        names[f"state{i}"] = np.dtype(fold.states[i]).name if i < len(fold.states) else "uint8"
+    arguments = tuple(names.get(a, a) for a in ARGUMENTS)
+    if rows:
+        return compiled.Recipe(tall.make_kernel, fold.steps, arguments)
+    constants = constants_if_small(work, kinds)
+    if constants is None:
+        return compiled.Recipe(kernel.make_kernel, fold.steps, arguments)
+    end = ENDS_OF_FULL.get(fold.steps[4], fold.steps[4])
+    return compiled.Recipe(small.make_kernel, (*fold.steps, end, *constants), arguments)
+
+
+def constants_if_small(work: Work, kinds: NDArray[np.int64]) -> tuple[int, int, int, int] | None:
+    """Size and stride along W, channels and samples of a full window, where the small kernel pays."""
+    width, size = work.windows[2], int(kinds[-1])
+    regular = isinstance(width.starts, range) and width.step == 1 and len(kinds) == 1
+    if not regular or size > SMALL or work.array.size < LARGE:
+        return None
+    samples = np.prod([share.max() for share in divisors(work)]) if work.reducer.name == "avg" else 0
+    inner = work.output_shape[4]
+    return size, step_of(width), inner if inner <= SMALL else 0, int(samples)
+
+
+def rows_if_tall(work: Work, widest: int) -> int:
+    """The windows' rows if folding each line along itself once is less work than once for each window."""
+    depth, height, width = work.windows
+    regular = isinstance(height.starts, range) and isinstance(width.starts, range) and height.step == 1
+    if not regular or work.array.size < LARGE:
+        return 0
+    rows, deep = int(height.sizes()[0]), int(depth.sizes().max())
+    passes = 2 * widest.bit_length()
+    each_window = deep * rows + passes
+    each_line = step_of(height) * (deep + passes + 3)
+    return rows if rows > 1 and len(height) > 1 and each_line < each_window else 0
+
+
+def divisors(work: Work) -> list[NDArray[np.float64]]:
+    """For each axis a number for each window; their product is what a sum is divided by."""
+    ones = [np.ones(len(w)) for w in work.windows]
+    if work.reducer.name != "avg":
+        return ones if work.reducer.name == "sum" else [w.present()[1].astype(float) for w in work.windows]
+    include_pad, divisor = work.parameters
+    if divisor:
+        return [np.full(len(work.windows[0]), divisor), *ones[1:]]
+    return [(w.nominal() if include_pad else w.present()[1]).astype(float) for w in work.windows]
 
 
 class Folded:
-    """The row kernel on one array."""
+    """A chosen kernel on one array."""
 
-    def __init__(self, work: Work, values: Array, fold: Fold, kinds: NDArray[np.int64]) -> None:
-        self.work, self.values, self.fold, self.kinds = work, values, fold, kinds
+    def __init__(self, work: Work, values: Array, choice: Choice) -> None:
+        self.work, self.values, self.choice = work, values, choice
         self.tables = [clipped(w) for w in work.windows[:2]]
-        self.shares = self.divisors()
-        self.tall = self.rows_if_tall()
+        self.shares = divisors(work)
         self.limits = dtypes.limits(work.result)
-        names = {"read": work.array.dtype.name, "write": values.dtype.name}
-        for i in range(3):
-            names[f"state{i}"] = np.dtype(fold.states[i]).name if i < len(fold.states) else "uint8"
-        arguments = tuple(names.get(a, a) for a in ARGUMENTS)
-        constants = self.constants()
-        if constants:
-            end = ENDS_OF_FULL.get(fold.steps[4], fold.steps[4])
-            self.recipe = compiled.Recipe(small.make_kernel, (*fold.steps, end, *constants), arguments)
-        else:
-            make = tall.make_kernel if self.tall else kernel.make_kernel
-            self.recipe = compiled.Recipe(make, fold.steps, arguments)
-
-    def constants(self) -> tuple[int, int, int, int] | None:
-        """Size and stride along W, channels and samples of a full window, where the small kernel pays."""
-        width = self.work.windows[2]
-        size = int(self.kinds[0])
-        regular = isinstance(width.starts, range) and width.step == 1 and len(self.kinds) == 1
-        if self.tall or not regular or size > SMALL or self.work.array.size < LARGE:
-            return None
-        samples = np.prod([share.max() for share in self.shares]) if self.work.reducer.name == "avg" else 0
-        inner = self.work.output_shape[4]
-        return size, step_of(width), inner if inner <= SMALL else 0, int(samples)
-
-    def divisors(self) -> list[NDArray[np.float64]]:
-        """For each axis a number for each window; their product is what a sum is divided by."""
-        work = self.work
-        ones = [np.ones(len(w)) for w in work.windows]
-        if work.reducer.name != "avg":
-            return ones if work.reducer.name == "sum" else [w.present()[1].astype(float) for w in work.windows]
-        include_pad, divisor = work.parameters
-        if divisor:
-            return [np.full(len(work.windows[0]), divisor), *ones[1:]]
-        return [(w.nominal() if include_pad else w.present()[1]).astype(float) for w in work.windows]
-
-    def rows_if_tall(self) -> int:
-        """The windows' rows if folding each line along itself once is less work than once for each window."""
-        depth, height, width = self.work.windows
-        regular = isinstance(height.starts, range) and isinstance(width.starts, range) and height.step == 1
-        if not regular or self.work.array.size < LARGE:
-            return 0
-        rows = int(height.sizes()[0])
-        deep = int(depth.sizes().max())
-        passes = 2 * int(self.kinds[-1]).bit_length()
-        each_window = deep * rows + passes
-        each_line = step_of(height) * (deep + passes + 3)
-        return rows if rows > 1 and len(height) > 1 and each_line < each_window else 0
 
     def blocks(self, threads: int) -> list[Block]:
         """Blocks of whole rows where they fit, enough of them for the threads."""
@@ -277,33 +295,33 @@ class Folded:
         inner = work.output_shape[4]
         width = work.windows[2]
         apart = max(1, work.array.shape[3] // windows)
-        extent = (int(self.kinds[-1]) - 1) * width.step + 1
+        extent = (int(self.choice.kinds[-1]) - 1) * width.step + 1
         across = max(1, (max(ROW_STATES // inner, 4 * extent) - extent) // apart)
         most = min(max(work.array.size // (4 * threads), 1 << 18), BLOCK_SAMPLES)
         samples_of_row = max(1, work.array.size // max(1, outer * planes * rows))
-        down = max(1, most // samples_of_row, 4 * self.tall // max(1, work.array.shape[2] // rows))
+        down = max(1, most // samples_of_row, 4 * self.choice.tall // max(1, work.array.shape[2] // rows))
         return cut(work.whole, [max(1, down // (rows * planes)), max(1, down // rows), min(down, rows), across])
 
     def runner(self) -> Callable[[Block], bool]:
         """A function that runs one block, with scratch space of its own; False if the general kernel must."""
-        run = compiled.load(self.recipe)
+        run = compiled.load(self.choice.recipe)
         work = self.work
         nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata
         fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill
         parameters = np.array([*work.parameters, 0.0])
-        room: list[Array] = [np.empty(0, state) for state in (*self.fold.states, np.uint8, np.uint8)[:3]]
+        room: list[Array] = [np.empty(0, state) for state in (*self.choice.fold.states, np.uint8, np.uint8)[:3]]
 
         def run_block(block: Block) -> bool:
             places, low, length = self.places(block[3])
-            size = kernel.scratch_size(length, len(places), work.array.shape[4], self.tall)
-            for i, state in enumerate(self.fold.states):
+            size = kernel.scratch_size(length, len(places), work.array.shape[4], self.choice.tall)
+            for i, state in enumerate(self.choice.fold.states):
                 if room[i].size < size:
                     room[i] = np.empty(size, state)
-                room[i][kernel.ROWS * length * work.array.shape[4]] = self.fold.identity[i]
+                room[i][kernel.ROWS * length * work.array.shape[4]] = self.choice.fold.identity[i]
             rows = [t[i0:i1] for t, (i0, i1) in zip(self.tables, block[1:3], strict=True)]
             shares = [s[i0:i1] for s, (i0, i1) in zip(self.shares, block[1:], strict=True)]
             return run((work.array, self.values, nodata, fill, self.geometry(block, low, length), *rows, places,
-                        self.kinds, *shares, parameters, self.limits, *room)) == 0
+                        self.choice.kinds, *shares, parameters, self.limits, *room)) == 0
 
         return run_block
 
@@ -320,11 +338,13 @@ class Folded:
         _, *lengths, inner = work.array.shape
         _, height, width = work.windows
         k0, k1 = self.alike(block[3])
-        top = height.starts[block[2][0]]
+        first = int(height.starts[block[2][0]])
+        origin = int(height.starts[0]) if work.origin is None else work.origin
+        top = first - (first - origin) % (self.choice.tall or 1)  # sums in the same groups, wherever a block begins
         return np.array([*lengths, inner, *work.output_shape[1:4], *(w.step for w in work.windows),
                          *itertools.chain(*block), work.skip_nan, work.nodata is not None, work.fill is not None,
-                         work.rounding, low, length, k0, k1, step_of(width), len(self.kinds), self.tall, top,
-                         step_of(height)], np.int64)
+                         work.rounding, low, length, k0, k1, step_of(width), len(self.choice.kinds),
+                         self.choice.tall, top, first, step_of(height)], np.int64)
 
     def alike(self, across: tuple[int, int]) -> tuple[int, int]:
         """The longest stretch of a block's windows that stand at equal distances and share one divisor."""

@@ -136,6 +136,17 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Where a part of a plan stands in the whole."""
+
+    of: Plan
+    first_output: int
+    """The flat index of its first output."""
+    origin: int
+    """Where the whole's first window along H starts, in the part's rows."""
+
+
+@dataclass(frozen=True)
 class Result:
     """What a run gives."""
 
@@ -179,15 +190,17 @@ class Pooling:
         """The result's dtype for an input dtype."""
         return self.dtype or dtypes.result_dtype(self.reducer, dtypes.check_dtype(np.dtype(dtype)))
 
-    def run(self, array: Array, plan: Plan, *, out: Array | None = None, return_indices: bool = False) -> Result:
-        """Pool the array by its plan, into ``out`` if given."""
+    def run(self, array: Array, plan: Plan, *, out: Array | None = None, return_indices: bool = False,
+            part: Part | None = None) -> Result:
+        """Pool the array by its plan, into ``out`` if given; ``part`` says of which larger plan it is a part."""
         self.check_array(array)
         if return_indices:
             self.check_indices()
-        work = self.work(array, plan, return_indices)
+        work = self.work(array, plan, return_indices, part)
+        whole = None if part is None else self.whole_work(part.of, array.dtype, return_indices)
         written = None if out is None else written_in_place(out, array, plan)
         try:
-            values, indices = engine.run(work, written)
+            values, indices = engine.run(work, written, whole)
         except NoPlace as failure:
             raise no_place(failure.index, work, plan) from None
         if written is None:
@@ -196,24 +209,43 @@ class Pooling:
                 out[...] = result
         return Result(result if out is None else out, None if indices is None else restored(indices, plan))
 
-    def work(self, array: Array, plan: Plan, want_indices: bool) -> Work:
+    def whole_work(self, plan: Plan, dtype: dtypes.Type, want_indices: bool) -> Work:
+        """The work of a whole plan whose array is not at hand: what kernels are chosen by."""
+        stand_in = np.broadcast_to(np.zeros(1, dtypes.read_dtype(dtypes.check_dtype(dtype))),
+                                   plan.axes.canonical_shape(plan.input_shape))
+        windows = padded_axes(plan.windows)
+        return Work(stand_in, windows, self.reducer, self.kernel_parameters(), dtypes.check_dtype(dtype),
+                    self.result_dtype(dtype), rounding=dtypes.ROUNDINGS[self.round],
+                    skip_nan=stand_in.dtype.kind == "f" and self.skips_nan(),
+                    nodata=None if self.missing() is None else stand_in, want_indices=want_indices)
+
+    def missing(self) -> int | float | None:
+        """The nodata value; a NaN is dealt with as NaN."""
+        return None if self.nodata is None or self.nodata != self.nodata else self.nodata
+
+    def skips_nan(self) -> bool:
+        """Whether NaN counts as missing."""
+        return self.nan == "ignore" or (self.nodata is not None and self.nodata != self.nodata)
+
+    def work(self, array: Array, plan: Plan, want_indices: bool, part: Part | None = None) -> Work:
         """Everything settled: axes, types, padding, missing samples, chance."""
         dtype = dtypes.check_dtype(array.dtype)
         result = self.result_dtype(dtype)
         canonical = dtypes.as_read(plan.axes.canonical(array).astype(dtype, copy=False))
-        windows = (Windows(1, range(1), range(1, 2)),) * (axes.MOST_POOLED - len(plan.windows)) + plan.windows
+        windows = padded_axes(plan.windows)
         if self.pad_mode != "exclude":
             canonical = self.padded(canonical, windows)
-            windows = tuple(w.on_padded_axis() for w in windows)
-        missing = None if self.nodata is None or self.nodata != self.nodata else self.nodata
+            windows = padded_axes(tuple(w.on_padded_axis() for w in windows))
+        missing = self.missing()
         return Work(
-            canonical, windows, self.reducer, self.kernel_parameters(), dtype, result,  # type: ignore[arg-type]
+            canonical, windows, self.reducer, self.kernel_parameters(), dtype, result,
             rounding=dtypes.ROUNDINGS[self.round],
-            skip_nan=canonical.dtype.kind == "f" and (self.nan == "ignore" or self.nodata != self.nodata),
+            skip_nan=canonical.dtype.kind == "f" and self.skips_nan(),
             nodata=None if missing is None else dtypes.scalar(canonical.dtype, missing),
             fill=self.fill(result),
-            draws=self.draws(plan) if self.reducer.draws else None,
+            draws=self.draws(plan, 0 if part is None else part.first_output) if self.reducer.draws else None,
             want_indices=want_indices,
+            origin=None if part is None else part.origin,
         )
 
     def kernel_parameters(self) -> tuple[float, ...]:
@@ -238,10 +270,13 @@ class Pooling:
             return None
         return dtypes.scalar(written, self.nodata)
 
-    def draws(self, plan: Plan) -> Array:
+    def draws(self, plan: Plan, first: int = 0) -> Array:
         """A number in [0, 1) for each output: its own word of the generator, whatever the order of work."""
-        words = np.random.Philox(key=self.seed + 2**64).random_raw(int(np.prod(plan.full_shape, dtype=np.int64)))
-        drawn = (np.atleast_1d(words) >> np.uint64(11)) * 2.0**-53
+        source = np.random.Philox(key=self.seed + 2**64)
+        source.advance(first // 4)  # a step of the generator is four words
+        count = int(np.prod(plan.full_shape, dtype=np.int64))
+        words = np.atleast_1d(source.random_raw(first % 4 + count))[first % 4 :]
+        drawn = (words >> np.uint64(11)) * 2.0**-53
         return np.ascontiguousarray(drawn.reshape(plan.full_shape).transpose(plan.axes.order))
 
     def check_array(self, array: Array) -> None:
@@ -355,6 +390,13 @@ def written_in_place(out: Array, array: Array, plan: Plan) -> Array | None:
     if not (in_order and same and out.flags.aligned) or np.may_share_memory(out, array):
         return None
     return out.reshape(plan.axes.canonical_shape(plan.full_shape))
+
+
+def padded_axes(windows: tuple[Windows, ...]) -> tuple[Windows, Windows, Windows]:
+    """The windows along D, H and W; axes that the array does not have are one sample long."""
+    one = Windows(1, range(1), range(1, 2))
+    d, h, w = (one,) * (axes.MOST_POOLED - len(windows)) + windows
+    return d, h, w
 
 
 def restored(canonical: Array, plan: Plan) -> Array:

@@ -27,6 +27,9 @@ SCHEMA = 1
 MOST_VALUES = 1024
 """Larger results are not in the document: their file is."""
 
+LOSSY = "lossy"
+"""How the note begins that what is read back from the output may differ from the result."""
+
 Status = Literal["ok", "skipped", "failed"]
 Number = int | float
 Hidden = {"document": False}
@@ -88,6 +91,11 @@ class FileReport:
         """This file's part of the JSON document."""
         shown = (f.name for f in fields(self) if f.metadata.get("document", True))
         return {name: plain(getattr(self, name)) for name in shown}
+
+    @property
+    def lossy(self) -> bool:
+        """Whether what is read back from the output may differ from the result."""
+        return any(note.startswith(LOSSY) for note in self.notes)
 
     @property
     def coverage(self) -> float | None:
@@ -297,7 +305,7 @@ def scaled_mean(array: Array, skip_nan: bool, nodata: Number | None, scale: floa
 
 # Values to look at.
 
-SMALL = 8
+SMALL = 7
 """Rows and columns up to here are shown whole."""
 CORNER = 3
 """Of more, so many at each end; one less where a cell holds several channels."""
@@ -349,11 +357,11 @@ def ends(length: int, corner: int) -> list[int | None]:
 
 def cell(samples: Array) -> str:
     """The channels of one place."""
-    return " ".join(short(value, 4) for value in samples.tolist())
+    return " ".join(short(value) for value in samples.tolist())
 
 
-def short(value: Number | None, digits: int = 5) -> str:
-    """A number in a few digits; whole numbers whole."""
+def short(value: Number | None) -> str:
+    """A number in six digits, which the mean of two 16-bit numbers needs; whole numbers whole."""
     if value is None:
         return "-"
-    return str(int(value)) if isinstance(value, int) else f"{value:.{digits}g}"
+    return str(int(value)) if isinstance(value, int) else f"{value:.6g}"

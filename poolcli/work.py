@@ -49,6 +49,8 @@ class Work:
     draws: Array | None = None
     """A number in [0, 1) for each output."""
     want_indices: bool = False
+    origin: int | None = None
+    """Where the first window of the whole plan starts along H, in this array's rows, if this is a part of it."""
 
     @property
     def output_shape(self) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ import click
 from .. import __version__
 from ..errors import OptionError, PoolError
 from ..reducers import REDUCERS
+from ..text import printable
 from . import failures, options, streams
 from .failures import INTERRUPTED, READER_GONE, USAGE
 
@@ -103,8 +104,6 @@ def unknown(name: str) -> str:
     """What to say to a command that is none."""
     from difflib import get_close_matches
 
-    from ..text import printable
-
     near = get_close_matches(name, helps())
     if near:
         return f"{printable(name)}: no such command; {' or '.join(near)} would work"
@@ -177,7 +176,8 @@ def explained(error: Exception) -> tuple[int, list[str]]:
         return USAGE, [failures.usage_line(error)]
     if isinstance(error, OSError):
         streams.silence(sys.stdout)
-        return 1, [f"standard output cannot be written: {error.strerror or error}"]
+        name = "standard output cannot be written" if error.filename is None else printable(str(error.filename))
+        return 1, [f"{name}: {error.strerror or error}"]
     return 1, [f"unexpected {type(error).__name__}: {failures.sentence(str(error))}; --debug shows where"]
 
 

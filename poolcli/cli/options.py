@@ -131,7 +131,7 @@ def files() -> list[click.Option]:
                     "Default: {stem}_{reducer}{ext} beside the input."),
         flag("--overwrite", help="Replace outputs that exist."),
         flag("--skip-existing", help="Pass over inputs whose output exists."),
-        flag("--in-place", help="Let an output be its own input."),
+        flag("--in-place", help="Write over the inputs; with -o, let an output be its own input."),
         flag("--dry-run", help="Print what would be written, and write nothing."),
         flag("--recursive", "-r", help="Go down into folders."),
         option("--key", metavar="NAME", help="The array of an .npz file."),

@@ -67,12 +67,13 @@ def body(row: Reducer) -> Callable[..., int]:
     def pool_files(inputs: tuple[str, ...], **given: Any) -> int:
         keywords = options.keywords(row, given)
 
+        from .. import batch
         from . import usage
 
         settings = usage.settings(inputs, row, given)
-        planned = usage.planned(inputs, row, settings)
+        planned = batch.plan_jobs(inputs, row, settings)
 
-        from .. import batch, pooling
+        from .. import pooling
         from . import show
 
         prepared = pooling.prepare(row.name, **keywords)

@@ -121,7 +121,8 @@ class View:
             traceback.print_exception(file.cause)
         if self.shows_lines and file.error is not None:
             streams.complain(f"{printable(file.input)}: {printable(file.error)}")
-        self.notes((file.input, note) for note in file.notes if note != DRY_RUN)
+        said_elsewhere = (DRY_RUN, report.LOSSY)
+        self.notes((file.input, note) for note in file.notes if not note.startswith(said_elsewhere))
 
     def exit_code(self) -> int:
         """The total's, and 1 where the report itself was lost."""

@@ -129,7 +129,7 @@ def cells(file: FileReport) -> list[str]:
     """The cells of a file's row."""
     return [f"{printable(file.input)}\n{printable(file.output or '-')}",
             arrow(f"{shape(file.input_shape)} {file.axes}", shape(file.output_shape)),
-            arrow(file.input_dtype or "", file.output_dtype or ""),
+            arrow(file.input_dtype or "", file.output_dtype or "") + ("\nlossy" if file.lossy else ""),
             f"{reducer(file)}\n{windows(file)}",
             f"{uncovered(file)}\n{share(file)} read",
             *(number_pair(file, name) for name in NUMBERS),
@@ -238,9 +238,10 @@ def blocks(files: Iterable[FileReport]) -> Any:
 
 def facts(file: FileReport) -> dict[str, str]:
     """What there is to say of a file."""
+    lossy = ", lossy" if file.lossy else ""
     known = {"file": f"{printable(file.input)} -> {printable(file.output or '-')}", "layout": file.axes or "",
              "shape": f"{shape(file.input_shape)} -> {shape(file.output_shape)}",
-             "type": f"{file.input_dtype} -> {file.output_dtype}", "pooling": f"{reducer(file)} {windows(file)}",
+             "type": f"{file.input_dtype} -> {file.output_dtype}{lossy}", "pooling": f"{reducer(file)} {windows(file)}",
              "uncovered": f"{uncovered(file)}, {share(file)} read"}
     numbers = {name: number_pair(file, name).replace("\n", " -> ") for name in NUMBERS}
     return known | numbers | {"time": duration(file.seconds)}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..batch import STDIO, Planned, Settings, is_special, plan_jobs, takes_several
+from ..batch import STDIO, Settings, is_folder, is_special, takes_several
 from ..errors import OptionError, PoolError
 from ..files import Encoding, Format, targets
 from ..reducers import REDUCERS, Reducer
@@ -22,16 +21,11 @@ def settings(inputs: Sequence[str], row: Reducer, given: Mapping[str, Any]) -> S
                                            "in_place", "dry_run", "recursive")}
     named = {"format": given["file_format"], "max_pixels": given["max_pixels"] or files.MAX_PIXELS}
     encoding = {name: given[name] for name in ("quality", "compress_level") if given[name] is not None}
-    made = Settings(**kept, **named, encoding=Encoding(**encoding), statistics=not given["quiet"],
+    made = Settings(**kept, **named, encoding=Encoding(**encoding), statistics=given["as_json"] or not given["quiet"],
                     stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
     check_usage(inputs, row, made)
     check_terminals(inputs, made.output)
     return made
-
-
-def planned(inputs: Sequence[str], row: Reducer, made: Settings) -> Planned:
-    """Every output, before any work."""
-    return plan_jobs(inputs, row, made)
 
 
 def check_terminals(inputs: Sequence[str], output: str | None) -> None:
@@ -46,7 +40,7 @@ def check_usage(inputs: Sequence[str], row: Reducer, settings: Settings) -> None
     """Refuse what cannot work whatever the files are."""
     if settings.overwrite and settings.skip_existing:
         raise OptionError("overwrite", "overwrite and --skip-existing exclude each other; one of them would work")
-    several = len(inputs) > 1 or any(Path(name).is_dir() for name in inputs)
+    several = len(inputs) > 1 or any(is_folder(name) for name in inputs)
     check_output(inputs, several, settings)
     if settings.indices is not None:
         check_indices(several, row, settings.indices)
@@ -58,8 +52,10 @@ def check_output(inputs: Sequence[str], several: bool, settings: Settings) -> No
     if output is None:
         if STDIO in inputs:
             raise OptionError("output", "is needed when - is the input; -o FILE or -o - would work")
-        if any(Path(name).is_dir() for name in inputs):
+        if any(is_folder(name) for name in inputs) and not settings.in_place:
             raise OptionError("output", "is needed when a folder is the input; -o FOLDER/ would work")
+        if settings.in_place and settings.format is not None:
+            raise OptionError("format", "a file in its own place keeps its format; -o would work with it")
         return
     if inputs.count(STDIO) > 1:
         raise OptionError("INPUT", "- can be read only once")

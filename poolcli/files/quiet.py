@@ -96,11 +96,14 @@ class _Sink:
         self._fd: int | None = None
 
     def enter(self, undo: ExitStack) -> None:
-        with suppress(AttributeError, OSError, ValueError):  # no Python stderr, or a closed one
+        # Without a stderr at the start, fd 2 is whatever file was opened next: the picture itself, perhaps.
+        if sys.__stderr__ is None:
+            return
+        with suppress(AttributeError, OSError, ValueError):  # replaced by something else, or closed
             sys.stderr.flush()
         try:
             saved = os.dup(2)
-        except OSError:  # fd 2 is closed: there is nothing to keep clean
+        except OSError:  # closed since: there is nothing to keep clean
             return
         undo.callback(os.close, saved)
         self._fd = _scratch()

@@ -17,6 +17,7 @@ from .rows import (
     D0,
     D1,
     DOWN,
+    FIRST,
     H0,
     H1,
     HAS_FILL,
@@ -114,7 +115,7 @@ def tall_rows(fold: Any, end: Any, output: Output, block: Block, identity: Any, 
                     copy_row(fold, ring, running, cells)
                 else:
                     merge_into(fold, ring + (t - 1) * cells, running, cells)
-            if top + t == geometry[TOP] + j * down:
+            if top + t == geometry[FIRST] + j * down:
                 at = ring
                 if t > 0:
                     merge_rows(fold, ring + t * cells, running, window, cells)

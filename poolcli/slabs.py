@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .axes import KEPT
-from .errors import PoolError
 from .pooling import Part, Plan, Pooling
 from .windows import Windows, as_array, shift
 
@@ -90,23 +89,20 @@ def origin(plan: Plan, start: int) -> int:
     return int(plan.windows[-2].starts[0]) - (start if of_first_axis else 0)
 
 
-def pool_slabs(pooling: Pooling, plan: Plan, dtype: np.dtype[Any], read: Callable[[int], Array]) -> Iterator[
-        tuple[Array, Array]]:
-    """Pool a plan slab by slab: ``read(n)`` gives the next n rows of the first axis, in order.
-
-    Yields each slab's new input rows and its values; together they are the whole, to the last bit.
-    """
-    rest = np.empty((0, *plan.input_shape[1:]), dtype)
-    begun = 0  # rows read so far
-    for slab in slabs(plan, dtype.itemsize):
-        skip = slab.start - begun
-        if skip > 0:
-            read(skip)
-        fresh = read(slab.stop - max(begun, slab.start))
-        rest = np.concatenate([rest[rest.shape[0] - max(0, begun - slab.start) :], fresh]) if skip < 0 else fresh
+def reads(plan: Plan, itemsize: int) -> Iterator[tuple[int, int]]:
+    """What the slabs need of the first axis, in order: how many rows to pass over, and how many then to read."""
+    begun = 0
+    for slab in slabs(plan, itemsize):
+        yield max(0, slab.start - begun), slab.stop - max(begun, slab.start)
         begun = slab.stop
-        try:
-            values = pooling.run(rest, slab.plan, part=slab.part).values
-        except MemoryError:
-            raise PoolError("not enough memory for one slab of it") from None
-        yield fresh, values
+
+
+def pool_slabs(pooling: Pooling, plan: Plan, dtype: np.dtype[Any], blocks: Iterable[Array]) -> Iterator[Array]:
+    """Pool a plan slab by slab; ``blocks`` are the rows that ``reads`` asks for. Together the results are the whole."""
+    rest = np.empty((0, *plan.input_shape[1:]), dtype)
+    begun = 0
+    for slab, fresh in zip(slabs(plan, dtype.itemsize), blocks, strict=True):
+        kept = max(0, begun - slab.start)
+        rest = np.concatenate([rest[len(rest) - kept :], fresh]) if kept else fresh
+        begun = slab.stop
+        yield pooling.run(rest, slab.plan, part=slab.part).values

@@ -307,7 +307,6 @@ def fitted(loaded: Loaded, job: Job, pooling: Pooling) -> Task:
         array, pooling = for_picture(array, pooling)
         if array is not loaded.array:
             notes.append("1-bit pixels pooled as 8-bit grey, white as 255")
-    pooling = for_axes(pooling, array.shape, loaded.layout)
     plan = pooling.plan(array.shape, loaded.layout)
     if pooling.layout is None and loaded.layout is None:
         notes += layout_notes(array.shape, plan.axes.letters)
@@ -325,17 +324,6 @@ def for_picture(array: Array, pooling: Pooling) -> tuple[Array, Pooling]:
     if pooling.dtype is None:
         pooling = replace(pooling, dtype=array.dtype.newbyteorder("="))
     return array, pooling
-
-
-def for_axes(pooling: Pooling, shape: tuple[int, ...], letters: str | None) -> Pooling:
-    """One before:after is every axis', and how many those are only the file says."""
-    from . import axes
-
-    padding = pooling.window.padding
-    if not isinstance(padding, tuple) or len(padding) > 1:
-        return pooling
-    count = len(axes.resolve(shape, pooling.layout or letters).pooled)
-    return replace(pooling, window=replace(pooling.window, padding=padding * count))
 
 
 def layout_notes(shape: tuple[int, ...], letters: str) -> list[str]:

@@ -21,6 +21,9 @@ ALL = "all"
 MOST = 2**31 - 1
 """The largest size, stride, dilation or padding: positions then stay far inside int64."""
 
+MOST_BOUNDS = 2**27
+"""The most adaptive windows on an axis: the bounds of each are kept, 2 GiB of them."""
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -107,6 +110,8 @@ def adaptive(n: int, count: int) -> Windows:
     """``count`` windows [floor(i n / count), ceil((i + 1) n / count)), as PyTorch."""
     import numpy as np
 
+    if count > MOST_BOUNDS:
+        raise PoolError(f"{count} windows on an axis of {n} are more than memory is for; {MOST_BOUNDS} are the limit")
     i = np.arange(count, dtype=np.int64)
     return Windows(n, i * n // count, ceil_div((i + 1) * n, count))
 
@@ -189,7 +194,8 @@ def build_fixed(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows
     sizes = per_axis(options.size, axes, "size")
     strides = per_axis(options.stride, axes, "stride")
     dilations = per_axis(options.dilation, axes, "dilation")
-    paddings = per_axis(options.padding, axes, "padding")
+    one_for_all = isinstance(options.padding, tuple) and len(options.padding) == 1
+    paddings = per_axis(options.padding * axes if one_for_all else options.padding, axes, "padding")
     windows = []
     for n, size, stride, dilation, padding in zip(lengths, sizes, strides, dilations, paddings, strict=True):
         before, after = padding if isinstance(padding, (tuple, list)) else (padding, padding)
@@ -366,8 +372,10 @@ def decimal(name: str, value: Any) -> Fraction:
     from fractions import Fraction  # 6 ms that --help need not pay
 
     try:
+        if abs(float(value)) > MOST or len(str(value)) > 64:  # before 1e99999999 is written out
+            raise ValueError
         return Fraction(value if isinstance(value, Fraction) else str(value))
-    except (ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
         raise OptionError(name, f"{name} must be a number, not {value!r}") from None
 
 

@@ -188,7 +188,8 @@ def test_bilevel_options_are_in_bits(tmp_path: Path) -> None:
     assert read(tmp_path / "b.png")[1].tolist() == [[255, 0]]
     one_file(source, tmp_path / "c.png", "avg", {"size": 4, "padding": (1, 0), "pad_mode": "constant", "pad_value": 1})
     assert read(tmp_path / "c.png")[1].tolist() == [[175]]  # 8 padded whites and 3 others of 16
-    one_file(source, tmp_path / "d.png", "avg", {"dtype": "bool"})
+    quarter = picture(tmp_path / "q.png", np.array([[1, 1, 1, 0], [0, 0, 0, 0]], bool))
+    one_file(quarter, tmp_path / "d.png", "avg", {"dtype": "bool"})
     assert read(tmp_path / "d.png")[1].tolist() == [[True, False]]
 
 

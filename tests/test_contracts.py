@@ -142,6 +142,8 @@ def test_nan_is_an_error(reducer: str) -> None:
 
 
 INFINITE = [
+    [INF],
+    [-INF],
     [INF, 1],
     [1, INF],
     [INF, INF],

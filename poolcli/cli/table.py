@@ -93,10 +93,10 @@ class Page(StringIO):
 
 
 def a_console(page: Page, colour: bool) -> Console:
-    """A console of ours: no markup, no emoji, nothing guessed from what is printed."""
+    """A console; what it gets are Text and tables of Text, in which it looks for no markup, emoji or numbers."""
     from rich.console import Console
 
-    return Console(file=page, color_system="auto" if colour else None, markup=False, emoji=False, highlight=False)
+    return Console(file=page, color_system="auto" if colour else None)
 
 
 # A row for each file.

@@ -161,6 +161,24 @@ def test_an_output_that_is_an_input(here: Call, numbers: Path) -> None:
     assert np.load(numbers).tolist() == [[5, 7], [13, 15]]
 
 
+def test_in_place_needs_no_output(here: Call, numbers: Path, tmp_path: Path) -> None:
+    """A file, or a folder of them, is written over; its format stays."""
+    assert here("max", numbers, "--in-place", "--format", "tiff").err == (
+        "poolcli: --format: a file in its own place keeps its format; -o would work with it\n")
+    assert here("max", "-k", "2", numbers, "--in-place", "-q") == (0, "", "")
+    assert here("max", "-k", "2", tmp_path, "--in-place", "-q") == (0, "", "")
+    assert np.load(numbers).tolist() == [[15]]
+    assert names(tmp_path) == ["numbers.npy"]
+
+
+def test_a_name_longer_than_any_file(here: Call) -> None:
+    """Is a missing file, not an error of ours."""
+    called = here("max", "x" * 5000 + ".png")
+    assert called == (1, "", f"poolcli: {'x' * 5000}.png: cannot be read: File name too long\n")
+    called = here("max", "x" * 300 + ".npy", "-o", "y" * 300 + ".npy")
+    assert (called.code, called.err.count("\n")) == (1, 1)
+
+
 def test_an_existing_output_is_refused(here: Call, numbers: Path) -> None:
     """Unless --overwrite, or passed over with --skip-existing; the old file stays."""
     out = numbers.with_name("out.npy")
@@ -197,7 +215,6 @@ def test_what_nobody_expected_is_one_line_too(here: Call, grey: Path, monkeypatc
     assert here("max", grey) == (
         1, "", f"poolcli: {grey}: unexpected ZeroDivisionError: division by zero; --debug shows where\n")
     monkeypatch.setattr("poolcli.batch.plan_jobs", lambda *_: [][0])
-    monkeypatch.setattr("poolcli.cli.usage.plan_jobs", lambda *_: [][0])
     assert here("max", grey) == (
         1, "", "poolcli: unexpected IndexError: list index out of range; --debug shows where\n")
 

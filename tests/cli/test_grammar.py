@@ -63,6 +63,7 @@ REFUSED: list[tuple[Callable[[str], Any], str, str]] = [
     (grammar.padding, "Same", "'Same' is no whole number; 1, 1x2, 1:0x2:2, same, same-lower or valid would work"),
     (grammar.ratios, "1e9", "'1e9' is no decimal number; 1.414 or 1.5x2 would work"),
     (grammar.ratios, "3/2", "'3/2' is no decimal number; 1.414 or 1.5x2 would work"),
+    (grammar.decimal, "1" * 401, f"'{'1' * 37}...' is no decimal number; 1.5 would work"),
     (grammar.decimal, "1_0", "'1_0' is no decimal number; 1.5 would work"),
     (grammar.number, "1_0", "'1_0' is no number; 3, 0.5 or 1e-6 would work"),
     (grammar.number, "0x10", "'0x10' is no number; 3, 0.5 or 1e-6 would work"),

@@ -65,10 +65,10 @@ def test_the_table_in_80_columns() -> None:
     """The main job of the README fits an ordinary terminal."""
     assert [line.rstrip() for line in drawn(IMAGE, columns=80).splitlines()] == [
         "input",
-        "output         shape          type   pool  uncovered  min    mean  max     time",
-        "───────────────────────────────────────────────────────────────────────────────",
-        "image.png      320x480x3 HWC  uint8  max   none         9  63.727  255  12.3 ms",
-        "image_max.png  -> 160x240x3          2x2   100% read    9  72.416  255",
+        "output         shape          type   pool  uncovered  min     mean  max     time",
+        "────────────────────────────────────────────────────────────────────────────────",
+        "image.png      320x480x3 HWC  uint8  max   none         9  63.7272  255  12.3 ms",
+        "image_max.png  -> 160x240x3          2x2   100% read    9  72.4165  255",
         "values:",
         "        0 1 2        3 4 5  ...  212 213 214  215 216 217",
         "  218 219 220  221 222 223  ...  179 180 181  182 183 184",
@@ -88,7 +88,7 @@ def test_a_block_in_40_columns() -> None:
         "pooling: max 2x2",
         "uncovered: none, 100% read",
         "min: 9 -> 9",
-        "mean: 63.727 -> 72.416",
+        "mean: 63.7272 -> 72.4165",
         "max: 255 -> 255",
         "time: 12.3 ms",
         "values:",
@@ -125,6 +125,16 @@ def test_no_width_loses_anything(columns: int) -> None:
     assert all(letters.count(digit) >= 9 for digit in "0123456789abcdefghij")
 
 
+@pytest.mark.parametrize("columns", [80, 100])
+def test_long_names_are_folded_in_the_table(columns: int) -> None:
+    """It stays a table, and its names stay whole."""
+    names = {"input": "0123456789" * 9 + ".png", "output": "ABCDEFGHIJ" * 9 + ".png"}
+    lines = drawn(replace(IMAGE, **names), columns=columns).splitlines()
+    first = "".join(line.split(" ")[0] for line in lines[3:lines.index("values:")])
+    assert first == names["input"] + names["output"]
+    assert max(map(len, lines)) <= columns
+
+
 def test_a_pipe_has_no_width() -> None:
     """Each file is on its two lines, whole, however long its name."""
     long = replace(IMAGE, input="x" * 300 + ".png")
@@ -139,6 +149,7 @@ def test_the_table_is_plain_where_it_must_be() -> None:
     assert "\x1b" not in drawn(IMAGE, colour=True)
     assert drawn(replace(IMAGE, input="é.png"), encoding="ascii").isascii()
     assert "\\xe9.png" in drawn(replace(IMAGE, input="é.png"), encoding="ascii")
+    assert "\\u25" not in drawn(IMAGE, encoding="ascii")
 
 
 @pytest.mark.parametrize("name", ["x[/].png", "a[red]b[/red].png", "pic:smile:.png", "http://x.org/y.png", "12345.png"])
@@ -184,6 +195,14 @@ def test_parameters_of_zero_are_shown() -> None:
 def test_a_share_is_never_rounded_up(uncovered: dict[str, int], text: str) -> None:
     """100% means every sample."""
     assert table.share(replace(IMAGE, uncovered=uncovered)) == text
+
+
+def test_a_lossy_result_says_so_in_its_row() -> None:
+    """In the block too."""
+    lossy = replace(IMAGE, notes=("lossy: JPEG of quality 95",))
+    assert " lossy " in drawn(lossy, columns=200)
+    assert "type: uint8 -> uint8, lossy\n" in drawn(lossy, columns=40)
+    assert "lossy" not in drawn(IMAGE, columns=200) + drawn(IMAGE, columns=40)
 
 
 def test_many_files_end_in_a_summary() -> None:

@@ -606,16 +606,25 @@ def test_row_21_chatter_of_two_threads_is_nobodys() -> None:
 
 
 def test_row_61_a_closed_stderr_breaks_nothing(tmp_path: Path) -> None:
-    """With fd 2 closed there is nothing to capture, and reading and writing work."""
+    """With fd 2 closed there is nothing to capture, and the picture that gets the number 2 is read all the same."""
     code = (
         "from poolcli import files\n"
         "loaded = files.read('a.png'); files.write('b.png', loaded.array, loaded.source); print(loaded.array.shape)"
     )
-    (tmp_path / "a.png").write_bytes(FILES["PNG"]())
+    array = noise("uint8", (200, 300, 3))
+    (tmp_path / "a.png").write_bytes(written(array, "PNG"))
     command = f'exec "{sys.executable}" -c "$0" 2>&-'
     done = subprocess.run(["sh", "-c", command, code], cwd=tmp_path, stdout=subprocess.PIPE, check=True)
+    assert done.stdout == b"(200, 300, 3)\n"
+    assert np.array_equal(read((tmp_path / "b.png").read_bytes()).array, array)
+
+
+def test_row_61_a_stderr_closed_later_breaks_nothing() -> None:
+    """There is nothing to put back then."""
+    code = "import io, os, sys; from poolcli import files; data = io.BytesIO(sys.stdin.buffer.read()); os.close(2)\n"
+    code += "print(files.read('-', stdin=data).array.shape)"
+    done = subprocess.run([sys.executable, "-c", code], input=FILES["PNG"](), stdout=subprocess.PIPE, check=True)
     assert done.stdout == b"(5, 9, 3)\n"
-    assert (tmp_path / "b.png").exists()
 
 
 def test_row_21_python_keeps_its_stderr() -> None:

@@ -330,8 +330,9 @@ def test_row_53_missing_folders_are_created(tmp_path: Path) -> None:
 def test_row_50_an_existing_output_is_refused(tmp_path: Path) -> None:
     """Before anything is written; --overwrite replaces it."""
     (tmp_path / "x").write_bytes(b"old")
-    with pytest.raises(PoolError, match=r"^exists; --overwrite or --skip-existing would work$"):
-        put(tmp_path / "x")
+    message = "^exists; --overwrite or --skip-existing would work$"
+    with pytest.raises(PoolError, match=message), atomic(tmp_path / "x"):
+        pytest.fail("the work was begun")
     assert (tmp_path / "x").read_bytes() == b"old"
     put(tmp_path / "x", overwrite=True)
     assert (tmp_path / "x").read_bytes() == b"new"
@@ -471,6 +472,8 @@ def test_row_64_dev_full() -> None:
     with pytest.raises(PoolError, match="cannot be written: No space left on device") as caught:
         files.write("/dev/full", np.ones(100_000), SOURCE, "npy")
     assert isinstance(caught.value.__cause__, OSError) and caught.value.__cause__.errno == errno.ENOSPC
+    with open("/dev/full", "wb", 0) as stream, pytest.raises(PoolError, match="No space left on device"):
+        files.write(stream, np.ones(10), SOURCE)
 
 
 @pytest.mark.parametrize("name", ["x.npy", "x.npz", "x.png", "x.tif", "x.bmp", "x.jpg", "x.gif", "x.webp", "x.ppm"])

@@ -1,0 +1,169 @@
+"""Rows about whole processes: what a user of the command line waits for, and what memory it takes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from .measure import Budget, Line, Runner, race
+
+GROUP = "whole process"
+OWN = (sys.executable, "-m", "poolcli")
+IMPORTS = "import click, numpy, PIL.Image"
+RUNS = Budget(rounds=15, seconds=4)
+FIRST_RUN = 2.5
+"""Seconds that the first run on a machine may take."""
+RESIDENT = 300.0
+"""Megabytes that a stream of any length may take."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command against another one."""
+
+    work: str
+    ours: tuple[str, ...]
+    rival: str
+    theirs: tuple[str, ...]
+    target: float | None = None
+
+
+def imports(text: str) -> tuple[str, tuple[str, ...]]:
+    """A Python process that only imports."""
+    return f'python -c "{text}"', (sys.executable, "-c", text)
+
+
+def starts(folder: Path) -> list[Command]:
+    """What a start costs. The small picture has 320 x 480 pixels."""
+    small, out = str(folder / "small.png"), ("-o", str(folder / "out.png"), "--overwrite")
+    pool = (*OWN, "max", "-k", "2", small, *out)
+    return [
+        Command("poolcli --help", (*OWN, "--help"), *imports("import click"), 1.6),
+        Command("poolcli max -k 2 -q small.png", (*pool, "-q"), *imports(IMPORTS), 1.6),
+        Command("poolcli max -k 2 small.png, with the table", pool, *imports(IMPORTS), 1.9),
+    ]
+
+
+PROGRAMS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "avg -k 2": {
+        "vips": ("shrink", "{input}", "{output}", "2", "2"),
+        "magick": ("{input}", "-scale", "50%", "{output}"),
+        "convert": ("{input}", "-scale", "50%", "{output}"),
+        "gm": ("convert", "{input}", "-scale", "50%", "{output}"),
+    },
+    "max -k 3 -s 1 --padding same": {
+        "vips": ("rank", "{input}", "{output}", "3", "3", "8"),
+        "magick": ("{input}", "-statistic", "Maximum", "3x3", "{output}"),
+        "convert": ("{input}", "-statistic", "Maximum", "3x3", "{output}"),
+    },
+    "median -k 3 -s 1 --padding same": {
+        "vips": ("rank", "{input}", "{output}", "3", "3", "4"),
+        "magick": ("{input}", "-statistic", "Median", "3x3", "{output}"),
+        "convert": ("{input}", "-statistic", "Median", "3x3", "{output}"),
+        "gm": ("convert", "{input}", "-median", "1", "{output}"),
+    },
+}
+"""What image programs do for the same, one thread each."""
+TITLES = {"convert": "ImageMagick 6", "magick": "ImageMagick", "gm": "GraphicsMagick"}
+
+
+def beside(folder: Path) -> list[Command]:
+    """Image programs on a picture of 12 MP without compression, and on the small one."""
+    rows = []
+    for options, programs in PROGRAMS.items():
+        for picture in ("large.ppm", "small.png"):
+            output = str(folder / f"out{Path(picture).suffix}")
+            ours = (*OWN, *options.split(), "-q", str(folder / picture), "-o", output, "--overwrite")
+            for program, words in programs.items():
+                path = located(program)
+                if path is not None:
+                    theirs = (path, *(w.format(input=folder / picture, output=output) for w in words))
+                    rows.append(Command(f"poolcli {options} {picture}", ours, TITLES.get(program, program), theirs))
+    return rows
+
+
+def located(program: str) -> str | None:
+    """The program, if it is installed; ``convert`` only where there is no ``magick``."""
+    if program != "convert":
+        return shutil.which(program)
+    return None if shutil.which("magick") else shutil.which("convert-im6.q16") or shutil.which("convert")
+
+
+def lines(only: str, *, quick: bool, every: bool) -> Iterator[Line]:
+    """Every row about whole processes whose name has ``only`` in it."""
+    budget = Budget(rounds=3, seconds=1) if quick else RUNS
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        prepare(folder)
+        for command in (*starts(folder), *(() if quick else beside(folder))):
+            if only in f"{GROUP}: {command.work}":
+                yield compared(command, budget)
+        if only in f"{GROUP}: the first run ever":
+            yield first_run(folder, 1 if quick else 5)
+        if only in f"{GROUP}: a stream" and not quick:
+            yield from streamed(folder, 8 if every else 2)
+
+
+def prepare(folder: Path, large: tuple[int, int] = (3072, 4096)) -> None:
+    """The pictures that the rows read."""
+    rng = np.random.default_rng(7)
+    smooth = np.add.outer(np.arange(large[0]) // 16, np.arange(large[1]) // 32)[:, :, None] + [0, 40, 80]
+    large_picture = np.clip(smooth + rng.integers(0, 24, (*large, 3)), 0, 255).astype(np.uint8)
+    Image.fromarray(large_picture).save(folder / "large.ppm")
+    Image.fromarray(large_picture[:320, :480]).save(folder / "small.png")
+
+
+def compared(command: Command, budget: Budget) -> Line:
+    """One row: both commands in turns."""
+    least = race({"ours": process(command.ours), "theirs": process(command.theirs)}, budget)
+    return Line(GROUP, command.work, least["ours"], command.rival, least["theirs"], least["ours"] / least["theirs"],
+                command.target)
+
+
+def process(words: Sequence[str], **settings: str) -> Runner:
+    """A runner of a process that must end well; image programs get one thread."""
+    environment = {**os.environ, "VIPS_CONCURRENCY": "1", "MAGICK_THREAD_LIMIT": "1", **settings}
+    return lambda: subprocess.run(words, check=True, env=environment, stdout=subprocess.DEVNULL)
+
+
+def first_run(folder: Path, times: int) -> Line:
+    """A run with an empty cache, so that it compiles what it needs."""
+    def run() -> None:
+        with tempfile.TemporaryDirectory(dir=folder) as cache:
+            process(words, POOLCLI_CACHE_DIR=cache)()
+
+    words = (*OWN, "max", "-k", "2", "-q", str(folder / "small.png"), "-o", str(folder / "out.png"), "--overwrite")
+    seconds = min(race({"": run}, Budget(times, 10 * FIRST_RUN)).values()) / 1e3
+    return Line(GROUP, "the first run ever, compiling: poolcli max -k 2 -q small.png", seconds, "", None, seconds,
+                FIRST_RUN, "s")
+
+
+def streamed(folder: Path, gigabytes: int) -> Iterator[Line]:
+    """A .npy file that is larger than what a run may keep in memory, against ``cat``."""
+    source, out = folder / "large.npy", folder / "pooled.npy"
+    np.lib.format.open_memmap(source, "w+", np.float32, (16 * gigabytes, 4096, 4096)).flush()
+    words = (*OWN, "max", "-k", "2", "--layout", "NHW", "-q", str(source), "-o", str(out), "--overwrite")
+    work = f"a stream: poolcli max -k 2 --layout NHW of {gigabytes} GB, file to file"
+    cat = ("sh", "-c", 'cat "$0" > "$1"', str(source), str(folder / "copied.npy"))
+    yield compared(Command(work, words, "cat", cat, 2.0), Budget(2, 60))
+    peak = resident(words)
+    yield Line(GROUP, work, peak, "", None, peak, RESIDENT, "MB")
+
+
+def resident(words: Sequence[str]) -> float:
+    """The most memory that a process has resident, in megabytes."""
+    child = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise subprocess.CalledProcessError(child.returncode, words)
+    return usage.ru_maxrss / 1e3 if sys.platform != "darwin" else usage.ru_maxrss / 1e6

@@ -1,0 +1,144 @@
+"""The papers hold: commands run, examples print what they say, tables are the code's, links lead somewhere.
+
+README commands run word by word in a copy of the samples; only what installs is a stub there.
+"""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import runpy
+import shutil
+import stat
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from poolcli import report
+from poolcli.cli import failures
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAPERS = ("README.md", "CONTRIBUTING.md", "DESIGN.md", "CHANGELOG.md", "sample_images/README.md")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+SCRIPTS = [text for language, text in BLOCKS if language in ("sh", "console")]
+SHOWN = [(text, after) for (language, text), (shows, after) in pairwise(BLOCKS)
+         if language == "sh" and shows == "text"]
+
+
+def stub(path: Path, text: str) -> None:
+    """A program of one line."""
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """The samples, and a virtual environment that is there already: installing and testing do nothing."""
+    shutil.copytree(ROOT / "sample_images", tmp_path / "sample_images")
+    programs, made = tmp_path / "programs", tmp_path / ".venv" / "bin"
+    for folder in (programs, made):
+        folder.mkdir(parents=True)
+        stub(folder / "poolcli", f'exec "{sys.executable}" -m poolcli "$@"')
+    stub(programs / "python3", f'[ "$*" = "-m venv .venv" ] || exec "{sys.executable}" "$@"')
+    for name in ("pip", "pytest", "activate"):
+        stub(made / name, ":")
+    return tmp_path
+
+
+def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """A block of commands, which must all succeed."""
+    path = os.pathsep.join([str(folder / "programs"), os.environ["PATH"]])
+    return subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, env={**os.environ, "PATH": path},
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+
+
+def timeless(text: str) -> list[str]:
+    """The words of each line; the time, and what moves with its length, is no matter."""
+    return [re.sub(r" [\d.]+ m?s$|─+", "", " ".join(line.split())) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=range(1, len(SCRIPTS) + 1))
+def test_readme_commands_run(script: str, checkout: Path) -> None:
+    """Every line of every block, as it stands, with exit code 0."""
+    done = run(script, checkout)
+    assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize(("script", "shown"), SHOWN)
+def test_readme_output_is_what_is_printed(script: str, shown: str, checkout: Path) -> None:
+    """What the README shows below a command, the time apart."""
+    assert timeless(run(script, checkout).stdout) == timeless(shown)
+
+
+def test_readme_has_both_commands_and_one_output() -> None:
+    """Lest a renamed block silence the tests above."""
+    assert len(SCRIPTS) > 10 and len(SHOWN) == 1
+    assert "pip install . " in SCRIPTS[0] and "[test]" in SCRIPTS[1]
+
+
+def test_python_examples_print_what_they_say() -> None:
+    """Every pycon block, in order, in one namespace."""
+    text = "\n".join(text for language, text in BLOCKS if language == "pycon")
+    done = doctest.DocTestRunner().run(doctest.DocTestParser().get_doctest(text, {}, "README.md", "README.md", 0))
+    assert done.attempted > 5 and done.failed == 0
+
+
+def test_ci_runs_both_commands_word_by_word() -> None:
+    """What CI passes is what the README promises."""
+    lines = [line.strip() for line in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()]
+    assert SCRIPTS[0].strip() in lines and SCRIPTS[1].strip() in lines
+
+
+def test_tables_are_the_codes() -> None:
+    """``python docs/make_tables.py`` would change nothing."""
+    assert runpy.run_path(str(ROOT / "docs" / "make_tables.py"))["renewed"](README) == README
+
+
+def test_exit_codes_are_the_codes() -> None:
+    """Each has its row."""
+    codes = [report.OK, report.FAILED, failures.USAGE, report.SOME_FAILED, report.NOTHING, failures.INTERRUPTED,
+             failures.READER_GONE]
+    assert [int(number) for number in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)] == codes
+
+
+def test_environment_variables_are_listed() -> None:
+    """Each that the code reads is in the README."""
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "poolcli").rglob("*.py"))
+    read = set(re.findall(r'"((?:POOLCLI|NUMBA|OMP)_[A-Z_]+)"', text))
+    assert read >= {"POOLCLI_THREADS", "POOLCLI_CACHE_DIR"}
+    assert [name for name in sorted(read) if f"`{name}" not in README] == []
+
+
+def anchor(heading: str) -> str:
+    """The name that a heading gets on the web."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_links_lead_somewhere(paper: str) -> None:
+    """Files that exist, and headings that exist."""
+    text = (ROOT / paper).read_text(encoding="utf-8")
+    anchors = {anchor(heading) for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        name, _, heading = link.partition("#")
+        if "://" in link:
+            continue
+        assert (ROOT / paper).parent.joinpath(name).exists(), f"{paper} links to {link}"
+        assert name or heading in anchors, f"{paper} has no heading {heading}"
+
+
+def test_the_picture_is_what_the_script_makes() -> None:
+    """Pixel by pixel but for the letters, which follow Pillow's font."""
+    script: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))
+    made = np.asarray(script["before_after"]()).astype(int)
+    kept = np.asarray(Image.open(ROOT / "docs" / "images" / "before_after.png")).astype(int)
+    assert made.shape == kept.shape
+    assert (made != kept).any(axis=2).mean() < 0.05

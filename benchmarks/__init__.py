@@ -1,1 +1,1 @@
-"""Benchmarks: poolcli beside a plain copy, its peers and itself, in one process; ``BENCHMARKS.md`` says how to read them."""
+"""Benchmarks: poolcli beside a plain copy, its peers and itself, in one process (``BENCHMARKS.md``)."""

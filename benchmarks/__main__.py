@@ -41,7 +41,7 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     """What the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a quarter of the pixels, few rounds: a look, not a figure")
+    parser.add_argument("--quick", action="store_true", help="a quarter of the pixels, few rounds: no figures")
     parser.add_argument("--all", action="store_true", help="every row and rival, not only the telling ones")
     parser.add_argument("--only", default="", metavar="TEXT", help='rows that have it in "group: name"')
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the lines as JSON too")

@@ -96,7 +96,8 @@ class Case:
     def scaled(self, kept: int, divide: float) -> Case:
         """The row on a smaller input: as few windows where their number is given, and room for those that need it."""
         every = (self.options, *(rival.options for rival in self.rivals))
-        least = max([13, *(2 + o.get("size", 0) for o in every if o.get("size") != "all" and "padding" not in o)])
+        sizes = [(o.get("size", 0), "padding" in o or "ceil_mode" in o) for o in every if o.get("size") != "all"]
+        least = max([12 if max(sizes, default=(0,))[0] < 31 else 6, *(2 + size for size, fits in sizes if not fits)])
         rivals = tuple(replace(rival, options=fewer(rival.options, divide)) for rival in self.rivals)
         return replace(self, data=self.data.resized(kept, divide, least), options=fewer(self.options, divide),
                        rivals=rivals)
@@ -262,7 +263,7 @@ def layouts() -> Iterator[Case]:
         ("adaptive 1500", {"adaptive": 1500}, MAP, "4x4/3", {"size": 4, "stride": 3}),
         ("fractional 2.5", {"fractional": 2.5}, MAP, "3x3/3", {"size": 3}),
         ("fractional 1.41 random", {"fractional": 1.41, "random": True}, MAP, "2x2/2", {"size": 2}),
-        ("global", {"size": "all"}, PLANES, "512x512", {"size": 512}),
+        ("global", {"size": "all"}, PLANES, "512x512", {"size": 512, "ceil_mode": True}),
         ("global", {"size": "all"}, MAP, "2x2/2", {"size": 2}),
         ("3x3/1 dilation 2", {"size": 3, "stride": 1, "dilation": 2}, MAP, "3x3/1", {"size": 3, "stride": 1}),
         ("3x3/2 p1", padded, MAP, "3x3/2", valid),

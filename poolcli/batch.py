@@ -11,6 +11,7 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -243,13 +244,64 @@ def attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -
     passed = passed_over(job, settings)
     if passed is not None:
         return replace(blank, status="skipped", notes=(*blank.notes, passed))
+    streamed = attempt_stream(job, pooling, settings, blank)
+    if streamed is not None:
+        return streamed
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                         allow_truncated=settings.allow_truncated, indexed=pooling.reducer.name in KEEPS_PALETTE)
+    return attempt_loaded(loaded, job, pooling, settings, blank)
+
+
+def attempt_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+    """One job whose input is at hand."""
     task = fitted(loaded, job, pooling)
     task.check_holds()
     result = task.pooling.run(task.array, task.plan, return_indices=job.indices is not None)
     write(task, result, settings)
     return described(task, result, settings, blank)
+
+
+def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport | None:
+    """One job from .npy to .npy in bounded memory: of a pipe always, of a file where it is large; None elsewhere."""
+    if job.format is not files.FORMATS["NPY"] or job.indices is not None:
+        return None
+    from . import streaming
+
+    with files.npy_data(job.source, settings.stdin, streaming.LEAST_BYTES) as found:
+        if found is None:
+            return None
+        header, source = found
+        plan = pooling.plan(header.shape)
+        reason = streaming.why_not(pooling, plan, header)
+        if reason is not None:
+            if job.source != STDIO:
+                return None
+            whole = files.Loaded(files.read_data(source, header), None,
+                                 files.Source(STDIO, "NPY", notes=(f"held in memory whole: {reason}",)))
+            return attempt_loaded(whole, job, pooling, settings, blank)
+        tallies = [report.Tally(pooling.nan == "ignore", pooling.nodata) for _ in range(2)]
+        looks = [tally.add if settings.statistics else streaming.unseen for tally in tallies]
+        with opened_target(job, settings) as target:
+            streaming.pool_stream(pooling, plan, header, source, target, *looks)
+    notes = () if pooling.layout else layout_notes(header.shape, plan.axes.letters)
+    done = replace(blank, **geometry(pooling, plan), input_dtype=header.dtype.name,
+                   output_dtype=pooling.result_dtype(header.dtype).name, notes=(*blank.notes, *notes))
+    if not settings.statistics:
+        return done
+    return replace(done, input_stats=tallies[0].stats(), output_stats=tallies[1].stats())
+
+
+@contextmanager
+def opened_target(job: Job, settings: Settings) -> Iterator[IO[bytes]]:
+    """The job's output, to be written as data come."""
+    if job.output is not None:
+        with files.atomic(job.output, overwrite=may_replace(job.output, job, settings)) as target:
+            yield target
+        return
+    if settings.stdout is None:
+        raise PoolError("standard output is closed; -o FILE would work")
+    with files.explained():
+        yield settings.stdout
 
 
 def passed_over(job: Job, settings: Settings) -> str | None:
@@ -356,11 +408,15 @@ def described(task: Task, result: Result, settings: Settings, blank: FileReport)
     notes = [*blank.notes, *task.notes]
     if task.job.format is not None and files.is_lossy(task.job.format, settings.encoding):
         notes.append(f"{report.LOSSY}: {task.job.format.name} of quality {settings.encoding.quality}")
-    done = replace(blank, layout=pooling.window.layout.name, axes=plan.axes.letters,
-                   windows=report.windows(pooling, plan), input_shape=plan.input_shape,
-                   output_shape=plan.output_shape, input_dtype=task.loaded.array.dtype.name,
-                   output_dtype=values.dtype.name, uncovered=plan.uncovered, notes=tuple(notes))
+    done = replace(blank, **geometry(pooling, plan), input_dtype=task.loaded.array.dtype.name,
+                   output_dtype=values.dtype.name, notes=tuple(notes))
     return with_numbers(done, task, values) if settings.statistics else done
+
+
+def geometry(pooling: Pooling, plan: Plan) -> dict[str, Any]:
+    """The fields of a report that follow from the plan."""
+    return {"layout": pooling.window.layout.name, "axes": plan.axes.letters, "windows": report.windows(pooling, plan),
+            "input_shape": plan.input_shape, "output_shape": plan.output_shape, "uncovered": plan.uncovered}
 
 
 def with_numbers(done: FileReport, task: Task, values: Array) -> FileReport:

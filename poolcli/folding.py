@@ -233,7 +233,8 @@ def choose(work: Work) -> Choice | None:
 def distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     """The different numbers, rising (``np.unique`` imports numpy.ma, 20 ms)."""
     ordered: NDArray[np.int64] = np.sort(numbers)
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    different: NDArray[np.int64] = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    return different
 
 
 def recipe(work: Work, fold: Fold, kinds: NDArray[np.int64], rows: int) -> compiled.Recipe:

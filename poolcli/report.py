@@ -232,26 +232,45 @@ BLOCK = 1 << 18
 """Samples looked at together: they stay in the cache for all three sums (2 MB of float64)."""
 
 
+@dataclass
+class Tally:
+    """What stats need of the samples, block by block: an array need not be in memory at once."""
+
+    skip_nan: bool = False
+    nodata: Number | None = None
+    least: list[Any] = field(default_factory=list)
+    most: list[Any] = field(default_factory=list)
+    count: int = 0
+    total: Number = 0
+
+    def add(self, array: Array) -> None:
+        """Look at some samples."""
+        for block in blocks(array):
+            part = present(block, self.skip_nan, self.nodata)
+            if part.size:
+                self.least.append(part.min())
+                self.most.append(part.max())
+                self.count += part.size
+                self.total += block_sum(part)
+
+    def stats(self) -> Stats:
+        """Minimum, mean and maximum of all of them."""
+        if not self.count:
+            return Stats(None, None, None)
+        return Stats(extreme(self.least, min), self.total / self.count, extreme(self.most, max))
+
+
 def stats(array: Array, *, skip_nan: bool = False, nodata: Number | None = None) -> Stats:
     """Minimum, mean and maximum of the present samples: no overflow, one pass over memory, exact for small integers."""
-    least: list[Any] = []
-    most: list[Any] = []
-    count = 0
-    total: Number = 0
-    for block in blocks(array):
-        part = present(block, skip_nan, nodata)
-        if part.size:
-            least.append(part.min())
-            most.append(part.max())
-            count += part.size
-            total += block_sum(part)
-    if not count:
-        return Stats(None, None, None)
-    low, high = extreme(least, min), extreme(most, max)
-    mean = total / count
-    if not math.isfinite(mean) and math.isfinite(low) and math.isfinite(high):
-        mean = scaled_mean(array, skip_nan, nodata, max(abs(low), abs(high)), count)
-    return Stats(low, mean, high)
+    tally = Tally(skip_nan, nodata)
+    tally.add(array)
+    found = tally.stats()
+    if found.mean is None or found.min is None or found.max is None or math.isfinite(found.mean):
+        return found
+    scale = max(abs(found.min), abs(found.max))
+    if not math.isfinite(scale):
+        return found
+    return replace(found, mean=scaled_mean(array, skip_nan, nodata, scale, tally.count))
 
 
 def blocks(array: Array) -> Iterator[Array]:

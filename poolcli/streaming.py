@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 
 from .files.npy import Header, check_size, header_bytes, write_all
 from .pooling import Plan, Pooling
-from .slabs import obstacle, pool_slabs, reads
+from .slabs import SLAB_BYTES, obstacle, pool_slabs, reads
 
 Array = NDArray[Any]
 T = TypeVar("T")
 
 LEAST_BYTES = 1 << 26
 """A file from this size on is streamed; a smaller one is mapped and pooled whole, which is simpler and as fast."""
+
+
+def unseen(array: Array) -> None:
+    """Nobody looks."""
 
 
 def why_not(pooling: Pooling, plan: Plan, header: Header) -> str | None:
@@ -30,38 +34,48 @@ def why_not(pooling: Pooling, plan: Plan, header: Header) -> str | None:
 
 
 def pool_stream(pooling: Pooling, plan: Plan, header: Header, source: IO[bytes], target: IO[bytes],
-                seen: Callable[[Array, Array], None] = lambda samples, values: None) -> np.dtype[Any]:
-    """Pool the array whose data begins in ``source`` into ``target``; return the result's dtype.
+                seen: Callable[[Array], None] = unseen, made: Callable[[Array], None] = unseen) -> None:
+    """Pool the array whose data begins in ``source`` into ``target``, as .npy.
 
-    Reads exactly the array, so that another may follow. ``seen`` is shown every block of samples, uncovered rows left
-    out, and the values that it completed. Raises PoolError as ``pool`` does, and where the source ends early.
+    Reads exactly the array, so that another may follow. ``seen`` is shown every block of samples and ``made`` every
+    block of values. Raises PoolError as ``pool`` does, and where the source ends early.
     """
-    dtype = pooling.result_dtype(header.dtype)
-    write_all(target, header_bytes(dtype, plan.output_shape))
-    shown: queue.SimpleQueue[Array] = queue.SimpleQueue()
-
-    def noted() -> Iterator[Array]:
-        for block in ahead(blocks(source, header, plan)):
-            shown.put(block)
-            yield block
-
-    for values in pool_slabs(pooling, plan, header.dtype, noted()):
+    write_all(target, header_bytes(pooling.result_dtype(header.dtype), plan.output_shape))
+    for values in pool_slabs(pooling, plan, header.dtype, ahead(blocks(source, header, plan, seen))):
         write_all(target, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
-        seen(shown.get(), values)
-    return dtype
+        made(values)
+    target.flush()
 
 
-def blocks(source: IO[bytes], header: Header, plan: Plan) -> Iterator[Array]:
-    """The rows that the plan's slabs ask for, read from the source; and the rest of the array, passed over."""
-    row = header.dtype.itemsize * prod(header.shape[1:])
+def blocks(source: IO[bytes], header: Header, plan: Plan, seen: Callable[[Array], None]) -> Iterator[Array]:
+    """The rows that the plan's slabs ask for, read from the source; all others are read, seen, and dropped."""
     begun = 0
     for skip, count in reads(plan, header.dtype.itemsize):
-        pass_over(source, header, begun * row, skip * row)
-        data = np.empty((count, *header.shape[1:]), header.dtype)
-        read_into(source, header, (begun + skip) * row, data.reshape(-1).view(np.uint8).data)
+        pass_over(source, header, begun, skip, seen)
+        rows = read_rows(source, header, begun + skip, count)
+        seen(rows)
         begun += skip + count
-        yield data
-    pass_over(source, header, begun * row, header.nbytes - begun * row)
+        yield rows
+    pass_over(source, header, begun, header.shape[0] - begun, seen)
+
+
+def pass_over(source: IO[bytes], header: Header, begun: int, count: int, seen: Callable[[Array], None]) -> None:
+    """Read and drop ``count`` rows."""
+    most = max(1, SLAB_BYTES // max(1, row_size(header)))
+    for start in range(0, count, most):
+        seen(read_rows(source, header, begun + start, min(most, count - start)))
+
+
+def read_rows(source: IO[bytes], header: Header, begun: int, count: int) -> Array:
+    """The next ``count`` rows of the first axis; ``begun`` have been read."""
+    rows = np.empty((count, *header.shape[1:]), header.dtype)
+    read_into(source, header, begun * row_size(header), rows.reshape(-1).view(np.uint8).data)
+    return rows
+
+
+def row_size(header: Header) -> int:
+    """The bytes of one step along the first axis."""
+    return header.dtype.itemsize * prod(header.shape[1:])
 
 
 def read_into(source: IO[bytes], header: Header, begun: int, room: memoryview) -> None:
@@ -72,15 +86,6 @@ def read_into(source: IO[bytes], header: Header, begun: int, room: memoryview) -
         if not count:
             check_size(header, begun + done)
         done += count
-
-
-def pass_over(source: IO[bytes], header: Header, begun: int, count: int) -> None:
-    """Read and drop ``count`` bytes."""
-    room = memoryview(bytearray(min(count, 1 << 20)))
-    while count > 0:
-        read_into(source, header, begun, room[: min(count, len(room))])
-        begun += len(room)
-        count -= len(room)
 
 
 def ahead(items: Iterable[T]) -> Iterator[T]:

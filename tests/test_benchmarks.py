@@ -125,8 +125,10 @@ def test_image_programs_write_a_picture(tmp_path: Path) -> None:
         sizes = []
         for words in (command.ours, command.theirs):
             commands.process(words)()
-            sizes.append(Image.open(next(tmp_path.glob("out.*"))).size)
-            next(tmp_path.glob("out.*")).unlink()
+            (written,) = tmp_path.glob("out.*")
+            with Image.open(written) as picture:
+                sizes.append(picture.size)
+            written.unlink()
         assert sizes[0] == sizes[1], command
 
 

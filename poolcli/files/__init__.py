@@ -9,7 +9,7 @@ import io
 import os
 import stat
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import PoolError
@@ -17,9 +17,11 @@ from .atomic import atomic, explained
 from .formats import DEFAULT_ENCODING, ENDINGS, FORMATS, Encoding, Format, format_named, format_of, holds, is_lossy
 from .images import ending_note, opened, read_image, sniff
 from .loaded import MAX_PIXELS, Loaded, Palette, Source
-from .npy import MAGIC, read_npy, read_npy_stream, write_npy
+from .npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .loaded import Array
 
 __all__ = [
@@ -32,11 +34,14 @@ __all__ = [
     "Palette",
     "Source",
     "atomic",
+    "explained",
     "format_named",
     "format_of",
     "holds",
     "is_lossy",
+    "npy_data",
     "read",
+    "read_data",
     "write",
 ]
 
@@ -99,7 +104,32 @@ def _from_stream(stream: IO[bytes], name: str, key: str | None, options: dict[st
         return _from_file(_copied(head, stream, options["max_pixels"]), name, key, options)
     array = read_npy_stream(stream, head)
     notes = ("bytes after the array are left unread",) if _more_follows(stream) else ()
-    return Loaded(array, None, Source(name, "NPY", notes=notes))
+    return Loaded(array, None, Source(name, "NPY", notes=(*ending_note(name, "NPY"), *notes)))
+
+
+@contextmanager
+def npy_data(
+    path: str | os.PathLike[str], stdin: IO[bytes] | None = None, least: int = 0
+) -> Iterator[tuple[Header, IO[bytes]] | None]:
+    """Open a .npy of at least so many bytes, a regular file or standard input, at its data; None for anything else.
+
+    Nothing has been taken from standard input then, so that ``read`` can follow. The header is checked against a
+    file's real size.
+    """
+    if os.fspath(path) == "-":
+        stream = _input(stdin)
+        head = stream.peek(len(MAGIC))[: len(MAGIC)] if hasattr(stream, "peek") else b""
+        yield (read_header(stream), stream) if head == MAGIC else None
+        return
+    with suppress(OSError):  # reading the file will tell what is wrong with it
+        if os.path.isfile(path) and os.path.getsize(path) >= max(least, 1):
+            with opened(path) as stream:
+                header = read_header(stream) if sniff(stream.peek(12)) == "NPY" else None  # type: ignore[attr-defined]
+                if header is not None:
+                    check_size(header, os.path.getsize(path) - header.offset)
+                yield None if header is None else (header, stream)
+            return
+    yield None
 
 
 def _upto(stream: IO[bytes], count: int) -> bytes:

@@ -103,9 +103,15 @@ def _replaced(path: str, old: os.stat_result | None, overwrite: bool) -> Iterato
 
 
 def _like(old: os.stat_result | None, descriptor: int) -> None:
-    # A new file has 0666 less the umask, from os.open; tempfile.mkstemp would have made it 0600.
-    if old is not None and hasattr(os, "fchmod"):
-        os.fchmod(descriptor, old.st_mode & 0o777)
+    """Give the new file the owner (where that is allowed) and the permissions of the old one.
+
+    Without an old one it has 0666 less the umask, from os.open; tempfile.mkstemp would have made it 0600.
+    """
+    if old is None or not hasattr(os, "fchmod"):
+        return
+    with suppress(PermissionError):
+        os.fchown(descriptor, old.st_uid, old.st_gid)
+    os.fchmod(descriptor, old.st_mode & 0o777)
 
 
 def _publish(temporary: str, path: str, overwrite: bool) -> None:

@@ -117,7 +117,7 @@ def _image(array: Array, mode: str, palette: Palette | None) -> Image.Image:
     raw = _RAW.get(stored, stored)
     size = (array.shape[1], array.shape[0])
     make = Image.frombuffer if stored in _MAPPED else Image.frombytes
-    image = make(stored, size, memoryview(data).cast("B"), "raw", raw, 0, 1)  # type: ignore[arg-type]
+    image = make(stored, size, data.reshape(-1).view("u1").data, "raw", raw, 0, 1)  # type: ignore[arg-type]
     if palette is not None:
         # Pillow writes as few bits per index as the palette needs, so it has to reach the highest index in use.
         image.putpalette(palette.colours.ljust(3 * (int(data.max()) + 1), b"\0"))

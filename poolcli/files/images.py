@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
@@ -44,15 +43,11 @@ def read_image(
     with opened(file) as stream, pillow_limits(max_pixels, allow_truncated), captured() as chatter:
         kind = image_kind(stream)
         try:
-            picture, source = _read(Opener(stream, kind, max_pixels, allow_truncated, indexed))
+            return _read(Opener(name, stream, kind, max_pixels, allow_truncated, indexed))
         except PoolError:
             raise
-        except (
-            Exception
-        ) as error:  # Pillow raises eight kinds on hostile files, and a list of them would be short by one
+        except Exception as error:  # hostile files draw eight kinds out of Pillow; a list of them would lack the ninth
             raise PoolError(_explained(error, kind, chatter.first_line())) from error
-    notes = (*ending_note(name, kind), *picture.notes, *source.notes)
-    return Loaded(picture.array, "HW" if picture.array.ndim == 2 else "HWC", replace(source, name=name, notes=notes))
 
 
 @contextmanager
@@ -71,16 +66,22 @@ def ending_note(name: str, kind: str) -> tuple[str, ...]:
     return () if named is None or named.name == kind else (f"holds {kind} data in spite of its ending",)
 
 
-def _read(file: Opener) -> tuple[Picture, Source]:
+def _read(file: Opener) -> Loaded:
     picture = _READERS.get(file.kind, _read_plain)(file)
-    image = file.image
-    if image is None:  # read without Pillow
-        return picture, Source("", file.kind, picture.mode, picture.icc_profile)
     # Pillow turns TIFF itself, and tifffile's pages are turned where they are read.
-    upright = picture if file.kind == "TIFF" else replace(picture, array=turned(picture.array, _orientation(image)))
-    frames, notes = _frames(image)
-    lossy = _is_lossy(image, file)
-    return upright, Source("", file.kind, picture.mode, picture.icc_profile, picture.palette, frames, lossy, notes)
+    array = picture.array if file.kind == "TIFF" else turned(picture.array, _orientation(file.image))
+    frames, more = _frames(file.image)
+    source = Source(
+        name=file.name,
+        format=file.kind,
+        mode=picture.mode,
+        icc_profile=picture.icc_profile,
+        palette=picture.palette,
+        frames=frames,
+        lossy=_is_lossy(file),
+        notes=(*ending_note(file.name, file.kind), *picture.notes, *more),
+    )
+    return Loaded(array, "HW" if array.ndim == 2 else "HWC", source)
 
 
 def _read_plain(file: Opener) -> Picture:
@@ -109,20 +110,21 @@ _READERS: Mapping[str, Callable[[Opener], Picture]] = MappingProxyType(
 )
 
 
-def _orientation(image: ImageFile.ImageFile) -> object:
+def _orientation(image: ImageFile.ImageFile | None) -> object:
     with suppress(Exception):  # a damaged EXIF block says nothing about the pixels
-        return image.getexif().get(_ORIENTATION, 1)
-    return 1
+        return image.getexif().get(_ORIENTATION) if image is not None else None
+    return None
 
 
-def _frames(image: ImageFile.ImageFile) -> tuple[int, tuple[str, ...]]:
-    count, more = 1, ""
+def _frames(image: ImageFile.ImageFile | None) -> tuple[int, tuple[str, ...]]:
+    """Count the frames, and say that the first was taken; it is good whatever is wrong with the others."""
+    if image is None:  # read without Pillow
+        return 1, ()
     try:
         count = _counted(image)
-    except Exception:  # the first frame is good, whatever is wrong with the others
-        count, more = 2, " or more"
-    if count >= _MAX_FRAMES:
-        more = " or more"
+    except Exception:
+        return 1, ("what follows its first frame cannot be read",)
+    more = " or more" if count == _MAX_FRAMES else ""
     return count, (f"the first of {count:,}{more} frames",) if count > 1 else ()
 
 
@@ -138,11 +140,12 @@ def _counted(image: ImageFile.ImageFile) -> int:
     return _MAX_FRAMES
 
 
-def _is_lossy(image: ImageFile.ImageFile, file: Opener) -> bool:
+def _is_lossy(file: Opener) -> bool:
     if file.kind == "WEBP":
         file.stream.seek(12)
         return file.stream.read(4) != b"VP8L"
-    return file.kind == "JPEG" or image.info.get("compression") in ("jpeg", "tiff_jpeg", "webp")
+    compression = file.image.info.get("compression") if file.image is not None else None
+    return file.kind == "JPEG" or compression in ("jpeg", "tiff_jpeg", "webp")
 
 
 def _explained(error: Exception, kind: str, chatter: str) -> str:

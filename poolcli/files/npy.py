@@ -181,7 +181,11 @@ def read_npy_stream(stream: IO[bytes], head: bytes = b"") -> Array:
 
     ``head`` is what has been read of it already, at most the 8 bytes of magic and version.
     """
-    header = read_header(stream, head)
+    return read_data(stream, read_header(stream, head))
+
+
+def read_data(stream: IO[bytes], header: Header) -> Array:
+    """Read the array whose header has been read."""
     _check_memory(header)
     return fill(stream, header)
 

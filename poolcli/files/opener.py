@@ -74,6 +74,7 @@ def plugin(kind: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
 class Opener:
     """A picture file that can be opened more than once; ``image`` is what was opened last."""
 
+    name: str
     stream: IO[bytes]
     kind: str
     max_pixels: int

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .loaded import Array
     from .opener import Opener
 
-_BITS, _SAMPLES, _PLANAR, _SAMPLE_FORMAT = 258, 277, 284, 339
+_BITS, _PHOTOMETRIC, _SAMPLES, _PLANAR, _SAMPLE_FORMAT = 258, 262, 277, 284, 339
 _KINDS = {1: "uint", 2: "int", 3: "float", 4: "void", 5: "complex int", 6: "complex"}
 # How Pillow says that it has no mode for a page; the last is a slip of its own on separate planes.
 _UNKNOWN = {
@@ -73,6 +73,8 @@ def _small(image: ImageFile.ImageFile, indexed: bool) -> Picture:
     premultiplied = rawmode(image) in ("RGBa", "La")
     kind = _kind(_tags(image))
     picture = _reinterpreted(plain(image, indexed), kind)
+    if picture.mode == "I;16" and _tags(image).get(_PHOTOMETRIC) == 0:
+        picture = replace(picture, array=~picture.array)  # white is 0: Pillow inverts 8 bits, and not 16
     notes = ("premultiplied alpha divided out of the colours",) if premultiplied else ()
     return replace(picture, notes=(*picture.notes, *notes))
 

@@ -286,6 +286,20 @@ def test_row_9_16_bit_colour_tiff_keeps_its_bits(channels: int, options: dict[st
     assert np.array_equal(loaded.array, array)
 
 
+def test_row_9_16_bit_cmyk_tiff_keeps_its_bits() -> None:
+    """And stays CMYK."""
+    array = noise("uint16", (9, 7, 4))
+    loaded = read(tiff(array, photometric="separated"))
+    assert loaded.source.mode == "CMYK" and np.array_equal(loaded.array, array)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_row_8_white_as_0_is_turned_over(dtype: str) -> None:
+    """A TIFF that counts ink: Pillow inverts 8 bits, and not 16, and either would be written as counting light."""
+    array = noise(dtype, (9, 7))
+    assert np.array_equal(read(tiff(array, photometric="miniswhite")).array, ~array)
+
+
 def test_row_9_16_bit_ppm_keeps_its_bits() -> None:
     """P6 with maxval 65535."""
     array = noise("uint16", (5, 7, 3))
@@ -458,11 +472,11 @@ def test_row_15_frames_are_counted_to_a_bound(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_row_15_a_broken_second_frame_spoils_nothing() -> None:
-    """The first is good, and there is another, whatever it is."""
+    """The first is good, and that there is something else is said."""
     data = _frames("TIFF", 2)
     loaded = read(data[: len(data) // 2 + 40])
     assert np.array_equal(loaded.array, np.asarray(picture("RGB", (20, 20))))
-    assert loaded.source.notes == ("the first of 2 or more frames",)
+    assert loaded.source.notes == ("what follows its first frame cannot be read",)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])

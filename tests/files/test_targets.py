@@ -364,8 +364,13 @@ def test_row_51_links_are_resolved_and_modes_kept(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "d/real").write_bytes(b"old")
     (tmp_path / "d/real").chmod(0o640)
+    if os.getuid() == 0:
+        os.chown(tmp_path / "d/real", 1234, 4321)
+    owner = (tmp_path / "d/real").stat()
     (tmp_path / "link").symlink_to("d/real")
     put(tmp_path / "link", overwrite=True)
+    now = (tmp_path / "d/real").stat()
+    assert (now.st_uid, now.st_gid) == (owner.st_uid, owner.st_gid)
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "d/real").read_bytes() == b"new"
     assert stat.S_IMODE((tmp_path / "d/real").stat().st_mode) == 0o640

@@ -148,7 +148,7 @@ def small_rivals(reducer: str, windows: str, data: Data) -> Iterator[Rival]:
         return
     if reducer == "avg":
         yield Rival("OpenCV area")
-        if data.dtype == "uint8":
+        if data.dtype == "uint8" and data.shape[-1] != 4:  # Pillow weighs colours by alpha
             yield Rival("Pillow reduce")
     else:
         yield Rival("numpy slices", telling=data.dtype == "uint8")

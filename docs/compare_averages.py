@@ -1,7 +1,7 @@
 """How often averaging tools miss the exact mean of 8-bit blocks: python docs/compare_averages.py
 
-Prints the README's table. Needs pillow, opencv-python-headless, scikit-image and torch; a tool that is missing has no
-row. The exact mean is rational arithmetic, rounded half up; the picture is seeded noise of 600 x 600 blocks.
+Prints the README's table. The tools come with the extra ``bench``; one that is missing says so. The exact mean is
+rational arithmetic, rounded half up; the picture is seeded noise of 600 x 600 blocks.
 """
 
 from __future__ import annotations

@@ -10,9 +10,10 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from math import prod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -42,6 +43,8 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What every next file would meet too."""
 
 
+MOST_KEPT = 1 << 20
+"""Values of a stream that are kept in memory to be shown."""
 DRY_RUN = "dry run: nothing was written"
 
 
@@ -281,6 +284,9 @@ def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileRe
             return attempt_loaded(whole, job, pooling, settings, blank)
         tallies = [report.Tally(pooling.nan == "ignore", pooling.nodata) for _ in range(2)]
         looks = [tally.add if settings.statistics else streaming.unseen for tally in tallies]
+        kept: list[Array] = []
+        if settings.statistics and prod(plan.output_shape) <= MOST_KEPT:
+            looks[1] = together(tallies[1].add, kept.append)
         with opened_target(job, settings) as target:
             streaming.pool_stream(pooling, plan, header, source, target, *looks)
     notes = () if pooling.layout else layout_notes(header.shape, plan.axes.letters)
@@ -288,7 +294,23 @@ def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileRe
                    output_dtype=pooling.result_dtype(header.dtype).name, notes=(*blank.notes, *notes))
     if not settings.statistics:
         return done
-    return replace(done, input_stats=tallies[0].stats(), output_stats=tallies[1].stats())
+    done = replace(done, input_stats=tallies[0].stats(), output_stats=tallies[1].stats())
+    return with_values(done, joined(kept, plan), plan) if kept else done
+
+
+def together(*looks: Callable[[Array], None]) -> Callable[[Array], None]:
+    """Several looks at the same block."""
+    def look(block: Array) -> None:
+        for one in looks:
+            one(block)
+    return look
+
+
+def joined(blocks: list[Array], plan: Plan) -> Array:
+    """The whole result from its blocks."""
+    import numpy as np
+
+    return np.concatenate([block.reshape(-1) for block in blocks]).reshape(plan.output_shape)
 
 
 @contextmanager
@@ -422,8 +444,13 @@ def geometry(pooling: Pooling, plan: Plan) -> dict[str, Any]:
 def with_numbers(done: FileReport, task: Task, values: Array) -> FileReport:
     """The same with what it takes a look at every sample to say."""
     skip_nan, nodata = task.pooling.nan == "ignore", task.pooling.nodata
+    done = replace(done, input_stats=report.stats(task.array, skip_nan=skip_nan, nodata=nodata),
+                   output_stats=report.stats(values, skip_nan=skip_nan, nodata=nodata))
+    return with_values(done, values, task.plan)
+
+
+def with_values(done: FileReport, values: Array, plan: Plan) -> FileReport:
+    """The same with values to look at."""
     small = values.size <= report.MOST_VALUES
-    return replace(done, input_stats=report.stats(task.array, skip_nan=skip_nan, nodata=nodata),
-                   output_stats=report.stats(values, skip_nan=skip_nan, nodata=nodata),
-                   values=values.tolist() if small else None,
-                   preview=report.preview(values, task.plan.output_letters))
+    return replace(done, values=values.tolist() if small else None,
+                   preview=report.preview(values, plan.output_letters))

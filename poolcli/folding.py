@@ -359,8 +359,10 @@ class Folded:
         if not isinstance(self.work.windows[2].starts, range):
             return 0, 0
         share = self.shares[2][across[0] : across[1]]
-        most = np.flatnonzero(share == share.max())
-        return int(most[0]), int(most[-1]) + 1
+        turns = np.flatnonzero(np.diff(share == share.max(), prepend=False, append=False))
+        begins, ends = turns[::2], turns[1::2]
+        longest = int(np.argmax(ends - begins))
+        return int(begins[longest]), int(ends[longest])
 
 
 def step_of(windows: Windows) -> int:

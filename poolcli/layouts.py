@@ -389,6 +389,8 @@ def check_seed(name: str, value: Any) -> int:
 
 def check_flag(name: str, value: Any) -> bool:
     """A switch."""
+    if value not in (True, False) or isinstance(value, float):
+        raise OptionError(name, f"{name} is True or False, not {value!r}")
     return bool(value)
 
 

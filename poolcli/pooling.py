@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from . import axes, dtypes, engine
 from .errors import OptionError, PoolError
-from .layouts import LAYOUTS, WindowOptions, check_seed, window_options
+from .layouts import LAYOUTS, WindowOptions, check_flag, check_seed, window_options
 from .reducers import REDUCERS, Reducer
 from .windows import Windows
 from .work import NoPlace, Work
@@ -241,7 +241,7 @@ class Pooling:
             canonical, windows, self.reducer, self.kernel_parameters(), dtype, result,
             rounding=dtypes.ROUNDINGS[self.round],
             skip_nan=canonical.dtype.kind == "f" and self.skips_nan(),
-            nodata=None if missing is None else dtypes.scalar(canonical.dtype, missing),
+            nodata=None if missing is None else dtypes.as_read(dtypes.scalar(dtype, missing)),
             fill=self.fill(result),
             draws=self.draws(plan, 0 if part is None else part.first_output) if self.reducer.draws else None,
             want_indices=want_indices,
@@ -320,7 +320,7 @@ def prepare(reducer: str, **options: Unpack[Keywords]) -> Pooling:
     if reducer not in REDUCERS:
         raise OptionError("reducer", f"there is no reducer {reducer!r}; there are {', '.join(REDUCERS)}")
     row = REDUCERS[reducer]
-    given: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+    given = {name: as_python(value) for name, value in options.items() if value is not None}
     check_names(row, given)
     uses_seed = row.draws and not given.get("expected")
     drawn = "fractional" in given and "u" not in given
@@ -335,6 +335,11 @@ def prepare(reducer: str, **options: Unpack[Keywords]) -> Pooling:
     pooling = Pooling(row, parameters, window, seed=seed)
     return replace(pooling, **{name: CHECKS[name](name, given[name]) for name in CHECKS if name in given},
                    **check_pad_mode(given, window))
+
+
+def as_python(value: Any) -> Any:
+    """NumPy's numbers and arrays as Python's; anything else as it is."""
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
 
 
 def check_names(row: Reducer, given: Mapping[str, Any]) -> None:
@@ -372,7 +377,7 @@ def one_of(names: Sequence[str]) -> Any:
 
 CHECKS: Mapping[str, Any] = {
     "layout": lambda option, value: axes.check_layout(value),
-    "squeeze": lambda option, value: bool(value),
+    "squeeze": check_flag,
     "nan": one_of(NAN_MODES),
     "nodata": lambda option, value: dtypes.parse_nodata(value),
     "dtype": lambda option, value: dtypes.parse_dtype(value),
@@ -458,6 +463,7 @@ def pool(x: ArrayLike, reducer: str = "max", *, out: Array | None = None, return
     """
     array = as_array(x)
     pooling = prepare(reducer, **options)
+    return_indices = check_flag("return_indices", as_python(return_indices))
     plan = pooling.plan(array.shape)
     try:
         if out is not None:

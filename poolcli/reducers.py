@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 from .errors import OptionError
 from .kernels import cores, picks, ranks
+from .layouts import check_flag
 
 ResultRule = Literal["input", "float", "mean", "rank", "sum", "unsigned"]
 """How the result's dtype follows from the input's; ``dtypes.result_dtype`` is the rule itself."""
@@ -37,7 +38,7 @@ class Parameter:
         if value is None:
             return None
         if self.kind == "flag":
-            return bool(value)
+            return check_flag(self.name, value)
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError):

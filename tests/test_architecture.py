@@ -17,7 +17,8 @@ FILES = sorted((ROOT / "poolcli").rglob("*.py"))
 LEVELS = (
     ("errors", "text"),
     ("axes", "kernels", "windows"),
-    ("layouts", "reducers"),
+    ("layouts",),
+    ("reducers",),
     ("compiled", "dtypes"),
     ("work",),
     ("folding", "general"),

@@ -9,7 +9,7 @@ import io
 import os
 import stat
 import sys
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import PoolError
@@ -114,22 +114,27 @@ def npy_data(
     """Open a .npy of at least so many bytes, a regular file or standard input, at its data; None for anything else.
 
     Nothing has been taken from standard input then, so that ``read`` can follow. The header is checked against a
-    file's real size.
+    file's real size. What the block raises passes as it is: a reader that has gone, a disk that is full.
     """
     if os.fspath(path) == "-":
         stream = _input(stdin)
         head = stream.peek(len(MAGIC))[: len(MAGIC)] if hasattr(stream, "peek") else b""
         yield (read_header(stream), stream) if head == MAGIC else None
         return
+    with ExitStack() as stack:
+        yield _npy_file(path, least, stack)
+
+
+def _npy_file(path: str | os.PathLike[str], least: int, stack: ExitStack) -> tuple[Header, IO[bytes]] | None:
     with suppress(OSError):  # reading the file will tell what is wrong with it
-        if os.path.isfile(path) and os.path.getsize(path) >= max(least, 1):
-            with opened(path) as stream:
-                header = read_header(stream) if sniff(stream.peek(12)) == "NPY" else None  # type: ignore[attr-defined]
-                if header is not None:
-                    check_size(header, os.path.getsize(path) - header.offset)
-                yield None if header is None else (header, stream)
-            return
-    yield None
+        if not os.path.isfile(path) or os.path.getsize(path) < max(least, 1):
+            return None
+        stream = stack.enter_context(open(path, "rb"))  # noqa: SIM115  (the stack closes it)
+        if sniff(stream.peek(12)) == "NPY":
+            header = read_header(stream)
+            check_size(header, os.path.getsize(path) - header.offset)
+            return header, stream
+    return None
 
 
 def _upto(stream: IO[bytes], count: int) -> bytes:

@@ -23,7 +23,7 @@ def read_tiff_extra(source: Opener, what: str) -> Picture:
     try:
         import tifffile
     except ImportError:
-        raise PoolError(f"TIFF of {what}, which Pillow cannot hold; pip install poolcli[tiff] reads it") from None
+        raise PoolError(f"TIFF of {what}, which Pillow does not read; pip install poolcli[tiff] does") from None
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
     source.stream.seek(0)
     with tifffile.TiffFile(source.stream) as file:

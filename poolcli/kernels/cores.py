@@ -10,6 +10,8 @@ from math import exp, isfinite, log, sqrt
 
 from .numerics import (
     INFINITY,
+    NOT_A_NUMBER,
+    SHRINK,
     Pair,
     add,
     divide,
@@ -22,7 +24,8 @@ from .numerics import (
 )
 from .windows import Window
 
-_SHRINK = 2.0**-64  # a sum of fewer than 2^64 doubles, so scaled, cannot overflow
+_LARGE = 2.0**480  # beyond it, and below its inverse, squares leave float64's range
+_TINY = 2.0**-960
 
 
 def sum_scaled(window: Window, scale: float) -> Pair:
@@ -49,9 +52,9 @@ def total(window: Window) -> Pair:
     hi, lo = sum_scaled(window, 1.0)
     if isfinite(hi) and isfinite(lo):
         return hi, lo
-    hi, lo = sum_scaled(window, _SHRINK)
+    hi, lo = sum_scaled(window, SHRINK)
     if isfinite(hi) and isfinite(lo):
-        return hi / _SHRINK, lo / _SHRINK
+        return hi / SHRINK, lo / SHRINK
     return sum_plain(window), 0.0
 
 
@@ -60,10 +63,10 @@ def average_over(window: Window, divisor: float) -> Pair:
     hi, lo = sum_scaled(window, 1.0)
     if isfinite(hi) and isfinite(lo):
         return divide(hi, lo, divisor)
-    hi, lo = sum_scaled(window, _SHRINK)
+    hi, lo = sum_scaled(window, SHRINK)
     if isfinite(hi) and isfinite(lo):
         hi, lo = divide(hi, lo, divisor)
-        return hi / _SHRINK, lo / _SHRINK
+        return hi / SHRINK, lo / SHRINK
     return sum_plain(window) / divisor, 0.0
 
 
@@ -125,15 +128,45 @@ def spread(window: Window) -> Pair:
 
 
 def variance(window: Window) -> Pair:
-    """Mean (x - mean x)^2, as (n sum d^2 - (sum d)^2) / n^2 with d = x - x_0.
+    """Mean (x - mean x)^2."""
+    hi, lo = variance_scaled(window, 1.0)
+    if _TINY < hi < INFINITY:
+        return hi, lo
+    scale = scale_of(window)
+    hi, lo = variance_scaled(window, scale)
+    return to_double(hi, lo) / scale / scale, 0.0
+
+
+def deviation(window: Window) -> Pair:
+    """The root of the variance, in float64."""
+    hi, lo = variance_scaled(window, 1.0)
+    if _TINY < hi < INFINITY:
+        return sqrt(to_double(hi, lo)), 0.0
+    scale = scale_of(window)
+    hi, lo = variance_scaled(window, scale)
+    return sqrt(to_double(hi, lo)) / scale, 0.0
+
+
+def scale_of(window: Window) -> float:
+    """A power of two that brings the samples' differences to where their squares are in range."""
+    widest = spread(window)[0]
+    if widest > _LARGE:
+        return 2.0**-540
+    return 2.0**540 if widest < 1.0 / _LARGE else 1.0
+
+
+def variance_scaled(window: Window, scale: float) -> Pair:
+    """The variance of scale * x as (n sum d^2 - (sum d)^2) / n^2 with d = x - x_0; scale is a power of two.
 
     In pairs the cancellation costs at most log2(n) of 106 bits, since (x_0 - mean)^2 <= n var; whole numbers are exact.
     """
     p_hi, p_lo = widen(window.x[window.base])
+    if not isfinite(p_hi):
+        return NOT_A_NUMBER, 0.0
     s_hi = s_lo = q_hi = q_lo = 0.0
     for i in range(1, window.n):
         a, b = widen(window.x[window.base + i])
-        a, b = add(a, b, -p_hi, -p_lo)
+        a, b = add(a * scale, b * scale, -p_hi * scale, -p_lo * scale)
         s_hi, s_lo = add(s_hi, s_lo, a, b)
         a, b = multiply(a, b, a, b)
         q_hi, q_lo = add(q_hi, q_lo, a, b)
@@ -143,12 +176,6 @@ def variance(window: Window) -> Pair:
     hi, lo = add(q_hi, q_lo, -s_hi, -s_lo)
     hi, lo = divide(hi, lo, n)
     return divide(hi, lo, n)
-
-
-def deviation(window: Window) -> Pair:
-    """The root of ``variance``, in float64."""
-    hi, lo = variance(window)
-    return sqrt(to_double(hi, lo)), 0.0
 
 
 def magnitude(x: Pair) -> float:

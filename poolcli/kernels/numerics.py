@@ -1,7 +1,8 @@
 """Arithmetic on values held as two doubles, and the one rounding to a result's dtype.
 
 A value is an unevaluated sum hi + lo with |lo| <= ulp(hi) / 2: about 106 bits, enough for the exact sum of 2^42 64-bit
-integers and for the correctly rounded quotient by their count. Where hi is infinite, lo means nothing.
+integers and for the correctly rounded quotient by their count. Where hi is infinite or NaN, lo means nothing
+(``s - s == 0`` is how vector code asks whether s is finite).
 The error-free transformations are Knuth's (sum) and Dekker's (product), after Ogita, Rump, Oishi,
 "Accurate sum and dot product", SIAM J. Sci. Comput. 26 (2005).
 """
@@ -27,9 +28,7 @@ _HUGE = 1e290  # a product beyond it may overflow in Dekker's split
 def widen(x: Any) -> Pair:
     """Return the sample x exactly as (hi, lo). ``compiled.py`` puts a typed version in its place."""
     hi = float(x)
-    if isfinite(hi) and hi != x:
-        return hi, float(int(x) - int(hi))
-    return hi, 0.0
+    return (hi, float(int(x) - int(hi))) if isfinite(hi) else (hi, 0.0)
 
 
 def widen_exact(x: Any) -> Pair:
@@ -78,21 +77,24 @@ def add(a_hi: float, a_lo: float, b_hi: float, b_lo: float) -> Pair:
     """(a) + (b): exact for whole numbers below 2^105."""
     s, e = two_sum(a_hi, b_hi)
     t, f = two_sum(a_lo, b_lo)
-    s, e = fast_two_sum(s, e + t)
-    return fast_two_sum(s, e + f)
+    hi, e = fast_two_sum(s, e + t)
+    hi, lo = fast_two_sum(hi, e + f)
+    return (hi, lo) if s - s == 0.0 else (s, 0.0)
 
 
 def multiply(a_hi: float, a_lo: float, b_hi: float, b_lo: float) -> Pair:
     """(a) * (b)."""
     p, e = two_product(a_hi, b_hi)
-    return fast_two_sum(p, e + (a_hi * b_lo + a_lo * b_hi))
+    hi, lo = fast_two_sum(p, e + (a_hi * b_lo + a_lo * b_hi))
+    return (hi, lo) if p - p == 0.0 else (p, 0.0)
 
 
 def divide(a_hi: float, a_lo: float, d: float) -> Pair:
     """(a) / d: exact where the quotient is a pair, so that a tie is seen as a tie."""
     q = a_hi / d
     p, e = two_product(q, d)
-    return fast_two_sum(q, (((a_hi - p) - e) + a_lo) / d)
+    hi, lo = fast_two_sum(q, (((a_hi - p) - e) + a_lo) / d)
+    return (hi, lo) if q - q == 0.0 else (q, 0.0)
 
 
 def to_double(hi: float, lo: float) -> float:
@@ -159,5 +161,7 @@ def put_integer(dst: Buffer, at: int, hi: float, lo: float, limits: Buffer, roun
     return True
 
 
+SHRINK = 2.0**-64
+"""A sum of fewer than 2^64 doubles, each times this, cannot overflow."""
 NOT_A_NUMBER = nan
 INFINITY = inf

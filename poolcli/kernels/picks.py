@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .numerics import to_double, widen
+from .numerics import INFINITY, SHRINK, to_double, widen
 from .windows import Window
 
 
@@ -36,18 +36,33 @@ def first(window: Window) -> int:
 def draw(window: Window) -> int:
     """A sample drawn with probability x_i / sum x: the first whose running sum exceeds draw * sum.
 
-    Zeiler and Fergus, "Stochastic Pooling", arXiv 1301.3557. Needs x >= 0, which the engine has checked.
+    Zeiler and Fergus, "Stochastic Pooling", arXiv 1301.3557. Needs x >= 0, which has been checked.
     """
+    scale = 1.0
     mass = 0.0
     for i in range(window.n):
-        hi, lo = widen(window.x[window.base + i])
-        mass += to_double(hi, lo)
+        x = sample(window, i)
+        if x == INFINITY:
+            return i  # it takes all
+        mass += x
+    if mass == INFINITY:  # finite samples whose sum is not
+        scale = SHRINK
+        mass = 0.0
+        for i in range(window.n):
+            mass += sample(window, i) * scale
     reach = 0.0
+    last = 0
     for i in range(window.n):
-        hi, lo = widen(window.x[window.base + i])
-        if hi + hi == hi and hi > 0.0:
-            return i  # an infinity takes all
-        reach += to_double(hi, lo)
-        if reach > window.draw * mass and mass + mass != mass:
+        x = sample(window, i) * scale
+        reach += x
+        if reach > window.draw * mass:
             return i
-    return 0
+        if x > 0.0:
+            last = i
+    return last  # draw * sum rounded up to the sum
+
+
+def sample(window: Window, i: int) -> float:
+    """A sample in float64."""
+    hi, lo = widen(window.x[window.base + i])
+    return to_double(hi, lo)

@@ -241,6 +241,8 @@ def make_kernel(core: Callable[..., Any], put: Callable[..., bool], of_nan: Call
                                 if not geometry[HAS_FILL]:
                                     return int(at + c + 1)
                                 dst[at + c] = fill[0]
+                                if geometry[WANT_INDEX]:
+                                    index[at + c] = -1
                                 continue
                             weigh(region, along_d, along_h, along_w, weights)
                             number = draws[at + c] if geometry[DRAWS] else 0.0

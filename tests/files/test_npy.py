@@ -588,6 +588,25 @@ def test_row_60_empty_and_endless_stdin() -> None:
         files.read("-", stdin=stream, max_pixels=1_000)
 
 
+@pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), OSError(28, "No space left on device")])
+def test_row_63_what_a_streaming_block_raises_passes(error: OSError, tmp_path: Path) -> None:
+    """A reader that has gone is not the fault of the file that is read, nor is a full disk."""
+    np.save(tmp_path / "x.npy", np.arange(9))
+    with pytest.raises(OSError) as caught, files.npy_data(tmp_path / "x.npy") as found:
+        assert found is not None and found[0].shape == (9,)
+        raise error
+    assert caught.value is error
+
+
+def test_streaming_takes_npy_files_only(tmp_path: Path) -> None:
+    """Anything else, too small or missing is None, and read() says what it is."""
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    np.save(tmp_path / "y.npy", np.arange(9))
+    for path, least in ((tmp_path / "x.png", 0), (tmp_path / "y.npy", 1_000), (tmp_path / "no.npy", 0)):
+        with files.npy_data(path, least=least) as found:
+            assert found is None
+
+
 def test_an_image_on_stdin() -> None:
     """By its first bytes."""
     array = noise("u1", (4, 5, 3))

@@ -1,0 +1,91 @@
+"""A plan cut into slabs, and streams pooled as they come: the same bytes as in one piece."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import poolcli
+import pytest
+from poolcli import folding, slabs, streaming
+from poolcli.files.npy import read_header
+from poolcli.pooling import prepare
+
+WINDOWS = {
+    "tiles": {"size": 2},
+    "overlap": {"size": 3, "stride": 2, "padding": 1},
+    "tall": {"size": 7, "stride": 1, "padding": 3},
+    "phase": {"size": 3, "dilation": 2, "padding": 2, "stride": 1},
+    "holes": {"size": 2, "stride": 5},
+    "ceil": {"size": 3, "stride": 2, "ceil_mode": True, "padding": 1},
+    "adaptive": {"adaptive": 5},
+    "fractional": {"fractional": 1.3, "seed": 4},
+}
+ARRAYS = {"HW": (200, 60), "HWC": (90, 30, 3), "NHWC": (7, 20, 20, 2), "DHW": (30, 20, 10), "L": (5000,)}
+REDUCERS = ("max", "avg", "stochastic")
+
+
+def streamed(x: np.ndarray, reducer: str, **options: object) -> bytes:
+    """The bytes that streaming x gives."""
+    pooling = prepare(reducer, **options)
+    source, target = io.BytesIO(), io.BytesIO()
+    np.save(source, x)
+    source.write(b"the next array")
+    source.seek(0)
+    header = read_header(source)
+    plan = pooling.plan(x.shape)
+    if streaming.why_not(pooling, plan, header) is not None:
+        pytest.skip("a window takes more than a slab")
+    streaming.pool_stream(pooling, plan, header, source, target)
+    assert source.read() == b"the next array"
+    return target.getvalue()
+
+
+def saved(y: np.ndarray) -> bytes:
+    """An array as .npy."""
+    file = io.BytesIO()
+    np.save(file, y)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kernels", ["row", "small and tall"])
+@pytest.mark.parametrize("windows", WINDOWS)
+@pytest.mark.parametrize("layout", ARRAYS)
+def test_a_stream_is_the_whole(layout: str, windows: str, kernels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slabs of a few rows give the very bytes of one call, float sums and draws too, by every kernel."""
+    monkeypatch.setattr(slabs, "SLAB_BYTES", 4000)
+    if kernels != "row":
+        monkeypatch.setattr(folding, "LARGE", 0)
+    x = np.random.default_rng(7).random(ARRAYS[layout], np.float32) * 1000
+    for reducer in REDUCERS:
+        options = {"layout": layout, **WINDOWS[windows]}
+        assert streamed(x, reducer, **options) == saved(poolcli.pool(x, reducer, **options))
+
+
+def test_a_padded_count_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Padding counts at the true borders only, and a ceil overhang never does."""
+    monkeypatch.setattr(slabs, "SLAB_BYTES", 100)
+    x = np.arange(40.0).reshape(20, 2)
+    options = {"layout": "HC", "size": 4, "stride": 3, "padding": 2, "ceil_mode": True, "count_include_pad": True}
+    assert streamed(x, "avg", **options) == saved(poolcli.pool(x, "avg", **options))
+
+
+@pytest.mark.parametrize(("options", "shape", "reason"), [
+    ({"layout": "HCW"}, (8, 2, 8), "kept axis"),
+    ({"padding": 1, "pad_mode": "reflect"}, (8, 8), "both ends"),
+    ({"size": "all"}, (80, 80), "a window takes"),
+])
+def test_what_cannot_stream_says_why(options: dict, shape: tuple, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reason in words, from the plan alone."""
+    monkeypatch.setattr(slabs, "SLAB_BYTES", 1000)
+    pooling = prepare("max", **options)
+    assert reason in (slabs.obstacle(pooling, pooling.plan(shape), 8) or "")
+
+
+def test_a_stream_that_ends_early_is_an_error() -> None:
+    """The reader's thread hands its error over."""
+    source = io.BytesIO(saved(np.zeros((100, 100)))[:5000])
+    header = read_header(source)
+    pooling = prepare("max")
+    with pytest.raises(poolcli.PoolError, match="cut short"):
+        streaming.pool_stream(pooling, pooling.plan(header.shape), header, source, io.BytesIO())

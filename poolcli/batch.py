@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
+Look = Callable[["Array"], None]
 STDIO = targets.STDIO
 KEEPS_PALETTE = ("mode", "subsample")
 """Reducers that take each sample as a name: of a palette picture they pool the indices."""
@@ -41,8 +42,6 @@ STAYS_BILEVEL = ("input", "unsigned", "rank")
 """Result rules under which a 1-bit picture stays one; anything else is written as 8-bit grey, True as 255."""
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What every next file would meet too."""
-
-
 MOST_KEPT = 1 << 20
 """Values of a stream that are kept in memory to be shown."""
 DRY_RUN = "dry run: nothing was written"
@@ -283,7 +282,7 @@ def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileRe
                                  files.Source(STDIO, "NPY", notes=(f"held in memory whole: {reason}",)))
             return attempt_loaded(whole, job, pooling, settings, blank)
         tallies = [report.Tally(pooling.nan == "ignore", pooling.nodata) for _ in range(2)]
-        looks = [tally.add if settings.statistics else streaming.unseen for tally in tallies]
+        looks: list[Look] = [tally.add if settings.statistics else streaming.unseen for tally in tallies]
         kept: list[Array] = []
         if settings.statistics and prod(plan.output_shape) <= MOST_KEPT:
             looks[1] = together(tallies[1].add, kept.append)
@@ -298,7 +297,7 @@ def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileRe
     return with_values(done, joined(kept, plan), plan) if kept else done
 
 
-def together(*looks: Callable[[Array], None]) -> Callable[[Array], None]:
+def together(*looks: Look) -> Look:
     """Several looks at the same block."""
     def look(block: Array) -> None:
         for one in looks:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 
 import numpy as np
-import poolcli
 import pytest
+
+import poolcli
 from poolcli import folding, slabs, streaming
 from poolcli.files.npy import read_header
 from poolcli.pooling import prepare

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .files import Loaded
-    from .pooling import Plan, Pooling, Result
+    from .plans import Plan
+    from .pooling import Pooling, Result
 
     Array = NDArray[Any]
 

@@ -6,144 +6,23 @@ array), ``Pooling.plan`` (a shape), ``Pooling.run`` (the array).
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
+from dataclasses import dataclass
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from . import axes, dtypes, engine
 from .errors import OptionError, PoolError
-from .layouts import LAYOUTS, WindowOptions, check_flag, check_seed, window_options
+from .keywords import Keywords, WindowKeywords, as_python, check_names, value_fields, window_keywords
+from .layouts import WindowOptions, check_flag, check_seed, window_options
+from .plans import Part, Plan, check_memory
 from .reducers import REDUCERS, Reducer
 from .windows import Windows
 from .work import NoPlace, Work
 
-if TYPE_CHECKING:
-    from fractions import Fraction
-
 Array = NDArray[Any]
-Size = int | Literal["all"] | Sequence[int | Literal["all"]]
-Pad = int | tuple[int, int]
-
-PAD_MODES = ("exclude", "constant", "reflect", "edge", "wrap")
-NAN_MODES = ("propagate", "ignore", "error")
-
-
-class WindowKeywords(TypedDict, total=False):
-    """The keywords that lay out the windows. One value, or one per pooled axis in axis order."""
-
-    size: Size | None
-    """Samples of a window: 2 by default; "all" is the whole axis."""
-    stride: int | Sequence[int] | None
-    """From window to window; the size by default."""
-    padding: Pad | Sequence[Pad] | str | None
-    """Positions ahead of and behind an axis: a number, (before, after), "same", "same-lower" or "valid"."""
-    dilation: int | Sequence[int] | None
-    """From sample to sample within a window."""
-    ceil_mode: bool
-    """Count windows rounding up: the last may reach beyond the padding."""
-    adaptive: Size | None
-    """How many windows; their sizes follow. "all" keeps the axis."""
-    fractional: float | str | Fraction | Sequence[float | str | Fraction] | None
-    """Input to output ratio, at least 1, read as the decimal written."""
-    overlapping: bool
-    """Fractional windows share one sample with the next."""
-    random: bool
-    """Fractional steps in random order, instead of pseudorandom."""
-    seed: int | None
-    """Of fractional windows and stochastic draws: 0 by default."""
-    u: float | str | Fraction | None
-    """The offset in [0, 1) of pseudorandom fractional windows, in place of a seed."""
-    layout: str | None
-    """A capital letter for each axis: N and C are kept, every other is pooled."""
-
-
-class Keywords(WindowKeywords, total=False):
-    """Every keyword of ``pool``."""
-
-    squeeze: bool
-    """Drop pooled axes of length 1 from the result."""
-    pad_mode: str
-    """What padding is: exclude (no data, the default), constant, reflect, edge or wrap."""
-    pad_value: float | None
-    """The sample of ``pad_mode="constant"``: 0 by default."""
-    nan: str
-    """propagate (default), ignore or error."""
-    nodata: float | None
-    """The value of missing samples."""
-    dtype: DTypeLike | None
-    """The result's dtype; integers are rounded once from the exact value and saturate."""
-    round: str
-    """half-up (default), half-even, floor or ceil."""
-    count_include_pad: bool
-    divisor: int | None
-    p: float | None
-    q: float | None
-    r: float | None
-    eps: float | None
-    weight: float | None
-    expected: bool
-
-
-WINDOW_KEYWORDS = frozenset(WindowKeywords.__annotations__) - {"layout"}
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """Where the windows lie and what shape comes out: geometry alone, made from a shape."""
-
-    axes: axes.Axes
-    input_shape: tuple[int, ...]
-    windows: tuple[Windows, ...]
-    """One for each pooled axis, in axis order."""
-    squeeze: bool = False
-
-    @property
-    def full_shape(self) -> tuple[int, ...]:
-        """The result's shape before ``squeeze``."""
-        shape = list(self.input_shape)
-        for i, windows in zip(self.axes.pooled, self.windows, strict=True):
-            shape[i] = len(windows)
-        return tuple(shape)
-
-    @property
-    def output_shape(self) -> tuple[int, ...]:
-        """The result's shape."""
-        gone = {i for i in self.axes.pooled if self.squeeze and self.full_shape[i] == 1}
-        return tuple(n for i, n in enumerate(self.full_shape) if i not in gone)
-
-    @property
-    def output_letters(self) -> str:
-        """The layout letters of the result."""
-        gone = {i for i in self.axes.pooled if self.squeeze and self.full_shape[i] == 1}
-        return "".join(letter for i, letter in enumerate(self.axes.letters) if i not in gone)
-
-    @property
-    def uncovered(self) -> dict[str, int]:
-        """For each pooled axis' letter, how many of its samples no window reaches."""
-        return dict(zip(self.axes.pooled_letters(), (w.uncovered() for w in self.windows), strict=True))
-
-    @property
-    def coverage(self) -> float:
-        """The share of samples that lie in at least one window."""
-        share = 1.0
-        for windows in self.windows:
-            share *= 1 - windows.uncovered() / windows.length
-        return share
-
-
-@dataclass(frozen=True)
-class Part:
-    """Where a part of a plan stands in the whole."""
-
-    of: Plan
-    first_output: int
-    """The flat index of its first output."""
-    origin: int
-    """Where the whole's first window along H starts, in the part's rows."""
 
 
 @dataclass(frozen=True)
@@ -322,67 +201,15 @@ def prepare(reducer: str, **options: Unpack[Keywords]) -> Pooling:
     row = REDUCERS[reducer]
     given = {name: as_python(value) for name, value in options.items() if value is not None}
     check_names(row, given)
-    uses_seed = row.draws and not given.get("expected")
-    drawn = "fractional" in given and "u" not in given
-    if "seed" in given and uses_seed and not drawn:
-        seed = check_seed("seed", given.pop("seed"))
-    else:
-        seed = check_seed("seed", given.get("seed", 0))
-    window = window_options({name: value for name, value in given.items() if name in WINDOW_KEYWORDS})
+    own_seed = row.draws and not given.get("expected")
+    seed = check_seed("seed", given.get("seed", 0))
+    if own_seed and ("fractional" not in given or "u" in given):
+        given.pop("seed", None)  # it is the draw's alone
+    window = window_options(window_keywords(given))
     parameters = {p.name: p.check(given.get(p.name, p.default)) for p in row.parameters}
     for flag, variant in row.variants.items():
         row = variant if parameters[flag] else row
-    pooling = Pooling(row, parameters, window, seed=seed)
-    return replace(pooling, **{name: CHECKS[name](name, given[name]) for name in CHECKS if name in given},
-                   **check_pad_mode(given, window))
-
-
-def as_python(value: Any) -> Any:
-    """NumPy's numbers and arrays as Python's; anything else as it is."""
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-
-
-def check_names(row: Reducer, given: Mapping[str, Any]) -> None:
-    """Refuse keywords that do not exist or belong to other reducers."""
-    own = {p.name for p in row.parameters}
-    for name, value in given.items():
-        if name in own or name in WINDOW_KEYWORDS or name in CHECKS or name in ("pad_mode", "pad_value"):
-            continue
-        owners = [other.name for other in REDUCERS.values() if name in {p.name for p in other.parameters}]
-        if not owners:
-            raise OptionError(name, f"there is no option {name}")
-        if value is not False:
-            raise OptionError(name, f"{name} is a parameter of {', '.join(owners)}, not of {row.name}")
-
-
-def check_pad_mode(given: Mapping[str, Any], window: WindowOptions) -> dict[str, Any]:
-    """Pad mode and pad value, which go together and with padding."""
-    mode, value = given.get("pad_mode", "exclude"), given.get("pad_value")
-    one_of(PAD_MODES)("pad_mode", mode)
-    if mode != "exclude" and window.layout is not LAYOUTS["fixed"] and window.layout is not LAYOUTS["same"]:
-        raise OptionError("pad_mode", f"{window.layout.name} windows have no padding; fixed and same windows have")
-    if value is not None and mode != "constant":
-        raise OptionError("pad_value", f'pad_value goes with pad_mode "constant", not with "{mode}"')
-    return {"pad_mode": mode, "pad_value": dtypes.parse_nodata(0 if value is None else value)}
-
-
-def one_of(names: Sequence[str]) -> Any:
-    """The check of an option that is one of some names."""
-    def check(option: str, value: Any) -> Any:
-        if value not in names:
-            raise OptionError(option, f"{option} must be one of {', '.join(names)}, not {value!r}")
-        return value
-    return check
-
-
-CHECKS: Mapping[str, Any] = {
-    "layout": lambda option, value: axes.check_layout(value),
-    "squeeze": check_flag,
-    "nan": one_of(NAN_MODES),
-    "nodata": lambda option, value: dtypes.parse_nodata(value),
-    "dtype": lambda option, value: dtypes.parse_dtype(value),
-    "round": one_of(tuple(dtypes.ROUNDINGS)),
-}
+    return Pooling(row, parameters, window, seed=seed, **value_fields(given, window))
 
 
 # Helpers of the run.
@@ -418,17 +245,6 @@ def no_place(index: int, work: Work, plan: Plan) -> PoolError:
     at = tuple(int(ordered[plan.axes.order.index(i)]) for i in range(len(shape)))
     return PoolError(f"the value at {at} is NaN or missing, and {work.result} has no place for it; a nodata value that "
                      f"{work.result} holds, or a float dtype, would work")
-
-
-def check_memory(plan: Plan) -> None:
-    """Refuse a result larger than the machine's memory before anything is allocated."""
-    outputs = 1
-    for n in plan.full_shape:
-        outputs *= n
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**63
-    if outputs > memory:
-        raise PoolError(f"a result of shape {axes.describe(plan.full_shape)} is larger than this machine's memory "
-                        f"({memory >> 30} GiB)")
 
 
 # The library's two main functions.

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from .pooling import Plan, Pooling
+    from .plans import Plan
+    from .pooling import Pooling
     from .windows import Windows
 
     Array = NDArray[Any]

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .axes import KEPT
-from .pooling import Part, Plan, Pooling
+from .plans import Part, Plan
+from .pooling import Pooling
 from .windows import Windows, as_array, shift
 
 Array = NDArray[Any]

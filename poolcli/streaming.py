@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .files.npy import Header, check_size, header_bytes, write_all
-from .pooling import Plan, Pooling
+from .plans import Plan
+from .pooling import Pooling
 from .slabs import SLAB_BYTES, obstacle, pool_slabs, reads
 
 Array = NDArray[Any]

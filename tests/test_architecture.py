@@ -20,7 +20,7 @@ LEVELS = (
     ("layouts",),
     ("reducers",),
     ("compiled", "dtypes"),
-    ("work",),
+    ("keywords", "plans", "work"),
     ("folding", "general"),
     ("engine",),
     ("pooling",),

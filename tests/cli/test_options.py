@@ -12,6 +12,7 @@ import pytest
 from cli.calls import Call
 
 from poolcli import dtypes, pooling
+from poolcli import keywords as library
 from poolcli.cli import main, options
 from poolcli.reducers import REDUCERS
 
@@ -63,7 +64,7 @@ def test_every_keyword_has_an_option() -> None:
     """None of the library's is missing."""
     own = {p.name for row in REDUCERS.values() for p in row.parameters}
     known = own | {*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS}
-    assert known == {*pooling.Keywords.__annotations__, *pooling.WindowKeywords.__annotations__}
+    assert known == {*library.Keywords.__annotations__, *library.WindowKeywords.__annotations__}
 
 
 def test_every_option_is_tried_above() -> None:
@@ -76,8 +77,8 @@ def test_every_option_is_tried_above() -> None:
 
 def test_names_are_those_of_the_library() -> None:
     """The lists are written twice, for NumPy would have to be imported to read the other ones."""
-    assert options.PAD_MODES == pooling.PAD_MODES
-    assert options.NAN_MODES == pooling.NAN_MODES
+    assert options.PAD_MODES == library.PAD_MODES
+    assert options.NAN_MODES == library.NAN_MODES
     assert tuple(dtypes.ROUNDINGS) == options.ROUNDINGS
     assert all(dtypes.check_dtype(np.dtype(name)) == name for name in options.DTYPES)
 

@@ -1,0 +1,141 @@
+"""The keywords of ``pool``, once: their types for Python, and the checks that need no array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from . import axes, dtypes
+from .errors import OptionError
+from .layouts import LAYOUTS, WindowOptions, check_flag
+from .reducers import REDUCERS, Reducer
+
+if TYPE_CHECKING:
+    from fractions import Fraction
+
+Size = int | Literal["all"] | Sequence[int | Literal["all"]]
+Pad = int | tuple[int, int]
+
+PAD_MODES = ("exclude", "constant", "reflect", "edge", "wrap")
+NAN_MODES = ("propagate", "ignore", "error")
+
+
+class WindowKeywords(TypedDict, total=False):
+    """The keywords that lay out the windows. One value, or one per pooled axis in axis order."""
+
+    size: Size | None
+    """Samples of a window: 2 by default; "all" is the whole axis."""
+    stride: int | Sequence[int] | None
+    """From window to window; the size by default."""
+    padding: Pad | Sequence[Pad] | str | None
+    """Positions ahead of and behind an axis: a number, (before, after), "same", "same-lower" or "valid"."""
+    dilation: int | Sequence[int] | None
+    """From sample to sample within a window."""
+    ceil_mode: bool
+    """Count windows rounding up: the last may reach beyond the padding."""
+    adaptive: Size | None
+    """How many windows; their sizes follow. "all" keeps the axis."""
+    fractional: float | str | Fraction | Sequence[float | str | Fraction] | None
+    """Input to output ratio, at least 1, read as the decimal written."""
+    overlapping: bool
+    """Fractional windows share one sample with the next."""
+    random: bool
+    """Fractional steps in random order, instead of pseudorandom."""
+    seed: int | None
+    """Of fractional windows and stochastic draws: 0 by default."""
+    u: float | str | Fraction | None
+    """The offset in [0, 1) of pseudorandom fractional windows, in place of a seed."""
+    layout: str | None
+    """A capital letter for each axis: N and C are kept, every other is pooled."""
+
+
+class Keywords(WindowKeywords, total=False):
+    """Every keyword of ``pool``."""
+
+    squeeze: bool
+    """Drop pooled axes of length 1 from the result."""
+    pad_mode: str
+    """What padding is: exclude (no data, the default), constant, reflect, edge or wrap."""
+    pad_value: float | None
+    """The sample of ``pad_mode="constant"``: 0 by default."""
+    nan: str
+    """propagate (default), ignore or error."""
+    nodata: float | None
+    """The value of missing samples."""
+    dtype: DTypeLike | None
+    """The result's dtype; integers are rounded once from the exact value and saturate."""
+    round: str
+    """half-up (default), half-even, floor or ceil."""
+    count_include_pad: bool
+    divisor: int | None
+    p: float | None
+    q: float | None
+    r: float | None
+    eps: float | None
+    weight: float | None
+    expected: bool
+
+
+WINDOW_KEYWORDS = frozenset(WindowKeywords.__annotations__) - {"layout"}
+
+
+def as_python(value: Any) -> Any:
+    """NumPy's numbers and arrays as Python's; anything else as it is."""
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def check_names(row: Reducer, given: Mapping[str, Any]) -> None:
+    """Refuse keywords that do not exist or belong to other reducers."""
+    own = {p.name for p in row.parameters}
+    for name, value in given.items():
+        if name in own or name in WINDOW_KEYWORDS or name in CHECKS or name in ("pad_mode", "pad_value"):
+            continue
+        owners = [other.name for other in REDUCERS.values() if name in {p.name for p in other.parameters}]
+        if not owners:
+            raise OptionError(name, f"there is no option {name}")
+        if value is not False:
+            raise OptionError(name, f"{name} is a parameter of {', '.join(owners)}, not of {row.name}")
+
+
+def check_pad_mode(given: Mapping[str, Any], window: WindowOptions) -> dict[str, Any]:
+    """Pad mode and pad value, which go together and with padding."""
+    mode, value = given.get("pad_mode", "exclude"), given.get("pad_value")
+    one_of(PAD_MODES)("pad_mode", mode)
+    if mode != "exclude" and window.layout is not LAYOUTS["fixed"] and window.layout is not LAYOUTS["same"]:
+        raise OptionError("pad_mode", f"{window.layout.name} windows have no padding; fixed and same windows have")
+    if value is not None and mode != "constant":
+        raise OptionError("pad_value", f'pad_value goes with pad_mode "constant", not with "{mode}"')
+    return {"pad_mode": mode, "pad_value": dtypes.parse_nodata(0 if value is None else value)}
+
+
+def one_of(names: Sequence[str]) -> Any:
+    """The check of an option that is one of some names."""
+    def check(option: str, value: Any) -> Any:
+        if value not in names:
+            raise OptionError(option, f"{option} must be one of {', '.join(names)}, not {value!r}")
+        return value
+    return check
+
+
+def window_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those that lay out the windows."""
+    return {name: value for name, value in given.items() if name in WINDOW_KEYWORDS}
+
+
+def value_fields(given: Mapping[str, Any], window: WindowOptions) -> dict[str, Any]:
+    """Those that say how values are treated, checked."""
+    checked = {name: check(name, given[name]) for name, check in CHECKS.items() if name in given}
+    return checked | check_pad_mode(given, window)
+
+
+CHECKS: Mapping[str, Any] = {
+    "layout": lambda option, value: axes.check_layout(value),
+    "squeeze": check_flag,
+    "nan": one_of(NAN_MODES),
+    "nodata": lambda option, value: dtypes.parse_nodata(value),
+    "dtype": lambda option, value: dtypes.parse_dtype(value),
+    "round": one_of(tuple(dtypes.ROUNDINGS)),
+}

@@ -297,8 +297,8 @@ def layout_name(asked: Mapping[str, Any]) -> str:
 def misplaced(name: str, layout: Layout) -> str:
     """Why an option does not go with a layout, and with which it does."""
     homes = [row.name for row in LAYOUTS.values() if name in row.options]
-    return (f"{name} goes with the {' and '.join(homes)} layout{'s' if len(homes) > 1 else ''}, "
-            f"not with {layout.name} windows")
+    named = f"{', '.join(homes[:-1])} and {homes[-1]} layouts" if len(homes) > 1 else f"{homes[0]} layout"
+    return f"{name} goes with the {named}, not with {layout.name} windows"
 
 
 def whole_number(name: str, value: Any, least: int) -> int:

@@ -419,3 +419,30 @@ def test_numbers_nobody_sees_are_not_made(tmp_path: Path) -> None:
     """--quiet saves the pass over the data."""
     done = one_file(picture(tmp_path / "a.png", GREY), None, statistics=False)
     assert (done.status, done.input_stats, done.values, done.preview) == ("ok", None, None, ())
+
+
+def test_jobs_side_by_side_report_in_order(tmp_path: Path) -> None:
+    """Several workers give the same files, the same reports in the same order, and pass over a bad one."""
+    for i in range(12):
+        np.save(tmp_path / f"{i:02}.npy", np.random.default_rng(i).random((40, 30)))
+    (tmp_path / "05.npy").write_bytes(b"no array")
+    reports = {}
+    for workers in (1, 4):
+        settings = Settings(output=f"{tmp_path}/out{workers}/")
+        paths = [os.fspath(path) for path in sorted(tmp_path.glob("*.npy"))]
+        planned = batch.plan_jobs(paths, REDUCERS["avg"], settings)
+        reports[workers] = list(batch.run(planned.jobs, prepare("avg"), settings, workers))
+    assert [(r.input, r.status, r.output_stats) for r in reports[4]] == [
+        (r.input, r.status, r.output_stats) for r in reports[1]]
+    assert [r.status for r in reports[4]].count("failed") == 1
+    one, four = (sorted((tmp_path / f"out{workers}").iterdir()) for workers in (1, 4))
+    assert [path.read_bytes() for path in four] == [path.read_bytes() for path in one]
+    assert len(four) == 11
+
+
+def test_a_full_disk_stops_all_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What every next file would meet too ends the run; files that were under way are still reported."""
+    jobs = [batch.Job(str(i)) for i in range(100)]
+    monkeypatch.setattr(batch, "run_job", lambda job, *_: batch.FileReport(job.source, None, "failed", stops=True))
+    done = list(batch.run(jobs, prepare("max"), Settings(), 2))
+    assert 1 <= len(done) <= 4

@@ -11,6 +11,8 @@ import click
 from ..reducers import Reducer
 from . import options
 
+THREADS = "POOLCLI_THREADS"
+"""Caps the threads of a kernel."""
 Section = tuple[str, list[click.Option]]
 
 
@@ -79,17 +81,20 @@ def body(row: Reducer) -> Callable[..., int]:
         prepared = pooling.prepare(row.name, **keywords)
         if settings.indices is not None:
             prepared.check_indices()
-        limit_threads(given["jobs"])
+        workers = share_cores(given["jobs"], len(planned.jobs))
         with show.view(given, settings, debug=options.debugging()) as view:
             view.notes(planned.notes)
-            view.of(batch.run(planned.jobs, prepared, settings))
+            view.of(batch.run(planned.jobs, prepared, settings, workers))
         return view.exit_code()
 
     return pool_files
 
 
-def limit_threads(jobs: int | None) -> None:
-    """Give one file as many threads as --jobs says; POOLCLI_THREADS may say fewer."""
-    if jobs is not None:
-        known = os.environ.get("POOLCLI_THREADS", "")
-        os.environ["POOLCLI_THREADS"] = str(min(jobs, int(known)) if known.isdigit() and int(known) else jobs)
+def share_cores(jobs: int | None, files: int) -> int:
+    """How many files to work on at once. One level of parallelism: several files get a thread each, one gets all."""
+    from .. import engine
+
+    known = engine.thread_count()
+    wanted = known if jobs is None else jobs
+    os.environ[THREADS] = "1" if files > 1 else str(min(wanted, known) if os.environ.get(THREADS) else wanted)
+    return min(wanted, files)

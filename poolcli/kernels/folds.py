@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 from .numerics import Buffer, add, divide, double, put_float, put_integer, to_double, two_product, widen
 
+_TO_WHOLE = 6755399441055744.0  # 2^52 + 2^51: adding and subtracting it rounds to a whole number, ties to even
+
 
 class Missing(NamedTuple):
     """Which samples do not count."""
@@ -250,11 +252,26 @@ def end_mean_half_up(state: Any, n: float, inverse: float, output: Output, at: i
     The quotient by the inverse is off by less than one, so adding 2^52 + 2^51 (which rounds to whole numbers) gives
     the floor or one more; the remainder, exact below 2^53, tells which.
     """
-    t = 2.0 * double(state[0]) + n
-    q = (t * inverse + 6755399441055744.0) - 6755399441055744.0
-    rest = t - q * (2.0 * n)
-    output.dst[at] = int(q - 1.0 if rest < 0.0 else q)
+    q, _ = half_up(double(state[0]), n, inverse)
+    output.dst[at] = int(q)
     return True
+
+
+def end_mean_half_even(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """As ``end_mean_half_up``, but a tie goes to the even neighbour."""
+    q, tie = half_up(double(state[0]), n, inverse)
+    half = q * 0.5
+    odd = (half + _TO_WHOLE) - _TO_WHOLE != half
+    output.dst[at] = int(q - 1.0 if tie and odd else q)
+    return True
+
+
+def half_up(total: float, n: float, inverse: float) -> tuple[float, bool]:
+    """floor((2 total + n) / 2 n), and whether total / n was halfway between two whole numbers."""
+    t = 2.0 * total + n
+    q = (t * inverse + _TO_WHOLE) - _TO_WHOLE
+    rest = t - q * (2.0 * n)
+    return q - 1.0 if rest < 0.0 else q, rest == 0.0
 
 
 def end_mean_count(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:

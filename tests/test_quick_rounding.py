@@ -1,0 +1,29 @@
+"""The roundings that run as vector code, against whole-number arithmetic, ties and negative means among them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import poolcli
+from poolcli import folding
+
+
+@pytest.mark.parametrize("large", [0, folding.LARGE], ids=["small and tall kernels", "row kernel"])
+@pytest.mark.parametrize("rounding", ["half-up", "half-even"])
+@pytest.mark.parametrize("size", [2, 3, 6])
+@pytest.mark.parametrize("dtype", ["uint8", "int16"])
+def test_means_are_rounded_once(dtype: str, size: int, rounding: str, large: int,
+                                monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every mean is the exact one, rounded: a tie goes up, or to the even neighbour."""
+    monkeypatch.setattr(folding, "LARGE", large)
+    bounds = np.iinfo(dtype)
+    x = np.random.default_rng(size).integers(bounds.min, bounds.max, (48, 50), dtype=dtype, endpoint=True)
+    sums = np.lib.stride_tricks.sliding_window_view(x.astype(np.int64), (size, size)).sum((2, 3))
+    n = size * size
+    exact = [[round(Fraction(int(s), n)) if rounding == "half-even" else (2 * int(s) + n) // (2 * n) for s in row]
+             for row in sums]
+    found = poolcli.pool(x, "avg", size=size, stride=1, dtype=dtype, round=rounding)
+    assert found.tolist() == exact

@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poolcli import batch, report
+from poolcli import batch, files, report
 from poolcli.pooling import prepare
-from poolcli.report import FileReport, Report, Stats
+from poolcli.report import FileReport, Report, Stats, statistics
 
-SCHEMA = json.loads((Path(report.__file__).parent / "report.schema.json").read_text(encoding="utf-8"))
+SCHEMA = json.loads((Path(report.__file__).parent / "schema.json").read_text(encoding="utf-8"))
 NAN, INF = float("nan"), float("inf")
 
 
@@ -70,7 +70,7 @@ def test_statistics(name: str, array: Any, stats: Stats) -> None:
 def test_means_of_integers_are_exact(values: list[int]) -> None:
     """Against fractions, in blocks of any size."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report, "BLOCK", 7)
+        patch.setattr(statistics, "BLOCK", 7)
         assert report.stats(np.array(values, np.uint32)) == exact(values)
 
 
@@ -78,10 +78,10 @@ def test_means_of_integers_are_exact(values: list[int]) -> None:
 @pytest.mark.parametrize("order", ["C", "F", "strided"])
 def test_blocks_are_all_of_the_array_once(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], order: str) -> None:
     """Whatever its memory looks like."""
-    monkeypatch.setattr(report, "BLOCK", 8)
+    monkeypatch.setattr(statistics, "BLOCK", 8)
     array = np.arange(50).reshape(shape)
     array = {"C": array, "F": np.asfortranarray(array), "strided": np.repeat(array, 2, axis=-1)[..., ::2]}[order]
-    blocks = list(report.blocks(array))
+    blocks = list(statistics.blocks(array))
     assert sorted(np.concatenate([block.reshape(-1) for block in blocks])) == list(range(50))
     assert max(block.size for block in blocks) <= 8
 
@@ -101,7 +101,7 @@ def test_missing_samples_do_not_count() -> None:
 def pooled(tmp_path: Path, array: Any, reducer: str = "max", **options: Any) -> FileReport:
     """The report of a real run over an array."""
     np.save(tmp_path / "x.npy", array)
-    job = batch.Job(str(tmp_path / "x.npy"), tmp_path / "y.npy", batch.format_for(tmp_path / "y.npy"))
+    job = batch.Job(str(tmp_path / "x.npy"), tmp_path / "y.npy", files.format_of(tmp_path / "y.npy"))
     return batch.run_job(job, prepare(reducer, **options), batch.Settings(overwrite=True))
 
 

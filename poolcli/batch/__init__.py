@@ -1,0 +1,26 @@
+"""From paths to FileReports: every output is planned before any work, then each file is a job of its own.
+
+Nothing here prints: one bad file is a report with its error, and the next file goes on. A job is a value and
+``run_job`` touches nothing but that job's files, so that jobs can run side by side.
+"""
+
+from __future__ import annotations
+
+from .jobs import DRY_RUN, STDIO, Job, Planned, Settings, is_folder, is_special
+from .planning import plan_jobs, takes_several
+from .running import run
+from .single import run_job
+
+__all__ = [
+    "DRY_RUN",
+    "STDIO",
+    "Job",
+    "Planned",
+    "Settings",
+    "is_folder",
+    "is_special",
+    "plan_jobs",
+    "run",
+    "run_job",
+    "takes_several",
+]

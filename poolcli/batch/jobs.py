@@ -1,0 +1,95 @@
+"""What is asked of a batch, and of each of its files: values only."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from ..files import MAX_PIXELS, Encoding, Format, targets
+from ..files.formats import DEFAULT_ENCODING
+
+STDIO = targets.STDIO
+DRY_RUN = "dry run: nothing was written"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How files are read and written; the same for every job."""
+
+    output: str | None = None
+    indices: str | None = None
+    format: Format | None = None
+    encoding: Encoding = DEFAULT_ENCODING
+    key: str | None = None
+    max_pixels: int = MAX_PIXELS
+    allow_truncated: bool = False
+    overwrite: bool = False
+    skip_existing: bool = False
+    in_place: bool = False
+    dry_run: bool = False
+    recursive: bool = False
+    statistics: bool = True
+    """Without them nobody looks at the report, and they cost a pass over the data."""
+    stdin: IO[bytes] | None = None
+    stdout: IO[bytes] | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One input and where its results go."""
+
+    source: str
+    output: Path | None = None
+    """None: standard output."""
+    format: Format | None = None
+    indices: Path | None = None
+    problem: str | None = None
+    """Why it cannot be done, as far as names tell."""
+    notes: tuple[str, ...] = ()
+
+    def output_name(self) -> str | None:
+        """The output as the report names it."""
+        if self.problem is not None and self.output is None:
+            return None
+        return STDIO if self.output is None else os.fspath(self.output)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """All jobs of a run, and what was passed over on the way to them."""
+
+    jobs: tuple[Job, ...]
+    notes: tuple[tuple[str, str], ...] = ()
+    """Names and why they are no inputs."""
+
+
+def kind(path: str | Path) -> int:
+    """The type and permission bits of a file; 0 where there is none, or a name that no file can have."""
+    try:
+        return Path(path).stat().st_mode
+    except OSError:
+        return 0
+
+
+def is_folder(path: str) -> bool:
+    """Whether an input is a folder."""
+    return stat.S_ISDIR(kind(path))
+
+
+def is_special(path: str | Path) -> bool:
+    """Whether a path is a device, pipe or socket: it has no ending and takes .npy, as standard output does."""
+    found = kind(path)
+    return found != 0 and not stat.S_ISREG(found) and not stat.S_ISDIR(found)
+
+
+def is_kept(path: Path, job: Job, settings: Settings) -> bool:
+    """Whether there is a file that must not be replaced."""
+    return stat.S_ISREG(kind(path)) and not may_replace(path, job, settings)
+
+
+def may_replace(path: Path, job: Job, settings: Settings) -> bool:
+    """Whether an old file may give way."""
+    return settings.overwrite or (settings.in_place and targets.identity(path) == targets.identity(job.source))

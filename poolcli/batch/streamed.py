@@ -1,0 +1,90 @@
+"""One job from .npy to .npy in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from math import prod
+from typing import IO, TYPE_CHECKING, Any
+
+from .. import files, report
+from ..errors import PoolError
+from ..report import FileReport
+from .described import geometry, layout_notes, with_values
+from .jobs import STDIO, Job, Settings, may_replace
+from .whole import attempt_loaded
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..plans import Plan
+    from ..pooling import Pooling
+
+    Array = NDArray[Any]
+
+Look = Callable[["Array"], None]
+MOST_KEPT = 1 << 20
+"""Values of a stream that are kept in memory to be shown."""
+
+
+def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport | None:
+    """One job from .npy to .npy in bounded memory: of a pipe always, of a file where it is large; None elsewhere."""
+    if job.format is not files.FORMATS["NPY"] or job.indices is not None:
+        return None
+    from .. import streaming
+
+    with files.npy_data(job.source, settings.stdin, streaming.LEAST_BYTES) as found:
+        if found is None:
+            return None
+        header, source = found
+        plan = pooling.plan(header.shape)
+        reason = streaming.why_not(pooling, plan, header)
+        if reason is not None:
+            if job.source != STDIO:
+                return None
+            whole = files.Loaded(files.read_data(source, header), None,
+                                 files.Source(STDIO, "NPY", notes=(f"held in memory whole: {reason}",)))
+            return attempt_loaded(whole, job, pooling, settings, blank)
+        tallies = [report.Tally(pooling.nan == "ignore", pooling.nodata) for _ in range(2)]
+        looks: list[Look] = [tally.add if settings.statistics else streaming.unseen for tally in tallies]
+        kept: list[Array] = []
+        if settings.statistics and prod(plan.output_shape) <= MOST_KEPT:
+            looks[1] = together(tallies[1].add, kept.append)
+        with opened_target(job, settings) as target:
+            streaming.pool_stream(pooling, plan, header, source, target, *looks)
+    notes = () if pooling.layout else layout_notes(header.shape, plan.axes.letters)
+    done = replace(blank, **geometry(pooling, plan), input_dtype=header.dtype.name,
+                   output_dtype=pooling.result_dtype(header.dtype).name, notes=(*blank.notes, *notes))
+    if not settings.statistics:
+        return done
+    done = replace(done, input_stats=tallies[0].stats(), output_stats=tallies[1].stats())
+    return with_values(done, joined(kept, plan), plan) if kept else done
+
+
+def together(*looks: Look) -> Look:
+    """Several looks at the same block."""
+    def look(block: Array) -> None:
+        for one in looks:
+            one(block)
+    return look
+
+
+def joined(blocks: list[Array], plan: Plan) -> Array:
+    """The whole result from its blocks."""
+    import numpy as np
+
+    return np.concatenate([block.reshape(-1) for block in blocks]).reshape(plan.output_shape)
+
+
+@contextmanager
+def opened_target(job: Job, settings: Settings) -> Iterator[IO[bytes]]:
+    """The job's output, to be written as data come."""
+    if job.output is not None:
+        with files.atomic(job.output, overwrite=may_replace(job.output, job, settings)) as target:
+            yield target
+        return
+    if settings.stdout is None:
+        raise PoolError("standard output is closed; -o FILE would work")
+    with files.explained():
+        yield settings.stdout

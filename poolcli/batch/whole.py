@@ -1,0 +1,120 @@
+"""One job whose input is in memory: read, fitted to its output, pooled, written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from .. import files, report
+from ..errors import PoolError
+from ..report import FileReport
+from .described import geometry, layout_notes, with_values
+from .jobs import Job, Settings, may_replace
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..files import Loaded
+    from ..plans import Plan
+    from ..pooling import Pooling, Result
+
+    Array = NDArray[Any]
+
+STAYS_BILEVEL = ("input", "unsigned", "rank")
+"""Result rules under which a 1-bit picture stays one; anything else is written as 8-bit grey, True as 255."""
+
+
+def attempt_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+    """One job whose input is at hand."""
+    task = fitted(loaded, job, pooling)
+    task.check_holds()
+    result = task.pooling.run(task.array, task.plan, return_indices=job.indices is not None)
+    write(task, result, settings)
+    return described(task, result, settings, blank)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A job with its input read and its pooling settled."""
+
+    job: Job
+    loaded: Loaded
+    array: Array
+    pooling: Pooling
+    plan: Plan
+    notes: tuple[str, ...] = field(default=())
+
+    def order(self) -> tuple[int, ...]:
+        """The result's axes as the output wants them: a picture has its channels last."""
+        letters = self.plan.output_letters
+        axes = tuple(range(len(letters)))
+        if self.job.format is None or self.job.format.is_array or len(letters) != 3 or "C" not in letters:
+            return axes
+        channels = letters.index("C")
+        return (*(i for i in axes if i != channels), channels)
+
+    def check_holds(self) -> None:
+        """Refuse, before any work, what the output's format cannot hold."""
+        shape = tuple(self.plan.output_shape[i] for i in self.order())
+        if self.job.format is not None:
+            dtype = self.pooling.result_dtype(self.array.dtype)
+            files.holds(self.job.format, dtype, shape, self.loaded.source.mode)
+
+
+def fitted(loaded: Loaded, job: Job, pooling: Pooling) -> Task:
+    """Settle what depends on the file: the windows, and the dtype where the output is a picture."""
+    array, notes = loaded.array, list(loaded.source.notes)
+    if job.format is not None and not job.format.is_array:
+        array, pooling = for_picture(array, pooling)
+        if array is not loaded.array:
+            notes.append("1-bit pixels pooled as 8-bit grey, white as 255")
+    plan = pooling.plan(array.shape, loaded.layout)
+    if pooling.layout is None and loaded.layout is None:
+        notes += layout_notes(array.shape, plan.axes.letters)
+    return Task(job, loaded, array, pooling, plan, tuple(notes))
+
+
+def for_picture(array: Array, pooling: Pooling) -> tuple[Array, Pooling]:
+    """A picture has its input's dtype, but a 1-bit one turns grey where its result is no choice of black or white."""
+    import numpy as np
+
+    if array.dtype == np.bool_ and pooling.reducer.result not in STAYS_BILEVEL and pooling.dtype != np.bool_:
+        array = np.where(array, np.uint8(255), np.uint8(0))
+        nodata = pooling.nodata * 255 if pooling.nodata in (0, 1) else pooling.nodata
+        pooling = replace(pooling, nodata=nodata, pad_value=pooling.pad_value * 255)
+    if pooling.dtype is None:
+        pooling = replace(pooling, dtype=array.dtype.newbyteorder("="))
+    return array, pooling
+
+
+def write(task: Task, result: Result, settings: Settings) -> None:
+    """Write the result, and its indices if they are wanted."""
+    job = task.job
+    if job.indices is not None and result.indices is not None:
+        replaces = may_replace(job.indices, job, settings)
+        files.write(job.indices, result.indices, task.loaded.source, "npy", overwrite=replaces)
+    values = result.values.transpose(task.order())
+    target = settings.stdout if job.output is None else job.output
+    if target is None:
+        raise PoolError("standard output is closed; -o FILE would work")
+    replaces = job.output is not None and may_replace(job.output, job, settings)
+    files.write(target, values, task.loaded.source, job.format, encoding=settings.encoding, overwrite=replaces)
+
+
+def described(task: Task, result: Result, settings: Settings, blank: FileReport) -> FileReport:
+    """What there is to say of a job that is done."""
+    plan, pooling, values = task.plan, task.pooling, result.values
+    notes = [*blank.notes, *task.notes]
+    if task.job.format is not None and files.is_lossy(task.job.format, settings.encoding):
+        notes.append(f"{report.LOSSY}: {task.job.format.name} of quality {settings.encoding.quality}")
+    done = replace(blank, **geometry(pooling, plan), input_dtype=task.loaded.array.dtype.name,
+                   output_dtype=values.dtype.name, notes=tuple(notes))
+    return with_numbers(done, task, values) if settings.statistics else done
+
+
+def with_numbers(done: FileReport, task: Task, values: Array) -> FileReport:
+    """The same with what it takes a look at every sample to say."""
+    skip_nan, nodata = task.pooling.nan == "ignore", task.pooling.nodata
+    done = replace(done, input_stats=report.stats(task.array, skip_nan=skip_nan, nodata=nodata),
+                   output_stats=report.stats(values, skip_nan=skip_nan, nodata=nodata))
+    return with_values(done, values, task.plan)

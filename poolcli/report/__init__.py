@@ -1,0 +1,38 @@
+"""What was done to each file, as values: the JSON document is one view of them, ``cli/table.py`` draws the other.
+
+The exit code is a property of the whole report, so that it and the ``status`` fields always agree.
+"""
+
+from __future__ import annotations
+
+from .document import JSON_BETWEEN, JSON_END, JSON_START, SCHEMA, json_text
+from .previews import MOST_VALUES, preview, short
+from .records import FAILED, LOSSY, NOTHING, OK, SOME_FAILED, FileReport, Number, Plane, Report, Stats, Status
+from .statistics import Tally, stats
+from .words import parameters, windows
+
+__all__ = [
+    "FAILED",
+    "JSON_BETWEEN",
+    "JSON_END",
+    "JSON_START",
+    "LOSSY",
+    "MOST_VALUES",
+    "NOTHING",
+    "OK",
+    "SCHEMA",
+    "SOME_FAILED",
+    "FileReport",
+    "Number",
+    "Plane",
+    "Report",
+    "Stats",
+    "Status",
+    "Tally",
+    "json_text",
+    "parameters",
+    "preview",
+    "short",
+    "stats",
+    "windows",
+]

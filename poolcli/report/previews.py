@@ -1,0 +1,76 @@
+"""Values to look at."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from .records import Number, Plane
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+MOST_VALUES = 1024
+"""Larger results are not in the document: their file is."""
+SMALL = 7
+"""Rows and columns up to here are shown whole."""
+CORNER = 3
+"""Of more, so many at each end; one less where a cell holds several channels."""
+GAP = "..."
+
+
+def preview(array: Array, letters: str) -> tuple[Plane, ...]:
+    """A few planes of the last two pooled axes: small ones whole, large ones by their corners.
+
+    A cell of a picture holds its channels together.
+    """
+    if not array.size:
+        return ()
+    if not letters:  # everything was pooled and squeezed away: one number
+        array, letters = array.reshape(1), "L"
+    inner = letters.endswith("C") and array.shape[-1] <= 4 and array.ndim > 1
+    cells = array if inner else array[..., None]
+    names = letters[:-1] if inner else letters
+    grid = [i for i, letter in enumerate(names) if letter not in "NC"][-2:] or [len(names) - 1]
+    outer = [i for i in range(len(names)) if i not in grid]
+    ordered = cells.transpose(*outer, *grid, len(names))
+    return tuple(plane(ordered, index, [names[i] for i in outer]) for index in outer_indices(ordered, len(outer)))
+
+
+def outer_indices(ordered: Array, count: int) -> list[tuple[int, ...]]:
+    """The first plane and the last."""
+    shape = ordered.shape[:count]
+    return [tuple(0 for _ in shape), tuple(n - 1 for n in shape)] if math.prod(shape) > 1 else [(0,) * count]
+
+
+def plane(ordered: Array, index: tuple[int, ...], names: list[str]) -> Plane:
+    """One plane as text."""
+    one = ordered[index]
+    one = one if one.ndim == 3 else one[None]
+    corner = CORNER if one.shape[2] == 1 else CORNER - 1
+    columns = ends(one.shape[1], corner)
+    rows = [[GAP if row is None or column is None else cell(one[row, column]) for column in columns]
+            for row in ends(one.shape[0], corner)]
+    label = ", ".join(f"{name}={i}" for name, i in zip(names, index, strict=True))
+    return Plane(label, tuple(tuple(row) for row in rows))
+
+
+def ends(length: int, corner: int) -> list[int | None]:
+    """All places of a short axis; the first and last of a long one, None between them."""
+    if length <= max(SMALL if corner == CORNER else 2 * corner, 1):
+        return list(range(length))
+    return [*range(corner), None, *range(length - corner, length)]
+
+
+def cell(samples: Array) -> str:
+    """The channels of one place."""
+    return " ".join(short(value) for value in samples.tolist())
+
+
+def short(value: Number | None) -> str:
+    """A number in six digits, which the mean of two 16-bit numbers needs; whole numbers whole."""
+    if value is None:
+        return "-"
+    return str(int(value)) if isinstance(value, int) else f"{value:.6g}"

@@ -1,0 +1,108 @@
+"""Minimum, mean and maximum of samples, block by block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from .records import Number, Stats
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+BLOCK = 1 << 18
+"""Samples looked at together: they stay in the cache for all three sums (2 MB of float64)."""
+
+
+@dataclass
+class Tally:
+    """What stats need of the samples, block by block: an array need not be in memory at once."""
+
+    skip_nan: bool = False
+    nodata: Number | None = None
+    least: list[Any] = field(default_factory=list)
+    most: list[Any] = field(default_factory=list)
+    count: int = 0
+    total: Number = 0
+
+    def add(self, array: Array) -> None:
+        """Look at some samples."""
+        for block in blocks(array):
+            part = present(block, self.skip_nan, self.nodata)
+            if part.size:
+                self.least.append(part.min())
+                self.most.append(part.max())
+                self.count += part.size
+                self.total += block_sum(part)
+
+    def stats(self) -> Stats:
+        """Minimum, mean and maximum of all of them."""
+        if not self.count:
+            return Stats(None, None, None)
+        return Stats(extreme(self.least, min), self.total / self.count, extreme(self.most, max))
+
+
+def stats(array: Array, *, skip_nan: bool = False, nodata: Number | None = None) -> Stats:
+    """Minimum, mean and maximum of the present samples: no overflow, one pass over memory, exact for small integers."""
+    tally = Tally(skip_nan, nodata)
+    tally.add(array)
+    found = tally.stats()
+    if found.mean is None or found.min is None or found.max is None or math.isfinite(found.mean):
+        return found
+    scale = max(abs(found.min), abs(found.max))
+    if not math.isfinite(scale):
+        return found
+    return replace(found, mean=scaled_mean(array, skip_nan, nodata, scale, tally.count))
+
+
+def blocks(array: Array) -> Iterator[Array]:
+    """All samples in pieces of at most BLOCK, in memory order where it has one."""
+    import numpy as np
+
+    if array.flags.f_contiguous and not array.flags.c_contiguous:
+        array = array.T
+    if array.flags.c_contiguous or array.ndim == 1:
+        flat = array.reshape(-1)
+        yield from (flat[i : i + BLOCK] for i in range(0, flat.size, BLOCK))
+    else:
+        for part in array:
+            yield from blocks(np.ascontiguousarray(part) if part.size <= BLOCK else part)
+
+
+def present(block: Array, skip_nan: bool, nodata: Number | None) -> Array:
+    """The samples that count."""
+    import numpy as np
+
+    if nodata is not None and nodata == nodata:
+        block = block[block != nodata]
+    if block.dtype.kind == "f" and (skip_nan or (nodata is not None and nodata != nodata)):
+        block = block[~np.isnan(block)]
+    return block
+
+
+def block_sum(block: Array) -> Number:
+    """The sum: exact where 64 bits are enough for it, of doubles elsewhere."""
+    import numpy as np
+
+    if block.dtype.kind in "biu" and block.itemsize <= 4:
+        return int(block.sum(dtype=np.int64))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(block.sum(dtype=np.float64))
+
+
+def extreme(found: list[Any], choose: Any) -> Number:
+    """The extreme of the blocks' extremes; a NaN wins."""
+    values: list[Number] = [value.item() for value in found]
+    wrong = next((value for value in values if value != value), None)
+    result: Number = choose(values) if wrong is None else wrong
+    return int(result) if isinstance(result, bool) else result
+
+
+def scaled_mean(array: Array, skip_nan: bool, nodata: Number | None, scale: float, count: int) -> float:
+    """The mean of numbers whose sum is beyond float64."""
+    parts = (present(block, skip_nan, nodata) for block in blocks(array))
+    return math.fsum(float((part / scale).sum(dtype="f8")) for part in parts) / count * scale

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 import numpy as np
 
 from . import dtypes, folding, general
-from .work import Array, Block, Work
+from .work import Array, Block, Choice, Runner, Work
 
 BLOCK_SAMPLES = 1 << 22
 """Samples read by one call: up to 0.2 s for the slowest reducers, since Ctrl-C waits for a kernel to return."""
 
-Runner = Callable[[Block], bool]
-"""Runs one block; False if it is one for the next runner."""
+CHOICES: Sequence[Callable[[Work], Choice | None]] = (folding.choose,)
+"""Who may have a faster kernel than the general one; the first that serves is taken."""
 
 
 def run(work: Work, out: Array | None = None, whole: Work | None = None) -> tuple[Array, Array | None]:
@@ -27,13 +27,18 @@ def run(work: Work, out: Array | None = None, whole: Work | None = None) -> tupl
     indices = np.empty(work.output_shape, np.int64) if work.want_indices else None
     if values.size:
         every = general.General(work, values, indices)
-        choice = folding.choose(whole or work)
+        choice = choose(whole or work)
         if choice is None:
             each_block(every.runner, every.blocks(BLOCK_SAMPLES), interruptible=every.cost > BLOCK_SAMPLES)
         else:
-            folded = folding.Folded(work, values, choice)
-            each_block(lambda: with_fallback(folded.runner(), every), folded.blocks(thread_count()), False)
+            quick = choice.on(work, values)
+            each_block(lambda: with_fallback(quick.runner(), every), quick.blocks(thread_count()), False)
     return values, indices
+
+
+def choose(work: Work) -> Choice | None:
+    """The kernel for a plan, if one is faster than the general one; None where that must do it."""
+    return next((choice for find in CHOICES if (choice := find(work)) is not None), None)
 
 
 def with_fallback(runner: Runner, every: general.General) -> Runner:

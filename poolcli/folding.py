@@ -219,6 +219,10 @@ class Choice:
     tall: int
     """The rows of a window, where the tall kernel runs."""
 
+    def on(self, work: Work, values: Array) -> Folded:
+        """The kernel on an array."""
+        return Folded(work, values, self)
+
 
 def choose(work: Work) -> Choice | None:
     """Choose by types, geometry and size, without a look at the data; None where the general kernel serves."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
@@ -16,6 +16,8 @@ from .windows import Windows
 Array = NDArray[Any]
 Block = tuple[tuple[int, int], ...]
 """Ranges of outer planes and of windows along D, H and W."""
+Runner = Callable[[Block], bool]
+"""Runs one block; False if it is one for the general kernel."""
 
 
 class NoPlace(Exception):
@@ -61,6 +63,23 @@ class Work:
     def whole(self) -> Block:
         """All of it as one block."""
         return tuple((0, n) for n in self.output_shape[:4])
+
+
+class Quick(Protocol):
+    """A kernel that is faster than the general one, on one array."""
+
+    def blocks(self, threads: int) -> list[Block]:
+        """All of the work, cut for so many threads; blocks that the kernel does not serve may be among them."""
+
+    def runner(self) -> Runner:
+        """A function that runs one block, with scratch space of its own."""
+
+
+class Choice(Protocol):
+    """A faster kernel, chosen by types, geometry and size of a whole plan. Its parts run by the same choice."""
+
+    def on(self, work: Work, values: Array) -> Quick:
+        """The kernel on the plan's array, or on a part of it."""
 
 
 def cut(block: Block, sizes: Sequence[int]) -> list[Block]:

@@ -1,5 +1,5 @@
 """``python -m poolcli``."""
 
-from poolcli.cli.main import run
+from poolcli.cli.main import start
 
-run()
+start()

@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -128,8 +129,23 @@ program = Program(
 )
 
 
-def run() -> None:
-    """What the shell starts."""
+def start() -> None:
+    """What the shell starts: run, and leave at once.
+
+    Nobody needs the memory given back object by object: that takes 16 ms after NumPy and Pillow, 30 ms after LLVM. Who
+    watches the process (a debugger, a profiler, coverage) sees an ordinary end.
+    """
+    code = run()
+    if sys.gettrace() is not None or sys.getprofile() is not None:
+        sys.exit(code)
+    atexit._run_exitfuncs()
+    with suppress(OSError, ValueError):
+        sys.stderr.flush()
+    os._exit(code)
+
+
+def run() -> int:
+    """Run the command line, and give its exit code. What was printed is written out then."""
     streams.repair()
     state: dict[str, Any] = {}
     try:
@@ -137,15 +153,19 @@ def run() -> None:
             code = ended(state)
     except failures.Stopped as stopped:
         code = stopped_code(stopped)
-    sys.exit(flushed(code))
+    return flushed(code)
 
 
 def ended(state: dict[str, Any]) -> int:
     """Run the command line; every way to end has its code and at most one line a problem."""
     try:
         return int(program.main(prog_name=NAME, standalone_mode=False, obj=state) or 0)
+    except SystemExit as end:  # shell completion ends so
+        return int(end.code or 0)
     except Exception as error:
         if state.get("debug"):
+            import traceback
+
             traceback.print_exception(error)
         return code_of(error)
 

@@ -12,11 +12,9 @@ from cli.calls import SAMPLES
 
 HEAVY = ("numpy", "PIL", "rich", "numba", "llvmlite", "platformdirs", "jsonschema", "tifffile")
 SCRIPT = """
-import contextlib, sys
+import sys
 from poolcli.cli.main import run
-with contextlib.suppress(SystemExit):
-    run()
-sys.stdout.flush()
+run()
 print(*sorted(name for name in {heavy!r} if name in sys.modules), file=sys.stderr)
 """
 

@@ -1,0 +1,142 @@
+"""From a recipe to machine code, by Numba and LLVM."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from .code import SLOTS, SYMBOL, Code
+from .recipe import Recipe
+from .target import STRAIGHT, machine
+
+BODY = "poolcli_body"
+"""The kernel itself within straight code, which begins with a jump to it."""
+RUNTIME_SYMBOLS = {"exp", "log", "pow", "sqrt", "fmod", "memset", "memcpy", "memmove"}
+"""What an object may ask of the C library; anything else would be Python's or Numba's runtime."""
+OPTIONS: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+"""How Numba compiles the functions that a kernel calls: no errors to raise, no entries from Python."""
+
+
+def build(recipe: Recipe) -> Code:
+    """Compile a recipe. Whatever the compilers raise passes."""
+    module, builder = optimised(*llvm_text(recipe))
+    return straight(module, builder) if STRAIGHT else Code(bytes(builder.emit_object(module)))
+
+
+def llvm_text(recipe: Recipe) -> tuple[str, str]:
+    """Numba's LLVM text of the kernel, and the name of its C entry."""
+    import numba
+    from numba import types
+
+    make_jitable()
+    pointers = [types.CPointer(getattr(types, name)) for name in recipe.arguments]  # type: ignore[no-untyped-call]
+    kernel = numba.cfunc(types.int64(*pointers), error_model="numpy")(recipe.make(*recipe.parts))
+    return kernel.inspect_llvm(), kernel.native_name
+
+
+@lru_cache(maxsize=1)
+def make_jitable() -> None:
+    """Tell Numba that every function of the kernels' rooms may be called from compiled code."""
+    import importlib
+    import inspect
+    import pkgutil
+
+    from numba import types
+    from numba.extending import overload, register_jitable
+
+    from .. import kernels
+    from ..kernels import numerics
+
+    for info in pkgutil.iter_modules(kernels.__path__, kernels.__name__ + "."):
+        module = importlib.import_module(info.name)
+        for _, function in inspect.getmembers(module, inspect.isfunction):
+            if function.__module__ == module.__name__ and function is not numerics.widen:
+                register_jitable(**OPTIONS)(function)
+
+    @overload(numerics.widen, jit_options=OPTIONS)
+    def widen(x: Any) -> Any:
+        long = isinstance(x, types.Integer) and x.bitwidth == 64  # type: ignore[attr-defined]  # bitwidth: every width
+        return numerics.widen_long if long else numerics.widen_exact
+
+
+def optimised(text: str, entry: str) -> tuple[Any, Any]:
+    """A module with everything inlined into the entry and the rest (Numba's error paths) dropped, and its machine."""
+    import llvmlite.binding as llvm
+
+    # a fold with a state of three numbers has up to 15 buffers to be told apart before its loop becomes vector code
+    llvm.set_option("poolcli", "-runtime-memory-check-threshold=128")
+    builder = machine()
+    module = llvm.parse_assembly(text)
+    for function in module.functions:
+        if not function.is_declaration:
+            function.linkage = "external" if function.name == entry else "internal"
+    for variable in module.global_variables:
+        if not variable.is_declaration and variable.linkage != llvm.Linkage.internal:
+            variable.linkage = "internal"
+    module.get_function(entry).name = BODY if STRAIGHT else SYMBOL
+    passes = llvm.create_pass_builder(builder, llvm.create_pipeline_tuning_options(speed_level=3))
+    passes.getModulePassManager().run(module, passes)
+    check_symbols(f.name for f in module.functions if f.is_declaration)
+    return module, builder
+
+
+def check_symbols(names: Iterable[str]) -> None:
+    """Refuse code that would call into Python or Numba."""
+    foreign = [name for name in names if not name.startswith("llvm.") and name not in RUNTIME_SYMBOLS]
+    if foreign:
+        raise RuntimeError(f"the kernel calls {', '.join(sorted(foreign))}")
+
+
+# Straight code: one stretch of bytes that holds its own constants and needs no linker (x86-64 Linux). LLVM's assembler
+# makes it: with all sections in one it settles every distance itself. Calls of the C library go through the slots.
+
+SECTIONS = re.compile(r"\t\.(text|section|globl|type|size|file|ident|addrsig\w*|cfi_\w+)\b")
+"""Directives that straight code does without: all of it is one section, and shows one name."""
+WRITABLE = re.compile(r"^\t\.(data|bss|l?comm|section\t\.(data|bss|tdata|tbss))", re.MULTILINE)
+"""What cannot lie among code: variables."""
+CALL = re.compile(r"\b(callq|jmpq?)\t(\w+)@PLT")
+ADDRESS = re.compile(r"\b(\w+)@GOTPCREL\(%rip\)")
+RELOCATION_SIZE = 24
+"""Bytes of an entry of .rela.text: an address that is not settled."""
+
+
+def straight(module: Any, builder: Any) -> Code:
+    """The module's code in one stretch; as an ordinary object where that cannot be."""
+    text = builder.emit_assembly(module)
+    body, calls = straightened(text)
+    code = assembled(body, builder)
+    found = sections(code)
+    asks = len(found.get(".rela.text", b"")) // RELOCATION_SIZE
+    if asks == len(calls) and not WRITABLE.search(text):
+        return Code(code, code.index(found[".text"]), len(found[".text"]), calls)
+    module.get_function(BODY).name = SYMBOL
+    return Code(bytes(builder.emit_object(module)))
+
+
+def straightened(text: str) -> tuple[str, tuple[str, ...]]:
+    """Assembly in one section, from its entry on, and the C functions that its slots are for."""
+    lines = [line for line in text.splitlines() if not SECTIONS.match(line)]
+    body = ADDRESS.sub(r"slot_\1(%rip)", CALL.sub(r"\1\t*slot_\2(%rip)", "\n".join(lines)))
+    calls = tuple(sorted(set(re.findall(r"\bslot_(\w+)\(%rip\)", body))))
+    head = ["\t.text", f"\t.globl\t{SYMBOL}", f"{SYMBOL}:", f"\tjmp\t{BODY}", f"\t.p2align\t{SLOTS.bit_length() - 1}"]
+    slots = [f"slot_{name}:\t.quad\t{name}" for name in calls]
+    return "\n".join([*head, *slots, body, ""]), calls
+
+
+def assembled(text: str, builder: Any) -> bytes:
+    """The object file that LLVM's assembler makes of a text."""
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_asmparser()
+    quoted = text.replace("\\", "\\5C").replace('"', "\\22").replace("\n", "\\0A")
+    return bytes(builder.emit_object(llvm.parse_assembly(f'module asm "{quoted}"')))
+
+
+def sections(code: bytes) -> dict[str, bytes]:
+    """The sections of an object file by name."""
+    import llvmlite.binding as llvm
+
+    file = llvm.object_file.ObjectFileRef.from_data(code)
+    return {(section.name() or b"").decode(): section.data() for section in file.sections() if section.size()}

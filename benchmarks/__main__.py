@@ -51,7 +51,7 @@ def arguments() -> argparse.Namespace:
 
 def measured(given: argparse.Namespace) -> Iterator[Line]:
     """The lines of every row asked for."""
-    from . import cases, commands, exactness, run
+    from . import cases, commands, exactness, folder, run
 
     for case in cases.chosen(given.all, given.only):
         if given.quick:
@@ -60,6 +60,7 @@ def measured(given: argparse.Namespace) -> Iterator[Line]:
     if given.only in "exactness: global sum avg":
         yield from exactness.lines(10**6 if given.quick else 10**8)
     yield from commands.lines(given.only, quick=given.quick, every=given.all)
+    yield from folder.lines(given.only, quick=given.quick, every=given.all)
 
 
 def kept(lines: Iterator[Line], found: list[Line]) -> Iterator[Line]:

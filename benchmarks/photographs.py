@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 SIZES = ((1632, 1224), (1536, 2048), (2304, 1728), (2592, 1944), (1944, 2592), (2816, 2112), (3264, 2448), (4000, 3000))

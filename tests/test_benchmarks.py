@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # the benchmarks are no part of the package
 
 import poolcli  # noqa: E402
-from benchmarks import cases, commands, curves, exactness, run, table  # noqa: E402
+from benchmarks import cases, commands, curves, exactness, folder, photographs, run, table  # noqa: E402
 from benchmarks.measure import Budget, Line, race  # noqa: E402
 from benchmarks.peers import PEERS, Ask, Peer  # noqa: E402
 
@@ -130,6 +130,17 @@ def test_image_programs_write_a_picture(tmp_path: Path) -> None:
                 sizes.append(picture.size)
             written.unlink()
         assert sizes[0] == sizes[1], command
+
+
+def test_a_folder_is_halved_by_everybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each rival that is installed writes every photograph; drawn again they are the same to the last bit."""
+    monkeypatch.chdir(ROOT)
+    photographs.make(tmp_path, 2, sizes=((64, 48), (48, 64)))
+    assert [one.tobytes() for one in photographs.photographs(1, ((64, 48),))] == [
+        one.tobytes() for one in photographs.photographs(1, ((64, 48),))]
+    for kind in folder.KINDS[1:]:
+        lines = list(folder.compared(kind, tmp_path, turns=1))
+        assert {"Pillow loop", "Pillow, 2 processes"} <= {line.rival for line in lines}
 
 
 def test_curves_are_drawn(tmp_path: Path) -> None:

@@ -86,6 +86,14 @@ def test_blocks_are_all_of_the_array_once(monkeypatch: pytest.MonkeyPatch, shape
     assert max(block.size for block in blocks) <= 8
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16"])
+@pytest.mark.parametrize("size", [1, 255, 257, 300_001])
+def test_sums_of_narrow_integers_are_exact(dtype: str, size: int) -> None:
+    """They are taken in twice the width at first: the extremes fill it to the brim."""
+    for value in (np.iinfo(dtype).min, np.iinfo(dtype).max):
+        assert report.stats(np.full(size, value, dtype)).mean == value
+
+
 def test_missing_samples_do_not_count() -> None:
     """--nan ignore and --nodata; nothing left is no number."""
     array = np.array([1, NAN, -9999, 3])

@@ -141,8 +141,10 @@ def files() -> list[click.Option]:
         option("--jobs", type=positive, metavar="N", help="Threads, or files at once. Default: the cores."),
         option("--max-pixels", type=positive, metavar="N", help="Refuse larger pictures. Default 178956970."),
         flag("--allow-truncated", help="Read pictures that are cut short as far as they go."),
-        option("--quality", type=between(1, 100), metavar="N", help="Of JPEG: 1 to 100. Default 95."),
-        option("--compress-level", type=between(0, 9), metavar="N", help="Of PNG: 0 to 9. Default 4."),
+        option("--quality", type=between(1, 100), metavar="N",
+               help="Of JPEG: 1 to 100; below 90 colours at half resolution. Default 95."),
+        option("--compress-level", type=between(0, 9), metavar="N",
+               help="Of PNG: 0 to 9. Default: what suits the picture."),
     ]
 
 

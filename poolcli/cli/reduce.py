@@ -93,7 +93,10 @@ def body(row: Reducer) -> Callable[..., int]:
 def share_cores(jobs: int | None, files: int) -> int:
     """How many files to work on at once. One level of parallelism: several files get a thread each, one gets all."""
     from .. import engine
+    from .memory import keep_freed
 
+    if files > 1:
+        keep_freed()
     known = engine.thread_count()
     wanted = known if jobs is None else jobs
     os.environ[THREADS] = "1" if files > 1 else str(min(wanted, known) if os.environ.get(THREADS) else wanted)

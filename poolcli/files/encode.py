@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 from typing import IO, TYPE_CHECKING, Any
+from zlib import Z_DEFAULT_STRATEGY
 
 from ..errors import PoolError
-from .formats import DEFAULT_ENCODING, EXPANDED, Encoding, Format, holds, mode_of
+from .formats import DEFAULT_ENCODING, DRAWING, EXPANDED, WIDE, Encoding, Format, holds, mode_of
 from .loaded import Palette, Source
 from .npy import write_all
 from .opener import cause, plugin
 from .palettes import expanded, few_colours, gif_transparency
+from .png import Method, photographic, write_pixels
 from .quiet import captured
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ _DTYPES = {"I;16": "<u2", "int16": "<i2", "int8": "i1", "I": "<i4", "F": "<f4", 
 _RAW = {"1": "1;8", "I": "I;32S", "F": "F;32F"}
 # Pillow maps the array's own memory for these modes, and copies for all others.
 _MAPPED = {"L", "RGBA", "CMYK", "I;16", "P"}
+_OWN_PNG = {"L", "LA", "RGB", "RGBA", "I;16", *WIDE}
 # TIFF tag 339, SampleFormat 2 is two's complement. Pillow has no mode for it and writes the tag as it is given.
 _SIGNED = {"tiffinfo": {339: 2}}
 # The colour space that an ICC profile is for (its bytes 16 to 19) and the modes it may go with.
@@ -50,8 +53,10 @@ def write_image(
     with captured() as chatter:
         try:
             plugin(row.name)
-            image = _image(picture, mode, palette)
-            image.save(target, row.name, **options)  # type: ignore[arg-type]
+            if (method := _own_method(picture, mode, row, encoding)) is not None:
+                write_pixels(picture, _template(mode, options), method, target)
+            else:
+                _image(picture, mode, palette).save(target, row.name, **options)  # type: ignore[arg-type]
         except Exception as error:
             if isinstance(error, PoolError) or getattr(error, "errno", None):
                 raise
@@ -59,6 +64,25 @@ def write_image(
             raise PoolError(f"cannot be encoded as {row.name} ({why}); .npy would work") from error
     if isinstance(target, io.BytesIO):
         write_all(stream, target.getbuffer())
+
+
+def _own_method(picture: Array, mode: str, row: Format, encoding: Encoding) -> Method | None:
+    """How the pixels are compressed by ourselves: PNG of photographs, and of what Pillow has no mode for."""
+    if row.name != "PNG" or mode not in _OWN_PNG:
+        return None
+    if encoding.compress_level is None and (method := photographic(picture)):
+        return method
+    level = DRAWING if encoding.compress_level is None else encoding.compress_level
+    return (level, Z_DEFAULT_STRATEGY) if mode in WIDE else None
+
+
+def _template(mode: str, options: dict[str, Any]) -> bytes:
+    """A PNG of one pixel of this mode (of 8 bits in place of 16), with all that the options ask for."""
+    from PIL import Image
+
+    stream = io.BytesIO()
+    Image.new(WIDE.get(mode, mode), (1, 1)).save(stream, "PNG", **options)
+    return stream.getvalue()
 
 
 class _Plain:
@@ -80,7 +104,7 @@ def _at_start(stream: IO[bytes]) -> bool:
 def _profile(source: Source, row: Format, mode: str, encoding: Encoding) -> dict[str, Any]:
     """Keep the profile, unless it describes another colour space than the result now has."""
     icc = source.icc_profile
-    if encoding.strip or not row.icc or not icc or mode not in _SPACES.get(icc[16:20], ()):
+    if encoding.strip or not row.icc or not icc or WIDE.get(mode, mode) not in _SPACES.get(icc[16:20], ()):
         return {}
     return {"icc_profile": icc}
 

@@ -1,7 +1,8 @@
 """The FORMATS table: what each file format is called, holds exactly, and is saved with.
 
-A *mode* names what one picture is made of. They are Pillow's mode names, and four of ours where Pillow's say too
-little: ``int8`` and ``int16`` (grey, signed), ``P+A`` (a palette with transparency), and ``LAB`` only as it was read.
+A *mode* names what one picture is made of. They are Pillow's mode names, and some of ours where Pillow's say too
+little: ``int8`` and ``int16`` (grey, signed), ``P+A`` (a palette with transparency), ``LAB`` only as it was read,
+``LA;16``, ``RGB;16`` and ``RGBA;16`` (16 bits a channel).
 No NumPy and no Pillow here: ``poolcli --help`` reads this table.
 """
 
@@ -21,17 +22,22 @@ from ..text import printable
 class Encoding:
     """How an output is encoded, where its format leaves a choice.
 
-    Pillow 13 on a noisy 4096 x 4096 RGB gradient: PNG level 1 takes 1.2 s for 27.9 MB, level 4 2.8 s for 23.7 MB,
-    level 6 4.5 s for 23.8 MB. Grey noise is off by up to 32 after JPEG quality 75, by up to 6 after 95.
+    Grey noise is off by up to 32 after JPEG quality 75, by up to 6 after 95.
     """
 
     quality: int = 95
-    compress_level: int = 4
+    compress_level: int | None = None
+    """Of PNG; None: as ``png.py`` finds best for a photograph, DRAWING for others."""
     lossless: bool = True
     strip: bool = False
 
 
 DEFAULT_ENCODING = Encoding()
+DRAWING = 4
+"""The level of zlib for what is no photograph. Pillow 13 on a smooth 4096 x 4096 RGB gradient: level 1 takes 1.2 s for
+27.9 MB, level 4 2.8 s for 23.7 MB, level 6 4.5 s for 23.8 MB."""
+FULL_COLOUR = 90
+"""The JPEG quality from which chroma is kept at full resolution; below it nobody sees the difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +59,11 @@ class Format:
 
 
 def _png(encoding: Encoding) -> dict[str, Any]:
-    return {"compress_level": encoding.compress_level}
+    return {"compress_level": DRAWING if encoding.compress_level is None else encoding.compress_level}
 
 
 def _jpeg(encoding: Encoding) -> dict[str, Any]:
-    return {"quality": encoding.quality, "subsampling": 0}
+    return {"quality": encoding.quality, "subsampling": 0 if encoding.quality >= FULL_COLOUR else 2}
 
 
 def _webp(encoding: Encoding) -> dict[str, Any]:
@@ -79,7 +85,14 @@ def _modes(names: str) -> frozenset[str]:
 # The order is the order in which a format that can is suggested. Sides: Pillow raises OSError, ValueError or
 # OverflowError above them, by format, and JPEG prints to fd 2 as well.
 _ROWS = (
-    Format("PNG", (".png", ".apng"), _modes("1 L LA RGB RGBA I;16 P P+A"), side=2**31 - 1, icc=True, options=_png),
+    Format(
+        "PNG",
+        (".png", ".apng"),
+        _modes("1 L LA RGB RGBA I;16 P P+A LA;16 RGB;16 RGBA;16"),
+        side=2**31 - 1,
+        icc=True,
+        options=_png,
+    ),
     Format(
         "TIFF",
         (".tif", ".tiff"),
@@ -110,13 +123,18 @@ _MODES: Mapping[tuple[str, int], str] = MappingProxyType(
         ("uint8", 3): "RGB",
         ("uint8", 4): "RGBA",
         ("uint16", 1): "I;16",
+        ("uint16", 2): "LA;16",
+        ("uint16", 3): "RGB;16",
+        ("uint16", 4): "RGBA;16",
         ("int8", 1): "int8",
         ("int16", 1): "int16",
         ("int32", 1): "I",
         ("float32", 1): "F",
     }
 )
-_TWINS = {"CMYK": "RGBA", "LAB": "RGB", "PA": "LA", "P": "L", "P+A": "L"}
+_TWINS = {"CMYK": "RGBA", "LAB": "RGB", "PA": "LA", "P": "L", "P+A": "L", "CMYK;16": "RGBA;16", "LAB;16": "RGB;16"}
+WIDE = {"LA;16": "LA", "RGB;16": "RGB", "RGBA;16": "RGBA"}
+"""Modes of 16 bits that Pillow lacks, and the one of 8 bits that it has."""
 EXPANDED = {"P": "RGB", "P+A": "RGBA", "PA": "RGBA"}
 
 

@@ -96,12 +96,12 @@ def _read_png(file: Opener) -> Picture:
         image.tile = [tile._replace(args=with_rawmode(tile.args, "RGBA")) for tile in image.tile]
         image.load()
         halves = gather(image).astype("uint16")
-        return Picture(halves[..., ::2] << 8 | halves[..., 1::2], "LA", None, image.info.get("icc_profile"))
+        return Picture(halves[..., ::2] << 8 | halves[..., 1::2], "LA;16", None, image.info.get("icc_profile"))
     if raw in ("RGB;16B", "RGBA;16B"):
         array = combined(file, f"{raw[:-1]}L")
         keyed = "transparency" in image.info
         notes = ("its one transparent colour is kept as colour: 16 bits",) if keyed else ()
-        return Picture(array, raw.split(";")[0], None, image.info.get("icc_profile"), notes)
+        return Picture(array, raw[:-1], None, image.info.get("icc_profile"), notes)
     return plain(image, file.indexed)
 
 

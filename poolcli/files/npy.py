@@ -14,7 +14,7 @@ import re
 import struct
 import sys
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from ..errors import PoolError
 from ..text import printable
@@ -264,7 +264,14 @@ def _write_block(block: Array, dtype: np.dtype[Any], stream: IO[bytes]) -> None:
         write_all(stream, plain.reshape(-1).view(np.uint8).data)
 
 
-def write_all(stream: IO[bytes], data: bytes | memoryview) -> None:
+class SupportsWrite(Protocol):
+    """What takes bytes."""
+
+    def write(self, data: bytes | memoryview, /) -> int | None:
+        """Take some, and tell how many."""
+
+
+def write_all(stream: SupportsWrite, data: bytes | memoryview) -> None:
     """Write every byte: a raw stream may take fewer than it was given and Linux takes 2 GiB at most."""
     view = memoryview(data)
     while view:

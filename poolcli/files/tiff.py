@@ -59,7 +59,7 @@ def read_tiff(file: Opener) -> Picture:
         return read_tiff_extra(file, lost)
     if wide := _WIDE.fullmatch(rawmode(image)):
         array = combined(file, f"{wide[1]};16{_OTHER_ORDER[wide[2]]}")
-        return Picture(array, wide[1], None, image.info.get("icc_profile"))
+        return Picture(array, f"{wide[1]};16", None, image.info.get("icc_profile"))
     return _small(image, file.indexed)
 
 

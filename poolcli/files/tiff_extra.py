@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .opener import Opener
 
 _ORIENTATION = 274
+_INKS = {"uint8": "CMYK", "uint16": "CMYK;16"}
 _PLAIN = {1, 2, 5}  # grey with black as 0, RGB, CMYK (tag 262)
 
 
@@ -31,7 +32,7 @@ def read_tiff_extra(source: Opener, what: str) -> Picture:
         _check(page, what, source.max_pixels)
         turn = page.tags.get(_ORIENTATION)
         array = turned(_channels_last(page), turn.value if turn else 1)
-        mode = "CMYK" if page.photometric == 5 and array.shape[2:] == (4,) else None
+        mode = _INKS.get(array.dtype.name) if page.photometric == 5 and array.shape[2:] == (4,) else None
         return Picture(array, mode, None, page.iccprofile)
 
 

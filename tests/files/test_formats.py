@@ -21,7 +21,7 @@ from poolcli.files.formats import (
     mode_of,
 )
 
-NO_FORMAT = [("uint16", 3), ("float64", 1), ("uint32", 1), ("int64", 1), ("float16", 1), ("uint8", 5), ("bool", 3)]
+NO_FORMAT = [("uint16", 5), ("float64", 1), ("uint32", 1), ("int64", 1), ("float16", 1), ("uint8", 5), ("bool", 3)]
 
 
 def _shape(channels: int) -> tuple[int, ...]:

@@ -291,7 +291,7 @@ def test_row_9_16_bit_cmyk_tiff_keeps_its_bits() -> None:
     """And stays CMYK."""
     array = noise("uint16", (9, 7, 4))
     loaded = read(tiff(array, photometric="separated"))
-    assert loaded.source.mode == "CMYK" and np.array_equal(loaded.array, array)
+    assert loaded.source.mode == "CMYK;16" and np.array_equal(loaded.array, array)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])

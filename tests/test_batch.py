@@ -33,7 +33,7 @@ def pool_files(inputs: Sequence[Path | str], reducer: str = "max", options: dict
     """Plan and run."""
     made = Settings(**settings)
     planned = batch.plan_jobs([os.fspath(name) for name in inputs], REDUCERS[reducer], made)
-    return list(batch.run(planned.jobs, prepare(reducer, **(options or {})), made))
+    return list(batch.run(planned, prepare(reducer, **(options or {})), made))
 
 
 def one_file(source: Path, output: Path | str | None, reducer: str = "max", options: dict[str, Any] | None = None,
@@ -46,7 +46,7 @@ def one_file(source: Path, output: Path | str | None, reducer: str = "max", opti
 def planned_outputs(inputs: Sequence[str], **settings: Any) -> list[tuple[str, str | None]]:
     """Input and output names of a plan."""
     planned = batch.plan_jobs(inputs, REDUCERS["max"], Settings(**settings))
-    return [(job.source, job.output_name()) for job in planned.jobs]
+    return [(job.source, job.output_name()) for job in planned]
 
 
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 6)
@@ -84,7 +84,7 @@ def test_results_of_an_earlier_run_are_no_inputs(tmp_path: Path) -> None:
     """poolcli max *.png, twice; but x_max.png is an input where it is alone, and into another folder."""
     paths = [str(picture(tmp_path / name, GREY)) for name in ("x.png", "x_max.png", "y_max.png")]
     planned = batch.plan_jobs(paths, REDUCERS["max"], Settings())
-    assert [job.source for job in planned.jobs] == [paths[0], paths[2]]
+    assert [job.source for job in planned] == [paths[0], paths[2]]
     assert [name for name, _ in planned.notes] == [paths[1]]
     assert len(planned_outputs([str(tmp_path)], output=f"{tmp_path}/out/")) == 3
     assert len(planned_outputs([str(tmp_path)], output=f"{tmp_path}/{{stem}}_{{reducer}}{{ext}}")) == 2
@@ -109,7 +109,7 @@ def test_links_and_pipes_in_folders_are_passed_over(tmp_path: Path) -> None:
     (tmp_path / "link.png").symlink_to(tmp_path / "a.png")
     os.mkfifo(tmp_path / "fifo.png")
     planned = batch.plan_jobs([str(tmp_path)], REDUCERS["max"], Settings(output=f"{tmp_path}/out/"))
-    assert [job.source for job in planned.jobs] == [f"{tmp_path}/a.png"]
+    assert [job.source for job in planned] == [f"{tmp_path}/a.png"]
     assert sorted(name for name, _ in planned.notes) == [f"{tmp_path}/fifo.png", f"{tmp_path}/link.png"]
 
 
@@ -431,7 +431,7 @@ def test_jobs_side_by_side_report_in_order(tmp_path: Path) -> None:
         settings = Settings(output=f"{tmp_path}/out{workers}/")
         paths = [os.fspath(path) for path in sorted(tmp_path.glob("*.npy"))]
         planned = batch.plan_jobs(paths, REDUCERS["avg"], settings)
-        reports[workers] = list(batch.run(planned.jobs, prepare("avg"), settings, workers))
+        reports[workers] = list(batch.run(planned, prepare("avg"), settings, workers))
     assert [(r.input, r.status, r.output_stats) for r in reports[4]] == [
         (r.input, r.status, r.output_stats) for r in reports[1]]
     assert [r.status for r in reports[4]].count("failed") == 1

@@ -6,8 +6,8 @@ Nothing here prints: one bad file is a report with its error, and the next file 
 
 from __future__ import annotations
 
-from .jobs import DRY_RUN, STDIO, Job, Planned, Settings, is_folder, is_special
-from .planning import plan_jobs, takes_several
+from .jobs import DRY_RUN, STDIO, Job, Settings, is_folder, is_special
+from .planning import Planned, plan_jobs, takes_several
 from .running import run
 from .single import run_job
 

@@ -10,6 +10,7 @@ from typing import IO
 
 from ..files import MAX_PIXELS, Encoding, Format, targets
 from ..files.formats import DEFAULT_ENCODING
+from ..files.globs import ALL, Globs
 
 STDIO = targets.STDIO
 DRY_RUN = "dry run: nothing was written"
@@ -31,6 +32,8 @@ class Settings:
     in_place: bool = False
     dry_run: bool = False
     recursive: bool = False
+    globs: Globs = ALL
+    """Which files of a folder are wanted."""
     statistics: bool = True
     """Without them nobody looks at the report, and they cost a pass over the data."""
     stdin: IO[bytes] | None = None
@@ -55,15 +58,6 @@ class Job:
         if self.problem is not None and self.output is None:
             return None
         return STDIO if self.output is None else os.fspath(self.output)
-
-
-@dataclass(frozen=True)
-class Planned:
-    """All jobs of a run, and what was passed over on the way to them."""
-
-    jobs: tuple[Job, ...]
-    notes: tuple[tuple[str, str], ...] = ()
-    """Names and why they are no inputs."""
 
 
 def kind(path: str | Path) -> int:

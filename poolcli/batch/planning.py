@@ -1,40 +1,186 @@
-"""From names to jobs: every output is laid down before any work. Names only, nothing is opened."""
+"""From names to jobs: every output is laid down before any work. Names only, nothing is opened.
+
+A plan holds names and nothing else, those of a folder in one string (100,000 of them are 1.5 MB), and makes each job
+when its turn comes. So what is looked for in all of them at once is what names can tell.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import files
 from ..errors import PoolError
 from ..files import Format, targets
+from ..files.collisions import check_targets
+from ..files.formats import KNOWN
 from ..files.scan import ours, scan
 from ..reducers import REDUCERS, Reducer
-from .jobs import STDIO, Job, Planned, Settings, is_folder, is_special, kind
+from .jobs import STDIO, Job, Settings, is_folder, is_special, kind
+
+BETWEEN = "\0"
+"""No name has it."""
+MOST_NOTES = 100
+"""Names passed over that are told one by one."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """An input, the folder it was found in (None: it was named), and what is wrong with it."""
+class Lot:
+    """Inputs of one folder (None: as they were named), found under a root, or what is wrong with the folder.
 
-    source: str
+    Folder and root end in a slash.
+    """
+
+    names: str
+    count: int
+    folder: str | None = None
     root: str | None = None
     problem: str | None = None
 
+    @classmethod
+    def of(cls, names: Sequence[str], folder: str | None = None, root: str | None = None,
+           problem: str | None = None) -> Lot:
+        """Pack some names."""
+        return cls(BETWEEN.join(names), len(names), folder, root, problem)
 
-def plan_jobs(inputs: Sequence[str], row: Reducer, settings: Settings) -> Planned:
+    def sources(self) -> Iterator[str]:
+        """The paths."""
+        before = self.folder or ""
+        return (before + name for name in self.names.split(BETWEEN))
+
+
+@dataclass
+class Notes:
+    """Names that are no inputs and why: the first hundred, and how many more."""
+
+    told: list[tuple[str, str]] = field(default_factory=list)
+    more: int = 0
+
+    def add(self, name: str, text: str) -> None:
+        """Take one."""
+        if len(self.told) < MOST_NOTES:
+            self.told.append((name, text))
+        else:
+            self.more += 1
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """All that is to be said."""
+        yield from self.told
+        if self.more:
+            yield self.told[-1][0], f"and {self.more:,} more names were passed over"
+
+
+class Planned:
+    """All jobs of a run, made one by one each time that they are gone through; and what was passed over."""
+
+    def __init__(self, lots: Sequence[Lot], row: Reducer, settings: Settings, notes: Notes) -> None:
+        self.lots, self.settings, self.notes = lots, settings, notes
+        self.reducer = row.name
+        self.output = targets.Naming(settings.output, row.name)
+        self.indices = None if settings.indices is None else targets.Naming(settings.indices, row.name)
+        self.in_place = settings.output is None and settings.in_place
+
+    def __len__(self) -> int:
+        return sum(lot.count for lot in self.lots)
+
+    def __iter__(self) -> Iterator[Job]:
+        for lot in self.lots:
+            yield from (self.job(source, lot) for source in lot.sources())
+
+    def job(self, source: str, lot: Lot) -> Job:
+        """Name the outputs of one input."""
+        if lot.problem is not None:
+            return Job(source, problem=lot.problem)
+        named = self.output_of(source, lot.root)
+        output, wanted = None if named is None else Path(named), self.settings.format
+        try:
+            return Job(source, output, wanted or format_for(output), self.indices_of(source, lot.root))
+        except PoolError as error:
+            missing = not kind(source)  # then reading it says so, which is the better reason
+            return Job(source, output, None, None, problem=None if missing else str(error))
+
+    def output_of(self, source: str, root: str | None) -> str | None:
+        """The name of an output; None: standard output."""
+        return source if self.in_place else self.output(renamed(source, self.settings.format), root)
+
+    def indices_of(self, source: str, root: str | None) -> Path | None:
+        """Where the indices go, if they are wanted."""
+        if self.indices is None:
+            return None
+        named = self.indices(renamed(source, files.FORMATS["NPY"]), root)
+        return None if named is None else Path(named)
+
+    def pairs(self) -> Pairs:
+        """Every input with each of its outputs."""
+        return Pairs(self)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The pairs of a plan, made again each time that they are gone through."""
+
+    of: Planned
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        for lot in self.of.lots:
+            if lot.problem is not None:
+                continue
+            for source in lot.sources():
+                output = self.of.output_of(source, lot.root)
+                if output is not None and will_write(output, self.of.settings.format):
+                    yield source, output
+                if self.of.indices is not None and (indices := self.of.indices_of(source, lot.root)) is not None:
+                    yield source, os.fspath(indices)
+
+
+def plan_jobs(inputs: Iterable[str], row: Reducer, settings: Settings) -> Planned:
     """Lay down every output before any work; PoolError lists all that would lose a file, a line for each."""
-    notes: list[tuple[str, str]] = []
-    found = [one for name in inputs for one in expanded(name, settings, notes)]
+    notes = Notes()
+    lots = list(found(inputs, settings, notes))
+    planned = Planned(lots, row, settings, notes)
+    check_targets(planned.pairs(), in_place=settings.in_place)
+    return planned
+
+
+def found(inputs: Iterable[str], settings: Settings, notes: Notes) -> Iterator[Lot]:
+    """The inputs that names stand for: folders as they are scanned, the names between them together."""
+    named: list[str] = []
+    for name in inputs:
+        if name == STDIO or not is_folder(name):
+            named.append(name)
+            continue
+        yield from as_lot(named, settings, notes)
+        named = []
+        yield from scanned(name, settings, notes)
+    yield from as_lot(named, settings, notes)
+
+
+def as_lot(names: list[str], settings: Settings, notes: Notes) -> Iterator[Lot]:
+    """Inputs as they were named; x_max.png is none where x.png is too: a second run over *.png must not pool its own
+    results."""
     if settings.output is None and not settings.in_place:
-        found = without_ours(found, notes)
-    jobs = tuple(job(one, row, settings) for one in found)
-    pairs = [targets.Pair(Path(one.source), path) for one in jobs for path in (one.output, one.indices)
-             if path is not None and one.problem is None]
-    targets.check_targets(pairs, in_place=settings.in_place)
-    return Planned(jobs, tuple(notes))
+        made = ours(names, tuple(REDUCERS))
+        for name in (name for name in names if name in made):
+            notes.add(name, "named like a result of another input, so it is no input itself; alone it would be")
+        names = [name for name in names if name not in made]
+    if names:
+        yield Lot.of(names)
+
+
+def scanned(root: str, settings: Settings, notes: Notes) -> Iterator[Lot]:
+    """The inputs in a folder."""
+    # Into a folder outputs keep their names, so x_max.png can only be an input there.
+    beside = settings.output is not None and not targets.is_folder(settings.output)
+    skip = [settings.output] if settings.output is not None and targets.is_folder(settings.output) else []
+    broken: list[Lot] = []
+    for folder, names in scan(root, recursive=settings.recursive, skip=skip, globs=settings.globs, note=notes.add,
+                              reducers=tuple(REDUCERS) if beside else (),
+                              failed=lambda path, error: broken.append(Lot.of([path], problem=str(error)))):
+        if names:
+            yield Lot.of(names, os.path.join(folder, ""), os.path.join(root, ""))
+    yield from broken
 
 
 def takes_several(output: str) -> bool:
@@ -42,54 +188,25 @@ def takes_several(output: str) -> bool:
     return output != STDIO and (targets.is_folder(output) or targets.is_pattern(output))
 
 
-def expanded(name: str, settings: Settings, notes: list[tuple[str, str]]) -> Iterator[Found]:
-    """The inputs that a name on the command line stands for."""
-    if name == STDIO or not is_folder(name):
-        yield Found(name)
-        return
-    # Into a folder outputs keep their names, so x_max.png can only be an input there.
-    beside = settings.output is not None and not targets.is_folder(settings.output)
-    broken: list[Found] = []
-    skip = [settings.output] if settings.output is not None and targets.is_folder(settings.output) else []
-    for path in scan(name, recursive=settings.recursive, skip=skip, reducers=tuple(REDUCERS) if beside else (),
-                     note=lambda path, text: notes.append((os.fspath(path), text)),
-                     failed=lambda path, error: broken.append(Found(os.fspath(path), name, str(error)))):
-        yield Found(os.fspath(path), name)
-    yield from broken
-
-
-def without_ours(found: list[Found], notes: list[tuple[str, str]]) -> list[Found]:
-    """Leave out x_max.png where x.png is an input too: a second run over *.png must not pool its own results."""
-    made = ours([Path(one.source) for one in found], tuple(REDUCERS))
-    notes += [(one.source, "named like a result of another input, so it is no input itself; alone it would be")
-              for one in found if Path(one.source) in made]
-    return [one for one in found if Path(one.source) not in made]
-
-
-def job(found: Found, row: Reducer, settings: Settings) -> Job:
-    """Name the outputs of one input."""
-    if found.problem is not None:
-        return Job(found.source, problem=found.problem)
-    wanted, indices = settings.format, None
-    if settings.output is None and settings.in_place:
-        output: Path | None = Path(found.source)
-    else:
-        output = targets.target(renamed(found.source, wanted), settings.output, row.name, root=found.root)
-    if settings.indices is not None:
-        npy = renamed(found.source, files.FORMATS["NPY"])
-        indices = targets.target(npy, settings.indices, row.name, root=found.root)
-    try:
-        return Job(found.source, output, wanted or format_for(output), indices)
-    except PoolError as error:
-        missing = not kind(found.source)  # then reading it says so, which is the better reason
-        return Job(found.source, output, None, indices, problem=None if missing else str(error))
-
-
 def renamed(source: str, wanted: Format | None) -> str:
     """The input as if it had the wanted format's ending: names of outputs follow it."""
     if wanted is None or source == STDIO or source.lower().endswith(wanted.endings):
         return source
-    return os.fspath(Path(source).with_suffix(wanted.endings[0]))
+    return os.path.splitext(source)[0] + wanted.endings[0]
+
+
+def will_write(output: str, wanted: Format | None) -> bool:
+    """Whether the name of an output says its format; a job that cannot have one writes nothing."""
+    return wanted is not None or output.lower().endswith(KNOWN) or is_writable(Path(output))
+
+
+def is_writable(output: Path) -> bool:
+    """The same by all rules."""
+    try:
+        format_for(output)
+    except PoolError:
+        return False
+    return True
 
 
 def format_for(output: Path | None) -> Format:

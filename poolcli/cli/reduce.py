@@ -81,10 +81,10 @@ def body(row: Reducer) -> Callable[..., int]:
         prepared = pooling.prepare(row.name, **keywords)
         if settings.indices is not None:
             prepared.check_indices()
-        workers = share_cores(given["jobs"], len(planned.jobs))
+        workers = share_cores(given["jobs"], len(planned))
         with show.view(given, settings, debug=options.debugging()) as view:
             view.notes(planned.notes)
-            view.of(batch.run(planned.jobs, prepared, settings, workers))
+            view.of(batch.run(planned, prepared, settings, workers))
         return view.exit_code()
 
     return pool_files

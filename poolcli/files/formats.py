@@ -113,6 +113,8 @@ _ROWS = (
 
 FORMATS: Mapping[str, Format] = MappingProxyType({row.name: row for row in _ROWS})
 ENDINGS: Mapping[str, Format] = MappingProxyType({ending: row for row in _ROWS for ending in row.endings})
+KNOWN = tuple(ENDINGS)
+"""For ``endswith``, a tenth of the time of taking a name apart."""
 
 # What an array is, by dtype and channels; a source that counted the same channels otherwise keeps its own mode.
 _MODES: Mapping[tuple[str, int], str] = MappingProxyType(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Collection, Iterator
 
 from ..errors import PoolError
 from .atomic import TEMPORARY
-from .formats import ENDINGS
+from .formats import ENDINGS, KNOWN
+from .globs import ALL, Globs
 from .targets import identity
 
-Note = Callable[[Path, str], None]
-Failed = Callable[[Path, PoolError], None]
+Note = Callable[[str, str], None]
+Failed = Callable[[str, PoolError], None]
 
 
 def scan(
@@ -21,16 +21,19 @@ def scan(
     recursive: bool = False,
     skip: Collection[str | os.PathLike[str]] = (),
     reducers: Collection[str] = (),
+    globs: Globs = ALL,
     note: Note | None = None,
     failed: Failed | None = None,
-) -> Iterator[Path]:
-    """Yield the files of a folder whose endings are known: one folder at a time, its names sorted, then those below.
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield folders, each with those of its files whose endings are known, sorted; then the folders below, sorted.
 
     Links are not followed; they, FIFOs, sockets and devices are passed over and told to ``note``. Folders in ``skip``
-    (the output's) are not entered. With ``reducers`` a file x_max.png beside its x.png is an output of ours, and no
-    input. A folder that cannot be read is told to ``failed``, or raises its PoolError.
+    (the output's) are not entered, nor those that ``globs`` leave out. With ``reducers`` a file x_max.png beside its
+    x.png is an output of ours, and no input. A folder that cannot be read is told to ``failed``, or raises its
+    PoolError.
     """
     skipped = {identity(path) for path in skip} - {None}
+    root = os.path.join(os.fspath(folder), "")
     waiting = [os.fspath(folder)]
     while waiting:  # no recursion: a tree may be deeper than Python's stack
         current = waiting.pop()
@@ -39,18 +42,26 @@ def scan(
         except PoolError as error:
             if failed is None:
                 raise
-            failed(Path(current), error)
+            failed(current, error)
             continue
-        yield from _files(entries, reducers, note)
+        below = os.path.join(current, "")[len(root) :]
+        yield current, _files(entries, below, reducers, globs, note)
         if recursive:
-            below = (entry.path for entry in reversed(entries) if entry.is_dir(follow_symlinks=False))
-            waiting += [path for path in below if not skipped or identity(path) not in skipped]
+            folders = (entry for entry in reversed(entries) if entry.is_dir(follow_symlinks=False))
+            paths = (entry.path for entry in folders if not globs.drops(below + entry.name))
+            waiting += [path for path in paths if not skipped or identity(path) not in skipped]
 
 
-def ours(paths: Iterable[Path], reducers: Collection[str]) -> set[Path]:
+def ours(paths: Collection[str], reducers: Collection[str]) -> set[str]:
     """Return those of ``paths`` that are named as our outputs of others: x_max.png, when x.png is there."""
-    known = set(paths)
-    return {path for path in known if any(path.with_name(name) in known for name in _origins(path.name, reducers))}
+    plain = {path: os.path.normpath(path) for path in paths}
+    made = _made(set(plain.values()), reducers)
+    return {path for path in paths if plain[path] in made}
+
+
+def _made(names: set[str], reducers: Collection[str]) -> set[str]:
+    ends = tuple(f"_{reducer}" for reducer in reducers)
+    return {name for name in names if not names.isdisjoint(_origins(name, ends))}
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:
@@ -61,20 +72,25 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         raise PoolError(f"cannot be read: {error.strerror}") from error
 
 
-def _files(entries: list[os.DirEntry[str]], reducers: Collection[str], note: Note | None) -> Iterator[Path]:
-    wanted = {entry.name for entry in entries if _is_known(entry.name)}
+def _files(
+    entries: list[os.DirEntry[str]], below: str, reducers: Collection[str], globs: Globs, note: Note | None
+) -> list[str]:
+    names = []
     for entry in entries:
-        passed = _passed_over(entry, entry.name in wanted)
+        known = _is_known(entry.name) and globs.takes(below + entry.name)
+        passed = _passed_over(entry, known)
         if passed and note is not None:
-            note(Path(entry.path), passed)
-        if passed or entry.name not in wanted or not entry.is_file(follow_symlinks=False):
-            continue
-        if wanted.isdisjoint(_origins(entry.name, reducers)):
-            yield Path(entry.path)
+            note(entry.path, passed)
+        if known and not passed and entry.is_file(follow_symlinks=False):
+            names.append(entry.name)
+    if not reducers:
+        return names
+    made = _made(set(names), reducers)
+    return [name for name in names if name not in made]
 
 
 def _is_known(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in ENDINGS and not name.startswith(TEMPORARY)
+    return name.lower().endswith(KNOWN) and not name.startswith(TEMPORARY) and name.lower() not in ENDINGS
 
 
 def _passed_over(entry: os.DirEntry[str], known: bool) -> str:
@@ -86,6 +102,8 @@ def _passed_over(entry: os.DirEntry[str], known: bool) -> str:
     return "neither a file nor a folder"
 
 
-def _origins(name: str, reducers: Collection[str]) -> list[str]:
-    stem, ending = os.path.splitext(name)
-    return [stem.removesuffix(f"_{reducer}") + ending for reducer in reducers if stem.endswith(f"_{reducer}")]
+def _origins(path: str, ends: tuple[str, ...]) -> list[str]:
+    stem, ending = os.path.splitext(path)
+    if not stem.endswith(ends):
+        return []
+    return [stem.removesuffix(end) + ending for end in ends if stem.endswith(end)]

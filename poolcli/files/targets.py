@@ -1,46 +1,70 @@
-"""Where outputs go: their names, planned for all inputs before anything is read, and what must not collide."""
+"""Where outputs go: their names, made without opening anything."""
 
 from __future__ import annotations
 
 import os
 import re
-import unicodedata
-from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-
-from ..errors import PoolError
-from ..text import printable
 
 STDIO = "-"
 _FIELDS = re.compile(r"\{(stem|ext|reducer|parent)\}")
 
 
-def default_name(source: str | os.PathLike[str], reducer: str) -> Path:
-    """Return ``{stem}_{reducer}{ext}`` beside the input: photos/a.png -> photos/a_max.png."""
-    path = Path(source)
-    return path.with_name(f"{path.stem}_{reducer}{path.suffix}")
+class Naming:
+    """The output of each input; what does not depend on the input is found out once, for there may be 100,000."""
+
+    def __init__(self, output: str | None, reducer: str) -> None:
+        """``output`` is what ``-o`` got: None for ``{stem}_{reducer}{ext}`` beside the input, a pattern with {stem},
+        {ext}, {reducer} or {parent}, a folder (one that exists, or a slash at the end), or a file."""
+        self._output, self._reducer = output, reducer
+        self._pattern = _FIELDS.split(output) if output is not None and is_pattern(output) else None
+        self._folder = os.path.join(output, "") if output and not self._pattern and is_folder(output) else None
+        self._missing: set[str] = set()
+
+    def __call__(self, source: str, root: str | None = None) -> str | None:
+        """Return one output path, or None for standard output (``-``).
+
+        Into a folder an input that was found under ``root`` (with a slash at its end) keeps the path below it.
+        """
+        if self._folder is not None:
+            return self._folder + _inside(source, root)
+        if self._pattern is not None:
+            named = self._filled(source, self._pattern)
+            return os.path.join(named, _inside(source, root)) if self._leads_to_folder(named) else named
+        if self._output is None:
+            stem, ending = os.path.splitext(source)
+            return f"{stem}_{self._reducer}{ending}"
+        return None if self._output == STDIO else self._output
+
+    def _filled(self, source: str, pattern: list[str]) -> str:
+        """Put the fields in, by hand: str.format would evaluate braces, and a stem may hold some ("a{ext}b.png")."""
+        parent, name = os.path.split("stdin" if source == STDIO else source)
+        stem, ending = os.path.splitext(name)
+        values = {"stem": stem, "ext": ending, "reducer": self._reducer, "parent": parent or os.curdir}
+        return "".join([values[part] if i % 2 else part for i, part in enumerate(pattern)])
+
+    def _leads_to_folder(self, named: str) -> bool:
+        """As ``is_folder``; in a folder that is not there yet, nothing is."""
+        parent = named[: named.rfind(os.sep) + 1]
+        if parent in self._missing:
+            return named.endswith(os.sep)
+        if parent and not os.path.isdir(parent):
+            self._missing.add(parent)
+        return is_folder(named)
+
+
+def _inside(source: str, root: str | None) -> str:
+    if root is not None:
+        return source[len(root) :]
+    return "stdin" if source == STDIO else os.path.basename(source)
 
 
 def target(
     source: str | os.PathLike[str], output: str | None, reducer: str, *, root: str | os.PathLike[str] | None = None
 ) -> Path | None:
-    """Return the output path of one input, or None for standard output (``-``).
-
-    ``output`` is what ``-o`` got: None for a name beside the input, a pattern with {stem}, {ext}, {reducer} or
-    {parent}, a folder (one that exists, or a slash at the end), or a file. Into a folder an input that was found
-    under ``root`` keeps the path that it had there.
-    """
-    if output is None:
-        return default_name(source, reducer)
-    if output == STDIO:
-        return None
-    path = Path("stdin" if os.fspath(source) == STDIO else source)
-    named = _filled(output, path, reducer)
-    if not is_folder(named):
-        return Path(named)
-    inside = path.relative_to(root) if root is not None else Path(path.name)
-    return Path(named) / inside
+    """Return the output path of one input, as :class:`Naming` has it."""
+    named = Naming(output, reducer)(os.fspath(source), None if root is None else os.path.join(root, ""))
+    return None if named is None else Path(named)
 
 
 def is_folder(output: str) -> bool:
@@ -51,74 +75,6 @@ def is_folder(output: str) -> bool:
 def is_pattern(output: str) -> bool:
     """Return True when ``-o`` has a field, so that several inputs may share it."""
     return _FIELDS.search(output) is not None
-
-
-def _filled(pattern: str, path: Path, reducer: str) -> str:
-    # In one pass and by hand: str.format would evaluate braces, and a stem may hold some ("a{ext}b.png").
-    values = {"stem": path.stem, "ext": path.suffix, "reducer": reducer, "parent": str(path.parent)}
-    return _FIELDS.sub(lambda field: values[field[1]], pattern)
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One planned piece of work: an input path and its output path."""
-
-    source: Path
-    output: Path
-
-
-def check_targets(pairs: Iterable[Pair], *, in_place: bool = False) -> None:
-    """Raise one PoolError that lists every output that two inputs share and every output that is an input.
-
-    Names are compared as a file system that folds case and composes accents would: A.png and a.png collide. With
-    ``in_place`` an output may be its own input, and still not another one.
-    """
-    planned = list(pairs)
-    problems = [*_shared(planned), *_overwritten(planned, in_place)]
-    if problems:
-        raise PoolError("\n".join(problems))
-
-
-def _shared(pairs: list[Pair]) -> list[str]:
-    key = _Key()
-    sources: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        sources.setdefault(key(pair.output), []).append(pair)
-    return [_shared_text(group) for group in sources.values() if len(group) > 1]
-
-
-def _shared_text(group: list[Pair]) -> str:
-    inputs = " and ".join(printable(pair.source) for pair in group)
-    text = f"{inputs} would both be written to {printable(group[0].output)}"
-    return f"{text}; a pattern with {{parent}}, {{stem}} and {{ext}} would work"
-
-
-class _Key:
-    """A path as it is compared: its folder resolved (once each), its case folded, its accents composed."""
-
-    def __init__(self) -> None:
-        self._folders: dict[str, str] = {}
-
-    def __call__(self, path: Path) -> str:
-        folder = os.path.dirname(os.path.abspath(path))
-        if folder not in self._folders:
-            self._folders[folder] = os.path.realpath(folder)
-        whole = os.path.join(self._folders[folder], path.name)
-        return unicodedata.normalize("NFC", unicodedata.normalize("NFC", whole).casefold())
-
-
-def _overwritten(pairs: list[Pair], in_place: bool) -> list[str]:
-    inputs = {found: pair.source for pair in pairs if (found := identity(pair.source))}
-    problems = []
-    for pair in pairs:
-        found = identity(pair.output)
-        if found is None or found not in inputs:
-            continue
-        if found != identity(pair.source):
-            problems.append(f"{printable(pair.output)} is the output of {printable(pair.source)} and an input itself")
-        elif not in_place:
-            problems.append(f"{printable(pair.output)} is its own input; --in-place or another -o would work")
-    return problems
 
 
 def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:

@@ -28,8 +28,9 @@ import pytest
 from poolcli import files
 from poolcli.errors import PoolError
 from poolcli.files import Source, atomic
+from poolcli.files.collisions import check_targets
 from poolcli.files.scan import ours, scan
-from poolcli.files.targets import Pair, check_targets, is_folder, is_pattern, target
+from poolcli.files.targets import is_folder, is_pattern, target
 from poolcli.text import printable
 
 SOURCE = Source("x", "NPY")
@@ -92,9 +93,9 @@ def test_patterns_are_known_by_their_fields() -> None:
 # Collisions
 
 
-def pairs(*names: tuple[Any, Any]) -> list[Pair]:
+def pairs(*names: tuple[Any, Any]) -> list[tuple[str, str]]:
     """Return planned work."""
-    return [Pair(Path(source), Path(output)) for source, output in names]
+    return [(os.fspath(source), os.fspath(output)) for source, output in names]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +199,8 @@ def make(folder: Path, *names: str) -> None:
 
 def found(folder: Path, **options: Any) -> list[str]:
     """Return what a scan yields, relative to the folder."""
-    return [path.relative_to(folder).as_posix() for path in scan(folder, **options)]
+    return [(Path(below) / name).relative_to(folder).as_posix() for below, names in scan(folder, **options)
+            for name in names]
 
 
 def test_row_4_only_known_endings_are_inputs(tmp_path: Path) -> None:
@@ -221,8 +223,8 @@ def test_row_49_outputs_of_ours_are_no_inputs(tmp_path: Path) -> None:
     make(tmp_path, "x.png", "x_max.png", "x_max_avg.png", "y_max.png", "x_max.npy")
     assert found(tmp_path, reducers=("max", "avg")) == ["x.png", "x_max.npy", "y_max.png"]
     assert len(found(tmp_path)) == 5
-    listed = [Path(name) for name in ("x.png", "x_max.png", "d/x_max.png", "y_max.png")]
-    assert ours(listed, ("max",)) == {Path("x_max.png")}
+    listed = ["./x.png", "x_max.png", "d/x_max.png", "y_max.png"]
+    assert ours(listed, ("max",)) == {"x_max.png"}
 
 
 def test_row_49_the_output_folder_is_not_scanned(tmp_path: Path) -> None:
@@ -251,7 +253,7 @@ def test_row_57_links_fifos_and_sockets_are_passed_over(tmp_path: Path) -> None:
         os_path = os.path.relpath(tmp_path / "s.png")
         server.bind(os_path if len(os_path) < 100 else str(tmp_path / "s.png"))
         notes: dict[str, str] = {}
-        names = found(tmp_path, recursive=True, note=lambda path, text: notes.update({path.name: text}))
+        names = found(tmp_path, recursive=True, note=lambda path, text: notes.update({Path(path).name: text}))
     assert names == ["a.png"]
     assert set(notes) == {"loop.png", "dangling.png", "good.png", "up", "fifo.png", "s.png"}
     assert "links are not followed" in notes["up"] and "neither a file nor a folder" in notes["fifo.png"]
@@ -269,7 +271,7 @@ def test_row_58_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest
 
     monkeypatch.setattr(os, "scandir", refuse)
     failures: list[tuple[str, str]] = []
-    names = found(tmp_path, recursive=True, failed=lambda path, error: failures.append((path.name, str(error))))
+    names = found(tmp_path, recursive=True, failed=lambda path, error: failures.append((Path(path).name, str(error))))
     assert names == ["a.png", "good/c.png"]
     assert failures == [("bad", "cannot be read: Permission denied")]
     with pytest.raises(PoolError, match="cannot be read: Permission denied"):
@@ -279,12 +281,12 @@ def test_row_58_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest
 
 
 def test_row_59_a_scan_is_a_stream(tmp_path: Path) -> None:
-    """The first file comes before the second folder is looked at."""
+    """The first folder's files come before the second folder is looked at."""
     make(tmp_path, "a.png", "sub/b.png")
     stream = scan(tmp_path, recursive=True)
-    assert next(stream) == tmp_path / "a.png"
+    assert next(stream) == (str(tmp_path), ["a.png"])
     (tmp_path / "sub" / "b.png").unlink()
-    assert list(stream) == []
+    assert list(stream) == [(str(tmp_path / "sub"), [])]
 
 
 def test_row_59_a_tree_deeper_than_pythons_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,7 +299,7 @@ def test_row_59_a_tree_deeper_than_pythons_stack(tmp_path: Path, monkeypatch: py
     Path("a.png").touch()
     for _ in range(depth):
         os.chdir("..")
-    assert len(list(scan(".", recursive=True))) == 1
+    assert sum(len(names) for _, names in scan(".", recursive=True)) == 1
     for _ in range(depth):
         os.chdir("d")
     Path("a.png").unlink()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
+from dataclasses import replace
 from fractions import Fraction
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +21,7 @@ from poolcli.pooling import prepare
 from poolcli.report import FileReport, Report, Stats, statistics
 
 SCHEMA = json.loads((Path(report.__file__).parent / "schema.json").read_text(encoding="utf-8"))
+LINE, ROW = ({"$ref": f"#/$defs/{name}", "$defs": SCHEMA["$defs"]} for name in ("line", "row"))
 NAN, INF = float("nan"), float("inf")
 
 
@@ -229,9 +233,47 @@ def test_the_schema_refuses_what_is_wrong(tmp_path: Path, changed: dict[str, Any
 
 def test_the_schema_has_every_field(tmp_path: Path) -> None:
     """And asks for each."""
-    file = SCHEMA["$defs"]["file"]
+    file = SCHEMA["$defs"]["fields"]
     assert list(file["properties"]) == file["required"] == list(document(FileReport("", None, "ok"))["files"][0])
     assert SCHEMA["properties"]["schema"]["const"] == report.SCHEMA
+
+
+def awkward(tmp_path: Path) -> list[FileReport]:
+    """Reports of a good file, one with numbers that are none, a failed one, and one with a name that hurts."""
+    good = pooled(tmp_path, np.arange(24.0).reshape(4, 6))
+    hurts = replace(good, input='a\nb,"\x1b[31m;\udcff.npy', notes=("one", "two"))
+    return [good, pooled(tmp_path, np.array([INF, -INF, NAN, NAN])), hurts,
+            batch.run_job(batch.Job("missing.npy", tmp_path / "z.npy"), prepare("lp"), batch.Settings())]
+
+
+def test_a_line_is_a_document_of_its_own(tmp_path: Path) -> None:
+    """Of --jsonl: the file's part of the document and the schema's number, on one line whatever its name."""
+    files = awkward(tmp_path)
+    for file in files:
+        line = report.json_line(file)
+        assert line.endswith("}\n") and line.count("\n") == 1
+        jsonschema.validate(json.loads(line), LINE)
+        assert json.loads(line) == {"schema": 1} | document(file)["files"][0]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(json.loads(line) | {"surplus": 1}, LINE)
+
+
+def test_comma_separated_values_keep_to_the_schema(tmp_path: Path) -> None:
+    """Its columns are the schema's, in order; a line for each file; numbers, shapes and parts can be read again."""
+    files = awkward(tmp_path)
+    text = report.csv_head() + "".join(map(report.csv_line, files))
+    assert text.count("\n") == 1 + len(files) and "\x1b" not in text and text.isascii()
+    columns = SCHEMA["$defs"]["row"]
+    rows = list(csv.DictReader(StringIO(text)))
+    assert list(rows[0]) == list(columns["properties"]) == columns["required"]
+    for row in rows:
+        jsonschema.validate(row, ROW)
+    good, odd, hurts, missing = rows
+    assert (good["input_shape"], good["output_stats_max"], good["status"]) == ("4x6", "23.0", "ok")
+    assert json.loads(good["windows"])["size"] == [2, 2]
+    assert (odd["output_stats_min"], odd["input_stats_max"]) == ("nan", "nan")
+    assert (hurts["input"], hurts["notes"]) == ('a\\nb,"\\x1b[31m;\\udcff.npy', "one; two")
+    assert (missing["error"], missing["input_shape"]) == ("cannot be read: No such file or directory", "")
 
 
 @pytest.mark.parametrize(("statuses", "code"), [

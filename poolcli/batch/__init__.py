@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .jobs import DRY_RUN, STDIO, Job, Settings, is_folder, is_special
 from .planning import Planned, plan_jobs, takes_several
-from .running import run
+from .running import Running, run
 from .single import run_job
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "STDIO",
     "Job",
     "Planned",
+    "Running",
     "Settings",
     "is_folder",
     "is_special",

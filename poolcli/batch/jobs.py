@@ -34,6 +34,11 @@ class Settings:
     recursive: bool = False
     globs: Globs = ALL
     """Which files of a folder are wanted."""
+    fail_fast: bool = False
+    isolate: bool = False
+    """Whole jobs in worker processes."""
+    timeout: float | None = None
+    """The most seconds that a worker may take for one."""
     statistics: bool = True
     """Without them nobody looks at the report, and they cost a pass over the data."""
     stdin: IO[bytes] | None = None

@@ -12,16 +12,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .. import files
-from ..errors import PoolError
+from ..errors import OptionError, PoolError
 from ..files import Format, targets
 from ..files.collisions import check_targets
 from ..files.formats import KNOWN
 from ..files.scan import ours, scan
 from ..reducers import REDUCERS, Reducer
+from ..text import printable
 from .jobs import STDIO, Job, Settings, is_folder, is_special, kind
 
 BETWEEN = "\0"
 """No name has it."""
+MOST_NAMED = 10_000
+"""Names that are packed together."""
 MOST_NOTES = 100
 """Names passed over that are told one by one."""
 
@@ -150,6 +153,9 @@ def found(inputs: Iterable[str], settings: Settings, notes: Notes) -> Iterator[L
     for name in inputs:
         if name == STDIO or not is_folder(name):
             named.append(name)
+            if len(named) >= MOST_NAMED and not beside(settings):
+                yield from as_lot(named, settings, notes)
+                named = []
             continue
         yield from as_lot(named, settings, notes)
         named = []
@@ -157,10 +163,15 @@ def found(inputs: Iterable[str], settings: Settings, notes: Notes) -> Iterator[L
     yield from as_lot(named, settings, notes)
 
 
+def beside(settings: Settings) -> bool:
+    """Whether outputs get their default names beside the inputs."""
+    return settings.output is None and not settings.in_place
+
+
 def as_lot(names: list[str], settings: Settings, notes: Notes) -> Iterator[Lot]:
     """Inputs as they were named; x_max.png is none where x.png is too: a second run over *.png must not pool its own
     results."""
-    if settings.output is None and not settings.in_place:
+    if beside(settings):
         made = ours(names, tuple(REDUCERS))
         for name in (name for name in names if name in made):
             notes.add(name, "named like a result of another input, so it is no input itself; alone it would be")
@@ -171,12 +182,15 @@ def as_lot(names: list[str], settings: Settings, notes: Notes) -> Iterator[Lot]:
 
 def scanned(root: str, settings: Settings, notes: Notes) -> Iterator[Lot]:
     """The inputs in a folder."""
+    if beside(settings):
+        raise OptionError("output", f"is needed when a folder is the input, as {printable(root)} is; "
+                                    "-o FOLDER/ would work")
     # Into a folder outputs keep their names, so x_max.png can only be an input there.
-    beside = settings.output is not None and not targets.is_folder(settings.output)
-    skip = [settings.output] if settings.output is not None and targets.is_folder(settings.output) else []
+    into_folder = settings.output is not None and targets.is_folder(settings.output)
+    skip = [settings.output] if settings.output is not None and into_folder else []
     broken: list[Lot] = []
     for folder, names in scan(root, recursive=settings.recursive, skip=skip, globs=settings.globs, note=notes.add,
-                              reducers=tuple(REDUCERS) if beside else (),
+                              reducers=tuple(REDUCERS) if settings.output is not None and not into_folder else (),
                               failed=lambda path, error: broken.append(Lot.of([path], problem=str(error)))):
         if names:
             yield Lot.of(names, os.path.join(folder, ""), os.path.join(root, ""))

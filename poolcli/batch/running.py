@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ..report import FileReport
+from .foresight import foreseen
 from .jobs import Job, Settings
 from .single import run_job
 
@@ -14,40 +16,59 @@ if TYPE_CHECKING:
     from ..pooling import Pooling
 
 
-def run(jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int = 1) -> Iterator[FileReport]:
-    """Do each job, several at once with more workers, and report in order; stop where every next one would fail too.
+class Running:
+    """A batch at work: gives reports in the order of the inputs, but first those of files that cannot go well.
 
     Decoding, kernels and encoding drop the GIL, so threads overlap them. At most two jobs a worker are under way:
-    memory stays flat whatever their number.
+    memory stays flat whatever their number. It stops where every next file would fail too.
     """
-    if workers > 1:
-        yield from side_by_side(jobs, pooling, settings, workers)
-        return
-    for one in jobs:
-        done = run_job(one, pooling, settings)
-        yield done
-        if done.stops:
-            return
 
+    def __init__(self, jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int = 1) -> None:
+        self.jobs, self.pooling, self.settings, self.workers = jobs, pooling, settings, workers
+        self.under_way: deque[Future[FileReport]] = deque()
+        self.pool = ThreadPoolExecutor(workers) if workers > 1 else None
 
-def side_by_side(jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int) -> Iterator[FileReport]:
-    """``run`` on threads. However it ends, files that are being written are finished and the others not begun."""
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-    pool = ThreadPoolExecutor(workers)
-    under_way: deque[Future[FileReport]] = deque()
-    try:
-        for one in jobs:
-            under_way.append(pool.submit(run_job, one, pooling, settings))
-            if len(under_way) < 2 * workers:
-                continue
-            done = under_way.popleft().result()
+    def __iter__(self) -> Iterator[FileReport]:
+        refused = foreseen(self.jobs, self.pooling, self.settings)
+        work = (job for number, job in enumerate(self.jobs) if number not in refused)
+        for done in self.reports(refused.values(), work):
             yield done
-            if done.stops:
-                break
-        else:
-            yield from (future.result() for future in under_way)
-            return
-        yield from (future.result() for future in under_way if not future.cancel())
+            if done.stops or (self.settings.fail_fast and done.status == "failed"):
+                return
+
+    def reports(self, refused: Iterable[FileReport], work: Iterable[Job]) -> Iterator[FileReport]:
+        """All of them, as long as somebody asks."""
+        yield from refused
+        for job in work:
+            if self.pool is None:
+                yield run_job(job, self.pooling, self.settings)
+                continue
+            self.under_way.append(self.pool.submit(run_job, job, self.pooling, self.settings))
+            if len(self.under_way) >= 2 * self.workers:
+                yield self.next()
+        while self.under_way:
+            yield self.next()
+
+    def next(self) -> FileReport:
+        """The oldest report that is due; still due where waiting for it is cut short."""
+        done = self.under_way[0].result()
+        self.under_way.popleft()
+        return done
+
+    def finish(self) -> Iterator[FileReport]:
+        """End: files that are being written are finished and reported, the others not begun."""
+        waiting = [future for future in self.under_way if not future.cancel()]
+        self.under_way.clear()
+        if self.pool is not None:
+            self.pool.shutdown(wait=True, cancel_futures=True)
+        yield from (future.result() for future in waiting if future.exception() is None)
+
+
+def run(jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int = 1) -> Iterator[FileReport]:
+    """Do each job and give its report, however it ends."""
+    running = Running(jobs, pooling, settings, workers)
+    try:
+        yield from running
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        rest = list(running.finish())
+    yield from rest

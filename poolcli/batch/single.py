@@ -5,13 +5,14 @@ from __future__ import annotations
 import errno
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import files, report
 from ..errors import PoolError
 from ..report import FileReport
 from ..text import printable
-from .jobs import DRY_RUN, Job, Settings, is_kept
+from .jobs import DRY_RUN, STDIO, Job, Settings, is_kept
 from .streamed import attempt_stream
 from .whole import attempt_loaded
 
@@ -27,24 +28,48 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 def run_job(job: Job, pooling: Pooling, settings: Settings) -> FileReport:
     """Read, pool, write; whatever goes wrong with this file is in its report. BrokenPipeError passes."""
     begun = time.perf_counter()
-    blank = FileReport(job.source, job.output_name(), "ok", reducer=pooling.reducer.name,
-                       parameters=report.parameters(pooling), notes=job.notes)
+    blank = blank_report(job, pooling)
     try:
         done = attempt(job, pooling, settings, blank)
+        done = replace(done, bytes_in=size(job.source) if done.status == "ok" else 0)
     except BrokenPipeError:
         raise
-    except PoolError as error:
-        full = isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL
-        done = replace(blank, status="failed", error=str(error), cause=error, stops=full)
-    except OSError as error:
-        done = replace(blank, status="failed", error=f"cannot be read or written: {error.strerror or error}",
-                       cause=error, stops=error.errno in FULL)
-    except MemoryError as error:
-        done = replace(blank, status="failed", error="not enough memory for it", cause=error)
-    except Exception as error:  # a fault of ours, or of a library below: still one file's
-        text = f"unexpected {type(error).__name__}: {error}; --debug shows where"
-        done = replace(blank, status="failed", error=text, cause=error)
+    except Exception as error:
+        done = failed(blank, error)
     return replace(done, seconds=round(time.perf_counter() - begun, 6))
+
+
+def blank_report(job: Job, pooling: Pooling) -> FileReport:
+    """What there is to say of a job before anything is done."""
+    return FileReport(job.source, job.output_name(), "ok", reducer=pooling.reducer.name,
+                      parameters=report.parameters(pooling), notes=job.notes)
+
+
+def failed(blank: FileReport, error: Exception) -> FileReport:
+    """The report of a job that an error ended."""
+    inner = error.__cause__ if isinstance(error, PoolError) else error
+    full = isinstance(inner, OSError) and inner.errno in FULL
+    return replace(blank, status="failed", error=reason(error), cause=error, stops=full)
+
+
+def reason(error: Exception) -> str:
+    """What went wrong, in one line."""
+    if isinstance(error, PoolError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"cannot be read or written: {error.strerror or error}"
+    if isinstance(error, MemoryError):
+        return "not enough memory for it"
+    # a fault of ours, or of a library below: still one file's
+    return f"unexpected {type(error).__name__}: {error}; --debug shows where"
+
+
+def size(source: str) -> int:
+    """The bytes of a file; 0 of a stream."""
+    try:
+        return Path(source).stat().st_size if source != STDIO else 0
+    except OSError:
+        return 0
 
 
 def attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:

@@ -7,9 +7,10 @@ windows     --size --stride --padding --dilation --ceil --global --adaptive     
             --fractional --seed --u --disjoint --pseudorandom
 values      --layout --squeeze --pad-mode --pad-value --nan --nodata --dtype --round   every reducer
 files       --output --overwrite --skip-existing --in-place --dry-run --recursive      every reducer
-            --key --indices --format --jobs --max-pixels --allow-truncated --quality
-            --compress-level
-report      --json --quiet --no-color --debug                                          every reducer; all: --debug
+            --include --exclude --files-from --files-from0 --key --indices --format
+            --jobs --fail-fast --isolate --timeout --max-pixels --allow-truncated
+            --quality --compress-level
+report      --json --jsonl --csv --verbose --quiet --no-color --debug                  every reducer; all: --debug
 parameters  --p --q --r --eps --weight ...                                             the reducers that have them
 ==========  =========================================================================  ===========================
 
@@ -20,6 +21,7 @@ library's keywords; ``keywords`` picks them out. Nothing here imports NumPy: usa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -134,11 +136,18 @@ def files() -> list[click.Option]:
         flag("--in-place", help="Write over the inputs; with -o, let an output be its own input."),
         flag("--dry-run", help="Print what would be written, and write nothing."),
         flag("--recursive", "-r", help="Go down into folders."),
+        globs("--include", "Of a folder, only files that match: *.png, or sub/*. May be repeated."),
+        globs("--exclude", "Of a folder, leave out files and folders that match. May be repeated."),
+        option("--files-from", type=path(), metavar="FILE", help="More inputs: a name a line; - for stdin."),
+        option("--files-from0", type=path(), metavar="FILE", help="The same with NUL between names: find -print0."),
         option("--key", metavar="NAME", help="The array of an .npz file."),
         option("--indices", type=path(), metavar="FILE", help="Write where each value stood, as .npy of int64."),
         option("--format", "file_format", type=file_format, metavar="NAME",
                help="The output's format: png, tiff, npy ... Default: by its ending; npy to stdout."),
         option("--jobs", type=positive, metavar="N", help="Threads, or files at once. Default: the cores."),
+        flag("--fail-fast", help="Stop at the first file that fails."),
+        flag("--isolate", help="Work in processes of their own: a decoder that crashes costs its own file."),
+        option("--timeout", type=seconds, metavar="S", help="With --isolate: the most seconds a file may take."),
         option("--max-pixels", type=positive, metavar="N", help="Refuse larger pictures. Default 178956970."),
         flag("--allow-truncated", help="Read pictures that are cut short as far as they go."),
         option("--quality", type=between(1, 100), metavar="N",
@@ -146,6 +155,11 @@ def files() -> list[click.Option]:
         option("--compress-level", type=between(0, 9), metavar="N",
                help="Of PNG: 0 to 9. Default: what suits the picture."),
     ]
+
+
+def globs(name: str, help: str) -> click.Option:
+    """Patterns against names."""
+    return click.Option([name], multiple=True, metavar="GLOB", help=help)
 
 
 def path() -> click.Path:
@@ -157,6 +171,9 @@ def report() -> list[click.Option]:
     """What is printed."""
     return [
         flag("--json", "as_json", help="One JSON document instead of the table."),
+        flag("--jsonl", "as_jsonl", help="A JSON document a line, each as its file ends."),
+        flag("--csv", "as_csv", help="Comma-separated values: a line for each file as it ends."),
+        flag("--verbose", "-v", help="Say on stderr what is done, file by file."),
         flag("--quiet", "-q", help="Print errors only."),
         flag("--no-color", help="No colours; NO_COLOR=1 does the same."),
         debug(),
@@ -210,6 +227,14 @@ def positive(text: str) -> int:
     number = grammar.whole(text)
     if number < 1:
         raise click.BadParameter("0 is too few; 1 or more would work")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A time, more than none."""
+    number = float(grammar.number(text))
+    if not 0 < number < inf:
+        raise click.BadParameter(f"{text} is no time; 10 or 0.5 would work")
     return number
 
 

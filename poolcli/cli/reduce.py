@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..reducers import Reducer
-from . import options
+from . import failures, options
 
 THREADS = "POOLCLI_THREADS"
 """Caps the threads of a kernel."""
@@ -23,6 +23,8 @@ class SectionedCommand(click.Command):
         super().__init__(name, help=text, **settings)
         self.examples, self.sections = examples, sections
         self.params += [one for _, group in sections for one in group]
+        for one in self.params:
+            one.envvar = variable(name, one) or one.envvar
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What it does, examples, usage, options."""
@@ -43,13 +45,20 @@ class SectionedCommand(click.Command):
                         f"{(self.name or '').upper()}_SIZE=3 is --size 3.\n")
 
 
+def variable(command: str, parameter: click.Parameter) -> str | None:
+    """The environment variable that is called as the option is: click's own would be called as our keyword."""
+    if not isinstance(parameter, click.Option) or not parameter.allow_from_autoenv:
+        return None
+    return f"{options.ENVIRONMENT}_{command}_{failures.longest(parameter).lstrip('-')}".replace("-", "_").upper()
+
+
 def command(row: Reducer) -> click.Command:
     """The command of a reducer."""
     sections = [("Windows", options.windows()), ("Values", [*options.parameters(row), *options.values()]),
                 ("Files", options.files()), ("Report", options.report())]
     return SectionedCommand(
         row.name, f"{row.help}  {row.value}", examples(row), sections,
-        params=[click.Argument(["inputs"], nargs=-1, required=True, type=options.path(), metavar="INPUT...")],
+        params=[click.Argument(["inputs"], nargs=-1, type=options.path(), metavar="INPUT...")],
         callback=body(row),
     )
 
@@ -71,9 +80,10 @@ def body(row: Reducer) -> Callable[..., int]:
 
         from .. import batch
         from . import usage
+        from .inputs import names
 
         settings = usage.settings(inputs, row, given)
-        planned = batch.plan_jobs(inputs, row, settings)
+        planned = batch.plan_jobs(names(inputs, given), row, settings)
 
         from .. import pooling
         from . import show
@@ -82,9 +92,9 @@ def body(row: Reducer) -> Callable[..., int]:
         if settings.indices is not None:
             prepared.check_indices()
         workers = share_cores(given["jobs"], len(planned))
-        with show.view(given, settings, debug=options.debugging()) as view:
+        with show.view(given, settings, len(planned), debug=options.debugging()) as view:
             view.notes(planned.notes)
-            view.of(batch.run(planned, prepared, settings, workers))
+            view.of(batch.Running(planned, prepared, settings, workers))
         return view.exit_code()
 
     return pool_files

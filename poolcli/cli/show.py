@@ -1,7 +1,7 @@
-"""What a run prints while it goes on and at its end: a table, a JSON document, a plan, or nothing.
+"""What a run prints while it goes on and at its end: its report, errors, notes, a progress bar.
 
 The report goes to stdout, or to stderr when stdout carries data. Errors and notes go to stderr, one line each, unless
-the JSON document is there: nothing else may be on its stream.
+what programs read is there: nothing else may be on its stream.
 """
 
 from __future__ import annotations
@@ -9,124 +9,116 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from time import perf_counter
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from .. import report
-from ..batch import DRY_RUN, STDIO, Settings
+from ..batch import DRY_RUN, STDIO, Running, Settings
 from ..files.quiet import keep_stderr
 from ..report import FileReport, Report
 from ..text import printable
-from . import streams
-from .streams import Pen
+from . import streams, usage
+from .bodies import FORMS, Body, Names, Silent, form
+from .progress import Bar
+from .streams import Pen, is_terminal
+from .summary import summary
 
 COMPILING_AFTER = 0.3
 """Seconds until a run that shows nothing says why."""
 
 
-class Body(Protocol):
-    """One way to print reports."""
+@dataclass(frozen=True)
+class Talk:
+    """What is said on stderr beside the report."""
 
-    def add(self, file: FileReport) -> None:
-        """Take one file's report, when it is done."""
-
-    def end(self, total: Report) -> None:
-        """Print what is left."""
-
-
-class Silent:
-    """--quiet."""
-
-    def add(self, file: FileReport) -> None:
-        """Nothing."""
-
-    def end(self, total: Report) -> None:
-        """Nothing."""
-
-
-class Json:
-    """--json: each file as it ends."""
-
-    def __init__(self, pen: Pen) -> None:
-        self.pen, self.between = pen, "\n"
-        pen.write(report.JSON_START)
-
-    def add(self, file: FileReport) -> None:
-        """The next element."""
-        self.pen.write(self.between + report.json_text(file))
-        self.between = report.JSON_BETWEEN + "\n"
-
-    def end(self, total: Report) -> None:
-        """The end of the document: whole even when the run was cut short."""
-        self.pen.write(report.JSON_END)
-
-
-class Names:
-    """--dry-run: what would be written."""
-
-    def __init__(self, pen: Pen) -> None:
-        self.pen = pen
-
-    def add(self, file: FileReport) -> None:
-        """A line for each file that would be pooled."""
-        if DRY_RUN in file.notes:
-            self.pen.write(f"{printable(file.input)} -> {printable(file.output or STDIO)}\n")
-
-    def end(self, total: Report) -> None:
-        """Nothing is left."""
+    errors: bool = True
+    notes: bool = True
+    files: bool = False
+    """--verbose: a line for each file."""
+    bar: bool = False
+    debug: bool = False
 
 
 class View:
     """The report's body, the lines on stderr, and the exit code."""
 
-    def __init__(self, body: Body, pen: Pen, lines: bool, notes: bool, debug: bool) -> None:
-        self.body, self.pen = body, pen
-        self.shows_lines, self.shows_notes, self.debug = lines, notes, debug
+    def __init__(self, body: Body, pen: Pen, talk: Talk, expected: int, nothing: str) -> None:
+        self.body, self.pen, self.talk, self.expected, self.nothing = body, pen, talk, expected, nothing
         self.total = Report()
-        self.announcer = Announcer(notes)
+        self.announcer = Announcer(talk.notes)
+        self.begun = perf_counter()
+        self.bar: Bar | None = None
 
     def __enter__(self) -> Self:
         """Listen to the compiler."""
         from .. import compiled
 
         compiled.announce = self.announcer.tell
+        if self.talk.bar and self.expected > 1:
+            self.bar = Bar(self.expected)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """End the report, of what was done when the run was cut short."""
         self.announcer.hush()
-        self.body.end(self.total)
+        if self.bar is not None:
+            self.bar.stop()
+        several = max(self.total.count, self.expected) > 1
+        text = summary(self.total, perf_counter() - self.begun, self.expected) if several else ""
+        self.body.end(text)
+        if text and self.talk.files and not self.body.shows_summary:
+            streams.complain(text)
         self.complete = self.pen.close()
 
     def notes(self, notes: Iterable[tuple[str, str]]) -> None:
         """Say what is worth knowing of some names."""
-        for name, text in notes if self.shows_notes else ():
+        for name, text in notes if self.talk.notes else ():
             streams.complain(f"{printable(name)}: note: {printable(text)}")
 
-    def of(self, files: Iterable[FileReport]) -> None:
-        """Print each report as it comes."""
-        for file in files:
-            self.announcer.hush()
-            self.total = self.total.plus(file)
-            self.body.add(file)
-            self.lines(file)
-        if self.total.exit_code == report.NOTHING and self.shows_lines:
-            streams.complain("nothing matched: the folders have no file whose ending is known; --recursive goes deeper")
+    def of(self, running: Running) -> None:
+        """Print each report as it comes; of a run that is cut short, also what was under way and is done."""
+        try:
+            for file in running:
+                self.add(file)
+        finally:
+            for file in running.finish():
+                self.add(file)
+        if self.total.exit_code == report.NOTHING and self.talk.errors:
+            streams.complain(f"nothing matched: {self.nothing}")
+
+    def add(self, file: FileReport) -> None:
+        """Take one report."""
+        self.announcer.hush()
+        self.total = self.total.plus(file)
+        self.body.add(file)
+        self.lines(file)
+        if self.bar is not None:
+            self.bar.advance()
 
     def lines(self, file: FileReport) -> None:
         """What stderr gets of one file."""
-        if self.debug and file.cause is not None:
+        if self.talk.debug and file.cause is not None:
             import traceback
 
             traceback.print_exception(file.cause)
-        if self.shows_lines and file.error is not None:
+        if self.talk.errors and file.error is not None:
             streams.complain(f"{printable(file.input)}: {printable(file.error)}")
+        if self.talk.files and file.status == "ok" and DRY_RUN not in file.notes:
+            streams.complain(f"{printable(file.input)} -> {printable(file.output or STDIO)}: {done(file)}")
         said_elsewhere = (DRY_RUN, report.LOSSY)
         self.notes((file.input, note) for note in file.notes if not note.startswith(said_elsewhere))
 
     def exit_code(self) -> int:
         """The total's, and 1 where the report itself was lost."""
         return self.total.exit_code or (0 if self.complete else 1)
+
+
+def done(file: FileReport) -> str:
+    """What became of a file, in a few words."""
+    shapes = ("x".join(map(str, shape or ())) for shape in (file.input_shape, file.output_shape))
+    return f"{' -> '.join(shapes)}, {file.seconds:.3g} s"
 
 
 class Announcer:
@@ -157,19 +149,25 @@ class Announcer:
             self.timer.cancel()
 
 
-def view(given: Mapping[str, Any], settings: Settings, debug: bool) -> View:
+def view(given: Mapping[str, Any], settings: Settings, expected: int, debug: bool) -> View:
     """The view that the report options ask for."""
     keep_stderr()
     stream = sys.stderr if settings.output == STDIO else sys.stdout
     pen = Pen(stream)
-    alone = given["as_json"] and stream is sys.stderr
-    return View(body(given, settings, pen), pen, lines=not alone, notes=not alone and not given["quiet"], debug=debug)
+    made = body(given, settings, pen)
+    alone = form(given) is not None and stream is sys.stderr
+    table = not settings.dry_run and form(given) is None
+    free = table or given["quiet"] or not is_terminal(stream)
+    talk = Talk(errors=not alone, notes=not alone and not given["quiet"], files=not alone and given["verbose"],
+                bar=not alone and not given["quiet"] and free and is_terminal(sys.stderr), debug=debug)
+    return View(made, pen, talk, expected, usage.nothing(given))
 
 
 def body(given: Mapping[str, Any], settings: Settings, pen: Pen) -> Body:
     """What is printed of the reports."""
-    if given["as_json"]:
-        return Json(pen)
+    name = form(given)
+    if name is not None:
+        return FORMS[name](pen)
     if given["quiet"]:
         return Silent()
     if settings.dry_run:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..report import FileReport, Plane, Report, Stats, short
+from ..report import FileReport, Plane, Stats, short
 from ..text import printable
 from .streams import Pen, is_terminal
 
@@ -27,6 +27,8 @@ NUMBERS = ("min", "mean", "max")
 class Table:
     """Gathers the first files and prints them when all is done."""
 
+    shows_summary = True
+
     def __init__(self, pen: Pen, colour: bool = True) -> None:
         self.pen, self.colour = pen, colour
         self.files: list[FileReport] = []
@@ -40,21 +42,14 @@ class Table:
         if len(self.files) < MOST_ROWS:
             self.files.append(file)
 
-    def end(self, total: Report) -> None:
+    def end(self, summary: str) -> None:
         """Draw."""
         if self.files:
             self.pen.write(drawn(self.files, self.pen, self.colour))
         if self.done > len(self.files):
             self.pen.write(f"... and {self.done - len(self.files):,} files more\n")
-        if total.ok + total.skipped + total.failed > 1:
-            self.pen.write(summary(total) + "\n")
-
-
-def summary(total: Report) -> str:
-    """How many of each."""
-    parts = [f"{total.ok:,} done", *(f"{n:,} {name}" for name, n in (("skipped", total.skipped),
-                                                                  ("failed", total.failed)) if n)]
-    return f"{total.ok + total.skipped + total.failed:,} files: {', '.join(parts)}"
+        if summary:
+            self.pen.write(summary + "\n")
 
 
 def drawn(files: Sequence[FileReport], pen: Pen, colour: bool) -> str:

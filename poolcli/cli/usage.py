@@ -6,26 +6,68 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import click
+
 from .. import files
 from ..batch import STDIO, Settings, is_folder, is_special, takes_several
 from ..errors import OptionError, PoolError
 from ..files import Encoding, Format, targets
+from ..files.globs import Globs
 from ..reducers import REDUCERS, Reducer
 from ..text import printable
+from .bodies import FORMS, form
+from .inputs import lists
 from .streams import is_terminal
 
 
 def settings(inputs: Sequence[str], row: Reducer, given: Mapping[str, Any]) -> Settings:
     """The file options as the batch takes them, checked."""
     kept = {name: given[name] for name in ("output", "indices", "key", "allow_truncated", "overwrite", "skip_existing",
-                                           "in_place", "dry_run", "recursive")}
+                                           "in_place", "dry_run", "recursive", "fail_fast", "isolate", "timeout")}
     named = {"format": given["file_format"], "max_pixels": given["max_pixels"] or files.MAX_PIXELS}
     encoding = {name: given[name] for name in ("quality", "compress_level") if given[name] is not None}
-    made = Settings(**kept, **named, encoding=Encoding(**encoding), statistics=given["as_json"] or not given["quiet"],
+    made = Settings(**kept, **named, encoding=Encoding(**encoding), globs=Globs(given["include"], given["exclude"]),
+                    statistics=form(given) is not None or not given["quiet"],
                     stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
-    check_usage(inputs, row, made)
+    check_report(given)
+    check_lists(inputs, given)
+    check_usage(inputs, bool(lists(given)), row, made)
     check_terminals(inputs, made.output)
     return made
+
+
+def check_report(given: Mapping[str, Any]) -> None:
+    """Refuse two reports at once."""
+    asked = [f"--{name.removeprefix('as_')}" for name in FORMS if given[name]]
+    if len(asked) > 1:
+        raise OptionError(asked[0].strip("-"), f"and {asked[1]} exclude each other; one of them would work")
+    if given["quiet"] and given["verbose"]:
+        raise OptionError("quiet", "and --verbose exclude each other; one of them would work")
+    if given["timeout"] is not None and not given["isolate"]:
+        raise OptionError("timeout", "goes with --isolate: what hangs can be ended only in a process of its own")
+
+
+def check_lists(inputs: Sequence[str], given: Mapping[str, Any]) -> None:
+    """Refuse a run without inputs, and two uses of standard input."""
+    found = lists(given)
+    if not inputs and not found:
+        raise OptionError("INPUT", f"is missing; {get_command_path()} image.png would work")
+    if [*inputs, *found.values()].count(STDIO) > 1:
+        raise OptionError("INPUT", "- can be read only once")
+
+
+def get_command_path() -> str:
+    """poolcli max."""
+    return click.get_current_context().command_path
+
+
+def nothing(given: Mapping[str, Any]) -> str:
+    """Why nothing may have matched."""
+    if lists(given):
+        return "the list has no names, and its folders no file whose ending is known"
+    if given["include"] or given["exclude"]:
+        return "the folders have no file whose ending is known and that --include and --exclude let through"
+    return "the folders have no file whose ending is known; --recursive goes deeper"
 
 
 def check_terminals(inputs: Sequence[str], output: str | None) -> None:
@@ -36,11 +78,11 @@ def check_terminals(inputs: Sequence[str], output: str | None) -> None:
         raise OptionError("output", "- is the terminal, and the data are binary; -o FILE, or a pipe, would work")
 
 
-def check_usage(inputs: Sequence[str], row: Reducer, settings: Settings) -> None:
+def check_usage(inputs: Sequence[str], listed: bool, row: Reducer, settings: Settings) -> None:
     """Refuse what cannot work whatever the files are."""
     if settings.overwrite and settings.skip_existing:
         raise OptionError("overwrite", "overwrite and --skip-existing exclude each other; one of them would work")
-    several = len(inputs) > 1 or any(is_folder(name) for name in inputs)
+    several = listed or len(inputs) > 1 or any(is_folder(name) for name in inputs)
     check_output(inputs, several, settings)
     if settings.indices is not None:
         check_indices(several, row, settings.indices)
@@ -57,8 +99,6 @@ def check_output(inputs: Sequence[str], several: bool, settings: Settings) -> No
         if settings.in_place and settings.format is not None:
             raise OptionError("format", "a file in its own place keeps its format; -o would work with it")
         return
-    if inputs.count(STDIO) > 1:
-        raise OptionError("INPUT", "- can be read only once")
     if several and not takes_several(output):
         raise OptionError("output", f"{printable(output)} takes one result, and there may be several; a folder with a "
                                     "slash at its end, or a pattern with {stem}, would work")

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ..errors import PoolError
 from .atomic import atomic, explained
 from .formats import DEFAULT_ENCODING, ENDINGS, FORMATS, Encoding, Format, format_named, format_of, holds, is_lossy
+from .hollow import hollow
 from .images import ending_note, opened, read_image, sniff
 from .loaded import MAX_PIXELS, Loaded, Palette, Source
 from .npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
@@ -38,6 +39,7 @@ __all__ = [
     "format_named",
     "format_of",
     "holds",
+    "hollow",
     "is_lossy",
     "npy_data",
     "read",

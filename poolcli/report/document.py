@@ -1,16 +1,24 @@
-"""The report as JSON: one view of the records, the table is the other."""
+"""The report for programs: JSON as one document or a line a file, and comma-separated values. schema.json has all."""
 
 from __future__ import annotations
 
+import csv
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from io import StringIO
 from typing import Any
 
+from ..text import printable
 from .records import FileReport, Stats
 
 SCHEMA = 1
+STATS = ("input_stats", "output_stats")
+COLUMNS = ("input", "output", "status", "error", "reducer", "parameters", "layout", "axes", "windows", "input_shape",
+           "output_shape", "input_dtype", "output_dtype", "uncovered",
+           *(f"{name}_{part}" for name in STATS for part in ("min", "mean", "max")), "notes", "seconds")
+"""Of --csv: the fields of the document but for the values."""
 
 JSON_START = f'{{"schema": {SCHEMA}, "files": ['
 JSON_BETWEEN = ","
@@ -27,6 +35,42 @@ def document(file: FileReport) -> dict[str, Any]:
 def json_text(file: FileReport) -> str:
     """One file as JSON; undecodable bytes of a name come as \\udcXX."""
     return json.dumps(document(file), allow_nan=False)
+
+
+def json_line(file: FileReport) -> str:
+    """One file as a line that says its schema itself."""
+    return json.dumps({"schema": SCHEMA, **document(file)}, allow_nan=False) + "\n"
+
+
+def csv_head() -> str:
+    """The titles."""
+    return csv_text(COLUMNS)
+
+
+def csv_line(file: FileReport) -> str:
+    """One file as comma-separated values."""
+    return csv_text([cell(column, document(file)) for column in COLUMNS])
+
+
+def csv_text(cells: Sequence[str]) -> str:
+    """A line; quoted where it must be."""
+    page = StringIO()
+    csv.writer(page, lineterminator="\n").writerow(cells)
+    return page.getvalue()
+
+
+def cell(column: str, values: Mapping[str, Any]) -> str:
+    """A value as text: lengths joined by x, notes by a semicolon, what has parts as JSON; nothing for null.
+
+    Control characters are escaped, so that each file is one line for whatever reads it.
+    """
+    whole, _, part = column.rpartition("_")
+    value = (values[whole] or {}).get(part) if whole in STATS else values[column]
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return ("; " if column == "notes" else "x").join(printable(str(one)) for one in value)
+    return json.dumps(value) if isinstance(value, dict) else printable(str(value))
 
 
 def plain(value: Any) -> Any:

@@ -14,6 +14,9 @@ Status = Literal["ok", "skipped", "failed"]
 Number = int | float
 Hidden = {"document": False}
 
+MOST_REASONS = 100
+"""Different reasons that are counted one by one: memory stays flat."""
+
 OK, FAILED, SOME_FAILED, NOTHING = 0, 1, 3, 4
 """Exit codes; 2 is a usage error, which has no report."""
 
@@ -62,10 +65,18 @@ class FileReport:
     seconds: float = 0.0
 
     preview: tuple[Plane, ...] = field(default=(), metadata=Hidden)
+    bytes_in: int = field(default=0, metadata=Hidden)
+    """What was read of the input, as it lies in its file."""
     cause: BaseException | None = field(default=None, metadata=Hidden, compare=False)
     """For ``--debug``."""
     stops: bool = field(default=False, metadata=Hidden)
     """Every next file would fail the same way: the disk is full."""
+
+    @property
+    def pixels(self) -> int:
+        """Places of the input, whatever their channels."""
+        lengths = zip(self.axes or "", self.input_shape or (), strict=True)
+        return math.prod(n for letter, n in lengths if letter != "C") if self.axes else 0
 
     @property
     def lossy(self) -> bool:
@@ -88,6 +99,10 @@ class Report:
     ok: int = 0
     skipped: int = 0
     failed: int = 0
+    pixels: int = 0
+    bytes_in: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """How often files failed for what; the first hundred reasons."""
 
     @classmethod
     def of(cls, files: Iterable[FileReport]) -> Report:
@@ -99,7 +114,16 @@ class Report:
 
     def plus(self, file: FileReport) -> Report:
         """The same with one file more."""
-        return replace(self, **{file.status: getattr(self, file.status) + 1})
+        reasons = self.reasons
+        if file.error is not None and (file.error in reasons or len(reasons) < MOST_REASONS):
+            reasons = {**reasons, file.error: reasons.get(file.error, 0) + 1}
+        return replace(self, **{file.status: getattr(self, file.status) + 1}, pixels=self.pixels + file.pixels,
+                       bytes_in=self.bytes_in + file.bytes_in, reasons=reasons)
+
+    @property
+    def count(self) -> int:
+        """All files."""
+        return self.ok + self.skipped + self.failed
 
     @property
     def exit_code(self) -> int:

@@ -13,7 +13,7 @@ from cli.calls import Call
 
 from poolcli import dtypes, pooling
 from poolcli import keywords as library
-from poolcli.cli import main, options
+from poolcli.cli import failures, main, options
 from poolcli.reducers import REDUCERS
 
 KEYWORDS: list[tuple[str, list[str], dict[str, Any]]] = [
@@ -116,6 +116,41 @@ def test_options_come_from_the_environment(here: Call, numbers: Path, monkeypatc
     assert np.load(numbers.with_name("a.npy")).tolist() == [[7.5]]
     assert here("avg", "-k", "2", numbers, "-o", numbers.with_name("b.npy")).code == 0
     assert np.load(numbers.with_name("b.npy")).shape == (2, 2)
+
+
+OWN = {name: [p.name for p in row.parameters] for name, row in REDUCERS.items() if row.parameters}
+
+
+def worded(one: click.Option) -> str:
+    """A value that an option takes."""
+    if isinstance(one.type, click.Choice):
+        return str(one.type.choices[-1])
+    words = {"layout": "HW", "format": "png", "output": "out/", "indices": "i/", "u": "0.5"}
+    return "1" if one.is_flag else words.get(failures.longest(one)[2:], "3")
+
+
+@pytest.mark.parametrize(("command", "name"), [
+    (command, failures.longest(one)) for command in commands() if command.name in ("max", *OWN)
+    for one in command.params if isinstance(one, click.Option) and one.allow_from_autoenv
+    and (command.name == "max" or one.name in OWN[command.name or ""])
+])
+def test_every_option_comes_from_the_environment(command: click.Command, name: str,
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """POOLCLI_MAX_DRY_RUN is --dry-run: a variable that is called as the option is gives what typing it gives."""
+    (one,) = (one for one in command.params if name in one.opts)
+    assert isinstance(one, click.Option)
+    value = worded(one)
+    typed = values(command, [name] if one.is_flag else [name, value])
+    assert typed != values(command, [])
+    monkeypatch.setenv(f"POOLCLI_{command.name}_{name[2:]}".upper().replace("-", "_"), value)
+    assert values(command, []) == typed
+
+
+def values(command: click.Command, words: list[str]) -> dict[str, Any]:
+    """What a command line means."""
+    root = main.program.make_context("poolcli", [command.name or "", "x.png"], resilient_parsing=False)
+    parsed = command.make_context(command.name, [*words, "x.png"], parent=root)
+    return {**parsed.params, "debug": (root.obj or {}).get("debug")}
 
 
 def test_a_variable_is_refused_like_an_option(here: Call, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ import pytest
 from poolcli import report
 from poolcli.cli import table
 from poolcli.cli.streams import Pen
+from poolcli.cli.summary import summary
 from poolcli.report import FileReport, Report, Stats
 
 IMAGE = FileReport(
@@ -57,7 +58,8 @@ def drawn(*files: FileReport, columns: int | None = None, colour: bool = False, 
         view = table.Table(Pen(stream), colour)
         for file in files:
             view.add(file)
-        view.end(total or Report.of(files))
+        total = total or Report.of(files)
+        view.end(summary(total, 0) if total.count > 1 else "")
     return stream.printed()
 
 
@@ -211,4 +213,5 @@ def test_many_files_end_in_a_summary() -> None:
     text = drawn(*[IMAGE] * 150, failed, replace(IMAGE, status="skipped"))
     assert text.count("image.png ") == table.MOST_ROWS
     assert text.count("values of ") == table.MOST_PREVIEWS
-    assert text.endswith("... and 50 files more\n152 files: 150 done, 1 skipped, 1 failed\n")
+    assert text.endswith("... and 50 files more\n152 files: 150 done, 1 skipped, 1 failed\n"
+                         "  1 failed: cannot be read\n")

@@ -1,0 +1,55 @@
+"""What the headers of the first files tell before any pixel is touched: results that no output can hold.
+
+All names of a batch are looked at before work begins; of headers only the first few hundred, because 100,000 of them
+would take a minute in which nothing is done. A later file is looked at when its turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from .. import files
+from ..errors import PoolError
+from ..report import FileReport
+from .jobs import STDIO, Job, Settings
+from .single import blank_report, failed, passed_over
+from .whole import fitted
+
+if TYPE_CHECKING:
+    from ..pooling import Pooling
+
+HEADERS = 256
+"""Files whose headers are read first: 0.05 s."""
+
+
+def foreseen(jobs: Iterable[Job], pooling: Pooling, settings: Settings) -> dict[int, FileReport]:
+    """Reports of those of the first jobs that cannot go well, by their numbers.
+
+    None where decoders are not trusted (``isolate``), and none of a single file, whose turn has come.
+    """
+    first = list(islice(jobs, HEADERS))
+    if settings.isolate or len(first) < 2:
+        return {}
+    found = ((number, job, problem(job, pooling, settings)) for number, job in enumerate(first))
+    return {number: failed(blank_report(job, pooling), error) for number, job, error in found if error is not None}
+
+
+def problem(job: Job, pooling: Pooling, settings: Settings) -> PoolError | None:
+    """Why the output's format cannot hold the result, if the header says so; all else is found out in its turn."""
+    if job.problem is not None or job.source == STDIO or job.format is None or job.format.is_array:
+        return None
+    try:
+        if passed_over(job, settings) is not None:
+            return None
+        hollow = files.hollow(job.source, max_pixels=settings.max_pixels)
+        task = fitted(hollow, job, pooling) if hollow is not None else None
+    except PoolError:
+        return None
+    try:
+        if task is not None:
+            task.check_holds()
+    except PoolError as error:
+        return error
+    return None

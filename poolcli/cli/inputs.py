@@ -1,0 +1,42 @@
+"""The names of inputs: those on the command line, then those of lists."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import IO, Any
+
+from ..batch import STDIO
+from ..errors import OptionError, PoolError
+from ..files.names import LINES, NULS, read_names
+from ..text import printable
+
+LISTS = {"files_from": LINES, "files_from0": NULS}
+"""Options that name a list, and what is between its names."""
+
+
+def lists(given: Mapping[str, Any]) -> dict[str, str]:
+    """The lists that were given, by option."""
+    return {option: given[option] for option in LISTS if given[option] is not None}
+
+
+def names(inputs: Sequence[str], given: Mapping[str, Any]) -> Iterator[str]:
+    """All of them, as they are read."""
+    yield from inputs
+    for option, path in lists(given).items():
+        try:
+            with opened(path) as stream:
+                yield from read_names(stream, LISTS[option])
+        except OSError as error:
+            raise OptionError(option, f"{printable(path)} cannot be read: {error.strerror or error}") from error
+        except OptionError:
+            raise
+        except PoolError as error:
+            raise OptionError(option, f"{printable(path)} {error}") from error
+
+
+def opened(path: str) -> AbstractContextManager[IO[bytes]]:
+    """A list."""
+    return nullcontext(sys.stdin.buffer) if path == STDIO else Path(path).open("rb")

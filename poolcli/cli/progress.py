@@ -1,0 +1,83 @@
+"""How far a batch is, on a terminal: a bar, files of all, the rate and the time left, as far as there is room."""
+
+from __future__ import annotations
+
+import sys
+from threading import Lock, Timer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, ProgressColumn
+
+AFTER = 0.2
+"""Seconds that a batch may take without one; rich is imported then, in a thread, and the first file is not kept
+waiting."""
+WIDE, MEDIUM = 60, 36
+"""Columns for all of it, and for all but the bar."""
+
+
+class Bar:
+    """A bar that appears when a batch takes a while, and leaves nothing behind."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done = total, 0
+        self.lock = Lock()
+        self.progress: Progress | None = None
+        self.task: Any = None
+        self.timer = Timer(AFTER, self.show)
+        self.timer.daemon = True
+        self.timer.start()
+
+    def show(self) -> None:
+        """Draw from now on, in a thread of rich's; what is printed to stderr meanwhile goes above the bar."""
+        made = drawn()
+        with self.lock:
+            if not self.timer.finished.is_set() or self.total < 0:
+                return
+            self.progress = made
+            self.task = made.add_task("", total=self.total, completed=self.done)
+            made.start()
+
+    def advance(self) -> None:
+        """One file more."""
+        with self.lock:
+            self.done += 1
+            if self.progress is not None:
+                self.progress.update(self.task, completed=self.done)
+
+    def stop(self) -> None:
+        """Wipe it away."""
+        self.timer.cancel()
+        with self.lock:
+            self.total = -1
+            if self.progress is not None:
+                self.progress.stop()
+
+
+def drawn() -> Progress:
+    """The bar for this terminal."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(file=sys.stderr)
+    return Progress(*columns(console.width), console=console, transient=True)
+
+
+def columns(width: int) -> list[ProgressColumn]:
+    """What there is room for."""
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Files per second."""
+
+        def render(self, task: Any) -> Text:
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:.3g} files/s", style="progress.data.speed")
+
+    parts: list[ProgressColumn] = [MofNCompleteColumn(), TimeRemainingColumn(compact=True)]
+    if width >= MEDIUM:
+        parts.insert(1, Rate())
+    if width >= WIDE:
+        parts.insert(0, BarColumn())
+    return parts

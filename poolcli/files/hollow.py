@@ -1,0 +1,65 @@
+"""What a file's header alone says of its array: shape and type, and no sample."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from ..errors import PoolError
+from .images import opened
+from .loaded import Loaded, Source
+from .npy import read_header
+from .opener import Opener, sniff
+from .pixels import rawmode
+from .quiet import captured, pillow_limits
+
+if TYPE_CHECKING:
+    from typing import IO
+
+    from .loaded import Array
+
+# Formats of which Pillow reads no more than the header to open them, and modes that come as they are.
+_LIGHT = {"PNG", "JPEG", "BMP"}
+_MODES = {"L": ("uint8", 1), "LA": ("uint8", 2), "RGB": ("uint8", 3), "RGBA": ("uint8", 4), "CMYK": ("uint8", 4)}
+_WIDE = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}
+
+
+def hollow(path: str | os.PathLike[str], *, max_pixels: int) -> Loaded | None:
+    """Return what ``read`` would, with an array that has no memory behind it; None where the header does not say.
+
+    Of .npy, and of PNG, JPEG and BMP pictures without a palette, a transparent colour or 1-bit pixels. PoolError as
+    ``read`` raises it.
+    """
+    if not os.path.isfile(path):  # a FIFO would wait for a writer
+        return None
+    with opened(path) as stream:
+        kind = sniff(stream.read(12))
+        stream.seek(0)
+        if kind == "NPY":
+            header = read_header(stream)
+            return Loaded(_without_memory(header.dtype.name, header.shape), None, Source(os.fspath(path), kind))
+        return _picture(stream, os.fspath(path), kind, max_pixels) if kind in _LIGHT else None
+
+
+def _picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded | None:
+    with pillow_limits(max_pixels, allow_truncated=False), captured():
+        try:
+            image = Opener(name, stream, kind, max_pixels).open()
+        except PoolError:
+            raise
+        except Exception:  # reading it will say what is wrong
+            return None
+    raw = rawmode(image)
+    dtype, channels = ("uint16", _WIDE[raw]) if raw in _WIDE else _MODES.get(image.mode, ("", 0))
+    if not channels or "transparency" in image.info:
+        return None
+    height, width = image.size[::-1]
+    mode = "CMYK" if image.mode == "CMYK" else None
+    shape = (height, width, channels)[: 3 if channels > 1 else 2]
+    return Loaded(_without_memory(dtype, shape), "HWC"[: len(shape)], Source(name, kind, mode))
+
+
+def _without_memory(dtype: str, shape: tuple[int, ...]) -> Array:
+    import numpy as np
+
+    return np.broadcast_to(np.zeros((), dtype), shape)

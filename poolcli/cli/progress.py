@@ -20,7 +20,7 @@ class Bar:
     """A bar that appears when a batch takes a while, and leaves nothing behind."""
 
     def __init__(self, total: int) -> None:
-        self.total, self.done = total, 0
+        self.total, self.done, self.over = total, 0, False
         self.lock = Lock()
         self.progress: Progress | None = None
         self.task: Any = None
@@ -32,7 +32,7 @@ class Bar:
         """Draw from now on, in a thread of rich's; what is printed to stderr meanwhile goes above the bar."""
         made = drawn()
         with self.lock:
-            if not self.timer.finished.is_set() or self.total < 0:
+            if self.over:
                 return
             self.progress = made
             self.task = made.add_task("", total=self.total, completed=self.done)
@@ -49,7 +49,7 @@ class Bar:
         """Wipe it away."""
         self.timer.cancel()
         with self.lock:
-            self.total = -1
+            self.over = True
             if self.progress is not None:
                 self.progress.stop()
 

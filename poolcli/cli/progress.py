@@ -6,6 +6,8 @@ import sys
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
 
+from .summary import scaled
+
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
@@ -69,11 +71,11 @@ def columns(width: int) -> list[ProgressColumn]:
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """Files per second."""
+        """Files per second since the beginning: reports come in bursts."""
 
         def render(self, task: Any) -> Text:
-            speed = task.finished_speed or task.speed
-            return Text("" if speed is None else f"{speed:.3g} files/s", style="progress.data.speed")
+            taken = (task.elapsed or 0) + AFTER
+            return Text(f"{scaled(task.completed / taken)}files/s", style="progress.data.speed")
 
     parts: list[ProgressColumn] = [MofNCompleteColumn(), TimeRemainingColumn(compact=True)]
     if width >= MEDIUM:

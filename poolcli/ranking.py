@@ -1,0 +1,248 @@
+"""Drive the network kernel (``kernels/networks.py``): medians, quantiles and modes of windows of few samples.
+
+The windows are cut into pieces of one shape, the interior and the strips that the border clips; each has a program. Lanes
+run along W, or along H where a piece is tall and thin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise, product
+from math import floor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import compiled, dtypes
+from .kernels import networks as kernel
+from .kernels.numerics import CEIL, FLOOR, HALF_EVEN, HALF_UP
+from .programs import Program, most_frequent, selection
+from .windows import Windows
+from .work import Array, Block, Runner, Work, cut
+
+ARGUMENTS = ("read", "write", *("int64",) * 5, "float64", "float64", "read")
+"""The dtypes of ``pool_network``'s buffers, in order."""
+
+LARGE = 1 << 18
+"""Samples from which on compiling the kernel is worth it (about 1.5 s, once for all windows of a dtype)."""
+MOST = 256
+"""The largest window, in samples: 15x15 of uint8 takes 12 ns a window, the general kernel 3 us."""
+MOST_PIECES = 24
+"""Stretches of equal windows along one axis; more, and windows are too irregular for lanes."""
+STRIP_BYTES = 2048
+"""What the lanes of a slot fill: 3x3 and 5x5 ran fastest with it."""
+WHOLE_BYTES = 256
+"""Instructions do so many bytes at a time: less would be done by a slower loop for the rest."""
+BLOCK_SAMPLES = 1 << 23
+"""Samples in the windows of one block."""
+FEW_BITS = 20
+"""Of a share between two ranks: with no more, a point between float32 or 32-bit integers is exact in doubles."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Neighbouring windows of one axis with equally many samples, at equal distances."""
+
+    begin: int
+    """The number of the first one."""
+    starts: NDArray[np.int64]
+    count: int
+    apart: int
+    """From one window's start to the next."""
+
+    def __getitem__(self, part: slice) -> Stretch:
+        """Some of the windows, by their numbers on the axis."""
+        kept = slice(part.start - self.begin, part.stop - self.begin)
+        return Stretch(part.start, self.starts[kept], self.count, self.apart)
+
+
+def stretches(windows: Windows) -> list[Stretch] | None:
+    """An axis cut where its windows change; None if there is an empty one, or if they do not lie at equal distances."""
+    first, count = windows.present()
+    bounds = [0, *(np.flatnonzero(np.diff(count)) + 1), len(count)]
+    if len(bounds) > MOST_PIECES + 1 or not count.all():
+        return None
+    found = []
+    for begin, stop in pairwise(int(bound) for bound in bounds):
+        distances = np.diff(first[begin:stop])
+        apart = int(distances[0]) if len(distances) else 1
+        if apart < 1 or (distances != apart).any():
+            return None
+        found.append(Stretch(begin, first[begin:stop], int(count[begin]), apart))
+    return found
+
+
+# How a result is written.
+
+
+def ending(work: Work) -> Callable[..., bool]:
+    """The quickest way to write that is exact for every size of window."""
+    to, dtype = dtypes.write_dtype(work.result), work.array.dtype
+    if work.reducer.name == "mode" and work.source == work.result and dtype == to:
+        return kernel.end_sample
+    return kernel.end_float if to.kind == "f" else kernel.end_integer
+
+
+@dataclass(frozen=True)
+class Rank:
+    """Where a quantile lies among n sorted samples."""
+
+    low: int
+    high: int
+    share: float
+    """How much of the way from the one rank to the other."""
+
+    @classmethod
+    def of(cls, n: int, q: float) -> Rank:
+        """(n - 1) q, as the general kernel has it."""
+        h = (n - 1) * q
+        low = min(floor(h), n - 1)
+        share = h - low if low + 1 < n else 0.0
+        return cls(low, low + (share > 0.0), share)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The way to write for a plan; parts of it run by the same."""
+
+    def on(self, work: Work, values: Array) -> Ranked:
+        """The kernel on an array."""
+        return Ranked(work, values)
+
+
+def choose(work: Work) -> Choice | None:
+    """Choose by types, geometry and size, without a look at the data; None where the general kernel serves."""
+    missing = work.skip_nan or work.nodata is not None
+    if work.reducer.name not in RANKS or missing or work.want_indices or work.array.size < LARGE:
+        return None
+    most = int(np.prod([int(windows.present()[1].max()) for windows in work.windows]))
+    regular = all(stretches(windows) is not None for windows in work.windows)
+    return Choice() if regular and most <= MOST else None
+
+
+RANKS = ("median", "quantile", "mode")
+"""The reducers that order samples."""
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A block of windows of one shape, as the kernel takes it."""
+
+    program: Program
+    sources: NDArray[np.int64]
+    targets: NDArray[np.int64]
+    offsets: NDArray[np.int64]
+    rank: Rank
+    geometry: list[int]
+    strip: int
+    room: int
+
+
+class Ranked:
+    """The network kernel on one array."""
+
+    def __init__(self, work: Work, values: Array) -> None:
+        self.work, self.values = work, values
+        self.axes = [stretches(windows) or [] for windows in work.windows]
+        self.whole = WHOLE_BYTES // work.array.itemsize
+        self.limits = dtypes.limits(work.result)
+
+    def blocks(self, threads: int) -> list[Block]:
+        """Blocks of windows of one shape, enough of them for the threads."""
+        outer, inner = self.work.output_shape[0], self.work.output_shape[4]
+        total = int(np.prod(self.work.output_shape))
+        found: list[Block] = []
+        for d, h, w in product(*self.axes):
+            samples = d.count * h.count * w.count
+            most = min(BLOCK_SAMPLES // samples, max(total // (4 * threads), 1 << 14))
+            block = ((0, outer), *((s.begin, s.begin + len(s.starts)) for s in (d, h, w)))
+            sizes = [len(s.starts) for s in (d, h, w)]
+            tall = upright(sizes[1], sizes[2] * inner)
+            rows = sizes[1] if tall else max(1, most // (sizes[2] * inner))
+            found += cut(block, [1, 1, rows, sizes[2]])
+        return found
+
+    def runner(self) -> Runner:
+        """A function that runs one block, with scratch space of its own."""
+        work = self.work
+        end = ending(work)
+        names = {"read": work.array.dtype.name, "write": self.values.dtype.name}
+        recipe = compiled.Recipe(kernel.make_kernel, (end, self.whole), tuple(names.get(a, a) for a in ARGUMENTS))
+        run = compiled.load(recipe)
+        room = [np.empty(0, work.array.dtype)]
+
+        def run_block(block: Block) -> bool:
+            piece = self.piece(block)
+            size = piece.program.slots * piece.room
+            if room[0].size < size:
+                room[0] = aligned(size, work.array.dtype)
+            return run((work.array, self.values, piece.program.code, piece.offsets, piece.sources, piece.targets,
+                        np.array(piece.geometry, np.int64), self.parameters(piece.rank), self.limits, room[0])) == 0
+
+        return run_block
+
+    def parameters(self, rank: Rank) -> NDArray[np.float64]:
+        """What a way of writing wants to know (``networks.SHARE`` and the others)."""
+        return np.array([rank.share, 0.0, 0.0, 0.0, 0.0])
+
+    def piece(self, block: Block) -> Piece:
+        """One block, its lanes along W, or along H if it is tall and thin."""
+        d, h, w = (find(axis, part) for axis, part in zip(self.axes, block[1:], strict=True))
+        _, depth, height, width, inner = self.work.array.shape
+        _, out_d, out_h, out_w, _ = self.work.output_shape
+        steps = [windows.step for windows in self.work.windows]
+        planes = np.arange(*block[0])
+        in_plane = (planes[:, None] * depth + d.starts).reshape(-1) * height
+        out_plane = (planes[:, None] * out_d + np.arange(*block[1])).reshape(-1) * out_h
+        deep = np.arange(d.count) * (steps[0] * height * width * inner)
+        if upright(len(h.starts), len(w.starts) * inner):
+            cells = (np.arange(*block[3])[:, None] * inner + np.arange(inner)).reshape(-1)
+            places = (w.starts[:, None] * inner + np.arange(inner)).reshape(-1)
+            sources = (in_plane + h.starts[0])[:, None] * (width * inner) + places
+            targets = (out_plane + block[2][0])[:, None] * (out_w * inner) + cells
+            beside = np.arange(w.count) * (steps[2] * inner)
+            return self.assembled(sources, targets, deep[:, None] + beside, h, steps[1], 1, width * inner,
+                                  out_w * inner)
+        sources = (in_plane[:, None] + h.starts) * (width * inner) + int(w.starts[0]) * inner
+        targets = (out_plane[:, None] + np.arange(*block[2])) * (out_w * inner) + block[3][0] * inner
+        below = np.arange(h.count) * (steps[1] * width * inner)
+        return self.assembled(sources, targets, deep[:, None] + below, w, steps[2], inner, inner, inner)
+
+    def assembled(self, sources: NDArray[np.int64], targets: NDArray[np.int64], offsets: NDArray[np.int64],
+                  along: Stretch, step: int, inner: int, unit: int, out_apart: int) -> Piece:
+        """A piece whose lanes run along one axis, in groups of ``inner``; places on that axis are ``unit`` apart."""
+        rows = offsets.size
+        rank = Rank.of(rows * along.count, self.work.parameters[0] if self.work.parameters else 0.0)
+        floating = self.work.array.dtype.kind == "f"
+        if self.work.reducer.name == "mode":
+            program = most_frequent(rows, along.count, along.apart, step, floating)
+        else:
+            program = selection(rows, along.count, along.apart, step, rank.low, rank.high, floating)
+        cells = len(along.starts) * inner
+        beyond = program.reach * inner
+        room = max(STRIP_BYTES // self.work.array.itemsize, 4 * beyond, inner + beyond)
+        room = -(-min(room, cells + beyond) // self.whole) * self.whole
+        strip = (room - beyond) // inner * inner
+        geometry = [sources.size, cells, inner, along.apart * unit, unit, out_apart, strip, room, len(program.code),
+                    *program.results[0], *program.results[1], self.work.rounding]
+        return Piece(program, sources.reshape(-1), targets.reshape(-1), offsets.reshape(-1), rank, geometry, strip, room)
+
+
+def upright(rows: int, cells: int) -> bool:
+    """Whether lanes had better run down the rows."""
+    return cells < 16 and rows > cells
+
+
+def find(axis: list[Stretch], part: tuple[int, int]) -> Stretch:
+    """The windows of a block, which lie in one stretch."""
+    stretch = next(s for s in reversed(axis) if s.begin <= part[0])
+    return stretch[part[0] : part[1]]
+
+
+def aligned(size: int, dtype: dtypes.Type) -> Array:
+    """Scratch space that begins with a cache line: vectors across two lines take twice as long."""
+    raw = np.empty((size + 64) * dtype.itemsize + 64, np.uint8)
+    begin = -raw.ctypes.data % 64
+    return raw[begin : begin + (size + 64) * dtype.itemsize].view(dtype)

@@ -226,7 +226,7 @@ def selection(rows: int, columns: int, stride: int, step: int, low: int, high: i
     results = selected(graph, [graph.sort(column) for column in window], low, high)
     if floating:
         nan = graph.nan_among([graph.nan_among(column) for column in window])
-        results = [graph.of_two((NAN,), nan, result)[0] for result in results]
+        results = [graph.of_two((NAN,), nan, results[0])[0], *results[1:]]
     writer = written(graph, results)
     return program(writer.code, [Ref(*writer.at(ref)) for ref in results], writer.slots)
 

@@ -1,16 +1,15 @@
 """Drive the network kernel (``kernels/networks.py``): medians, quantiles and modes of windows of few samples.
 
-The windows are cut into pieces of one shape, the interior and the strips that the border clips; each has a program. Lanes
-run along W, or along H where a piece is tall and thin.
+The windows are cut into pieces of one shape, the interior and the strips that the border clips; each has a program.
+Lanes run along W, or along H where a piece is tall and thin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from math import floor
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,14 +76,6 @@ def stretches(windows: Windows) -> list[Stretch] | None:
 # How a result is written.
 
 
-def ending(work: Work) -> Callable[..., bool]:
-    """The quickest way to write that is exact for every size of window."""
-    to, dtype = dtypes.write_dtype(work.result), work.array.dtype
-    if work.reducer.name == "mode" and work.source == work.result and dtype == to:
-        return kernel.end_sample
-    return kernel.end_float if to.kind == "f" else kernel.end_integer
-
-
 @dataclass(frozen=True)
 class Rank:
     """Where a quantile lies among n sorted samples."""
@@ -103,13 +94,53 @@ class Rank:
         return cls(low, low + (share > 0.0), share)
 
 
+def ending(work: Work, shares: Sequence[float]) -> Callable[..., bool]:
+    """The quickest way to write that is exact for all these shares of the way between two ranks."""
+    to, dtype = dtypes.write_dtype(work.result), work.array.dtype
+    own = work.source == work.result and dtype == to
+    few = bits_of(shares)
+    if own and few == 0:
+        return kernel.end_sample
+    if own and dtype.kind != "f" and dtype.itemsize < 8 and few <= FEW_BITS:
+        return kernel.end_middle_up if few == 1 and work.rounding in (HALF_UP, CEIL) else kernel.end_fixed
+    if to.kind == "f":
+        return kernel.end_line if dtype.itemsize < 8 and few <= FEW_BITS else kernel.end_float
+    return kernel.end_integer
+
+
+def bits_of(shares: Sequence[float]) -> int:
+    """The bits after the point that these numbers below 1 need."""
+    return max(share.as_integer_ratio()[1].bit_length() - 1 for share in shares)
+
+
+ADDED: Mapping[int, Callable[[int], int]] = {
+    HALF_UP: lambda one: one >> 1,
+    HALF_EVEN: lambda one: (one >> 1) - 1,
+    FLOOR: lambda one: 0,
+    CEIL: lambda one: one - 1,
+}
+"""What is added to a whole number before bits worth ``one`` are cut off; half-even adds the last bit that stays."""
+
+
+def parameters(work: Work, rank: Rank) -> NDArray[np.float64]:
+    """What the ways of writing want to know (``networks.SHARE`` and the others)."""
+    bits = bits_of([rank.share])
+    if bits > FEW_BITS:
+        return np.array([rank.share, 0, 0, 0, 0])
+    one = 1 << bits
+    even = work.rounding == HALF_EVEN and bits > 0
+    return np.array([rank.share, rank.share * one, bits, even, max(0, ADDED[work.rounding](one))])
+
+
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The way to write for a plan; parts of it run by the same."""
+    """The kernel for a plan; parts of it run by the same."""
+
+    recipe: compiled.Recipe
 
     def on(self, work: Work, values: Array) -> Ranked:
         """The kernel on an array."""
-        return Ranked(work, values)
+        return Ranked(work, values, self.recipe)
 
 
 def choose(work: Work) -> Choice | None:
@@ -117,9 +148,19 @@ def choose(work: Work) -> Choice | None:
     missing = work.skip_nan or work.nodata is not None
     if work.reducer.name not in RANKS or missing or work.want_indices or work.array.size < LARGE:
         return None
-    most = int(np.prod([int(windows.present()[1].max()) for windows in work.windows]))
-    regular = all(stretches(windows) is not None for windows in work.windows)
-    return Choice() if regular and most <= MOST else None
+    axes = [stretches(windows) for windows in work.windows]
+    shapes = [d.count * h.count * w.count for d, h, w in product(*(axis or [] for axis in axes))]
+    if not shapes or max(shapes) > MOST:
+        return None
+    end = ending(work, [Rank.of(n, q_of(work)).share for n in set(shapes)])
+    names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
+    whole = WHOLE_BYTES // work.array.itemsize
+    return Choice(compiled.Recipe(kernel.make_kernel, (end, whole), tuple(names.get(a, a) for a in ARGUMENTS)))
+
+
+def q_of(work: Work) -> float:
+    """The quantile asked for (0 for the mode, whose result is a sample as well)."""
+    return work.parameters[0] if work.parameters else 0.0
 
 
 RANKS = ("median", "quantile", "mode")
@@ -135,16 +176,17 @@ class Piece:
     targets: NDArray[np.int64]
     offsets: NDArray[np.int64]
     rank: Rank
-    geometry: list[int]
-    strip: int
+    geometry: NDArray[np.int64]
+    """As the kernel has it (``networks.LINES`` and the others)."""
     room: int
+    """Lanes of a slot."""
 
 
 class Ranked:
     """The network kernel on one array."""
 
-    def __init__(self, work: Work, values: Array) -> None:
-        self.work, self.values = work, values
+    def __init__(self, work: Work, values: Array, recipe: compiled.Recipe) -> None:
+        self.work, self.values, self.recipe = work, values, recipe
         self.axes = [stretches(windows) or [] for windows in work.windows]
         self.whole = WHOLE_BYTES // work.array.itemsize
         self.limits = dtypes.limits(work.result)
@@ -167,10 +209,7 @@ class Ranked:
     def runner(self) -> Runner:
         """A function that runs one block, with scratch space of its own."""
         work = self.work
-        end = ending(work)
-        names = {"read": work.array.dtype.name, "write": self.values.dtype.name}
-        recipe = compiled.Recipe(kernel.make_kernel, (end, self.whole), tuple(names.get(a, a) for a in ARGUMENTS))
-        run = compiled.load(recipe)
+        run = compiled.load(self.recipe)
         room = [np.empty(0, work.array.dtype)]
 
         def run_block(block: Block) -> bool:
@@ -179,13 +218,9 @@ class Ranked:
             if room[0].size < size:
                 room[0] = aligned(size, work.array.dtype)
             return run((work.array, self.values, piece.program.code, piece.offsets, piece.sources, piece.targets,
-                        np.array(piece.geometry, np.int64), self.parameters(piece.rank), self.limits, room[0])) == 0
+                        piece.geometry, parameters(work, piece.rank), self.limits, room[0])) == 0
 
         return run_block
-
-    def parameters(self, rank: Rank) -> NDArray[np.float64]:
-        """What a way of writing wants to know (``networks.SHARE`` and the others)."""
-        return np.array([rank.share, 0.0, 0.0, 0.0, 0.0])
 
     def piece(self, block: Block) -> Piece:
         """One block, its lanes along W, or along H if it is tall and thin."""
@@ -214,7 +249,7 @@ class Ranked:
                   along: Stretch, step: int, inner: int, unit: int, out_apart: int) -> Piece:
         """A piece whose lanes run along one axis, in groups of ``inner``; places on that axis are ``unit`` apart."""
         rows = offsets.size
-        rank = Rank.of(rows * along.count, self.work.parameters[0] if self.work.parameters else 0.0)
+        rank = Rank.of(rows * along.count, q_of(self.work))
         floating = self.work.array.dtype.kind == "f"
         if self.work.reducer.name == "mode":
             program = most_frequent(rows, along.count, along.apart, step, floating)
@@ -225,9 +260,9 @@ class Ranked:
         room = max(STRIP_BYTES // self.work.array.itemsize, 4 * beyond, inner + beyond)
         room = -(-min(room, cells + beyond) // self.whole) * self.whole
         strip = (room - beyond) // inner * inner
-        geometry = [sources.size, cells, inner, along.apart * unit, unit, out_apart, strip, room, len(program.code),
-                    *program.results[0], *program.results[1], self.work.rounding]
-        return Piece(program, sources.reshape(-1), targets.reshape(-1), offsets.reshape(-1), rank, geometry, strip, room)
+        geometry = np.array([sources.size, cells, inner, along.apart * unit, unit, out_apart, strip, room,
+                             len(program.code), *program.results[0], *program.results[1], self.work.rounding])
+        return Piece(program, sources.reshape(-1), targets.reshape(-1), offsets.reshape(-1), rank, geometry, room)
 
 
 def upright(rows: int, cells: int) -> bool:

@@ -1,29 +1,30 @@
 """The network kernel: runs a short program of minima and maxima on the lanes of a row, many windows at once.
 
-A lane is a window. The program's instructions work on *slots*, runs of numbers in scratch space with one number for each
-lane, and are vector code: one works on all lanes of a strip, short enough for the slots to stay in the nearest caches.
-One kernel serves windows of any size, stride and rank; ``programs.py`` writes the programs.
+A lane is a window. The program's instructions work on *slots*, runs of numbers in scratch space with one number for
+each lane, and are vector code: one works on all lanes of a strip, short enough for the slots to stay in the nearest
+caches. One kernel serves windows of any size, stride and rank; ``programs.py`` writes the programs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from .numerics import Buffer, double, put_float, put_integer, widen
 from .ranks import between
 
 LOAD, BOTH, LESSER, GREATER, NAN, START, RUN = range(7)
-"""What an instruction does: bring samples; the lesser and the greater of a and b, or one of them; a where that is NaN and
-b elsewhere; begin to count runs of equal samples with a; count on, from b to a."""
+"""What an instruction does: bring samples; the lesser and the greater of a and b, or one of them; a where that is NaN
+and b elsewhere; begin to count runs of equal samples with a; count on, from b to a."""
 
 KIND, A, A_SHIFT, B, B_SHIFT, LOW, HIGH, REACH = range(8)
-"""One instruction: the slots read, how many lanes further on, the slots written, and how many lanes beyond the strip."""
+"""One instruction: the slots read, how many lanes further on, the slots written, how many lanes beyond the strip."""
 FIELDS = 8
 
 (LINES, CELLS, INNER, APART, UNIT, OUT_APART, STRIP, ROOM, STEPS, FIRST, FIRST_SHIFT, SECOND, SECOND_SHIFT,
  ROUNDING) = range(14)
-"""The whole numbers of one block. A line has CELLS lanes, in groups of INNER that are APART in the input and OUT_APART in
-the output; a phase is UNIT. A strip has STRIP lanes, a slot ROOM of them. The results stand in the slots FIRST, SECOND."""
+"""The whole numbers of one block. A line has CELLS lanes, in groups of INNER that are APART in the input and OUT_APART
+in the output; a phase is UNIT. A strip has STRIP lanes, a slot ROOM. The results stand in the slots FIRST, SECOND."""
 
 SHARE, WHOLE_SHARE, BITS, EVEN = range(4)
 """What is between two ranks: the share of the way from the first to the second, the same times 2^bits, the bits, and
@@ -93,40 +94,48 @@ def start_runs(slots: Buffer, a: int, best: int, room: int, n: int) -> None:
 
 
 def count_runs(slots: Buffer, a: int, b: int, best: int, room: int, n: int) -> None:
-    """The same with one more sample (a) after its neighbour in order (b)."""
+    """The same with one more sample (a) after its neighbour in order (b).
+
+    Two loops, so that counts are compared as what they are kept in, not as the wider type that adding makes of them.
+    """
+    run = best + 2 * room
     for i in range(n):
-        x = slots[a + i]
-        run = slots[best + 2 * room + i] + 1 if x == slots[b + i] else 1
-        longer = run > slots[best + room + i]
-        slots[best + i] = x if longer else slots[best + i]
-        slots[best + room + i] = run if longer else slots[best + room + i]
-        slots[best + 2 * room + i] = run
+        slots[run + i] = slots[run + i] + 1 if slots[a + i] == slots[b + i] else 1
+    for i in range(n):
+        longer = slots[run + i] > slots[best + room + i]
+        slots[best + i] = slots[a + i] if longer else slots[best + i]
+        slots[best + room + i] = slots[run + i] if longer else slots[best + room + i]
+
+
+def signed(x: Any) -> int:
+    """An integer of up to 32 bits as a signed one of 64 (Numba makes uint8 a uint64, and that less another a float)."""
+    return int(double(x))
 
 
 # How a result is written, from the samples of one rank or two.
 
 
-def end_sample(a: Buffer, b: Buffer, dst: Buffer, at: int, params: Buffer, limits: Buffer, rounding: int) -> bool:
+def end_sample(a: Any, b: Any, dst: Buffer, at: int, params: Buffer, limits: Buffer, rounding: int) -> bool:
     """The sample itself."""
     dst[at] = a
     return True
 
 
-def end_middle_up(a: Buffer, b: Buffer, dst: Buffer, at: int, params: Buffer, limits: Buffer, rounding: int) -> bool:
+def end_middle_up(a: Any, b: Any, dst: Buffer, at: int, params: Buffer, limits: Buffer, rounding: int) -> bool:
     """The mean of two integers, a half rounded up."""
-    dst[at] = (int(a) + int(b) + 1) >> 1
+    dst[at] = (signed(a) + signed(b) + 1) >> 1
     return True
 
 
-def end_fixed(a: Buffer, b: Buffer, dst: Buffer, at: int, params: Buffer, limits: Buffer, rounding: int) -> bool:
+def end_fixed(a: Any, b: Any, dst: Buffer, at: int, params: Buffer, limits: Buffer, rounding: int) -> bool:
     """A point between two small integers whose share has few bits, in whole numbers."""
     bits = int(params[BITS])
-    value = (int(a) << bits) + (int(b) - int(a)) * int(params[WHOLE_SHARE])
+    value = (signed(a) << bits) + (signed(b) - signed(a)) * int(params[WHOLE_SHARE])
     dst[at] = (value + int(params[ADDED]) + int(params[EVEN]) * ((value >> bits) & 1)) >> bits
     return True
 
 
-def end_line(a: Buffer, b: Buffer, dst: Buffer, at: int, params: Buffer, limits: Buffer, rounding: int) -> bool:
+def end_line(a: Any, b: Any, dst: Buffer, at: int, params: Buffer, limits: Buffer, rounding: int) -> bool:
     """A point between two samples, where doubles are exact enough; from the nearer end, as infinities ask for."""
     x = double(a)
     y = double(b)
@@ -136,13 +145,13 @@ def end_line(a: Buffer, b: Buffer, dst: Buffer, at: int, params: Buffer, limits:
     return True
 
 
-def end_float(a: Buffer, b: Buffer, dst: Buffer, at: int, params: Buffer, limits: Buffer, rounding: int) -> bool:
+def end_float(a: Any, b: Any, dst: Buffer, at: int, params: Buffer, limits: Buffer, rounding: int) -> bool:
     """A point between any two samples, as a float."""
     hi, lo = widen(a) if a == b else between(widen(a), widen(b), params[SHARE])
     return put_float(dst, at, hi, lo)
 
 
-def end_integer(a: Buffer, b: Buffer, dst: Buffer, at: int, params: Buffer, limits: Buffer, rounding: int) -> bool:
+def end_integer(a: Any, b: Any, dst: Buffer, at: int, params: Buffer, limits: Buffer, rounding: int) -> bool:
     """A point between any two samples, as an integer."""
     hi, lo = widen(a) if a == b else between(widen(a), widen(b), params[SHARE])
     return put_integer(dst, at, hi, lo, limits, rounding)

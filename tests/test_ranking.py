@@ -1,0 +1,116 @@
+"""The network kernel of medians, quantiles and modes, and the programs that it runs."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+import poolcli
+from poolcli import engine, folding, programs, ranking
+from poolcli.kernels import networks
+
+
+def both(monkeypatch: pytest.MonkeyPatch, x: np.ndarray[Any, Any], reducer: str, **options: Any) -> None:
+    """The network kernel runs, and gives what the general one gives."""
+    monkeypatch.setattr(ranking, "LARGE", 0)
+    taken = []
+    choose = ranking.choose
+    monkeypatch.setattr(engine, "CHOICES", (lambda work: taken.append(choose(work)) or taken[-1],))
+    quick = poolcli.pool(x, reducer, **options)
+    monkeypatch.setattr(engine, "CHOICES", (folding.choose,))
+    slow = poolcli.pool(x, reducer, **options)
+    assert taken[0] is not None
+    assert quick.dtype == slow.dtype
+    np.testing.assert_array_equal(quick, slow)
+
+
+def samples(dtype: str, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """Values of the whole range, many of them twice; floats with NaN and infinities."""
+    rng = np.random.default_rng(5)
+    if dtype.startswith("float"):
+        x = rng.integers(-9, 9, shape).astype(dtype) / 4
+        x[rng.random(shape) < 0.02] = np.nan
+        x[rng.random(shape) < 0.02] = np.inf
+        return x
+    bounds = np.iinfo(dtype)
+    few = rng.integers(0, 4, shape)
+    return np.where(rng.random(shape) < 0.5, rng.integers(bounds.min, bounds.max, shape), few).astype(dtype)
+
+
+WINDOWS = [
+    pytest.param({"size": 3, "stride": 1, "padding": "same"}, id="shared columns, clipped frame"),
+    pytest.param({"size": 2}, id="every second sample"),
+    pytest.param({"size": (3, 4), "stride": 3}, id="every third sample, columns shared"),
+    pytest.param({"size": 3, "stride": 1, "dilation": 2, "padding": 2}, id="dilation"),
+    pytest.param({"size": (5, 1), "stride": (2, 1), "ceil_mode": True}, id="columns of one"),
+    pytest.param({"size": (1, 7), "stride": (1, 2)}, id="rows of one"),
+]
+
+
+@pytest.mark.parametrize("options", WINDOWS)
+@pytest.mark.parametrize("reducer", ["median", "mode"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_networks_give_what_the_general_kernel_gives(dtype: str, reducer: str, options: Any,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one channel and on three, and over several strips of lanes."""
+    kept = {"dtype": dtype} if dtype == "uint8" else {}
+    both(monkeypatch, samples(dtype, (23, 29)), reducer, layout="HW", **options, **kept)
+    both(monkeypatch, samples(dtype, (2, 9, 1500, 3)), reducer, layout="NHWC", **options, **kept)
+
+
+@pytest.mark.parametrize("rounding", ["half-up", "half-even", "floor", "ceil"])
+@pytest.mark.parametrize("q", [0.0, 0.25, 0.3, 1.0])
+def test_quantiles_are_rounded_once(q: float, rounding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a share between two ranks has few bits, and where it has many."""
+    both(monkeypatch, samples("uint8", (20, 21)), "quantile", size=2, stride=1, q=q, dtype="uint8", round=rounding)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint32", "int64", "float64"])
+def test_medians_become_floats_exactly(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By doubles where they hold every value, by pairs of them where not."""
+    both(monkeypatch, samples(dtype, (20, 21)), "median", size=2, stride=1, dtype="float64")
+
+
+def test_lanes_run_down_where_windows_are_few_across(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tall picture has its lanes along H, also with planes and channels."""
+    both(monkeypatch, samples("uint8", (2, 300, 4, 3)), "median", layout="NHWC", size=3, stride=1, padding="same",
+         dtype="uint8")
+
+
+def test_nan_without_a_place_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The block goes to the general kernel, which knows the error."""
+    monkeypatch.setattr(ranking, "LARGE", 0)
+    with pytest.raises(poolcli.PoolError, match="NaN"):
+        poolcli.pool(samples("float32", (20, 21)), "median", size=2, stride=1, dtype="uint8")
+
+
+@pytest.mark.parametrize("shape", [*product(range(1, 6), range(1, 6))], ids=str)
+def test_programs_select_every_rank(shape: tuple[int, int]) -> None:
+    """All zeros and ones: a network that orders these orders everything (Knuth's 0-1 principle), stride 1 and 2."""
+    rows, columns = shape
+    kernel = networks.make_kernel(networks.end_sample, 1)
+    n = rows * columns
+    rng = np.random.default_rng(n)
+    windows = 40
+    for stride, rank in product((1, 2), {0, n // 3, n // 2, n - 1}):
+        program = programs.selection(rows, columns, stride, 1, rank, rank, floating=False)
+        width = (windows - 1) * stride + columns
+        x = rng.integers(0, 2, (rows, width)).astype(np.uint8)
+        room = windows + program.reach + stride
+        geometry = np.array([1, windows, 1, stride, 1, 1, windows, room, len(program.code), *program.results[0],
+                             *program.results[1], 0])
+        out = np.zeros(windows, np.uint8)
+        kernel(x.reshape(-1), out, program.code.reshape(-1), np.arange(rows) * width, np.zeros(1, np.int64),
+               np.zeros(1, np.int64), geometry, np.zeros(5), np.zeros(4), np.zeros(program.slots * room + 8, np.uint8))
+        expected = [np.sort(x[:, i * stride : i * stride + columns], axis=None)[rank] for i in range(windows)]
+        assert out.tolist() == expected
+
+
+def test_columns_are_sorted_once() -> None:
+    """Five columns of five cost 90 minima and maxima; without sharing between neighbours it would be 174 at least."""
+    code = programs.selection(5, 5, 1, 1, 12, 12, floating=False).code
+    kinds = code[:, networks.KIND].tolist()
+    assert 2 * kinds.count(networks.BOTH) + kinds.count(networks.LESSER) + kinds.count(networks.GREATER) == 90

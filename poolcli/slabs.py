@@ -1,4 +1,4 @@
-"""A plan cut along its first axis, so that arrays larger than memory, and pipes, are pooled as they come."""
+"""A plan cut into slabs, so that arrays larger than memory, and pipes, are pooled as they come."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .axes import KEPT
 from .plans import Part, Plan
 from .pooling import Pooling
 from .windows import Windows, as_array, shift
@@ -22,8 +21,40 @@ SLAB_BYTES = 1 << 24
 
 
 @dataclass(frozen=True, eq=False)
+class Cut:
+    """How a plan is cut: along one axis, within each of the planes that the axes before it make.
+
+    A row is a step along that axis; rows are counted through all planes, as they lie in memory.
+    """
+
+    plan: Plan
+    axis: int
+    row_bytes: int
+
+    @property
+    def planes(self) -> int:
+        """How many planes there are."""
+        return prod(self.plan.input_shape[: self.axis])
+
+    @property
+    def length(self) -> int:
+        """The rows of a plane."""
+        return self.plan.input_shape[self.axis]
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """The axes behind that of the cut."""
+        return self.plan.input_shape[self.axis + 1 :]
+
+    @property
+    def most(self) -> int:
+        """Rows of a slab, more only where a window needs them."""
+        return max(1, SLAB_BYTES // max(1, self.row_bytes))
+
+
+@dataclass(frozen=True, eq=False)
 class Slab:
-    """A part of a plan: rows ``start:stop`` of the input's first axis give the next rows of the output."""
+    """A part of a plan: the rows ``start:stop`` give the next rows of the output."""
 
     start: int
     stop: int
@@ -31,47 +62,69 @@ class Slab:
     part: Part
 
 
+def cut_of(pooling: Pooling, plan: Plan, itemsize: int) -> Cut:
+    """Cut along the first axis whose steps fit into a slab: a kept one, or the first that is pooled."""
+    pooled = plan.axes.pooled[0]
+    cuts = [Cut(plan, axis, prod(plan.input_shape[axis + 1 :]) * itemsize) for axis in range(pooled + 1)]
+    fitting = next((cut for cut in cuts[:-1] if cut.row_bytes <= SLAB_BYTES), None)
+    return fitting or cuts[-1 if pooled == 0 or why_not_by_rows(pooling, cuts[-1]) is None else -2]
+
+
 def obstacle(pooling: Pooling, plan: Plan, itemsize: int) -> str | None:
     """Why a plan cannot be pooled slab by slab, or None."""
     if plan.axes.order != tuple(range(len(plan.axes.order))):
         return f"in layout {plan.axes.letters} a kept axis lies between pooled ones"
-    if plan.axes.letters[0] in KEPT:
+    cut = cut_of(pooling, plan, itemsize)
+    if cut.axis < plan.axes.pooled[0] and (cut.row_bytes <= 4 * SLAB_BYTES or cut.planes * cut.length > 1):
         return None
+    by_rows = Cut(plan, plan.axes.pooled[0], prod(plan.input_shape[plan.axes.pooled[0] + 1 :]) * itemsize)
+    return why_not_by_rows(pooling, by_rows)
+
+
+def why_not_by_rows(pooling: Pooling, cut: Cut) -> str | None:
+    """Why a pooled axis cannot be cut, or None."""
     if pooling.pad_mode != "exclude":
         return f"pad mode {pooling.pad_mode} needs rows from both ends"
-    windows, row = plan.windows[0], row_bytes(plan, itemsize)
+    windows = cut.plan.windows[0]
     widest = int((as_array(windows.stops) - as_array(windows.starts)).max(initial=0))
-    if widest * row > 4 * SLAB_BYTES:
-        return f"a window takes {widest} rows of {row:,} bytes"
+    if widest * cut.row_bytes > 4 * SLAB_BYTES:
+        return f"a window takes {widest} rows of {cut.row_bytes:,} bytes"
     return None
 
 
-def row_bytes(plan: Plan, itemsize: int) -> int:
-    """The bytes of one step along the first axis."""
-    return prod(plan.input_shape[1:]) * itemsize
+def slabs(cut: Cut) -> Iterator[Slab]:
+    """Every output row belongs to one slab, in order."""
+    within = of_kept_axis if cut.axis < cut.plan.axes.pooled[0] else of_pooled_axis
+    outputs = prod(cut.plan.full_shape[cut.axis + 1 :])
+    for plane in range(cut.planes):
+        for start, stop, first, windows in within(cut):
+            shape = (*[1] * cut.axis, stop - start, *cut.row_shape)
+            part = Part(cut.plan, (plane * cut.plan.full_shape[cut.axis] + first) * outputs, origin(cut, start))
+            before = plane * cut.length
+            yield Slab(before + start, before + stop, replace(cut.plan, input_shape=shape, windows=windows), part)
 
 
-def slabs(plan: Plan, itemsize: int) -> Iterator[Slab]:
-    """Cut a plan: every output row belongs to one slab, in order."""
-    at_least = max(1, SLAB_BYTES // max(1, row_bytes(plan, itemsize)))
-    outputs = prod(plan.full_shape[1:])
-    if plan.axes.letters[0] in KEPT:
-        for start in range(0, plan.input_shape[0], at_least):
-            stop = min(start + at_least, plan.input_shape[0])
-            part = replace(plan, input_shape=(stop - start, *plan.input_shape[1:]))
-            yield Slab(start, stop, part, Part(plan, start * outputs, origin(plan, 0)))
-        return
-    windows = plan.windows[0]
+Piece = tuple[int, int, int, tuple[Windows, ...]]
+"""Rows start:stop of a plane, the number of their first output row, and their windows."""
+
+
+def of_kept_axis(cut: Cut) -> Iterator[Piece]:
+    """As many rows as a slab has room for."""
+    for start in range(0, cut.length, cut.most):
+        yield start, min(start + cut.most, cut.length), start, cut.plan.windows
+
+
+def of_pooled_axis(cut: Cut) -> Iterator[Piece]:
+    """As many windows as there are in the rows of a slab."""
+    windows = cut.plan.windows[0]
     # unclipped bounds rise from window to window; first samples need not: dilation keeps its phase at the border
     first = np.maximum(as_array(windows.starts), 0)
     last = np.minimum(as_array(windows.stops), windows.length)
     i = 0
     while i < len(windows):
-        j = max(i + 1, int(np.searchsorted(last, first[i] + at_least, "right")))
+        j = max(i + 1, int(np.searchsorted(last, first[i] + cut.most, "right")))
         start, stop = int(first[i]), int(last[j - 1])
-        along = cut_windows(windows[i:j], start, stop)
-        part = replace(plan, input_shape=(stop - start, *plan.input_shape[1:]), windows=(along, *plan.windows[1:]))
-        yield Slab(start, stop, part, Part(plan, i * outputs, origin(plan, start)))
+        yield start, stop, i, (cut_windows(windows[i:j], start, stop), *cut.plan.windows[1:])
         i = j
 
 
@@ -82,28 +135,28 @@ def cut_windows(windows: Windows, start: int, stop: int) -> Windows:
                    windows.before, after)
 
 
-def origin(plan: Plan, start: int) -> int:
-    """Where the plan's first window along H starts, in the rows of a slab that begins at ``start``."""
-    if len(plan.windows) < 2:
+def origin(cut: Cut, start: int) -> int:
+    """Where the plan's first window along H starts, in the rows of a slab that begins at ``start`` of its plane."""
+    windows, pooled = cut.plan.windows, cut.plan.axes.pooled
+    if len(windows) < 2:
         return 0
-    of_first_axis = plan.axes.pooled[-2] == 0
-    return int(plan.windows[-2].starts[0]) - (start if of_first_axis else 0)
+    return int(windows[-2].starts[0]) - (start if pooled[-2] == cut.axis else 0)
 
 
-def reads(plan: Plan, itemsize: int) -> Iterator[tuple[int, int]]:
-    """What the slabs need of the first axis, in order: how many rows to pass over, and how many then to read."""
+def reads(cut: Cut) -> Iterator[tuple[int, int]]:
+    """What the slabs need, in order: how many rows to pass over, and how many then to read."""
     begun = 0
-    for slab in slabs(plan, itemsize):
+    for slab in slabs(cut):
         yield max(0, slab.start - begun), slab.stop - max(begun, slab.start)
         begun = slab.stop
 
 
-def pool_slabs(pooling: Pooling, plan: Plan, dtype: np.dtype[Any], blocks: Iterable[Array]) -> Iterator[Array]:
+def pool_slabs(pooling: Pooling, cut: Cut, blocks: Iterable[Array]) -> Iterator[Array]:
     """Pool a plan slab by slab; ``blocks`` are the rows that ``reads`` asks for. Together the results are the whole."""
-    rest = np.empty((0, *plan.input_shape[1:]), dtype)
+    rest: Array | None = None
     begun = 0
-    for slab, fresh in zip(slabs(plan, dtype.itemsize), blocks, strict=True):
+    for slab, fresh in zip(slabs(cut), blocks, strict=True):
         kept = max(0, begun - slab.start)
-        rest = np.concatenate([rest[len(rest) - kept :], fresh]) if kept else fresh
+        rest = fresh if rest is None or not kept else np.concatenate([rest[len(rest) - kept :], fresh])
         begun = slab.stop
-        yield pooling.run(rest, slab.plan, part=slab.part).values
+        yield pooling.run(rest.reshape(slab.plan.input_shape), slab.plan, part=slab.part).values

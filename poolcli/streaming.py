@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from math import prod
 from typing import IO, Any, TypeVar
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from .files.npy import Header, check_size, header_bytes, write_all
 from .plans import Plan
 from .pooling import Pooling
-from .slabs import SLAB_BYTES, obstacle, pool_slabs, reads
+from .slabs import Cut, cut_of, obstacle, pool_slabs, reads
 
 Array = NDArray[Any]
 T = TypeVar("T")
@@ -41,42 +40,38 @@ def pool_stream(pooling: Pooling, plan: Plan, header: Header, source: IO[bytes],
     Reads exactly the array, so that another may follow. ``seen`` is shown every block of samples and ``made`` every
     block of values. Raises PoolError as ``pool`` does, and where the source ends early.
     """
+    cut = cut_of(pooling, plan, header.dtype.itemsize)
     write_all(target, header_bytes(pooling.result_dtype(header.dtype), plan.output_shape))
-    for values in pool_slabs(pooling, plan, header.dtype, ahead(blocks(source, header, plan, seen))):
+    for values in pool_slabs(pooling, cut, ahead(blocks(source, header, cut, seen))):
         write_all(target, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
         made(values)
     target.flush()
 
 
-def blocks(source: IO[bytes], header: Header, plan: Plan, seen: Callable[[Array], None]) -> Iterator[Array]:
-    """The rows that the plan's slabs ask for, read from the source; all others are read, seen, and dropped."""
+def blocks(source: IO[bytes], header: Header, cut: Cut, seen: Callable[[Array], None]) -> Iterator[Array]:
+    """The rows that the slabs ask for, read from the source; all others are read, seen, and dropped."""
     begun = 0
-    for skip, count in reads(plan, header.dtype.itemsize):
-        pass_over(source, header, begun, skip, seen)
-        rows = read_rows(source, header, begun + skip, count)
+    for skip, count in reads(cut):
+        pass_over(source, header, cut, begun, skip, seen)
+        rows = read_rows(source, header, cut, begun + skip, count)
         seen(rows)
         begun += skip + count
         yield rows
-    pass_over(source, header, begun, header.shape[0] - begun, seen)
+    pass_over(source, header, cut, begun, cut.planes * cut.length - begun, seen)
 
 
-def pass_over(source: IO[bytes], header: Header, begun: int, count: int, seen: Callable[[Array], None]) -> None:
+def pass_over(source: IO[bytes], header: Header, cut: Cut, begun: int, count: int,
+              seen: Callable[[Array], None]) -> None:
     """Read and drop ``count`` rows."""
-    most = max(1, SLAB_BYTES // max(1, row_size(header)))
-    for start in range(0, count, most):
-        seen(read_rows(source, header, begun + start, min(most, count - start)))
+    for start in range(0, count, cut.most):
+        seen(read_rows(source, header, cut, begun + start, min(cut.most, count - start)))
 
 
-def read_rows(source: IO[bytes], header: Header, begun: int, count: int) -> Array:
-    """The next ``count`` rows of the first axis; ``begun`` have been read."""
-    rows = np.empty((count, *header.shape[1:]), header.dtype)
-    read_into(source, header, begun * row_size(header), rows.reshape(-1).view(np.uint8).data)
+def read_rows(source: IO[bytes], header: Header, cut: Cut, begun: int, count: int) -> Array:
+    """The next ``count`` rows; ``begun`` have been read."""
+    rows = np.empty((count, *cut.row_shape), header.dtype)
+    read_into(source, header, begun * cut.row_bytes, rows.reshape(-1).view(np.uint8).data)
     return rows
-
-
-def row_size(header: Header) -> int:
-    """The bytes of one step along the first axis."""
-    return header.dtype.itemsize * prod(header.shape[1:])
 
 
 def read_into(source: IO[bytes], header: Header, begun: int, room: memoryview) -> None:

@@ -22,7 +22,9 @@ WINDOWS = {
     "adaptive": {"adaptive": 5},
     "fractional": {"fractional": 1.3, "seed": 4},
 }
-ARRAYS = {"HW": (200, 60), "HWC": (90, 30, 3), "NHWC": (7, 20, 20, 2), "DHW": (30, 20, 10), "L": (5000,)}
+ARRAYS = {"HW": (200, 60), "HWC": (90, 30, 3), "NHWC": (7, 20, 20, 2), "DHW": (30, 20, 10), "L": (5000,),
+          "CHW": (3, 70, 40), "NCHW": (2, 3, 60, 41), "NDHW": (2, 30, 10, 11), "NL": (2, 2003)}
+"""Planes that fit into a slab, and planes that must be cut themselves."""
 REDUCERS = ("max", "avg", "stochastic")
 
 

@@ -16,8 +16,8 @@ from .windows import Windows, as_array, shift
 
 Array = NDArray[Any]
 
-SLAB_BYTES = 1 << 24
-"""Input of one slab: 16 MiB keep two threads busy and a pipe flowing."""
+SLAB_BYTES = 1 << 23
+"""Input of one slab. Some eight of that size are in memory at a time; 4 to 16 MiB are equally fast, 1 MiB is not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def obstacle(pooling: Pooling, plan: Plan, itemsize: int) -> str | None:
     if plan.axes.order != tuple(range(len(plan.axes.order))):
         return f"in layout {plan.axes.letters} a kept axis lies between pooled ones"
     cut = cut_of(pooling, plan, itemsize)
-    if cut.axis < plan.axes.pooled[0] and (cut.row_bytes <= 4 * SLAB_BYTES or cut.planes * cut.length > 1):
+    if cut.axis < plan.axes.pooled[0] and (cut.row_bytes <= 8 * SLAB_BYTES or cut.planes * cut.length > 1):
         return None
     by_rows = Cut(plan, plan.axes.pooled[0], prod(plan.input_shape[plan.axes.pooled[0] + 1 :]) * itemsize)
     return why_not_by_rows(pooling, by_rows)
@@ -87,7 +87,7 @@ def why_not_by_rows(pooling: Pooling, cut: Cut) -> str | None:
         return f"pad mode {pooling.pad_mode} needs rows from both ends"
     windows = cut.plan.windows[0]
     widest = int((as_array(windows.stops) - as_array(windows.starts)).max(initial=0))
-    if widest * cut.row_bytes > 4 * SLAB_BYTES:
+    if widest * cut.row_bytes > 8 * SLAB_BYTES:
         return f"a window takes {widest} rows of {cut.row_bytes:,} bytes"
     return None
 

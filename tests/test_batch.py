@@ -316,6 +316,16 @@ def test_arrays_as_they_lie_in_files(tmp_path: Path, how: str) -> None:
     assert (tmp_path / "a.npy").read_bytes() == before
 
 
+def test_a_large_file_that_cannot_stream_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In Fortran order: it is mapped, pooled whole, and a note gives the reason; a small file needs no note."""
+    np.save(tmp_path / "a.npy", np.asfortranarray(GREY))
+    assert one_file(tmp_path / "a.npy", tmp_path / "b.npy").notes == ()
+    monkeypatch.setattr("poolcli.streaming.LEAST_BYTES", 1)
+    done = one_file(tmp_path / "a.npy", tmp_path / "c.npy")
+    assert done.notes == ("mapped whole, not streamed: its columns come first (Fortran order)",)
+    assert (tmp_path / "c.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
+
+
 def test_everything_pooled_and_squeezed(tmp_path: Path) -> None:
     """One number without axes."""
     np.save(tmp_path / "a.npy", GREY)

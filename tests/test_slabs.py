@@ -85,6 +85,35 @@ def test_what_cannot_stream_says_why(options: dict, shape: tuple, reason: str, m
     assert reason in (slabs.obstacle(pooling, pooling.plan(shape), 8) or "")
 
 
+@pytest.mark.parametrize(("shape", "options", "axis", "reason"), [
+    ((9, 3, 4, 4), {}, 0, None),
+    ((9, 3, 40, 40), {}, 2, None),
+    ((9, 3, 4, 40), {}, 1, None),
+    ((9, 3, 40, 40), {"size": "all"}, 1, None),
+    ((9, 3, 40, 40), {"padding": 1, "pad_mode": "wrap"}, 1, None),
+    ((1, 1, 40, 40), {"padding": 1, "pad_mode": "wrap"}, 1, "both ends"),
+    ((1, 1, 40, 40), {}, 2, None),
+])
+def test_where_an_array_is_cut(shape: tuple, options: dict, axis: int, reason: str | None,
+                               monkeypatch: pytest.MonkeyPatch) -> None:
+    """Along the first axis whose steps fit into a slab; planes stay whole where rows alone say too little."""
+    monkeypatch.setattr(slabs, "SLAB_BYTES", 1500)
+    pooling = prepare("max", layout="NCHW", **options)
+    plan = pooling.plan(shape)
+    assert slabs.cut_of(pooling, plan, 8).axis == axis
+    said = slabs.obstacle(pooling, plan, 8)
+    assert said is None if reason is None else reason in (said or "")
+
+
+def test_a_slab_is_small_whatever_the_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows of a slab take what a slab may take, where no window needs more."""
+    monkeypatch.setattr(slabs, "SLAB_BYTES", 4000)
+    for layout, shape in ARRAYS.items():
+        pooling = prepare("max", layout=layout)
+        cut = slabs.cut_of(pooling, pooling.plan(shape), 4)
+        assert max(count for _, count in slabs.reads(cut)) * cut.row_bytes <= 4000, layout
+
+
 def test_a_stream_that_ends_early_is_an_error() -> None:
     """The reader's thread hands its error over."""
     source = io.BytesIO(saved(np.zeros((100, 100)))[:5000])

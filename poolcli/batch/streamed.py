@@ -18,6 +18,7 @@ from .whole import attempt_loaded
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..files.npy import Header
     from ..plans import Plan
     from ..pooling import Pooling
 
@@ -41,11 +42,7 @@ def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileRe
         plan = pooling.plan(header.shape)
         reason = streaming.why_not(pooling, plan, header)
         if reason is not None:
-            if job.source != STDIO:
-                return None
-            whole = files.Loaded(files.read_data(source, header), None,
-                                 files.Source(STDIO, "NPY", notes=(f"held in memory whole: {reason}",)))
-            return attempt_loaded(whole, job, pooling, settings, blank)
+            return attempt_loaded(whole(job, header, source, reason), job, pooling, settings, blank)
         tallies = [report.Tally(pooling.nan == "ignore", pooling.nodata) for _ in range(2)]
         looks: list[Look] = [tally.add if settings.statistics else streaming.unseen for tally in tallies]
         kept: list[Array] = []
@@ -60,6 +57,16 @@ def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileRe
         return done
     done = replace(done, input_stats=tallies[0].stats(), output_stats=tallies[1].stats())
     return with_values(done, joined(kept, plan), plan) if kept else done
+
+
+def whole(job: Job, header: Header, source: IO[bytes], reason: str) -> files.Loaded:
+    """An array that cannot be pooled as it comes: a file mapped, a pipe in memory, and a note that says so."""
+    if job.source == STDIO:
+        made = files.Source(STDIO, "NPY", notes=(f"held in memory whole: {reason}",))
+        return files.Loaded(files.read_data(source, header), None, made)
+    loaded = files.read(job.source)
+    notes = (*loaded.source.notes, f"mapped whole, not streamed: {reason}")
+    return replace(loaded, source=replace(loaded.source, notes=notes))
 
 
 def together(*looks: Look) -> Look:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 from ..errors import PoolError
 from .atomic import explained
 from .formats import ENDINGS
-from .loaded import MAX_PIXELS, Loaded, Source
+from .loaded import MAX_FRAMES, MAX_PIXELS, Frames, Loaded, Source
 from .netpbm import read_ppm
 from .opener import Opener, cause, image_kind, sniff
 from .pixels import Picture, combined, gather, plain, rawmode, turned, with_rawmode
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["read_image", "sniff"]
 
-_MAX_FRAMES = 1_000
 _ORIENTATION = 274
 
 
@@ -34,20 +33,33 @@ def read_image(
     max_pixels: int = MAX_PIXELS,
     allow_truncated: bool = False,
     indexed: bool = False,
+    frames: Frames | int | None = None,
 ) -> Loaded:
-    """Read the first picture of a file (a path or a seekable binary stream): (H, W) or (H, W, C), native byte order.
+    """Read a picture of a file (a path or a seekable binary stream): (H, W) or (H, W, C), native byte order.
 
     Palettes are expanded to their colours; ``indexed=True`` gives the indices instead and keeps the palette in the
-    source. The EXIF orientation is applied. Everything wrong with the file raises PoolError, without ``name`` in it.
+    source. The EXIF orientation is applied. ``frames`` is the number of one picture, from 1, or Frames: those lie
+    along a first axis N, as they are seen. Everything wrong with the file raises PoolError, without ``name`` in it.
     """
     with opened(file) as stream, pillow_limits(max_pixels, allow_truncated), captured() as chatter:
         kind = image_kind(stream)
+        asked = Opener(name, stream, kind, max_pixels, allow_truncated, indexed)
         try:
-            return _read(Opener(name, stream, kind, max_pixels, allow_truncated, indexed))
+            return _read(asked) if frames is None else _read_frames(asked, frames)
         except PoolError:
             raise
         except Exception as error:  # hostile files draw eight kinds out of Pillow; a list of them would lack the ninth
             raise PoolError(_explained(error, kind, chatter.first_line())) from error
+
+
+def _read_frames(asked: Opener, frames: Frames | int) -> Loaded:
+    from .frames import animated, animation, one_frame, pages
+
+    count = _read(asked).source.frames if not animated(asked) else _frames(asked.open())[0]
+    wanted = Frames(frames, frames) if isinstance(frames, int) else frames
+    numbers = wanted.numbers(count)
+    made = animation(asked, numbers) if animated(asked) else pages(asked, numbers, _read)
+    return one_frame(made) if isinstance(frames, int) else made
 
 
 @contextmanager
@@ -70,7 +82,7 @@ def _read(file: Opener) -> Loaded:
     picture = _READERS.get(file.kind, _read_plain)(file)
     # Pillow turns TIFF itself, and tifffile's pages are turned where they are read.
     array = picture.array if file.kind == "TIFF" else turned(picture.array, _orientation(file.image))
-    frames, more = _frames(file.image)
+    frames, more = _frames(file.image, file.frame) if picture.frames is None else _told(picture.frames, file.frame)
     source = Source(
         name=file.name,
         format=file.kind,
@@ -116,28 +128,32 @@ def _orientation(image: ImageFile.ImageFile | None) -> object:
     return None
 
 
-def _frames(image: ImageFile.ImageFile | None) -> tuple[int, tuple[str, ...]]:
-    """Count the frames, and say that the first was taken; it is good whatever is wrong with the others."""
+def _frames(image: ImageFile.ImageFile | None, frame: int = 0) -> tuple[int, tuple[str, ...]]:
+    """Count the frames, and say which was taken; it is good whatever is wrong with the others."""
     if image is None:  # read without Pillow
         return 1, ()
     try:
-        count = _counted(image)
+        return _told(_counted(image), frame)
     except Exception:
         return 1, ("what follows its first frame cannot be read",)
-    more = " or more" if count == _MAX_FRAMES else ""
-    return count, (f"the first of {count:,}{more} frames",) if count > 1 else ()
+
+
+def _told(count: int, frame: int) -> tuple[int, tuple[str, ...]]:
+    more = " or more" if count == MAX_FRAMES else ""
+    which = f"number {frame + 1}" if frame else "the first"
+    return count, (f"{which} of {count:,}{more} frames",) if count > 1 else ()
 
 
 def _counted(image: ImageFile.ImageFile) -> int:
     """Count frames without decoding them; TIFF pages one by one and at most 1,000, for a chain costs its square."""
     if image.format != "TIFF":
         return int(getattr(image, "n_frames", 1))
-    for frame in range(1, _MAX_FRAMES):
+    for frame in range(1, MAX_FRAMES):
         try:
             image.seek(frame)
         except EOFError:
             return frame
-    return _MAX_FRAMES
+    return MAX_FRAMES
 
 
 def _is_lossy(file: Opener) -> bool:

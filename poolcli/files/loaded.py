@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..errors import PoolError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
 
 # Pillow refuses images above twice its MAX_IMAGE_PIXELS, which is a quarter of 2**31 / 3 bytes; the same number here.
 MAX_PIXELS = 178_956_970
+MAX_FRAMES = 1_000
+"""Pages of a TIFF are counted so far, for finding each costs the chain before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +27,35 @@ class Palette:
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """How an animation is played: milliseconds of each frame, and how often in all (0: for ever)."""
+
+    durations: tuple[float, ...]
+    plays: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Which pictures of a file are wanted: numbers from 1, the last included (None: to the end)."""
+
+    first: int = 1
+    last: int | None = None
+
+    def numbers(self, count: int) -> range:
+        """Their places from 0 among ``count``; PoolError when one of them is not there."""
+        last = count if self.last is None else self.last
+        if not 1 <= self.first <= last <= count:
+            asked = str(self.first) if last == self.first else f"{self.first}-{last}"
+            raise PoolError(f"there is no frame {asked}: the file has {count:,}; --frames all takes what is there")
+        return range(self.first - 1, last)
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """What a file was, as far as writing a result like it needs to know.
 
     ``mode`` says what the array's channels are (a mode of :mod:`poolcli.files.formats`), None for arrays from .npy.
-    ``palette`` is there only when indices were asked for. ``key`` is the name inside an .npz file.
+    ``palette`` is there only when indices were asked for. ``frames`` counts those of the file. ``key`` is the name inside an .npz file.
     """
 
     name: str
@@ -39,6 +67,9 @@ class Source:
     lossy: bool = False
     notes: tuple[str, ...] = ()
     key: str | None = None
+    pages: int | None = None
+    """So many frames lie along the first axis of the array; None: it is one picture."""
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

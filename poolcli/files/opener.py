@@ -76,7 +76,10 @@ _BLOCK = 1 << 24
 
 @dataclass(slots=True)
 class Opener:
-    """A picture file that can be opened more than once; ``image`` is what was opened last."""
+    """One frame of a picture file that can be opened more than once; ``image`` is what was opened last.
+
+    ``ready`` is an image that stands at that frame already: seeking there again costs the square of a long chain.
+    """
 
     name: str
     stream: IO[bytes]
@@ -84,6 +87,8 @@ class Opener:
     max_pixels: int
     allow_truncated: bool = False
     indexed: bool = False
+    frame: int = 0
+    ready: ImageFile.ImageFile | None = None
     image: ImageFile.ImageFile | None = None
 
     def open(self) -> ImageFile.ImageFile:
@@ -92,8 +97,12 @@ class Opener:
 
         # With no handler of its own, what Pillow logs would reach stderr as a last resort.
         logging.getLogger("PIL").addHandler(logging.NullHandler())
-        self.stream.seek(0)
-        image: ImageFile.ImageFile = plugin(self.kind)(self.stream)
+        image, self.ready = self.ready, None
+        if image is None:
+            self.stream.seek(0)
+            image = plugin(self.kind)(self.stream)
+            if self.frame:
+                image.seek(self.frame)
         check_pixels(image.size, self.max_pixels)
         image.decodermaxblock = _BLOCK
         self.image = image
@@ -104,6 +113,13 @@ def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
     """Raise PoolError for a picture of more than ``max_pixels``; called with the header's size, before decoding."""
     if size[0] * size[1] > max_pixels:
         raise PoolError(f"{size[0]}x{size[1]} is more than {max_pixels:,} pixels; --max-pixels raises the limit")
+
+
+def check_total(size: tuple[int, ...], count: int, max_pixels: int) -> None:
+    """Raise PoolError where so many frames of a size are more than ``max_pixels`` together."""
+    if size[0] * size[1] * count > max_pixels:
+        raise PoolError(f"{count:,} frames of {size[0]}x{size[1]} are more than {max_pixels:,} pixels together; "
+                        "--max-pixels raises the limit, --frames 1-9 takes some of them")
 
 
 def cause(error: Exception, chatter: str) -> str:

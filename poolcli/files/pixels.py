@@ -41,6 +41,8 @@ class Picture:
     palette: Palette | None = None
     icc_profile: bytes | None = None
     notes: tuple[str, ...] = ()
+    frames: int | None = None
+    """How many the file has, where Pillow cannot count them."""
 
 
 def plain(image: ImageFile.ImageFile, indexed: bool = False) -> Picture:

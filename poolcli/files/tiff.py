@@ -48,7 +48,7 @@ _NATIVE = {
 
 
 def read_tiff(file: Opener) -> Picture:
-    """Read the first page of a TIFF, through tifffile where Pillow would lose something and tifffile is installed."""
+    """Read a page of a TIFF, through tifffile where Pillow would lose something and tifffile is installed."""
     try:
         image = file.open()
     except PoolError:

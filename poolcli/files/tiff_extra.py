@@ -18,7 +18,7 @@ _PLAIN = {1, 2, 5}  # grey with black as 0, RGB, CMYK (tag 262)
 
 
 def read_tiff_extra(source: Opener, what: str) -> Picture:
-    """Read the first page as (H, W) or (H, W, C). ``what`` says what it is, for the error when tifffile is missing."""
+    """Read a page as (H, W) or (H, W, C). ``what`` says what it is, for the error when tifffile is missing."""
     import logging
 
     try:
@@ -28,12 +28,12 @@ def read_tiff_extra(source: Opener, what: str) -> Picture:
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
     source.stream.seek(0)
     with tifffile.TiffFile(source.stream) as file:
-        page: Any = file.pages[0]
+        page: Any = file.pages[source.frame]
         _check(page, what, source.max_pixels)
         turn = page.tags.get(_ORIENTATION)
         array = turned(_channels_last(page), turn.value if turn else 1)
         mode = _INKS.get(array.dtype.name) if page.photometric == 5 and array.shape[2:] == (4,) else None
-        return Picture(array, mode, None, page.iccprofile)
+        return Picture(array, mode, None, page.iccprofile, frames=len(file.pages))
 
 
 def _check(page: Any, what: str, max_pixels: int) -> None:

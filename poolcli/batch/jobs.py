@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from ..files import MAX_PIXELS, Encoding, Format, targets
+from ..files import MAX_PIXELS, Encoding, Format, Frames, targets
 from ..files.formats import DEFAULT_ENCODING
 from ..files.globs import ALL, Globs
 
@@ -27,6 +27,8 @@ class Settings:
     key: str | None = None
     max_pixels: int = MAX_PIXELS
     allow_truncated: bool = False
+    frames: Frames | int | None = None
+    """Which pictures of a file; None: the first."""
     overwrite: bool = False
     skip_existing: bool = False
     in_place: bool = False

@@ -83,7 +83,8 @@ def attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -
     if streamed is not None:
         return streamed
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
-                        allow_truncated=settings.allow_truncated, indexed=pooling.reducer.name in KEEPS_PALETTE)
+                        allow_truncated=settings.allow_truncated, indexed=pooling.reducer.name in KEEPS_PALETTE,
+                        frames=settings.frames)
     return attempt_loaded(loaded, job, pooling, settings, blank)
 
 

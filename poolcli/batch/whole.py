@@ -29,8 +29,8 @@ def attempt_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Setting
     task = fitted(loaded, job, pooling)
     task.check_holds()
     result = task.pooling.run(task.array, task.plan, return_indices=job.indices is not None)
-    write(task, result, settings)
-    return described(task, result, settings, blank)
+    lost = write(task, result, settings)
+    return described(task, result, settings, replace(blank, notes=(*blank.notes, *lost)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +48,7 @@ class Task:
         """The result's axes as the output wants them: a picture has its channels last."""
         letters = self.plan.output_letters
         axes = tuple(range(len(letters)))
-        if self.job.format is None or self.job.format.is_array or len(letters) != 3 or "C" not in letters:
+        if self.job.format is None or self.job.format.is_array or len(letters) not in (3, 4) or "C" not in letters:
             return axes
         channels = letters.index("C")
         return (*(i for i in axes if i != channels), channels)
@@ -58,7 +58,7 @@ class Task:
         shape = tuple(self.plan.output_shape[i] for i in self.order())
         if self.job.format is not None:
             dtype = self.pooling.result_dtype(self.array.dtype)
-            files.holds(self.job.format, dtype, shape, self.loaded.source.mode)
+            files.holds(self.job.format, dtype, shape, self.loaded.source.mode, self.loaded.source.pages)
 
 
 def fitted(loaded: Loaded, job: Job, pooling: Pooling) -> Task:
@@ -87,8 +87,8 @@ def for_picture(array: Array, pooling: Pooling) -> tuple[Array, Pooling]:
     return array, pooling
 
 
-def write(task: Task, result: Result, settings: Settings) -> None:
-    """Write the result, and its indices if they are wanted."""
+def write(task: Task, result: Result, settings: Settings) -> tuple[str, ...]:
+    """Write the result, and its indices if they are wanted; return what was lost on the way."""
     job = task.job
     if job.indices is not None and result.indices is not None:
         replaces = may_replace(job.indices, job, settings)
@@ -98,7 +98,7 @@ def write(task: Task, result: Result, settings: Settings) -> None:
     if target is None:
         raise PoolError("standard output is closed; -o FILE would work")
     replaces = job.output is not None and may_replace(job.output, job, settings)
-    files.write(target, values, task.loaded.source, job.format, encoding=settings.encoding, overwrite=replaces)
+    return files.write(target, values, task.loaded.source, job.format, encoding=settings.encoding, overwrite=replaces)
 
 
 def described(task: Task, result: Result, settings: Settings, blank: FileReport) -> FileReport:

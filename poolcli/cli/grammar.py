@@ -79,6 +79,19 @@ def decimal(text: str) -> str:
     return text
 
 
+def frames(text: str) -> int | tuple[int, int | None] | None:
+    """``first`` (None), ``all`` (from 1 on), a number from 1, or a range such as 2-5."""
+    if text == "first":
+        return None
+    if text == "all":
+        return 1, None
+    first, dash, last = text.partition("-")
+    wanted = whole(first), whole(last if dash else first)
+    if not 1 <= wanted[0] <= wanted[1]:
+        raise click.BadParameter(f"{shown(text)} is no range of frames, which count from 1; first, all, 3 or 2-5 work")
+    return wanted if dash else wanted[0]
+
+
 def number(text: str) -> int | float:
     """Any number; a whole one stays whole, for float64 does not hold every 64-bit integer."""
     if not _NUMBER.fullmatch(text) or len(text) > _LONGEST:

@@ -148,12 +148,21 @@ def files() -> list[click.Option]:
         flag("--fail-fast", help="Stop at the first file that fails."),
         flag("--isolate", help="Work in processes of their own: a decoder that crashes costs its own file."),
         option("--timeout", type=seconds, metavar="S", help="With --isolate: the most seconds a file may take."),
+    ]
+
+
+def pictures() -> list[click.Option]:
+    """What of a picture is read, and how it is written."""
+    return [
+        option("--frames", type=grammar.frames, metavar="WHICH",
+               help="Of several frames or pages: first (default), all, a number from 1, or a range 2-5."),
         option("--max-pixels", type=positive, metavar="N", help="Refuse larger pictures. Default 178956970."),
         flag("--allow-truncated", help="Read pictures that are cut short as far as they go."),
         option("--quality", type=between(1, 100), metavar="N",
                help="Of JPEG: 1 to 100; below 90 colours at half resolution. Default 95."),
         option("--compress-level", type=between(0, 9), metavar="N",
                help="Of PNG: 0 to 9. Default: what suits the picture."),
+        flag("--strip", help="Leave out EXIF, XMP, texts and resolution; the colour profile stays."),
     ]
 
 

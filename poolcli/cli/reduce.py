@@ -55,7 +55,8 @@ def variable(command: str, parameter: click.Parameter) -> str | None:
 def command(row: Reducer) -> click.Command:
     """The command of a reducer."""
     sections = [("Windows", options.windows()), ("Values", [*options.parameters(row), *options.values()]),
-                ("Files", options.files()), ("Report", options.report())]
+                ("Files", options.files()), ("Pictures", options.pictures()),
+                ("Report", options.report())]
     return SectionedCommand(
         row.name, f"{row.help}  {row.value}", examples(row), sections,
         params=[click.Argument(["inputs"], nargs=-1, type=options.path(), metavar="INPUT...")],

@@ -11,7 +11,7 @@ import click
 from .. import files
 from ..batch import STDIO, Settings, is_folder, is_special, takes_several
 from ..errors import OptionError, PoolError
-from ..files import Encoding, Format, targets
+from ..files import Encoding, Format, Frames, targets
 from ..files.globs import Globs
 from ..reducers import REDUCERS, Reducer
 from ..text import printable
@@ -25,8 +25,9 @@ def settings(inputs: Sequence[str], row: Reducer, given: Mapping[str, Any]) -> S
     kept = {name: given[name] for name in ("output", "indices", "key", "allow_truncated", "overwrite", "skip_existing",
                                            "in_place", "dry_run", "recursive", "fail_fast", "isolate", "timeout")}
     named = {"format": given["file_format"], "max_pixels": given["max_pixels"] or files.MAX_PIXELS}
-    encoding = {name: given[name] for name in ("quality", "compress_level") if given[name] is not None}
-    made = Settings(**kept, **named, encoding=Encoding(**encoding), globs=Globs(given["include"], given["exclude"]),
+    encoding = {name: given[name] for name in ("quality", "compress_level", "strip") if given[name] is not None}
+    made = Settings(**kept, **named, frames=frames(given["frames"]), encoding=Encoding(**encoding),
+                    globs=Globs(given["include"], given["exclude"]),
                     statistics=form(given) is not None or not given["quiet"],
                     stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
     check_report(given)
@@ -34,6 +35,11 @@ def settings(inputs: Sequence[str], row: Reducer, given: Mapping[str, Any]) -> S
     check_usage(inputs, bool(lists(given)), row, made)
     check_terminals(inputs, made.output)
     return made
+
+
+def frames(given: int | tuple[int, int | None] | None) -> Frames | int | None:
+    """The frames as reading takes them."""
+    return Frames(*given) if isinstance(given, tuple) else given
 
 
 def check_report(given: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from .atomic import atomic, explained
 from .formats import DEFAULT_ENCODING, ENDINGS, FORMATS, Encoding, Format, format_named, format_of, holds, is_lossy
 from .hollow import hollow
 from .images import ending_note, opened, read_image, sniff
-from .loaded import MAX_PIXELS, Loaded, Palette, Source
+from .loaded import MAX_PIXELS, Frames, Loaded, Palette, Source
 from .npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ __all__ = [
     "MAX_PIXELS",
     "Encoding",
     "Format",
+    "Frames",
     "Loaded",
     "Palette",
     "Source",
@@ -55,16 +56,19 @@ def read(
     max_pixels: int = MAX_PIXELS,
     allow_truncated: bool = False,
     indexed: bool = False,
+    frames: Frames | int | None = None,
     stdin: IO[bytes] | None = None,
 ) -> Loaded:
     """Read a picture, a .npy or an .npz file, by its first bytes; ``"-"`` is ``stdin`` (the process's own).
 
     The array is (H, W) or (H, W, C) for pictures, of any shape for arrays; a .npy file is memory-mapped and may be
-    big-endian, Fortran-ordered and read-only. ``key`` chooses within an .npz, ``indexed`` keeps palette indices.
+    big-endian, Fortran-ordered and read-only. ``key`` chooses within an .npz, ``indexed`` keeps palette indices;
+    ``frames`` takes other pictures of a file than the first: one by its number, or several along a first axis N.
     Everything wrong with the file raises PoolError with a message that does not repeat its name.
     """
     name = os.fspath(path)
-    options = {"max_pixels": max_pixels, "allow_truncated": allow_truncated, "indexed": indexed}
+    options = {"max_pixels": max_pixels, "allow_truncated": allow_truncated, "indexed": indexed,
+               "frames": frames}
     if name == "-":
         return _from_stream(_input(stdin), name, key, options)
     with opened(path) as stream:
@@ -180,29 +184,29 @@ def write(
     *,
     encoding: Encoding = DEFAULT_ENCODING,
     overwrite: bool = False,
-) -> None:
+) -> tuple[str, ...]:
     """Write ``array`` to a path, whole or not at all, or to an open binary stream.
 
     ``format`` is a row of FORMATS or its name; by default the path's ending says it, and a stream gets .npy. An
     existing path is refused without ``overwrite``. PoolError when the format cannot hold the array, or the target
-    cannot be written (its cause is the OSError); BrokenPipeError passes.
+    cannot be written (its cause is the OSError); BrokenPipeError passes. Returns notes about what was lost.
     """
     if isinstance(target, (str, os.PathLike)):
         row = _row(format) or format_of(target)
-        holds(row, array.dtype, array.shape, source.mode)
+        holds(row, array.dtype, array.shape, source.mode, source.pages)
         with atomic(target, overwrite=overwrite) as stream:
-            _encode(array, source, row, stream, encoding)
-    else:
-        with explained():
-            _encode(array, source, _row(format) or FORMATS["NPY"], target, encoding)
-            target.flush()
+            return _encode(array, source, row, stream, encoding)
+    with explained():
+        lost = _encode(array, source, _row(format) or FORMATS["NPY"], target, encoding)
+        target.flush()
+        return lost
 
 
 def _row(format: Format | str | None) -> Format | None:
     return format_named(format) if isinstance(format, str) else format
 
 
-def _encode(array: Array, source: Source, row: Format, stream: IO[bytes], encoding: Encoding) -> None:
+def _encode(array: Array, source: Source, row: Format, stream: IO[bytes], encoding: Encoding) -> tuple[str, ...]:
     if row.name == "NPY":
         write_npy(array, stream)
     elif row.name == "NPZ":
@@ -212,4 +216,5 @@ def _encode(array: Array, source: Source, row: Format, stream: IO[bytes], encodi
     else:
         from .encode import write_image
 
-        write_image(array, source, row, stream, encoding)
+        return write_image(array, source, row, stream, encoding)
+    return ()

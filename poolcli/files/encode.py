@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import IO, TYPE_CHECKING, Any, Union
 from zlib import Z_DEFAULT_STRATEGY
 
 from ..errors import PoolError
+from . import metadata
 from .formats import DEFAULT_ENCODING, DRAWING, EXPANDED, WIDE, Encoding, Format, holds, mode_of
 from .loaded import Palette, Source
 from .npy import write_all
@@ -26,6 +28,7 @@ _DTYPES = {"I;16": "<u2", "int16": "<i2", "int8": "i1", "I": "<i4", "F": "<f4", 
 _RAW = {"1": "1;8", "I": "I;32S", "F": "F;32F"}
 # Pillow maps the array's own memory for these modes, and copies for all others.
 _MAPPED = {"L", "RGBA", "CMYK", "I;16", "P"}
+Target = Union["_Plain", io.BytesIO]
 _OWN_PNG = {"L", "LA", "RGB", "RGBA", "I;16", *WIDE}
 # TIFF tag 339, SampleFormat 2 is two's complement. Pillow has no mode for it and writes the tag as it is given.
 _SIGNED = {"tiffinfo": {339: 2}}
@@ -40,23 +43,23 @@ _SPACES = {
 
 def write_image(
     array: Array, source: Source, row: Format, stream: IO[bytes], encoding: Encoding = DEFAULT_ENCODING
-) -> None:
-    """Encode ``array``, (H, W) or (H, W, C), as format ``row`` into an open binary stream, which may be a pipe.
+) -> tuple[str, ...]:
+    """Encode ``array`` as format ``row`` into an open binary stream, which may be a pipe; return what was lost.
 
-    What the format cannot hold exactly (a lossy one: at all) raises PoolError before anything is written; a stream
-    that cannot be written raises OSError. Of the source, colour space, palette and ICC profile are kept.
+    It is (H, W) or (H, W, C), or several of these along a first axis where the source has ``pages``. What the format
+    cannot hold exactly (a lossy one: at all) raises PoolError before anything is written; a stream that cannot be
+    written raises OSError. Of the source, colour space, palette, ICC profile, timing and metadata are kept.
     """
-    holds(row, array.dtype, array.shape, source.mode)
-    picture, mode, palette = _prepared(array, source, row)
-    options = row.options(encoding) | _profile(source, row, mode, encoding) | _extras(row, mode, palette, array.nbytes)
-    target = _Plain(stream) if _at_start(stream) else io.BytesIO()
+    holds(row, array.dtype, array.shape, source.mode, source.pages)
+    chained = source.pages is not None and row.name == "TIFF"  # Pillow reads back where the last page ended
+    target = _Plain(stream) if _at_start(stream) and not chained else io.BytesIO()
     with captured() as chatter:
         try:
             plugin(row.name)
-            if (method := _own_method(picture, mode, row, encoding)) is not None:
-                write_pixels(picture, _template(mode, options), method, target)
+            if source.pages is None:
+                lost = _write_one(array, source, row, target, encoding)
             else:
-                _image(picture, mode, palette).save(target, row.name, **options)  # type: ignore[arg-type]
+                lost = _write_several(array, source, row, target, encoding)
         except Exception as error:
             if isinstance(error, PoolError) or getattr(error, "errno", None):
                 raise
@@ -64,6 +67,38 @@ def write_image(
             raise PoolError(f"cannot be encoded as {row.name} ({why}); .npy would work") from error
     if isinstance(target, io.BytesIO):
         write_all(stream, target.getbuffer())
+    return lost
+
+
+def _write_one(array: Array, source: Source, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:
+    picture, mode, palette = _prepared(array, source, row)
+    options = row.options(encoding) | _profile(source, row, mode) | _extras(row, mode, palette, array.nbytes)
+    options |= _metadata(source, row, array, options, encoding)
+    if (method := _own_method(picture, mode, row, encoding)) is not None:
+        write_pixels(picture, _template(mode, options), method, target)
+    else:
+        _image(picture, mode, palette).save(target, row.name, **options)  # type: ignore[arg-type]
+    return ()
+
+
+def _write_several(array: Array, source: Source, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:
+    from .frames import frames_for, played
+
+    frames, mode, lost = frames_for(array, source, row, _prepared)
+    first, *rest = [_framed(*one) for one in frames]
+    options = row.options(encoding) | _profile(source, row, mode) | _extras(row, mode, None, array.nbytes)
+    options |= _metadata(source, row, array[0], options, encoding)
+    options |= played(source.timing, row.name, len(frames), mode)
+    first.save(target, row.name, save_all=True, append_images=rest, **options)  # type: ignore[arg-type]
+    return lost
+
+
+def _framed(picture: Array, mode: str, palette: Palette | None) -> Image.Image:
+    """A frame; which of its colours is transparent is its own affair."""
+    image = _image(picture, mode, palette)
+    if palette is not None and palette.alpha is not None:
+        image.info["transparency"] = gif_transparency(palette)
+    return image
 
 
 def _own_method(picture: Array, mode: str, row: Format, encoding: Encoding) -> Method | None:
@@ -101,10 +136,17 @@ def _at_start(stream: IO[bytes]) -> bool:
         return False
 
 
-def _profile(source: Source, row: Format, mode: str, encoding: Encoding) -> dict[str, Any]:
+def _metadata(
+    source: Source, row: Format, array: Array, given: Mapping[str, Any], encoding: Encoding
+) -> dict[str, Any]:
+    """What else the picture carries, unless nothing of it is wanted."""
+    return {} if encoding.strip else metadata.options(source.metadata, row, array.shape[1::-1], given)
+
+
+def _profile(source: Source, row: Format, mode: str) -> dict[str, Any]:
     """Keep the profile, unless it describes another colour space than the result now has."""
     icc = source.icc_profile
-    if encoding.strip or not row.icc or not icc or WIDE.get(mode, mode) not in _SPACES.get(icc[16:20], ()):
+    if not row.icc or not icc or WIDE.get(mode, mode) not in _SPACES.get(icc[16:20], ()):
         return {}
     return {"icc_profile": icc}
 

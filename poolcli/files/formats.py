@@ -30,6 +30,7 @@ class Encoding:
     """Of PNG; None: as ``png.py`` finds best for a photograph, DRAWING for others."""
     lossless: bool = True
     strip: bool = False
+    """Leave out all that is not needed to show the pixels; the colour profile is."""
 
 
 DEFAULT_ENCODING = Encoding()
@@ -50,6 +51,8 @@ class Format:
     lossy: bool = False
     side: int | None = None
     icc: bool = False
+    frames: bool = False
+    """Whether it holds several pictures."""
     options: Callable[[Encoding], dict[str, Any]] = lambda encoding: {}
 
     @property
@@ -91,6 +94,7 @@ _ROWS = (
         _modes("1 L LA RGB RGBA I;16 P P+A LA;16 RGB;16 RGBA;16"),
         side=2**31 - 1,
         icc=True,
+        frames=True,
         options=_png,
     ),
     Format(
@@ -99,14 +103,15 @@ _ROWS = (
         _modes("1 L LA RGB RGBA I;16 I F CMYK LAB P PA int8 int16"),
         side=2**31 - 1,
         icc=True,
+        frames=True,
     ),
     # RGB, LA and RGBA as far as 256 colours reach, which only the pixels can say: writing checks it.
-    Format("GIF", (".gif",), _modes("L P P+A RGB LA RGBA"), side=65_535, options=_gif),
+    Format("GIF", (".gif",), _modes("L P P+A RGB LA RGBA"), side=65_535, frames=True, options=_gif),
     Format("BMP", (".bmp",), _modes("1 L RGB P"), side=2**31 - 1),
     Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), _modes("1 L RGB I;16"), side=2**31 - 1),
     # Grey comes back as three channels, so WebP does not hold it.
-    Format("WEBP", (".webp",), _modes("RGB RGBA"), side=16_383, icc=True, options=_webp),
-    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _modes("L RGB CMYK"), True, 65_500, True, _jpeg),
+    Format("WEBP", (".webp",), _modes("RGB RGBA"), side=16_383, icc=True, frames=True, options=_webp),
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _modes("L RGB CMYK"), True, 65_500, True, options=_jpeg),
     Format("NPY", (".npy",)),
     Format("NPZ", (".npz",)),
 )
@@ -173,19 +178,30 @@ def mode_of(dtype: object, shape: tuple[int, ...], mode: str | None = None) -> s
     return mode if mode in _TWINS and _TWINS[mode] == own else own
 
 
-def holds(row: Format, dtype: object, shape: tuple[int, ...], mode: str | None = None) -> None:
+def holds(
+    row: Format, dtype: object, shape: tuple[int, ...], mode: str | None = None, pages: int | None = None
+) -> None:
     """Raise PoolError unless ``row`` can hold such an array; the message names a format that can.
 
     ``dtype`` is a NumPy dtype or its name, ``shape`` (H, W) or (H, W, C) for pictures and anything for arrays,
-    ``mode`` the mode of the source. No pixel is needed, so this is checked before any work.
+    ``mode`` the mode of the source; with ``pages`` the first axis counts pictures. No pixel is needed, so this is
+    checked before any work.
     """
     if row.is_array:
         return
+    if pages is not None:
+        if not row.frames:
+            several = _either([one.endings[0] for one in _ROWS if one.frames])
+            raise PoolError(f"{row.name} holds one picture, not {shape[0]:,}; {several} can hold several")
+        if shape[0]:
+            shape = shape[1:]
     if len(shape) not in (2, 3):
         raise PoolError(f"{row.name} holds (height, width) or (height, width, channels), not {shape}; .npy can hold it")
     if 0 in shape:
         raise PoolError(f"{row.name} cannot hold an empty picture of shape {shape}; .npy can")
     own = mode_of(dtype, shape, mode)
+    if pages is not None and row.name == "PNG" and own in ("I;16", *WIDE):
+        raise PoolError("PNG holds frames of 8 bits; .tif can hold 16-bit pages, .npy anything")
     if not _takes(row, own):
         raise PoolError(f"{row.name} cannot hold {_described(dtype, shape, own)}; {_able(own)} can")
     if row.side is not None and max(shape[:2]) > row.side:

@@ -7,27 +7,40 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import PoolError
+from . import metadata
 from .loaded import Loaded, Source, Timing
 from .opener import check_total
+from .palettes import TooManyColours, quantised
 from .pixels import gather, rawmode
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
-    from .loaded import Array
+    from .formats import Format
+    from .loaded import Array, Palette
     from .opener import Opener
+
+    Prepare = Callable[[Array, Source, Format], tuple[Array, str, Palette | None]]
 
 _SLIDE = 1000.0
 """Milliseconds of a page that becomes a frame."""
 _LETTERS = {3: "NHW", 4: "NHWC"}
 
 
-def animated(file: Opener) -> bool:
-    """Whether the file is of a format whose pictures are frames: each is drawn over the one before."""
-    return file.kind in ("GIF", "WEBP", "PNG")
+MOVING = ("GIF", "WEBP", "PNG")
+"""Formats whose pictures are frames: each is drawn over the one before."""
+
+
+def counted(image: ImageFile.ImageFile) -> int:
+    """How many frames an animation has, without the picture for those who show none."""
+    return int(getattr(image, "n_frames", 1)) - _still(image)
+
+
+def _still(image: ImageFile.ImageFile) -> int:
+    return int(bool(image.info.get("default_image")))
 
 
 def animation(file: Opener, numbers: range) -> Loaded:
@@ -35,8 +48,9 @@ def animation(file: Opener, numbers: range) -> Loaded:
     image = file.open()
     if rawmode(image).endswith(";16B"):
         raise PoolError("frames of 16 bits, of which Pillow keeps 8; --frames first would work")
-    still = int(bool(image.info.get("default_image")))  # a picture for those who show no animation
+    still = _still(image)
     check_total(image.size, len(numbers), file.max_pixels)
+    carried = metadata.found(image)
     frames, durations = [], []
     for number in range(still + numbers.stop):
         image.seek(number)
@@ -47,7 +61,7 @@ def animation(file: Opener, numbers: range) -> Loaded:
     array, mode = stacked(frames)
     timing = Timing(tuple(durations), _plays(image)) if len(frames) > 1 else None
     source = Source(file.name, file.kind, mode, image.info.get("icc_profile"), frames=len(frames), pages=len(frames),
-                    timing=timing)
+                    timing=timing, metadata=carried)
     return Loaded(array, _LETTERS[array.ndim], source)
 
 
@@ -67,12 +81,10 @@ def _plays(image: ImageFile.ImageFile) -> int:
 
 def pages(file: Opener, numbers: range, read: Callable[[Opener], Loaded]) -> Loaded:
     """The pages of these numbers, each read by ``read``; PoolError where they are of several sizes or kinds."""
-    chain = file.image
+    chain = _chain(file)
     found: list[Loaded] = []
     for number in numbers:
-        if chain is not None:
-            chain.seek(number)
-        found.append(read(replace(file, frame=number, ready=chain, image=None)))
+        found.append(read(replace(file, frame=number, ready=_at(chain, number), image=None)))
         check_total(found[0].array.shape[1::-1], len(numbers), file.max_pixels)
     kinds = {(page.array.shape, page.array.dtype, page.source.mode) for page in found}
     if len(kinds) > 1:
@@ -84,6 +96,27 @@ def pages(file: Opener, numbers: range, read: Callable[[Opener], Loaded]) -> Loa
     notes = tuple(note for note in found[0].source.notes if "frames" not in note)
     source = replace(found[0].source, pages=len(found), notes=notes)
     return Loaded(array, "N" + (found[0].layout or "HW"), source)
+
+
+def _at(chain: ImageFile.ImageFile | None, number: int) -> ImageFile.ImageFile | None:
+    """The chain at a page, unless Pillow has no mode for that one."""
+    if chain is None:
+        return None
+    try:
+        chain.seek(number)
+    except Exception:
+        return None
+    return chain
+
+
+def _chain(file: Opener) -> ImageFile.ImageFile | None:
+    """An image that goes from page to page, if Pillow has a mode for the first; else each page is opened by itself."""
+    try:
+        return file.open()
+    except PoolError:
+        raise
+    except Exception:
+        return None
 
 
 def stacked(frames: Sequence[Array]) -> tuple[Array, str]:
@@ -109,6 +142,37 @@ def one_frame(loaded: Loaded) -> Loaded:
     """The one picture of a stack of one."""
     source = replace(loaded.source, pages=None, timing=None)
     return Loaded(loaded.array[0], (loaded.layout or "NHW")[1:], source)
+
+
+# Writing.
+
+
+def frames_for(
+    array: Array, source: Source, row: Format, prepared: Prepare
+) -> tuple[list[tuple[Array, str, Palette | None]], str, tuple[str, ...]]:
+    """Each frame as ``row`` takes it, the mode of all, and what is lost: GIF frames of too many colours lose some."""
+    lost: tuple[str, ...] = ()
+    frames = []
+    for one in array:
+        try:
+            frames.append(prepared(one, source, row))
+        except TooManyColours:
+            frames.append(quantised(one))
+            lost = ("lossy: GIF, some frames of more than 256 colours; .webp and .png can hold them",)
+    modes = [mode for _, mode, _ in frames]
+    return frames, next((mode for mode in modes if mode.endswith("A")), modes[0]), lost
+
+
+def played(timing: Timing | None, name: str, count: int, mode: str) -> dict[str, Any]:
+    """How Pillow is told the timing, by format. Frames replace each other whole, their transparency included."""
+    if name == "TIFF":
+        return {}
+    plays = 0 if timing is None else timing.plays
+    told: dict[str, Any] = {"duration": [round(ms) for ms in durations(timing, count)]}
+    if name == "GIF":
+        loop = {} if plays == 1 else {"loop": max(plays - 1, 0)}
+        return told | loop | ({"disposal": 2} if mode.endswith("A") else {})
+    return told | {"loop": plays} | ({"blend": 0} if name == "PNG" else {})
 
 
 def durations(timing: Timing | None, count: int) -> list[float]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
 from ..errors import PoolError
+from . import metadata
 from .atomic import explained
 from .formats import ENDINGS
 from .loaded import MAX_FRAMES, MAX_PIXELS, Frames, Loaded, Source
@@ -53,12 +55,20 @@ def read_image(
 
 
 def _read_frames(asked: Opener, frames: Frames | int) -> Loaded:
-    from .frames import animated, animation, one_frame, pages
+    """One picture of several, or a stack; a file of one picture gives that one, whatever may be asked of others."""
+    from .frames import MOVING, animation, counted, one_frame, pages
 
-    count = _read(asked).source.frames if not animated(asked) else _frames(asked.open())[0]
-    wanted = Frames(frames, frames) if isinstance(frames, int) else frames
-    numbers = wanted.numbers(count)
-    made = animation(asked, numbers) if animated(asked) else pages(asked, numbers, _read)
+    first = None if asked.kind in MOVING else _read(asked)
+    # What else a JPEG holds is a preview of the same picture.
+    count = counted(asked.open()) if first is None else first.source.frames if asked.kind == "TIFF" else 1
+    numbers = (Frames(frames, frames) if isinstance(frames, int) else frames).numbers(count)
+    if count == 1:
+        return first or _read(asked)
+    if first is None:
+        made = animation(asked, numbers)
+        made = replace(made, source=replace(made.source, notes=ending_note(asked.name, asked.kind)))
+    else:
+        made = pages(replace(asked, image=None), numbers, _read)
     return one_frame(made) if isinstance(frames, int) else made
 
 
@@ -82,6 +92,7 @@ def _read(file: Opener) -> Loaded:
     picture = _READERS.get(file.kind, _read_plain)(file)
     # Pillow turns TIFF itself, and tifffile's pages are turned where they are read.
     array = picture.array if file.kind == "TIFF" else turned(picture.array, _orientation(file.image))
+    carried = None if file.image is None else metadata.found(file.image)  # before frames are counted: it seeks
     frames, more = _frames(file.image, file.frame) if picture.frames is None else _told(picture.frames, file.frame)
     source = Source(
         name=file.name,
@@ -92,6 +103,7 @@ def _read(file: Opener) -> Loaded:
         frames=frames,
         lossy=_is_lossy(file),
         notes=(*ending_note(file.name, file.kind), *picture.notes, *more),
+        metadata=carried,
     )
     return Loaded(array, "HW" if array.ndim == 2 else "HWC", source)
 

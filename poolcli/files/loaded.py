@@ -10,6 +10,8 @@ from ..errors import PoolError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from .metadata import Metadata
+
     Array = NDArray[Any]
 
 # Pillow refuses images above twice its MAX_IMAGE_PIXELS, which is a quarter of 2**31 / 3 bytes; the same number here.
@@ -55,7 +57,8 @@ class Source:
     """What a file was, as far as writing a result like it needs to know.
 
     ``mode`` says what the array's channels are (a mode of :mod:`poolcli.files.formats`), None for arrays from .npy.
-    ``palette`` is there only when indices were asked for. ``frames`` counts those of the file. ``key`` is the name inside an .npz file.
+    ``palette`` is there only when indices were asked for. ``frames`` counts those of the file. ``key`` is the name
+    inside an .npz file.
     """
 
     name: str
@@ -70,6 +73,7 @@ class Source:
     pages: int | None = None
     """So many frames lie along the first axis of the array; None: it is one picture."""
     timing: Timing | None = None
+    metadata: Metadata | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

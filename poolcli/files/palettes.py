@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from .loaded import Array
 
 
+class TooManyColours(PoolError):
+    """More colours than GIF has room for."""
+
+
 def expanded(array: Array, palette: Palette) -> Array:
     """Look up the colours of indices: (H, W) to (H, W, 3), or to (H, W, 4) with alpha; (H, W, 2) brings its alpha."""
     import numpy as np
@@ -37,12 +41,28 @@ def few_colours(array: Array) -> tuple[Array, Palette]:
     packed = np.ascontiguousarray(np.concatenate((colour, full), axis=2)).view("<u4")[..., 0]
     values, indices = np.unique(packed, return_inverse=True)
     if len(values) > 256:
-        raise PoolError(f"GIF holds 256 colours and the result has {len(values):,}; .png can hold it")
+        raise TooManyColours(f"GIF holds 256 colours and the result has {len(values):,}; .png can hold it")
     # Downwards, because a palette that begins (0,0,0), (1,1,1) ... is read back as grey.
     table = values[::-1].astype("<u4").view("uint8").reshape(-1, 4)
     opaque = bool((table[:, 3] == 255).all())
     palette = Palette(table[:, :3].tobytes(), None if opaque else table[:, 3].tobytes())
     return (len(values) - 1 - indices).astype("uint8").reshape(array.shape[:2]), palette
+
+
+def quantised(array: Array) -> tuple[Array, str, Palette]:
+    """Index (H, W, 3) RGB or (H, W, 4) RGBA by at most 256 colours that are near its own, one of them transparent."""
+    import numpy as np
+    from PIL import Image
+
+    gone = array[..., 3] < 128 if array.shape[2] == 4 else None
+    colours = 256 if gone is None else 255
+    image = Image.fromarray(np.ascontiguousarray(array[..., :3])).quantize(colours, Image.Quantize.MEDIANCUT)
+    indices = np.array(image)
+    table = bytes(image.getpalette() or ()).ljust(3 * colours, b"\0")[: 3 * colours]
+    if gone is None:
+        return indices, "P", Palette(table)
+    indices[gone] = 255
+    return indices, "P+A", Palette(table + bytes(3), bytes([255] * 255 + [0]))
 
 
 def gif_transparency(palette: Palette) -> int:

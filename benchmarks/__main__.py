@@ -11,10 +11,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from .measure import Budget, Line
+from .measure import QUICK, Budget, Line
 
 PAGE = Path(__file__).parents[1] / "BENCHMARKS.md"
-QUICK = Budget(rounds=5, seconds=0.1)
 
 
 def main() -> int:

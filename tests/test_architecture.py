@@ -24,7 +24,7 @@ LEVELS = (
     ("folding", "general", "ranking"),
     ("engine",),
     ("pooling",),
-    ("files", "report", "slabs"),
+    ("bench", "files", "report", "slabs", "warming"),
     ("streaming",),
     ("batch",),
     ("cli",),

@@ -98,7 +98,7 @@ def longest(parameter: click.Parameter) -> str:
     """The full name of an option; INPUT for the argument."""
     if isinstance(parameter, click.Option):
         return max(parameter.opts, key=len)
-    return parameter.human_readable_name.rstrip(".")
+    return parameter.human_readable_name.strip("[].")
 
 
 def bad_usage(message: str) -> str:

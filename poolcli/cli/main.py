@@ -27,6 +27,8 @@ NAME = "poolcli"
 
 OTHERS: Mapping[str, tuple[str, str]] = {
     "list": ("listing", "Print the reducers and the window layouts."),
+    "warmup": ("warmup", "Compile the usual kernels in advance."),
+    "bench": ("bench", "Measure pooling on this machine, in copies of the input."),
 }
 """Commands that are no reducer: the module here that has them as ``command``, and their line of help."""
 

@@ -14,14 +14,21 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from . import store
 from .code import Code
 from .recipe import Call, Recipe, plain
 
-__all__ = ["Call", "Recipe", "announce", "load", "plain"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Call", "Recipe", "announce", "is_kept", "keep", "load", "plain", "recorded", "works"]
 
 
 def silent(message: str) -> None:
@@ -33,19 +40,68 @@ announce: Callable[[str], None] = silent
 
 _lock = threading.Lock()
 _loaded: dict[Recipe, Call] = {}
+_asked: dict[Recipe, None] | None = None
 
 
 def load(recipe: Recipe) -> Call:
     """Return the kernel, from memory, from the cache, or compiled; as plain Python where none of that works."""
     with _lock:
+        if _asked is not None:
+            _asked[recipe] = None
+            return nothing
         if recipe not in _loaded:
             _loaded[recipe] = _compiled(recipe) or plain(recipe)
         return _loaded[recipe]
 
 
+@contextmanager
+def recorded() -> Iterator[dict[Recipe, None]]:
+    """Meanwhile note the kernels that are asked for, in order, and run none of them."""
+    global _asked
+    recipes: dict[Recipe, None] = {}
+    with _lock:
+        _asked = recipes
+    try:
+        yield recipes
+    finally:
+        with _lock:
+            _asked = None
+
+
+def nothing(arrays: Sequence[NDArray[Any]]) -> int:
+    """A kernel that does nothing, well."""
+    return 0
+
+
+# Ahead of time.
+
+
+def works() -> bool:
+    """Whether kernels are compiled at all."""
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+
+
+def is_kept(recipe: Recipe) -> bool:
+    """Whether the next process finds this kernel compiled."""
+    return store.read(store.place(recipe)) is not None
+
+
+def keep(recipe: Recipe) -> None:
+    """Compile a kernel for later processes. Raises OSError where it cannot be kept; what compilers raise passes."""
+    from .compiler import build
+
+    path = store.place(recipe)
+    if path is None:
+        raise OSError(0, "there is no folder for compiled kernels; POOLCLI_CACHE_DIR names one")
+    store.write(path, build(recipe))
+
+
+# When it is needed.
+
+
 def _compiled(recipe: Recipe) -> Call | None:
     """The kernel as machine code, or None where there is no working compiler."""
-    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+    if not works():
         return None
     from .loader import callable_of
 

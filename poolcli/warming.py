@@ -1,0 +1,91 @@
+"""Compiling in advance: which kernels the usual work needs, and making them in several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from . import compiled
+from .dtypes import parse_dtype
+from .errors import PoolError
+from .pooling import pool
+from .reducers import REDUCERS
+
+USUAL = ("max", "min", "avg", "median")
+DTYPES = ("uint8", "uint16", "float32", "float64")
+WINDOWS: Sequence[dict[str, Any]] = (
+    {"size": 2}, {"size": 3, "stride": 2, "padding": 1}, {"size": 3, "stride": 1, "padding": "same"}, {"size": "all"},
+)
+SHAPES = ((60, 60), (600, 600), (600, 600, 3))
+"""Small, and grey and colour so large that every kernel that is made for large arrays is asked for."""
+
+
+def recipes(reducers: Iterable[str] = USUAL, dtypes: Iterable[str] = DTYPES) -> list[compiled.Recipe]:
+    """The kernels that usual windows of these reducers and types need, by the engine's own choice.
+
+    Integers are asked for twice: with the result of an array, and of a picture, which has its input's type.
+    """
+    with compiled.recorded() as asked:
+        for reducer, name, shape, windows in product(checked(reducers), dtypes, SHAPES, WINDOWS):
+            x = np.zeros(shape, parse_dtype(name))
+            pool(x, reducer, **windows)
+            pool(x, reducer, **windows, dtype=x.dtype)
+    return list(asked)
+
+
+def checked(reducers: Iterable[str]) -> list[str]:
+    """The names, all of which exist."""
+    names = list(reducers)
+    for name in names:
+        if name not in REDUCERS:
+            raise PoolError(f"there is no reducer {name!r}; there are {', '.join(REDUCERS)}")
+    return names
+
+
+def missing(wanted: Iterable[compiled.Recipe]) -> list[compiled.Recipe]:
+    """Those that are still to be compiled."""
+    return [recipe for recipe in wanted if not compiled.is_kept(recipe)]
+
+
+def compile_all(wanted: Sequence[compiled.Recipe], jobs: int) -> Iterator[str | None]:
+    """Compile and keep each kernel, in processes of their own; for each what went wrong, or None, as they end."""
+    from concurrent.futures import as_completed
+
+    with workers(min(jobs, len(wanted))) as submit:
+        for future in as_completed([submit(compile_one, recipe) for recipe in wanted]):
+            yield future.result()
+
+
+@contextmanager
+def workers(count: int) -> Iterator[Callable[..., Any]]:
+    """What takes work for so many processes. Numba compiles one kernel at a time, and imports take 0.5 s each."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    pool = ProcessPoolExecutor(max(1, count), get_context("spawn"), initializer=deaf)
+    try:
+        yield pool.submit
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def deaf() -> None:
+    """Ctrl-C is the first process's business; the others end with it."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def compile_one(recipe: compiled.Recipe) -> str | None:
+    """Compile one kernel; what went wrong, or None."""
+    try:
+        compiled.keep(recipe)
+    except OSError as error:
+        return f"kernels are not kept: {error.strerror or error}"
+    except Exception as error:  # whatever a compiler may fail with
+        return f"a kernel does not compile: {type(error).__name__}: {error}"
+    return None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import cycle
 from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any
@@ -95,7 +97,7 @@ def speed_up(budget: Budget, edge: int) -> Curves:
              "max 31x31/1": ("max", {"size": 31, "stride": 1}, Data((edge, edge))),
              "max 2x2/2 float32": ("max", {"size": 2}, MAP)}
     counts = range(1, (os.cpu_count() or 1) + 1)
-    curves: dict[str, Points] = {"as many times as threads": [(n, n) for n in counts]}
+    curves: dict[str, Points] = {"ideal": [(n, n) for n in counts]}
     for name, (reducer, options, data) in works.items():
         times = [next(lines(case(reducer, options, data, threads=n), budget)).ours for n in counts]
         curves[name] = [(n, times[0] / t) for n, t in zip(counts, times, strict=True)]
@@ -105,9 +107,15 @@ def speed_up(budget: Budget, edge: int) -> Curves:
 # Drawing.
 
 
-WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 800, 440, 80, 64, 220, 60
-COLOURS = ("#0969da", "#cf222e", "#1a7f37", "#8250df", "#9a6700")
-INK, GRID, PAPER = "#24292f", "#d0d7de", "#ffffff"
+WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 800, 480, 84, 92, 250, 76
+FINE = 2
+"""Drawn so many times larger, and made smaller: Pillow's lines have no soft edges of their own."""
+OWN = ("#3b82f6", "#e5484d", "#a371f7")
+OTHERS = ("#2da44e", "#bf8700", "#8b949e")
+"""poolcli's curves, thick, and all others, thin. All colours stand out from white paper and from black."""
+INK, GRID = "#7d8590", "#7d859048"
+LINE = 26
+"""The height of a line of text."""
 
 
 @dataclass(frozen=True)
@@ -137,44 +145,67 @@ def spanning(values: Sequence[float], start: int, stop: int) -> Axis:
 
 
 def draw(panels: Sequence[Curves], path: Path) -> None:
-    """All panels in one picture, two in a row."""
+    """All panels in one picture without paper, two in a row."""
     rows = -(-len(panels) // 2)
-    picture = Image.new("RGB", (2 * WIDTH, rows * HEIGHT), PAPER)
+    picture = Image.new("RGBA", (2 * WIDTH, rows * HEIGHT))
     for i, one in enumerate(panels):
-        picture.paste(drawn(one), (i % 2 * WIDTH, i // 2 * HEIGHT))
+        picture.paste(drawn(one).reduce(FINE), (i % 2 * WIDTH, i // 2 * HEIGHT))
     path.parent.mkdir(parents=True, exist_ok=True)
-    picture.quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.save(path, optimize=True)
 
 
 def drawn(one: Curves) -> Image.Image:
-    """A panel."""
-    picture = Image.new("RGB", (WIDTH, HEIGHT), PAPER)
+    """A panel, in fine pixels."""
+    picture = Image.new("RGBA", (FINE * WIDTH, FINE * HEIGHT), INK + "00")
     pen = ImageDraw.Draw(picture)
     points = [p for curve in one.curves.values() for p in curve]
-    x = spanning([p[0] for p in points], LEFT, WIDTH - RIGHT)
-    y = spanning([p[1] for p in points], HEIGHT - BOTTOM, TOP)
+    x = spanning([p[0] for p in points], FINE * LEFT, FINE * (WIDTH - RIGHT))
+    y = spanning([p[1] for p in points], FINE * (HEIGHT - BOTTOM), FINE * TOP)
     frame(pen, one, x, y)
-    for i, (name, curve) in enumerate(one.curves.items()):
-        colour = COLOURS[i % len(COLOURS)]
+    colours = dict(coloured(one))
+    for name, curve in one.curves.items():
         dots = [(x.at(a), y.at(b)) for a, b in curve]
-        pen.line(dots, colour, 3, joint="curve")
+        thick = FINE * (4 if is_own(name) else 2)
+        pen.line(dots, colours[name], thick, joint="curve")
         for a, b in dots:
-            pen.ellipse((a - 4, b - 4, a + 4, b + 4), colour)
-        pen.text((WIDTH - RIGHT + 16, TOP + 26 * i), name, colour, font(16))
+            pen.ellipse((a - thick, b - thick, a + thick, b + thick), colours[name])
+    ends = {name: y.at(curve[-1][1]) for name, curve in one.curves.items()}
+    for name, height in apart(ends, FINE * LINE).items():
+        pen.text((x.stop + FINE * 16, height), name, colours[name], font(20), anchor="lm")
     return picture
+
+
+def is_own(name: str) -> bool:
+    """Whether a curve is poolcli's: those of the threads panel are, by their windows."""
+    return name.startswith("poolcli") or name[-2:].isdigit() or "/" in name
+
+
+def coloured(one: Curves) -> Iterator[tuple[str, str]]:
+    """A colour for each curve."""
+    own, others = cycle(OWN), cycle(OTHERS)
+    for name in one.curves:
+        yield name, next(own if is_own(name) else others)
+
+
+def apart(heights: Mapping[str, float], least: float) -> dict[str, float]:
+    """The heights of labels, from the top, pushed down where they would lie on each other."""
+    placed: dict[str, float] = {}
+    for name, height in sorted(heights.items(), key=lambda item: item[1]):
+        placed[name] = max(height, max(placed.values(), default=-least) + least)
+    return placed
 
 
 def frame(pen: ImageDraw.ImageDraw, one: Curves, x: Axis, y: Axis) -> None:
     """Title, grid and what the axes say."""
-    pen.text((20, 10), one.title, INK, font(20))
-    pen.text(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 24), one.x, INK, font(16), anchor="mm")
-    pen.text((20, TOP - 8), one.y, INK, font(14), anchor="lb")
+    pen.text((FINE * 20, FINE * 14), one.title, INK, font(26))
+    pen.text(((x.start + x.stop) / 2, FINE * (HEIGHT - 22)), one.x, INK, font(20), anchor="mm")
+    pen.text((FINE * 20, FINE * (TOP - 14)), one.y, INK, font(18), anchor="lb")
     for value in x.ticks():
-        pen.line((x.at(value), y.start, x.at(value), y.stop), GRID)
-        pen.text((x.at(value), y.start + 8), written(value), INK, font(14), anchor="mt")
+        pen.line((x.at(value), y.start, x.at(value), y.stop), GRID, FINE)
+        pen.text((x.at(value), y.start + FINE * 8), written(value), INK, font(18), anchor="mt")
     for value in y.ticks():
-        pen.line((x.start, y.at(value), x.stop, y.at(value)), GRID)
-        pen.text((x.start - 8, y.at(value)), written(value), INK, font(14), anchor="rm")
+        pen.line((x.start, y.at(value), x.stop, y.at(value)), GRID, FINE)
+        pen.text((x.start - FINE * 8, y.at(value)), written(value), INK, font(18), anchor="rm")
 
 
 def written(value: float) -> str:
@@ -187,7 +218,7 @@ def written(value: float) -> str:
 
 def font(size: int) -> Any:
     """Pillow's own font."""
-    return ImageFont.load_default(size)
+    return ImageFont.load_default(FINE * size)
 
 
 def main() -> None:
@@ -195,11 +226,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.curves", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small pictures, few rounds")
     parser.add_argument("--output", type=Path, default=PICTURE)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was measured")
+    parser.add_argument("--redraw", type=Path, metavar="FILE", help="measure nothing, draw what --json wrote")
     given = parser.parse_args()
-    os.environ |= {"POOLCLI_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    budget, edge = (Budget(3, 0.05), 512) if given.quick else (Budget(25, 0.6), 4096)
-    draw([curves(budget, edge) for curves in (window_size, image_size, channels, speed_up)], given.output)
+    panels = read(given.redraw) if given.redraw else measured(given.quick)
+    if given.json:
+        given.json.write_text(json.dumps([asdict(panel) for panel in panels]))
+    draw(panels, given.output)
     print(given.output)
+
+
+def read(path: Path) -> list[Curves]:
+    """The panels of an earlier run."""
+    return [Curves(**panel) for panel in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def measured(quick: bool) -> list[Curves]:
+    """The panels of this machine."""
+    os.environ |= {"POOLCLI_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    budget, edge = (Budget(3, 0.05), 512) if quick else (Budget(25, 0.6), 4096)
+    return [curves(budget, edge) for curves in (window_size, image_size, channels, speed_up)]
 
 
 if __name__ == "__main__":

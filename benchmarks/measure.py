@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from poolcli.bench import QUICK, Budget, Runner, race
+from poolcli.bench import QUICK, Budget, Runner, race, timed
 
-__all__ = ["QUICK", "Budget", "Line", "Runner", "race", "threads"]
+__all__ = ["QUICK", "Budget", "Line", "Runner", "race", "threads", "timed"]
 
 
 @dataclass(frozen=True)

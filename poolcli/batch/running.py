@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import files
 from ..report import FileReport
 from .foresight import foreseen
 from .jobs import Job, Settings
@@ -27,6 +29,7 @@ class Running:
         self.jobs, self.pooling, self.settings, self.workers = jobs, pooling, settings, workers
         self.under_way: deque[Future[FileReport]] = deque()
         self.pool = ThreadPoolExecutor(workers) if workers > 1 else None
+        self.cleared: set[Path] = set()
 
     def __iter__(self) -> Iterator[FileReport]:
         refused = foreseen(self.jobs, self.pooling, self.settings)
@@ -40,6 +43,7 @@ class Running:
         """All of them, as long as somebody asks."""
         yield from refused
         for job in work:
+            self.clear_up(job)
             if self.pool is None:
                 yield run_job(job, self.pooling, self.settings)
                 continue
@@ -48,6 +52,13 @@ class Running:
                 yield self.next()
         while self.under_way:
             yield self.next()
+
+    def clear_up(self, job: Job) -> None:
+        """Remove what a killed run left where this job writes, once for each folder."""
+        paths = (path for path in (job.output, job.indices) if path is not None)
+        for folder in {path.parent for path in paths} - self.cleared if not self.settings.dry_run else ():
+            files.sweep(folder)
+            self.cleared.add(folder)
 
     def next(self) -> FileReport:
         """The oldest report that is due; still due where waiting for it is cut short."""

@@ -19,6 +19,7 @@ from .hollow import hollow
 from .images import ending_note, opened, read_image, sniff
 from .loaded import MAX_PIXELS, Frames, Loaded, Palette, Source
 from .npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
+from .stale import sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +46,7 @@ __all__ = [
     "npy_data",
     "read",
     "read_data",
+    "sweep",
     "write",
 ]
 

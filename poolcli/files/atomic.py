@@ -13,11 +13,12 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
 from ..errors import PoolError
+from .stale import temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TEMPORARY = ".poolcli-"
+_RENAMES_OPEN = os.name == "posix"
 # What file systems without hard links answer (FAT, some network mounts).
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
@@ -87,18 +88,20 @@ def _replaced(path: str, old: os.stat_result | None, overwrite: bool) -> Iterato
         raise PoolError("exists; --overwrite or --skip-existing would work")
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, f"{TEMPORARY}{os.urandom(8).hex()}.tmp")  # 29 bytes, however long the name is
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+    descriptor, name = temporary(folder)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
             stream.flush()
             _like(old, descriptor)
             os.fsync(descriptor)
-        _publish(temporary, path, overwrite)
+            if _RENAMES_OPEN:  # the lock holds till then
+                _publish(name, path, overwrite)
+        if not _RENAMES_OPEN:
+            _publish(name, path, overwrite)
     except BaseException:  # Ctrl-C too
         with suppress(OSError):
-            os.unlink(temporary)
+            os.unlink(name)
         raise
 
 

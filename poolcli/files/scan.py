@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable, Collection, Iterator
 
 from ..errors import PoolError
-from .atomic import TEMPORARY
 from .formats import ENDINGS, KNOWN
 from .globs import ALL, Globs
+from .stale import TEMPORARY
 from .targets import identity
 
 Note = Callable[[str, str], None]

@@ -76,6 +76,16 @@ class Reducer:
     variants: Mapping[str, Reducer] = field(default_factory=dict)
     """A flag that makes it another reducer."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Other processes have the same table: a row goes there by its name."""
+        variant = next((name for name, one in REDUCERS[self.name].variants.items() if one is self), None)
+        return named, (self.name, variant)
+
+
+def named(name: str, variant: str | None) -> Reducer:
+    """A row of the table, or its variant."""
+    return REDUCERS[name] if variant is None else REDUCERS[name].variants[variant]
+
 
 P = Parameter("p", "float", 2.0, "exponent of the norm; inf is the largest magnitude", "> 0", lambda p: p > 0)
 GEM_P = Parameter("p", "float", 3.0, "exponent of the mean", "> 0 and finite", lambda p: p > 0 and isfinite(p))

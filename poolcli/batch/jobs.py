@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -45,6 +45,10 @@ class Settings:
     """Without them nobody looks at the report, and they cost a pass over the data."""
     stdin: IO[bytes] | None = None
     stdout: IO[bytes] | None = None
+
+    def without_streams(self) -> Settings:
+        """What another process may know."""
+        return replace(self, stdin=None, stdout=None)
 
 
 @dataclass(frozen=True)

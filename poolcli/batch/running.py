@@ -16,6 +16,7 @@ from .single import run_job
 
 if TYPE_CHECKING:
     from ..pooling import Pooling
+    from .workers import Crew
 
 
 class Running:
@@ -29,6 +30,7 @@ class Running:
         self.jobs, self.pooling, self.settings, self.workers = jobs, pooling, settings, workers
         self.under_way: deque[Future[FileReport]] = deque()
         self.pool = ThreadPoolExecutor(workers) if workers > 1 else None
+        self.crew = crew(pooling, settings) if settings.isolate else None
         self.cleared: set[Path] = set()
 
     def __iter__(self) -> Iterator[FileReport]:
@@ -45,13 +47,17 @@ class Running:
         for job in work:
             self.clear_up(job)
             if self.pool is None:
-                yield run_job(job, self.pooling, self.settings)
+                yield self.perform(job)
                 continue
-            self.under_way.append(self.pool.submit(run_job, job, self.pooling, self.settings))
+            self.under_way.append(self.pool.submit(self.perform, job))
             if len(self.under_way) >= 2 * self.workers:
                 yield self.next()
         while self.under_way:
             yield self.next()
+
+    def perform(self, job: Job) -> FileReport:
+        """One job, here or in a process of its own."""
+        return run_job(job, self.pooling, self.settings) if self.crew is None else self.crew.perform(job)
 
     def clear_up(self, job: Job) -> None:
         """Remove what a killed run left where this job writes, once for each folder."""
@@ -66,12 +72,19 @@ class Running:
         self.under_way.popleft()
         return done
 
+    def drop(self) -> None:
+        """Let go what can be let go at once: a file that is being worked on in another process."""
+        if self.crew is not None:
+            self.crew.drop()
+
     def finish(self) -> Iterator[FileReport]:
         """End: files that are being written are finished and reported, the others not begun."""
         waiting = [future for future in self.under_way if not future.cancel()]
         self.under_way.clear()
         if self.pool is not None:
             self.pool.shutdown(wait=True, cancel_futures=True)
+        if self.crew is not None:
+            self.crew.close()
         yield from (future.result() for future in waiting if future.exception() is None)
 
 
@@ -80,6 +93,16 @@ def run(jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int 
     running = Running(jobs, pooling, settings, workers)
     try:
         yield from running
+    except BaseException:
+        running.drop()
+        raise
     finally:
         rest = list(running.finish())
     yield from rest
+
+
+def crew(pooling: Pooling, settings: Settings) -> Crew:
+    """Worker processes; multiprocessing takes 15 ms to import."""
+    from .workers import Crew
+
+    return Crew(pooling, settings)

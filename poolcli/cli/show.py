@@ -82,6 +82,9 @@ class View:
         try:
             for file in running:
                 self.add(file)
+        except BaseException:
+            running.drop()
+            raise
         finally:
             for file in running.finish():
                 self.add(file)

@@ -55,6 +55,10 @@ class Format:
     """Whether it holds several pictures."""
     options: Callable[[Encoding], dict[str, Any]] = lambda encoding: {}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Other processes have the same table: a row goes there by its name."""
+        return format_named, (self.name,)
+
     @property
     def is_array(self) -> bool:
         """True for the NumPy formats, which hold any shape and any real dtype."""

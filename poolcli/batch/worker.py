@@ -1,0 +1,83 @@
+"""A process that does jobs for another one: what kills it, or never ends, costs one file."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING, Any
+
+from ..errors import PoolError
+from ..report import FileReport
+from .jobs import Job, Settings
+from .single import run_job
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
+
+    from ..pooling import Pooling
+
+READY = "ready"
+
+
+class Stdin:
+    """Standard input, which a process that was spawned has too."""
+
+    def __reduce__(self) -> Any:
+        return inherited, ()
+
+
+def inherited() -> IO[bytes] | None:
+    """Called before multiprocessing puts /dev/null in its place."""
+    try:
+        return os.fdopen(os.dup(0), "rb")
+    except OSError:
+        return None
+
+
+def serve(pipe: Connection, pooling: Pooling, settings: Settings, stdin: IO[bytes] | None) -> None:
+    """Do the jobs that come through the pipe, until it is closed."""
+    from .. import compiled
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is our parent who decides
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and what is being written is cleaned up
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    compiled.announce = pipe.send
+    settings = replace(settings, stdin=stdin, stdout=os.fdopen(1, "wb", closefd=False))
+    pipe.send(READY)
+    while (job := received(pipe)) is not None:
+        pipe.send(outcome(job, pooling, settings))
+
+
+def received(pipe: Connection) -> Job | None:
+    """The next job; None where the other end is closed."""
+    try:
+        job: Job = pipe.recv()
+        return job
+    except (EOFError, OSError):
+        return None
+
+
+def outcome(job: Job, pooling: Pooling, settings: Settings) -> FileReport | BrokenPipeError:
+    """A report that can be sent."""
+    try:
+        done = run_job(job, pooling, settings)
+    except BrokenPipeError as error:
+        return error
+    if done.cause is None:
+        return done
+    text = "".join(traceback.format_exception(done.cause))
+    return replace(done, cause=PoolError(f"in a worker process\n{text}"))
+
+
+def end_with_parent() -> None:
+    """Wait for the parent to end, however it does, and end too."""
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

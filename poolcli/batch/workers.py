@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from typing import TYPE_CHECKING
 
 from .. import compiled, files
@@ -43,6 +43,7 @@ class Worker:
         self.pipe, theirs = context.Pipe()
         bare = settings.without_streams()
         self.process = context.Process(target=serve, args=(theirs, pooling, bare, Stdin()), daemon=True)
+        resource_tracker.ensure_running()  # which unblocks interrupts when it starts
         with interrupts_blocked():
             self.process.start()
         theirs.close()

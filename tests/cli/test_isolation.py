@@ -96,10 +96,10 @@ def test_rows_20_and_68_gate_9_three_worker_deaths(deadly: Path) -> None:
 
 def hanging(folder: Path) -> subprocess.Popen[bytes]:
     """A run that has done one file and hangs in the next."""
-    run = started(folder, "in/a.png", "in/hang.png", "-o", "out/", "--isolate", "--jsonl", "--jobs", "1")
+    run = started(folder, "in/a.png", "in/hang.png", "-o", "out/", "--isolate", "--jsonl", "--jobs", "2")
     assert run.stdout is not None
-    assert json.loads(run.stdout.readline())["status"] == "ok"
-    assert run.stdout.readline() == b"hangs\n"
+    lines = [run.stdout.readline(), run.stdout.readline()]
+    assert b"hangs\n" in lines and json.loads(min(lines, key=lambda line: line == b"hangs\n"))["status"] == "ok"
     return run
 
 

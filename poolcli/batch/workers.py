@@ -190,6 +190,9 @@ class Crew:
             workers = [*self.busy, *self.idle]
         for worker in workers:
             worker.process.terminate()
+        for worker in workers:  # a thread waits for each busy one, and will see it end
+            worker.process.join(GRACE)
+            worker.process.kill()
 
     def close(self) -> None:
         """End all; nobody asks any more."""

@@ -173,3 +173,50 @@ def test_fail_fast_stops_at_the_first_failure(mixed: list[Path], tmp_path: Path)
     """Files that are not begun have no report."""
     done = pooled([mixed[0], mixed[4], mixed[2]], output=f"{tmp_path}/out/", fail_fast=True)
     assert [file.status for file in done] == ["ok", "failed"]
+
+
+# Folders and memory.
+
+
+@pytest.mark.parametrize(("make", "reason"), [
+    (lambda path: path.touch(), "{0} is no folder; another name would work"),
+    (lambda path: path.mkdir(), "{0} cannot be written to; another folder would work"),
+])
+def test_row_53_a_folder_that_takes_nothing_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any,
+                                                        reason: str) -> None:
+    """Before any compute, also where it is the parent of what would be made."""
+    make(tmp_path / "out")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for output in (f"{tmp_path}/out/", f"{tmp_path}/out/deep/er/"):
+        with pytest.raises(poolcli.PoolError) as caught:
+            plan("a.png", output=output)
+        assert str(caught.value) == reason.format(tmp_path / "out")
+
+
+def test_row_58_a_file_that_vanished_since_the_plan(mixed: list[Path], tmp_path: Path) -> None:
+    """It fails, the next one goes on."""
+    settings = Settings(output=f"{tmp_path}/out/")
+    planned = batch.plan_jobs([str(mixed[0]), str(mixed[2])], REDUCERS["max"], settings)
+    mixed[0].unlink()
+    done = list(batch.run(planned, prepare("max"), settings))
+    assert [(file.status, file.error) for file in done] == [
+        ("failed", "cannot be read: No such file or directory"), ("ok", None)]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_gate_8_memory_is_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int) -> None:
+    """While 20,000 jobs are done nothing gathers: reports go out, jobs come in."""
+    (tmp_path / "in").mkdir()
+    for i in range(20_000):
+        os.mknod(tmp_path / f"in/{i:05}.npy")
+    monkeypatch.setattr(batch.running, "run_job", lambda job, *_: FileReport(job.source, "x", "ok", values=[0] * 100))
+    settings = Settings(output=f"{tmp_path}/out/")
+    planned = batch.plan_jobs([f"{tmp_path}/in"], REDUCERS["max"], settings)
+    reports = batch.run(planned, prepare("max"), settings, workers)
+    for _ in range(1_000):
+        next(reports)
+    tracemalloc.start()
+    assert sum(1 for _ in reports) == 19_000
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert held < 200_000

@@ -144,7 +144,17 @@ def plan_jobs(inputs: Iterable[str], row: Reducer, settings: Settings) -> Planne
     lots = list(found(inputs, settings, notes))
     planned = Planned(lots, row, settings, notes)
     check_targets(planned.pairs(), in_place=settings.in_place)
+    for option in ("output", "indices"):
+        check_folder(option, getattr(settings, option))
     return planned
+
+
+def check_folder(option: str, output: str | None) -> None:
+    """Refuse a folder in which every file would fail after all its work."""
+    if output is not None and output != STDIO and targets.is_folder(output) and not targets.is_pattern(output):
+        reason = targets.unwritable(output)
+        if reason is not None:
+            raise OptionError(option, reason)
 
 
 def found(inputs: Iterable[str], settings: Settings, notes: Notes) -> Iterator[Lot]:

@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+from ..text import printable
+
 STDIO = "-"
 _FIELDS = re.compile(r"\{(stem|ext|reducer|parent)\}")
 
@@ -75,6 +77,18 @@ def is_folder(output: str) -> bool:
 def is_pattern(output: str) -> bool:
     """Return True when ``-o`` has a field, so that several inputs may share it."""
     return _FIELDS.search(output) is not None
+
+
+def unwritable(folder: str) -> str | None:
+    """Say why nothing can be written into a folder that may have to be made, or None."""
+    there = os.path.abspath(folder)
+    while not os.path.lexists(there):
+        there = os.path.dirname(there)
+    if not os.path.isdir(there):
+        return f"{printable(there)} is no folder; another name would work"
+    if not os.access(there, os.W_OK | os.X_OK):
+        return f"{printable(there)} cannot be written to; another folder would work"
+    return None
 
 
 def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:

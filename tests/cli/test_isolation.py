@@ -63,7 +63,7 @@ def deadly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def started(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
     """A run that leads a session of its own, so that all its processes can be found."""
     return subprocess.Popen([sys.executable, "-m", "poolcli", "max", *arguments], cwd=folder, stdin=subprocess.PIPE,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0, start_new_session=True)
 
 
 def gone(leader: int) -> bool:

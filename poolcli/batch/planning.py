@@ -24,7 +24,7 @@ from .jobs import STDIO, Job, Settings, is_folder, is_special, kind
 BETWEEN = "\0"
 """No name has it."""
 MOST_NAMED = 10_000
-"""Names that are packed together."""
+"""Names that are packed together, and unpacked together."""
 MOST_NOTES = 100
 """Names passed over that are told one by one."""
 
@@ -202,8 +202,8 @@ def scanned(root: str, settings: Settings, notes: Notes) -> Iterator[Lot]:
     for folder, names in scan(root, recursive=settings.recursive, skip=skip, globs=settings.globs, note=notes.add,
                               reducers=tuple(REDUCERS) if settings.output is not None and not into_folder else (),
                               failed=lambda path, error: broken.append(Lot.of([path], problem=str(error)))):
-        if names:
-            yield Lot.of(names, os.path.join(folder, ""), os.path.join(root, ""))
+        for start in range(0, len(names), MOST_NAMED):
+            yield Lot.of(names[start : start + MOST_NAMED], os.path.join(folder, ""), os.path.join(root, ""))
     yield from broken
 
 

@@ -32,6 +32,7 @@ class Running:
         self.pool = ThreadPoolExecutor(workers) if workers > 1 else None
         self.crew = crew(pooling, settings) if settings.isolate else None
         self.cleared: set[Path] = set()
+        self.dropped = False
 
     def __iter__(self) -> Iterator[FileReport]:
         refused = foreseen(self.jobs, self.pooling, self.settings)
@@ -73,7 +74,8 @@ class Running:
         return done
 
     def drop(self) -> None:
-        """Let go what can be let go at once: a file that is being worked on in another process."""
+        """End soon: no failure is reported any more, and what is done in another process is let go at once."""
+        self.dropped = True
         if self.crew is not None:
             self.crew.drop()
 
@@ -85,7 +87,8 @@ class Running:
             self.pool.shutdown(wait=True, cancel_futures=True)
         if self.crew is not None:
             self.crew.close()
-        yield from (future.result() for future in waiting if future.exception() is None)
+        done = (future.result() for future in waiting if future.exception() is None)
+        yield from (file for file in done if not self.dropped or file.status != "failed")
 
 
 def run(jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int = 1) -> Iterator[FileReport]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import traceback
 from dataclasses import replace
@@ -43,13 +42,18 @@ def serve(pipe: Connection, pooling: Pooling, settings: Settings, stdin: IO[byte
     from .. import compiled
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is our parent who decides
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and what is being written is cleaned up
+    signal.signal(signal.SIGTERM, stop)
     threading.Thread(target=end_with_parent, daemon=True).start()
     compiled.announce = pipe.send
     settings = replace(settings, stdin=stdin, stdout=os.fdopen(1, "wb", closefd=False))
     pipe.send(READY)
     while (job := received(pipe)) is not None:
         pipe.send(outcome(job, pooling, settings))
+
+
+def stop(*_: object) -> None:
+    """End the process; what is being written is cleaned up on the way."""
+    raise SystemExit(1)
 
 
 def received(pipe: Connection) -> Job | None:
@@ -80,4 +84,4 @@ def end_with_parent() -> None:
     parent = parent_process()
     if parent is not None:
         parent.join()
-        os._exit(1)
+        os.kill(os.getpid(), signal.SIGKILL)

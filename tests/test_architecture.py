@@ -22,6 +22,7 @@ LEVELS = (
     ("compiled", "dtypes", "programs"),
     ("keywords", "plans", "work"),
     ("folding", "general", "ranking"),
+    ("counting",),
     ("engine",),
     ("pooling",),
     ("bench", "files", "report", "slabs", "warming"),

@@ -1,4 +1,4 @@
-"""The network kernel of medians, quantiles and modes, and the programs that it runs."""
+"""The network kernel of medians, quantiles and modes and its programs; the histogram kernel."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import engine, folding, programs, ranking
+from poolcli import counting, engine, folding, programs, ranking
 from poolcli.kernels import networks
 
 
 def both(monkeypatch: pytest.MonkeyPatch, x: np.ndarray[Any, Any], reducer: str, **options: Any) -> None:
-    """The network kernel runs, and gives what the general one gives."""
+    """A kernel of its own runs, and gives what the general one gives."""
     monkeypatch.setattr(ranking, "LARGE", 0)
+    monkeypatch.setattr(counting, "LARGE", 0)
     taken = []
-    choose = ranking.choose
-    monkeypatch.setattr(engine, "CHOICES", (lambda work: taken.append(choose(work)) or taken[-1],))
+
+    def choose(work: Any) -> Any:
+        taken.append(ranking.choose(work) or counting.choose(work))
+        return taken[-1]
+
+    monkeypatch.setattr(engine, "CHOICES", (choose,))
     quick = poolcli.pool(x, reducer, **options)
     monkeypatch.setattr(engine, "CHOICES", (folding.choose,))
     slow = poolcli.pool(x, reducer, **options)
@@ -72,6 +77,24 @@ def test_quantiles_are_rounded_once(q: float, rounding: str, monkeypatch: pytest
 def test_medians_become_floats_exactly(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By doubles where they hold every value, by pairs of them where not."""
     both(monkeypatch, samples(dtype, (20, 21)), "median", size=2, stride=1, dtype="float64")
+
+
+LARGE_WINDOWS = [
+    pytest.param("uint8", {"size": 17, "stride": 1, "padding": "same"}, {"dtype": "uint8"}, id="clipped frame"),
+    pytest.param("int8", {"size": (9, 33), "stride": (2, 3), "q": 0.3}, {}, id="signed, strides, any rank"),
+    pytest.param("uint8", {"size": 300, "stride": (1, 2), "padding": "same", "q": 0.1}, {"dtype": "uint8"},
+                 id="windows beyond the picture"),
+]
+
+
+@pytest.mark.parametrize(("dtype", "options", "kept"), LARGE_WINDOWS)
+def test_histograms_give_what_the_general_kernel_gives(dtype: str, options: Any, kept: Any,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """On planes with channels, in blocks of rows and columns."""
+    monkeypatch.setattr(counting, "COLUMNS", 60)
+    monkeypatch.setattr(counting, "BLOCK_WINDOWS", 100)
+    reducer = "quantile" if "q" in options else "median"
+    both(monkeypatch, samples(dtype, (2, 90, 70, 2)), reducer, layout="NHWC", **options, **kept)
 
 
 def test_lanes_run_down_where_windows_are_few_across(monkeypatch: pytest.MonkeyPatch) -> None:

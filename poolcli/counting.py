@@ -1,0 +1,120 @@
+"""Drive the histogram kernel (``kernels/histograms.py``): medians and quantiles of 8-bit samples in large windows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import compiled, dtypes
+from .kernels import histograms as kernel
+from .kernels import networks
+from .ranking import LARGE, MOST, Rank, ending, q_of
+from .windows import Windows
+from .work import Array, Block, Runner, Work, cut
+
+ARGUMENTS = ("read", "write", *("int64",) * 3, "float64", "float64", *("counts",) * 4, "int64", "float64")
+"""The dtypes of ``pool_histograms``' buffers, in order."""
+
+OVERLAP = 4
+"""How many windows a sample must be in, on average: histograms are for windows that have much in common."""
+COLUMNS = 1024
+"""Columns of one block: their histograms, half a megabyte, stay in the L2 cache."""
+BLOCK_WINDOWS = 1 << 20
+"""At some 50 ns each."""
+
+SINGLE: Mapping[Callable[..., Any], Callable[..., bool]] = {networks.end_fixed: networks.end_integer}
+"""Ways to write for windows of many sizes in one block: the share of each is told, and nothing made from it before."""
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The kernel for a plan; parts of it run by the same."""
+
+    recipe: compiled.Recipe
+
+    def on(self, work: Work, values: Array) -> Counted:
+        """The kernel on an array."""
+        return Counted(work, values, self.recipe)
+
+
+def choose(work: Work) -> Choice | None:
+    """Choose by types, geometry and size, without a look at the data; None where another kernel serves."""
+    missing = work.skip_nan or work.nodata is not None or work.want_indices
+    if work.reducer.name not in ("median", "quantile") or missing or work.array.itemsize > 1:
+        return None
+    deep, high, wide = (windows.present()[1] for windows in work.windows)
+    most = int(high.max() * wide.max())
+    read = int(high.sum() * wide.sum())
+    if most <= MOST or work.array.size < LARGE or read < OVERLAP * work.array.shape[2] * work.array.shape[3]:
+        return None
+    if (deep != 1).any() or not all(solid(windows) for windows in work.windows[1:]):
+        return None
+    sizes = {a * b for a in set(high.tolist()) for b in set(wide.tolist())}
+    names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name,
+             "counts": "uint16" if most < 1 << 16 else "uint32"}
+    end = ending(work, [Rank.of(n, q_of(work)).share for n in sizes])
+    arguments = tuple(names.get(a, a) for a in ARGUMENTS)
+    return Choice(compiled.Recipe(kernel.make_kernel, (SINGLE.get(end, end),), arguments))
+
+
+def solid(windows: Windows) -> bool:
+    """Whether windows have no holes, and neither end ever steps back."""
+    first, count = windows.present()
+    return windows.step == 1 and bool(count.all()) and not (np.diff(first) < 0).any() and not (
+        np.diff(first + count) < 0).any()
+
+
+class Counted:
+    """The histogram kernel on one array."""
+
+    def __init__(self, work: Work, values: Array, recipe: compiled.Recipe) -> None:
+        self.work, self.values, self.recipe = work, values, recipe
+        self.tables = [np.stack(windows.present(), 1) for windows in work.windows]
+        self.limits = dtypes.limits(work.result)
+
+    def blocks(self, threads: int) -> list[Block]:
+        """Blocks of many rows, since each begins with counting a whole window's rows, and of not too many columns."""
+        work = self.work
+        _, _, rows, windows, inner = work.output_shape
+        wide = int(self.tables[2][:, kernel.COUNT].max())
+        apart = max(1, work.array.shape[3] // windows)
+        across = max(1, max(COLUMNS - wide, wide) // apart)
+        high = int(self.tables[1][:, kernel.COUNT].max()) * rows // work.array.shape[2]
+        down = max(4 * high, min(BLOCK_WINDOWS // (across * inner), -(-rows // threads)), 1)
+        return cut(work.whole, [1, 1, down, across])
+
+    def runner(self) -> Runner:
+        """A function that runs one block, with scratch space of its own."""
+        run = compiled.load(self.recipe)
+        work = self.work
+        counts = np.dtype(self.recipe.arguments[7])
+        window, fine = np.zeros(kernel.COARSE, counts), np.zeros(kernel.VALUES, counts)
+        spans, point = np.zeros(kernel.COARSE * kernel.SPAN, np.int64), np.zeros(5)
+
+        def run_block(block: Block) -> bool:
+            geometry, columns = self.geometry(block)
+            room = [np.empty(columns * bins, counts) for bins in (kernel.VALUES, kernel.COARSE)]
+            rows = [table[begin:stop] for table, (begin, stop) in zip(self.tables[1:], block[2:], strict=True)]
+            return run((work.array, self.values, geometry, *rows, np.array([q_of(work)]), self.limits, *room, window,
+                        fine, spans, point)) == 0
+
+        return run_block
+
+    def geometry(self, block: Block) -> tuple[NDArray[np.int64], int]:
+        """The whole numbers of one block, in the kernel's order, and how many columns it has."""
+        work = self.work
+        _, depth, height, width, inner = work.array.shape
+        _, out_d, out_h, out_w, _ = work.output_shape
+        first, count = self.tables[2][slice(*block[3])].T
+        left, right = int(first[0]), int(first[-1] + count[-1])
+        plane = block[0][0] * depth + int(self.tables[0][block[1][0], kernel.START])
+        out_plane = block[0][0] * out_d + block[1][0]
+        lowest = int(np.iinfo(work.array.dtype).min)
+        windows = itertools.chain(*block[2:])
+        return np.array([plane, out_plane, height, width, inner, out_h, out_w, *windows, left, right, lowest,
+                         work.rounding]), right - left

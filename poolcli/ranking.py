@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import compiled, dtypes
+from .kernels import fused
 from .kernels import networks as kernel
 from .kernels.numerics import CEIL, FLOOR, HALF_EVEN, HALF_UP
-from .programs import Program, most_frequent, selection
+from .kernels.programs import Program, most_frequent, selection
 from .windows import Windows
 from .work import Array, Block, Runner, Work, cut
 
@@ -36,6 +37,11 @@ STRIP_BYTES = 2048
 """What the lanes of a slot fill: 3x3 and 5x5 ran fastest with it."""
 WHOLE_BYTES = 256
 """Instructions do so many bytes at a time: less would be done by a slower loop for the rest."""
+FUSED = 1 << 21
+"""Results from which on a kernel of its own for one window's shape is worth compiling (about 0.9 s, once): 3x3/1 on
+16 MP of uint8 takes 2.6 ms by it instead of 6, 5x5/1 takes 5 instead of 13."""
+FUSED_MOST = 25
+"""The largest window of such a kernel; the one of 7x7 takes 2.2 s to compile."""
 BLOCK_SAMPLES = 1 << 23
 """Samples in the windows of one block."""
 FEW_BITS = 20
@@ -139,10 +145,17 @@ class Choice:
     """The kernel for a plan; parts of it run by the same."""
 
     recipe: compiled.Recipe
+    shape: tuple[int, ...] = ()
+    """What most windows have in common, if there is a fused kernel for them (``Ranked.shape``)."""
 
     def on(self, work: Work, values: Array) -> Ranked:
         """The kernel on an array."""
-        return Ranked(work, values, self.recipe)
+        return Ranked(work, values, self)
+
+    @property
+    def fused(self) -> compiled.Recipe:
+        """The kernel for windows of that shape."""
+        return compiled.Recipe(fused.make_kernel, (self.recipe.parts[0], *self.shape), self.recipe.arguments)
 
 
 def choose(work: Work) -> Choice | None:
@@ -157,7 +170,26 @@ def choose(work: Work) -> Choice | None:
     end = ending(work, [Rank.of(n, q_of(work)).share for n in set(shapes)])
     names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
     whole = WHOLE_BYTES // work.array.itemsize
-    return Choice(compiled.Recipe(kernel.make_kernel, (end, whole), tuple(names.get(a, a) for a in ARGUMENTS)))
+    recipe = compiled.Recipe(kernel.make_kernel, (end, whole), tuple(names.get(a, a) for a in ARGUMENTS))
+    return Choice(recipe, most_common(work, axes))
+
+
+def most_common(work: Work, axes: Sequence[list[Stretch] | None]) -> tuple[int, ...]:
+    """The shape of most windows, where a fused kernel for it pays; an empty one where not."""
+    d, h, w = (max(axis or [], key=lambda stretch: len(stretch.starts)) for axis in axes)
+    inner = work.array.shape[4]
+    results = work.array.shape[0] * len(d.starts) * len(h.starts) * len(w.starts) * inner
+    lanes = (inner <= 4 and w.apart == 1) or (inner == 1 and w.apart <= 4)
+    if work.reducer.name == "mode" or results < FUSED or d.count * h.count * w.count > FUSED_MOST or not lanes:
+        return ()
+    shape = shape_of(work, d.count * h.count, w, work.windows[2].step, inner)
+    return shape if fused.slots_needed(*shape) else ()
+
+
+def shape_of(work: Work, rows: int, along: Stretch, step: int, inner: int) -> tuple[int, ...]:
+    """What a fused kernel is made for: rows, columns, stride, step, two ranks, whether there may be NaN, channels."""
+    rank = Rank.of(rows * along.count, q_of(work))
+    return rows, along.count, along.apart, step, rank.low, rank.high, int(work.array.dtype.kind == "f"), inner
 
 
 def q_of(work: Work) -> float:
@@ -181,14 +213,15 @@ class Piece:
     geometry: NDArray[np.int64]
     """As the kernel has it (``networks.LINES`` and the others)."""
     room: int
-    """Lanes of a slot."""
+    """Lanes of scratch space."""
+    recipe: compiled.Recipe
 
 
 class Ranked:
     """The network kernel on one array."""
 
-    def __init__(self, work: Work, values: Array, recipe: compiled.Recipe) -> None:
-        self.work, self.values, self.recipe = work, values, recipe
+    def __init__(self, work: Work, values: Array, choice: Choice) -> None:
+        self.work, self.values, self.choice = work, values, choice
         self.axes = [stretches(windows) or [] for windows in work.windows]
         self.whole = WHOLE_BYTES // work.array.itemsize
         self.limits = dtypes.limits(work.result)
@@ -211,14 +244,13 @@ class Ranked:
     def runner(self) -> Runner:
         """A function that runs one block, with scratch space of its own."""
         work = self.work
-        run = compiled.load(self.recipe)
         room = [np.empty(0, work.array.dtype)]
 
         def run_block(block: Block) -> bool:
             piece = self.piece(block)
-            size = piece.program.slots * piece.room
-            if room[0].size < size:
-                room[0] = aligned(size, work.array.dtype)
+            if room[0].size < piece.room:
+                room[0] = aligned(piece.room, work.array.dtype)
+            run = compiled.load(piece.recipe)
             return run((work.array, self.values, piece.program.code, piece.offsets, piece.sources, piece.targets,
                         piece.geometry, parameters(work, piece.rank), self.limits, room[0])) == 0
 
@@ -251,12 +283,10 @@ class Ranked:
                   along: Stretch, step: int, inner: int, unit: int, out_apart: int) -> Piece:
         """A piece whose lanes run along one axis, in groups of ``inner``; places on that axis are ``unit`` apart."""
         rows = offsets.size
+        shape = shape_of(self.work, rows, along, step, inner)
         rank = Rank.of(rows * along.count, q_of(self.work))
-        floating = self.work.array.dtype.kind == "f"
-        if self.work.reducer.name == "mode":
-            program = most_frequent(rows, along.count, along.apart, step, floating)
-        else:
-            program = selection(rows, along.count, along.apart, step, rank.low, rank.high, floating)
+        mode = self.work.reducer.name == "mode"
+        program = most_frequent(*shape[:4], bool(shape[6])) if mode else selection(*shape[:7])
         cells = len(along.starts) * inner
         beyond = program.reach * inner
         room = max(STRIP_BYTES // self.work.array.itemsize, 4 * beyond, inner + beyond)
@@ -264,7 +294,11 @@ class Ranked:
         strip = (room - beyond) // inner * inner
         geometry = np.array([sources.size, cells, inner, along.apart * unit, unit, out_apart, strip, room,
                              len(program.code), *program.results[0], *program.results[1], self.work.rounding])
-        return Piece(program, sources.reshape(-1), targets.reshape(-1), offsets.reshape(-1), rank, geometry, room)
+        recipe, lanes = self.choice.recipe, program.slots * room
+        if shape == self.choice.shape and unit == inner:
+            recipe, lanes = self.choice.fused, fused.slots_needed(*shape)
+        return Piece(program, sources.reshape(-1), targets.reshape(-1), offsets.reshape(-1), rank, geometry, lanes,
+                     recipe)
 
 
 def upright(rows: int, cells: int) -> bool:

@@ -19,7 +19,7 @@ LEVELS = (
     ("axes", "kernels", "windows"),
     ("layouts",),
     ("reducers",),
-    ("compiled", "dtypes", "programs"),
+    ("compiled", "dtypes"),
     ("keywords", "plans", "work"),
     ("folding", "general", "ranking"),
     ("counting",),

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import counting, engine, folding, programs, ranking
-from poolcli.kernels import networks
+from poolcli import compiled, counting, engine, folding, ranking
+from poolcli.kernels import fused, networks, programs
 
 
 def both(monkeypatch: pytest.MonkeyPatch, x: np.ndarray[Any, Any], reducer: str, **options: Any) -> None:
@@ -77,6 +77,29 @@ def test_quantiles_are_rounded_once(q: float, rounding: str, monkeypatch: pytest
 def test_medians_become_floats_exactly(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """By doubles where they hold every value, by pairs of them where not."""
     both(monkeypatch, samples(dtype, (20, 21)), "median", size=2, stride=1, dtype="float64")
+
+
+FUSED_WINDOWS = [
+    pytest.param("uint8", 1, {"size": 3, "stride": 1, "padding": "same"}, id="one channel, clipped frame"),
+    pytest.param("float32", 3, {"size": (3, 2), "stride": 1, "q": 0.25}, id="three channels, NaN"),
+    pytest.param("float32", 1, {"size": 2}, id="strided"),
+    pytest.param("uint8", 1, {"size": (2, 5), "stride": (1, 2), "q": 0.1}, id="strided and shared"),
+]
+
+
+@pytest.mark.parametrize(("dtype", "channels", "options"), FUSED_WINDOWS)
+def test_fused_networks_give_what_the_general_kernel_gives(dtype: str, channels: int, options: Any,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over more than one strip, with a rest."""
+    monkeypatch.setattr(ranking, "FUSED", 0)
+    made: list[Any] = []
+    make = fused.make_kernel
+    monkeypatch.setattr(ranking.Choice, "fused", property(
+        lambda choice: made.append(choice.shape) or compiled.Recipe(
+            make, (choice.recipe.parts[0], *choice.shape), choice.recipe.arguments)))
+    reducer = "quantile" if "q" in options else "median"
+    both(monkeypatch, samples(dtype, (9, 4500 // channels, channels)), reducer, layout="HWC", **options)
+    assert made
 
 
 LARGE_WINDOWS = [

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.networks import BOTH, GREATER, LESSER, LOAD, NAN, RUN, START
+from .networks import BOTH, GREATER, LESSER, LOAD, NAN, RUN, START
 
 RUNS = 3
 """Slots for counting runs: the best sample, its count, the count that goes on."""
@@ -216,8 +216,8 @@ class Writer:
         self.free += [self.slot[ref] for ref in {a.value, b.value} if self.last[ref] <= max(number, other)]
 
 
-@lru_cache(maxsize=256)
-def selection(rows: int, columns: int, stride: int, step: int, low: int, high: int, floating: bool) -> Program:
+def ranked(rows: int, columns: int, stride: int, step: int, low: int, high: int,
+           floating: bool) -> tuple[Graph, list[Ref]]:
     """The samples of the ranks ``low`` and ``high`` (the same or the next) of rows x columns samples.
 
     Neighbouring windows are ``stride`` columns apart, those of one window ``step``.
@@ -227,6 +227,13 @@ def selection(rows: int, columns: int, stride: int, step: int, low: int, high: i
     if floating:
         nan = graph.nan_among([graph.nan_among(column) for column in window])
         results = [graph.of_two((NAN,), nan, results[0])[0], *results[1:]]
+    return graph, results
+
+
+@lru_cache(maxsize=256)
+def selection(rows: int, columns: int, stride: int, step: int, low: int, high: int, floating: bool) -> Program:
+    """``ranked`` as a program."""
+    graph, results = ranked(rows, columns, stride, step, low, high, floating)
     writer = written(graph, results)
     return program(writer.code, [Ref(*writer.at(ref)) for ref in results], writer.slots)
 

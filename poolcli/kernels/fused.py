@@ -1,0 +1,151 @@
+"""A network as one loop of straight-line code, for the windows that fill most of a large array.
+
+The network kernel keeps every value of a program in a slot: a load or two and a store for each minimum. Here the text
+of a kernel is written for one network: values stay in registers, and only those that a neighbouring lane reads are
+stored. It takes the same arguments as the network kernel, whose place it takes; a kernel for each shape, rank and number of
+channels is worth it for large arrays only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from .networks import CELLS, GREATER, LESSER, LINES, LOAD, ROUNDING
+from .programs import Graph, Ref, Value, ranked, reaches
+
+STRIP = 2048
+"""Lanes of a strip."""
+ROOM = STRIP + 192
+"""Lanes of a slot; not a power of two, so that slots do not fall on the same lines of the cache."""
+
+
+def least(x: Any, y: Any) -> Any:
+    """The lesser of two."""
+    return x if x < y else y
+
+
+def most(x: Any, y: Any) -> Any:
+    """The greater of two."""
+    return y if x < y else x
+
+
+def nan_or(x: Any, y: Any) -> Any:
+    """The first where it is NaN, else the second."""
+    return x if x != x else y
+
+
+def passes(graph: Graph, reach: dict[int, int]) -> dict[int, int]:
+    """In which loop each value is made: a value that a neighbour's value is needed for comes after that one's loop."""
+    found: dict[int, int] = {}
+    for number, value in enumerate(graph.values):
+        if number in reach and value.kind != LOAD:
+            before = [found[ref.value] + (ref.shift > 0) for ref in value.inputs() if ref.value in found]
+            found[number] = max(before, default=0)
+    return found
+
+
+class Text:
+    """Writes the loops."""
+
+    def __init__(self, graph: Graph, results: Sequence[Ref], inner: int, apart: int) -> None:
+        self.graph, self.results, self.inner, self.apart = graph, results, inner, apart
+        self.reach = reaches(graph, results)
+        self.loops = passes(graph, self.reach)
+        self.last = max(self.loops.values(), default=0) + any(ref.shift for ref in results)
+        uses = [(self.loops[n], ref) for n in self.loops for ref in graph.values[n].inputs()]
+        uses += [(self.last, ref) for ref in results]
+        self.stored = sorted({ref.value for loop, ref in uses if ref.value in self.loops
+                              and self.loops[ref.value] < loop})
+
+    def made(self, number: int) -> tuple[list[int], int]:
+        """The values of a loop, and for how many lanes beyond a strip."""
+        values = [n for n, loop in self.loops.items() if loop == number]
+        return values, max((self.reach[n] for n in values), default=0) if number < self.last else 0
+
+    def reads_only(self, columns: int) -> bool:
+        """Whether no loop reads samples beyond those of the last window: one value may need fewer lanes than others."""
+        return all(beyond + ref.shift < columns for number in range(self.last) for values, beyond in [self.made(number)]
+                   for n in values for ref in self.graph.values[n].inputs() if ref.value not in self.loops)
+
+    def loop(self, number: int) -> Iterator[str]:
+        """One loop: its values, and what it stores."""
+        made, beyond = self.made(number)
+        yield f"for i in range(n + {beyond * self.inner}):"
+        known: dict[Ref, str] = {}
+        for n in made:
+            value = self.graph.values[n]
+            for ref in value.inputs():
+                yield from self.read(ref, known)
+            known[Ref(n, 0)] = f"v{n}"
+            yield f"    v{n} = {self.call(value, known)}"
+            if n in self.stored:
+                yield f"    slots[{self.stored.index(n) * ROOM} + i] = v{n}"
+        if number == self.last:
+            for ref in self.results:
+                yield from self.read(ref, known)
+            a, b = known[self.results[0]], known[self.results[-1]]
+            yield f"    good &= end({a}, {b}, dst, to + i, params, limits, rounding)"
+
+    def read(self, ref: Ref, known: dict[Ref, str]) -> Iterator[str]:
+        """A value from the input or from its slot, once."""
+        if ref in known:
+            return
+        known[ref] = f"r{len(known)}"
+        value = self.graph.values[ref.value]
+        if value.kind == LOAD:
+            yield f"    {known[ref]} = src[row{value.a.value} + i * {self.apart} + {self.place(ref, value)}]"
+        else:
+            at = self.stored.index(ref.value) * ROOM + ref.shift * self.inner
+            yield f"    {known[ref]} = slots[{at} + i]"
+
+    def place(self, ref: Ref, value: Value) -> int:
+        """How far from its lane's first sample one is."""
+        return (ref.shift * self.apart + value.b.value) * self.inner
+
+    def call(self, value: Value, known: dict[Ref, str]) -> str:
+        """How a value is made."""
+        name = {LESSER: "least", GREATER: "most"}.get(value.kind, "nan_or")
+        return f"{name}({known[value.a]}, {known[value.b]})"
+
+    def kernel(self, rows: int) -> str:
+        """All of it."""
+        lines = [f"row{row} = sources[line] + cell * {self.apart} + offsets[{row}]" for row in range(rows)]
+        for number in range(self.last + 1):
+            lines += self.loop(number)
+        return HEAD + "".join(f"            {line}\n" for line in lines) + TAIL
+
+
+HEAD = f"""
+def pool_fused(src, dst, code, offsets, sources, targets, geometry, params, limits, slots):
+    good = True
+    rounding = geometry[{ROUNDING}]
+    for line in range(geometry[{LINES}]):
+        cell = 0
+        while cell < geometry[{CELLS}]:
+            n = min({STRIP}, geometry[{CELLS}] - cell)
+            to = targets[line] + cell
+"""
+TAIL = f"""            cell += {STRIP}
+    return 0 if good else 1
+"""
+
+
+@lru_cache(maxsize=256)
+def slots_needed(rows: int, columns: int, stride: int, step: int, low: int, high: int, floating: int,
+                 inner: int) -> int:
+    """How many lanes of scratch space the kernel needs; 0 where there is none for such a window."""
+    text = Text(*ranked(rows, columns, stride, step, low, high, bool(floating)), inner, stride)
+    reach = (columns - 1) * step // stride
+    return (len(text.stored) + 1) * ROOM if text.reads_only(reach + 1) and 2 * reach * inner < ROOM - STRIP else 0
+
+
+def make_kernel(end: Callable[..., bool], rows: int, columns: int, stride: int, step: int, low: int, high: int,
+                floating: int, inner: int) -> Callable[..., int]:
+    """Return the kernel of one rank or two of a window, for ``inner`` channels (one, if the stride is not 1)."""
+    graph, results = ranked(rows, columns, stride, step, low, high, bool(floating))
+    names: dict[str, Any] = {"end": end, "least": least, "most": most, "nan_or": nan_or}
+    exec(Text(graph, results, inner, stride).kernel(rows), names)  # text made of numbers alone
+    kernel: Callable[..., int] = names["pool_fused"]
+    return kernel

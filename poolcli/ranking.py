@@ -42,6 +42,8 @@ FUSED = 1 << 21
 16 MP of uint8 takes 2.6 ms by it instead of 6, 5x5/1 takes 5 instead of 13."""
 FUSED_MOST = 25
 """The largest window of such a kernel; the one of 7x7 takes 2.2 s to compile."""
+FUSED_MODE = 9
+"""The same for the mode, which compares each sample with each."""
 BLOCK_SAMPLES = 1 << 23
 """Samples in the windows of one block."""
 FEW_BITS = 20
@@ -145,17 +147,14 @@ class Choice:
     """The kernel for a plan; parts of it run by the same."""
 
     recipe: compiled.Recipe
-    shape: tuple[int, ...] = ()
-    """What most windows have in common, if there is a fused kernel for them (``Ranked.shape``)."""
+    shape: tuple[int, ...]
+    """What most windows have in common (``shape_of``), if there is a fused kernel for them."""
+    fused: compiled.Recipe
+    """That kernel."""
 
     def on(self, work: Work, values: Array) -> Ranked:
         """The kernel on an array."""
         return Ranked(work, values, self)
-
-    @property
-    def fused(self) -> compiled.Recipe:
-        """The kernel for windows of that shape."""
-        return compiled.Recipe(fused.make_kernel, (self.recipe.parts[0], *self.shape), self.recipe.arguments)
 
 
 def choose(work: Work) -> Choice | None:
@@ -171,7 +170,14 @@ def choose(work: Work) -> Choice | None:
     names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
     whole = WHOLE_BYTES // work.array.itemsize
     recipe = compiled.Recipe(kernel.make_kernel, (end, whole), tuple(names.get(a, a) for a in ARGUMENTS))
-    return Choice(recipe, most_common(work, axes))
+    shape = most_common(work, axes)
+    return Choice(recipe, shape, fused_recipe(work, shape, recipe.arguments) if shape else recipe)
+
+
+def fused_recipe(work: Work, shape: tuple[int, ...], arguments: tuple[str, ...]) -> compiled.Recipe:
+    """A kernel for windows of one shape."""
+    share = Rank.of(shape[0] * shape[1], q_of(work)).share
+    return compiled.Recipe(fused.make_kernel, (ending(work, [share]), *shape), arguments)
 
 
 def most_common(work: Work, axes: Sequence[list[Stretch] | None]) -> tuple[int, ...]:
@@ -180,7 +186,8 @@ def most_common(work: Work, axes: Sequence[list[Stretch] | None]) -> tuple[int, 
     inner = work.array.shape[4]
     results = work.array.shape[0] * len(d.starts) * len(h.starts) * len(w.starts) * inner
     lanes = (inner <= 4 and w.apart == 1) or (inner == 1 and w.apart <= 4)
-    if work.reducer.name == "mode" or results < FUSED or d.count * h.count * w.count > FUSED_MOST or not lanes:
+    most = FUSED_MODE if work.reducer.name == "mode" else FUSED_MOST
+    if results < FUSED or d.count * h.count * w.count > most or not lanes:
         return ()
     shape = shape_of(work, d.count * h.count, w, work.windows[2].step, inner)
     return shape if fused.slots_needed(*shape) else ()
@@ -189,7 +196,8 @@ def most_common(work: Work, axes: Sequence[list[Stretch] | None]) -> tuple[int, 
 def shape_of(work: Work, rows: int, along: Stretch, step: int, inner: int) -> tuple[int, ...]:
     """What a fused kernel is made for: rows, columns, stride, step, two ranks, whether there may be NaN, channels."""
     rank = Rank.of(rows * along.count, q_of(work))
-    return rows, along.count, along.apart, step, rank.low, rank.high, int(work.array.dtype.kind == "f"), inner
+    low = fused.MODE if work.reducer.name == "mode" else rank.low
+    return rows, along.count, along.apart, step, low, rank.high, int(work.array.dtype.kind == "f"), inner
 
 
 def q_of(work: Work) -> float:
@@ -289,7 +297,8 @@ class Ranked:
         program = most_frequent(*shape[:4], bool(shape[6])) if mode else selection(*shape[:7])
         cells = len(along.starts) * inner
         beyond = program.reach * inner
-        room = max(STRIP_BYTES // self.work.array.itemsize, 4 * beyond, inner + beyond)
+        strip = STRIP_BYTES if unit == inner else WHOLE_BYTES  # down the rows, each lane is a line of its own to cache
+        room = max(strip // self.work.array.itemsize, 4 * beyond, inner + beyond)
         room = -(-min(room, cells + beyond) // self.whole) * self.whole
         strip = (room - beyond) // inner * inner
         geometry = np.array([sources.size, cells, inner, along.apart * unit, unit, out_apart, strip, room,

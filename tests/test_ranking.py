@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import compiled, counting, engine, folding, ranking
-from poolcli.kernels import fused, networks, programs
+from poolcli import counting, engine, folding, ranking
+from poolcli.kernels import networks, programs
 
 
 def both(monkeypatch: pytest.MonkeyPatch, x: np.ndarray[Any, Any], reducer: str, **options: Any) -> None:
@@ -83,6 +83,8 @@ FUSED_WINDOWS = [
     pytest.param("uint8", 1, {"size": 3, "stride": 1, "padding": "same"}, id="one channel, clipped frame"),
     pytest.param("float32", 3, {"size": (3, 2), "stride": 1, "q": 0.25}, id="three channels, NaN"),
     pytest.param("float32", 1, {"size": 2}, id="strided"),
+    pytest.param("float32", 1, {"size": 2, "stride": 1, "mode": True}, id="mode, NaN"),
+    pytest.param("uint8", 3, {"size": 3, "stride": 1, "mode": True}, id="mode, three channels"),
     pytest.param("uint8", 1, {"size": (2, 5), "stride": (1, 2), "q": 0.1}, id="strided and shared"),
 ]
 
@@ -93,12 +95,11 @@ def test_fused_networks_give_what_the_general_kernel_gives(dtype: str, channels:
     """Over more than one strip, with a rest."""
     monkeypatch.setattr(ranking, "FUSED", 0)
     made: list[Any] = []
-    make = fused.make_kernel
-    monkeypatch.setattr(ranking.Choice, "fused", property(
-        lambda choice: made.append(choice.shape) or compiled.Recipe(
-            make, (choice.recipe.parts[0], *choice.shape), choice.recipe.arguments)))
-    reducer = "quantile" if "q" in options else "median"
-    both(monkeypatch, samples(dtype, (9, 4500 // channels, channels)), reducer, layout="HWC", **options)
+    recipe = ranking.fused_recipe
+    monkeypatch.setattr(ranking, "fused_recipe", lambda *args: made.append(recipe(*args)) or made[-1])
+    reducer = "quantile" if "q" in options else "mode" if "mode" in options else "median"
+    given = {name: value for name, value in options.items() if name != "mode"}
+    both(monkeypatch, samples(dtype, (9, 4500 // channels, channels)), reducer, layout="HWC", **given)
     assert made
 
 

@@ -2,7 +2,7 @@
 
 The network kernel keeps every value of a program in a slot: a load or two and a store for each minimum. Here the text
 of a kernel is written for one network: values stay in registers, and only those that a neighbouring lane reads are
-stored. It takes the same arguments as the network kernel, whose place it takes; a kernel for each shape, rank and number of
+stored. It takes the arguments of the network kernel, whose place it takes; a kernel for each shape, rank and number of
 channels is worth it for large arrays only.
 """
 
@@ -13,8 +13,10 @@ from functools import lru_cache
 from typing import Any
 
 from .networks import CELLS, GREATER, LESSER, LINES, LOAD, ROUNDING
-from .programs import Graph, Ref, Value, ranked, reaches
+from .programs import Graph, Ref, Value, ordered, ranked, reaches
 
+MODE = -1
+"""In place of a rank."""
 STRIP = 2048
 """Lanes of a strip."""
 ROOM = STRIP + 192
@@ -36,6 +38,11 @@ def nan_or(x: Any, y: Any) -> Any:
     return x if x != x else y
 
 
+def if_equal(x: Any, y: Any, best: Any) -> Any:
+    """x where two are equal, else what has been best so far."""
+    return x if x == y else best
+
+
 def passes(graph: Graph, reach: dict[int, int]) -> dict[int, int]:
     """In which loop each value is made: a value that a neighbour's value is needed for comes after that one's loop."""
     found: dict[int, int] = {}
@@ -49,8 +56,11 @@ def passes(graph: Graph, reach: dict[int, int]) -> dict[int, int]:
 class Text:
     """Writes the loops."""
 
-    def __init__(self, graph: Graph, results: Sequence[Ref], inner: int, apart: int) -> None:
-        self.graph, self.results, self.inner, self.apart = graph, results, inner, apart
+    def __init__(self, graph: Graph, results: Sequence[Ref], nan: Sequence[Ref], inner: int, apart: int,
+                 mode: bool) -> None:
+        self.graph, self.inner, self.apart = graph, inner, apart
+        self.results = results = [*results, *nan]
+        self.nan, self.mode = len(nan), mode
         self.reach = reaches(graph, results)
         self.loops = passes(graph, self.reach)
         self.last = max(self.loops.values(), default=0) + any(ref.shift for ref in results)
@@ -85,8 +95,19 @@ class Text:
         if number == self.last:
             for ref in self.results:
                 yield from self.read(ref, known)
-            a, b = known[self.results[0]], known[self.results[-1]]
-            yield f"    good &= end({a}, {b}, dst, to + i, params, limits, rounding)"
+            yield from self.ending([known[ref] for ref in self.results])
+
+    def ending(self, found: list[str]) -> Iterator[str]:
+        """The results written; of the mode, the first sample of the longest run: runs of 2 are looked for, of 3, ..."""
+        a, b = found[0], found[-1]
+        if self.mode:
+            n = len(found) - self.nan
+            yield f"    best = {a}"
+            for length in range(1, n):
+                for i in reversed(range(n - length)):
+                    yield f"    best = if_equal({found[i]}, {found[i + length]}, best)"
+            a = b = f"nan_or({found[n]}, best)" if self.nan else "best"
+        yield f"    good &= end({a}, {b}, dst, to + i, params, limits, rounding)"
 
     def read(self, ref: Ref, known: dict[Ref, str]) -> Iterator[str]:
         """A value from the input or from its slot, once."""
@@ -132,20 +153,28 @@ TAIL = f"""            cell += {STRIP}
 """
 
 
+def text_of(rows: int, columns: int, stride: int, step: int, low: int, high: int, floating: int, inner: int) -> Text:
+    """The loops for one rank or two of a window, or, if ``low`` is MODE, for its mode."""
+    if low == MODE:
+        return Text(*ordered(rows, columns, stride, step, bool(floating)), inner, stride, True)
+    graph, results = ranked(rows, columns, stride, step, low, high, bool(floating))
+    return Text(graph, results, [], inner, stride, False)
+
+
 @lru_cache(maxsize=256)
 def slots_needed(rows: int, columns: int, stride: int, step: int, low: int, high: int, floating: int,
                  inner: int) -> int:
     """How many lanes of scratch space the kernel needs; 0 where there is none for such a window."""
-    text = Text(*ranked(rows, columns, stride, step, low, high, bool(floating)), inner, stride)
+    text = text_of(rows, columns, stride, step, low, high, floating, inner)
     reach = (columns - 1) * step // stride
     return (len(text.stored) + 1) * ROOM if text.reads_only(reach + 1) and 2 * reach * inner < ROOM - STRIP else 0
 
 
 def make_kernel(end: Callable[..., bool], rows: int, columns: int, stride: int, step: int, low: int, high: int,
                 floating: int, inner: int) -> Callable[..., int]:
-    """Return the kernel of one rank or two of a window, for ``inner`` channels (one, if the stride is not 1)."""
-    graph, results = ranked(rows, columns, stride, step, low, high, bool(floating))
-    names: dict[str, Any] = {"end": end, "least": least, "most": most, "nan_or": nan_or}
-    exec(Text(graph, results, inner, stride).kernel(rows), names)  # text made of numbers alone
+    """Return the kernel of one kind of window, for ``inner`` channels (one, if the stride is not 1)."""
+    text = text_of(rows, columns, stride, step, low, high, floating, inner)
+    names: dict[str, Any] = {"end": end, "least": least, "most": most, "nan_or": nan_or, "if_equal": if_equal}
+    exec(text.kernel(rows), names)  # made of numbers alone
     kernel: Callable[..., int] = names["pool_fused"]
     return kernel

@@ -238,15 +238,21 @@ def selection(rows: int, columns: int, stride: int, step: int, low: int, high: i
     return program(writer.code, [Ref(*writer.at(ref)) for ref in results], writer.slots)
 
 
+def ordered(rows: int, columns: int, stride: int, step: int, floating: bool) -> tuple[Graph, list[Ref], list[Ref]]:
+    """All samples of a window in their order; and, if there may be one, a value that is NaN where one of them is."""
+    graph, window = loaded(rows, columns, stride, step)
+    samples = selected(graph, [graph.sort(column) for column in window], 0, rows * columns - 1)
+    nan = [graph.nan_among([graph.nan_among(column) for column in window])] if floating else []
+    return graph, samples, nan
+
+
 @lru_cache(maxsize=256)
 def most_frequent(rows: int, columns: int, stride: int, step: int, floating: bool) -> Program:
     """The mode of rows x columns samples: in their order, the first of the longest run of equal ones."""
-    graph, window = loaded(rows, columns, stride, step)
-    ordered = selected(graph, [graph.sort(column) for column in window], 0, rows * columns - 1)
-    nan = [graph.nan_among([graph.nan_among(column) for column in window])] if floating else []
-    writer = written(graph, ordered + nan)
+    graph, samples, nan = ordered(rows, columns, stride, step, floating)
+    writer = written(graph, samples + nan)
     best, result = writer.slots, writer.slots + RUNS
-    places = [writer.at(ref) for ref in ordered]
+    places = [writer.at(ref) for ref in samples]
     writer.code.append((START, *places[0], 0, 0, best, 0, 0))
     writer.code += [(RUN, *after, *before, best, 0, 0) for before, after in pairwise(places)]
     writer.code += [(NAN, *writer.at(ref), best, 0, result, 0, 0) for ref in nan]

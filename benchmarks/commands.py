@@ -148,15 +148,34 @@ def first_run(folder: Path, times: int) -> Line:
 
 
 def streamed(folder: Path, gigabytes: int) -> Iterator[Line]:
-    """A .npy file that is larger than what a run may keep in memory, against ``cat``."""
+    """A .npy that is larger than what a run may keep in memory, against ``cat``: file to file, and pipe to pipe."""
     source, out = folder / "large.npy", folder / "pooled.npy"
-    np.lib.format.open_memmap(source, "w+", np.float32, (16 * gigabytes, 4096, 4096)).flush()
-    words = (*OWN, "max", "-k", "2", "--layout", "NHW", "-q", str(source), "-o", str(out), "--overwrite")
-    work = f"a stream: poolcli max -k 2 --layout NHW of {gigabytes} GB, file to file"
-    cat = ("sh", "-c", 'cat "$0" > "$1"', str(source), str(folder / "copied.npy"))
-    yield compared(Command(work, words, "cat", cat, 2.0), Budget(2, 60))
+    fill(source, gigabytes)
+    options = ("max", "-k", "2", "--layout", "NHW", "-q")
+    words = (*OWN, *options, str(source), "-o", str(out), "--overwrite")
+    work = f"a stream: poolcli max -k 2 --layout NHW of {gigabytes} GB"
+    cat = shell('cat "$0" > "$1"', str(source), str(folder / "copied.npy"))
+    yield compared(Command(f"{work}, file to file", words, "cat", cat, 2.0), Budget(2, 60))
+    ours = shell('cat "$0" | "$@" | cat > /dev/null', str(source), *OWN, *options, "-", "-o", "-")
+    theirs = shell('cat "$0" | cat | cat > /dev/null', str(source))
+    yield compared(Command(f"{work}, pipe to pipe", ours, "cat", theirs, 2.0), Budget(2, 60))
     peak = resident(words)
     yield Line(GROUP, work, peak, "", None, peak, RESIDENT, "MB")
+
+
+def fill(path: Path, gigabytes: int) -> None:
+    """Planes of 64 MiB of noise; a file of holes would be read from nowhere."""
+    plane = np.random.default_rng(7).random((4096, 4096), np.float32)
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(
+            file, {"descr": "<f4", "fortran_order": False, "shape": (16 * gigabytes, *plane.shape)})
+        for _ in range(16 * gigabytes):
+            file.write(plane)
+
+
+def shell(script: str, *words: str) -> tuple[str, ...]:
+    """A pipeline."""
+    return ("sh", "-c", script, *words)
 
 
 def resident(words: Sequence[str]) -> float:

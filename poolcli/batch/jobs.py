@@ -27,6 +27,8 @@ class Settings:
     key: str | None = None
     max_pixels: int = MAX_PIXELS
     allow_truncated: bool = False
+    stream: bool = False
+    """Arrays one after another on one stream."""
     frames: Frames | int | None = None
     """Which pictures of a file; None: the first."""
     overwrite: bool = False

@@ -35,10 +35,13 @@ def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileRe
         return None
     from .. import streaming
 
-    with files.npy_data(job.source, settings.stdin, streaming.LEAST_BYTES) as found:
+    with files.npy_data(job.source, settings.stdin, streaming.LEAST_BYTES, certain=settings.stream) as found:
         if found is None:
             return None
         header, source = found
+        if settings.stream and header.nbytes < streaming.LEAST_BYTES:  # whole, or nothing of it is written
+            loaded = files.Loaded(files.read_data(source, header), None, files.Source(STDIO, "NPY"))
+            return attempt_loaded(loaded, job, pooling, settings, blank)
         plan = pooling.plan(header.shape)
         reason = streaming.why_not(pooling, plan, header)
         if reason is not None:

@@ -7,9 +7,10 @@ windows     --size --stride --padding --dilation --ceil --global --adaptive     
             --fractional --seed --u --disjoint --pseudorandom
 values      --layout --squeeze --pad-mode --pad-value --nan --nodata --dtype --round   every reducer
 files       --output --overwrite --skip-existing --in-place --dry-run --recursive      every reducer
-            --include --exclude --files-from --files-from0 --key --indices --format
-            --jobs --fail-fast --isolate --timeout --max-pixels --allow-truncated
-            --quality --compress-level
+            --include --exclude --files-from --files-from0 --stream --key --indices
+            --format --jobs --fail-fast --isolate --timeout
+pictures    --frames --max-pixels --allow-truncated --quality --compress-level         every reducer
+            --strip
 report      --json --jsonl --csv --verbose --quiet --no-color --debug                  every reducer; all: --debug
 parameters  --p --q --r --eps --weight ...                                             the reducers that have them
 ==========  =========================================================================  ===========================
@@ -140,6 +141,7 @@ def files() -> list[click.Option]:
         globs("--exclude", "Of a folder, leave out files and folders that match. May be repeated."),
         option("--files-from", type=path(), metavar="FILE", help="More inputs: a name a line; - for stdin."),
         option("--files-from0", type=path(), metavar="FILE", help="The same with NUL between names: find -print0."),
+        flag("--stream", help="Arrays one after another on one pipe: each is pooled and written as it comes."),
         option("--key", metavar="NAME", help="The array of an .npz file."),
         option("--indices", type=path(), metavar="FILE", help="Write where each value stood, as .npy of int64."),
         option("--format", "file_format", type=file_format, metavar="NAME",

@@ -95,7 +95,8 @@ def body(row: Reducer) -> Callable[..., int]:
         workers = share_cores(given["jobs"], len(planned))
         with show.view(given, settings, len(planned), debug=options.debugging()) as view:
             view.notes(planned.notes)
-            view.of(batch.Running(planned, prepared, settings, workers))
+            work = batch.Arrays if settings.stream else batch.Running
+            view.of(work(planned, prepared, settings, workers))
         return view.exit_code()
 
     return pool_files

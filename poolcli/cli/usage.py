@@ -23,7 +23,8 @@ from .streams import is_terminal
 def settings(inputs: Sequence[str], row: Reducer, given: Mapping[str, Any]) -> Settings:
     """The file options as the batch takes them, checked."""
     kept = {name: given[name] for name in ("output", "indices", "key", "allow_truncated", "overwrite", "skip_existing",
-                                           "in_place", "dry_run", "recursive", "fail_fast", "isolate", "timeout")}
+                                           "in_place", "dry_run", "recursive", "fail_fast", "isolate", "timeout",
+                                           "stream")}
     named = {"format": given["file_format"], "max_pixels": given["max_pixels"] or files.MAX_PIXELS}
     encoding = {name: given[name] for name in ("quality", "compress_level", "strip") if given[name] is not None}
     made = Settings(**kept, **named, frames=frames(given["frames"]), encoding=Encoding(**encoding),
@@ -92,6 +93,22 @@ def check_usage(inputs: Sequence[str], listed: bool, row: Reducer, settings: Set
     check_output(inputs, several, settings)
     if settings.indices is not None:
         check_indices(several, row, settings.indices)
+    if settings.stream:
+        check_stream(several, settings)
+
+
+def check_stream(several: bool, settings: Settings) -> None:
+    """Refuse what goes with one array at a time only."""
+    if several:
+        raise OptionError("stream", "takes one input, - or a file of several arrays")
+    wrong = {"--indices": settings.indices, "--in-place": settings.in_place, "--isolate": settings.isolate,
+             "--frames": settings.frames, "--key": settings.key}
+    if named := [name for name, value in wrong.items() if value]:
+        raise OptionError("stream", f"and {named[0]} exclude each other; one of them would work")
+    output = settings.output
+    ending = output is None or output == STDIO or is_special(output) or output.lower().endswith(".npy")
+    if not ending or (settings.format is not None and settings.format.name != "NPY"):
+        raise OptionError("stream", "writes .npy: -o - or -o FILE.npy would work")
 
 
 def check_output(inputs: Sequence[str], several: bool, settings: Settings) -> None:

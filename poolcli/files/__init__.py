@@ -117,17 +117,18 @@ def _from_stream(stream: IO[bytes], name: str, key: str | None, options: dict[st
 
 @contextmanager
 def npy_data(
-    path: str | os.PathLike[str], stdin: IO[bytes] | None = None, least: int = 0
+    path: str | os.PathLike[str], stdin: IO[bytes] | None = None, least: int = 0, certain: bool = False
 ) -> Iterator[tuple[Header, IO[bytes]] | None]:
     """Open a .npy of at least so many bytes, a regular file or standard input, at its data; None for anything else.
 
     Nothing has been taken from standard input then, so that ``read`` can follow. The header is checked against a
-    file's real size. What the block raises passes as it is: a reader that has gone, a disk that is full.
+    file's real size. With ``certain`` standard input must be one. What the block raises passes as it is: a reader that
+    has gone, a disk that is full.
     """
     if os.fspath(path) == "-":
         stream = _input(stdin)
         head = stream.peek(len(MAGIC))[: len(MAGIC)] if hasattr(stream, "peek") else b""
-        yield (read_header(stream), stream) if head == MAGIC else None
+        yield (read_header(stream), stream) if certain or head == MAGIC else None
         return
     with ExitStack() as stack:
         yield _npy_file(path, least, stack)

@@ -1,0 +1,79 @@
+"""Arrays one after another on one stream: each is pooled, written and reported before the next is waited for."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import IO, TYPE_CHECKING
+
+from .. import files
+from ..errors import PoolError
+from ..report import FileReport
+from .jobs import STDIO, Job
+from .running import Running
+from .single import blank_report, failed, passed_over, run_job
+from .streamed import opened_target
+
+if TYPE_CHECKING:
+    from .jobs import Settings
+
+
+class Nothing(Exception):
+    """No array was written, so there is no output."""
+
+
+class Arrays(Running):
+    """The arrays of one input, as many as there are; it ends at the first that fails, for none can be found behind it.
+
+    What was written before stays: whole arrays only, but for one too large for memory that breaks off in a pipe.
+    """
+
+    def __iter__(self) -> Iterator[FileReport]:
+        job = next(iter(self.jobs))
+        blank = blank_report(job, self.pooling)
+        try:
+            if (passed := passed_over(job, self.settings)) is not None:
+                yield replace(blank, status="skipped", notes=(*blank.notes, passed))
+                return
+            with (suppress(Nothing), opened_source(job, self.settings) as source,
+                  opened_target(job, self.settings) as target):
+                yield from self.each(job, source, target)
+        except PoolError as error:
+            yield failed(blank, error)
+
+    def each(self, job: Job, source: IO[bytes], target: IO[bytes]) -> Iterator[FileReport]:
+        """A report for each array."""
+        settings = replace(self.settings, stdin=source, stdout=target)
+        one = replace(job, source=STDIO, output=None, format=files.FORMATS["NPY"])
+        written = False
+        if not source.peek(1):  # type: ignore[attr-defined]  # waits for a byte or the end
+            raise PoolError("empty; arrays as .npy, one after another, would work")
+        while True:
+            start = target.tell() if job.output is not None and target.seekable() else None
+            done = run_job(one, self.pooling, settings)
+            if done.status == "failed" and start is not None:
+                target.seek(start)
+                target.truncate()
+            yield replace(done, input=job.source, output=job.output_name())
+            written = written or done.status == "ok"
+            if done.status == "failed":
+                break
+            if not source.peek(1):  # type: ignore[attr-defined]
+                break
+        if not written:
+            raise Nothing
+
+
+@contextmanager
+def opened_source(job: Job, settings: Settings) -> Iterator[IO[bytes]]:
+    """The job's input, which can be peeked into."""
+    if job.source == STDIO:
+        if settings.stdin is None:
+            raise PoolError("standard input is closed; a file name would work")
+        peeks = hasattr(settings.stdin, "peek")
+        yield settings.stdin if peeks else io.BufferedReader(settings.stdin)  # type: ignore[type-var]
+        return
+    with files.explained("read"), open(job.source, "rb") as source:  # noqa: PTH123  (a name, as it was given)
+        yield source

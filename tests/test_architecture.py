@@ -25,7 +25,7 @@ LEVELS = (
     ("counting",),
     ("engine",),
     ("pooling",),
-    ("bench", "files", "report", "slabs", "warming"),
+    ("bench", "colour", "files", "report", "slabs", "warming"),
     ("streaming",),
     ("batch",),
     ("cli",),

@@ -29,6 +29,10 @@ class Settings:
     allow_truncated: bool = False
     stream: bool = False
     """Arrays one after another on one stream."""
+    linear: bool = False
+    """Light in place of sRGB codes."""
+    premultiplied: bool = False
+    """Transparent pixels give no colour."""
     frames: Frames | int | None = None
     """Which pictures of a file; None: the first."""
     overwrite: bool = False

@@ -82,9 +82,9 @@ def attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -
     streamed = attempt_stream(job, pooling, settings, blank)
     if streamed is not None:
         return streamed
+    indexed = pooling.reducer.name in KEEPS_PALETTE and not (settings.linear or settings.premultiplied)
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
-                        allow_truncated=settings.allow_truncated, indexed=pooling.reducer.name in KEEPS_PALETTE,
-                        frames=settings.frames)
+                        allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames)
     return attempt_loaded(loaded, job, pooling, settings, blank)
 
 

@@ -31,7 +31,7 @@ MOST_KEPT = 1 << 20
 
 def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport | None:
     """One job from .npy to .npy in bounded memory: of a pipe always, of a file where it is large; None elsewhere."""
-    if job.format is not files.FORMATS["NPY"] or job.indices is not None:
+    if job.format is not files.FORMATS["NPY"] or job.indices is not None or settings.linear or settings.premultiplied:
         return None
     from .. import streaming
 

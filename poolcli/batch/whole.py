@@ -28,9 +28,22 @@ def attempt_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Setting
     """One job whose input is at hand."""
     task = fitted(loaded, job, pooling)
     task.check_holds()
-    result = task.pooling.run(task.array, task.plan, return_indices=job.indices is not None)
+    result = pooled(task, settings)
     lost = write(task, result, settings)
-    return described(task, result, settings, replace(blank, notes=(*blank.notes, *lost)))
+    asked = {name: True for name in ("linear", "premultiplied") if getattr(settings, name)}
+    blank = replace(blank, notes=(*blank.notes, *lost), parameters={**blank.parameters, **asked})
+    return described(task, result, settings, blank)
+
+
+def pooled(task: Task, settings: Settings) -> Result:
+    """The result, of colours as light where that is wished."""
+    if not (settings.linear or settings.premultiplied):
+        return task.pooling.run(task.array, task.plan, return_indices=task.job.indices is not None)
+    from .. import colour
+    from ..pooling import Result
+
+    light = colour.Light(settings.linear, settings.premultiplied)
+    return Result(colour.pool(task.pooling, task.array, task.plan, task.loaded.source.mode, light), None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ files       --output --overwrite --skip-existing --in-place --dry-run --recursiv
             --include --exclude --files-from --files-from0 --stream --key --indices
             --format --jobs --fail-fast --isolate --timeout
 pictures    --frames --max-pixels --allow-truncated --quality --compress-level         every reducer
-            --strip
+            --alpha --linear --strip
 report      --json --jsonl --csv --verbose --quiet --no-color --debug                  every reducer; all: --debug
 parameters  --p --q --r --eps --weight ...                                             the reducers that have them
 ==========  =========================================================================  ===========================
@@ -43,6 +43,8 @@ NAN_MODES = ("propagate", "ignore", "error")
 ROUNDINGS = ("half-up", "half-even", "floor", "ceil")
 DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
           "float16", "float32", "float64")
+
+ALPHA = ("apart", "premultiplied")
 
 WINDOW_KEYWORDS = ("size", "stride", "padding", "dilation", "ceil_mode", "adaptive", "fractional", "overlapping",
                    "random", "seed", "u")
@@ -164,6 +166,9 @@ def pictures() -> list[click.Option]:
                help="Of JPEG: 1 to 100; below 90 colours at half resolution. Default 95."),
         option("--compress-level", type=between(0, 9), metavar="N",
                help="Of PNG: 0 to 9. Default: what suits the picture."),
+        option("--alpha", type=choice(ALPHA), metavar="HOW",
+               help="apart (default): a channel like others; premultiplied: transparent pixels give no colour."),
+        flag("--linear", help="Average light, not sRGB codes: dark and light mix as they do in a lens."),
         flag("--strip", help="Leave out EXIF, XMP, texts and resolution; the colour profile stays."),
     ]
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..reducers import Reducer
 from . import failures, options
+
+if TYPE_CHECKING:
+    from ..batch import Settings
+    from ..pooling import Pooling
 
 THREADS = "POOLCLI_THREADS"
 """Caps the threads of a kernel."""
@@ -92,6 +96,7 @@ def body(row: Reducer) -> Callable[..., int]:
         prepared = pooling.prepare(row.name, **keywords)
         if settings.indices is not None:
             prepared.check_indices()
+        check_light(prepared, settings)
         workers = share_cores(given["jobs"], len(planned))
         with show.view(given, settings, len(planned), debug=options.debugging()) as view:
             view.notes(planned.notes)
@@ -100,6 +105,14 @@ def body(row: Reducer) -> Callable[..., int]:
         return view.exit_code()
 
     return pool_files
+
+
+def check_light(pooling: Pooling, settings: Settings) -> None:
+    """Refuse reducers for which colours as light mean nothing."""
+    if settings.linear or settings.premultiplied:
+        from ..colour import Light
+
+        Light(settings.linear, settings.premultiplied).check(pooling)
 
 
 def share_cores(jobs: int | None, files: int) -> int:

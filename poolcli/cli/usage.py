@@ -27,7 +27,9 @@ def settings(inputs: Sequence[str], row: Reducer, given: Mapping[str, Any]) -> S
                                            "stream")}
     named = {"format": given["file_format"], "max_pixels": given["max_pixels"] or files.MAX_PIXELS}
     encoding = {name: given[name] for name in ("quality", "compress_level", "strip") if given[name] is not None}
-    made = Settings(**kept, **named, frames=frames(given["frames"]), encoding=Encoding(**encoding),
+    made = Settings(**kept, **named, frames=frames(given["frames"]),
+                    linear=given["linear"], premultiplied=given["alpha"] == "premultiplied",
+                    encoding=Encoding(**encoding),
                     globs=Globs(given["include"], given["exclude"]),
                     statistics=form(given) is not None or not given["quiet"],
                     stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
@@ -93,6 +95,8 @@ def check_usage(inputs: Sequence[str], listed: bool, row: Reducer, settings: Set
     check_output(inputs, several, settings)
     if settings.indices is not None:
         check_indices(several, row, settings.indices)
+        if settings.linear or settings.premultiplied:
+            raise OptionError("indices", "go with neither --linear nor --alpha premultiplied")
     if settings.stream:
         check_stream(several, settings)
 
@@ -102,7 +106,8 @@ def check_stream(several: bool, settings: Settings) -> None:
     if several:
         raise OptionError("stream", "takes one input, - or a file of several arrays")
     wrong = {"--indices": settings.indices, "--in-place": settings.in_place, "--isolate": settings.isolate,
-             "--frames": settings.frames, "--key": settings.key}
+             "--frames": settings.frames, "--key": settings.key, "--linear": settings.linear,
+             "--alpha premultiplied": settings.premultiplied}
     if named := [name for name, value in wrong.items() if value]:
         raise OptionError("stream", f"and {named[0]} exclude each other; one of them would work")
     output = settings.output

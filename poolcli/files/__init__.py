@@ -19,6 +19,7 @@ from .hollow import hollow
 from .images import ending_note, opened, read_image, sniff
 from .loaded import MAX_PIXELS, Frames, Loaded, Palette, Source
 from .npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
+from .opener import image_kind
 from .stale import sweep
 
 if TYPE_CHECKING:
@@ -109,6 +110,9 @@ def _from_stream(stream: IO[bytes], name: str, key: str | None, options: dict[st
     """Read from what may be a pipe: an array to its last byte, an image through a bounded copy that can be sought."""
     head = _upto(stream, len(MAGIC))
     if head != MAGIC:
+        head += _upto(stream, 12 - len(head))
+        if sniff(head) is None:  # said at once: what is no picture may have no end
+            image_kind(io.BytesIO(head))
         return _from_file(_copied(head, stream, options["max_pixels"]), name, key, options)
     array = read_npy_stream(stream, head)
     notes = ("bytes after the array are left unread",) if _more_follows(stream) else ()

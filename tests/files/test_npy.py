@@ -13,6 +13,7 @@ import sys
 import warnings
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -581,11 +582,15 @@ def test_row_60_closed_stdin_is_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_row_60_empty_and_endless_stdin() -> None:
-    """Nothing is an empty file; without an end it stops at a bound."""
+    """Nothing is an empty file; what is no picture is told by its first bytes, a picture without an end at a bound."""
     with pytest.raises(PoolError, match="empty file"):
         files.read("-", stdin=io.BytesIO(b""))
-    with Path("/dev/zero").open("rb") as stream, pytest.raises(PoolError, match="bytes and no end"):
-        files.read("-", stdin=stream, max_pixels=1_000)
+    with Path("/dev/zero").open("rb", 0) as stream, pytest.raises(PoolError, match="not an image"):
+        files.read("-", stdin=stream)
+    first = [b"\x89PNG\r\n\x1a\n"]
+    endless = SimpleNamespace(read=lambda count: first.pop() if first else bytes(count))
+    with pytest.raises(PoolError, match="bytes and no end"):
+        files.read("-", stdin=endless, max_pixels=1_000)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), OSError(28, "No space left on device")])

@@ -162,7 +162,7 @@ def test_headers_are_left_alone_where_they_are_no_matter(mixed: list[Path], tmp_
     """What is passed over anyway; and with --isolate nothing of a file is read in this process."""
     out = tmp_path / "out"
     out.mkdir()
-    for path in mixed:
+    for path in mixed if "skip_existing" in settings else ():
         (out / f"{path.stem}.png").touch()
     made = Settings(output=f"{out}/{{stem}}.png", **settings)
     planned = batch.plan_jobs(map(str, mixed), REDUCERS["max"], made)

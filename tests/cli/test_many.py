@@ -8,6 +8,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import numpy as np
@@ -15,8 +16,9 @@ import pytest
 from cli.calls import Call, names
 
 from poolcli import report
-from poolcli.cli import progress, summary
-from poolcli.report import Report
+from poolcli.cli import bodies, progress, summary
+from poolcli.cli.streams import Pen
+from poolcli.report import FileReport, Report
 
 SCHEMA = json.loads((Path(report.__file__).parent / "schema.json").read_text(encoding="utf-8"))
 
@@ -97,12 +99,15 @@ def test_a_line_for_each_file(here: Call, several: Path) -> None:
     assert [(row["status"], row["output_stats_max"]) for row in rows] == [("ok", "15.0")] * 2 + [("failed", "")]
 
 
-def test_lines_come_as_files_end(here: Call, several: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("option", ["as_jsonl", "as_csv"])
+def test_lines_come_as_files_end(option: str) -> None:
     """Each is flushed: a reader in a pipe sees it before the next file is begun."""
-    flushed: list[int] = []
-    monkeypatch.setattr(sys.stdout, "flush", lambda: flushed.append(1), raising=False)
-    here("max", "in", "-o", "out/", "--jsonl")
-    assert len(flushed) >= 3
+    done: list[str] = []
+    stream = SimpleNamespace(write=lambda text: done.append("write"), flush=lambda: done.append("flush"))
+    body = bodies.FORMS[option](Pen(stream))  # type: ignore[arg-type]
+    for _ in range(3):
+        body.add(FileReport("x", "y", "ok"))
+        assert done[-2:] == ["write", "flush"]
 
 
 def test_a_summary_ends_the_batch(here: Call, several: Path) -> None:

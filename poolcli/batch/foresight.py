@@ -40,8 +40,6 @@ def problem(job: Job, pooling: Pooling, settings: Settings) -> PoolError | None:
     """Why the output's format cannot hold the result, if the header says so; all else is found out in its turn."""
     if job.problem is not None or job.source == STDIO or job.format is None or job.format.is_array:
         return None
-    if settings.frames is not None:  # how many there are, and of what shape, is not in the first header
-        return None
     try:
         if passed_over(job, settings) is not None:
             return None

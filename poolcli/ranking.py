@@ -39,7 +39,7 @@ WHOLE_BYTES = 256
 """Instructions do so many bytes at a time: less would be done by a slower loop for the rest."""
 FUSED = 1 << 21
 """Results from which on a kernel of its own for one window's shape is worth compiling (about 0.9 s, once): 3x3/1 on
-16 MP of uint8 takes 2.6 ms by it instead of 6, 5x5/1 takes 5 instead of 13."""
+16 MP of uint8 takes 2.4 ms by it instead of 6, 5x5/1 takes 5.6 instead of 13."""
 FUSED_MOST = 25
 """The largest window of such a kernel; the one of 7x7 takes 2.2 s to compile."""
 FUSED_MODE = 9
@@ -176,8 +176,11 @@ def choose(work: Work) -> Choice | None:
 
 def fused_recipe(work: Work, shape: tuple[int, ...], arguments: tuple[str, ...]) -> compiled.Recipe:
     """A kernel for windows of one shape."""
-    share = Rank.of(shape[0] * shape[1], q_of(work)).share
-    return compiled.Recipe(fused.make_kernel, (ending(work, [share]), *shape), arguments)
+    rank = Rank.of(shape[0] * shape[1], q_of(work))
+    end = ending(work, [rank.share])
+    _, share, bits, even, added = (int(number) for number in parameters(work, rank))
+    fixed = (share, bits, added) if end is kernel.end_fixed and not even else ()
+    return compiled.Recipe(fused.make_kernel, (end, *shape, *fixed), arguments)
 
 
 def most_common(work: Work, axes: Sequence[list[Stretch] | None]) -> tuple[int, ...]:

@@ -85,6 +85,7 @@ FUSED_WINDOWS = [
     pytest.param("float32", 1, {"size": 2}, id="strided"),
     pytest.param("float32", 1, {"size": 2, "stride": 1, "mode": True}, id="mode, NaN"),
     pytest.param("uint8", 3, {"size": 3, "stride": 1, "mode": True}, id="mode, three channels"),
+    pytest.param("uint8", 1, {"size": 2, "q": 0.25, "dtype": "uint8", "round": "ceil"}, id="share as a constant"),
     pytest.param("uint8", 1, {"size": (2, 5), "stride": (1, 2), "q": 0.1}, id="strided and shared"),
 ]
 

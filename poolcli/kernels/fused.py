@@ -12,15 +12,22 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from .networks import CELLS, GREATER, LESSER, LINES, LOAD, ROUNDING
+from .networks import CELLS, GREATER, LESSER, LINES, LOAD, ROUNDING, signed
 from .programs import Graph, Ref, Value, ordered, ranked, reaches
 
+BITS = 1
+"""Where ``Text.fixed`` has the bits."""
 MODE = -1
 """In place of a rank."""
-STRIP = 2048
-"""Lanes of a strip."""
-ROOM = STRIP + 192
-"""Lanes of a slot; not a power of two, so that slots do not fall on the same lines of the cache."""
+NEAR = 40960
+"""Lanes of all slots together: so many bytes stay in the nearest cache."""
+LEAST, MOST = 512, 4096
+"""The lanes of a strip: at least, where slots are many, and at most. The last strip of a line begins so early that it is
+as long as the others, since what is left over from whole vectors would be done one by one."""
+VECTOR = 64
+"""Strips have a multiple of so many lanes."""
+SPARE = 192
+"""Lanes of a slot beyond a strip; no power of two, so that slots do not fall on the same lines of the cache."""
 
 
 def least(x: Any, y: Any) -> Any:
@@ -56,6 +63,10 @@ def passes(graph: Graph, reach: dict[int, int]) -> dict[int, int]:
 class Text:
     """Writes the loops."""
 
+    fixed: tuple[int, ...] = (0, 0, 0)
+    """A point between two small integers in whole numbers (``networks.end_fixed``), as constants: the share times
+    2^bits, the bits, what is added before they are cut off. No bits: ``end`` writes."""
+
     def __init__(self, graph: Graph, results: Sequence[Ref], nan: Sequence[Ref], inner: int, apart: int,
                  mode: bool) -> None:
         self.graph, self.inner, self.apart = graph, inner, apart
@@ -68,6 +79,8 @@ class Text:
         uses += [(self.last, ref) for ref in results]
         self.stored = sorted({ref.value for loop, ref in uses if ref.value in self.loops
                               and self.loops[ref.value] < loop})
+        self.strip = min(max(NEAR // (len(self.stored) + 1) // VECTOR * VECTOR, LEAST), MOST)
+        self.room = self.strip + SPARE
 
     def made(self, number: int) -> tuple[list[int], int]:
         """The values of a loop, and for how many lanes beyond a strip."""
@@ -91,7 +104,7 @@ class Text:
             known[Ref(n, 0)] = f"v{n}"
             yield f"    v{n} = {self.call(value, known)}"
             if n in self.stored:
-                yield f"    slots[{self.stored.index(n) * ROOM} + i] = v{n}"
+                yield f"    slots[{self.stored.index(n) * self.room} + i] = v{n}"
         if number == self.last:
             for ref in self.results:
                 yield from self.read(ref, known)
@@ -107,7 +120,11 @@ class Text:
                 for i in reversed(range(n - length)):
                     yield f"    best = if_equal({found[i]}, {found[i + length]}, best)"
             a = b = f"nan_or({found[n]}, best)" if self.nan else "best"
-        yield f"    good &= end({a}, {b}, dst, to + i, params, limits, rounding)"
+        if self.fixed[BITS]:
+            share, bits, added = self.fixed
+            yield f"    dst[to + i] = (signed({a}) * {(1 << bits) - share} + signed({b}) * {share} + {added}) >> {bits}"
+        else:
+            yield f"    good &= end({a}, {b}, dst, to + i, params, limits, rounding)"
 
     def read(self, ref: Ref, known: dict[Ref, str]) -> Iterator[str]:
         """A value from the input or from its slot, once."""
@@ -118,7 +135,7 @@ class Text:
         if value.kind == LOAD:
             yield f"    {known[ref]} = src[row{value.a.value} + i * {self.apart} + {self.place(ref, value)}]"
         else:
-            at = self.stored.index(ref.value) * ROOM + ref.shift * self.inner
+            at = self.stored.index(ref.value) * self.room + ref.shift * self.inner
             yield f"    {known[ref]} = slots[{at} + i]"
 
     def place(self, ref: Ref, value: Value) -> int:
@@ -135,20 +152,23 @@ class Text:
         lines = [f"row{row} = sources[line] + cell * {self.apart} + offsets[{row}]" for row in range(rows)]
         for number in range(self.last + 1):
             lines += self.loop(number)
-        return HEAD + "".join(f"            {line}\n" for line in lines) + TAIL
+        return HEAD.replace("STRIP", str(self.strip)) + "".join(f"            {line}\n" for line in lines) + TAIL
 
 
 HEAD = f"""
 def pool_fused(src, dst, code, offsets, sources, targets, geometry, params, limits, slots):
     good = True
     rounding = geometry[{ROUNDING}]
+    cells = geometry[{CELLS}]
+    strips = (cells + STRIP - 1) // STRIP
+    n = min(cells, ((cells + strips - 1) // strips + {VECTOR - 1}) // {VECTOR} * {VECTOR})
     for line in range(geometry[{LINES}]):
-        cell = 0
-        while cell < geometry[{CELLS}]:
-            n = min({STRIP}, geometry[{CELLS}] - cell)
+        done = 0
+        while done < cells:
+            cell = min(done, cells - n)
             to = targets[line] + cell
 """
-TAIL = f"""            cell += {STRIP}
+TAIL = """            done += n
     return 0 if good else 1
 """
 
@@ -167,14 +187,16 @@ def slots_needed(rows: int, columns: int, stride: int, step: int, low: int, high
     """How many lanes of scratch space the kernel needs; 0 where there is none for such a window."""
     text = text_of(rows, columns, stride, step, low, high, floating, inner)
     reach = (columns - 1) * step // stride
-    return (len(text.stored) + 1) * ROOM if text.reads_only(reach + 1) and 2 * reach * inner < ROOM - STRIP else 0
+    return (len(text.stored) + 1) * text.room if text.reads_only(reach + 1) and 2 * reach * inner < SPARE else 0
 
 
 def make_kernel(end: Callable[..., bool], rows: int, columns: int, stride: int, step: int, low: int, high: int,
-                floating: int, inner: int) -> Callable[..., int]:
+                floating: int, inner: int, *fixed: int) -> Callable[..., int]:
     """Return the kernel of one kind of window, for ``inner`` channels (one, if the stride is not 1)."""
     text = text_of(rows, columns, stride, step, low, high, floating, inner)
-    names: dict[str, Any] = {"end": end, "least": least, "most": most, "nan_or": nan_or, "if_equal": if_equal}
+    text.fixed = fixed or text.fixed
+    names: dict[str, Any] = {"end": end, "least": least, "most": most, "nan_or": nan_or, "if_equal": if_equal,
+                             "signed": signed}
     exec(text.kernel(rows), names)  # made of numbers alone
     kernel: Callable[..., int] = names["pool_fused"]
     return kernel

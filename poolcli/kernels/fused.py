@@ -22,8 +22,8 @@ MODE = -1
 NEAR = 40960
 """Lanes of all slots together: so many bytes stay in the nearest cache."""
 LEAST, MOST = 512, 4096
-"""The lanes of a strip: at least, where slots are many, and at most. The last strip of a line begins so early that it is
-as long as the others, since what is left over from whole vectors would be done one by one."""
+"""The lanes of a strip: at least, where slots are many, and at most. The last strip of a line begins so early that it
+is as long as the others, since what is left over from whole vectors would be done one by one."""
 VECTOR = 64
 """Strips have a multiple of so many lanes."""
 SPARE = 192

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise, product
+from itertools import product
 from math import floor
 
 import numpy as np
@@ -19,7 +19,7 @@ from .kernels import fused
 from .kernels import networks as kernel
 from .kernels.numerics import CEIL, FLOOR, HALF_EVEN, HALF_UP
 from .kernels.programs import Program, most_frequent, selection
-from .windows import Windows
+from .stretches import Stretch, find, stretches
 from .work import Array, Block, Runner, Work, cut
 
 ARGUMENTS = ("read", "write", *("int64",) * 5, "float64", "float64", "read")
@@ -31,8 +31,6 @@ MOST = 256
 """The largest window, in samples: 15x15 of uint8 takes 12 ns a window, the general kernel 3 us."""
 MOST_COUNTED = 127
 """The same where equal samples are counted in their own type."""
-MOST_PIECES = 24
-"""Stretches of equal windows along one axis; more, and windows are too irregular for lanes."""
 STRIP_BYTES = 2048
 """What the lanes of a slot fill: 3x3 and 5x5 ran fastest with it."""
 WHOLE_BYTES = 256
@@ -48,39 +46,6 @@ BLOCK_SAMPLES = 1 << 23
 """Samples in the windows of one block."""
 FEW_BITS = 20
 """Of a share between two ranks: with no more, a point between float32 or 32-bit integers is exact in doubles."""
-
-
-@dataclass(frozen=True, eq=False)
-class Stretch:
-    """Neighbouring windows of one axis with equally many samples, at equal distances."""
-
-    begin: int
-    """The number of the first one."""
-    starts: NDArray[np.int64]
-    count: int
-    apart: int
-    """From one window's start to the next."""
-
-    def __getitem__(self, part: slice) -> Stretch:
-        """Some of the windows, by their numbers on the axis."""
-        kept = slice(part.start - self.begin, part.stop - self.begin)
-        return Stretch(part.start, self.starts[kept], self.count, self.apart)
-
-
-def stretches(windows: Windows) -> list[Stretch] | None:
-    """An axis cut where its windows change; None if there is an empty one, or if they do not lie at equal distances."""
-    first, count = windows.present()
-    bounds = [0, *(np.flatnonzero(np.diff(count)) + 1), len(count)]
-    if len(bounds) > MOST_PIECES + 1 or not count.all():
-        return None
-    found = []
-    for begin, stop in pairwise(int(bound) for bound in bounds):
-        distances = np.diff(first[begin:stop])
-        apart = int(distances[0]) if len(distances) else 1
-        if apart < 1 or (distances != apart).any():
-            return None
-        found.append(Stretch(begin, first[begin:stop], int(count[begin]), apart))
-    return found
 
 
 # How a result is written.
@@ -316,12 +281,6 @@ class Ranked:
 def upright(rows: int, cells: int) -> bool:
     """Whether lanes had better run down the rows."""
     return cells < 16 and rows > cells
-
-
-def find(axis: list[Stretch], part: tuple[int, int]) -> Stretch:
-    """The windows of a block, which lie in one stretch."""
-    stretch = next(s for s in reversed(axis) if s.begin <= part[0])
-    return stretch[part[0] : part[1]]
 
 
 def aligned(size: int, dtype: dtypes.Type) -> Array:

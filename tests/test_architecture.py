@@ -17,7 +17,7 @@ FILES = sorted((ROOT / "poolcli").rglob("*.py"))
 LEVELS = (
     ("errors", "text"),
     ("axes", "kernels", "windows"),
-    ("layouts",),
+    ("layouts", "stretches"),
     ("reducers",),
     ("compiled", "dtypes"),
     ("keywords", "plans", "work"),

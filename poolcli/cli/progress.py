@@ -21,8 +21,9 @@ WIDE, MEDIUM = 60, 36
 class Bar:
     """A bar that appears when a batch takes a while, and leaves nothing behind."""
 
-    def __init__(self, total: int) -> None:
-        self.total, self.done, self.over = total, 0, False
+    def __init__(self, total: int, colour: bool) -> None:
+        self.total, self.colour = total, colour
+        self.done, self.over = 0, False
         self.lock = Lock()
         self.progress: Progress | None = None
         self.task: Any = None
@@ -32,7 +33,7 @@ class Bar:
 
     def show(self) -> None:
         """Draw from now on, in a thread of rich's; what is printed to stderr meanwhile goes above the bar."""
-        made = drawn()
+        made = drawn(self.colour)
         with self.lock:
             if self.over:
                 return
@@ -56,12 +57,12 @@ class Bar:
                 self.progress.stop()
 
 
-def drawn() -> Progress:
+def drawn(colour: bool) -> Progress:
     """The bar for this terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(file=sys.stderr)
+    console = Console(file=sys.stderr, no_color=None if colour else True)
     return Progress(*columns(console.width), console=console, transient=True)
 
 

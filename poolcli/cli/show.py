@@ -38,6 +38,7 @@ class Talk:
     files: bool = False
     """--verbose: a line for each file."""
     bar: bool = False
+    colour: bool = True
     debug: bool = False
 
 
@@ -57,7 +58,7 @@ class View:
 
         compiled.announce = self.announcer.tell
         if self.talk.bar and self.expected > 1:
-            self.bar = Bar(self.expected)
+            self.bar = Bar(self.expected, self.talk.colour)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
@@ -162,7 +163,8 @@ def view(given: Mapping[str, Any], settings: Settings, expected: int, debug: boo
     table = not settings.dry_run and form(given) is None
     free = table or given["quiet"] or not is_terminal(stream)
     talk = Talk(errors=not alone, notes=not alone and not given["quiet"], files=not alone and given["verbose"],
-                bar=not alone and not given["quiet"] and free and is_terminal(sys.stderr), debug=debug)
+                bar=not alone and not given["quiet"] and free and is_terminal(sys.stderr),
+                colour=not given["no_color"], debug=debug)
     return View(made, pen, talk, expected, usage.nothing(given))
 
 

@@ -256,6 +256,8 @@ def test_row_70_a_bar_on_a_terminal_and_nowhere_else(tmp_path: Path, process: Pr
     _, printed = on_terminal(tmp_path, 80, *arguments, TERM="xterm")
     drawn = [match.end() for match in bar.finditer(printed)]
     assert len(drawn) > 1 and "\x1b[2K" in printed[drawn[-1]:printed.index("3 files: 3 done")]
+    plain = on_terminal(tmp_path, 80, *arguments, "--no-color", TERM="xterm")[1]
+    assert bar.search(plain) and not re.search(r"\x1b\[[0-9;]*3[0-9]", plain)
     assert not bar.search(on_terminal(tmp_path, 80, *arguments, TERM="dumb")[1])
     assert not bar.search(on_terminal(tmp_path, 80, *arguments, "-q", TERM="xterm")[1])
     assert not bar.search(process(*arguments, cwd=tmp_path).stderr.decode())

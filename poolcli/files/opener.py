@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
@@ -74,6 +75,14 @@ _BLOCK = 1 << 24
 """Bytes given to a decoder at once: it works without the GIL, and threads meet at it once a file, not each 64 KB."""
 
 
+@cache
+def unheard(library: str) -> None:
+    """Give a library's log a handler, once: without any, what it logs would reach stderr as a last resort."""
+    import logging
+
+    logging.getLogger(library).addHandler(logging.NullHandler())
+
+
 @dataclass(slots=True)
 class Opener:
     """One frame of a picture file that can be opened more than once; ``image`` is what was opened last.
@@ -93,10 +102,7 @@ class Opener:
 
     def open(self) -> ImageFile.ImageFile:
         """Read the header, decode nothing; PoolError when it promises more pixels than allowed."""
-        import logging
-
-        # With no handler of its own, what Pillow logs would reach stderr as a last resort.
-        logging.getLogger("PIL").addHandler(logging.NullHandler())
+        unheard("PIL")
         image, self.ready = self.ready, None
         if image is None:
             self.stream.seek(0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PoolError
-from .opener import check_pixels
+from .opener import check_pixels, unheard
 from .pixels import Picture, turned
 
 if TYPE_CHECKING:
@@ -19,13 +19,11 @@ _PLAIN = {1, 2, 5}  # grey with black as 0, RGB, CMYK (tag 262)
 
 def read_tiff_extra(source: Opener, what: str) -> Picture:
     """Read a page as (H, W) or (H, W, C). ``what`` says what it is, for the error when tifffile is missing."""
-    import logging
-
     try:
         import tifffile
     except ImportError:
         raise PoolError(f"TIFF of {what}, which Pillow does not read; pip install poolcli[tiff] does") from None
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    unheard("tifffile")
     source.stream.seek(0)
     with tifffile.TiffFile(source.stream) as file:
         page: Any = file.pages[source.frame]

@@ -111,8 +111,9 @@ class View:
             streams.complain(f"{printable(file.input)}: {printable(file.error)}")
         if self.talk.files and file.status == "ok" and DRY_RUN not in file.notes:
             streams.complain(f"{printable(file.input)} -> {printable(file.output or STDIO)}: {done(file)}")
-        said_elsewhere = (DRY_RUN, report.LOSSY)
-        self.notes((file.input, note) for note in file.notes if not note.startswith(said_elsewhere))
+        if file.status != "skipped" or self.expected < 2 or self.talk.files:  # of many skipped files the summary tells
+            said_elsewhere = (DRY_RUN, report.LOSSY)
+            self.notes((file.input, note) for note in file.notes if not note.startswith(said_elsewhere))
 
     def exit_code(self) -> int:
         """The total's, and 1 where the report itself was lost."""

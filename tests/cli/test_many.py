@@ -139,6 +139,16 @@ def test_verbose_says_what_is_done(here: Call, several: Path) -> None:
     assert all(json.loads(line) for line in called.out.splitlines())
 
 
+def test_skipped_files_are_told_together(here: Call, several: Path) -> None:
+    """By the summary; one by one where only one was asked for, or by --verbose."""
+    here("max", "in/sub", "in/a.npy", "-o", "out/", "-q")
+    called = here("max", "in/sub", "in/a.npy", "-o", "out/", "--skip-existing")
+    assert called == (0, "2 files: 0 done, 2 skipped\n", "")
+    notes = [f"poolcli: in/{name}.npy: note: skipped: out/{Path(name).name}.npy exists\n" for name in ("sub/c", "a")]
+    assert here("max", "in/sub", "in/a.npy", "-o", "out/", "--skip-existing", "-v").err == "".join(notes)
+    assert here("max", "in/a.npy", "-o", "out/", "--skip-existing").err == notes[1]
+
+
 def test_the_summary_counts(here: Call) -> None:
     """Numbers in three digits, reasons by how often, the rest together."""
     assert [summary.scaled(n) for n in (0, 0.5, 999.4, 999.6, 1000, 123456, 5.55e9, 1e13)] == [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from math import inf
 from typing import TypeVar
 
 import click
@@ -97,6 +98,32 @@ def number(text: str) -> int | float:
     if not _NUMBER.fullmatch(text) or len(text) > _LONGEST:
         raise click.BadParameter(f"{shown(text)} is no number; 3, 0.5 or 1e-6 would work")
     return int(text) if _WHOLE.fullmatch(text.lstrip("+-")) else float(text)
+
+
+def positive(text: str) -> int:
+    """A whole number, at least 1."""
+    number = whole(text)
+    if number < 1:
+        raise click.BadParameter("0 is too few; 1 or more would work")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A time, more than none."""
+    found = float(number(text))
+    if not 0 < found < inf:
+        raise click.BadParameter(f"{text} is no time; 10 or 0.5 would work")
+    return found
+
+
+def between(least: int, most: int) -> Callable[[str], int]:
+    """A whole number in a range."""
+    def parse(text: str) -> int:
+        number = whole(text)
+        if not least <= number <= most:
+            raise click.BadParameter(f"{number} is not from {least} to {most}")
+        return number
+    return parse
 
 
 def per_axis(text: str, parse: Callable[[str], Value], examples: str) -> Value | tuple[Value, ...]:

@@ -22,7 +22,6 @@ library's keywords; ``keywords`` picks them out. Nothing here imports NumPy: usa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -148,10 +147,11 @@ def files() -> list[click.Option]:
         option("--indices", type=path(), metavar="FILE", help="Write where each value stood, as .npy of int64."),
         option("--format", "file_format", type=file_format, metavar="NAME",
                help="The output's format: png, tiff, npy ... Default: by its ending; npy to stdout."),
-        option("--jobs", type=positive, metavar="N", help="Threads, or files at once. Default: the cores."),
+        option("--jobs", type=grammar.positive, metavar="N", help="Threads, or files at once. Default: the cores."),
         flag("--fail-fast", help="Stop at the first file that fails."),
         flag("--isolate", help="Work in processes of their own: a decoder that crashes costs its own file."),
-        option("--timeout", type=seconds, metavar="S", help="With --isolate: the most seconds a file may take."),
+        option("--timeout", type=grammar.seconds, metavar="S",
+               help="With --isolate: the most seconds that a file may take."),
     ]
 
 
@@ -160,11 +160,11 @@ def pictures() -> list[click.Option]:
     return [
         option("--frames", type=grammar.frames, metavar="WHICH",
                help="Of several frames or pages: first (default), all, a number from 1, or a range 2-5."),
-        option("--max-pixels", type=positive, metavar="N", help="Refuse larger pictures. Default 178956970."),
+        option("--max-pixels", type=grammar.positive, metavar="N", help="Refuse larger pictures. Default 178956970."),
         flag("--allow-truncated", help="Read pictures that are cut short as far as they go."),
-        option("--quality", type=between(1, 100), metavar="N",
+        option("--quality", type=grammar.between(1, 100), metavar="N",
                help="Of JPEG: 1 to 100; below 90 colours at half resolution. Default 95."),
-        option("--compress-level", type=between(0, 9), metavar="N",
+        option("--compress-level", type=grammar.between(0, 9), metavar="N",
                help="Of PNG: 0 to 9. Default: what suits the picture."),
         option("--alpha", type=choice(ALPHA), metavar="HOW",
                help="apart (default): a channel like others; premultiplied: transparent pixels give no colour."),
@@ -236,32 +236,6 @@ def named(check: Callable[[str], Value], text: str) -> Value:
         return check(text)
     except PoolError as error:
         raise click.BadParameter(str(error)) from None
-
-
-def positive(text: str) -> int:
-    """A whole number, at least 1."""
-    number = grammar.whole(text)
-    if number < 1:
-        raise click.BadParameter("0 is too few; 1 or more would work")
-    return number
-
-
-def seconds(text: str) -> float:
-    """A time, more than none."""
-    number = float(grammar.number(text))
-    if not 0 < number < inf:
-        raise click.BadParameter(f"{text} is no time; 10 or 0.5 would work")
-    return number
-
-
-def between(least: int, most: int) -> Callable[[str], int]:
-    """A whole number in a range."""
-    def parse(text: str) -> int:
-        number = grammar.whole(text)
-        if not least <= number <= most:
-            raise click.BadParameter(f"{number} is not from {least} to {most}")
-        return number
-    return parse
 
 
 def keywords(row: Reducer, given: Values) -> dict[str, Any]:

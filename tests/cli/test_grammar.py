@@ -71,7 +71,7 @@ REFUSED: list[tuple[Callable[[str], Any], str, str]] = [
 ]
 
 HANDLERS = [grammar.whole, grammar.counts, grammar.steps, grammar.padding, grammar.ratios, grammar.decimal,
-            grammar.number]
+            grammar.number, grammar.frames]
 
 
 @pytest.mark.parametrize(("read", "text", "value"), READ)
@@ -96,7 +96,7 @@ def test_what_is_refused_says_what_would_work(read: Callable[[str], Any], text: 
 
 
 @pytest.mark.parametrize("read", HANDLERS)
-@given(text=st.one_of(st.text(max_size=60), st.text("0123456789x:.-+einfalsm", max_size=60)))
+@given(text=st.one_of(st.text(max_size=60), st.text("0123456789x:.-+einfalsmrt", max_size=60)))
 def test_no_text_does_anything_else(read: Callable[[str], Any], text: str) -> None:
     """A value, or BadParameter in one line that a terminal cannot obey; never another exception, never a long run."""
     try:

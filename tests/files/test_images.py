@@ -850,23 +850,6 @@ def test_row_71_the_same_array_gives_the_same_bytes() -> None:
             assert written(array, kind, source) == written(array, kind, source)
 
 
-@pytest.mark.skipif("POOLCLI_HOSTILE_FILES" not in os.environ, reason="POOLCLI_HOSTILE_FILES names no folder")
-def test_gate_1_hostile_files(capfd: pytest.CaptureFixture[str]) -> None:
-    """Every file of a folder of broken pictures is read, or is a PoolError of one line; stderr stays clean."""
-    root = os.environ["POOLCLI_HOSTILE_FILES"]
-    paths = [Path(folder, name) for folder, _, names in os.walk(root) for name in names]
-    assert paths
-    for path in paths:
-        for options in ({}, {"indexed": True}, {"allow_truncated": True}):
-            try:
-                array = files.read(path, **options).array  # type: ignore[arg-type]
-            except PoolError as error:
-                assert "\n" not in str(error) and str(path) not in str(error)
-            else:
-                assert array.dtype.kind in "buif" and array.dtype.isnative and array.size
-    assert capfd.readouterr().err == ""
-
-
 def test_gate_8_nothing_gathers_in_pillows_log(tmp_path: Path) -> None:
     """A hundred files add no more than one handler to it: they were 0.3 KB each, 30 MB of 100,000 files."""
     Image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / "a.png")

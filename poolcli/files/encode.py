@@ -56,7 +56,9 @@ def write_image(
     with captured() as chatter:
         try:
             plugin(row.name)
-            if source.pages is None:
+            if row.name == "TIFF" and not _by_pillow(array, source, row):
+                lost = _write_numbers(array, source, target, encoding)
+            elif source.pages is None:
                 lost = _write_one(array, source, row, target, encoding)
             else:
                 lost = _write_several(array, source, row, target, encoding)
@@ -91,6 +93,22 @@ def _write_several(array: Array, source: Source, row: Format, target: Target, en
     options |= played(source.timing, row.name, len(frames), mode)
     first.save(target, row.name, save_all=True, append_images=rest, **options)  # type: ignore[arg-type]
     return lost
+
+
+def _by_pillow(array: Array, source: Source, row: Format) -> bool:
+    shape = array.shape if source.pages is None else array.shape[1:]
+    mode = mode_of(array.dtype, shape, source.mode)
+    return mode in row.modes or EXPANDED.get(mode or "") in row.modes
+
+
+def _write_numbers(array: Array, source: Source, target: Target, encoding: Encoding) -> tuple[str, ...]:
+    from .tiff_extra import write_tiff_extra
+
+    shape = array.shape if source.pages is None else array.shape[1:]
+    whole = io.BytesIO()
+    write_tiff_extra(array, source, mode_of(array.dtype, shape, source.mode), whole, encoding)
+    write_all(target, whole.getbuffer())
+    return ()
 
 
 def _framed(picture: Array, mode: str, palette: Palette | None) -> Image.Image:

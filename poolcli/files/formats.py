@@ -206,12 +206,25 @@ def holds(
     own = mode_of(dtype, shape, mode)
     if pages is not None and row.name == "PNG" and own in ("I;16", *WIDE):
         raise PoolError("PNG holds frames of 8 bits; .tif can hold 16-bit pages, .npy anything")
-    if not _takes(row, own):
-        raise PoolError(f"{row.name} cannot hold {_described(dtype, shape, own)}; {_able(own)} can")
+    if not _takes(row, own) and not by_tifffile(row, dtype):
+        hint = ", and .tif with pip install poolcli[tiff]" if row.name == "TIFF" else ""
+        raise PoolError(f"{row.name} cannot hold {_described(dtype, shape, own)}; {_able(own)} can{hint}")
     if row.side is not None and max(shape[:2]) > row.side:
         raise PoolError(
             f"{row.name} holds sides up to {row.side:,} pixels, not {shape[1]}x{shape[0]}; .npy and .tif can hold it"
         )
+
+
+def has_tifffile() -> bool:
+    """Whether the extra ``poolcli[tiff]`` is there, without importing it."""
+    from importlib.util import find_spec
+
+    return find_spec("tifffile") is not None
+
+
+def by_tifffile(row: Format, dtype: object) -> bool:
+    """Whether TIFF holds it, but not through Pillow: any number of channels of any real numbers."""
+    return row.name == "TIFF" and _name(dtype) != "bool" and has_tifffile()
 
 
 def _takes(row: Format, mode: str | None) -> bool:

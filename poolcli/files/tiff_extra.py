@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import PoolError
 from .opener import check_pixels, unheard
 from .pixels import Picture, turned
 
 if TYPE_CHECKING:
-    from .loaded import Array
+    from .formats import Encoding
+    from .loaded import Array, Source
+    from .metadata import Metadata
     from .opener import Opener
 
+_TEXTS = {270, 271, 272, 305, 306, 315, 33432}  # description, make, model, software, date, artist, copyright
+_XMP = 700
 _ORIENTATION = 274
 _INKS = {"uint8": "CMYK", "uint16": "CMYK;16"}
 _PLAIN = {1, 2, 5}  # grey with black as 0, RGB, CMYK (tag 262)
@@ -51,3 +55,42 @@ def _channels_last(page: Any) -> Array:
     moved = array[:, 0, :, :, 0].transpose(1, 2, 0) if array.shape[0] > 1 else array[0, 0]
     native = moved.astype(moved.dtype.newbyteorder("="), copy=False)
     return native[..., 0] if native.shape[-1] == 1 else native
+
+
+# Writing.
+
+
+def write_tiff_extra(array: Array, source: Source, mode: str | None, stream: IO[bytes], encoding: Encoding) -> None:
+    """Write (H, W) or (H, W, C) of any real numbers, or several of these, as TIFF; BigTIFF above 4 GB."""
+    import tifffile
+
+    options = _kind(mode, 1 if array.ndim == 2 + (source.pages is not None) else array.shape[-1])
+    options |= {"iccprofile": source.icc_profile} if source.icc_profile and mode else {}
+    options |= {} if encoding.strip else _carried(source.metadata)
+    with tifffile.TiffWriter(stream, bigtiff=array.nbytes > 2**32 - 2**25) as file:
+        for page in array if source.pages is not None else [array]:
+            file.write(page, metadata=None, software=False, contiguous=False, **options)
+
+
+def _kind(mode: str | None, channels: int) -> dict[str, Any]:
+    """What the channels are: ink, colours, or numbers beside each other."""
+    if mode == "CMYK;16":
+        return {"photometric": "separated", "planarconfig": "contig"}
+    if channels in (3, 4):
+        alpha = {"extrasamples": ["unassalpha"]} if channels == 4 else {}
+        return {"photometric": "rgb", "planarconfig": "contig", **alpha}
+    if channels == 1:
+        return {"photometric": "minisblack"}
+    extra = ["unassalpha"] if mode == "LA;16" else ["unspecified"] * (channels - 1)
+    return {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": extra}
+
+
+def _carried(metadata: Metadata | None) -> dict[str, Any]:
+    """Texts, resolution and the XMP packet, as tifffile takes them."""
+    if metadata is None:
+        return {}
+    tags: list[Any] = [(tag, 2, 0, text, True) for tag, text in metadata.exif.items()
+            if tag in _TEXTS and isinstance(text, str) and text.isascii()]
+    tags += [(_XMP, 1, len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []
+    told: dict[str, Any] = {"extratags": tags} if tags else {}
+    return told | ({"resolution": metadata.dpi, "resolutionunit": "inch"} if metadata.dpi else {})

@@ -187,3 +187,41 @@ def test_an_animation_into_a_pipe(tmp_path: Path) -> None:
         write(pipe, loaded.array, loaded.source, name)
         (tmp_path / f"x.{name}").write_bytes(pipe.getvalue())
         assert np.array_equal(read(tmp_path / f"x.{name}", frames=ALL).array[..., :3], loaded.array)
+
+
+WIDE = [("uint16", 3), ("uint16", 4), ("uint16", 2), ("uint16", 5), ("float32", 3), ("float64", 1), ("float16", 4),
+        ("uint32", 1), ("int64", 2), ("uint8", 7), ("int16", 3)]
+
+
+@pytest.mark.parametrize("pages", [None, 3])
+@pytest.mark.parametrize(("dtype", "channels"), WIDE)
+def test_tiff_of_what_pillow_has_no_mode_for(dtype: str, channels: int, pages: int | None, tmp_path: Path) -> None:
+    """16-bit colour, floats, many channels: written with the extra, read back by tifffile itself and by poolcli."""
+    tifffile = pytest.importorskip("tifffile")
+    shape = (pages or 1, 6, 7, channels)
+    array = noise(dtype, shape)[..., 0] if channels == 1 else noise(dtype, shape)
+    array = array if pages else array[0]
+    write(tmp_path / "x.tif", array, Source("x", "NPY", pages=pages))
+    assert np.array_equal(tifffile.imread(tmp_path / "x.tif"), array)
+    loaded = read(tmp_path / "x.tif", frames=ALL if pages else None)
+    assert np.array_equal(loaded.array, array) and loaded.array.dtype == dtype
+
+
+def test_16_bit_tiff_keeps_who_took_it(tmp_path: Path) -> None:
+    """Texts, resolution and profile through the other writer."""
+    pytest.importorskip("tifffile")
+    icc = bytes(16) + b"RGB " + bytes(108)
+    exif = Image.Exif()
+    exif[271], exif[33432] = "Maker", "Somebody"
+    Image.fromarray(noise("uint8", (5, 6, 3))).save(tmp_path / "a.jpg", exif=exif, icc_profile=icc, dpi=(300, 300))
+    write(tmp_path / "b.tif", noise("uint16", (5, 6, 3)), read(tmp_path / "a.jpg").source)
+    source = read(tmp_path / "b.tif").source
+    assert source.icc_profile == icc and source.metadata is not None
+    assert source.metadata.exif[271] == "Maker" and source.metadata.dpi == (300.0, 300.0)
+
+
+def test_without_the_extra_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the formats that hold it as they are."""
+    monkeypatch.setattr("poolcli.files.formats.has_tifffile", lambda: False)
+    with pytest.raises(PoolError, match=r"; .png or .npy can, and .tif with pip install poolcli\[tiff\]"):
+        write(tmp_path / "x.tif", noise("uint16", (5, 6, 3)), Source("x", "NPY"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from . import compiled, dtypes
 from .kernels import folds, small, tall
 from .kernels import rows as kernel
 from .kernels.numerics import HALF_EVEN, HALF_UP
-from .windows import Windows
+from .windows import Windows, as_array
 from .work import Array, Block, Work, cut
 
 ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 5, "state0", "state1", "state2")
@@ -26,6 +27,8 @@ MOST_KINDS = 3
 """Window sizes on one axis that are worth folding the row for."""
 SMALL = 4
 """The widest window, and the most channels, that the small kernel is made for."""
+FEW = 16
+"""The most samples of a window that the small kernel is made for."""
 LARGE = 1 << 18
 """Samples from which on a kernel of its own for a window's size is worth compiling (about 1 s, once)."""
 LONGEST_ROW = 1 << 17
@@ -168,8 +171,12 @@ FOLDS: Mapping[str, Callable[[Work, int], Fold | None]] = {
 }
 """The reducers that fold, each an optimisation of its core: equal results, by ``tests/test_matrix.py``."""
 
-ENDS_OF_FULL = {folds.end_mean_half_up: folds.end_mean_count}
-"""Ways of ending that are quicker where the count is a constant of the kernel."""
+def end_of_full(work: Work, fold: Fold) -> Callable[..., bool]:
+    """A quicker way of ending where the count is a constant of the kernel, at most ``FEW``."""
+    end = fold.steps[4]
+    if end is not folds.end_mean_half_up or work.array.dtype.itemsize > 2:
+        return end
+    return folds.end_mean_of_few if fold.states[0] == np.uint16 else folds.end_mean_of_few_wide
 
 
 def missing(work: Work) -> bool:
@@ -256,19 +263,34 @@ def recipe(work: Work, fold: Fold, kinds: NDArray[np.int64], rows: int) -> compi
     constants = constants_if_small(work, kinds)
     if constants is None:
         return compiled.Recipe(kernel.make_kernel, fold.steps, arguments)
-    end = ENDS_OF_FULL.get(fold.steps[4], fold.steps[4])
-    return compiled.Recipe(small.make_kernel, (*fold.steps, end, *constants), arguments)
+    end, pixel = end_of_full(work, fold), pixel_dtype(work)
+    each = work.output_shape[4] * written(work).itemsize // pixel.itemsize
+    return compiled.Recipe(small.make_kernel, (*fold.steps, end, *constants, each),
+                           (*arguments, written(work).name, pixel.name, pixel.name))
 
 
-def constants_if_small(work: Work, kinds: NDArray[np.int64]) -> tuple[int, int, int, int] | None:
-    """Size and stride along W, channels and samples of a full window, where the small kernel pays."""
-    width, size = work.windows[2], int(kinds[-1])
+def constants_if_small(work: Work, kinds: NDArray[np.int64]) -> tuple[int, ...] | None:
+    """What the small kernel is made for, where it pays: a full window's size, its stride along W, channels, samples,
+    and whether windows are made in line.
+    """
+    width, size = work.windows[2], [int(w.sizes().max()) for w in work.windows]
     regular = isinstance(width.starts, range) and width.step == 1 and len(kinds) == 1
-    if not regular or size > SMALL or work.array.size < LARGE:
+    if not regular or max(size) > SMALL or prod(size) > FEW or work.array.size < LARGE:
         return None
-    samples = np.prod([share.max() for share in divisors(work)]) if work.reducer.name == "avg" else 0
-    inner = work.output_shape[4]
-    return size, step_of(width), inner if inner <= SMALL else 0, int(samples)
+    apart, inner = step_of(width), work.output_shape[4]
+    samples = int(prod(float(share.max()) for share in divisors(work)))
+    in_line = apart > 1 and inner <= SMALL and (inner == SMALL or size[2] > apart)
+    return *size, apart, inner if inner <= SMALL else 0, samples, int(in_line)
+
+
+PIXELS: Mapping[int, dtypes.Type] = {np.dtype(t).itemsize: np.dtype(t) for t in ("u1", "u2", "u4", "u8", "c16")}
+"""A number of so many bytes, to copy pixels by."""
+
+
+def pixel_dtype(work: Work) -> dtypes.Type:
+    """A number as large as a pixel of the result, or one of its channels if there is none."""
+    channel = written(work)
+    return PIXELS.get(channel.itemsize * work.output_shape[4], channel)
 
 
 def rows_if_tall(work: Work, widest: int) -> int:
@@ -303,6 +325,7 @@ class Folded:
         self.tables = [clipped(w) for w in work.windows[:2]]
         self.shares = divisors(work)
         self.limits = dtypes.limits(work.result)
+        self.parts: dict[tuple[int, int], Across] = {}
 
     def blocks(self, threads: int) -> list[Block]:
         """Blocks of whole rows where they fit, enough of them for the threads."""
@@ -326,51 +349,70 @@ class Folded:
         fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill
         parameters = np.array([*work.parameters, 0.0])
         room: list[Array] = [np.empty(0, state) for state in (*self.choice.fold.states, np.uint8, np.uint8)[:3]]
+        pixel = pixel_dtype(work)
 
         def run_block(block: Block) -> bool:
-            places, low, length = self.places(block[3])
-            size = kernel.scratch_size(length, len(places), work.array.shape[4], self.choice.tall)
+            across = self.across(block[3])
+            size = kernel.scratch_size(across.length, len(across.places), work.array.shape[4], self.choice.tall)
             for i, state in enumerate(self.choice.fold.states):
                 if room[i].size < size:
-                    room[i] = np.empty(size, state)
-                room[i][kernel.ROWS * length * work.array.shape[4]] = self.choice.fold.identity[i]
+                    room[i] = np.zeros(size, state)
+                room[i][kernel.ROWS * across.length * work.array.shape[4]] = self.choice.fold.identity[i]
             rows = [t[i0:i1] for t, (i0, i1) in zip(self.tables, block[1:3], strict=True)]
             shares = [s[i0:i1] for s, (i0, i1) in zip(self.shares, block[1:], strict=True)]
-            return run((work.array, self.values, nodata, fill, self.geometry(block, low, length), *rows, places,
-                        self.choice.kinds, *shares, parameters, self.limits, *room)) == 0
+            buffers = (work.array, self.values, nodata, fill, self.geometry(block, across), *rows, across.places,
+                       self.choice.kinds, *shares, parameters, self.limits, *room)
+            if self.choice.recipe.make is small.make_kernel:
+                line = np.empty(across.length * work.array.shape[4] + small.SPARE, self.values.dtype)
+                buffers = (*buffers, line, line.view(pixel), self.values.reshape(-1).view(pixel))
+            return run(buffers) == 0
 
         return run_block
 
-    def places(self, across: tuple[int, int]) -> tuple[NDArray[np.int64], int, int]:
-        """The table of the windows along W of one block, its first position and how many it spans."""
-        width = self.work.windows[2][across[0] : across[1]]
-        starts, sizes = np.asarray(width.starts, np.int64), width.sizes()
-        low = int(starts.min())
-        return np.stack([starts - low, sizes], 1), low, int((starts + (sizes - 1) * width.step).max()) + 1 - low
+    def across(self, part: tuple[int, int]) -> Across:
+        """The windows along W of one block: most blocks have the same."""
+        if part not in self.parts:
+            width = self.work.windows[2][part[0] : part[1]]
+            starts, sizes = as_array(width.starts), width.sizes()
+            low = int(starts.min())
+            length = int((starts + (sizes - 1) * width.step).max()) + 1 - low
+            alike = longest_stretch(self.shares[2][part[0] : part[1]]) if isinstance(width.starts, range) else (0, 0)
+            self.parts[part] = Across(np.stack([starts - low, sizes], 1), low, length, alike)
+        return self.parts[part]
 
-    def geometry(self, block: Block, low: int, length: int) -> Array:
+    def geometry(self, block: Block, across: Across) -> Array:
         """The whole numbers of one block, in the kernel's order."""
         work = self.work
         _, *lengths, inner = work.array.shape
         _, height, width = work.windows
-        k0, k1 = self.alike(block[3])
         first = int(height.starts[block[2][0]])
         origin = int(height.starts[0]) if work.origin is None else work.origin
         top = first - (first - origin) % (self.choice.tall or 1)  # sums in the same groups, wherever a block begins
         return np.array([*lengths, inner, *work.output_shape[1:4], *(w.step for w in work.windows),
                          *itertools.chain(*block), work.skip_nan, work.nodata is not None, work.fill is not None,
-                         work.rounding, low, length, k0, k1, step_of(width), len(self.choice.kinds),
-                         self.choice.tall, top, first, step_of(height)], np.int64)
+                         work.rounding, across.low, across.length, *across.alike, step_of(width),
+                         len(self.choice.kinds), self.choice.tall, top, first, step_of(height)], np.int64)
 
-    def alike(self, across: tuple[int, int]) -> tuple[int, int]:
-        """The longest stretch of a block's windows that stand at equal distances and share one divisor."""
-        if not isinstance(self.work.windows[2].starts, range):
-            return 0, 0
-        share = self.shares[2][across[0] : across[1]]
-        turns = np.flatnonzero(np.diff(share == share.max(), prepend=False, append=False))
-        begins, ends = turns[::2], turns[1::2]
-        longest = int(np.argmax(ends - begins))
-        return int(begins[longest]), int(ends[longest])
+
+@dataclass(frozen=True, eq=False)
+class Across:
+    """The windows along W of one block."""
+
+    places: NDArray[np.int64]
+    """Where each starts, counted from ``low``, and its size."""
+    low: int
+    length: int
+    """The first position that one of them has, and how many they span."""
+    alike: tuple[int, int]
+    """The longest stretch of them that stand at equal distances and share one divisor."""
+
+
+def longest_stretch(share: NDArray[np.float64]) -> tuple[int, int]:
+    """The longest run of the largest number."""
+    turns = np.flatnonzero(np.diff(share == share.max(), prepend=False, append=False))
+    begins, ends = turns[::2], turns[1::2]
+    longest = int(np.argmax(ends - begins))
+    return int(begins[longest]), int(ends[longest])
 
 
 def step_of(windows: Windows) -> int:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from .numerics import Buffer, add, divide, double, put_float, put_integer, to_double, two_product, widen
 
 _TO_WHOLE = 6755399441055744.0  # 2^52 + 2^51: adding and subtracting it rounds to a whole number, ties to even
+_FEW, _FEW_WIDE = 1 << 18, 1 << 40
 
 
 class Missing(NamedTuple):
@@ -76,7 +77,7 @@ def save3(scratch: Scratch, i: int, state: Any) -> None:
     scratch.third[i] = state[2]
 
 
-# The largest and the smallest. A NaN wins; `a if a > b or a != a else b` is what LLVM makes vector code of.
+# The largest and the smallest. A NaN wins: the instruction for `a if a > b else b` keeps one in b, the rest one in a.
 
 
 def lift_sample(x: Any, missing: Missing, params: Buffer) -> Any:
@@ -86,12 +87,14 @@ def lift_sample(x: Any, missing: Missing, params: Buffer) -> Any:
 
 def merge_max(a: Any, b: Any) -> Any:
     """The larger."""
-    return (a[0] if a[0] > b[0] or a[0] != a[0] else b[0],)
+    chosen = a[0] if a[0] > b[0] else b[0]
+    return (a[0] if a[0] != a[0] else chosen,)
 
 
 def merge_min(a: Any, b: Any) -> Any:
     """The smaller."""
-    return (a[0] if a[0] < b[0] or a[0] != a[0] else b[0],)
+    chosen = a[0] if a[0] < b[0] else b[0]
+    return (a[0] if a[0] != a[0] else chosen,)
 
 
 def lift_present(x: Any, missing: Missing, params: Buffer) -> Any:
@@ -274,10 +277,22 @@ def half_up(total: float, n: float, inverse: float) -> tuple[float, bool]:
     return q - 1.0 if rest < 0.0 else q, rest == 0.0
 
 
-def end_mean_count(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
-    """``end_mean_half_up`` where n is a constant of the kernel: the division becomes a multiplication or a shift."""
-    count = int(n)
-    output.dst[at] = (2 * int(state[0]) + count) // (2 * count)
+def end_mean_of_few(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """``end_mean_half_up`` of up to 16 samples of uint8, n a constant of the kernel: all fits into 32 bits.
+
+    With d = 2 n, t = 2 sum + n < 2^13 and m = ceil(2^18 / d) the quotient t / d is t m / 2^18, too large by less than
+    t d / (d 2^18) < 1 / d, so the floor is the same.
+    """
+    d = 2 * int(n)
+    output.dst[at] = ((2 * int(state[0]) + int(n)) * ((_FEW + d - 1) // d)) >> 18
+    return True
+
+
+def end_mean_of_few_wide(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """The same for 8 and 16 bits, signed or not, in 64 bits: t + 2^15 d < 2^22 is positive, and m = ceil(2^40 / d)."""
+    d = 2 * int(n)
+    t = 2 * int(state[0]) + int(n) + 32768 * d
+    output.dst[at] = (t * ((_FEW_WIDE + d - 1) // d) >> 40) - 32768
     return True
 
 

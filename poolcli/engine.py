@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from . import counting, dtypes, folding, general, ranking
+from . import counting, dtypes, folding, general, laning, ranking
 from .work import Array, Block, Choice, Runner, Work
 
 BLOCK_SAMPLES = 1 << 22
 """Samples read by one call: up to 0.2 s for the slowest reducers, since Ctrl-C waits for a kernel to return."""
 
-CHOICES: Sequence[Callable[[Work], Choice | None]] = (folding.choose, ranking.choose, counting.choose)
+CHOICES: Sequence[Callable[[Work], Choice | None]] = (folding.choose, laning.choose, ranking.choose,
+                                                         counting.choose)
 """Who may have a faster kernel than the general one; the first that serves is taken."""
 
 

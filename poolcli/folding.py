@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,20 +21,29 @@ from .work import Array, Block, Work, cut
 ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 5, "state0", "state1", "state2")
 """The dtypes of ``pool_rows``' buffers, in order."""
 
-PLAIN_SUMS = 512
-"""Up to so many float32 samples a plain float64 sum is within 1 ulp, even where mean|x| is 10^6 |mean x|."""
+PLAIN_SUMS = 1024
+"""Up to so many additions in a row a plain float64 sum of float32 samples is within 1 ulp, even where mean|x| is 10^6
+|mean x|: no partial sum exceeds half of sum|x| then, and each addition is off by 2^-53 of that, all of them by 2^-44
+sum|x|, which is 2^-24 |sum x|.
+"""
 MOST_KINDS = 3
 """Window sizes on one axis that are worth folding the row for."""
-SMALL = 4
-"""The widest window, and the most channels, that the small kernel is made for."""
-FEW = 16
-"""The most samples of a window that the small kernel is made for."""
+SMALL, FEW, CHANNELS = 7, 49, 4
+"""The longest window, the most samples of one, and the most channels that the small kernel is made for."""
+SMALL_FLOAT = 3
+"""The longest window of floats that it finds extremes of: NaN makes a merge three operations (max 7x7/1: 17 ms, the tall
+kernel 14).
+"""
+IN_PLACE = 9
+"""Up to so many samples are merged where they lie; of more, columns first, so that neighbours share them."""
 LARGE = 1 << 18
 """Samples from which on a kernel of its own for a window's size is worth compiling (about 1 s, once)."""
 LONGEST_ROW = 1 << 17
 """A window wider than this is left to the general kernel, which reads it in place."""
-ROW_STATES = 1 << 15
-"""States of a scratch row: rows of uint8 and float32 ran fastest whole, and those of 4096 pixels are half of it."""
+ROW_STATES, ROW_OF_DOUBLES = 1 << 15, 1 << 11
+"""States of a scratch row: rows of uint8 and float32 ran fastest whole, and those of 4096 pixels are half of it. A ring of
+doubles should fit into the second cache (avg 31x31/1 of float32 takes 28 ms, with whole rows 34).
+"""
 BLOCK_SAMPLES = 1 << 22
 
 
@@ -53,10 +62,28 @@ TWO = (folds.load2, folds.save2)
 THREE = (folds.load3, folds.save3)
 
 
+class Extent(NamedTuple):
+    """The samples of the largest window in each axis."""
+
+    deep: int
+    rows: int
+    wide: int
+
+    @property
+    def samples(self) -> int:
+        """How many it has."""
+        return self.deep * self.rows * self.wide
+
+    @property
+    def chain(self) -> int:
+        """The most additions that one sample goes through: lines one after another, along a line by doubling."""
+        return self.deep * self.rows + 2 * self.wide.bit_length()
+
+
 # Which fold serves a reducer. None: the general kernel does.
 
 
-def extreme(work: Work, samples: int, merge: Any, merge_present: Any, worst: Any) -> Fold | None:
+def extreme(work: Work, window: Extent, merge: Any, merge_present: Any, worst: Any) -> Fold | None:
     """Max or min."""
     dtype = work.array.dtype
     same = work.source == work.result
@@ -68,67 +95,74 @@ def extreme(work: Work, samples: int, merge: Any, merge_present: Any, worst: Any
     return Fold((folds.lift_sample, merge, *ONE, end), (dtype,), (worst(dtype),))
 
 
-def largest(work: Work, samples: int) -> Fold | None:
+def largest(work: Work, window: Extent) -> Fold | None:
     """Max."""
-    return extreme(work, samples, folds.merge_max, folds.merge_max_present, lowest)
+    return extreme(work, window, folds.merge_max, folds.merge_max_present, lowest)
 
 
-def smallest(work: Work, samples: int) -> Fold | None:
+def smallest(work: Work, window: Extent) -> Fold | None:
     """Min."""
-    return extreme(work, samples, folds.merge_min, folds.merge_min_present, highest)
+    return extreme(work, window, folds.merge_min, folds.merge_min_present, highest)
 
 
-def spread(work: Work, samples: int) -> Fold | None:
+def spread(work: Work, window: Extent) -> Fold | None:
     """Range."""
     dtype = work.array.dtype
     if missing(work):
         return None
-    end = folds.end_range_float if written(work).kind == "f" else folds.end_range_integer
+    narrow = dtype.kind in "iu" and dtype.itemsize < 8
+    own_range = narrow and work.result == dtypes.result_dtype(work.reducer, work.source)
+    end = (folds.end_range_unsigned if own_range else
+           folds.end_range_float if written(work).kind == "f" else folds.end_range_integer)
     return Fold((folds.lift_twice, folds.merge_range, *TWO, end), (dtype, dtype), (lowest(dtype), highest(dtype)))
 
 
-def mean(work: Work, samples: int) -> Fold | None:
+def mean(work: Work, window: Extent) -> Fold | None:
     """Avg: sums in the smallest integer that holds them, in doubles, or in pairs of doubles."""
-    if missing(work):
-        plain = not any(work.parameters) and written(work).kind == "f"
-        return counted_mean(work, samples) if plain else None
-    return summed(work, samples)
+    if not missing(work):
+        return summed(work, window)
+    return None if any(work.parameters) else counted_mean(work, window)
 
 
-def total(work: Work, samples: int) -> Fold | None:
+def total(work: Work, window: Extent) -> Fold | None:
     """Sum."""
     if missing(work):
         return None
-    fold = summed(work, samples)
+    fold = summed(work, window)
     small = work.array.dtype.kind in "iu" and work.array.dtype.itemsize < 8
     if small and work.result == dtypes.result_dtype(work.reducer, work.source):
         return Fold((*fold.steps[:4], folds.end_sum), fold.states, fold.identity)
     return fold
 
 
-def summed(work: Work, samples: int) -> Fold:
+def summed(work: Work, window: Extent) -> Fold:
     """The sum over a divisor."""
     to_float = written(work).kind == "f"
     dtype = work.array.dtype
-    if in_pairs(dtype, samples):
+    if in_pairs(dtype, window):
         end = folds.end_pair_mean_float if to_float else folds.end_pair_mean_integer
         return Fold((folds.lift_pair, folds.merge_pair, *TWO, end), (np.float64,) * 2, (0, 0))
     if dtype.kind == "f":
         end = folds.end_mean if to_float else folds.end_mean_integer
         return Fold((folds.lift_float, folds.merge_sum, *ONE, end), (np.float64,), (0,))
     end = folds.end_mean if to_float else rounded_mean(work)
-    return Fold((folds.lift_integer, folds.merge_sum, *ONE, end), (sum_dtype(dtype, samples),), (0,))
+    return Fold((folds.lift_integer, folds.merge_sum, *ONE, end), (sum_dtype(dtype, window.samples),), (0,))
 
 
-def counted_mean(work: Work, samples: int) -> Fold:
-    """The mean of the samples that count."""
-    dtype = work.array.dtype
-    if in_pairs(dtype, samples):
+def counted_mean(work: Work, window: Extent) -> Fold | None:
+    """The mean of the samples that count: into a float, or of integers into their own range."""
+    dtype, to_float = work.array.dtype, written(work).kind == "f"
+    if not to_float and (not has_own_range(work) or work.rounding != HALF_UP or dtype.kind == "f"):
+        return None
+    if in_pairs(dtype, window):
         steps = (folds.lift_pair_present, folds.merge_pair_present, *THREE, folds.end_pair_mean_present)
-        return Fold(steps, (np.float64, np.float64, np.int64), (0, 0, 0))
-    lift = folds.lift_float_present if dtype.kind == "f" else folds.lift_integer_present
-    state = np.float64 if dtype.kind == "f" else np.int64
-    return Fold((lift, folds.merge_sum_present, *TWO, folds.end_mean_present), (state, np.int64), (0, 0))
+        return Fold(steps, (np.float64, np.float64, np.int64), (0, 0, 0)) if to_float else None
+    if dtype.kind == "f":
+        steps = (folds.lift_float_present, folds.merge_sum_present, *TWO, folds.end_mean_present)
+        return Fold(steps, (np.float64,) * 2, (0, 0))
+    end = folds.end_mean_present if to_float else folds.end_mean_present_half_up
+    state = sum_dtype(dtype, window.samples)
+    return Fold((folds.lift_integer_present, folds.merge_sum_present, *TWO, end), (state,) * 2, (0, 0))
 
 
 QUICK_ROUNDINGS = {HALF_UP: folds.end_mean_half_up, HALF_EVEN: folds.end_mean_half_even}
@@ -137,12 +171,16 @@ QUICK_ROUNDINGS = {HALF_UP: folds.end_mean_half_up, HALF_EVEN: folds.end_mean_ha
 
 def rounded_mean(work: Work) -> Callable[..., bool]:
     """A quick rounding where there is one and the mean is surely in the result's range."""
-    mean_of_all = work.reducer.name == "avg" and not any(work.parameters)
-    own_range = mean_of_all and work.result == work.source and work.result.itemsize < 8
-    return QUICK_ROUNDINGS.get(work.rounding, folds.end_mean_integer) if own_range else folds.end_mean_integer
+    sure = work.reducer.name == "avg" and not work.parameters[1] and has_own_range(work)
+    return QUICK_ROUNDINGS.get(work.rounding, folds.end_mean_integer) if sure else folds.end_mean_integer
 
 
-def euclidean(work: Work, samples: int) -> Fold | None:
+def has_own_range(work: Work) -> bool:
+    """Whether the result has the input's dtype, of less than 64 bits."""
+    return work.result == work.source and work.result.itemsize < 8
+
+
+def euclidean(work: Work, window: Extent) -> Fold | None:
     """The 2-norm, where squares cannot overflow."""
     dtype = work.array.dtype
     if missing(work) or dtype.itemsize == 8 or written(work).kind != "f" or work.parameters != (2.0,):
@@ -150,15 +188,18 @@ def euclidean(work: Work, samples: int) -> Fold | None:
     return Fold((folds.lift_square, folds.merge_sum, *ONE, folds.end_root), (np.float64,), (0,))
 
 
-def moments(work: Work, samples: int, end: Any) -> Fold | None:
+def moments(work: Work, window: Extent, end: Any, small_end: Any) -> Fold | None:
     """Variance of small integers, from exact sums."""
     dtype = work.array.dtype
     if missing(work) or dtype.kind == "f" or dtype.itemsize > 2 or written(work).kind != "f":
         return None
-    return Fold((folds.lift_moments, folds.merge_sum_present, *TWO, end), (np.int64,) * 2, (0, 0))
+    largest_square = window.samples << 16 * dtype.itemsize
+    state = np.int32 if largest_square < 1 << 31 else np.int64
+    steps = (folds.lift_moments, folds.merge_sum_present, *TWO)
+    return Fold((*steps, small_end if window.samples * largest_square < 1 << 53 else end), (state,) * 2, (0, 0))
 
 
-FOLDS: Mapping[str, Callable[[Work, int], Fold | None]] = {
+FOLDS: Mapping[str, Callable[[Work, Extent], Fold | None]] = {
     "max": largest,
     "min": smallest,
     "range": spread,
@@ -166,13 +207,13 @@ FOLDS: Mapping[str, Callable[[Work, int], Fold | None]] = {
     "sum": total,
     "l2": euclidean,
     "lp": euclidean,
-    "var": lambda work, samples: moments(work, samples, folds.end_variance_float),
-    "std": lambda work, samples: moments(work, samples, folds.end_deviation_float),
+    "var": lambda work, window: moments(work, window, folds.end_variance_float, folds.end_small_variance),
+    "std": lambda work, window: moments(work, window, folds.end_deviation_float, folds.end_small_deviation),
 }
 """The reducers that fold, each an optimisation of its core: equal results, by ``tests/test_matrix.py``."""
 
 def end_of_full(work: Work, fold: Fold) -> Callable[..., bool]:
-    """A quicker way of ending where the count is a constant of the kernel, at most ``FEW``."""
+    """A quicker way of ending where the count is a constant of the kernel."""
     end = fold.steps[4]
     if end is not folds.end_mean_half_up or work.array.dtype.itemsize > 2:
         return end
@@ -189,9 +230,9 @@ def written(work: Work) -> dtypes.Type:
     return dtypes.write_dtype(work.result)
 
 
-def in_pairs(dtype: dtypes.Type, samples: int) -> bool:
-    """Whether a sum of so many samples needs a pair of doubles."""
-    return dtype.itemsize == 8 or (dtype.kind == "f" and samples > PLAIN_SUMS)
+def in_pairs(dtype: dtypes.Type, window: Extent) -> bool:
+    """Whether the sum of a window needs a pair of doubles."""
+    return dtype.itemsize == 8 or (dtype.kind == "f" and window.chain > PLAIN_SUMS)
 
 
 def sum_dtype(dtype: dtypes.Type, samples: int) -> dtypes.Type:
@@ -238,11 +279,12 @@ def choose(work: Work) -> Choice | None:
     extent = (int(kinds[-1]) - 1) * work.windows[2].step + 1
     if work.reducer.name not in FOLDS or work.want_indices or len(kinds) > MOST_KINDS or extent > LONGEST_ROW:
         return None
-    fold = FOLDS[work.reducer.name](work, int(np.prod([int(s.max()) for s in sizes])))
+    fold = FOLDS[work.reducer.name](work, Extent(*(int(size.max()) for size in sizes)))
     if fold is None:
         return None
-    rows = rows_if_tall(work, int(kinds[-1]))
-    return Choice(fold, recipe(work, fold, kinds, rows), kinds, rows)
+    constants = constants_if_small(work, kinds)
+    rows = 0 if constants else rows_if_tall(work, int(kinds[-1]))
+    return Choice(fold, recipe(work, fold, constants, rows), kinds, rows)
 
 
 def distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -252,7 +294,7 @@ def distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     return different
 
 
-def recipe(work: Work, fold: Fold, kinds: NDArray[np.int64], rows: int) -> compiled.Recipe:
+def recipe(work: Work, fold: Fold, constants: tuple[int, ...] | None, rows: int) -> compiled.Recipe:
     """The kernel to run: tall, small, or the plain one."""
     names = {"read": work.array.dtype.name, "write": written(work).name}
     for i in range(3):
@@ -260,7 +302,6 @@ def recipe(work: Work, fold: Fold, kinds: NDArray[np.int64], rows: int) -> compi
     arguments = tuple(names.get(a, a) for a in ARGUMENTS)
     if rows:
         return compiled.Recipe(tall.make_kernel, fold.steps, arguments)
-    constants = constants_if_small(work, kinds)
     if constants is None:
         return compiled.Recipe(kernel.make_kernel, fold.steps, arguments)
     end, pixel = end_of_full(work, fold), pixel_dtype(work)
@@ -275,12 +316,14 @@ def constants_if_small(work: Work, kinds: NDArray[np.int64]) -> tuple[int, ...] 
     """
     width, size = work.windows[2], [int(w.sizes().max()) for w in work.windows]
     regular = isinstance(width.starts, range) and width.step == 1 and len(kinds) == 1
-    if not regular or max(size) > SMALL or prod(size) > FEW or work.array.size < LARGE:
+    longest = SMALL_FLOAT if work.array.dtype.kind == "f" and work.reducer.picks else SMALL
+    if not regular or max(size) > longest or prod(size) > FEW or work.array.size < LARGE:
         return None
     apart, inner = step_of(width), work.output_shape[4]
     samples = int(prod(float(share.max()) for share in divisors(work)))
-    in_line = apart > 1 and inner <= SMALL and (inner == SMALL or size[2] > apart)
-    return *size, apart, inner if inner <= SMALL else 0, samples, int(in_line)
+    shared, wide = size[2] > apart, inner == CHANNELS and apart > 1
+    in_line = inner <= CHANNELS and (wide or (shared and (apart > 1 or prod(size) > IN_PLACE)))
+    return *size, apart, inner if inner <= CHANNELS else 0, samples, int(in_line)
 
 
 PIXELS: Mapping[int, dtypes.Type] = {np.dtype(t).itemsize: np.dtype(t) for t in ("u1", "u2", "u4", "u8", "c16")}
@@ -335,7 +378,9 @@ class Folded:
         width = work.windows[2]
         apart = max(1, work.array.shape[3] // windows)
         extent = (int(self.choice.kinds[-1]) - 1) * width.step + 1
-        across = max(1, (max(ROW_STATES // inner, 4 * extent) - extent) // apart)
+        doubles = self.choice.tall and np.dtype(self.choice.fold.states[0]).itemsize == 8
+        states = ROW_OF_DOUBLES if doubles else ROW_STATES
+        across = max(1, (max(states // inner, 4 * extent) - extent) // apart)
         most = min(max(work.array.size // (4 * threads), 1 << 18), BLOCK_SAMPLES)
         samples_of_row = max(1, work.array.size // max(1, outer * planes * rows))
         down = max(1, most // samples_of_row, 4 * self.choice.tall // max(1, work.array.shape[2] // rows))
@@ -345,7 +390,8 @@ class Folded:
         """A function that runs one block, with scratch space of its own; False if the general kernel must."""
         run = compiled.load(self.choice.recipe)
         work = self.work
-        nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata
+        value = 0 if work.nodata is None else work.nodata[0]
+        nodata = np.array([value, self.choice.fold.identity[0]], work.array.dtype)
         fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill
         parameters = np.array([*work.parameters, 0.0])
         room: list[Array] = [np.empty(0, state) for state in (*self.choice.fold.states, np.uint8, np.uint8)[:3]]
@@ -376,7 +422,9 @@ class Folded:
             starts, sizes = as_array(width.starts), width.sizes()
             low = int(starts.min())
             length = int((starts + (sizes - 1) * width.step).max()) + 1 - low
-            alike = longest_stretch(self.shares[2][part[0] : part[1]]) if isinstance(width.starts, range) else (0, 0)
+            share, count = self.shares[2][part[0] : part[1]], width.present()[1]
+            full = (share == share.max()) & (count == sizes)
+            alike = longest_stretch(full) if isinstance(width.starts, range) else (0, 0)
             self.parts[part] = Across(np.stack([starts - low, sizes], 1), low, length, alike)
         return self.parts[part]
 
@@ -404,12 +452,14 @@ class Across:
     length: int
     """The first position that one of them has, and how many they span."""
     alike: tuple[int, int]
-    """The longest stretch of them that stand at equal distances and share one divisor."""
+    """The longest stretch of them that stand at equal distances, have all their samples and share one divisor."""
 
 
-def longest_stretch(share: NDArray[np.float64]) -> tuple[int, int]:
-    """The longest run of the largest number."""
-    turns = np.flatnonzero(np.diff(share == share.max(), prepend=False, append=False))
+def longest_stretch(full: NDArray[np.bool_]) -> tuple[int, int]:
+    """The longest run of True."""
+    turns = np.flatnonzero(np.diff(full, prepend=False, append=False))
+    if not len(turns):
+        return 0, 0
     begins, ends = turns[::2], turns[1::2]
     longest = int(np.argmax(ends - begins))
     return int(begins[longest]), int(ends[longest])

@@ -112,6 +112,8 @@ def adaptive(n: int, count: int) -> Windows:
 
     if count > MOST_BOUNDS:
         raise PoolError(f"{count} windows on an axis of {n} are more than memory is for; {MOST_BOUNDS} are the limit")
+    if count and n % count == 0:
+        return Windows(n, range(0, n, n // count), range(n // count, n + 1, n // count))
     i = np.arange(count, dtype=np.int64)
     return Windows(n, i * n // count, ceil_div((i + 1) * n, count))
 

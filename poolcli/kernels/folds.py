@@ -14,15 +14,16 @@ from typing import Any, NamedTuple
 from .numerics import Buffer, add, divide, double, put_float, put_integer, to_double, two_product, widen
 
 _TO_WHOLE = 6755399441055744.0  # 2^52 + 2^51: adding and subtracting it rounds to a whole number, ties to even
-_FEW, _FEW_WIDE = 1 << 18, 1 << 40
+_FEW, _FEW_WIDE = 1 << 22, 1 << 40
 
 
 class Missing(NamedTuple):
-    """Which samples do not count."""
+    """Which samples do not count, and what takes their place where that is a sample."""
 
     skip_nan: int
     has_nodata: int
-    nodata: Buffer
+    nodata: Any
+    identity: Any
 
 
 class Scratch(NamedTuple):
@@ -37,7 +38,7 @@ class Output(NamedTuple):
     """Where results go, and what is needed to write them."""
 
     dst: Buffer
-    fill: Buffer
+    fill: Any
     has_fill: int
     limits: Buffer
     rounding: int
@@ -98,21 +99,19 @@ def merge_min(a: Any, b: Any) -> Any:
 
 
 def lift_present(x: Any, missing: Missing, params: Buffer) -> Any:
-    """The sample, and whether it counts."""
-    gone = (missing.skip_nan and x != x) or (missing.has_nodata and x == missing.nodata[0])
-    return x, 0 if gone else 1
+    """The sample, or the identity where it does not count, and whether it does."""
+    gone = (missing.skip_nan and x != x) or (missing.has_nodata and x == missing.nodata)
+    return (missing.identity, 0) if gone else (x, 1)
 
 
 def merge_max_present(a: Any, b: Any) -> Any:
-    """The larger of those that count."""
-    take_a = a[1] != 0 and (b[1] == 0 or a[0] > b[0] or a[0] != a[0])
-    return a[0] if take_a else b[0], a[1] | b[1]
+    """The larger of those that count; what does not is the identity."""
+    return merge_max((a[0],), (b[0],))[0], a[1] | b[1]
 
 
 def merge_min_present(a: Any, b: Any) -> Any:
     """The smaller of those that count."""
-    take_a = a[1] != 0 and (b[1] == 0 or a[0] < b[0] or a[0] != a[0])
-    return a[0] if take_a else b[0], a[1] | b[1]
+    return merge_min((a[0],), (b[0],))[0], a[1] | b[1]
 
 
 def lift_twice(x: Any, missing: Missing, params: Buffer) -> Any:
@@ -155,14 +154,14 @@ def merge_pair(a: Any, b: Any) -> Any:
 
 def lift_integer_present(x: Any, missing: Missing, params: Buffer) -> Any:
     """An integer, and whether it counts."""
-    gone = missing.has_nodata and x == missing.nodata[0]
+    gone = missing.has_nodata and x == missing.nodata
     return (0, 0) if gone else (int(x), 1)
 
 
 def lift_float_present(x: Any, missing: Missing, params: Buffer) -> Any:
     """A sample as a double, and whether it counts."""
-    gone = (missing.skip_nan and x != x) or (missing.has_nodata and x == missing.nodata[0])
-    return (0.0, 0) if gone else (double(x), 1)
+    gone = (missing.skip_nan and x != x) or (missing.has_nodata and x == missing.nodata)
+    return (0.0, 0.0) if gone else (double(x), 1.0)
 
 
 def merge_sum_present(a: Any, b: Any) -> Any:
@@ -172,7 +171,7 @@ def merge_sum_present(a: Any, b: Any) -> Any:
 
 def lift_pair_present(x: Any, missing: Missing, params: Buffer) -> Any:
     """A sample as a pair, and whether it counts."""
-    gone = (missing.skip_nan and x != x) or (missing.has_nodata and x == missing.nodata[0])
+    gone = (missing.skip_nan and x != x) or (missing.has_nodata and x == missing.nodata)
     hi, lo = widen(x)
     return (0.0, 0.0, 0) if gone else (hi, lo, 1)
 
@@ -219,7 +218,7 @@ def end_sample_integer(state: Any, n: float, inverse: float, output: Output, at:
 
 def end_present_sample(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
     """The sample that won among those that count, or the fill value."""
-    output.dst[at] = state[0] if state[1] else output.fill[0]
+    output.dst[at] = state[0] if state[1] else output.fill
     return bool(state[1]) or output.has_fill != 0
 
 
@@ -228,6 +227,12 @@ def end_range_float(state: Any, n: float, inverse: float, output: Output, at: in
     a, b = widen(state[0]), widen(state[1])
     hi, lo = add(a[0], a[1], -b[0], -b[1])
     return put_float(output.dst, at, hi, lo)
+
+
+def end_range_unsigned(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """Largest minus smallest of up to 32 bits, into the unsigned type of that width."""
+    output.dst[at] = int(state[0]) - int(state[1])
+    return True
 
 
 def end_range_integer(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
@@ -278,18 +283,18 @@ def half_up(total: float, n: float, inverse: float) -> tuple[float, bool]:
 
 
 def end_mean_of_few(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
-    """``end_mean_half_up`` of up to 16 samples of uint8, n a constant of the kernel: all fits into 32 bits.
+    """``end_mean_half_up`` of up to 64 samples of uint8, n a constant of the kernel: all fits into 32 bits.
 
-    With d = 2 n, t = 2 sum + n < 2^13 and m = ceil(2^18 / d) the quotient t / d is t m / 2^18, too large by less than
-    t d / (d 2^18) < 1 / d, so the floor is the same.
+    With d = 2 n, t = 2 sum + n < 2^15 and m = ceil(2^22 / d) the quotient t / d is t m / 2^22, too large by less than
+    t d / (d 2^22) <= 1 / d, so the floor is the same; t m < 2^31.
     """
     d = 2 * int(n)
-    output.dst[at] = ((2 * int(state[0]) + int(n)) * ((_FEW + d - 1) // d)) >> 18
+    output.dst[at] = ((2 * int(state[0]) + int(n)) * ((_FEW + d - 1) // d)) >> 22
     return True
 
 
 def end_mean_of_few_wide(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
-    """The same for 8 and 16 bits, signed or not, in 64 bits: t + 2^15 d < 2^22 is positive, and m = ceil(2^40 / d)."""
+    """The same for 8 and 16 bits, signed or not, in 64 bits: t + 2^15 d < 2^24 is positive, and m = ceil(2^40 / d)."""
     d = 2 * int(n)
     t = 2 * int(state[0]) + int(n) + 32768 * d
     output.dst[at] = (t * ((_FEW_WIDE + d - 1) // d) >> 40) - 32768
@@ -318,20 +323,42 @@ def end_pair_mean_integer(state: Any, n: float, inverse: float, output: Output, 
 
 def end_mean_present(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
     """Sum / count of those that count, into a float."""
-    output.dst[at] = double(state[0]) / double(state[1]) if state[1] else output.fill[0]
+    output.dst[at] = double(state[0]) / double(state[1]) if state[1] else output.fill
+    return bool(state[1]) or output.has_fill != 0
+
+
+def end_mean_present_half_up(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """The same into an integer of the input's range, rounded half up."""
+    count = double(max(state[1], 1))
+    q, _ = half_up(double(state[0]), count, 0.5 / count)
+    output.dst[at] = int(q) if state[1] else output.fill
     return bool(state[1]) or output.has_fill != 0
 
 
 def end_pair_mean_present(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
     """Pair / count of those that count, into a float."""
     hi, lo = divide(state[0], state[1], float(max(state[2], 1)))
-    output.dst[at] = to_double(hi, lo) if state[2] else output.fill[0]
+    output.dst[at] = to_double(hi, lo) if state[2] else output.fill
     return isfinite(state[0]) and (bool(state[2]) or output.has_fill != 0)
 
 
 def end_root(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
     """The root of a sum of squares, into a float."""
     output.dst[at] = state[0] ** 0.5
+    return True
+
+
+def end_small_variance(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """(n sum x^2 - (sum x)^2) / n^2 into a float, where both products are whole numbers below 2^53: vector code."""
+    s, q = double(state[0]), double(state[1])
+    output.dst[at] = (n * q - s * s) / (n * n)
+    return True
+
+
+def end_small_deviation(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """The root of that."""
+    s, q = double(state[0]), double(state[1])
+    output.dst[at] = ((n * q - s * s) / (n * n)) ** 0.5
     return True
 
 

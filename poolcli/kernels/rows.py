@@ -203,8 +203,8 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                   table_h: Buffer, table_w: Buffer, kinds: Buffer, share_d: Buffer, share_h: Buffer, share_w: Buffer,
                   params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer) -> int:
         fold = Fold(lift, merge, load, save, Scratch(first, second, third),
-                    Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata), params)
-        output = Output(dst, fill, geometry[HAS_FILL], limits, geometry[ROUNDING], params)
+                    Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], nodata[1]), params)
+        output = Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
         inner, low = geometry[INNER], geometry[LOW]
         left = max(low, 0)
         block = Block(src, geometry, table_w, kinds, share_w, geometry[LENGTH] * inner,

@@ -1,11 +1,11 @@
 """The small kernel: folds over windows of a few samples, with their size, stride, channels and count as constants.
 
 A window's samples are read and merged where they lie, with no scratch row between, and the loop over the windows is
-vector code: max 2x2/2 on 16 MP of uint8 takes 0.4 ms, 3x3/1 1.4 ms, a copy of the input 0.4; the row kernel takes 1.4 and
-3.6. Taking every second of three neighbours, or of pixels of four channels, is slow where it is done for every sample.
-There the windows are made ``in_line``: columns folded into a scratch row, windows at every place of it, and those that
-are wanted picked (max of a row of 2048 pixels: 2x2/2 of four channels of uint8 0.5 us instead of 2.6, 3x3/2 of float32
-0.7 instead of 1.1).
+vector code: max 2x2/2 on 16 MP of uint8 takes 0.4 ms, 3x3/1 1.4 ms, a copy of the input 0.4; the row kernel takes 1.4
+and 3.6. Taking every second of three neighbours, or of pixels of four channels, is slow where it is done for every
+sample. There the windows are made ``in_line``: columns folded into a scratch row, windows at every place of it, and
+those that are wanted picked (max of a row of 2048 pixels: 2x2/2 of four channels of uint8 0.5 us instead of 2.6, 3x3/2
+of float32 0.7 instead of 1.1).
 """
 
 from __future__ import annotations
@@ -97,7 +97,14 @@ def kept(grid: Any, at: int) -> Any:
 
 
 def few(grid: Any, part: Callable[..., Any], at: int, apart: int, n: int) -> Any:
-    """The merged states of one to four parts. No loop: one with a state in it would not become vector code."""
+    """The merged states of one to eight parts. No loop: one with a state in it would not become vector code."""
+    if n <= 4:
+        return up_to_four(grid, part, at, apart, n)
+    return grid.merge(up_to_four(grid, part, at, apart, 4), up_to_four(grid, part, at + 4 * apart, apart, n - 4))
+
+
+def up_to_four(grid: Any, part: Callable[..., Any], at: int, apart: int, n: int) -> Any:
+    """The merged states of one to four parts."""
     a = part(grid, at)
     if n == 1:
         return a
@@ -127,6 +134,8 @@ def windows_in_line(grid: Any, at: int, end: Any, output: Output, line: Output, 
     n, each = ((count - 1) * apart + 1) * inner, pixels.each
     for x in range(n + (size - 1) * inner):
         grid.save(grid.scratch, x, column(grid, at + x))
+    if apart == 1:
+        return full_windows(grid, kept, 0, end, output, to, n, size, 1, 1, inner, samples)
     whole = (n + SPARE - 1) // SPARE * SPARE  # full vectors: what follows the last window is never read
     good = full_windows(grid, kept, 0, end, line, 0, whole, size, 1, 1, inner, samples)
     for k in range(count):
@@ -163,10 +172,10 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
         inner = channels if channels else geometry[INNER]
         low, windows, width = geometry[LOW], geometry[W1] - geometry[W0], geometry[W]
         grid = Grid(src, lift, merge, load, save, Scratch(first, second, third),
-                    Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata), params,
+                    Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], nodata[1]), params,
                     geometry[STEP_D] * geometry[H] * width * inner, geometry[STEP_H] * width * inner, inner, deep, rows)
-        output = Output(dst, fill, geometry[HAS_FILL], limits, geometry[ROUNDING], params)
-        in_a_line = Output(line, fill, geometry[HAS_FILL], limits, geometry[ROUNDING], params)
+        output = Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
+        in_a_line = Output(line, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
         wide = Pixels(pixels, dst_pixels, each)
         k0, k1 = geometry[K0], geometry[K1]
         good = True

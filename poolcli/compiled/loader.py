@@ -25,7 +25,8 @@ def callable_of(code: Code, arguments: int) -> Call:
     function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * arguments)(address)
 
     def call(arrays: Sequence[NDArray[Any]]) -> int:
-        return int(function(*(array.ctypes.data for array in arrays)))
+        # .ctypes.data would take four times as long
+        return int(function(*[array.__array_interface__["data"][0] for array in arrays]))
 
     return call
 

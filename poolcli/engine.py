@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
-from . import counting, dtypes, folding, general, laning, ranking
+from . import dtypes
+from .drivers import counting, folding, general, laning, ranking
 from .work import Array, Block, Choice, Runner, Work
 
 BLOCK_SAMPLES = 1 << 22

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import folding
+from poolcli.drivers import folding
 
 
 @pytest.mark.parametrize("large", [0, folding.LARGE], ids=["small and tall kernels", "row kernel"])

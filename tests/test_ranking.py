@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import counting, engine, folding, ranking
+from poolcli import engine
+from poolcli.drivers import counting, folding, ranking
 from poolcli.kernels import networks, programs
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import folding, slabs, streaming
+from poolcli import slabs, streaming
+from poolcli.drivers import folding
 from poolcli.files.npy import read_header
 from poolcli.pooling import prepare
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import compiled, dtypes
-from .kernels import histograms as kernel
-from .kernels import networks
+from .. import compiled, dtypes
+from ..kernels import histograms as kernel
+from ..kernels import networks
+from ..windows import Windows
+from ..work import Array, Block, Runner, Work, cut
 from .ranking import LARGE, MOST, Rank, ending, q_of
-from .windows import Windows
-from .work import Array, Block, Runner, Work, cut
 
 ARGUMENTS = ("read", "write", *("int64",) * 3, "float64", "float64", *("counts",) * 4, "int64", "float64")
 """The dtypes of ``pool_histograms``' buffers, in order."""

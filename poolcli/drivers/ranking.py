@@ -14,13 +14,13 @@ from math import floor
 import numpy as np
 from numpy.typing import NDArray
 
-from . import compiled, dtypes
-from .kernels import fused
-from .kernels import networks as kernel
-from .kernels.numerics import CEIL, FLOOR, HALF_EVEN, HALF_UP
-from .kernels.programs import Program, most_frequent, selection
+from .. import compiled, dtypes
+from ..kernels import fused
+from ..kernels import networks as kernel
+from ..kernels.numerics import CEIL, FLOOR, HALF_EVEN, HALF_UP
+from ..kernels.programs import Program, most_frequent, selection
+from ..work import Array, Block, Runner, Work, cut
 from .stretches import Stretch, find, stretches
-from .work import Array, Block, Runner, Work, cut
 
 ARGUMENTS = ("read", "write", *("int64",) * 5, "float64", "float64", "read")
 """The dtypes of ``pool_network``'s buffers, in order."""

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .windows import Windows
+from ..windows import Windows
 
 MOST_PIECES = 24
 """Stretches of equal windows along one axis; more, and windows are too irregular for lanes."""

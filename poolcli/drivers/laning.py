@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import compiled, dtypes
-from .kernels import lanes as kernel
-from .windows import Windows
-from .work import Array, Block, Runner, Work, cut
+from .. import compiled, dtypes
+from ..kernels import lanes as kernel
+from ..windows import Windows
+from ..work import Array, Block, Runner, Work, cut
 
 CORES: Mapping[str, Callable[..., None]] = {
     "lse": kernel.log_mean_exp,

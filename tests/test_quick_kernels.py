@@ -1,0 +1,157 @@
+"""The kernels that are made for a case, each against the general kernel on the same work, by the name of its path."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import poolcli
+from poolcli import engine
+from poolcli.drivers import folding, laning
+from poolcli.kernels import lanes, rows, small, tall
+from poolcli.work import Choice, Work
+
+RNG = np.random.default_rng(5)
+SAME = {"stride": 1, "padding": "same"}
+
+
+def sample(dtype: str, shape: tuple[int, ...]) -> Any:
+    """Noise over the dtype's range; floats of both signs."""
+    if dtype.startswith("float"):
+        return (RNG.standard_normal(shape) * 3).astype(dtype)
+    bounds = np.iinfo(dtype)
+    return RNG.integers(bounds.min, bounds.max, shape, dtype=dtype, endpoint=True)
+
+
+def pooled(x: Any, reducer: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *,
+           quick: bool) -> tuple[Any, list[Any]]:
+    """The result, and what made the kernels that ran, by a quick kernel or by the general one."""
+    made = []
+
+    def choose(work: Work) -> Choice | None:
+        choice = (folding.choose(work) or laning.choose(work)) if quick else None
+        made.extend([] if choice is None else [choice.recipe.make])
+        return choice
+
+    with monkeypatch.context() as patch:
+        patch.setattr(folding, "LARGE", 0)
+        patch.setattr(engine, "CHOICES", (choose,))
+        return poolcli.pool(x, reducer, **options), made
+
+
+def close(a: Any, b: Any) -> bool:
+    """Equal, or for floats within 1 unit in the last place (float64 of sums and exponentials: a few)."""
+    if a.dtype != b.dtype or a.dtype.kind != "f":
+        return a.dtype == b.dtype and np.array_equal(a, b)
+    tolerance = 1e-14 if a.dtype == np.float64 else float(np.finfo(a.dtype).eps)
+    return bool(np.allclose(a.astype(float), b.astype(float), rtol=tolerance, atol=1e-14, equal_nan=True))
+
+
+FOLDED = [
+    ("where they lie", small, "max", "uint8", {"size": 2}, (9, 134)),
+    ("where they lie, clipped at every side", small, "min", "float32", {"size": 3, **SAME}, (6, 70)),
+    ("where they lie, any channels", small, "max", "uint8", {"size": 2}, (6, 8, 5)),
+    ("where they lie, three axes", small, "avg", "float32", {"size": 2, "layout": "DHW"}, (4, 6, 40)),
+    ("in line: a stride less than the size", small, "max", "float32", {"size": 3, "stride": 2, "padding": 1}, (9, 135)),
+    ("in line: pixels of four channels", small, "max", "uint8", {"size": 2}, (6, 70, 4)),
+    ("in line: pixels of 16 bytes", small, "avg", "float32", {"size": 2}, (6, 30, 4)),
+    ("in line: three channels", small, "avg", "uint8", {"size": 3, "stride": 2, "dtype": "uint8"}, (7, 50, 3)),
+    ("in line: columns that neighbours share", small, "avg", "uint8", {"size": 5, **SAME, "dtype": "uint8"}, (9, 80)),
+    ("the count a constant, in 32 bits", small, "avg", "uint8", {"size": 7, "stride": 1, "dtype": "uint8"}, (9, 90)),
+    ("the count a constant, in 64 bits", small, "avg", "int16", {"size": 3, "dtype": "int16"}, (9, 90)),
+    ("padding counted", small, "avg", "uint8", {"size": 3, **SAME, "count_include_pad": True, "dtype": "uint8"}, (9, 8)),
+    ("a divisor", small, "avg", "float32", {"size": 3, "stride": 2, "padding": 1, "divisor": 4}, (9, 80)),
+    ("sums", small, "sum", "uint16", {"size": 4, "stride": 2, "padding": 1}, (9, 80)),
+    ("nodata", small, "max", "uint8", {"size": 2, "nodata": 3}, (8, 90)),
+    ("nodata, means rounded", small, "avg", "uint8", {"size": 2, "nodata": 3, "dtype": "uint8"}, (8, 90)),
+    ("range into the unsigned type", small, "range", "int8", {"size": 2}, (8, 90)),
+    ("small variances", small, "var", "uint8", {"size": 3, "stride": 1}, (8, 90)),
+    ("small deviations", small, "std", "int16", {"size": 2}, (8, 90)),
+    ("rows", rows, "max", "uint8", {"size": 9, "stride": 8}, (20, 90)),
+    ("rows, long chains in pairs", rows, "avg", "float32", {"size": (1100, 2), "stride": (1100, 2)}, (1100, 8)),
+    ("tall", tall, "max", "float32", {"size": 9, **SAME}, (20, 90)),
+    ("tall, doubles", tall, "avg", "float32", {"size": 9, **SAME}, (20, 90)),
+]
+
+
+@pytest.mark.parametrize(("path", "kernel", "reducer", "dtype", "options", "shape"), FOLDED,
+                         ids=[row[0] for row in FOLDED])
+def test_folds(path: str, kernel: Any, reducer: str, dtype: str, options: dict[str, Any], shape: tuple[int, ...],
+               monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel that is named runs, and gives what the general one gives."""
+    x = sample(dtype, shape)
+    if "nodata" in options:
+        x %= 6
+    found, made = pooled(x, reducer, options, monkeypatch, quick=True)
+    wanted, _ = pooled(x, reducer, options, monkeypatch, quick=False)
+    assert made == [kernel.make_kernel]
+    assert close(found, wanted)
+
+
+LAID_OUT = [
+    ("regular", {"size": 2}, (7, 40)),
+    ("overlapping, clipped", {"size": 3, **SAME}, (7, 40)),
+    ("pairs and one more", {"size": 3, "stride": 2}, (7, 40)),
+    ("dilated", {"size": 2, "stride": 3, "dilation": 2}, (9, 40)),
+    ("channels", {"size": 2}, (6, 9, 3)),
+    ("more channels than lanes", {"size": (5, 40), "stride": 1}, (6, 41, 300)),
+    ("groups of sizes", {"adaptive": 5}, (8, 43)),
+    ("starts at will", {"fractional": 1.4, "size": 2, "seed": 1}, (8, 43)),
+    ("three axes", {"size": 2, "layout": "DHW"}, (4, 6, 8)),
+]
+
+
+@pytest.mark.parametrize("reducer", ["lse", "var"])
+@pytest.mark.parametrize(("path", "options", "shape"), LAID_OUT, ids=[row[0] for row in LAID_OUT])
+def test_lanes_lie_anywhere(path: str, options: dict[str, Any], shape: tuple[int, ...], reducer: str,
+                            monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows of every kind are gathered right and written where they belong."""
+    x = sample("float32", shape)
+    found, made = pooled(x, reducer, options, monkeypatch, quick=True)
+    wanted, _ = pooled(x, reducer, options, monkeypatch, quick=False)
+    assert made == [lanes.make_kernel]
+    assert close(found, wanted)
+
+
+COMPUTED = [
+    ("lse", {"r": -0.5}), ("soft", {}), ("mixed", {"weight": 0.3}), ("std", {}), ("lp", {"p": 1}), ("lp", {"p": 3}),
+    ("lp", {"p": 0.7}), ("lp", {"p": 9.5}), ("l2", {}), ("gem", {}), ("gem", {"p": 40, "eps": 0.5}),
+]
+
+
+@pytest.mark.parametrize(("reducer", "parameters"), COMPUTED)
+@pytest.mark.parametrize("scale", [1.0, 1e-38, 1e37])
+def test_lanes_compute_what_cores_do(reducer: str, parameters: dict[str, float], scale: float,
+                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every core in lanes gives what the reducer's own core gives, at both ends of float32 too; and beside zeros."""
+    x = sample("float32", (6, 80)) * np.float32(scale)
+    x[:2, :20] = 0
+    options = {"size": 2, **parameters}
+    monkeypatch.setitem(folding.FOLDS, reducer, lambda work, window: None)
+    found, made = pooled(x, reducer, options, monkeypatch, quick=True)
+    wanted, _ = pooled(x, reducer, options, monkeypatch, quick=False)
+    assert made == [lanes.make_kernel]
+    assert close(found, wanted)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("reducer", ["lse", "soft", "mixed", "var", "std", "lp", "gem"])
+def test_lanes_leave_what_is_not_finite(reducer: str, value: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A NaN or an infinity anywhere in a window has the general kernel's result."""
+    x = sample("float32", (6, 16))
+    for position in ((0, 0), (0, 3), (3, 4), (5, 7)):
+        x[position] = value
+    found, _ = pooled(x, reducer, {"size": 2}, monkeypatch, quick=True)
+    wanted, _ = pooled(x, reducer, {"size": 2}, monkeypatch, quick=False)
+    assert close(found, wanted)
+
+
+def test_a_row_of_clipped_windows_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no window has all its columns nothing is read beside the array."""
+    x = sample("uint8", (40, 1))
+    options = {"size": 3, "stride": 1, "padding": 1}
+    found, _ = pooled(x, "max", options, monkeypatch, quick=True)
+    wanted, _ = pooled(x, "max", options, monkeypatch, quick=False)
+    assert close(found, wanted)

@@ -61,7 +61,7 @@ FOLDED = [
     ("in line: columns that neighbours share", small, "avg", "uint8", {"size": 5, **SAME, "dtype": "uint8"}, (9, 80)),
     ("the count a constant, in 32 bits", small, "avg", "uint8", {"size": 7, "stride": 1, "dtype": "uint8"}, (9, 90)),
     ("the count a constant, in 64 bits", small, "avg", "int16", {"size": 3, "dtype": "int16"}, (9, 90)),
-    ("padding counted", small, "avg", "uint8", {"size": 3, **SAME, "count_include_pad": True, "dtype": "uint8"}, (9, 8)),
+    ("padding counted", small, "avg", "uint8", {"size": 3, "padding": 1, "count_include_pad": True}, (9, 8)),
     ("a divisor", small, "avg", "float32", {"size": 3, "stride": 2, "padding": 1, "divisor": 4}, (9, 80)),
     ("sums", small, "sum", "uint16", {"size": 4, "stride": 2, "padding": 1}, (9, 80)),
     ("nodata", small, "max", "uint8", {"size": 2, "nodata": 3}, (8, 90)),
@@ -71,6 +71,9 @@ FOLDED = [
     ("small deviations", small, "std", "int16", {"size": 2}, (8, 90)),
     ("rows", rows, "max", "uint8", {"size": 9, "stride": 8}, (20, 90)),
     ("rows, long chains in pairs", rows, "avg", "float32", {"size": (1100, 2), "stride": (1100, 2)}, (1100, 8)),
+    ("rows of windows at will", rows, "max", "float32", {"adaptive": (3, 37)}, (20, 90)),
+    ("rows of windows at will, channels", rows, "avg", "uint8", {"fractional": 1.4, "random": True}, (9, 30, 3)),
+    ("rows of dilated windows", rows, "sum", "float32", {"size": 3, "stride": 1, "dilation": 2}, (9, 30)),
     ("tall", tall, "max", "float32", {"size": 9, **SAME}, (20, 90)),
     ("tall, doubles", tall, "avg", "float32", {"size": 9, **SAME}, (20, 90)),
 ]

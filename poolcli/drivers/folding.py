@@ -184,7 +184,8 @@ class Folded:
 
         def run_block(block: Block) -> bool:
             across = self.across(block[3])
-            size = kernel.scratch_size(across.length, len(across.places), work.array.shape[4], self.choice.tall)
+            size = kernel.scratch_size(across.length, len(across.places), work.array.shape[4], self.choice.tall,
+                                       across.listed * len(self.choice.kinds))
             for i, state in enumerate(self.choice.fold.states):
                 if room[i].size < size:
                     room[i] = np.zeros(size, state)
@@ -207,10 +208,14 @@ class Folded:
             starts, sizes = as_array(width.starts), width.sizes()
             low = int(starts.min())
             length = int((starts + (sizes - 1) * width.step).max()) + 1 - low
-            share, count = self.shares[2][part[0] : part[1]], width.present()[1]
-            full = (share == share.max()) & (count == sizes)
-            alike = longest_stretch(full) if isinstance(width.starts, range) else (0, 0)
-            self.parts[part] = Across(np.stack([starts - low, sizes], 1), low, length, alike)
+            if isinstance(width.starts, range):
+                full = self.shares[2][part[0] : part[1]] == self.shares[2].max()
+                alike = longest_stretch(full & (width.present()[1] == sizes))
+                self.parts[part] = Across(np.stack([starts - low, sizes], 1), low, length, alike, False)
+            else:
+                rows = [kernel.kept_row(kind, length) for kind in range(len(self.choice.kinds))]
+                kept = np.array(rows)[np.searchsorted(self.choice.kinds, sizes)]
+                self.parts[part] = Across(np.stack([starts - low + kept, sizes], 1), low, length, (0, 0), True)
         return self.parts[part]
 
     def geometry(self, block: Block, across: Across) -> Array:
@@ -224,7 +229,8 @@ class Folded:
         return np.array([*lengths, inner, *work.output_shape[1:4], *(w.step for w in work.windows),
                          *itertools.chain(*block), work.skip_nan, work.nodata is not None, work.fill is not None,
                          work.rounding, across.low, across.length, *across.alike, step_of(width),
-                         len(self.choice.kinds), self.choice.tall, top, first, step_of(height)], np.int64)
+                         len(self.choice.kinds), self.choice.tall, top, first, step_of(height), across.listed],
+                        np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,12 +238,14 @@ class Across:
     """The windows along W of one block."""
 
     places: NDArray[np.int64]
-    """Where each starts, counted from ``low``, and its size."""
+    """Where each starts, counted from ``low`` or where its kind is kept, and its size."""
     low: int
     length: int
     """The first position that one of them has, and how many they span."""
     alike: tuple[int, int]
     """The longest stretch of them that stand at equal distances, have all their samples and share one divisor."""
+    listed: bool
+    """Whether they lie at will."""
 
 
 def longest_stretch(full: NDArray[np.bool_]) -> tuple[int, int]:

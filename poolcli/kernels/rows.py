@@ -17,8 +17,10 @@ from .numerics import Buffer
 # The whole numbers of one block, by their place in ``geometry``. Places along W are counted from LOW, the first place
 # that a window of the block has (below 0: padding); the block's scratch row has LENGTH of them. Windows K0:K1 of the
 # block have equal counts. Where TALL, windows of that many rows start every DOWN rows from FIRST on, the rings at TOP.
+# Where LISTED, windows lie at will: the row folded for each of the KINDS is kept, and a place counts from there.
 (D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, A0, A1, D0, D1, H0, H1, W0, W1,
- SKIP_NAN, HAS_NODATA, HAS_FILL, ROUNDING, LOW, LENGTH, K0, K1, STRIDE, KINDS, TALL, TOP, FIRST, DOWN) = range(32)
+ SKIP_NAN, HAS_NODATA, HAS_FILL, ROUNDING, LOW, LENGTH, K0, K1, STRIDE, KINDS, TALL, TOP, FIRST, DOWN,
+ LISTED) = range(33)
 
 ROW = 2
 START, SIZE = 0, 1
@@ -28,9 +30,14 @@ ROWS = 5
 """Scratch rows for folding along a row: the folded samples, and four to go back and forth between."""
 
 
-def scratch_size(length: int, windows: int, inner: int, tall: int) -> int:
+def scratch_size(length: int, windows: int, inner: int, tall: int, listed: int) -> int:
     """How many states the scratch space must hold; the first beyond the rows is the identity."""
-    return ROWS * length * inner + 1 + (tall + 2) * windows * inner
+    return (ROWS + listed) * length * inner + inner + (tall + 2) * windows * inner
+
+
+def kept_row(kind: int, length: int) -> int:
+    """Where the row of a kind is kept, in places."""
+    return (ROWS + kind) * length + 1
 
 
 class Fold(NamedTuple):
@@ -70,6 +77,12 @@ def merge_rows(fold: Any, a: int, b: int, to: int, n: int) -> None:
     """scratch[to :] = the merged states at a and at b."""
     for i in range(n):
         fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, a + i), fold.load(fold.scratch, b + i)))
+
+
+def copy_row(fold: Any, a: int, to: int, n: int) -> None:
+    """scratch[to :] = scratch[a :]."""
+    for i in range(n):
+        fold.save(fold.scratch, to + i, fold.load(fold.scratch, a + i))
 
 
 def fill_row(fold: Any, identity: Any, to: int, n: int) -> None:
@@ -192,6 +205,23 @@ def end_windows(fold: Any, end: Any, output: Output, block: Block, kind: int, at
     return good
 
 
+def end_listed(fold: Any, end: Any, output: Output, block: Block, to: int, share: float) -> bool:
+    """Write a row of windows that lie at will, one after the other: a state for each, wherever it is kept."""
+    inner, table = block.geometry[INNER], block.table_w
+    good = True
+    if inner == 1:
+        for k in range(block.cells):
+            n = share * block.share_w[k]
+            good &= end(fold.load(fold.scratch, table[ROW * k + START]), n, 0.5 / n, output, to + k)
+        return good
+    for k in range(block.cells // inner):
+        n = share * block.share_w[k]
+        for c in range(inner):
+            state = fold.load(fold.scratch, table[ROW * k + START] * inner + c)
+            good &= end(state, n, 0.5 / n, output, to + k * inner + c)
+    return good
+
+
 def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Callable[..., Any],
                 save: Callable[..., None], end: Callable[..., bool]) -> Callable[..., int]:
     """Return the row kernel of one fold: a function over flat buffers.
@@ -219,9 +249,15 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                 for j in range(geometry[H1] - geometry[H0]):
                     fold_lines(fold, block, a, d, d_size, table_h[ROW * j + START], table_h[ROW * j + SIZE])
                     to = ((plane + j) * geometry[OUT_W] + geometry[W0]) * inner
+                    share = share_d[i] * share_h[j]
                     for kind in range(geometry[KINDS]):
                         folded = fold_along(fold, kinds[kind], geometry[STEP_W] * inner, block.room, block.room)
-                        good &= end_windows(fold, end, output, block, kind, folded, 0, to, share_d[i] * share_h[j])
+                        if geometry[LISTED]:
+                            copy_row(fold, folded, kept_row(kind, geometry[LENGTH]) * inner, block.room)
+                        else:
+                            good &= end_windows(fold, end, output, block, kind, folded, 0, to, share)
+                    if geometry[LISTED]:
+                        good &= end_listed(fold, end, output, block, to, share)
         return 0 if good else 1
 
     return pool_rows

@@ -44,6 +44,7 @@ from .rows import (
     Fold,
     H,
     W,
+    copy_row,
     end_windows,
     fill_row,
     fold_along,
@@ -56,12 +57,6 @@ def merge_into(fold: Any, b: int, to: int, n: int) -> None:
     """Merge the states at b into those at scratch[to :]."""
     for i in range(n):
         fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, to + i), fold.load(fold.scratch, b + i)))
-
-
-def copy_row(fold: Any, a: int, to: int, n: int) -> None:
-    """scratch[to :] = scratch[a :]."""
-    for i in range(n):
-        fold.save(fold.scratch, to + i, fold.load(fold.scratch, a + i))
 
 
 def pick_row(fold: Any, at: int, gap: int, inner: int, to: int, count: int) -> None:

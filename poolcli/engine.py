@@ -15,6 +15,9 @@ from .work import Array, Block, Choice, Runner, Work
 BLOCK_SAMPLES = 1 << 22
 """Samples read by one call: up to 0.2 s for the slowest reducers, since Ctrl-C waits for a kernel to return."""
 
+LEAST_MILLISECONDS = 0.6
+"""Work for a thread that is worth starting: a second one costs 0.35 ms (2x2/2 on 4 MP of uint8: 0.4 ms, by two 0.8)."""
+
 CHOICES: Sequence[Callable[[Work], Choice | None]] = (folding.choose, laning.choose, ranking.choose,
                                                          counting.choose)
 """Who may have a faster kernel than the general one; the first that serves is taken."""
@@ -31,10 +34,12 @@ def run(work: Work, out: Array | None = None, whole: Work | None = None) -> tupl
         every = general.General(work, values, indices)
         choice = choose(whole or work)
         if choice is None:
-            each_block(every.runner, every.blocks(BLOCK_SAMPLES), interruptible=every.cost > BLOCK_SAMPLES)
+            each_block(every.runner, every.blocks(BLOCK_SAMPLES), interruptible=every.cost > BLOCK_SAMPLES,
+                       threads=thread_count())
         else:
             quick = choice.on(work, values)
-            each_block(lambda: with_fallback(quick.runner(), every), quick.blocks(thread_count()), False)
+            threads = max(1, min(thread_count(), int(quick.milliseconds / LEAST_MILLISECONDS)))
+            each_block(lambda: with_fallback(quick.runner(), every), quick.blocks(threads), False, threads)
     return values, indices
 
 
@@ -81,12 +86,13 @@ class Shared:
             yield item
 
 
-def each_block(make_runner: Callable[[], Runner], blocks: Sequence[Block], interruptible: bool) -> None:
+def each_block(make_runner: Callable[[], Runner], blocks: Sequence[Block], interruptible: bool,
+               threads: int) -> None:
     """Run all blocks, on several threads where there are several blocks and cores.
 
-    The threads are daemons, and a block too large to cut gets one of its own: so Ctrl-C is seen at once.
+    This thread is one of them. The others are daemons, and a block too large to cut gets one too: so Ctrl-C is seen.
     """
-    count = min(thread_count(), len(blocks))
+    count = min(threads, len(blocks))
     shared = Shared(blocks)
 
     def work() -> None:
@@ -97,20 +103,19 @@ def each_block(make_runner: Callable[[], Runner], blocks: Sequence[Block], inter
         except BaseException as error:
             shared.error = error
 
-    if count == 1 and not interruptible:
-        work()
-    else:
-        in_threads(work, count, shared)
+    in_threads(work, count - (not interruptible), shared, here=not interruptible)
     if shared.error is not None:
         raise shared.error
 
 
-def in_threads(work: Callable[[], None], count: int, shared: Shared) -> None:
-    """Run ``work`` on several daemon threads and wait."""
+def in_threads(work: Callable[[], None], count: int, shared: Shared, here: bool) -> None:
+    """Run ``work`` on so many daemon threads, and in this one too if ``here``; and wait."""
     threads = [threading.Thread(target=work, daemon=True) for _ in range(count)]
     try:
         for thread in threads:
             thread.start()
+        if here:
+            work()
         for thread in threads:
             thread.join()
     except BaseException as error:

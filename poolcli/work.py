@@ -68,6 +68,10 @@ class Work:
 class Quick(Protocol):
     """A kernel that is faster than the general one, on one array."""
 
+    @property
+    def milliseconds(self) -> float:
+        """About how long one thread takes, by what a common machine does."""
+
     def blocks(self, threads: int) -> list[Block]:
         """All of the work, cut for so many threads; blocks that the kernel does not serve may be among them."""
 

@@ -77,6 +77,11 @@ class Counted:
         self.tables = [np.stack(windows.present(), 1) for windows in work.windows]
         self.limits = dtypes.limits(work.result)
 
+    @property
+    def milliseconds(self) -> float:
+        """By windows: 46 ns for each."""
+        return 4.6e-5 * self.values.size
+
     def blocks(self, threads: int) -> list[Block]:
         """Blocks of many rows, since each begins with counting a whole window's rows, and of not too many columns."""
         work = self.work

@@ -155,6 +155,11 @@ class Folded:
         self.limits = dtypes.limits(work.result)
         self.parts: dict[tuple[int, int], Across] = {}
 
+    @property
+    def milliseconds(self) -> float:
+        """By bytes that are read, and written: 1.0 for 2x2/2 on 16 MP of uint8, 2.5 for 7x7/1."""
+        return 3e-8 * (self.work.array.nbytes + 4 * self.values.nbytes)
+
     def blocks(self, threads: int) -> list[Block]:
         """Blocks of whole rows where they fit, enough of them for the threads."""
         work = self.work

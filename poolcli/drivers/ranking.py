@@ -202,6 +202,11 @@ class Ranked:
         self.whole = WHOLE_BYTES // work.array.itemsize
         self.limits = dtypes.limits(work.result)
 
+    @property
+    def milliseconds(self) -> float:
+        """By samples that are compared: 3.0 for 3x3/1 on 16 MP of uint8."""
+        return 2e-8 * self.values.size * int(np.prod([int(w.present()[1].max()) for w in self.work.windows]))
+
     def blocks(self, threads: int) -> list[Block]:
         """Blocks of windows of one shape, enough of them for the threads."""
         outer, inner = self.work.output_shape[0], self.work.output_shape[4]

@@ -92,7 +92,7 @@ def recipe(work: Work, fold: Fold, constants: tuple[int, ...] | None, rows: int)
         return compiled.Recipe(kernel.make_kernel, fold.steps, arguments)
     end, pixel = end_of_full(work, fold), pixel_dtype(work)
     each = work.output_shape[4] * written(work).itemsize // pixel.itemsize
-    return compiled.Recipe(small.make_kernel, (*fold.steps, end, *constants, each),
+    return compiled.Recipe(small.make_kernel, (*fold.steps, end, *constants, each, 64 // work.array.dtype.itemsize),
                            (*arguments, written(work).name, pixel.name, pixel.name))
 
 

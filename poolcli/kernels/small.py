@@ -14,12 +14,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .folds import Missing, Output, Scratch
-from .numerics import Buffer
+from .numerics import Buffer, fetch
 from .rows import (
     A0,
     A1,
     D0,
     D1,
+    DOWN,
     H0,
     H1,
     HAS_FILL,
@@ -45,6 +46,10 @@ from .rows import (
     W,
 )
 
+FAR = 128
+"""Lines of the cache between what is asked for and what is read, at least: 8 KB."""
+CHUNK = 16
+"""Lines of the cache that are asked for at once, of each row: 2x2/2 on 64 MB of float32 takes 3.0 ms, with 64 4.1."""
 SPARE = 64
 """Numbers that the scratch row and the line of windows must have room for beyond the last."""
 
@@ -144,6 +149,17 @@ def windows_in_line(grid: Any, at: int, end: Any, output: Output, line: Output, 
     return good
 
 
+def fetch_ahead(grid: Any, at: int, n: int, rows: int, apart: int, line: int) -> None:
+    """Ask memory for n samples of some rows that come later, ``line`` of them at a time.
+
+    Processors foresee one long stream, not the two or three short ones of a window's lines: 2x2/2 on 64 planes of
+    512 x 512 of uint8, four times, takes 6.3 ms without and 2.4 ms with it.
+    """
+    for j in range(rows):
+        for i in range((n + line - 1) // line):
+            fetch(grid.src, at + j * apart + i * line)
+
+
 def clipped_window(grid: Any, at: int, deep: int, rows: int, size: int) -> Any:
     """The state of a window that has fewer samples than others."""
     state = sample(grid, at)
@@ -156,18 +172,18 @@ def clipped_window(grid: Any, at: int, deep: int, rows: int, size: int) -> Any:
 
 def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Callable[..., Any],
                 save: Callable[..., None], end: Callable[..., bool], end_full: Callable[..., bool], deep: int,
-                rows: int, size: int, apart: int, channels: int, samples: int, in_line: int,
-                each: int) -> Callable[..., int]:
+                rows: int, size: int, apart: int, channels: int, samples: int, in_line: int, each: int,
+                line: int) -> Callable[..., int]:
     """Return the kernel of one fold for windows of ``deep`` x ``rows`` x ``size``, ``apart`` from one to the next.
 
     ``channels`` is the array's inner length, or 0 for any. Windows of exactly ``samples`` samples end by ``end_full``,
     which gets that count as a constant; those that are clipped by ``end``. ``in_line``: see above; ``each`` is how many
-    numbers of ``pixels`` and ``dst_pixels`` make one pixel.
+    numbers of ``pixels`` and ``dst_pixels`` make one pixel; ``line`` samples fill a line of the cache.
     """
 
     def pool_small(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, geometry: Buffer, table_d: Buffer,
                    table_h: Buffer, table_w: Buffer, kinds: Buffer, share_d: Buffer, share_h: Buffer, share_w: Buffer,
-                   params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer, line: Buffer,
+                   params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer, made: Buffer,
                    pixels: Buffer, dst_pixels: Buffer) -> int:
         inner = channels if channels else geometry[INNER]
         low, windows, width = geometry[LOW], geometry[W1] - geometry[W0], geometry[W]
@@ -175,9 +191,11 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                     Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], nodata[1]), params,
                     geometry[STEP_D] * geometry[H] * width * inner, geometry[STEP_H] * width * inner, inner, deep, rows)
         output = Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
-        in_a_line = Output(line, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
+        in_a_line = Output(made, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
         wide = Pixels(pixels, dst_pixels, each)
         k0, k1 = geometry[K0], geometry[K1]
+        chunk = max((2 if in_line else 1) * CHUNK * line // (apart * inner), 1)
+        ahead = max(geometry[DOWN] * width * inner, FAR * line)
         good = True
         for a in range(geometry[A0], geometry[A1]):
             for i in range(geometry[D1] - geometry[D0]):
@@ -191,12 +209,17 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                     if d_size == deep and h_size == rows and share * share_w[k0] == samples:
                         count = k1 - k0
                     begin = (at + low + table_w[ROW * k0 + START]) * inner
-                    if in_line and count > 0:
-                        good &= windows_in_line(grid, begin, end_full, output, in_a_line, wide, to + k0 * inner, count,
-                                                size, apart, inner, samples)
-                    elif count > 0:
-                        good &= full_windows(grid, column, begin, end_full, output, to + k0 * inner, count, size, apart,
-                                             inner, inner, samples)
+                    for part in range((count + chunk - 1) // chunk):
+                        k = part * chunk
+                        some = min(chunk, count - k)
+                        place, target = begin + k * apart * inner, to + (k0 + k) * inner
+                        fetch_ahead(grid, place + ahead, some * apart * inner, geometry[DOWN], width * inner, line)
+                        if in_line:
+                            good &= windows_in_line(grid, place, end_full, output, in_a_line, wide, target, some, size,
+                                                    apart, inner, samples)
+                        else:
+                            good &= full_windows(grid, column, place, end_full, output, target, some, size, apart,
+                                                 inner, inner, samples)
                     for other in range(windows - count):
                         k = other + count if other >= k0 else other
                         first_w = max(low + table_w[ROW * k + START], 0)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
 
 import numpy as np
 
 from . import dtypes
-from .drivers import counting, folding, general, laning, ranking
+from .drivers import QUICK, general
 from .work import Array, Block, Choice, Runner, Work
 
 BLOCK_SAMPLES = 1 << 22
@@ -18,8 +19,18 @@ BLOCK_SAMPLES = 1 << 22
 LEAST_MILLISECONDS = 0.6
 """Work for a thread that is worth starting: a second one costs 0.35 ms (2x2/2 on 4 MP of uint8: 0.4 ms, by two 0.8)."""
 
-CHOICES: Sequence[Callable[[Work], Choice | None]] = (folding.choose, laning.choose, ranking.choose,
-                                                         counting.choose)
+
+def asking(driver: str, reducers: Sequence[str]) -> Callable[[Work], Choice | None]:
+    """A driver's ``choose``, imported when it is needed."""
+    def choose(work: Work) -> Choice | None:
+        if work.reducer.name not in reducers:
+            return None
+        found: Choice | None = import_module(f"{general.__package__}.{driver}").choose(work)
+        return found
+    return choose
+
+
+CHOICES: Sequence[Callable[[Work], Choice | None]] = [asking(*row) for row in QUICK.items()]
 """Who may have a faster kernel than the general one; the first that serves is taken."""
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 import poolcli
-from poolcli import engine
+from poolcli import drivers, engine
 from poolcli.drivers import folding, laning
 from poolcli.kernels import lanes, rows, small, tall
 from poolcli.work import Choice, Work
@@ -158,3 +159,42 @@ def test_a_row_of_clipped_windows_only(monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = pooled(x, "max", options, monkeypatch, quick=True)
     wanted, _ = pooled(x, "max", options, monkeypatch, quick=False)
     assert close(found, wanted)
+
+
+def test_drivers_are_asked_for_what_they_serve() -> None:
+    """The table that spares imports names every reducer of each driver."""
+    assert set(drivers.QUICK["folding"]) == set(folding.FOLDS)
+    assert set(drivers.QUICK["laning"]) == set(laning.CORES)
+    files = Path(drivers.__file__).parent.glob("*.py")
+    assert {path.stem for path in files if "def choose(" in path.read_text("utf-8")} == set(drivers.QUICK)
+
+
+THREADED = [("max", "uint8", {"size": 2}), ("avg", "float32", {"size": 9, **SAME}), ("soft", "float32", {"size": 2}),
+            ("median", "uint8", {"size": 3, **SAME})]
+
+
+@pytest.mark.parametrize(("reducer", "dtype", "options"), THREADED)
+def test_threads_change_nothing(reducer: str, dtype: str, options: dict[str, Any],
+                                monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same bytes by one thread and by three, which the smallest work would not get otherwise."""
+    x = sample(dtype, (1100, 1000))
+    monkeypatch.setattr(engine, "LEAST_MILLISECONDS", 1e-9)
+    monkeypatch.setattr(laning, "BLOCK_SAMPLES", 1 << 17)
+    found = []
+    for threads in ("1", "3"):
+        monkeypatch.setenv("POOLCLI_THREADS", threads)
+        found.append(poolcli.pool(x, reducer, **options))
+    assert found[0].tobytes() == found[1].tobytes()
+
+
+def test_a_little_work_gets_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second thread costs more than it does here; where it pays it is started."""
+    monkeypatch.setenv("POOLCLI_THREADS", "2")
+    started: list[int] = []
+    monkeypatch.setattr(engine, "in_threads", lambda work, count, shared, here: started.append(count) or work())
+    x = sample("uint8", (1024, 1024))
+    poolcli.pool(x, "max", size=2)
+    assert started == [0]
+    monkeypatch.setattr(engine, "LEAST_MILLISECONDS", 1e-9)
+    poolcli.pool(x, "max", size=2)
+    assert started == [0, 1]

@@ -250,12 +250,12 @@ def test_rows_47_and_70_odd_names_on_a_dumb_terminal_of_20_columns(odd: Path) ->
 
 def test_row_70_a_bar_on_a_terminal_and_nowhere_else(tmp_path: Path, process: Process) -> None:
     """How many of how many; gone in the end. In a pipe, a dumb terminal or with --quiet nothing moves."""
-    arrays(tmp_path / "in", 3, 4)
-    arguments = ["max", "in", "-o", "out/", "--overwrite", "--isolate"]  # a worker takes longer to start than the bar
-    bar = re.compile(r"\d/3\b")
+    arrays(tmp_path / "in", 600, 4)  # they take a second or more, the bar comes after 0.3
+    arguments = ["max", "in", "-o", "out/", "--overwrite"]
+    bar = re.compile(r"\d/600\b")
     _, printed = on_terminal(tmp_path, 80, *arguments, TERM="xterm")
     drawn = [match.end() for match in bar.finditer(printed)]
-    assert len(drawn) > 1 and "\x1b[2K" in printed[drawn[-1]:printed.index("3 files: 3 done")]
+    assert len(drawn) > 1 and "\x1b[2K" in printed[drawn[-1]:printed.index("600 files: 600 done")]
     plain = on_terminal(tmp_path, 80, *arguments, "--no-color", TERM="xterm")[1]
     assert bar.search(plain) and not re.search(r"\x1b\[[0-9;]*3[0-9]", plain)
     assert not bar.search(on_terminal(tmp_path, 80, *arguments, TERM="dumb")[1])

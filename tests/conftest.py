@@ -1,8 +1,9 @@
-"""What all tests share: one kernel cache and hypothesis' profile."""
+"""What all tests share: one kernel cache, hypothesis' profile, and Ctrl-C as a terminal has it."""
 
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -13,7 +14,9 @@ settings.load_profile("poolcli")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep compiled kernels beside pytest's own cache, so that the second run compiles nothing."""
+    """Keep compiled kernels beside pytest's own cache, so that the second run compiles nothing; heed SIGINT."""
     cache = getattr(config, "cache", None)  # none under -p no:cacheprovider
     if cache is not None:
         os.environ.setdefault("POOLCLI_CACHE_DIR", str(cache.mkdir("kernels")))
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; it is inherited
+        signal.signal(signal.SIGINT, signal.default_int_handler)

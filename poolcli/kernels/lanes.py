@@ -118,26 +118,25 @@ def scatter(group: Group, k0: int, k1: int, channels: int, values: Buffer, at: i
 # Cores. Each loop runs over the lanes of one slot.
 
 
-def largest(tile: Tile, to: int) -> None:
-    """Slot ``to`` = the largest sample of each window."""
+def extreme(tile: Tile, beats: Callable[[float, float], bool], to: int) -> None:
+    """Slot ``to`` = the sample of each window that beats all others."""
     slots, m = tile.slots, tile.m
     for i in range(m):
         slots[to + i] = slots[i]
     for p in range(1, tile.n):
         at = p * tile.room
         for i in range(m):
-            slots[to + i] = slots[at + i] if slots[at + i] > slots[to + i] else slots[to + i]
+            slots[to + i] = slots[at + i] if beats(slots[at + i], slots[to + i]) else slots[to + i]
 
 
-def smallest(tile: Tile, to: int) -> None:
-    """Slot ``to`` = the smallest sample of each window."""
-    slots, m = tile.slots, tile.m
-    for i in range(m):
-        slots[to + i] = slots[i]
-    for p in range(1, tile.n):
-        at = p * tile.room
-        for i in range(m):
-            slots[to + i] = slots[at + i] if slots[at + i] < slots[to + i] else slots[to + i]
+def above(x: float, y: float) -> bool:
+    """Of two samples the larger wins."""
+    return x > y
+
+
+def below(x: float, y: float) -> bool:
+    """Of two samples the smaller wins."""
+    return x < y
 
 
 def clear(tile: Tile, to: int) -> None:
@@ -161,9 +160,9 @@ def log_mean_exp(tile: Tile) -> None:
     out = tile.n * tile.room
     top = out + tile.room
     if r > 0.0:
-        largest(tile, top)
+        extreme(tile, above, top)
     else:
-        smallest(tile, top)
+        extreme(tile, below, top)
     clear(tile, out)
     for p in range(tile.n):
         at = p * tile.room
@@ -178,7 +177,7 @@ def softmax_mean(tile: Tile) -> None:
     slots, m = tile.slots, tile.m
     out = tile.n * tile.room
     top, mass = out + tile.room, out + 2 * tile.room
-    largest(tile, top)
+    extreme(tile, above, top)
     clear(tile, out)
     clear(tile, mass)
     for p in range(tile.n):
@@ -197,7 +196,7 @@ def mixed(tile: Tile) -> None:
     slots, w = tile.slots, tile.params[0]
     out = tile.n * tile.room
     top = out + tile.room
-    largest(tile, top)
+    extreme(tile, above, top)
     add_up(tile, out)
     for i in range(tile.m):
         slots[out + i] = w * slots[top + i] + (1.0 - w) * (slots[out + i] / tile.n)
@@ -252,7 +251,7 @@ def power_mean(tile: Tile, p: float, count: float) -> None:
     top, inverse = out + tile.room, out + 2 * tile.room
     clear(tile, top)
     if p > _SAFE:
-        largest(tile, top)
+        extreme(tile, above, top)
     for i in range(m):
         scale = slots[top + i] if slots[top + i] > 0.0 else 1.0
         slots[top + i] = scale

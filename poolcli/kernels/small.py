@@ -42,6 +42,7 @@ from .rows import (
     W0,
     W1,
     D,
+    Fold,
     H,
     W,
 )
@@ -55,16 +56,10 @@ SPARE = 64
 
 
 class Grid(NamedTuple):
-    """The steps of a fold, the samples it reads where they lie, and a window's place among them."""
+    """A fold, the samples it reads where they lie, and a window's place among them."""
 
+    fold: Fold
     src: Buffer
-    lift: Callable[..., Any]
-    merge: Callable[..., Any]
-    load: Callable[..., Any]
-    save: Callable[..., None]
-    scratch: Scratch
-    missing: Missing
-    params: Buffer
     plane: int
     """The distance of a window's planes, lines and samples, and how many planes and lines it has."""
     line: int
@@ -83,7 +78,7 @@ class Pixels(NamedTuple):
 
 def sample(grid: Any, at: int) -> Any:
     """The state of one sample."""
-    return grid.lift(grid.src[at], grid.missing, grid.params)
+    return grid.fold.lift(grid.src[at], grid.fold.missing, grid.fold.params)
 
 
 def lines(grid: Any, at: int) -> Any:
@@ -98,14 +93,14 @@ def column(grid: Any, at: int) -> Any:
 
 def kept(grid: Any, at: int) -> Any:
     """The state of a column in the scratch row."""
-    return grid.load(grid.scratch, at)
+    return grid.fold.load(grid.fold.scratch, at)
 
 
 def few(grid: Any, part: Callable[..., Any], at: int, apart: int, n: int) -> Any:
     """The merged states of one to eight parts. No loop: one with a state in it would not become vector code."""
     if n <= 4:
         return up_to_four(grid, part, at, apart, n)
-    return grid.merge(up_to_four(grid, part, at, apart, 4), up_to_four(grid, part, at + 4 * apart, apart, n - 4))
+    return grid.fold.merge(up_to_four(grid, part, at, apart, 4), up_to_four(grid, part, at + 4 * apart, apart, n - 4))
 
 
 def up_to_four(grid: Any, part: Callable[..., Any], at: int, apart: int, n: int) -> Any:
@@ -115,11 +110,11 @@ def up_to_four(grid: Any, part: Callable[..., Any], at: int, apart: int, n: int)
         return a
     b = part(grid, at + apart)
     if n == 2:
-        return grid.merge(a, b)
+        return grid.fold.merge(a, b)
     c = part(grid, at + 2 * apart)
     if n == 3:
-        return grid.merge(grid.merge(a, b), c)
-    return grid.merge(grid.merge(a, b), grid.merge(c, part(grid, at + 3 * apart)))
+        return grid.fold.merge(grid.fold.merge(a, b), c)
+    return grid.fold.merge(grid.fold.merge(a, b), grid.fold.merge(c, part(grid, at + 3 * apart)))
 
 
 def full_windows(grid: Any, part: Callable[..., Any], at: int, end: Any, output: Output, to: int, count: int, size: int,
@@ -138,7 +133,7 @@ def windows_in_line(grid: Any, at: int, end: Any, output: Output, line: Output, 
     """The same by way of all the windows that start between the first and the last, one beside the other."""
     n, each = ((count - 1) * apart + 1) * inner, pixels.each
     for x in range(n + (size - 1) * inner):
-        grid.save(grid.scratch, x, column(grid, at + x))
+        grid.fold.save(grid.fold.scratch, x, column(grid, at + x))
     if apart == 1:
         return full_windows(grid, kept, 0, end, output, to, n, size, 1, 1, inner, samples)
     whole = (n + SPARE - 1) // SPARE * SPARE  # full vectors: what follows the last window is never read
@@ -166,7 +161,7 @@ def clipped_window(grid: Any, at: int, deep: int, rows: int, size: int) -> Any:
     for i in range(deep):
         for j in range(rows):
             for k in range(1 if i + j == 0 else 0, size):
-                state = grid.merge(state, sample(grid, at + i * grid.plane + j * grid.line + k * grid.inner))
+                state = grid.fold.merge(state, sample(grid, at + i * grid.plane + j * grid.line + k * grid.inner))
     return state
 
 
@@ -187,9 +182,10 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                    pixels: Buffer, dst_pixels: Buffer) -> int:
         inner = channels if channels else geometry[INNER]
         low, windows, width = geometry[LOW], geometry[W1] - geometry[W0], geometry[W]
-        grid = Grid(src, lift, merge, load, save, Scratch(first, second, third),
-                    Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], nodata[1]), params,
-                    geometry[STEP_D] * geometry[H] * width * inner, geometry[STEP_H] * width * inner, inner, deep, rows)
+        fold = Fold(lift, merge, load, save, Scratch(first, second, third),
+                    Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], nodata[1]), params)
+        grid = Grid(fold, src, geometry[STEP_D] * geometry[H] * width * inner, geometry[STEP_H] * width * inner, inner,
+                    deep, rows)
         output = Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
         in_a_line = Output(made, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
         wide = Pixels(pixels, dst_pixels, each)

@@ -26,9 +26,14 @@ from poolcli.cli import failures
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAPERS = ("README.md", "CONTRIBUTING.md", "DESIGN.md", "CHANGELOG.md", "sample_images/README.md")
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md"))
+PAPERS = ("README.md", "CONTRIBUTING.md", "DESIGN.md", "CHANGELOG.md", "sample_images/README.md", *PAGES)
+FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = FENCED.findall(README)
 SCRIPTS = [text for language, text in BLOCKS if language in ("sh", "console")]
+LESSONS = [(page, text) for page in PAGES for language, text in FENCED.findall((ROOT / page).read_text(encoding="utf-8"))
+           if language == "sh"]
+"""What the pages in docs let the reader try."""
 SHOWN = [(text, after) for (language, text), (shows, after) in pairwise(BLOCKS)
          if language == "sh" and shows == "text"]
 
@@ -70,6 +75,13 @@ def test_readme_commands_run(script: str, checkout: Path) -> None:
     """Every line of every block, as it stands, with exit code 0."""
     done = run(script, checkout)
     assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
+
+
+@pytest.mark.parametrize(("page", "script"), LESSONS)
+def test_commands_of_the_pages_run(page: str, script: str, checkout: Path) -> None:
+    """As those of the README; what needs a cluster or an account there is ```bash, and does not run here."""
+    done = run(script, checkout)
+    assert done.returncode == 0, f"{page}\n{script}\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.mark.parametrize(("script", "shown"), SHOWN)

@@ -5,7 +5,7 @@ The exit code is a property of the whole report, so that it and the ``status`` f
 
 from __future__ import annotations
 
-from .document import JSON_BETWEEN, JSON_END, JSON_START, SCHEMA, csv_head, csv_line, json_line, json_text
+from .document import JSON_BETWEEN, JSON_END, JSON_START, SCHEMA, csv_head, csv_line, json_line, json_text, plain
 from .previews import MOST_VALUES, preview, short
 from .records import FAILED, LOSSY, NOTHING, OK, SOME_FAILED, FileReport, Number, Plane, Report, Stats, Status
 from .statistics import Tally, stats
@@ -34,6 +34,7 @@ __all__ = [
     "json_line",
     "json_text",
     "parameters",
+    "plain",
     "preview",
     "short",
     "stats",

@@ -1,0 +1,66 @@
+"""Makes the screenshots of the commands that look inside, as SVG: python docs/make_screens.py [FOLDER]
+
+Each is what the command shows in a terminal, run on the samples. A new one is a line of SCREENS.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from importlib import import_module
+from io import StringIO
+from pathlib import Path
+
+from rich.console import Console
+from rich.terminal_theme import MONOKAI
+
+from poolcli.cli.studies.frame import Study
+
+HERE = Path(__file__).parent
+WIDTH = 100
+SCREENS: dict[str, str] = {}
+"""The picture's name, and the command; it is run in the checkout."""
+PAGE = """\
+<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
+<style>
+.{unique_id}-matrix {{ font-family: monospace; font-size: {char_height}px; line-height: {line_height}px; }}
+.{unique_id}-title {{ font-size: 18px; font-family: sans-serif; }}
+{styles}
+</style>
+<defs>
+<clipPath id="{unique_id}-clip-terminal">
+<rect x="0" y="0" width="{terminal_width}" height="{terminal_height}" />
+</clipPath>
+{lines}
+</defs>
+{chrome}
+<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
+{backgrounds}
+<g class="{unique_id}-matrix">
+{matrix}
+</g>
+</g>
+</svg>
+"""
+"""rich's own page without the fonts that it would fetch from the network."""
+
+
+def screen(command: str) -> str:
+    """The command's view as SVG, the command itself as its title."""
+    _, name, *words = shlex.split(command)
+    study: Study = import_module(f"poolcli.cli.studies.{name}").STUDY
+    with study.command().make_context(f"poolcli {name}", words) as context:
+        given = dict(context.params)
+        answer = study.answer(study.asked(given.pop("arguments"), given))
+    console = Console(record=True, width=WIDTH, file=StringIO(), force_terminal=True, color_system="truecolor")
+    for part in answer.parts():
+        console.print(part)
+    return console.export_svg(title=command, theme=MONOKAI, code_format=PAGE, unique_id=name)
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else HERE / "images").resolve()
+    os.chdir(HERE.parent)
+    for name, command in SCREENS.items():
+        (folder / f"{name}.svg").write_text(screen(command), encoding="utf-8")

@@ -1,0 +1,43 @@
+"""Heat maps: a number becomes a colour whose lightness grows with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import PoolError
+
+COLOURS = np.array([(8, 8, 28), (48, 16, 92), (106, 26, 110), (162, 44, 96), (210, 72, 66), (240, 118, 36),
+                    (250, 172, 40), (246, 222, 104), (252, 252, 220)], np.float64)
+"""Dark to light in about equal steps of lightness, so that it reads the same in grey and for the colour-blind."""
+MISSING = (96, 128, 128)
+"""NaN: a colour that is none of the scale."""
+
+
+def heat(values: NDArray[Any], low: float | None = None, high: float | None = None) -> NDArray[np.uint8]:
+    """(H, W) numbers as an (H, W, 3) picture; ``low`` is darkest and ``high`` lightest, by default their extremes.
+
+    All equal gives the darkest colour; NaN a grey green.
+    """
+    values = np.asarray(values, np.float64)
+    if values.ndim != 2:
+        raise PoolError(f"a heat map shows two axes, not {values.ndim}")
+    finite = values[np.isfinite(values)]
+    low = float(finite.min(initial=np.inf)) if low is None else low
+    high = float(finite.max(initial=-np.inf)) if high is None else high
+    span = high - low
+    share = np.clip((values - low) / span, 0, 1) if span > 0 else np.where(np.isnan(values), np.nan, 0.0)
+    place = np.nan_to_num(share) * (len(COLOURS) - 1)
+    steps = np.arange(len(COLOURS))
+    picture = np.stack([np.interp(place, steps, channel) for channel in COLOURS.T], axis=-1)
+    picture[np.isnan(share)] = MISSING
+    coloured: NDArray[np.uint8] = np.rint(picture).astype(np.uint8)
+    return coloured
+
+
+def enlarged(picture: NDArray[Any], least: int = 256) -> NDArray[Any]:
+    """A small picture with every pixel as a block, so that its longer side has at least so many pixels."""
+    times = max(1, -(-least // max(picture.shape[:2])))
+    return picture.repeat(times, axis=0).repeat(times, axis=1)

@@ -1,0 +1,39 @@
+"""A study's data as what JSON can hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ..report import plain as plain_value
+
+SCHEMA = 1
+MOST_VALUES = 1 << 20
+"""Of an array in a document; a larger one is described by its shape and dtype."""
+
+
+def document(study: str, data: Any) -> dict[str, Any]:
+    """The whole document of a study."""
+    return {"schema": SCHEMA, "study": study, **plain(data)}
+
+
+def plain(value: Any) -> Any:
+    """Dataclasses as objects, arrays as nested lists, NaN and infinities as strings; hidden fields are left out."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value) if f.metadata.get("document", True)}
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist()) if value.size <= MOST_VALUES else {"shape": list(value.shape),
+                                                                        "dtype": value.dtype.name}
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, Fraction):
+        return float(value)
+    if isinstance(value, Mapping):
+        return {str(name): plain(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset, range)):
+        return [plain(one) for one in value]
+    return plain_value(value)

@@ -1,0 +1,99 @@
+"""What a study pools with: one pooling, or several one after another or side by side. Without NumPy, for --help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from ..errors import OptionError
+from ..reducers import REDUCERS
+
+if TYPE_CHECKING:
+    from ..pooling import Pooling
+
+StageLike = "Stage | str | tuple[str, Mapping[str, Any]]"
+"""A reducer's name, or the name and keywords of ``poolcli.pool``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A reducer and the keywords of ``poolcli.pool`` that go with it."""
+
+    reducer: str
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    text: str = ""
+    """As it was typed, for titles; by default the reducer and its keywords."""
+
+    @cached_property
+    def pooling(self) -> Pooling:
+        """It, checked; OptionError names the keyword that is wrong."""
+        from ..pooling import prepare
+
+        return prepare(self.reducer, **self.keywords)
+
+    @property
+    def title(self) -> str:
+        """What tells it from other stages."""
+        return self.text or " ".join([self.reducer, *(f"{name}={value}" for name, value in self.keywords.items())])
+
+
+def as_stage(given: Any, shared: Mapping[str, Any] | None = None) -> Stage:
+    """A stage from a name, a pair of name and keywords, or a stage; ``shared`` keywords are those it does not say."""
+    if isinstance(given, Stage):
+        reducer, own, text = given.reducer, given.keywords, given.text
+    elif isinstance(given, str):
+        reducer, own, text = given, {}, given
+    else:
+        reducer, own, text = checked_pair(given)
+    return Stage(reducer, {**meant_for(reducer, shared or {}), **own}, text)
+
+
+def checked_pair(given: Any) -> tuple[str, Mapping[str, Any], str]:
+    """A name and keywords, or OptionError."""
+    if (isinstance(given, (tuple, list)) and len(given) == 2 and isinstance(given[0], str)
+            and isinstance(given[1], Mapping)):
+        return given[0], given[1], ""
+    raise OptionError("stages", f'a stage is a name, or name and keywords as in ("max", {{"size": 2}}), not {given!r}')
+
+
+def as_stages(given: Any, shared: Mapping[str, Any] | None = None) -> tuple[Stage, ...]:
+    """Stages from one or several; at least one, and each checked."""
+    several = [given] if isinstance(given, (str, Stage)) else list(given) if isinstance(given, Iterable) else [given]
+    stages = tuple(as_stage(one, shared) for one in several)
+    if not stages:
+        raise OptionError("stages", 'stages are missing; "max" would work')
+    for stage in stages:
+        _ = stage.pooling
+    check_owned(stages, shared or {})
+    return stages
+
+
+def meant_for(reducer: str, shared: Mapping[str, Any]) -> dict[str, Any]:
+    """The shared keywords without the parameters of other reducers."""
+    row = REDUCERS.get(reducer)
+    own = {p.name for p in row.parameters} if row else set()
+    return {name: value for name, value in shared.items() if name in own or name not in PARAMETERS}
+
+
+def check_owned(stages: Iterable[Stage], shared: Mapping[str, Any]) -> None:
+    """Refuse a shared parameter that none of the stages has."""
+    owned = {p.name for stage in stages for p in REDUCERS[stage.reducer].parameters}
+    for name in shared:
+        if name in PARAMETERS and name not in owned and shared[name] not in (None, False):
+            raise OptionError(name, f"{name} is a parameter of {', '.join(PARAMETERS[name])}, and none of them is "
+                                    "asked for")
+
+
+def owners() -> dict[str, list[str]]:
+    """Every parameter's name with the reducers that have it."""
+    found: dict[str, list[str]] = {}
+    for row in REDUCERS.values():
+        for parameter in row.parameters:
+            found.setdefault(parameter.name, []).append(row.name)
+    return found
+
+
+PARAMETERS = owners()
+"""Which reducers have a parameter of this name."""

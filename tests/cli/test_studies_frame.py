@@ -1,0 +1,118 @@
+"""What all studies share: what to pool with is said the same way everywhere, and ends are the program's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cli.calls import Call
+
+from poolcli.cli import main
+from poolcli.cli.studies.frame import Answer, Asked, Study, output_option, table
+from poolcli.cli.studies.stages import divided
+from poolcli.studies.stages import as_stages
+
+
+def look(asked: Asked) -> Answer:
+    """A study for these tests: what each stage makes of the file."""
+    array = asked.load(asked.the_file()).array
+    pooled = [stage.pooling.run(array, stage.pooling.plan(array.shape)).values for stage in asked.stages]
+    if asked.output:
+        asked.write(asked.output, pooled[0])
+    rows = [(stage.title, str(values.shape)) for stage, values in zip(asked.stages, pooled, strict=True)]
+    return Answer({"values": pooled, "titles": [stage.title for stage in asked.stages]},
+                  lambda: [table(("stage", "shape"), rows)], ("a note",))
+
+
+@pytest.fixture
+def study(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``poolcli look``."""
+    made = Study("look", "Look.", ["poolcli look x.npy"], look, usage="FILE [STAGE]...", own=[output_option("Out.")])
+    build = main.Program.get_command
+    monkeypatch.setitem(main.OTHERS, "look", ("", ""))
+    monkeypatch.setattr(main.Program, "get_command",
+                        lambda self, ctx, name: made.command() if name == "look" else build(self, ctx, name))
+
+
+@pytest.fixture
+def numbers(tmp_path: Path) -> Path:
+    """4 x 6 numbers from 0."""
+    np.save(tmp_path / "numbers.npy", np.arange(24.0).reshape(4, 6))
+    return tmp_path / "numbers.npy"
+
+
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize("arguments", [
+    ["lp --p 1 -k 2x3"], ["lp", "--p", "1", "-k", "2x3"], ["lp --p 1", "-k", "2x3", "-s", "2x3"],
+    ["lp --p 1 -k 2x3 -s 2x3", "-k", "1"]])
+def test_a_stage_is_said_quoted_or_by_the_commands_own_options(
+    here: Call, numbers: Path, arguments: list[str]
+) -> None:
+    """All of these are one pooling; what a stage says itself goes before the command's options."""
+    found = json.loads(here("look", numbers, *arguments, "--json").out)
+    assert found["schema"] == 1 and found["study"] == "look"
+    assert found["values"] == [[[24.0, 42.0], [96.0, 114.0]]]
+
+
+@pytest.mark.usefixtures("study")
+def test_shared_parameters_go_to_the_stages_that_have_them(here: Call, numbers: Path) -> None:
+    """--p is no matter to max."""
+    found = json.loads(here("look", "max", "lp", numbers, "--p", "inf", "-k", "2x3", "--json").out)
+    assert found["values"][0] == found["values"][1] and found["titles"] == ["max", "lp"]
+
+
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize(("arguments", "code", "said"), [
+    (["max --siz 3"], 2, 'stage "max --siz 3": --siz: is no option of poolcli max; --size would work'),
+    (["max --p 3"], 2, 'stage "max --p 3": --p: is a parameter of lp, gem, not of max'),
+    (["max -k 0"], 2, 'stage "max -k 0": --size:'),
+    (["max 'x"], 2, "stage \"max 'x\": no closing quotation"),
+    (["max --adaptive 3", "-k", "2"], 2, 'stage "max --adaptive 3": '),
+    (["max", "--p", "3"], 2, "--p: is a parameter of lp, gem, and none of them is asked for"),
+    (["max -k 99"], 1, "numbers.npy: "),
+    (["other.npy"], 2, "INPUT: takes one file, not 2"),
+])
+def test_what_is_wrong_is_said_in_one_line(
+    here: Call, numbers: Path, arguments: list[str], code: int, said: str
+) -> None:
+    """With the stage or the file that it is about, and the program's exit codes."""
+    found = here("look", numbers, *arguments)
+    assert found.code == code and found.out == ""
+    assert found.err.startswith("poolcli: ") and said in found.err and found.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("study")
+def test_outputs_are_whole_and_inputs_are_kept(here: Call, numbers: Path) -> None:
+    """An output that exists is refused, one that is the input whatever is said."""
+    before = numbers.read_bytes()
+    out = numbers.with_name("out.npy")
+    assert here("look", numbers, "-o", out).code == 0 and np.load(out).shape == (2, 3)
+    assert "exists" in here("look", numbers, "-o", out).err
+    assert here("look", numbers, "-o", out, "--overwrite").code == 0
+    assert "is the input" in here("look", numbers, "-o", numbers, "--overwrite").err
+    assert numbers.read_bytes() == before
+
+
+@pytest.mark.usefixtures("study")
+def test_notes_go_to_stderr_and_quiet_is_quiet(here: Call, numbers: Path) -> None:
+    """The table is on stdout."""
+    found = here("look", numbers)
+    assert "(2, 3)" in found.out and found.err == "poolcli: note: a note\n"
+    assert here("look", numbers, "-q") == (0, "", "")
+
+
+def test_a_files_name_may_be_a_reducers() -> None:
+    """With ./ before it."""
+    assert divided(["./max", "max", "avg -k 2", "picture.png"]) == (["max", "avg -k 2"], ["./max", "picture.png"])
+
+
+@pytest.mark.parametrize("wrong", [[], [3], [("max",)], ["most"], [("max", {"p": 3})], None])
+def test_stages_in_python_are_checked(wrong: Any) -> None:
+    """PoolError, whatever was given."""
+    from poolcli import PoolError
+
+    with pytest.raises(PoolError):
+        as_stages(wrong)

@@ -31,8 +31,8 @@ PAPERS = ("README.md", "CONTRIBUTING.md", "DESIGN.md", "CHANGELOG.md", "sample_i
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 BLOCKS = FENCED.findall(README)
 SCRIPTS = [text for language, text in BLOCKS if language in ("sh", "console")]
-LESSONS = [(page, text) for page in PAGES for language, text in FENCED.findall((ROOT / page).read_text(encoding="utf-8"))
-           if language == "sh"]
+LESSONS = [(page, text) for page in PAGES
+           for language, text in FENCED.findall((ROOT / page).read_text(encoding="utf-8")) if language == "sh"]
 """What the pages in docs let the reader try."""
 SHOWN = [(text, after) for (language, text), (shows, after) in pairwise(BLOCKS)
          if language == "sh" and shows == "text"]

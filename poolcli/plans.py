@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product, repeat
+from math import prod
+from typing import Any
 
 from . import axes
 from .errors import PoolError
@@ -54,15 +58,40 @@ class Plan:
         return share
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """Where a part of a plan stands in the whole."""
 
     of: Plan
-    first_output: int
-    """The flat index of its first output."""
-    origin: int
-    """Where the whole's first window along H starts, in the part's rows."""
+    first: tuple[int, ...]
+    """The number of its first output, along each axis."""
+    corner: tuple[int, ...]
+    """The number of its first sample, along each axis."""
+
+    @property
+    def origin(self) -> int:
+        """Where the whole's first window along H starts, in the part's rows."""
+        if len(self.of.windows) < 2:
+            return 0
+        return int(self.of.windows[-2].starts[0]) - self.corner[self.of.axes.pooled[-2]]
+
+
+def place_in(at: Iterable[Any], corner: Sequence[int] | None) -> tuple[int, ...]:
+    """A place in a part as the place in the whole."""
+    return tuple(int(i) + j for i, j in zip(at, corner or repeat(0), strict=False))
+
+
+def runs(plan: Plan, part: Part | None) -> Iterator[tuple[tuple[int, ...], int, int]]:
+    """The stretches of a plan's outputs that follow each other in the whole: where each is, its first flat number there
+    and how many they are.
+    """
+    shape, whole = plan.full_shape, plan.full_shape if part is None else part.of.full_shape
+    first = (0,) * len(shape) if part is None else part.first
+    cut = max((axis for axis, n in enumerate(shape) if n != whole[axis]), default=0)
+    behind = [prod(whole[axis + 1 :]) for axis in range(len(whole))]
+    for place in product(*(range(n) for n in shape[:cut])):
+        at = (*(i + j for i, j in zip(place, first, strict=False)), *first[cut:])
+        yield place, sum(i * n for i, n in zip(at, behind, strict=True)), prod(shape[cut:])
 
 
 def check_memory(plan: Plan) -> None:

@@ -17,7 +17,7 @@ from . import axes, dtypes, engine
 from .errors import OptionError, PoolError
 from .keywords import Keywords, WindowKeywords, as_python, check_names, value_fields, window_keywords
 from .layouts import WindowOptions, check_flag, check_seed, window_options
-from .plans import Part, Plan, check_memory
+from .plans import Part, Plan, check_memory, place_in, runs
 from .reducers import REDUCERS, Reducer
 from .windows import Windows
 from .work import NoPlace, Work
@@ -72,7 +72,7 @@ class Pooling:
     def run(self, array: Array, plan: Plan, *, out: Array | None = None, return_indices: bool = False,
             part: Part | None = None) -> Result:
         """Pool the array by its plan, into ``out`` if given; ``part`` says of which larger plan it is a part."""
-        self.check_array(array)
+        self.check_array(array, None if part is None else part.corner)
         if return_indices:
             self.check_indices()
         work = self.work(array, plan, return_indices, part)
@@ -81,7 +81,7 @@ class Pooling:
         try:
             values, indices = engine.run(work, written, whole)
         except NoPlace as failure:
-            raise no_place(failure.index, work, plan) from None
+            raise no_place(failure.index, work, plan, part) from None
         if written is None:
             result = restored(dtypes.as_result(values, work.result), plan)
             if out is not None:
@@ -122,7 +122,7 @@ class Pooling:
             skip_nan=canonical.dtype.kind == "f" and self.skips_nan(),
             nodata=None if missing is None else dtypes.as_read(dtypes.scalar(dtype, missing)),
             fill=self.fill(result),
-            draws=self.draws(plan, 0 if part is None else part.first_output) if self.reducer.draws else None,
+            draws=self.draws(plan, part) if self.reducer.draws else None,
             want_indices=want_indices,
             origin=None if part is None else part.origin,
         )
@@ -149,27 +149,28 @@ class Pooling:
             return None
         return dtypes.scalar(written, self.nodata)
 
-    def draws(self, plan: Plan, first: int = 0) -> Array:
+    def draws(self, plan: Plan, part: Part | None = None) -> Array:
         """A number in [0, 1) for each output: its own word of the generator, whatever the order of work."""
-        source = np.random.Philox(key=self.seed + 2**64)
-        source.advance(first // 4)  # a step of the generator is four words
-        count = int(np.prod(plan.full_shape, dtype=np.int64))
-        words = np.atleast_1d(source.random_raw(first % 4 + count))[first % 4 :]
-        drawn = (words >> np.uint64(11)) * 2.0**-53
-        return np.ascontiguousarray(drawn.reshape(plan.full_shape).transpose(plan.axes.order))
+        words = np.empty(plan.full_shape, np.uint64)
+        for place, first, count in runs(plan, part):
+            source = np.random.Philox(key=self.seed + 2**64)
+            source.advance(first // 4)  # a step of the generator is four words
+            drawn = np.atleast_1d(source.random_raw(first % 4 + count))[first % 4 :]
+            words[place] = drawn.reshape(words[place].shape)
+        return np.ascontiguousarray(((words >> np.uint64(11)) * 2.0**-53).transpose(plan.axes.order))
 
-    def check_array(self, array: Array) -> None:
-        """Refuse values that this pooling has no meaning for."""
+    def check_array(self, array: Array, corner: Sequence[int] | None = None) -> None:
+        """Refuse values that this pooling has no meaning for; ``corner`` is where a part of an array begins."""
         dtype = dtypes.check_dtype(array.dtype)
         if self.nodata is not None and not dtypes.holds(dtype, self.nodata):
             raise PoolError(f"nodata {self.nodata} is no {dtype} value; a value of that type would work")
         if self.nan == "error" and dtype.kind == "f" and array.size and np.isnan(np.min(array)):
-            at = tuple(int(i) for i in np.argwhere(np.isnan(array))[0])
+            at = place_in(np.argwhere(np.isnan(array))[0], corner)
             raise PoolError(f'NaN at {at}; nan="ignore" or "propagate" would work')
         if self.reducer.nonnegative:
-            self.check_nonnegative(array)
+            self.check_nonnegative(array, corner)
 
-    def check_nonnegative(self, array: Array) -> None:
+    def check_nonnegative(self, array: Array, corner: Sequence[int] | None) -> None:
         """Refuse negative samples, except the nodata value."""
         if array.dtype.kind in "bu" or not array.size or np.fmin.reduce(array, axis=None) >= 0:
             return
@@ -177,9 +178,9 @@ class Pooling:
         if self.nodata is not None:
             wrong &= array != dtypes.scalar(dtypes.check_dtype(array.dtype), self.nodata)
         if wrong.any():
-            at = tuple(int(i) for i in np.argwhere(wrong)[0])
-            raise PoolError(f"{self.reducer.name} has no meaning for negative values, such as {array[at]} at {at}; "
-                            "rectify them first, or declare them with nodata")
+            at = np.argwhere(wrong)[0]
+            raise PoolError(f"{self.reducer.name} has no meaning for negative values, such as {array[tuple(at)]} at "
+                            f"{place_in(at, corner)}; rectify them first, or declare them with nodata")
 
     def check_indices(self) -> None:
         """Refuse indices where none can be told."""
@@ -236,13 +237,13 @@ def restored(canonical: Array, plan: Plan) -> Array:
     return np.ascontiguousarray(plan.axes.restored(canonical, plan.full_shape)).reshape(plan.output_shape)
 
 
-def no_place(index: int, work: Work, plan: Plan) -> PoolError:
+def no_place(index: int, work: Work, plan: Plan, part: Part | None) -> PoolError:
     """The error of a window whose value is NaN, or missing, where the result's dtype has neither."""
     canonical = np.unravel_index(index, work.output_shape)
     flat = np.ravel_multi_index(canonical, work.output_shape)
     shape = [plan.full_shape[i] for i in plan.axes.order]
     ordered = np.unravel_index(int(flat), shape)
-    at = tuple(int(ordered[plan.axes.order.index(i)]) for i in range(len(shape)))
+    at = place_in([ordered[plan.axes.order.index(i)] for i in range(len(shape))], None if part is None else part.first)
     return PoolError(f"the value at {at} is NaN or missing, and {work.result} has no place for it; a nodata value that "
                      f"{work.result} holds, or a float dtype, would work")
 

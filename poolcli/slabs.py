@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .boxes import Range, Ranges, everything, part_of
 from .plans import Part, Plan
 from .pooling import Pooling
-from .windows import Windows, as_array, shift
+from .windows import as_array
 
 Array = NDArray[Any]
 
@@ -95,23 +96,32 @@ def why_not_by_rows(pooling: Pooling, cut: Cut) -> str | None:
 def slabs(cut: Cut) -> Iterator[Slab]:
     """Every output row belongs to one slab, in order."""
     within = of_kept_axis if cut.axis < cut.plan.axes.pooled[0] else of_pooled_axis
-    outputs = prod(cut.plan.full_shape[cut.axis + 1 :])
     for plane in range(cut.planes):
-        for start, stop, first, windows in within(cut):
-            shape = (*[1] * cut.axis, stop - start, *cut.row_shape)
-            part = Part(cut.plan, (plane * cut.plan.full_shape[cut.axis] + first) * outputs, origin(cut, start))
+        for start, stop, first, last in within(cut):
+            inputs = (*planes_at(plane, cut), (start, stop), *everything(cut.row_shape))
+            outputs = (*planes_at(plane, cut), (first, last), *everything(cut.plan.full_shape[cut.axis + 1 :]))
             before = plane * cut.length
-            yield Slab(before + start, before + stop, replace(cut.plan, input_shape=shape, windows=windows), part)
+            yield Slab(before + start, before + stop, *part_of(cut.plan, outputs, inputs))
 
 
-Piece = tuple[int, int, int, tuple[Windows, ...]]
-"""Rows start:stop of a plane, the number of their first output row, and their windows."""
+def planes_at(number: int, cut: Cut) -> Ranges:
+    """Where a plane lies, along the axes before that of the cut."""
+    at: list[Range] = []
+    for n in reversed(cut.plan.input_shape[: cut.axis]):
+        number, i = divmod(number, n)
+        at.append((i, i + 1))
+    return tuple(reversed(at))
+
+
+Piece = tuple[int, int, int, int]
+"""Rows start:stop of a plane, and the rows of output that they give."""
 
 
 def of_kept_axis(cut: Cut) -> Iterator[Piece]:
     """As many rows as a slab has room for."""
     for start in range(0, cut.length, cut.most):
-        yield start, min(start + cut.most, cut.length), start, cut.plan.windows
+        stop = min(start + cut.most, cut.length)
+        yield start, stop, start, stop
 
 
 def of_pooled_axis(cut: Cut) -> Iterator[Piece]:
@@ -123,24 +133,8 @@ def of_pooled_axis(cut: Cut) -> Iterator[Piece]:
     i = 0
     while i < len(windows):
         j = max(i + 1, int(np.searchsorted(last, first[i] + cut.most, "right")))
-        start, stop = int(first[i]), int(last[j - 1])
-        yield start, stop, i, (cut_windows(windows[i:j], start, stop), *cut.plan.windows[1:])
+        yield int(first[i]), int(last[j - 1]), i, j
         i = j
-
-
-def cut_windows(windows: Windows, start: int, stop: int) -> Windows:
-    """The same windows on the samples start:stop of their axis; what lies beyond still counts as it did."""
-    after = windows.length + windows.after - stop
-    return Windows(stop - start, shift(windows.starts, -start), shift(windows.stops, -start), windows.step,
-                   windows.before, after)
-
-
-def origin(cut: Cut, start: int) -> int:
-    """Where the plan's first window along H starts, in the rows of a slab that begins at ``start`` of its plane."""
-    windows, pooled = cut.plan.windows, cut.plan.axes.pooled
-    if len(windows) < 2:
-        return 0
-    return int(windows[-2].starts[0]) - (start if pooled[-2] == cut.axis else 0)
 
 
 def reads(cut: Cut) -> Iterator[tuple[int, int]]:

@@ -23,7 +23,7 @@ LEVELS = (
     ("keywords", "plans", "work"),
     ("drivers",),
     ("engine",),
-    ("pooling",),
+    ("boxes", "pooling"),
     ("bench", "colour", "drawing", "files", "report", "slabs", "warming"),
     ("streaming", "studies"),
     ("batch",),

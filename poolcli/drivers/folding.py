@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 
 import numpy as np
@@ -52,9 +52,15 @@ class Choice:
     """The sizes of the windows along W."""
     tall: int
     """The rows of a window, where the tall kernel runs."""
+    constants: tuple[int, ...] | None = None
+    """What the small kernel is made for, where that runs."""
 
     def on(self, work: Work, values: Array) -> Folded:
-        """The kernel on an array."""
+        """The kernel on an array. A part may have fewer channels; its sums are grouped as those of the whole."""
+        constants = self.constants
+        if constants is not None and (inner := channels(work)) != constants[CHANNELS_AT]:
+            constants = (*constants[:CHANNELS_AT], inner, *constants[CHANNELS_AT + 1 :])
+            return Folded(work, values, replace(self, recipe=recipe(work, self.fold, constants, self.tall)))
         return Folded(work, values, self)
 
 
@@ -70,7 +76,7 @@ def choose(work: Work) -> Choice | None:
         return None
     constants = constants_if_small(work, kinds)
     rows = 0 if constants else rows_if_tall(work, int(kinds[-1]))
-    return Choice(fold, recipe(work, fold, constants, rows), kinds, rows)
+    return Choice(fold, recipe(work, fold, constants, rows), kinds, rows, constants)
 
 
 def distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -109,7 +115,17 @@ def constants_if_small(work: Work, kinds: NDArray[np.int64]) -> tuple[int, ...] 
     samples = int(prod(float(share.max()) for share in divisors(work)))
     shared, wide = size[2] > apart, inner == CHANNELS and apart > 1
     in_line = inner <= CHANNELS and (wide or (shared and (apart > 1 or prod(size) > IN_PLACE)))
-    return *size, apart, inner if inner <= CHANNELS else 0, samples, int(in_line)
+    return *size, apart, channels(work), samples, int(in_line)
+
+
+CHANNELS_AT = 4
+"""Where the channels stand among those constants."""
+
+
+def channels(work: Work) -> int:
+    """The channels that the small kernel is made for; 0 is any number."""
+    inner = work.output_shape[4]
+    return inner if inner <= CHANNELS else 0
 
 
 PIXELS: Mapping[int, dtypes.Type] = {np.dtype(t).itemsize: np.dtype(t) for t in ("u1", "u2", "u4", "u8", "c16")}

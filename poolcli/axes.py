@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .errors import OptionError, PoolError
@@ -25,22 +26,22 @@ class Axes:
 
     letters: str
 
-    @property
+    @cached_property
     def pooled(self) -> tuple[int, ...]:
         """The numbers of the pooled axes, in array order."""
         return tuple(i for i, letter in enumerate(self.letters) if letter not in KEPT)
 
-    @property
+    @cached_property
     def inner(self) -> tuple[int, ...]:
         """The kept axes behind the last pooled one: neighbours in memory that belong to different planes."""
         return tuple(range(self.pooled[-1] + 1, len(self.letters)))
 
-    @property
+    @cached_property
     def outer(self) -> tuple[int, ...]:
         """The other kept axes."""
         return tuple(i for i in range(self.pooled[-1]) if i not in self.pooled)
 
-    @property
+    @cached_property
     def order(self) -> tuple[int, ...]:
         """The axes in canonical order; the order they have already, unless a kept axis lies between pooled ones."""
         return self.outer + self.pooled + self.inner

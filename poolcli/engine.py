@@ -34,16 +34,15 @@ CHOICES: Sequence[Callable[[Work], Choice | None]] = [asking(*row) for row in QU
 """Who may have a faster kernel than the general one; the first that serves is taken."""
 
 
-def run(work: Work, out: Array | None = None, whole: Work | None = None) -> tuple[Array, Array | None]:
+def run(work: Work, out: Array | None, choice: Choice | None) -> tuple[Array, Array | None]:
     """Return the canonical result, in the dtype that kernels write (``out`` if given), and the indices if wanted.
 
-    Where the work is a part of a larger one, ``whole`` is that: kernels are chosen for it.
+    ``choice`` is what ``choose`` gave for the work, or for the larger one of which it is a part.
     """
     values = np.empty(work.output_shape, dtypes.write_dtype(work.result)) if out is None else out
     indices = np.empty(work.output_shape, np.int64) if work.want_indices else None
     if values.size:
         every = general.General(work, values, indices)
-        choice = choose(whole or work)
         if choice is None:
             each_block(every.runner, every.blocks(BLOCK_SAMPLES), interruptible=every.cost > BLOCK_SAMPLES,
                        threads=thread_count())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product, repeat
 from math import prod
 from typing import Any
@@ -24,7 +25,7 @@ class Plan:
     """One for each pooled axis, in axis order."""
     squeeze: bool = False
 
-    @property
+    @cached_property
     def full_shape(self) -> tuple[int, ...]:
         """The result's shape before ``squeeze``."""
         shape = list(self.input_shape)
@@ -32,7 +33,7 @@ class Plan:
             shape[i] = len(windows)
         return tuple(shape)
 
-    @property
+    @cached_property
     def output_shape(self) -> tuple[int, ...]:
         """The result's shape."""
         gone = {i for i in self.axes.pooled if self.squeeze and self.full_shape[i] == 1}

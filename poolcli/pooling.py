@@ -13,24 +13,16 @@ from typing import Any, Literal, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import axes, dtypes, engine
+from . import axes, dtypes
 from .errors import OptionError, PoolError
 from .keywords import Keywords, WindowKeywords, as_python, check_names, value_fields, window_keywords
 from .layouts import WindowOptions, check_flag, check_seed, window_options
-from .plans import Part, Plan, check_memory, place_in, runs
+from .plans import Part, Plan, check_memory, place_in
 from .reducers import REDUCERS, Reducer
-from .windows import Windows
-from .work import NoPlace, Work
+from .settled import Result, Settled, canonical_windows, stand_in
+from .work import Work
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run gives."""
-
-    values: Array
-    indices: Array | None
 
 
 @dataclass(frozen=True)
@@ -75,28 +67,27 @@ class Pooling:
         self.check_array(array, None if part is None else part.corner)
         if return_indices:
             self.check_indices()
-        work = self.work(array, plan, return_indices, part)
-        whole = None if part is None else self.whole_work(part.of, array.dtype, return_indices)
-        written = None if out is None else written_in_place(out, array, plan)
-        try:
-            values, indices = engine.run(work, written, whole)
-        except NoPlace as failure:
-            raise no_place(failure.index, work, plan, part) from None
-        if written is None:
-            result = restored(dtypes.as_result(values, work.result), plan)
-            if out is not None:
-                out[...] = result
-        return Result(result if out is None else out, None if indices is None else restored(indices, plan))
+        settled = self.settle(plan, array.dtype, return_indices)
+        choice = None if part is None else self.settle(part.of, array.dtype, return_indices).choice
+        return settled.run(array, out, choice, part)
 
-    def whole_work(self, plan: Plan, dtype: dtypes.Type, want_indices: bool) -> Work:
-        """The work of a whole plan whose array is not at hand: what kernels are chosen by."""
-        stand_in = np.broadcast_to(np.zeros(1, dtypes.read_dtype(dtypes.check_dtype(dtype))),
-                                   plan.axes.canonical_shape(plan.input_shape))
-        windows = padded_axes(plan.windows)
-        return Work(stand_in, windows, self.reducer, self.kernel_parameters(), dtypes.check_dtype(dtype),
-                    self.result_dtype(dtype), rounding=dtypes.ROUNDINGS[self.round],
-                    skip_nan=stand_in.dtype.kind == "f" and self.skips_nan(),
-                    nodata=None if self.missing() is None else stand_in, want_indices=want_indices)
+    def settle(self, plan: Plan, dtype: Any, want_indices: bool = False) -> Settled:
+        """What all runs of a plan on arrays of a dtype have in common; PoolError for a nodata value that is none."""
+        dtype = dtypes.check_dtype(np.dtype(dtype))
+        if self.nodata is not None and not dtypes.holds(dtype, self.nodata):
+            raise PoolError(f"nodata {self.nodata} is no {dtype} value; a value of that type would work")
+        windows = canonical_windows(plan, self.pad_mode != "exclude")
+        array = stand_in(plan, windows, dtypes.read_dtype(dtype))
+        result, missing = self.result_dtype(dtype), self.missing()
+        work = Work(
+            array, windows, self.reducer, self.kernel_parameters(), dtype, result,
+            rounding=dtypes.ROUNDINGS[self.round],
+            skip_nan=array.dtype.kind == "f" and self.skips_nan(),
+            nodata=None if missing is None else dtypes.as_read(dtypes.scalar(dtype, missing)),
+            fill=self.fill(result),
+            want_indices=want_indices,
+        )
+        return Settled(plan, work, self.pad_mode, self.pad_value, self.seed)
 
     def missing(self) -> int | float | None:
         """The nodata value; a NaN is dealt with as NaN."""
@@ -106,39 +97,9 @@ class Pooling:
         """Whether NaN counts as missing."""
         return self.nan == "ignore" or (self.nodata is not None and self.nodata != self.nodata)
 
-    def work(self, array: Array, plan: Plan, want_indices: bool, part: Part | None = None) -> Work:
-        """Everything settled: axes, types, padding, missing samples, chance."""
-        dtype = dtypes.check_dtype(array.dtype)
-        result = self.result_dtype(dtype)
-        canonical = dtypes.as_read(plan.axes.canonical(array).astype(dtype, copy=False))
-        windows = padded_axes(plan.windows)
-        if self.pad_mode != "exclude":
-            canonical = self.padded(canonical, windows)
-            windows = padded_axes(tuple(w.on_padded_axis() for w in windows))
-        missing = self.missing()
-        return Work(
-            canonical, windows, self.reducer, self.kernel_parameters(), dtype, result,
-            rounding=dtypes.ROUNDINGS[self.round],
-            skip_nan=canonical.dtype.kind == "f" and self.skips_nan(),
-            nodata=None if missing is None else dtypes.as_read(dtypes.scalar(dtype, missing)),
-            fill=self.fill(result),
-            draws=self.draws(plan, part) if self.reducer.draws else None,
-            want_indices=want_indices,
-            origin=None if part is None else part.origin,
-        )
-
     def kernel_parameters(self) -> tuple[float, ...]:
         """The reducer's parameters as its core reads them."""
         return (*self.reducer.presets, *(float(value or 0) for value in self.parameters.values()))
-
-    def padded(self, canonical: Array, windows: Sequence[Windows]) -> Array:
-        """The canonical array with its padding filled in."""
-        widths = [(0, 0), *((w.before, w.after) for w in windows), (0, 0)]
-        if self.pad_mode != "constant":
-            return np.pad(canonical, widths, self.pad_mode)  # type: ignore[call-overload, no-any-return]
-        if not dtypes.holds(canonical.dtype, self.pad_value):
-            raise PoolError(f"pad_value {self.pad_value} is no {canonical.dtype} value")
-        return np.pad(canonical, widths, constant_values=self.pad_value)
 
     def fill(self, result: dtypes.Type) -> Array | None:
         """What a window without a value gives: NaN in a float, the nodata value in an integer."""
@@ -149,22 +110,9 @@ class Pooling:
             return None
         return dtypes.scalar(written, self.nodata)
 
-    def draws(self, plan: Plan, part: Part | None = None) -> Array:
-        """A number in [0, 1) for each output: its own word of the generator, whatever the order of work."""
-        words = np.empty(plan.full_shape, np.uint64)
-        for place, first, count in runs(plan, part):
-            source = np.random.Philox(key=self.seed + 2**64)
-            source.advance(first // 4)  # a step of the generator is four words
-            drawn = np.atleast_1d(source.random_raw(first % 4 + count))[first % 4 :]
-            words[place] = drawn.reshape(words[place].shape)
-        return np.ascontiguousarray(((words >> np.uint64(11)) * 2.0**-53).transpose(plan.axes.order))
-
     def check_array(self, array: Array, corner: Sequence[int] | None = None) -> None:
         """Refuse values that this pooling has no meaning for; ``corner`` is where a part of an array begins."""
-        dtype = dtypes.check_dtype(array.dtype)
-        if self.nodata is not None and not dtypes.holds(dtype, self.nodata):
-            raise PoolError(f"nodata {self.nodata} is no {dtype} value; a value of that type would work")
-        if self.nan == "error" and dtype.kind == "f" and array.size and np.isnan(np.min(array)):
+        if self.nan == "error" and array.dtype.kind == "f" and array.size and np.isnan(np.min(array)):
             at = place_in(np.argwhere(np.isnan(array))[0], corner)
             raise PoolError(f'NaN at {at}; nan="ignore" or "propagate" would work')
         if self.reducer.nonnegative:
@@ -213,41 +161,6 @@ def prepare(reducer: str, **options: Unpack[Keywords]) -> Pooling:
     return Pooling(row, parameters, window, seed=seed, **value_fields(given, window))
 
 
-# Helpers of the run.
-
-
-def written_in_place(out: Array, array: Array, plan: Plan) -> Array | None:
-    """``out`` as kernels write it, or None where they cannot: strided, overlapping the input, or of another dtype."""
-    in_order = plan.axes.order == tuple(range(len(plan.axes.order)))
-    same = dtypes.write_dtype(out.dtype) == out.dtype and out.dtype.isnative and out.flags.c_contiguous
-    if not (in_order and same and out.flags.aligned) or np.may_share_memory(out, array):
-        return None
-    return out.reshape(plan.axes.canonical_shape(plan.full_shape))
-
-
-def padded_axes(windows: tuple[Windows, ...]) -> tuple[Windows, Windows, Windows]:
-    """The windows along D, H and W; axes that the array does not have are one sample long."""
-    one = Windows(1, range(1), range(1, 2))
-    d, h, w = (one,) * (axes.MOST_POOLED - len(windows)) + windows
-    return d, h, w
-
-
-def restored(canonical: Array, plan: Plan) -> Array:
-    """The canonical result in the shape the user expects."""
-    return np.ascontiguousarray(plan.axes.restored(canonical, plan.full_shape)).reshape(plan.output_shape)
-
-
-def no_place(index: int, work: Work, plan: Plan, part: Part | None) -> PoolError:
-    """The error of a window whose value is NaN, or missing, where the result's dtype has neither."""
-    canonical = np.unravel_index(index, work.output_shape)
-    flat = np.ravel_multi_index(canonical, work.output_shape)
-    shape = [plan.full_shape[i] for i in plan.axes.order]
-    ordered = np.unravel_index(int(flat), shape)
-    at = place_in([ordered[plan.axes.order.index(i)] for i in range(len(shape))], None if part is None else part.first)
-    return PoolError(f"the value at {at} is NaN or missing, and {work.result} has no place for it; a nodata value that "
-                     f"{work.result} holds, or a float dtype, would work")
-
-
 # The library's two main functions.
 
 
@@ -279,13 +192,12 @@ def pool(x: ArrayLike, reducer: str = "max", *, out: Array | None = None, return
     Raises PoolError for whatever cannot be pooled; nothing else.
     """
     array = as_array(x)
-    pooling = prepare(reducer, **options)
-    return_indices = check_flag("return_indices", as_python(return_indices))
-    plan = pooling.plan(array.shape)
+    pooling, settled = recalled(array, reducer, options, return_indices)
     try:
         if out is not None:
-            check_out(out, plan, pooling.result_dtype(array.dtype))
-        result = pooling.run(array, plan, out=out, return_indices=return_indices)
+            check_out(out, *settled.result)
+        pooling.check_array(array)
+        result = settled.run(array, out)
     except MemoryError:
         raise PoolError(f"not enough memory to pool an array of shape {axes.describe(array.shape)}") from None
     return result.values if result.indices is None else (result.values, result.indices)
@@ -309,9 +221,64 @@ def as_array(x: ArrayLike) -> Array:
     return array
 
 
-def check_out(out: Array, plan: Plan, dtype: dtypes.Type) -> None:
+def check_out(out: Array, shape: tuple[int, ...], dtype: dtypes.Type) -> None:
     """Refuse an ``out`` that is not exactly what the result will be."""
-    if not isinstance(out, np.ndarray) or out.shape != plan.output_shape or out.dtype != dtype:
-        raise PoolError(f"out must be an array of shape {axes.describe(plan.output_shape)} and dtype {dtype}")
+    if not isinstance(out, np.ndarray) or out.shape != shape or out.dtype != dtype:
+        raise PoolError(f"out must be an array of shape {axes.describe(shape)} and dtype {dtype}")
     if not out.flags.writeable:
         raise PoolError("out is read-only")
+
+
+# What recent calls have settled.
+
+RECENT, MOST_WINDOWS = 64, 1 << 16
+"""How many calls are remembered, and how many windows one may have along an axis: a few MB in all."""
+
+_recent: dict[Any, tuple[Pooling, Settled]] = {}
+
+
+def recalled(array: Array, reducer: str, options: Mapping[str, Any],
+             return_indices: bool) -> tuple[Pooling, Settled]:
+    """What was asked and its plan: as they were for the last call with the same options on such an array.
+
+    After 64 MB have gone through the caches, Python's own code is no longer in them: checking, planning and choosing a
+    kernel anew took 1.0 ms, where max 2x2/2 on those 64 MB takes 2.6.
+    """
+    try:
+        key = reducer, *exact((return_indices, *options, *options.values())), array.shape, array.dtype
+    except TypeError:
+        return asked(array, reducer, options, return_indices)
+    found = _recent.get(key)
+    if found is None:
+        found = asked(array, reducer, options, return_indices)
+        if len(_recent) >= RECENT:
+            forget()
+        if max(len(windows) for windows in found[1].plan.windows) <= MOST_WINDOWS:
+            _recent[key] = found
+    return found
+
+
+def asked(array: Array, reducer: str, options: Mapping[str, Any], return_indices: bool) -> tuple[Pooling, Settled]:
+    """What was asked, checked, and its plan for such an array."""
+    pooling = prepare(reducer, **options)
+    return_indices = check_flag("return_indices", as_python(return_indices))
+    if return_indices:
+        pooling.check_indices()
+    return pooling, pooling.settle(pooling.plan(array.shape), array.dtype, return_indices)
+
+
+def forget() -> None:
+    """Remember no call."""
+    _recent.clear()
+
+
+def exact(value: Any) -> Any:
+    """A key that only the very same value has: 1, 1.0 and True differ. TypeError for what has none."""
+    kind = type(value)
+    if kind in (tuple, list):
+        return (kind, *map(exact, value))
+    if kind is float:
+        return value.hex()
+    if kind in (int, bool, str, type(None)) or isinstance(value, (type, np.dtype)):
+        return kind, value
+    raise TypeError

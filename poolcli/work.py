@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .dtypes import Type
@@ -54,7 +56,11 @@ class Work:
     origin: int | None = None
     """Where the first window of the whole plan starts along H, in this array's rows, if this is a part of it."""
 
-    @property
+    def bare(self) -> Work:
+        """The work with a stand-in for its array: to be kept without the memory."""
+        return replace(self, array=np.broadcast_to(np.zeros(1, self.array.dtype), self.array.shape), draws=None)
+
+    @cached_property
     def output_shape(self) -> tuple[int, ...]:
         """(outer, windows along D, H, W, inner)."""
         return (self.array.shape[0], *(len(w) for w in self.windows), self.array.shape[4])

@@ -23,6 +23,7 @@ LEVELS = (
     ("keywords", "plans", "work"),
     ("drivers",),
     ("engine",),
+    ("settled",),
     ("boxes", "pooling"),
     ("bench", "colour", "drawing", "files", "report", "slabs", "warming"),
     ("streaming", "studies"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import drivers, engine
+from poolcli import drivers, engine, pooling
 from poolcli.drivers import folding, laning
 from poolcli.kernels import lanes, rows, small, tall
 from poolcli.work import Choice, Work
@@ -39,6 +39,7 @@ def pooled(x: Any, reducer: str, options: dict[str, Any], monkeypatch: pytest.Mo
     with monkeypatch.context() as patch:
         patch.setattr(folding, "LARGE", 0)
         patch.setattr(engine, "CHOICES", (choose,))
+        pooling.forget()
         return poolcli.pool(x, reducer, **options), made
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import engine
+from poolcli import engine, pooling
 from poolcli.drivers import counting, folding, ranking
 from poolcli.kernels import networks, programs
 
@@ -27,6 +27,7 @@ def both(monkeypatch: pytest.MonkeyPatch, x: np.ndarray[Any, Any], reducer: str,
     monkeypatch.setattr(engine, "CHOICES", (choose,))
     quick = poolcli.pool(x, reducer, **options)
     monkeypatch.setattr(engine, "CHOICES", (folding.choose,))
+    pooling.forget()
     slow = poolcli.pool(x, reducer, **options)
     assert taken[0] is not None
     assert quick.dtype == slow.dtype

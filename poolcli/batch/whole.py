@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from ..files import Loaded
     from ..plans import Plan
-    from ..pooling import Pooling, Result
+    from ..pooling import Pooling
+    from ..settled import Result
 
     Array = NDArray[Any]
 
@@ -40,7 +41,7 @@ def pooled(task: Task, settings: Settings) -> Result:
     if not (settings.linear or settings.premultiplied):
         return task.pooling.run(task.array, task.plan, return_indices=task.job.indices is not None)
     from .. import colour
-    from ..pooling import Result
+    from ..settled import Result
 
     light = colour.Light(settings.linear, settings.premultiplied)
     return Result(colour.pool(task.pooling, task.array, task.plan, task.loaded.source.mode, light), None)

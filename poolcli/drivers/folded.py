@@ -1,0 +1,208 @@
+"""Drive a chosen fold kernel: its buffers, its blocks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import compiled, dtypes
+from ..kernels import rows as kernel
+from ..kernels import small
+from ..windows import Windows, as_array
+from ..work import Array, Block, Runner, Work, cut
+from .foldable import Fold, written
+
+ROW_STATES, ROW_OF_DOUBLES = 1 << 15, 1 << 11
+"""States of a scratch row: rows of uint8 and float32 ran fastest whole, and those of 4096 pixels are half of it. A ring
+of doubles should fit into the second cache (avg 31x31/1 of float32 takes 28 ms, with whole rows 34).
+"""
+BLOCK_SAMPLES = 1 << 24
+"""Samples read by one call: 0.1 s for sums in pairs of doubles."""
+MOST_PREPARED = 64
+"""Blocks whose buffers are kept for the next array."""
+
+
+class Prepared(NamedTuple):
+    """A block's buffers, but for the array, the result and the scratch space."""
+
+    buffers: tuple[Array, ...]
+    room: int
+    """States of scratch space, and the place of the identity among them."""
+    identity: int
+    line: int
+    """Numbers of a line of windows, where the small kernel makes them in line."""
+
+
+class Laid:
+    """A plan as a fold kernel takes it: the same for all arrays of its shape."""
+
+    def __init__(self, work: Work, fold: Fold, kinds: NDArray[np.int64], tall: int) -> None:
+        self.work, self.fold, self.kinds, self.tall = work, fold, kinds, tall
+        self.tables = [clipped(w) for w in work.windows[:2]]
+        self.shares = divisors(work)
+        value = 0 if work.nodata is None else work.nodata[0]
+        nodata = np.array([value, fold.identity[0]], work.array.dtype)
+        self.missing = nodata, np.zeros(1, written(work)) if work.fill is None else work.fill
+        self.ending = np.array([*work.parameters, 0.0]), dtypes.limits(work.result)
+        self.milliseconds = 3e-8 * (work.array.nbytes + 4 * np.prod(work.output_shape) * written(work).itemsize)
+        self.cuts: dict[int, list[Block]] = {}
+        self.parts: dict[tuple[int, int], Across] = {}
+        self.prepared: dict[Block, Prepared] = {}
+
+    def blocks(self, threads: int) -> list[Block]:
+        """Blocks of whole rows where they fit, enough of them for the threads."""
+        if threads not in self.cuts:
+            self.cuts[threads] = self.cut(threads)
+        return self.cuts[threads]
+
+    def cut(self, threads: int) -> list[Block]:
+        """``blocks``, worked out."""
+        work = self.work
+        outer, planes, rows, windows, inner = work.output_shape
+        width = work.windows[2]
+        apart = max(1, work.array.shape[3] // windows)
+        extent = (int(self.kinds[-1]) - 1) * width.step + 1
+        doubles = self.tall and np.dtype(self.fold.states[0]).itemsize == 8
+        states = ROW_OF_DOUBLES if doubles else ROW_STATES
+        across = max(1, (max(states // inner, 4 * extent) - extent) // apart)
+        most = min(max(work.array.size // (4 * threads), 1 << 18), BLOCK_SAMPLES) if threads > 1 else BLOCK_SAMPLES
+        samples_of_row = max(1, work.array.size // max(1, outer * planes * rows))
+        down = max(1, most // samples_of_row, 4 * self.tall // max(1, work.array.shape[2] // rows))
+        return cut(work.whole, [max(1, down // (rows * planes)), max(1, down // rows), min(down, rows), across])
+
+    def prepare(self, block: Block) -> Prepared:
+        """The buffers of a block."""
+        if block in self.prepared:
+            return self.prepared[block]
+        across, inner = self.across(block[3]), self.work.array.shape[4]
+        rows = [t[i0:i1] for t, (i0, i1) in zip(self.tables, block[1:3], strict=True)]
+        shares = [s[i0:i1] for s, (i0, i1) in zip(self.shares, block[1:], strict=True)]
+        buffers = (*self.missing, self.geometry(block, across), *rows, across.places, self.kinds, *shares, *self.ending)
+        found = Prepared(buffers, kernel.scratch_size(across.length, len(across.places), inner, self.tall,
+                                                      across.listed * len(self.kinds)),
+                         kernel.ROWS * across.length * inner, across.length * inner + small.SPARE)
+        if len(self.prepared) < MOST_PREPARED:
+            self.prepared[block] = found
+        return found
+
+    def across(self, part: tuple[int, int]) -> Across:
+        """The windows along W of one block: most blocks have the same."""
+        if part not in self.parts:
+            width = self.work.windows[2][part[0] : part[1]]
+            starts, sizes = as_array(width.starts), width.sizes()
+            low = int(starts.min())
+            length = int((starts + (sizes - 1) * width.step).max()) + 1 - low
+            if isinstance(width.starts, range):
+                full = self.shares[2][part[0] : part[1]] == self.shares[2].max()
+                alike = longest_stretch(full & (width.present()[1] == sizes))
+                self.parts[part] = Across(np.stack([starts - low, sizes], 1), low, length, alike, False)
+            else:
+                rows = [kernel.kept_row(kind, length) for kind in range(len(self.kinds))]
+                kept = np.array(rows)[np.searchsorted(self.kinds, sizes)]
+                self.parts[part] = Across(np.stack([starts - low + kept, sizes], 1), low, length, (0, 0), True)
+        return self.parts[part]
+
+    def geometry(self, block: Block, across: Across) -> Array:
+        """The whole numbers of one block, in the kernel's order."""
+        work = self.work
+        _, *lengths, inner = work.array.shape
+        _, height, width = work.windows
+        first = int(height.starts[block[2][0]])
+        origin = int(height.starts[0]) if work.origin is None else work.origin
+        top = first - (first - origin) % (self.tall or 1)  # sums in the same groups, wherever a block begins
+        return np.array([*lengths, inner, *work.output_shape[1:4], *(w.step for w in work.windows),
+                         *itertools.chain(*block), work.skip_nan, work.nodata is not None, work.fill is not None,
+                         work.rounding, across.low, across.length, *across.alike, step_of(width),
+                         len(self.kinds), self.tall, top, first, step_of(height), across.listed],
+                        np.int64)
+
+
+class Folded:
+    """A chosen kernel on one array."""
+
+    def __init__(self, work: Work, values: Array, recipe: compiled.Recipe, laid: Laid) -> None:
+        self.work, self.values, self.recipe, self.laid = work, values, recipe, laid
+        self.milliseconds = laid.milliseconds
+        self.blocks = laid.blocks
+
+    def runner(self) -> Runner:
+        """A function that runs one block, with scratch space of its own; False if the general kernel must."""
+        run, laid = compiled.load(self.recipe), self.laid
+        states, identity = laid.fold.states, laid.fold.identity
+        room: list[Array] = [np.empty(0, state) for state in (*states, np.uint8, np.uint8)[:3]]
+        pixel = pixel_dtype(self.work) if self.recipe.make is small.make_kernel else None
+
+        def run_block(block: Block) -> bool:
+            prepared = laid.prepare(block)
+            for i in range(len(states)):
+                if room[i].size < prepared.room:
+                    room[i] = np.zeros(prepared.room, states[i])
+                room[i][prepared.identity] = identity[i]
+            buffers = (self.work.array, self.values, *prepared.buffers, *room)
+            if pixel is not None:
+                line = np.empty(prepared.line, self.values.dtype)
+                buffers = (*buffers, line, line.view(pixel), self.values.reshape(-1).view(pixel))
+            return run(buffers) == 0
+
+        return run_block
+
+
+@dataclass(frozen=True, eq=False)
+class Across:
+    """The windows along W of one block."""
+
+    places: NDArray[np.int64]
+    """Where each starts, counted from ``low`` or where its kind is kept, and its size."""
+    low: int
+    length: int
+    """The first position that one of them has, and how many they span."""
+    alike: tuple[int, int]
+    """The longest stretch of them that stand at equal distances, have all their samples and share one divisor."""
+    listed: bool
+    """Whether they lie at will."""
+
+
+def longest_stretch(full: NDArray[np.bool_]) -> tuple[int, int]:
+    """The longest run of True."""
+    turns = np.flatnonzero(np.diff(full, prepend=False, append=False))
+    if not len(turns):
+        return 0, 0
+    begins, ends = turns[::2], turns[1::2]
+    longest = int(np.argmax(ends - begins))
+    return int(begins[longest]), int(ends[longest])
+
+
+def step_of(windows: Windows) -> int:
+    """From one window's start to the next, where that is always the same."""
+    return windows.starts.step if isinstance(windows.starts, range) else 1
+
+
+def clipped(windows: Windows) -> NDArray[np.int64]:
+    """One of the axes D and H as the kernel reads it: first sample and count of each window."""
+    return np.stack(windows.present(), 1)
+
+
+def divisors(work: Work) -> list[NDArray[np.float64]]:
+    """For each axis a number for each window; their product is what a sum is divided by."""
+    ones = [np.ones(len(w)) for w in work.windows]
+    if work.reducer.name != "avg":
+        return ones if work.reducer.name == "sum" else [w.present()[1].astype(float) for w in work.windows]
+    include_pad, divisor = work.parameters
+    if divisor:
+        return [np.full(len(work.windows[0]), divisor), *ones[1:]]
+    return [(w.nominal() if include_pad else w.present()[1]).astype(float) for w in work.windows]
+
+
+PIXELS: Mapping[int, dtypes.Type] = {np.dtype(t).itemsize: np.dtype(t) for t in ("u1", "u2", "u4", "u8", "c16")}
+"""A number of so many bytes, to copy pixels by."""
+
+
+def pixel_dtype(work: Work) -> dtypes.Type:
+    """A number as large as a pixel of the result, or one of its channels if there is none."""
+    channel = written(work)
+    return PIXELS.get(channel.itemsize * work.output_shape[4], channel)

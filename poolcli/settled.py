@@ -1,0 +1,129 @@
+"""A pooling with all settled but the array: what runs on arrays of one shape and dtype have in common."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import axes, dtypes, engine
+from .errors import PoolError
+from .plans import Part, Plan, place_in, runs
+from .windows import Windows
+from .work import Choice, NoPlace, Work
+
+Array = NDArray[Any]
+Canonical = tuple[Windows, Windows, Windows]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gives."""
+
+    values: Array
+    indices: Array | None
+
+
+@dataclass(frozen=True, eq=False)
+class Settled:
+    """A plan, and the work that it is for arrays of one dtype."""
+
+    plan: Plan
+    work: Work
+    """On a stand-in for the array: its shape, padding that is data included, and its dtype."""
+    pad_mode: str = "exclude"
+    pad_value: float = 0
+    seed: int = 0
+
+    @cached_property
+    def choice(self) -> Choice | None:
+        """The kernel for the whole plan, which parts of it run by too."""
+        return engine.choose(self.work) if self.work.array.size else None
+
+    @cached_property
+    def result(self) -> tuple[tuple[int, ...], dtypes.Type]:
+        """The shape and the dtype of the result."""
+        return self.plan.output_shape, self.work.result
+
+    def run(self, array: Array, out: Array | None = None, choice: Choice | None = None,
+            part: Part | None = None) -> Result:
+        """Pool an array, into ``out`` if given, by a kernel of this plan, or of the one of which it is a part."""
+        work, plan = self.on(array, part), self.plan
+        written = None if out is None else written_in_place(out, array, plan)
+        try:
+            values, indices = engine.run(work, written, self.choice if part is None else choice)
+        except NoPlace as failure:
+            raise no_place(failure.index, work, plan, part) from None
+        if written is None:
+            result = restored(dtypes.as_result(values, work.result), plan)
+            if out is not None:
+                out[...] = result
+        return Result(result if out is None else out, None if indices is None else restored(indices, plan))
+
+    def on(self, array: Array, part: Part | None = None) -> Work:
+        """The work on an array."""
+        canonical = dtypes.as_read(self.plan.axes.canonical(array).astype(self.work.source, copy=False))
+        draws = self.draws(part) if self.work.reducer.draws else None
+        return replace(self.work, array=canonical if self.pad_mode == "exclude" else self.padded(canonical),
+                       draws=draws, origin=None if part is None else part.origin)
+
+    def padded(self, canonical: Array) -> Array:
+        """The canonical array with its padding filled in."""
+        widths = [(0, 0), *((w.before, w.after) for w in canonical_windows(self.plan)), (0, 0)]
+        if self.pad_mode != "constant":
+            return np.pad(canonical, widths, self.pad_mode)  # type: ignore[call-overload, no-any-return]
+        if not dtypes.holds(canonical.dtype, self.pad_value):
+            raise PoolError(f"pad_value {self.pad_value} is no {canonical.dtype} value")
+        return np.pad(canonical, widths, constant_values=self.pad_value)
+
+    def draws(self, part: Part | None) -> Array:
+        """A number in [0, 1) for each output: its own word of the generator, whatever the order of work."""
+        words = np.empty(self.plan.full_shape, np.uint64)
+        for place, first, count in runs(self.plan, part):
+            source = np.random.Philox(key=self.seed + 2**64)
+            source.advance(first // 4)  # a step of the generator is four words
+            drawn = np.atleast_1d(source.random_raw(first % 4 + count))[first % 4 :]
+            words[place] = drawn.reshape(words[place].shape)
+        return np.ascontiguousarray(((words >> np.uint64(11)) * 2.0**-53).transpose(self.plan.axes.order))
+
+
+def canonical_windows(plan: Plan, padded: bool = False) -> Canonical:
+    """The windows along D, H and W, on axes with their padding or without; those that the array lacks are one long."""
+    one = Windows(1, range(1), range(1, 2))
+    windows = tuple(w.on_padded_axis() for w in plan.windows) if padded else plan.windows
+    d, h, w = (one,) * (axes.MOST_POOLED - len(windows)) + windows
+    return d, h, w
+
+
+def stand_in(plan: Plan, windows: Canonical, dtype: dtypes.Type) -> Array:
+    """An array of the shape and dtype that a kernel will read, without the memory."""
+    outer, *_, inner = plan.axes.canonical_shape(plan.input_shape)
+    return np.broadcast_to(np.zeros(1, dtype), (outer, *(w.length for w in windows), inner))
+
+
+def written_in_place(out: Array, array: Array, plan: Plan) -> Array | None:
+    """``out`` as kernels write it, or None where they cannot: strided, overlapping the input, or of another dtype."""
+    in_order = plan.axes.order == tuple(range(len(plan.axes.order)))
+    same = dtypes.write_dtype(out.dtype) == out.dtype and out.dtype.isnative and out.flags.c_contiguous
+    if not (in_order and same and out.flags.aligned) or np.may_share_memory(out, array):
+        return None
+    return out.reshape(plan.axes.canonical_shape(plan.full_shape))
+
+
+def restored(canonical: Array, plan: Plan) -> Array:
+    """The canonical result in the shape the user expects."""
+    return np.ascontiguousarray(plan.axes.restored(canonical, plan.full_shape)).reshape(plan.output_shape)
+
+
+def no_place(index: int, work: Work, plan: Plan, part: Part | None) -> PoolError:
+    """The error of a window whose value is NaN, or missing, where the result's dtype has neither."""
+    canonical = np.unravel_index(index, work.output_shape)
+    flat = np.ravel_multi_index(canonical, work.output_shape)
+    shape = [plan.full_shape[i] for i in plan.axes.order]
+    ordered = np.unravel_index(int(flat), shape)
+    at = place_in([ordered[plan.axes.order.index(i)] for i in range(len(shape))], None if part is None else part.first)
+    return PoolError(f"the value at {at} is NaN or missing, and {work.result} has no place for it; a nodata value that "
+                     f"{work.result} holds, or a float dtype, would work")

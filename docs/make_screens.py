@@ -19,7 +19,9 @@ from poolcli.cli.studies.frame import Study
 
 HERE = Path(__file__).parent
 WIDTH = 100
-SCREENS: dict[str, str] = {}
+SCREENS: dict[str, str] = {
+    "plan": 'poolcli plan 224x224x3 "max -k 3 -s 2 --padding 1" "avg -k 3 -s 2"',
+}
 """The picture's name, and the command; it is run in the checkout."""
 PAGE = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from .layouts import LAYOUTS
     from .pooling import plan, pool
     from .reducers import REDUCERS
+    from .studies.settings import settings_for
+    from .studies.survey import survey
 
 __version__ = "0.1.0"
-__all__ = ["LAYOUTS", "REDUCERS", "PoolError", "__version__", "plan", "pool"]
+__all__ = ["LAYOUTS", "REDUCERS", "PoolError", "__version__", "plan", "pool", "settings_for", "survey"]
 
-_HOMES = {"pool": "pooling", "plan": "pooling", "REDUCERS": "reducers", "LAYOUTS": "layouts"}
+_HOMES = {"pool": "pooling", "plan": "pooling", "REDUCERS": "reducers", "LAYOUTS": "layouts",
+          "settings_for": "studies.settings", "survey": "studies.survey"}
 
 
 def __getattr__(name: str) -> Any:

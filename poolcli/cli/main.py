@@ -29,6 +29,7 @@ OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python looks for garbage after 700, a hundred times while modules are imported, which make none: 7 ms of 119."""
 
 OTHERS: Mapping[str, tuple[str, str]] = {
+    "plan": ("studies.plan", "What a chain of poolings makes of a shape: sizes, fields, bytes, what is left out."),
     "list": ("listing", "Print the reducers and the window layouts."),
     "warmup": ("warmup", "Compile the usual kernels in advance."),
     "bench": ("bench", "Measure pooling on this machine, in copies of the input."),

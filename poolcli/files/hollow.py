@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import PoolError
@@ -16,11 +17,16 @@ from .quiet import captured, pillow_limits
 if TYPE_CHECKING:
     from typing import IO
 
+    from PIL import ImageFile
+
     from .loaded import Array
 
 # Formats of which Pillow reads no more than the header to open them, and modes that come as they are.
 _LIGHT = {"PNG", "JPEG", "BMP"}
 _MODES = {"L": ("uint8", 1), "LA": ("uint8", 2), "RGB": ("uint8", 3), "RGBA": ("uint8", 4), "CMYK": ("uint8", 4)}
+_SIDEWAYS = {5, 6, 7, 8}
+"""EXIF orientations whose rows stand up as columns."""
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _WIDE = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}
 
 
@@ -53,10 +59,35 @@ def _picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded
     dtype, channels = ("uint16", _WIDE[raw]) if raw in _WIDE else _MODES.get(image.mode, ("", 0))
     if not channels or "transparency" in image.info:
         return None
-    height, width = image.size[::-1]
+    width, height = image.size
+    if kind == "PNG" and _may_be_turned_later(stream):
+        return None
+    if _orientation(image) in _SIDEWAYS:
+        width, height = height, width
     mode = "CMYK" if image.mode == "CMYK" else None
     shape = (height, width, channels)[: 3 if channels > 1 else 2]
     return Loaded(_without_memory(dtype, shape), "HWC"[: len(shape)], Source(name, kind, mode))
+
+
+def _orientation(image: ImageFile.ImageFile) -> object:
+    from PIL import Image
+
+    with suppress(Exception):  # a damaged EXIF block says nothing about the pixels
+        return Image.Image.getexif(image).get(274)  # PngImageFile's own would decode the pixels first
+    return None
+
+
+def _may_be_turned_later(stream: IO[bytes]) -> bool:
+    """Whether a PNG has anything behind its pixels that may hold an orientation. Chunks are hopped over, not read."""
+    stream.seek(8)
+    behind = False
+    while len(head := stream.read(8)) == 8:
+        kind = head[4:]
+        behind = behind or kind == b"IDAT"
+        if behind and (kind == b"eXIf" or (kind in _TEXTS and stream.peek(3)[:3] in (b"Raw", b"XML"))):  # type: ignore[attr-defined]
+            return True
+        stream.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)
+    return False
 
 
 def _without_memory(dtype: str, shape: tuple[int, ...]) -> Array:

@@ -59,8 +59,10 @@ def checked_pair(given: Any) -> tuple[str, Mapping[str, Any], str]:
 
 
 def as_stages(given: Any, shared: Mapping[str, Any] | None = None) -> tuple[Stage, ...]:
-    """Stages from one or several; at least one, and each checked."""
-    several = [given] if isinstance(given, (str, Stage)) else list(given) if isinstance(given, Iterable) else [given]
+    """Stages from one or several; at least one, and each checked. A tuple of name and keywords is one."""
+    one = isinstance(given, (str, Stage)) or (isinstance(given, tuple) and len(given) == 2
+                                              and isinstance(given[1], Mapping))
+    several = [given] if one else list(given) if isinstance(given, Iterable) else [given]
     stages = tuple(as_stage(one, shared) for one in several)
     if not stages:
         raise OptionError("stages", 'stages are missing; "max" would work')

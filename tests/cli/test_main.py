@@ -94,7 +94,7 @@ def test_commands_are_completed(process: Process) -> None:
 def test_other_commands_are_found(here: Call, name: str) -> None:
     """Each row of OTHERS leads to a command of that name."""
     shown = here(name, "--help")
-    assert shown.code == 0 and shown.out.startswith(f"Usage: poolcli {name}")
+    assert shown.code == 0 and f"Usage: poolcli {name} " in shown.out
 
 
 # Pipes.

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poolcli.pooling import padded_axes, prepare
+from poolcli.pooling import prepare
+from poolcli.settled import canonical_windows
 from poolcli.studies import gather
 
 OPTIONS: list[dict[str, Any]] = [
@@ -28,7 +29,7 @@ def test_sums_of_gathered_samples_are_the_sums(
     canonical = plan.axes.canonical(array)
     wanted = plan.axes.canonical(pooling.run(array, plan).values)
     found = np.zeros(wanted.shape)
-    for part in gather.gathered(canonical, padded_axes(plan.windows)):
+    for part in gather.gathered(canonical, canonical_windows(plan, False)):
         found[part.block] = part.values.sum(axis=0)
         planes = canonical[part.block[0]].reshape(-1, canonical.shape[4])
         p, o, i, j, k, c = np.nonzero(part.present)

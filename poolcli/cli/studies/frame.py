@@ -53,6 +53,8 @@ class Answer:
     notes: tuple[str, ...] = ()
     code: int = 0
     """Exit code."""
+    problems: tuple[str, ...] = ()
+    """Why the code is none that is good, a line each; said even when all else is quiet."""
 
 
 @dataclass(frozen=True)
@@ -246,6 +248,8 @@ def printed(name: str, answer: Answer, given: Mapping[str, Any]) -> int:
         pen.write(drawn(answer.parts(), pen, not given["no_color"] and not os.environ.get("NO_COLOR")))
     for note in answer.notes if not given["quiet"] else ():
         streams.complain(f"note: {printable(note)}")
+    for problem in answer.problems:
+        streams.complain(printable(problem))
     return answer.code if pen.close() else FAILED
 
 

@@ -1,0 +1,171 @@
+"""The plain settings (size, stride, padding, ceil) that make a wanted shape of a given one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from typing import Any
+
+from .. import axes
+from ..errors import OptionError, PoolError
+from ..layouts import fixed
+from ..plans import Plan
+from ..pooling import prepare
+from ..windows import Windows
+from .remedies import typed
+
+MOST_SIZES = 256
+"""Sizes that are looked at on an axis: the smallest that can do it first."""
+MOST_EACH = 16
+"""Settings of an axis that are combined with those of another."""
+MOST_COMBINED = 4096
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Options that give the wanted shape, and what they leave out and share."""
+
+    options: str
+    """As typed: ``--size 3 --stride 2 --padding 1``."""
+    keywords: Mapping[str, Any]
+    uncovered: Mapping[str, int]
+    """Samples of each pooled axis that no window reaches."""
+    coverage: float
+    overlap: float
+    """The samples of all windows beyond the first reading of each, as a share of the input."""
+
+
+@dataclass(frozen=True, order=True)
+class Choice:
+    """One axis' windows; the smaller is the better one."""
+
+    missing: float
+    """The share of samples that no window reaches."""
+    shared: float
+    """How often samples are read again, as a share."""
+    oddness: tuple[int, ...]
+    """What is not as always: padding, a ceiling, a stride that is not the size; the size itself."""
+    size: int
+    stride: int
+    pad: int
+    ceil: bool
+    needs_ceil: bool
+    """Without a ceiling there would be another number of windows."""
+
+
+def settings_for(shape: Sequence[int], target: Sequence[int], *, layout: str | None = None,
+                 most: int = 10) -> tuple[Setting, ...]:
+    """Plain settings that pool an array of ``shape`` to ``target``, one length for each pooled axis.
+
+    Best coverage comes first, then least overlap, then the simplest. The search is bounded: symmetric padding of at
+    most half a window, and of sizes the 256 smallest that can do it. Every setting has been planned. An empty answer
+    says that only adaptive, or uneven padding, gets there. Raises PoolError where the number of axes is wrong.
+
+    >>> [one.options for one in settings_for((225, 225), (112, 112), most=2)]
+    ['--size 3 --stride 2', '--size 4 --stride 2 --ceil']
+    """
+    resolved = axes.resolve(tuple(shape), None if layout is None else axes.check_layout(layout))
+    wanted = checked(target, resolved)
+    lengths = [shape[i] for i in resolved.pooled]
+    combined = sorted(one for ceil in (False, True)
+                      for one in islice(combinations(lengths, wanted, ceil), MOST_COMBINED)
+                      if not ceil or any(choice.needs_ceil for choice in one[1]))
+    found: dict[str, Setting] = {}
+    for _, choices in combined:
+        setting = planned(choices, shape, resolved.letters, wanted)
+        if setting is not None:
+            found.setdefault(setting.options, setting)
+        if len(found) >= most:
+            break
+    return tuple(found.values())
+
+
+def checked(target: Sequence[int], resolved: axes.Axes) -> tuple[int, ...]:
+    """The wanted lengths, one for each pooled axis."""
+    wanted = tuple(target)
+    if len(wanted) != len(resolved.pooled):
+        raise OptionError("target", f"{axes.describe(wanted)} has {len(wanted)} lengths, and {len(resolved.pooled)} "
+                                    f"axes are pooled ({resolved.pooled_letters()}); one for each would work")
+    if any(not isinstance(n, int) or n < 1 for n in wanted):
+        raise OptionError("target", f"lengths are whole numbers from 1, not {axes.describe(wanted)}")
+    return wanted
+
+
+Scored = tuple[tuple[float, float, int, tuple[int, ...]], tuple[Choice, ...]]
+
+
+def combinations(lengths: Sequence[int], wanted: Sequence[int], ceil: bool) -> Iterator[Scored]:
+    """Settings of all axes together: one for all; of each axis its own only where that one leaves something out."""
+    each = [{(c.size, c.stride, c.pad): c for c in sorted(choices(n, m, ceil))}
+            for n, m in zip(lengths, wanted, strict=True)]
+    alike = [tuple(one[key] for one in each) for key in each[0] if all(key in one for one in each)]
+    yield from (scored(group) for group in alike)
+    if not any(sum(c.missing for c in group) == 0 for group in alike):
+        yield from (scored(group) for group in product(*(list(one.values())[:MOST_EACH] for one in each)))
+
+
+def scored(group: tuple[Choice, ...]) -> Scored:
+    """How good a setting is; one value for all axes is simpler than one for each."""
+    uneven = len({(c.size, c.stride, c.pad) for c in group})
+    return ((sum(c.missing for c in group), round(sum(c.shared for c in group), 9), uneven,
+             tuple(sum(odd) for odd in zip(*(c.oddness for c in group), strict=True))), group)
+
+
+def choices(n: int, m: int, ceil: bool) -> Iterator[Choice]:
+    """What makes m windows of an axis of n: for each size and padding the strides that do."""
+    smallest = max(1, n // (2 * m) if m > 1 else n - MOST_SIZES + 1)
+    for size in range(smallest, min(n, smallest + MOST_SIZES - 1) + 1):
+        for pad in sorted({p for p in (0, 1, 2, 3, (size - 1) // 2, size // 2) if 0 <= p <= size // 2}):
+            for stride in strides(n + 2 * pad - size, m, size, ceil):
+                windows = made(n, size, stride, pad, ceil)
+                if windows is not None and len(windows) == m:
+                    yield choice(windows, size, stride, pad, ceil)
+
+
+def strides(room: int, m: int, size: int, ceil: bool) -> Sequence[int]:
+    """Strides s with floor(room / s) = m - 1, or ceil; one window has the size as its stride."""
+    if m == 1:
+        return (size,) if room < size or ceil else ()
+    if ceil:
+        low, high = -(-room // (m - 1)), -(-room // max(m - 2, 1)) - (m > 2)
+        return range(max(low, 1), min(high, low + 8) + 1)
+    low, high = room // m + 1, room // (m - 1)
+    return range(max(low, high - 8, 1), high + 1)
+
+
+def made(n: int, size: int, stride: int, pad: int, ceil: bool) -> Windows | None:
+    """The windows, if there are any and none lies in the padding."""
+    try:
+        windows = fixed(n, size, stride, 1, pad, pad, ceil)
+    except PoolError:
+        return None
+    return windows if windows.empty() is None else None
+
+
+def choice(windows: Windows, size: int, stride: int, pad: int, ceil: bool) -> Choice:
+    """How good they are."""
+    n, missing = windows.length, windows.uncovered()
+    shared = (int(windows.present()[1].sum()) - (n - missing)) / n
+    needs = ceil and (n + 2 * pad - size) // stride + 1 != len(windows)
+    oddness = (int(pad > 0) + int(ceil), pad, int(stride != size), size)
+    return Choice(missing / n, round(shared, 9), oddness, size, stride, pad, ceil, needs)
+
+
+def planned(group: Sequence[Choice], shape: Sequence[int], letters: str, wanted: Sequence[int]) -> Setting | None:
+    """The setting, if planning it gives what is wanted."""
+    keywords: dict[str, Any] = {"size": tuple(c.size for c in group)}
+    if any(c.stride != c.size for c in group):
+        keywords["stride"] = tuple(c.stride for c in group)
+    if any(c.pad for c in group):
+        keywords["padding"] = tuple((c.pad, c.pad) for c in group)
+    if group[0].ceil:
+        keywords["ceil_mode"] = True
+    plan: Plan = prepare("max", layout=letters, **keywords).plan(shape)
+    if tuple(len(one) for one in plan.windows) != tuple(wanted):
+        return None
+    reads = 1.0
+    for one in plan.windows:
+        reads *= float(one.present()[1].sum()) / one.length
+    return Setting(" ".join(typed(name, value) for name, value in keywords.items()), keywords, plan.uncovered,
+                   plan.coverage, max(0.0, reads - plan.coverage))

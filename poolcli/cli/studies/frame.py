@@ -91,15 +91,15 @@ class Asked:
             raise OptionError("STAGE", f"takes one pooling, not {len(self.stages)}")
         return self.stages[0]
 
-    def load(self, name: str) -> Loaded:
-        """Read a file; FileFailed where that cannot be."""
+    def load(self, name: str, indexed: bool = False) -> Loaded:
+        """Read a file; FileFailed where that cannot be. ``indexed`` keeps the indices of a palette picture."""
         from ... import files
 
         self.read.append(name)
         if name == STDIO and streams.is_terminal(sys.stdin):
             raise OptionError("INPUT", "- is the terminal; a file name, or a pipe into poolcli, would work")
         with failing(name):
-            return files.read(name, key=self.given.get("key"), frames=self.given.get("frames"),
+            return files.read(name, key=self.given.get("key"), frames=self.given.get("frames"), indexed=indexed,
                               max_pixels=self.given.get("max_pixels") or files.MAX_PIXELS, stdin=sys.stdin.buffer)
 
     def write(self, target: str, array: Array, source: Any = None, encoding: Any = None) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 
 import numpy as np
@@ -72,8 +73,24 @@ def with_fallback(runner: Runner, every: general.General) -> Runner:
 # Threads.
 
 
+_here = threading.local()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Runs of this thread use no other meanwhile: there are others beside it that do as much."""
+    before = getattr(_here, "alone", False)
+    _here.alone = True
+    try:
+        yield
+    finally:
+        _here.alone = before
+
+
 def thread_count() -> int:
     """How many threads a run may use: POOLCLI_THREADS, or the cores that this process may use."""
+    if getattr(_here, "alone", False):
+        return 1
     for name in ("POOLCLI_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS"):
         if os.environ.get(name, "").isdigit():
             return max(1, int(os.environ[name]))

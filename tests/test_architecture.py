@@ -26,7 +26,7 @@ LEVELS = (
     ("settled",),
     ("boxes", "pooling"),
     ("bench", "colour", "drawing", "files", "report", "slabs", "warming"),
-    ("streaming", "studies"),
+    ("chunked", "streaming", "studies"),
     ("batch",),
     ("cli",),
     ("__init__", "__main__"),
@@ -39,6 +39,7 @@ HOMES = {
     "platformdirs": ("compiled",),
     "PIL": ("drawing", "files"),
     "tifffile": ("files",),
+    "zarr": ("chunked",),
     "click": ("cli",),
     "rich": ("cli",),
 }

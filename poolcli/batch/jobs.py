@@ -11,6 +11,7 @@ from typing import IO
 from ..files import MAX_PIXELS, Encoding, Format, Frames, targets
 from ..files.formats import DEFAULT_ENCODING
 from ..files.globs import ALL, Globs
+from ..files.stores import is_store, is_store_name
 
 STDIO = targets.STDIO
 DRY_RUN = "dry run: nothing was written"
@@ -86,8 +87,8 @@ def kind(path: str | Path) -> int:
 
 
 def is_folder(path: str) -> bool:
-    """Whether an input is a folder."""
-    return stat.S_ISDIR(kind(path))
+    """Whether an input is a folder of files; a chunked array is a folder that is none."""
+    return stat.S_ISDIR(kind(path)) and not is_store(path)
 
 
 def is_special(path: str | Path) -> bool:
@@ -97,8 +98,10 @@ def is_special(path: str | Path) -> bool:
 
 
 def is_kept(path: Path, job: Job, settings: Settings) -> bool:
-    """Whether there is a file that must not be replaced."""
-    return stat.S_ISREG(kind(path)) and not may_replace(path, job, settings)
+    """Whether there is a file, or a chunked array, that must not be replaced."""
+    found = kind(path)
+    there = stat.S_ISREG(found) or (stat.S_ISDIR(found) and is_store_name(path))
+    return there and not may_replace(path, job, settings)
 
 
 def may_replace(path: Path, job: Job, settings: Settings) -> bool:

@@ -17,6 +17,7 @@ from ..files import Format, targets
 from ..files.collisions import check_targets
 from ..files.formats import KNOWN
 from ..files.scan import ours, scan
+from ..files.stores import is_store_name, plain
 from ..reducers import REDUCERS, Reducer
 from ..text import printable
 from .jobs import STDIO, Job, Settings, is_folder, is_special, kind
@@ -162,7 +163,7 @@ def found(inputs: Iterable[str], settings: Settings, notes: Notes) -> Iterator[L
     named: list[str] = []
     for name in inputs:
         if name == STDIO or not is_folder(name):
-            named.append(name)
+            named.append(plain(name) if is_store_name(name) else name)
             if len(named) >= MOST_NAMED and not beside(settings):
                 yield from as_lot(named, settings, notes)
                 named = []

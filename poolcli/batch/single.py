@@ -12,6 +12,7 @@ from .. import files, report
 from ..errors import PoolError
 from ..report import FileReport
 from ..text import printable
+from .chunks import attempt_chunked
 from .jobs import DRY_RUN, STDIO, Job, Settings, is_kept
 from .streamed import attempt_stream
 from .whole import attempt_loaded
@@ -31,7 +32,7 @@ def run_job(job: Job, pooling: Pooling, settings: Settings) -> FileReport:
     blank = blank_report(job, pooling)
     try:
         done = attempt(job, pooling, settings, blank)
-        done = replace(done, bytes_in=size(job.source) if done.status == "ok" else 0)
+        done = replace(done, bytes_in=(done.bytes_in or size(job.source)) if done.status == "ok" else 0)
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -79,6 +80,8 @@ def attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -
     passed = passed_over(job, settings)
     if passed is not None:
         return replace(blank, status="skipped", notes=(*blank.notes, passed))
+    if (chunked := attempt_chunked(job, pooling, settings, blank)) is not None:
+        return chunked
     streamed = attempt_stream(job, pooling, settings, blank)
     if streamed is not None:
         return streamed

@@ -143,7 +143,7 @@ def files() -> list[click.Option]:
         option("--files-from", type=path(), metavar="FILE", help="More inputs: a name a line; - for stdin."),
         option("--files-from0", type=path(), metavar="FILE", help="The same with NUL between names: find -print0."),
         flag("--stream", help="Arrays one after another on one pipe: each is pooled and written as it comes."),
-        option("--key", metavar="NAME", help="The array of an .npz file."),
+        option("--key", metavar="NAME", help="The array of an .npz file or of a .zarr group."),
         option("--indices", type=path(), metavar="FILE", help="Write where each value stood, as .npy of int64."),
         option("--format", "file_format", type=file_format, metavar="NAME",
                help="The output's format: png, tiff, npy ... Default: by its ending; npy to stdout."),

@@ -13,6 +13,7 @@ from ..batch import STDIO, Settings, is_folder, is_special, takes_several
 from ..errors import OptionError, PoolError
 from ..files import Encoding, Format, Frames, targets
 from ..files.globs import Globs
+from ..files.stores import check_extra, is_store, is_store_name, plain
 from ..reducers import REDUCERS, Reducer
 from ..text import printable
 from .bodies import FORMS, form
@@ -22,6 +23,8 @@ from .streams import is_terminal
 
 def settings(inputs: Sequence[str], row: Reducer, given: Mapping[str, Any]) -> Settings:
     """The file options as the batch takes them, checked."""
+    if given["output"] is not None and is_store_name(given["output"]):
+        given = {**given, "output": plain(given["output"])}
     kept = {name: given[name] for name in ("output", "indices", "key", "allow_truncated", "overwrite", "skip_existing",
                                            "in_place", "dry_run", "recursive", "fail_fast", "isolate", "timeout",
                                            "stream")}
@@ -93,12 +96,28 @@ def check_usage(inputs: Sequence[str], listed: bool, row: Reducer, settings: Set
         raise OptionError("overwrite", "overwrite and --skip-existing exclude each other; one of them would work")
     several = listed or len(inputs) > 1 or any(is_folder(name) for name in inputs)
     check_output(inputs, several, settings)
+    check_stores(inputs, settings)
     if settings.indices is not None:
         check_indices(several, row, settings.indices)
         if settings.linear or settings.premultiplied:
             raise OptionError("indices", "go with neither --linear nor --alpha premultiplied")
     if settings.stream:
         check_stream(several, settings)
+
+
+def check_stores(inputs: Sequence[str], settings: Settings) -> None:
+    """Refuse chunked arrays where the extra is missing, and what is not done with them."""
+    to_store = settings.output is not None and is_store_name(settings.output)
+    named = [("INPUT", name) for name in inputs if is_store(name)]
+    for option, name in [*named, *[("output", settings.output)] * to_store]:
+        try:
+            check_extra(printable(name or ""))
+        except PoolError as error:
+            raise OptionError(option, str(error)) from None
+    wishes = {"indices": settings.indices, "linear": settings.linear, "alpha": settings.premultiplied}
+    for option, wish in wishes.items():
+        if to_store and wish:
+            raise OptionError(option, "goes with no chunked output; an output that is a file would work")
 
 
 def check_stream(several: bool, settings: Settings) -> None:

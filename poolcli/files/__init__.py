@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import PoolError
-from .atomic import atomic, explained
+from .atomic import atomic, atomic_folder, explained
 from .formats import DEFAULT_ENCODING, ENDINGS, FORMATS, Encoding, Format, format_named, format_of, holds, is_lossy
 from .hollow import hollow
 from .images import ending_note, opened, read_image, sniff
@@ -38,6 +38,7 @@ __all__ = [
     "Palette",
     "Source",
     "atomic",
+    "atomic_folder",
     "explained",
     "format_named",
     "format_of",
@@ -220,6 +221,8 @@ def _encode(array: Array, source: Source, row: Format, stream: IO[bytes], encodi
         from .npz import write_npz
 
         write_npz(array, stream, source.key)
+    elif row.name == "ZARR":
+        raise PoolError("ZARR is a folder of chunks, no stream of bytes; a name that ends in .zarr would work")
     else:
         from .encode import write_image
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
 from ..errors import PoolError
-from .stale import temporary
+from .stale import remove, temporary, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,3 +135,57 @@ def _publish(temporary: str, path: str, overwrite: bool) -> None:
         os.replace(temporary, path)
     else:
         os.unlink(temporary)
+
+
+# Folders: a chunked array is one.
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[str]:
+    """Give the name of a new folder that becomes ``path`` when the block ends well, and is removed when it does not.
+
+    An old one is put aside, replaced and removed: for the moment between two renames there is none. Chunks are not
+    forced to the disk one by one; after a loss of power the folder may be there with chunks that are cut short. Every
+    OSError becomes PoolError with that error as its cause.
+    """
+    with explained():
+        final = os.path.realpath(path)
+        _check_free(final, overwrite)
+        os.makedirs(os.path.dirname(final), exist_ok=True)
+        descriptor, name = temporary_folder(os.path.dirname(final))
+        try:
+            yield name
+            _check_free(final, overwrite)
+            _put_in_place(name, final)
+        except BaseException:
+            with suppress(OSError):
+                remove(name)
+            raise
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+
+def _check_free(path: str, overwrite: bool) -> None:
+    if os.path.lexists(path) and not overwrite:
+        raise PoolError("exists; --overwrite or --skip-existing would work")
+
+
+def _put_in_place(name: str, path: str) -> None:
+    if not os.path.lexists(path):
+        os.rename(name, path)
+        return
+    descriptor, aside = temporary_folder(os.path.dirname(path))
+    try:
+        old = os.path.join(aside, "old")
+        os.rename(path, old)
+        try:
+            os.rename(name, path)
+        except OSError:
+            os.rename(old, path)
+            raise
+        with suppress(OSError):
+            remove(aside)
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)

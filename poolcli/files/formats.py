@@ -61,7 +61,7 @@ class Format:
 
     @property
     def is_array(self) -> bool:
-        """True for the NumPy formats, which hold any shape and any real dtype."""
+        """True for the formats of arrays, which hold any shape and any real dtype."""
         return not self.modes
 
 
@@ -118,6 +118,7 @@ _ROWS = (
     Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _modes("L RGB CMYK"), True, 65_500, True, options=_jpeg),
     Format("NPY", (".npy",)),
     Format("NPZ", (".npz",)),
+    Format("ZARR", (".zarr",)),
 )
 
 FORMATS: Mapping[str, Format] = MappingProxyType({row.name: row for row in _ROWS})

@@ -9,6 +9,7 @@ from ..errors import PoolError
 from .formats import ENDINGS, KNOWN
 from .globs import ALL, Globs
 from .stale import TEMPORARY
+from .stores import is_store_name
 from .targets import identity
 
 Note = Callable[[str, str], None]
@@ -47,7 +48,8 @@ def scan(
         below = os.path.join(current, "")[len(root) :]
         yield current, _files(entries, below, reducers, globs, note)
         if recursive:
-            folders = (entry for entry in reversed(entries) if entry.is_dir(follow_symlinks=False))
+            folders = (entry for entry in reversed(entries)
+                       if entry.is_dir(follow_symlinks=False) and not _is_store(entry))
             paths = (entry.path for entry in folders if not globs.drops(below + entry.name))
             waiting += [path for path in paths if not skipped or identity(path) not in skipped]
 
@@ -81,12 +83,16 @@ def _files(
         passed = _passed_over(entry, known)
         if passed and note is not None:
             note(entry.path, passed)
-        if known and not passed and entry.is_file(follow_symlinks=False):
+        if known and not passed and (entry.is_file(follow_symlinks=False) or _is_store(entry)):
             names.append(entry.name)
     if not reducers:
         return names
     made = _made(set(names), reducers)
     return [name for name in names if name not in made]
+
+
+def _is_store(entry: os.DirEntry[str]) -> bool:
+    return is_store_name(entry.name) and entry.is_dir(follow_symlinks=False)
 
 
 def _is_known(name: str) -> bool:

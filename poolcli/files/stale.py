@@ -30,8 +30,22 @@ def temporary(folder: str) -> tuple[int, str]:
     """Create a file that is held until its descriptor is closed; 38 bytes of name, however long the output's is."""
     while True:
         path = os.path.join(folder, f"{_ours()}{os.urandom(8).hex()}{_ENDING}")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         # Until it is held the file looks like one that nobody will finish, and another run may clear it.
+        with suppress(BlockingIOError):
+            if not _hold(descriptor) or _leads_to(path, descriptor):
+                return descriptor, path
+        os.close(descriptor)
+
+
+def temporary_folder(folder: str) -> tuple[int, str]:
+    """Create a folder that is held until its descriptor is closed; -1 where folders cannot be held."""
+    while True:
+        path = os.path.join(folder, f"{_ours()}{os.urandom(8).hex()}{_ENDING}")
+        os.mkdir(path)
+        if not hasattr(os, "O_DIRECTORY"):
+            return -1, path
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         with suppress(BlockingIOError):
             if not _hold(descriptor) or _leads_to(path, descriptor):
                 return descriptor, path
@@ -52,7 +66,7 @@ def _hold(descriptor: int) -> bool:
 
 
 def sweep(folder: str | os.PathLike[str]) -> None:
-    """Remove this host's temporary files in a folder that nobody holds; what cannot be told or removed stays."""
+    """Remove this host's temporary files and folders in a folder that nobody holds; what cannot be told stays."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(_ours()) and entry.name.endswith(_ENDING):
@@ -64,10 +78,22 @@ def _clear(path: str) -> None:
     with suppress(OSError):
         descriptor = os.open(path, flags)
         try:
-            if stat.S_ISREG(os.fstat(descriptor).st_mode) and _hold(descriptor) and _leads_to(path, descriptor):
-                os.unlink(path)
+            mode = os.fstat(descriptor).st_mode
+            known = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
+            if known and _hold(descriptor) and _leads_to(path, descriptor):
+                remove(path)
         finally:
             os.close(descriptor)
+
+
+def remove(path: str) -> None:
+    """Remove a file or a folder with all that is in it; links are never followed."""
+    if not os.path.isdir(path) or os.path.islink(path):
+        os.unlink(path)
+        return
+    import shutil
+
+    shutil.rmtree(path)
 
 
 def _leads_to(path: str, descriptor: int) -> bool:

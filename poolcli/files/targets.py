@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from ..text import printable
+from .stores import is_store_name
 
 STDIO = "-"
 _FIELDS = re.compile(r"\{(stem|ext|reducer|parent)\}")
@@ -70,7 +71,9 @@ def target(
 
 
 def is_folder(output: str) -> bool:
-    """Return True when ``-o`` names a folder: it exists as one, or ends in a slash."""
+    """Return True when ``-o`` names a folder: it exists as one, or ends in a slash; a chunked array is none."""
+    if is_store_name(output):
+        return False
     return output.endswith(tuple(filter(None, (os.sep, os.altsep)))) or os.path.isdir(output)
 
 

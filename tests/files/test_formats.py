@@ -130,7 +130,7 @@ def test_endings_are_found_in_any_case() -> None:
 @pytest.mark.parametrize("path", ["a.xyz", "a", ".png", "a.b/c"])
 def test_an_unknown_ending_lists_the_known_ones(path: str) -> None:
     """An output without a known ending has no format; .png alone is a name, not an ending."""
-    with pytest.raises(PoolError, match=r"known are \.png, .* and \.npz"):
+    with pytest.raises(PoolError, match=r"known are \.png, .* and \.zarr"):
         format_of(path)
 
 

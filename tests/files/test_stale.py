@@ -61,18 +61,31 @@ def test_a_writer_in_this_process_is_seen_too(tmp_path: Path) -> None:
 
 
 def test_what_is_not_ours_stays(tmp_path: Path) -> None:
-    """Of another host, whose locks may be unseen here; of another ending; a link, a folder, a FIFO."""
+    """Of another host, whose locks may be unseen here; of another ending; a link, a FIFO."""
     ours = stale._ours()
     others = [f"{stale.TEMPORARY}00000000-1.tmp", f"{stale.TEMPORARY}1.tmp", f"{ours}1.png", "x.tmp"]
     for name in others:
         (tmp_path / name).touch()
     (tmp_path / f"{ours}link.tmp").symlink_to(tmp_path / "x.tmp")
-    (tmp_path / f"{ours}folder.tmp").mkdir()
     os.mkfifo(tmp_path / f"{ours}fifo.tmp")
     (tmp_path / f"{ours}stale.tmp").touch()
     before = set(os.listdir(tmp_path))  # noqa: PTH208
     sweep(tmp_path)
     assert before - set(os.listdir(tmp_path)) == {f"{ours}stale.tmp"}  # noqa: PTH208
+
+
+def test_a_folder_is_cleared_when_nobody_holds_it(tmp_path: Path) -> None:
+    """A chunked array on its way is a folder: held while its writer lives, removed with all that is in it after."""
+    descriptor, held = stale.temporary_folder(os.fspath(tmp_path))
+    (Path(held) / "chunk").touch()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (Path(held) / "link").symlink_to(elsewhere)
+    sweep(tmp_path)
+    assert (Path(held) / "chunk").exists()
+    os.close(descriptor)
+    sweep(tmp_path)
+    assert os.listdir(tmp_path) == ["elsewhere"]  # noqa: PTH208
 
 
 def test_without_locks_nothing_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,81 @@
+"""One job that reads or writes a chunked array, chunk by chunk."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from .. import files
+from ..errors import PoolError
+from ..files.stores import check_extra, is_store
+from ..report import FileReport
+from ..text import printable
+from .described import geometry, with_values
+from .jobs import Job, Settings, is_special, may_replace
+from .whole import attempt_loaded
+
+if TYPE_CHECKING:
+    from ..chunked.volumes import Outcome
+    from ..pooling import Pooling
+
+IN_CHUNKS = ("ZARR", "NPY")
+"""Formats that are written box by box."""
+
+
+def attempt_chunked(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport | None:
+    """One job from a chunked array or into one; None where neither is."""
+    to_store = job.format is not None and job.format.name == "ZARR"
+    if not to_store and not is_store(job.source):
+        return None
+    check_extra(printable(job.source if is_store(job.source) else job.output_name() or ""))
+    if to_store:
+        check_wishes(job, settings)
+    straight = job.output is None or is_special(job.output) or job.indices is not None
+    if straight or job.format is None or job.format.name not in IN_CHUNKS:
+        return attempt_loaded(loaded(job, settings), job, pooling, settings, blank)
+    return in_chunks(job, pooling, settings, blank)
+
+
+def check_wishes(job: Job, settings: Settings) -> None:
+    """Refuse what is done with arrays in memory only."""
+    wishes = {"--indices": job.indices, "--linear": settings.linear, "--alpha premultiplied": settings.premultiplied}
+    for option, wish in wishes.items():
+        if wish:
+            raise PoolError(f"{option} goes with no chunked output; an output that is a file would work")
+    if job.output is None:
+        raise PoolError("ZARR is a folder of chunks, no stream of bytes; -o NAME.zarr would work")
+
+
+def in_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+    """The same where both ends are arrays."""
+    from .. import engine
+    from ..chunked import volumes
+
+    assert job.output is not None
+    volume = volumes.opened(job.source, settings.key, lambda: picture(job, settings))
+    done = volumes.pool(pooling, volume, str(job.output), overwrite=may_replace(job.output, job, settings),
+                        looks=settings.statistics, workers=engine.thread_count())
+    return described(done, pooling, settings, blank)
+
+
+def picture(job: Job, settings: Settings) -> files.Loaded:
+    """An input that is no chunked array."""
+    return files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
+                      allow_truncated=settings.allow_truncated, frames=settings.frames)
+
+
+def loaded(job: Job, settings: Settings) -> files.Loaded:
+    """A chunked array in memory, for an output that is written in one piece."""
+    from ..chunked import volumes
+
+    volume = volumes.opened(job.source, settings.key, lambda: picture(job, settings))
+    array = volumes.in_memory(volume)
+    note = "held in memory whole; an output that ends in .zarr or .npy is written chunk by chunk"
+    return files.Loaded(array, volume.letters, files.Source(job.source, "ZARR", notes=(*volume.notes, note)))
+
+
+def described(done: Outcome, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+    """What there is to say of it."""
+    made = replace(blank, **geometry(pooling, done.plan), input_dtype=done.source.name, output_dtype=done.result.name,
+                   notes=(*blank.notes, *done.notes), bytes_in=done.bytes_in, output_stats=done.stats)
+    return made if done.values is None else with_values(made, done.values, done.plan)

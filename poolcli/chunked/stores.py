@@ -1,0 +1,201 @@
+"""Zarr arrays, of version 2 and 3: the only file that knows the library. It is imported when an array is opened."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import dtypes
+from ..boxes import Ranges, lengths, slices
+from ..errors import PoolError
+from ..files.stores import check_extra
+from ..text import printable
+from . import ome
+
+if TYPE_CHECKING:
+    import zarr
+
+Array = NDArray[Any]
+
+UNSAFE = ("pickle",)
+"""Codecs that run what they read."""
+
+
+@dataclass(frozen=True)
+class Zarr:
+    """An array of a store, opened in each process that uses it; a source and a target of boxes."""
+
+    path: str
+    name: str = ""
+    """Its path within the store."""
+    writes: bool = False
+
+    @cached_property
+    def array(self) -> zarr.Array[Any]:
+        """The array, its metadata checked."""
+        check_extra(printable(self.path))
+        import zarr
+
+        with told("opened"):
+            found = zarr.open_array(self.path, path=self.name, mode="r+" if self.writes else "r")
+        check_codecs(found)
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """It goes to another process by its name."""
+        return {"path": self.path, "name": self.name, "writes": self.writes}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        return tuple(self.array.shape)
+
+    @cached_property
+    def dtype(self) -> dtypes.Type:
+        """Its dtype, of either byte order."""
+        dtype = np.dtype(getattr(self.array, "dtype", object))
+        dtypes.check_dtype(dtype)
+        return dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """The shape of a chunk."""
+        return tuple(self.array.chunks)
+
+    @property
+    def version(self) -> int:
+        """The version of the format."""
+        return int(self.array.metadata.zarr_format)
+
+    @property
+    def names(self) -> tuple[str | None, ...] | None:
+        """What the axes are called, if they are."""
+        named = getattr(self.array.metadata, "dimension_names", None)
+        return None if named is None else tuple(named)
+
+    def read(self, ranges: Ranges) -> Array:
+        """The samples of a box; what no chunk holds is the fill value."""
+        with told("read"):
+            found = np.asarray(self.array[slices(ranges)])
+        return found.reshape(lengths(ranges))
+
+    def write(self, ranges: Ranges, values: Array) -> None:
+        """Put values in their place."""
+        with told("written"):
+            self.array[slices(ranges)] = values
+
+
+@contextmanager
+def told(done: str) -> Iterator[None]:
+    """Whatever the library and its codecs raise, as one line."""
+    try:
+        yield
+    except (PoolError, MemoryError):
+        raise
+    except OSError as error:
+        raise PoolError(f"cannot be {done}: {error.strerror or one_line(error)}") from error
+    except Exception as error:  # codecs raise what they like
+        raise PoolError(f"cannot be {done} as Zarr: {one_line(error)}") from error
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, on one line that a terminal can show."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return printable(text if len(text) <= 200 else f"{text[:200]} ...")
+
+
+def check_codecs(array: zarr.Array[Any]) -> None:
+    """Refuse an array whose reading would run a program that is in it."""
+    metadata: dict[str, Any] = dict(array.metadata.to_dict())
+    found = [*(metadata.get("filters") or ()), metadata.get("compressor"), *(metadata.get("codecs") or ())]
+    named = [str(codec.get("id") or codec.get("name")) for codec in found if isinstance(codec, Mapping)]
+    wrong = [name for name in named if name.rpartition(".")[2] in UNSAFE]
+    if wrong:
+        raise PoolError(f"its codec {printable(wrong[0])} runs what it reads; an array written without it would work")
+
+
+# Which array of a store.
+
+
+def opened(path: str, key: str | None) -> tuple[Zarr, tuple[str, ...]]:
+    """The array that a store is, or holds: that of ``key``, the largest of its multiscales, or the only one; and notes
+    for the report.
+    """
+    check_extra(printable(path))
+    import zarr
+
+    with told("read"):
+        node = zarr.open(path, mode="r")
+    if isinstance(node, zarr.Array):
+        if key is not None:
+            raise PoolError(f"is one array, and has no {printable(key)} in it; without --key it would work")
+        return Zarr(path), ()
+    with told("read"):
+        name, notes = chosen(node, key)
+    return Zarr(path, name), notes
+
+
+def chosen(group: zarr.Group, key: str | None) -> tuple[str, tuple[str, ...]]:
+    """The name of the array to pool, and what is said of the choice."""
+    import zarr
+
+    if key is not None:
+        if not isinstance(group.get(key), zarr.Array):
+            raise PoolError(f"has no array {printable(key)}; {able(group)}")
+        return key, ()
+    levels = ome.paths(dict(group.attrs))
+    if levels:
+        return levels[0], (f"level {printable(levels[0])} of {len(levels)} is pooled; --key takes another",)
+    names = sorted(name for name, _ in group.arrays())
+    if len(names) != 1:
+        raise PoolError(f"holds {len(names) or 'no'} arrays; {able(group)}")
+    return names[0], ()
+
+
+def able(group: zarr.Group) -> str:
+    """Which keys would work."""
+    names = sorted(name for name, _ in group.arrays())
+    shown = ", ".join(printable(name) for name in names[:8])
+    return f"--key with one of these would work: {shown}" if names else "a store with an array would work"
+
+
+# Making arrays.
+
+
+def created(folder: str, name: str, shape: Sequence[int], dtype: dtypes.Type, chunks: Sequence[int], version: int,
+            axes: Sequence[str | None] | None = None) -> Zarr:
+    """A new array in a folder, with nothing in it yet; nested folders for its chunks where it is a part of a group."""
+    import zarr
+
+    extra: dict[str, Any] = {"dimension_names": list(axes)} if version == 3 and axes is not None else {}
+    if version == 2 and name:
+        extra["chunk_key_encoding"] = {"name": "v2", "separator": "/"}
+    with told("written"):
+        zarr.create_array(store=os.fspath(folder), name=name or None, shape=tuple(shape), dtype=dtype,
+                          chunks=tuple(chunks), zarr_format=version, fill_value=0, **extra)  # type: ignore[arg-type]
+    return Zarr(os.fspath(folder), name, writes=True)
+
+
+def grouped(folder: str, version: int, attributes: Mapping[str, Any]) -> None:
+    """A new group in a folder, with its attributes."""
+    import zarr
+
+    with told("written"):
+        zarr.create_group(store=os.fspath(folder), zarr_format=version,  # type: ignore[arg-type]
+                          attributes=dict(attributes), overwrite=True)
+
+
+def attributes(path: str) -> dict[str, Any]:
+    """The attributes of a group or an array."""
+    check_extra(printable(path))
+    import zarr
+
+    with told("read"):
+        return dict(zarr.open(path, mode="r").attrs)

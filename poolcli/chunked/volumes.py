@@ -1,0 +1,192 @@
+"""From one array to another, at least one of them in chunks: opened, cut into jobs, run, and in place at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import dtypes, files
+from ..boxes import Ranges, slices
+from ..errors import PoolError
+from ..files.npy import header_bytes
+from ..files.stores import is_store, is_store_name
+from ..plans import Plan
+from ..pooling import Pooling
+from ..report import Stats, Tally
+from . import grid, ome
+from .jobs import Task, do, outputs_of, squeezed
+from .running import Each, Threads
+from .sources import InMemory, Npy, Source, nbytes, padded
+
+if TYPE_CHECKING:
+    from .jobs import Target
+
+Array = NDArray[Any]
+VERSION = 3
+"""Of the format, where the input has none."""
+SHOWN = 1 << 20
+"""Values of a result that are read back to be shown."""
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """An input that is opened: where its samples come from, and what is known of its axes."""
+
+    source: Source
+    letters: str | None = None
+    """The layout that its metadata says, if they do."""
+    names: tuple[str | None, ...] | None = None
+    """What its axes are called."""
+    version: int = VERSION
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What was done."""
+
+    plan: Plan
+    source: dtypes.Type
+    result: dtypes.Type
+    stats: Stats | None
+    values: Array | None
+    """The result where it is small."""
+    notes: tuple[str, ...]
+
+    @property
+    def bytes_in(self) -> int:
+        """The input's bytes, not compressed."""
+        return nbytes(self.plan.input_shape, self.source)
+
+
+def opened(path: str, key: str | None, read: Callable[[], files.Loaded]) -> Volume:
+    """Open an input; what is no store and no .npy is read whole, by ``read``."""
+    if is_store(path):
+        from . import stores
+
+        array, notes = stores.opened(path, key)
+        array.dtype  # noqa: B018  (refuses what cannot be pooled)
+        letters = ome.letters(stores.attributes(path), array.names, len(array.shape))
+        return Volume(array, letters, array.names, array.version, notes)
+    if path.lower().endswith(".npy") and Path(path).is_file():
+        return Volume(Npy(path))
+    found = read()
+    return Volume(InMemory(found.array), found.layout, notes=found.source.notes)
+
+
+def in_memory(volume: Volume) -> Array:
+    """All of a volume, where that is no danger."""
+    shape, dtype = volume.source.shape, volume.source.dtype
+    size, most = nbytes(shape, dtype), grid.memory() // 4
+    if size > most:
+        raise PoolError(f"takes {size:,} bytes, and {most:,} may be held for an output that is written in one piece; "
+                        "one that ends in .zarr or .npy would work")
+    return volume.source.read(tuple((0, n) for n in shape))
+
+
+def pool(pooling: Pooling, volume: Volume, output: str, *, overwrite: bool = False, looks: bool = True,
+         each: Each | None = None, workers: int = 1) -> Outcome:
+    """Pool a volume into ``output``, a store or a .npy file, which appears at the end, whole or not at all.
+
+    ``each`` takes the jobs (threads of this process by default), ``workers`` is how many run at once.
+    """
+    plan = pooling.plan(volume.source.shape, volume.letters)
+    result = pooling.result_dtype(volume.source.dtype)
+    most = grid.most_of_job(workers)
+    chunk = grid.chunks_of(plan, volume.source.chunks, result.itemsize, volume.source.dtype.itemsize,
+                           min(grid.JOB_BYTES, most))
+    with made(output, plan, result, chunk, volume, overwrite) as target:
+        task = settled(pooling, plan, volume.source, target, most, looks)
+        tally = tallied(task, (each or Threads(workers))(do, task, outputs_of(task, chunk, 2 * workers)))
+        values = target.read(whole(plan)) if looks and prod(plan.output_shape) <= SHOWN else None
+    return Outcome(plan, volume.source.dtype, result, tally.stats() if looks else None, values, volume.notes)
+
+
+def settled(pooling: Pooling, plan: Plan, source: Source, target: Target, most: int, looks: bool) -> Task:
+    """The jobs' common part, with padding that is data taken for data."""
+    inner, longer, padded_source = padded(pooling, plan, source)
+    return Task(inner, longer, padded_source, target, most, looks)
+
+
+def tallied(task: Task, done: Iterator[Tally]) -> Tally:
+    """Wait for all jobs, and put together what they saw."""
+    total = Tally(task.pooling.nan == "ignore", task.pooling.nodata)
+    for tally in done:
+        total.least += tally.least
+        total.most += tally.most
+        total.count += tally.count
+        total.total += tally.total
+    return total
+
+
+def whole(plan: Plan) -> Ranges:
+    """All of the result."""
+    return tuple((0, n) for n in plan.output_shape)
+
+
+# Outputs.
+
+
+class Readable(Protocol):
+    """A target that can be read when it is full."""
+
+    def write(self, ranges: Ranges, values: Array) -> None:
+        """Put values in their place."""
+
+    def read(self, ranges: Ranges) -> Array:
+        """Take values."""
+
+
+@dataclass(frozen=True, eq=False)
+class Mapped:
+    """An array that is filled box by box."""
+
+    array: Array
+
+    def write(self, ranges: Ranges, values: Array) -> None:
+        """Put values in their place."""
+        self.array[slices(ranges)] = values
+
+    def read(self, ranges: Ranges) -> Array:
+        """A copy."""
+        return np.array(self.array[slices(ranges)])
+
+
+@contextmanager
+def made(output: str, plan: Plan, dtype: dtypes.Type, chunk: tuple[int, ...], volume: Volume,
+         overwrite: bool) -> Iterator[Readable]:
+    """A new store or file, which gets its name when the block ends well."""
+    if not is_store_name(output):
+        with mapped(output, plan.output_shape, dtype, overwrite) as array:
+            yield Mapped(array)
+        return
+    from . import stores
+
+    left = [axis for axis in range(len(plan.full_shape)) if axis not in squeezed(plan)]
+    names = None if volume.names is None else [volume.names[axis] for axis in left]
+    with files.atomic_folder(output, overwrite=overwrite) as folder:
+        shape = tuple(chunk[axis] for axis in left)
+        yield stores.created(folder, "", plan.output_shape, dtype, shape, volume.version, names)
+
+
+@contextmanager
+def mapped(output: str, shape: tuple[int, ...], dtype: dtypes.Type, overwrite: bool) -> Iterator[Array]:
+    """A new .npy file as an array."""
+    with files.atomic(output, overwrite=overwrite) as stream:
+        head = header_bytes(dtype, shape)
+        stream.write(head)
+        stream.truncate(len(head) + prod(shape) * dtype.itemsize)
+        stream.flush()
+        if not prod(shape):
+            yield np.empty(shape, dtype)
+            return
+        array = np.memmap(stream, dtype, "r+", len(head), shape)
+        yield array
+        array.flush()

@@ -1,0 +1,39 @@
+"""Chunked arrays by their names: a folder that is one array (or a group of them), not a folder of files.
+
+Names and a look at the disk only; the library that reads them is imported in the room ``chunked``.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+
+from ..errors import PoolError
+
+ENDING = ".zarr"
+_MARKS = ("zarr.json", ".zarray", ".zgroup")
+"""Files of which a Zarr array or group has one, by its version."""
+MISSING = '{} is a chunked array, and the package zarr is not there; pip install "poolcli[zarr]" would work'
+
+
+def is_store_name(path: str | os.PathLike[str]) -> bool:
+    """Whether a name says that it is a chunked array."""
+    return plain(path).lower().endswith(ENDING)
+
+
+def is_store(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder is a chunked array or a group, by its name or by what lies in it."""
+    if not os.path.isdir(path):
+        return False
+    return is_store_name(path) or any(os.path.isfile(os.path.join(path, mark)) for mark in _MARKS)
+
+
+def plain(path: str | os.PathLike[str]) -> str:
+    """The name without slashes at its end, which completion adds to a folder's."""
+    return os.fspath(path).rstrip("/" if os.sep == "/" else "\\/")
+
+
+def check_extra(name: str) -> None:
+    """Raise PoolError where Zarr cannot be read for want of the extra."""
+    if find_spec("zarr") is None:
+        raise PoolError(MISSING.format(name))

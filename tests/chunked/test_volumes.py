@@ -1,0 +1,230 @@
+"""Chunked pooling: byte for byte what one piece gives, no chunk read more often than needed, whole or not at all."""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from chunked.volumes_made import read, stored, zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import poolcli
+from poolcli.boxes import needed
+from poolcli.chunked import grid, jobs, volumes
+from poolcli.chunked.sources import InMemory, Npy, padded
+from poolcli.chunked.stores import Zarr
+from poolcli.pooling import prepare
+from poolcli.reducers import REDUCERS
+
+WINDOWS: list[dict[str, Any]] = [
+    {"size": 2},
+    {"size": 3, "stride": 2, "padding": 1},
+    {"size": 3, "stride": 2, "padding": 1, "ceil_mode": True, "dilation": 2},
+    {"size": 4, "stride": 3, "padding": "same"},
+    {"size": 5, "stride": 2, "padding": 2, "pad_mode": "reflect"},
+    {"size": 3, "stride": 1, "padding": ((1, 2),), "pad_mode": "wrap"},
+    {"size": 3, "stride": 2, "padding": 1, "pad_mode": "edge"},
+    {"size": 3, "stride": 2, "padding": 1, "pad_mode": "constant", "pad_value": 7},
+    {"adaptive": 5},
+    {"fractional": 1.6, "seed": 3},
+    {"size": "all", "squeeze": True},
+]
+LAYOUTS = {"L": (50,), "HW": (40, 30), "HWC": (30, 20, 3), "NCHW": (2, 3, 20, 24), "DHW": (20, 16, 18)}
+
+
+def pooled(path: str, output: Path, reducer: str, workers: int = 2, **options: Any) -> np.ndarray:
+    """The result of a chunked run."""
+    volumes.pool(prepare(reducer, **options), volumes.opened(path, None, lambda: None), str(output), overwrite=True,
+                 workers=workers)
+    return read(output) if output.suffix == ".zarr" else np.load(output)
+
+
+@pytest.fixture
+def small_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs of a chunk or two, and chunks as small as they come."""
+    monkeypatch.setattr(grid, "JOB_BYTES", 4000)
+    monkeypatch.setattr(grid, "CHUNK_BYTES", 64)
+
+
+@pytest.mark.usefixtures("small_jobs")
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_chunks_are_the_whole(data: st.DataObject, tmp_path: Path) -> None:
+    """Any reducer, layout, chunking and version: the bytes of one piece."""
+    layout = data.draw(st.sampled_from(sorted(LAYOUTS)))
+    reducer = data.draw(st.sampled_from(sorted(REDUCERS)))
+    dtype = data.draw(st.sampled_from(["uint8", ">u2", "int32", "float32", "float64"]))
+    options = data.draw(st.sampled_from(WINDOWS))
+    shape = LAYOUTS[layout]
+    chunks = tuple(data.draw(st.integers(1, n)) for n in shape)
+    x = (np.random.default_rng(data.draw(st.integers(0, 99))).random(shape) * 100).astype(dtype)
+    path = stored(tmp_path, x, tuple(max(n // 6 + 1, m) for n, m in zip(shape, chunks, strict=True)),
+                  data.draw(st.sampled_from([2, 3])))
+    whole = poolcli.pool(x, reducer, layout=layout, **options)
+    output = tmp_path / data.draw(st.sampled_from(["y.zarr", "y.npy"]))
+    found = pooled(path, output, reducer, layout=layout, **options)
+    assert (found.dtype, found.shape, found.tobytes()) == (whole.dtype, whole.shape, whole.tobytes())
+
+
+class CountingStore(zarr.storage.LocalStore):
+    """A store that notes which chunks are asked for."""
+
+    seen: ClassVar[Counter[str]] = Counter()
+
+    async def get(self, key: str, *args: Any, **options: Any) -> Any:
+        """Count."""
+        self.seen[key] += 1
+        return await super().get(key, *args, **options)
+
+
+def counted(path: str, tmp_path: Path, **options: Any) -> tuple[Counter[str], jobs.Task]:
+    """How often each chunk was read, and the task that did it."""
+    source = Zarr(path)
+    source.__dict__["array"] = zarr.open_array(CountingStore(path, read_only=True), mode="r")
+    CountingStore.seen = Counter()
+    pooling = prepare("max", layout="HW", **options)
+    plan = pooling.plan(source.shape)
+    chunk = grid.chunks_of(plan, source.chunks, 1, 1)
+    values = volumes.Mapped(np.empty(plan.full_shape, np.uint8))
+    task = volumes.settled(pooling, plan, source, values, 1 << 30, False)
+    boxes = list(jobs.outputs_of(task, chunk, 1))
+    assert len(boxes) > 3
+    for outputs in boxes:
+        jobs.do(task, outputs)
+    wanted: Counter[str] = Counter()
+    for outputs in boxes:
+        (a, b), (c, d) = needed(task.plan, outputs)
+        wanted.update(f"c/{i}/{j}" for i in range(a // 16, -(-b // 16)) for j in range(c // 16, -(-d // 16)))
+    assert {key: n for key, n in CountingStore.seen.items() if key.startswith("c/")} == wanted
+    return wanted, task
+
+
+@pytest.mark.usefixtures("small_jobs")
+def test_each_chunk_is_read_once_where_windows_do_not_overlap(tmp_path: Path) -> None:
+    """2x2 windows on even chunks have no halo: every chunk is read by one job, once."""
+    path = stored(tmp_path, np.ones((128, 160), np.uint8), (16, 16))
+    seen, _ = counted(path, tmp_path, size=2)
+    assert set(seen.values()) == {1} and len(seen) == 80
+
+
+@pytest.mark.usefixtures("small_jobs")
+def test_a_halo_is_what_windows_need(tmp_path: Path) -> None:
+    """3/2 windows reach one row back: a job reads its own chunks, and those ahead of them, and no other."""
+    path = stored(tmp_path, np.ones((128, 160), np.uint8), (16, 16))
+    seen, _ = counted(path, tmp_path, size=3, stride=2, padding=1)
+    assert len(seen) == 80 and 1 < sum(seen.values()) / 80 < 1.7
+
+
+def test_a_task_is_a_value(tmp_path: Path) -> None:
+    """Its jobs can be done in another process: names go there, no array."""
+    path = stored(tmp_path, np.arange(10_000, dtype=np.uint16).reshape(100, 100), (20, 20))
+    source = Zarr(path)
+    np.save(tmp_path / "x.npy", source.read(((0, 100), (0, 100))))
+    pooling = prepare("avg", size=3, padding=1, pad_mode="reflect")
+    for one in (source, Npy(str(tmp_path / "x.npy"))):
+        task = volumes.settled(pooling, pooling.plan((100, 100)), one, Zarr(str(tmp_path / "y.zarr")), 1 << 20, True)
+        sent = pickle.dumps(task)
+        assert len(sent) < 4000
+        values = jobs.pooled(pickle.loads(sent), ((0, 34), (0, 34)))
+        assert values.tobytes() == poolcli.pool(one.array[...], "avg", size=3, padding=1, pad_mode="reflect").tobytes()
+
+
+def test_no_two_jobs_share_a_chunk(tmp_path: Path) -> None:
+    """The boxes of jobs end at borders of the output's chunks."""
+    x = np.zeros((100, 90), np.uint8)
+    pooling = prepare("max", size=3, stride=2)
+    plan = pooling.plan(x.shape)
+    chunk = grid.chunks_of(plan, (20, 20), 1, 1)
+    task = jobs.Task(pooling, plan, InMemory(x), volumes.Mapped(x), 1 << 20)
+    for outputs in jobs.outputs_of(task, chunk, 4):
+        for (start, stop), n, full in zip(outputs, chunk, plan.full_shape, strict=True):
+            assert start % n == 0 and (stop % n == 0 or stop == full)
+
+
+def test_chunks_of_the_output_follow_the_input() -> None:
+    """What a chunk becomes, at least a megabyte where there is so much, and no more samples than a job may hold."""
+    plan = prepare("max", layout="DHW").plan((1024, 1024, 1024))
+    assert grid.chunks_of(plan, (64, 64, 64), 1, 1) == (128, 128, 64) or np.prod(
+        grid.chunks_of(plan, (64, 64, 64), 1, 1)) >= 1 << 20
+    assert all(n % 32 == 0 for n in grid.chunks_of(plan, (64, 64, 64), 1, 1))
+    projection = prepare("max", layout="DHW", size=("all", 1, 1)).plan((1024, 1024, 1024))
+    shape = grid.chunks_of(projection, (64, 64, 64), 1, 1)
+    assert grid.cost(projection, shape, 1) <= grid.JOB_BYTES
+
+
+def test_what_no_job_may_hold_says_so() -> None:
+    """A median must see its window whole; the error tells how large that is and what would work."""
+    pooling = prepare("median", size="all")
+    x = np.zeros((100, 100))
+    task = jobs.Task(pooling, pooling.plan(x.shape), InMemory(x), volumes.Mapped(np.zeros((1, 1))), 1000)
+    with pytest.raises(poolcli.PoolError, match=r"a window takes 100x100 samples \(80,000 bytes\), which median needs"):
+        jobs.do(task, ((0, 1), (0, 1)))
+
+
+def test_a_large_box_is_pooled_in_pieces() -> None:
+    """Where the samples of one chunk of the output are more than a job may hold, it is pooled part by part."""
+    x = np.random.default_rng(0).random((60, 50))
+    pooling = prepare("avg", size=5, stride=1)
+    task = jobs.Task(pooling, pooling.plan(x.shape), InMemory(x), volumes.Mapped(x), 900)
+    assert len(list(grid.pieces(task.plan, ((0, 56), (0, 46)), 8, 900))) == 64
+    assert jobs.pooled(task, ((0, 56), (0, 46))).tobytes() == poolcli.pool(x, "avg", size=5, stride=1).tobytes()
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
+def test_padding_is_that_of_numpy(mode: str) -> None:
+    """Any box of a padded source, with padding wider than the array too."""
+    x = np.random.default_rng(0).integers(0, 99, (5, 7))
+    options = {"pad_value": 3} if mode == "constant" else {}
+    pooling = prepare("max", size=9, stride=1, padding=((6, 8), (3, 4)), pad_mode=mode, **options)
+    _, plan, source = padded(pooling, pooling.plan(x.shape), InMemory(x))
+    whole = np.pad(x, ((6, 8), (3, 4)), **({"constant_values": 3} if mode == "constant" else {"mode": mode}))
+    assert plan.input_shape == whole.shape == source.shape
+    for a, b, c, d in ((0, 19, 0, 14), (5, 12, 2, 4), (0, 1, 13, 14), (11, 19, 0, 3)):
+        assert (source.read(((a, b), (c, d))) == whole[a:b, c:d]).all()
+
+
+def test_an_error_in_a_job_leaves_nothing(tmp_path: Path) -> None:
+    """The first error in the order of the array is told, by its place in the whole; no output, no trace."""
+    x = np.zeros((64, 64), np.float32)
+    x[40, 50] = x[60, 60] = np.nan
+    path = stored(tmp_path, x, (8, 8))
+    with pytest.raises(poolcli.PoolError, match=r"NaN at \(40, 50\)"):
+        pooled(path, tmp_path / "y.zarr", "max", nan="error")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.zarr"]
+
+
+def test_chunks_that_cannot_be_read_are_one_error(tmp_path: Path) -> None:
+    """A chunk that is damaged fails the run in one line."""
+    path = stored(tmp_path, np.random.default_rng(0).integers(0, 99, (64, 64)), (32, 32))
+    chunk = next(p for p in Path(path).rglob("*") if p.is_file() and p.parent.parent.name == "c")
+    chunk.write_bytes(chunk.read_bytes()[:50])
+    with pytest.raises(poolcli.PoolError, match="cannot be read"):
+        pooled(path, tmp_path / "y.zarr", "max")
+    assert not (tmp_path / "y.zarr").exists()
+
+
+def test_a_codec_that_runs_what_it_reads_is_refused(tmp_path: Path) -> None:
+    """A store from a stranger is data, never a program."""
+    path = Path(stored(tmp_path, np.zeros((4, 4)), (2, 2), 2))
+    metadata = (path / ".zarray").read_text(encoding="utf-8")
+    (path / ".zarray").write_text(metadata.replace('"filters": null', '"filters": [{"id": "pickle", "protocol": 4}]'),
+                                  encoding="utf-8")
+    with pytest.raises(poolcli.PoolError, match="pickle"):
+        volumes.opened(str(path), None, lambda: None)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_the_output_is_of_the_inputs_version(version: int, tmp_path: Path) -> None:
+    """Who has version 2 has programs for version 2; names of axes stay."""
+    options = {"dimension_names": ["z", "y", "x"]} if version == 3 else {}
+    path = stored(tmp_path, np.zeros((8, 8, 8), np.uint8), (4, 4, 4), version, **options)
+    pooled(path, tmp_path / "y.zarr", "max", layout="DHW", size=(8, 2, 2), squeeze=True)
+    made = zarr.open(str(tmp_path / "y.zarr"), mode="r")
+    assert made.metadata.zarr_format == version and made.shape == (4, 4)
+    if version == 3:
+        assert made.metadata.dimension_names == ("y", "x")

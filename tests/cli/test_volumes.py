@@ -1,0 +1,158 @@
+"""Chunked arrays on the command line: as files are, in bounded memory, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from chunked.volumes_made import read, stored, zarr
+from cli.calls import Call, names
+
+import poolcli
+from poolcli.files import stores
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[1]) << 20,) * 2)
+del sys.argv[1]
+from poolcli.cli.main import start
+start()
+"""
+
+
+@pytest.fixture
+def volume(tmp_path: Path) -> str:
+    """A small volume of 27 chunks."""
+    x = np.random.default_rng(0).integers(0, 60_000, (24, 20, 22)).astype(np.uint16)
+    return stored(tmp_path, x, (8, 8, 8), name="volume.zarr")
+
+
+def test_a_volume_becomes_a_volume(here: Call, volume: str, tmp_path: Path) -> None:
+    """From .zarr to .zarr and .npy and back; the row has the shapes and what the output holds."""
+    whole = poolcli.pool(read(volume), "max", size=2, layout="DHW")
+    for output in ("small.zarr", "small.npy"):
+        called = here("max", "-k", "2x2x2", "--layout", "DHW", volume, "-o", tmp_path / output, "--json")
+        assert (called.code, called.err) == (0, "")
+        row = json.loads(called.out)["files"][0]
+        assert (row["input_shape"], row["output_shape"], row["input_stats"]) == ([24, 20, 22], [12, 10, 11], None)
+        assert row["output_stats"]["max"] == whole.max()
+    assert read(tmp_path / "small.zarr").tobytes() == np.load(tmp_path / "small.npy").tobytes() == whole.tobytes()
+    assert here("max", "--layout", "DHW", "-q", tmp_path / "small.npy", "-o", tmp_path / "less.zarr").code == 0
+    assert read(tmp_path / "less.zarr").tobytes() == poolcli.pool(whole, "max", size=2, layout="DHW").tobytes()
+
+
+def test_the_output_is_named_as_those_of_files(here: Call, volume: str, tmp_path: Path) -> None:
+    """Beside the input without -o; with a slash, as completion adds it; below a folder; one of a folder's inputs."""
+    assert here("max", "-q", "--layout", "DHW", volume + "/").code == 0
+    assert here("min", "-q", "--layout", "DHW", volume, "-o", f"{tmp_path / 'out'}{os.sep}").code == 0
+    assert here("avg", "-q", "--layout", "DHW", tmp_path, "-o", tmp_path / "{stem}_half{ext}").code == 0
+    found = {"volume.zarr", "volume_max.zarr", "volume_half.zarr", "out"}
+    assert found <= set(names(tmp_path)) and names(tmp_path / "out") == ["volume.zarr"]
+
+
+def test_an_old_volume_is_kept(here: Call, volume: str, tmp_path: Path) -> None:
+    """Refused, passed over, replaced whole, or only named: as files are."""
+    old = stored(tmp_path, np.zeros((3, 3, 3)), (3, 3, 3), name="old.zarr")
+    before = read(old)
+    common = ("max", "--layout", "DHW", volume, "-o", old)
+    assert "exists; --overwrite or --skip-existing would work" in here(*common).err
+    assert here(*common, "--skip-existing").code == 0
+    assert here(*common, "--dry-run", "--overwrite").out == f"{volume} -> {old}\n"
+    assert (read(old) == before).all()
+    assert here(*common, "-q", "--overwrite").code == 0
+    assert read(old).shape == (12, 10, 11)
+    assert here("max", "-q", "--layout", "DHW", old, "--in-place").code == 0
+    assert read(old).shape == (6, 5, 5)
+    assert names(tmp_path) == ["old.zarr", "volume.zarr"]
+
+
+def test_a_group_is_asked_by_key(here: Call, tmp_path: Path) -> None:
+    """Of several arrays one must be named; the error names them."""
+    group = zarr.open_group(str(tmp_path / "g.zarr"), mode="w")
+    for name in ("raw", "mask"):
+        group.create_array(name, shape=(4, 4), dtype="uint8", chunks=(2, 2))
+    called = here("max", tmp_path / "g.zarr", "-o", tmp_path / "y.zarr")
+    assert (called.code, "holds 2 arrays; --key with one of these would work: mask, raw" in called.err) == (1, True)
+    assert here("max", "-q", "--key", "raw", tmp_path / "g.zarr", "-o", tmp_path / "y.zarr").code == 0
+    assert "has no array rwa" in here("max", "--key", "rwa", tmp_path / "g.zarr", "-o", tmp_path / "z.zarr").err
+
+
+def test_a_projection_becomes_a_picture(here: Call, volume: str, tmp_path: Path) -> None:
+    """What is written in one piece is pooled in one piece, and the row says so."""
+    called = here("max", "--layout", "DHW", "--size", "allx1x1", "--squeeze", volume, "-o", tmp_path / "p.png")
+    assert called.code == 0 and "held in memory whole" in called.err
+
+
+def test_what_chunked_outputs_have_not_is_refused(here: Call, volume: str, tmp_path: Path) -> None:
+    """One line, before any work."""
+    called = here("max", volume, "-o", tmp_path / "y.zarr", "--indices", tmp_path / "i.npy")
+    assert (called.code, called.err.count("\n"), "--indices" in called.err) == (2, 1, True)
+    assert "no stream of bytes" in here("max", volume, "-o", "-", "--format", "zarr").err
+
+
+def test_the_extra_is_named_where_it_is_missing(here: Call, volume: str, tmp_path: Path,
+                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line and exit code 2, for inputs and outputs."""
+    monkeypatch.setattr(stores, "find_spec", lambda name: None)
+    np.save(tmp_path / "x.npy", np.zeros((4, 4)))
+    for arguments in ((volume, "-o", tmp_path / "y.npy"), (tmp_path / "x.npy", "-o", tmp_path / "y.zarr")):
+        called = here("max", *arguments)
+        assert (called.code, called.err.count("\n")) == (2, 1)
+        assert 'pip install "poolcli[zarr]"' in called.err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA counts mapped memory on Linux only")
+def test_a_volume_larger_than_memory(tmp_path: Path) -> None:
+    """1 GiB under a limit of 400 MiB for all that the process has: chunks bound it, not the volume."""
+    path = str(tmp_path / "big.zarr")
+    big = zarr.create_array(store=path, shape=(1024,) * 3, chunks=(128,) * 3, dtype="uint8")
+    corner = np.random.default_rng(1).integers(0, 255, (160, 128, 300)).astype(np.uint8)
+    big[100:260, 896:, 700:1000] = corner
+    arguments = ["max", "-q", "-k", "2", "--layout", "DHW", path, "-o", str(tmp_path / "small.zarr")]
+    done = subprocess.run([sys.executable, "-c", LIMITED, "400", *arguments], capture_output=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, b"")
+    small = zarr.open(str(tmp_path / "small.zarr"), mode="r")
+    assert small.shape == (512,) * 3 and small[:40].max() == 0
+    assert (small[50:130, 448:, 350:500] == poolcli.pool(corner, "max", size=2, layout="DHW")).all()
+
+
+def test_a_killed_run_leaves_no_output(tmp_path: Path) -> None:
+    """Killed in the middle: no output, and the next run clears what it left."""
+    x = np.random.default_rng(0).random((48, 48, 48))
+    path = stored(tmp_path, x, (8, 8, 8))
+    output = tmp_path / "out" / "y.zarr"
+    command = [sys.executable, "-m", "poolcli", "median", "-q", "-k", "5", "-s", "1", "--layout", "DHW", path, "-o",
+               str(output)]
+    slow = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    with subprocess.Popen(command, env=slow) as run:
+        deadline = time.monotonic() + 60
+        while not (output.parent.is_dir() and names(output.parent)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        run.send_signal(signal.SIGKILL)
+    left = names(output.parent)
+    assert len(left) == 1 and left[0].startswith(".poolcli-")
+    again = ["max" if word == "median" else word for word in command]
+    assert subprocess.run(again, timeout=300).returncode == 0
+    assert names(output.parent) == ["y.zarr"]
+
+
+def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
+    """Ctrl-C ends soon, by 130, with no trace."""
+    path = stored(tmp_path, np.random.default_rng(0).random((64, 64, 64)), (8, 8, 8))
+    output = tmp_path / "out" / "y.zarr"
+    command = [sys.executable, "-m", "poolcli", "median", "-q", "-k", "5", "-s", "1", "--layout", "DHW", path, "-o",
+               str(output)]
+    with subprocess.Popen(command, env={**os.environ, "NUMBA_DISABLE_JIT": "1"}) as run:
+        deadline = time.monotonic() + 60
+        while not (output.parent.is_dir() and names(output.parent)) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60) == 130
+    assert names(output.parent) == []

@@ -1,4 +1,4 @@
-"""Makes the README's picture from a sample: python docs/make_pictures.py [FOLDER]"""
+"""Makes the pictures of the README and of docs/unpool.md from a sample: python docs/make_pictures.py [FOLDER]"""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ CROP = (8, 72, 280, 256)
 PANELS = {None: "the picture", "max": "max: lights and cables stay", "min": "min: dark lines stay",
           "avg": "avg: both fade", "median": "median: both go", "subsample": "subsample: left to chance"}
 COLUMNS, GAP, LABEL = 3, 8, 22
+DETAIL, ZOOM = (80, 88, 148, 134), 4
+"""What is shown of the picture where single pixels matter, and how large each is drawn."""
 GREY = (118, 125, 135, 255)
 """Legible on a white page and on a black one; between the panels the picture is transparent."""
 
@@ -35,19 +37,43 @@ def panel(picture: NDArray[Any], reducer: str | None) -> NDArray[Any]:
 
 
 def before_after() -> Image.Image:
-    """The picture and what 4x4 windows make of it, with a line below each."""
+    """The picture and what 4x4 windows make of it."""
     picture = np.asarray(Image.open(SAMPLE))
-    width, height = CROP[2] - CROP[0], CROP[3] - CROP[1]
-    rows = -(-len(PANELS) // COLUMNS)
-    page = Image.new("RGBA", (COLUMNS * (width + GAP) - GAP, rows * (height + LABEL + GAP) - GAP))
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(14)
-    for i, (reducer, label) in enumerate(PANELS.items()):
-        x, y = i % COLUMNS * (width + GAP), i // COLUMNS * (height + LABEL + GAP)
-        page.paste(Image.fromarray(panel(picture, reducer)), (x, y))
+    return page([(panel(picture, reducer), label) for reducer, label in PANELS.items()], COLUMNS)
+
+
+def undone() -> Image.Image:
+    """A detail, its 2x2 maxima, and three ways back to the old size."""
+    left, top, right, bottom = DETAIL
+    part = np.asarray(Image.open(SAMPLE))[top:bottom, left:right]
+    values, indices = poolcli.pool(part, "max", size=2, return_indices=True)
+    means = poolcli.pool(part, "avg", size=3, stride=2, padding=1, dtype="uint8")
+    overlapping = {"size": 3, "stride": 2, "padding": 1, "output_shape": part.shape}
+    panels = [(part, "a detail"), (values.repeat(2, axis=0).repeat(2, axis=1), "its 2x2 maxima"),
+              (poolcli.unpool(values, indices), "unpool --indices"),
+              (means.repeat(2, axis=0).repeat(2, axis=1), "3x3 means, stride 2"),
+              (poolcli.unpool(means, spread="nearest", **overlapping), "unpool --spread nearest"),
+              (poolcli.unpool(means, spread="average", dtype="uint8", **overlapping), "unpool --spread average")]
+    return page([(one.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1), label) for one, label in panels], COLUMNS)
+
+
+def page(panels: list[tuple[NDArray[Any], str]], columns: int) -> Image.Image:
+    """Pictures of one size, a line below each."""
+    height, width = panels[0][0].shape[:2]
+    rows = -(-len(panels) // columns)
+    made = Image.new("RGBA", (columns * (width + GAP) - GAP, rows * (height + LABEL + GAP) - GAP))
+    pen, font = ImageDraw.Draw(made), ImageFont.load_default(14)
+    for i, (picture, label) in enumerate(panels):
+        x, y = i % columns * (width + GAP), i // columns * (height + LABEL + GAP)
+        made.paste(Image.fromarray(picture), (x, y))
         pen.text((x + 2, y + height + 3), label, GREY, font)
-    return page
+    return made
+
+
+PICTURES = {"before_after": before_after, "undone": undone}
 
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE / "images"
-    before_after().save(folder / "before_after.png", optimize=True)
+    for name, draw in PICTURES.items():
+        draw().save(folder / f"{name}.png", optimize=True)

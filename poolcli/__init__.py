@@ -19,14 +19,19 @@ if TYPE_CHECKING:
     from .layouts import LAYOUTS
     from .pooling import plan, pool
     from .reducers import REDUCERS
+    from .studies.explain import explain
+    from .studies.index_formats import convert_indices
     from .studies.settings import settings_for
     from .studies.survey import survey
+    from .studies.unpool import unpool
 
 __version__ = "0.1.0"
-__all__ = ["LAYOUTS", "REDUCERS", "PoolError", "__version__", "plan", "pool", "settings_for", "survey"]
+__all__ = ["LAYOUTS", "REDUCERS", "PoolError", "__version__", "convert_indices", "explain", "plan", "pool",
+           "settings_for", "survey", "unpool"]
 
 _HOMES = {"pool": "pooling", "plan": "pooling", "REDUCERS": "reducers", "LAYOUTS": "layouts",
-          "settings_for": "studies.settings", "survey": "studies.survey"}
+          "convert_indices": "studies.index_formats", "settings_for": "studies.settings",
+          "survey": "studies.survey", "unpool": "studies.unpool", "explain": "studies.explain"}
 
 
 def __getattr__(name: str) -> Any:

@@ -94,15 +94,6 @@ def call(case: NodeTest) -> tuple[str, dict[str, Any]]:
     return "max", options
 
 
-def onnx_indices(indices: np.ndarray, plane: tuple[int, ...], column_major: bool) -> np.ndarray:
-    """From the flat index in the plane to ONNX's in the whole tensor."""
-    if column_major:
-        indices = np.ravel_multi_index(np.unravel_index(indices, plane), plane, order="F")
-    batch, channels = indices.shape[:2]
-    start = np.arange(batch * channels).reshape(batch, channels, *[1] * len(plane))
-    return indices + start * np.prod(plane)
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_node(name: str, node_tests: dict[str, NodeTest]) -> None:
     """The values are ONNX's, to the tolerance of the case itself."""
@@ -119,19 +110,20 @@ def test_node_indices(name: str, node_tests: dict[str, NodeTest]) -> None:
     case = node_tests[name]
     reducer, options = call(case)
     _, indices = poolcli.pool(case.inputs[0], reducer, return_indices=True, **options)
-    column_major = bool(case.attributes.get("storage_order", 0))
-    got = onnx_indices(indices, case.inputs[0].shape[2:], column_major)
+    target = "onnx-column-major" if case.attributes.get("storage_order", 0) else "onnx"
+    got = poolcli.convert_indices(indices, "torch", target, case.inputs[0].shape, options["layout"])
     np.testing.assert_array_equal(got, case.outputs[1])
 
 
 @pytest.mark.parametrize("name", UNPOOLED)
-@pytest.mark.xfail(strict=True, raises=AttributeError, reason="poolcli.unpool is not written yet")
 def test_unpool_node(name: str, node_tests: dict[str, NodeTest]) -> None:
-    """Unpooling puts every value back where its index says."""
-    unpool = poolcli.unpool
-    values, indices, *shape = node_tests[name].inputs
-    options = {"size": 2, "stride": 2, "layout": "NCHW", "output_shape": tuple(shape[0]) if shape else None}
-    np.testing.assert_array_equal(unpool(values, indices, **options), node_tests[name].outputs[0])
+    """Unpooling puts every value back where its index says, as ONNX reads it."""
+    case = node_tests[name]
+    values, indices, *shape = case.inputs
+    options = {name: value for name, value in window_options(case.attributes).items() if name != "ceil_mode"}
+    got = poolcli.unpool(values, indices, layout="NCHW", output_shape=shape[0] if shape else None, index_format="onnx",
+                         **options)
+    np.testing.assert_array_equal(got, case.outputs[0])
 
 
 def test_no_node_is_forgotten(node_tests: dict[str, NodeTest]) -> None:

@@ -25,6 +25,7 @@ _DIGITS = 20
 _LONGEST = 400
 """Characters of a number: a float64 written out in full has at most some 330 before or behind the point."""
 _AXES = 3
+_MOST_AXES = 5
 _PADDING_NAMES = ("same", "same-lower", "valid")
 
 
@@ -51,6 +52,14 @@ def counts(text: str) -> int | str | tuple[int | str, ...]:
 def steps(text: str) -> int | tuple[int, ...]:
     """Strides and dilations: a whole number for every axis, or one for each axis."""
     return per_axis(text, whole, "2 or 2x1")
+
+
+def lengths(text: str) -> tuple[int, ...]:
+    """A shape: up to five whole numbers joined by x."""
+    parts = text.split("x")
+    if "" in parts or len(parts) > _MOST_AXES:
+        raise click.BadParameter(f"{shown(text)} is no shape; 8x8 or 1x3x8x8 would work")
+    return tuple(whole(part) for part in parts)
 
 
 def padding(text: str) -> int | str | tuple[int, int] | tuple[int | tuple[int, int], ...]:

@@ -30,6 +30,9 @@ OBJECTS_BETWEEN_COLLECTIONS = 50_000
 
 OTHERS: Mapping[str, tuple[str, str]] = {
     "plan": ("studies.plan", "What a chain of poolings makes of a shape: sizes, fields, bytes, what is left out."),
+    "unpool": ("studies.unpool", "Undo a pooling: values back to where they stood, or over their windows."),
+    "convert-indices": ("studies.convert_indices", "Renumber indices for PyTorch, ONNX or TensorFlow."),
+    "explain": ("studies.explain", "Explain one output value: its window, the arithmetic, the rounding."),
     "list": ("listing", "Print the reducers and the window layouts."),
     "warmup": ("warmup", "Compile the usual kernels in advance."),
     "bench": ("bench", "Measure pooling on this machine, in copies of the input."),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import random
 import re
 import resource
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli.calls import Process, names, save_picture
+from cli.calls import Process, names, on_terminal, save_picture
 
 import poolcli
 from poolcli.files.stale import TEMPORARY
@@ -223,24 +222,9 @@ def test_rows_47_and_70_odd_names_in_the_c_locale(odd: Path, process: Process) -
     assert b"in/bad\\n\\udcff.npy: not an image" in done.stderr
 
 
-def on_terminal(cwd: Path, columns: int, *arguments: str, **env: str) -> tuple[int, str]:
-    """Run on a terminal of so many columns."""
-    ours, theirs = pty.openpty()
-    run = subprocess.Popen([*POOLCLI, *arguments], cwd=cwd, stdin=theirs, stdout=theirs, stderr=theirs,
-                           env={**os.environ, "COLUMNS": str(columns), **env})
-    os.close(theirs)
-    printed = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            printed += chunk
-    except OSError:  # the other end is closed
-        os.close(ours)
-    return run.wait(), printed.decode()
-
-
 def test_rows_47_and_70_odd_names_on_a_dumb_terminal_of_20_columns(odd: Path) -> None:
     """No escape code, no animation, nothing lost, whatever line it stands on."""
-    code, printed = on_terminal(odd, 20, "max", "in", "-o", "out/", TERM="dumb")
+    code, printed = on_terminal(odd, "max", "in", "-o", "out/", TERM="dumb", COLUMNS="20")
     assert (code, "\x1b" in printed) == (3, False)
     joined = "".join(printed.split())
     for shown in ODD.values():
@@ -253,11 +237,11 @@ def test_row_70_a_bar_on_a_terminal_and_nowhere_else(tmp_path: Path, process: Pr
     arrays(tmp_path / "in", 600, 4)  # they take a second or more, the bar comes after 0.3
     arguments = ["max", "in", "-o", "out/", "--overwrite"]
     bar = re.compile(r"\d/600\b")
-    _, printed = on_terminal(tmp_path, 80, *arguments, TERM="xterm")
+    _, printed = on_terminal(tmp_path, *arguments, COLUMNS="80")
     drawn = [match.end() for match in bar.finditer(printed)]
     assert len(drawn) > 1 and "\x1b[2K" in printed[drawn[-1]:printed.index("600 files: 600 done")]
-    plain = on_terminal(tmp_path, 80, *arguments, "--no-color", TERM="xterm")[1]
+    plain = on_terminal(tmp_path, *arguments, "--no-color", COLUMNS="80")[1]
     assert bar.search(plain) and not re.search(r"\x1b\[[0-9;]*3[0-9]", plain)
-    assert not bar.search(on_terminal(tmp_path, 80, *arguments, TERM="dumb")[1])
-    assert not bar.search(on_terminal(tmp_path, 80, *arguments, "-q", TERM="xterm")[1])
+    assert not bar.search(on_terminal(tmp_path, *arguments, TERM="dumb", COLUMNS="80")[1])
+    assert not bar.search(on_terminal(tmp_path, *arguments, "-q", COLUMNS="80")[1])
     assert not bar.search(process(*arguments, cwd=tmp_path).stderr.decode())

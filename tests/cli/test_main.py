@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cli.calls import SAMPLES, Call, Process, names
+from cli.calls import SAMPLES, Call, Process, names, on_terminal
 from PIL import Image
 
 import poolcli
@@ -206,37 +205,21 @@ def test_stdin_and_stderr_closed(tmp_path: Path) -> None:
     assert closed(2, f"max {FEATURES} missing.npy -o out/ -q", tmp_path) == (3, b"", b"")
 
 
-def on_terminal(arguments: list[str], cwd: Path, **env: str) -> tuple[int, str]:
-    """Run with a terminal for stdin, stdout and stderr."""
-    ours, theirs = pty.openpty()
-    started = subprocess.Popen([sys.executable, "-m", "poolcli", *arguments], stdin=theirs, stdout=theirs,
-                               stderr=theirs, cwd=cwd, env={**os.environ, "TERM": "xterm", **env})
-    os.close(theirs)
-    printed = b""
-    try:
-        while chunk := os.read(ours, 65536):
-            printed += chunk
-    except OSError:  # the other end is closed
-        pass
-    os.close(ours)
-    return started.wait(), printed.decode().replace("\r\n", "\n")
-
-
 def test_data_and_terminals(tmp_path: Path) -> None:
     """Nobody types an array, and nobody wants to see one."""
-    assert on_terminal(["max", "-", "-o", "x.npy"], tmp_path) == (
+    assert on_terminal(tmp_path, "max", "-", "-o", "x.npy") == (
         2, "poolcli: INPUT: - is the terminal; a file name, or a pipe into poolcli, would work\n")
-    assert on_terminal(["max", str(FEATURES), "-o", "-"], tmp_path) == (
+    assert on_terminal(tmp_path, "max", FEATURES, "-o", "-") == (
         2, "poolcli: --output: - is the terminal, and the data are binary; -o FILE, or a pipe, would work\n")
 
 
 def test_the_table_on_a_terminal(tmp_path: Path) -> None:
     """Coloured, unless NO_COLOR, TERM=dumb or --no-color."""
     arguments = ["max", str(SAMPLES / "noisy.png"), "-o", "y.png", "--overwrite"]
-    assert "\x1b[1m" in on_terminal(arguments, tmp_path, COLUMNS="200")[1]
-    assert "\x1b" not in on_terminal(arguments, tmp_path, COLUMNS="200", TERM="dumb")[1]
-    assert "\x1b" not in on_terminal(arguments, tmp_path, COLUMNS="200", NO_COLOR="1")[1]
-    assert "\x1b" not in on_terminal([*arguments, "--no-color"], tmp_path, COLUMNS="200")[1]
+    assert "\x1b[1m" in on_terminal(tmp_path, *arguments, COLUMNS="200")[1]
+    assert "\x1b" not in on_terminal(tmp_path, *arguments, COLUMNS="200", TERM="dumb")[1]
+    assert "\x1b" not in on_terminal(tmp_path, *arguments, COLUMNS="200", NO_COLOR="1")[1]
+    assert "\x1b" not in on_terminal(tmp_path, *arguments, "--no-color", COLUMNS="200")[1]
 
 
 def test_an_ascii_locale(process: Process, tmp_path: Path) -> None:

@@ -69,6 +69,8 @@ class Asked:
     """The command's own window and value options, as keywords."""
     given: Mapping[str, Any]
     """Every option by its name, as click has it."""
+    read: list[str] = field(default_factory=list)
+    """Names of files that have been read."""
 
     @property
     def output(self) -> str | None:
@@ -89,14 +91,15 @@ class Asked:
             raise OptionError("STAGE", f"takes one pooling, not {len(self.stages)}")
         return self.stages[0]
 
-    def load(self, name: str) -> Loaded:
-        """Read a file; FileFailed where that cannot be."""
+    def load(self, name: str, indexed: bool = False) -> Loaded:
+        """Read a file; FileFailed where that cannot be. ``indexed`` keeps the indices of a palette picture."""
         from ... import files
 
+        self.read.append(name)
         if name == STDIO and streams.is_terminal(sys.stdin):
             raise OptionError("INPUT", "- is the terminal; a file name, or a pipe into poolcli, would work")
         with failing(name):
-            return files.read(name, key=self.given.get("key"), frames=self.given.get("frames"),
+            return files.read(name, key=self.given.get("key"), frames=self.given.get("frames"), indexed=indexed,
                               max_pixels=self.given.get("max_pixels") or files.MAX_PIXELS, stdin=sys.stdin.buffer)
 
     def write(self, target: str, array: Array, source: Any = None, encoding: Any = None) -> tuple[str, ...]:
@@ -119,7 +122,7 @@ class Asked:
         from ...files import targets
 
         found = targets.identity(target)
-        if found is not None and any(found == targets.identity(name) for name in self.names if name != STDIO):
+        if found is not None and any(found == targets.identity(name) for name in self.read if name != STDIO):
             raise PoolError("is the input; another name would work")
 
 
@@ -150,12 +153,15 @@ class Study:
     usage: str = "FILE [STAGE]"
     default: Sequence[str] = ("max",)
     """The stages where none was typed."""
+    pools: bool = True
+    """Takes stages, and their options."""
     files: Sequence[click.Option] = field(default_factory=lambda: file_options())
 
     def command(self) -> SectionedCommand:
         """It, for click."""
         taken = {one.name for one in self.own}
-        shared = [one for one in (*options.windows(), *options.values(), *parameters()) if one.name not in taken]
+        every = (*options.windows(), *options.values(), *parameters()) if self.pools else ()
+        shared = [one for one in every if one.name not in taken]
         files = [one for one in self.files if one.name not in taken]
         sections = [(self.name.capitalize(), list(self.own)), ("Of every stage that does not say it itself", shared),
                     ("Files", files), ("Report", report_options())]
@@ -183,7 +189,7 @@ class Study:
         typed, names = calls.divided(arguments)
         taken = {one.name for one in self.own}
         shared = shared_keywords({name: value for name, value in given.items() if name not in taken})
-        found = tuple(calls.stage(text, shared) for text in typed or self.default)
+        found = tuple(calls.stage(text, shared) for text in typed or (self.default if self.pools else ()))
         check_owned(found, shared)
         return Asked(found, tuple(names), shared, given)
 

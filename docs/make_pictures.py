@@ -1,4 +1,4 @@
-"""Makes the pictures of the README and of docs/unpool.md from a sample: python docs/make_pictures.py [FOLDER]"""
+"""Makes the pictures of the README and of pages in docs from samples: python docs/make_pictures.py [FOLDER]"""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 import poolcli
+from poolcli.drawing import heat
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parent / "sample_images" / "image.png"
@@ -70,7 +71,14 @@ def page(panels: list[tuple[NDArray[Any], str]], columns: int) -> Image.Image:
     return made
 
 
-PICTURES = {"before_after": before_after, "undone": undone}
+def bounds_widths() -> Image.Image:
+    """How far the standard deviation of 8x8 samples can move when each moves by 2: dark is little."""
+    low, high = poolcli.interval(np.asarray(Image.open(SAMPLE)), 2)
+    widths = poolcli.bounds(low, high, "std", size=8).widths.max(axis=2)
+    return Image.fromarray(heat.enlarged(heat.heat(widths, 0.0), 480))
+
+
+PICTURES = {"before_after": before_after, "undone": undone, "bounds_widths": bounds_widths}
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .layouts import LAYOUTS
     from .pooling import plan, pool
     from .reducers import REDUCERS
+    from .studies.bounds import bounds
+    from .studies.ends import interval
     from .studies.explain import explain
     from .studies.index_formats import convert_indices
     from .studies.settings import settings_for
@@ -26,12 +28,13 @@ if TYPE_CHECKING:
     from .studies.unpool import unpool
 
 __version__ = "0.1.0"
-__all__ = ["LAYOUTS", "REDUCERS", "PoolError", "__version__", "convert_indices", "explain", "plan", "pool",
-           "settings_for", "survey", "unpool"]
+__all__ = ["LAYOUTS", "REDUCERS", "PoolError", "__version__", "bounds", "convert_indices", "explain", "interval",
+           "plan", "pool", "settings_for", "survey", "unpool"]
 
 _HOMES = {"pool": "pooling", "plan": "pooling", "REDUCERS": "reducers", "LAYOUTS": "layouts",
           "convert_indices": "studies.index_formats", "settings_for": "studies.settings",
-          "survey": "studies.survey", "unpool": "studies.unpool", "explain": "studies.explain"}
+          "survey": "studies.survey", "unpool": "studies.unpool", "explain": "studies.explain",
+          "bounds": "studies.bounds", "interval": "studies.ends"}
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Unpack, overload
+from importlib import import_module
+from typing import Any, Literal, Protocol, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -43,8 +44,10 @@ class Pooling:
     round: str = "half-up"
     seed: int = 0
 
-    def plan(self, shape: Sequence[int], layout: str | None = None) -> Plan:
-        """The windows for an array of this shape; ``layout`` is used where the user named none."""
+    def plan(self, shape: Sequence[int], layout: str | None = None, *, held: bool = True) -> Plan:
+        """The windows for an array of this shape; ``layout`` is used where the user named none, and a result that is
+        ``held`` in memory must fit there.
+        """
         shape = tuple(int(n) for n in shape)
         resolved = axes.resolve(shape, self.layout or layout)
         windows = self.window.windows([shape[i] for i in resolved.pooled])
@@ -54,7 +57,8 @@ class Pooling:
                 raise PoolError(f"window {empty} of axis {letter} lies wholly in the padding; less padding, a smaller "
                                 "dilation, or a pad mode would work")
         plan = Plan(resolved, shape, windows, self.squeeze)
-        check_memory(plan)
+        if held:
+            check_memory(plan)
         return plan
 
     def result_dtype(self, dtype: Any) -> dtypes.Type:
@@ -164,6 +168,20 @@ def prepare(reducer: str, **options: Unpack[Keywords]) -> Pooling:
 # The library's two main functions.
 
 
+class Lazy(Protocol):
+    """An array of Dask's."""
+
+    def __dask_graph__(self) -> Any:
+        """Its tasks."""
+
+
+ELSEWHERE: Mapping[str, str] = {"dask": ".chunked.lazy"}
+"""Libraries whose arrays are not in memory, and the room that pools them, lazily too."""
+
+
+@overload
+def pool(x: Lazy, reducer: str = ..., *, out: None = ..., return_indices: Literal[False] = ...,
+         **options: Unpack[Keywords]) -> Any: ...
 @overload
 def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_indices: Literal[False] = ...,
          **options: Unpack[Keywords]) -> Array: ...
@@ -172,8 +190,8 @@ def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_in
          **options: Unpack[Keywords]) -> tuple[Array, Array]: ...
 
 
-def pool(x: ArrayLike, reducer: str = "max", *, out: Array | None = None, return_indices: bool = False,
-         **options: Unpack[Keywords]) -> Array | tuple[Array, Array]:
+def pool(x: ArrayLike | Lazy, reducer: str = "max", *, out: Array | None = None, return_indices: bool = False,
+         **options: Unpack[Keywords]) -> Any:
     """Reduce each window of an array to one value.
 
     The layout letters say which axes are pooled; without ``layout`` they are L, HW, HWC, NHWC, NDHWC by the number of
@@ -182,7 +200,7 @@ def pool(x: ArrayLike, reducer: str = "max", *, out: Array | None = None, return
 
     Returns an array with each pooled axis as long as it has windows, native and C-contiguous; ``out``, of exactly that
     shape and dtype, if given. With ``return_indices`` also where each value stood: flat within its plane of pooled
-    axes, int64, -1 for none.
+    axes, int64, -1 for none. An array of Dask's gives one of Dask's: the same values, computed when they are asked for.
 
     >>> import numpy as np
     >>> pool(np.arange(16).reshape(4, 4), "max", size=2)
@@ -191,6 +209,8 @@ def pool(x: ArrayLike, reducer: str = "max", *, out: Array | None = None, return
 
     Raises PoolError for whatever cannot be pooled; nothing else.
     """
+    if (elsewhere := ELSEWHERE.get(type(x).__module__.partition(".")[0])) is not None:
+        return import_module(elsewhere, __package__).pool(x, reducer, out=out, return_indices=return_indices, **options)
     array = as_array(x)
     pooling, settled = recalled(array, reducer, options, return_indices)
     try:
@@ -211,7 +231,7 @@ def plan(shape: Sequence[int], **options: Unpack[WindowKeywords]) -> Plan:
     return prepare("max", **options).plan(shape)
 
 
-def as_array(x: ArrayLike) -> Array:
+def as_array(x: ArrayLike | Lazy) -> Array:
     """What the user gave as an array of real numbers."""
     try:
         array = np.asarray(x)

@@ -40,6 +40,7 @@ HOMES = {
     "PIL": ("drawing", "files"),
     "tifffile": ("files",),
     "zarr": ("chunked",),
+    "dask": ("chunked",),
     "click": ("cli",),
     "rich": ("cli",),
 }

@@ -40,9 +40,20 @@ class Source(Protocol):
     def read(self, ranges: Ranges) -> Array:
         """The samples of a box. PoolError where they cannot be read."""
 
+    def reaches(self, ranges: Ranges) -> Iterator[Ranges]:
+        """The boxes of the array itself that reading a box reads."""
+
+
+class Plain:
+    """A source that is not padded."""
+
+    def reaches(self, ranges: Ranges) -> Iterator[Ranges]:
+        """The box itself."""
+        yield ranges
+
 
 @dataclass(frozen=True, eq=False)
-class InMemory:
+class InMemory(Plain):
     """An array at hand, or mapped: one chunk."""
 
     array: Array
@@ -68,7 +79,7 @@ class InMemory:
 
 
 @dataclass(frozen=True)
-class Npy:
+class Npy(Plain):
     """A .npy file, mapped in each process that reads it."""
 
     path: str
@@ -139,6 +150,12 @@ class Padded:
             block = self.inner.read(tuple(piece.read for piece in combined))
             box[tuple(piece.to for piece in combined)] = block[np.ix_(*(piece.taken for piece in combined))]
         return box
+
+    def reaches(self, ranges: Ranges) -> Iterator[Ranges]:
+        """A box for each piece."""
+        axes = [list(self.pieces(axis, wanted)) for axis, wanted in enumerate(ranges)]
+        for combined in product(*axes):
+            yield from self.inner.reaches(tuple(piece.read for piece in combined))
 
     def pieces(self, axis: int, wanted: Range) -> Iterator[Piece]:
         """What an axis' range is put together from: ahead of the array, of it, behind it."""

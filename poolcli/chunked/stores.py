@@ -18,6 +18,7 @@ from ..errors import PoolError
 from ..files.stores import check_extra
 from ..text import printable
 from . import ome
+from .sources import Plain
 
 if TYPE_CHECKING:
     import zarr
@@ -29,7 +30,7 @@ UNSAFE = ("pickle",)
 
 
 @dataclass(frozen=True)
-class Zarr:
+class Zarr(Plain):
     """An array of a store, opened in each process that uses it; a source and a target of boxes."""
 
     path: str

@@ -97,7 +97,7 @@ def pool(pooling: Pooling, volume: Volume, output: str, *, overwrite: bool = Fal
 
     ``each`` takes the jobs (threads of this process by default), ``workers`` is how many run at once.
     """
-    plan = pooling.plan(volume.source.shape, volume.letters)
+    plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     result = pooling.result_dtype(volume.source.dtype)
     most = grid.most_of_job(workers)
     chunk = grid.chunks_of(plan, volume.source.chunks, result.itemsize, volume.source.dtype.itemsize,

@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import os
 import shlex
+import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.terminal_theme import MONOKAI
+from rich.text import Text
 
 from poolcli.cli.studies.frame import Study
 
 HERE = Path(__file__).parent
 WIDTH = 100
 SCREENS: dict[str, str] = {
+    "chain": 'poolcli chain "max -k 2" "avg -k 3 -s 2" sample_images/image.png -o out/chain.png',
     "plan": 'poolcli plan 224x224x3 "max -k 3 -s 2 --padding 1" "avg -k 3 -s 2"',
     "explain": "poolcli explain sample_images/image.png 'avg -k 3 -s 2 --padding 1' --at 131,0",
     "bounds": 'poolcli bounds sample_images/noisy.png --eps 2 "median --adaptive 2"',
@@ -53,14 +59,27 @@ PAGE = """\
 def screen(command: str) -> str:
     """The command's view as SVG, the command itself as its title."""
     _, name, *words = shlex.split(command)
-    study: Study = import_module(f"poolcli.cli.studies.{name}").STUDY
-    with study.command().make_context(f"poolcli {name}", words) as context:
-        given = dict(context.params)
-        answer = study.answer(study.asked(given.pop("arguments"), given))
+    module = import_module(f"poolcli.cli.studies.{name}")
     console = Console(record=True, width=WIDTH, file=StringIO(), force_terminal=True, color_system="truecolor")
-    for part in answer.parts():
+    for part in parts(module.STUDY, words) if hasattr(module, "STUDY") else [printed(name, words)]:
         console.print(part)
     return console.export_svg(title=command, theme=MONOKAI, code_format=PAGE, unique_id=name)
+
+
+def parts(study: Study, words: list[str]) -> Sequence[Any]:
+    """What a study shows."""
+    with study.command().make_context(f"poolcli {study.name}", words) as context:
+        given = dict(context.params)
+        return study.answer(study.asked(given.pop("arguments"), given)).parts()
+
+
+def printed(name: str, words: list[str]) -> Text:
+    """What another command prints; what it writes is not kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "sample_images").symlink_to(HERE.parent / "sample_images")
+        done = subprocess.run([sys.executable, "-m", "poolcli", name, *words], check=True, capture_output=True,
+                              text=True, cwd=folder)
+    return Text(done.stdout.rstrip())
 
 
 if __name__ == "__main__":

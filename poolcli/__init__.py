@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .pooling import plan, pool
     from .reducers import REDUCERS
     from .studies.bounds import bounds
+    from .studies.chain import chain
     from .studies.ends import interval
     from .studies.explain import explain
     from .studies.index_formats import convert_indices
@@ -28,13 +29,37 @@ if TYPE_CHECKING:
     from .studies.unpool import unpool
 
 __version__ = "0.1.0"
-__all__ = ["LAYOUTS", "REDUCERS", "PoolError", "__version__", "bounds", "convert_indices", "explain", "interval",
-           "plan", "pool", "settings_for", "survey", "unpool"]
+__all__ = [
+    "LAYOUTS",
+    "REDUCERS",
+    "PoolError",
+    "__version__",
+    "bounds",
+    "chain",
+    "convert_indices",
+    "explain",
+    "interval",
+    "plan",
+    "pool",
+    "settings_for",
+    "survey",
+    "unpool",
+]
 
-_HOMES = {"pool": "pooling", "plan": "pooling", "REDUCERS": "reducers", "LAYOUTS": "layouts",
-          "convert_indices": "studies.index_formats", "settings_for": "studies.settings",
-          "survey": "studies.survey", "unpool": "studies.unpool", "explain": "studies.explain",
-          "bounds": "studies.bounds", "interval": "studies.ends"}
+_HOMES = {
+    "LAYOUTS": "layouts",
+    "REDUCERS": "reducers",
+    "bounds": "studies.bounds",
+    "chain": "studies.chain",
+    "convert_indices": "studies.index_formats",
+    "explain": "studies.explain",
+    "interval": "studies.ends",
+    "plan": "pooling",
+    "pool": "pooling",
+    "settings_for": "studies.settings",
+    "survey": "studies.survey",
+    "unpool": "studies.unpool",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -166,7 +166,8 @@ def test_headers_are_left_alone_where_they_are_no_matter(mixed: list[Path], tmp_
         (out / f"{path.stem}.png").touch()
     made = Settings(output=f"{out}/{{stem}}.png", **settings)
     planned = batch.plan_jobs(map(str, mixed), REDUCERS["max"], made)
-    assert foresight.foreseen(planned, prepare("max"), made) == {}
+    running = batch.Running(planned, prepare("max"), made)
+    assert foresight.foreseen(planned, made, running.fit, running.blank) == {}
 
 
 def test_fail_fast_stops_at_the_first_failure(mixed: list[Path], tmp_path: Path) -> None:

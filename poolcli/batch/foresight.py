@@ -6,7 +6,7 @@ would take a minute in which nothing is done. A later file is looked at when its
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -14,29 +14,33 @@ from .. import files
 from ..errors import PoolError
 from ..report import FileReport
 from .jobs import STDIO, Job, Settings
-from .single import blank_report, failed, passed_over
-from .whole import fitted
+from .single import failed, passed_over
 
 if TYPE_CHECKING:
-    from ..pooling import Pooling
+    from ..files import Loaded
+    from .whole import Task
+
+    Fit = Callable[[Loaded, Job], Task]
 
 HEADERS = 256
 """Files whose headers are read first: 0.05 s."""
 
 
-def foreseen(jobs: Iterable[Job], pooling: Pooling, settings: Settings) -> dict[int, FileReport]:
+def foreseen(jobs: Iterable[Job], settings: Settings, fit: Fit, blank: Callable[[Job], FileReport]
+             ) -> dict[int, FileReport]:
     """Reports of those of the first jobs that cannot go well, by their numbers.
 
+    ``fit`` settles what a file's header tells of a job, ``blank`` begins its report.
     None where decoders are not trusted (``isolate``), and none of a single file, whose turn has come.
     """
     first = list(islice(jobs, HEADERS))
     if settings.isolate or len(first) < 2:
         return {}
-    found = ((number, job, problem(job, pooling, settings)) for number, job in enumerate(first))
-    return {number: failed(blank_report(job, pooling), error) for number, job, error in found if error is not None}
+    found = ((number, job, problem(job, settings, fit)) for number, job in enumerate(first))
+    return {number: failed(blank(job), error) for number, job, error in found if error is not None}
 
 
-def problem(job: Job, pooling: Pooling, settings: Settings) -> PoolError | None:
+def problem(job: Job, settings: Settings, fit: Fit) -> PoolError | None:
     """Why the output's format cannot hold the result, if the header says so; all else is found out in its turn."""
     if job.problem is not None or job.source == STDIO or job.format is None or job.format.is_array:
         return None
@@ -44,7 +48,7 @@ def problem(job: Job, pooling: Pooling, settings: Settings) -> PoolError | None:
         if passed_over(job, settings) is not None:
             return None
         hollow = files.hollow(job.source, max_pixels=settings.max_pixels)
-        task = fitted(hollow, job, pooling) if hollow is not None else None
+        task = fit(hollow, job) if hollow is not None else None
     except PoolError:
         return None
     try:

@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from .. import files
 from ..errors import OptionError, PoolError
@@ -18,7 +19,7 @@ from ..files.collisions import check_targets
 from ..files.formats import KNOWN
 from ..files.scan import ours, scan
 from ..files.stores import is_store_name, plain
-from ..reducers import REDUCERS, Reducer
+from ..reducers import REDUCERS
 from ..text import printable
 from .jobs import STDIO, Job, Settings, is_folder, is_special, kind
 
@@ -28,6 +29,14 @@ MOST_NAMED = 10_000
 """Names that are packed together, and unpacked together."""
 MOST_NOTES = 100
 """Names passed over that are told one by one."""
+
+
+class Named(Protocol):
+    """What is done to the inputs: a reducer, or another thing that outputs are named after."""
+
+    @property
+    def name(self) -> str:
+        """The word."""
 
 
 @dataclass(frozen=True)
@@ -79,9 +88,8 @@ class Notes:
 class Planned:
     """All jobs of a run, made one by one each time that they are gone through; and what was passed over."""
 
-    def __init__(self, lots: Sequence[Lot], row: Reducer, settings: Settings, notes: Notes) -> None:
+    def __init__(self, lots: Sequence[Lot], row: Named, settings: Settings, notes: Notes) -> None:
         self.lots, self.settings, self.notes = lots, settings, notes
-        self.reducer = row.name
         self.output = targets.Naming(settings.output, row.name)
         self.indices = None if settings.indices is None else targets.Naming(settings.indices, row.name)
         self.in_place = settings.output is None and settings.in_place
@@ -139,10 +147,10 @@ class Pairs:
                     yield source, os.fspath(indices)
 
 
-def plan_jobs(inputs: Iterable[str], row: Reducer, settings: Settings) -> Planned:
+def plan_jobs(inputs: Iterable[str], row: Named, settings: Settings) -> Planned:
     """Lay down every output before any work; PoolError lists all that would lose a file, a line for each."""
     notes = Notes()
-    lots = list(found(inputs, settings, notes))
+    lots = list(found(inputs, settings, notes, tuple({**REDUCERS, row.name: row})))
     planned = Planned(lots, row, settings, notes)
     check_targets(planned.pairs(), in_place=settings.in_place)
     for option in ("output", "indices"):
@@ -158,20 +166,23 @@ def check_folder(option: str, output: str | None) -> None:
             raise OptionError(option, reason)
 
 
-def found(inputs: Iterable[str], settings: Settings, notes: Notes) -> Iterator[Lot]:
-    """The inputs that names stand for: folders as they are scanned, the names between them together."""
+def found(inputs: Iterable[str], settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
+    """The inputs that names stand for: folders as they are scanned, the names between them together.
+
+    What is named after one of ``reducers`` may be a result of another input.
+    """
     named: list[str] = []
     for name in inputs:
         if name == STDIO or not is_folder(name):
             named.append(plain(name) if is_store_name(name) else name)
             if len(named) >= MOST_NAMED and not beside(settings):
-                yield from as_lot(named, settings, notes)
+                yield from as_lot(named, settings, notes, reducers)
                 named = []
             continue
-        yield from as_lot(named, settings, notes)
+        yield from as_lot(named, settings, notes, reducers)
         named = []
-        yield from scanned(name, settings, notes)
-    yield from as_lot(named, settings, notes)
+        yield from scanned(name, settings, notes, reducers)
+    yield from as_lot(named, settings, notes, reducers)
 
 
 def beside(settings: Settings) -> bool:
@@ -179,11 +190,11 @@ def beside(settings: Settings) -> bool:
     return settings.output is None and not settings.in_place
 
 
-def as_lot(names: list[str], settings: Settings, notes: Notes) -> Iterator[Lot]:
+def as_lot(names: list[str], settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
     """Inputs as they were named; x_max.png is none where x.png is too: a second run over *.png must not pool its own
     results."""
     if beside(settings):
-        made = ours(names, tuple(REDUCERS))
+        made = ours(names, reducers)
         for name in (name for name in names if name in made):
             notes.add(name, "named like a result of another input, so it is no input itself; alone it would be")
         names = [name for name in names if name not in made]
@@ -191,7 +202,7 @@ def as_lot(names: list[str], settings: Settings, notes: Notes) -> Iterator[Lot]:
         yield Lot.of(names)
 
 
-def scanned(root: str, settings: Settings, notes: Notes) -> Iterator[Lot]:
+def scanned(root: str, settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
     """The inputs in a folder."""
     if beside(settings):
         raise OptionError("output", f"is needed when a folder is the input, as {printable(root)} is; "
@@ -201,7 +212,7 @@ def scanned(root: str, settings: Settings, notes: Notes) -> Iterator[Lot]:
     skip = [settings.output] if settings.output is not None and into_folder else []
     broken: list[Lot] = []
     for folder, names in scan(root, recursive=settings.recursive, skip=skip, globs=settings.globs, note=notes.add,
-                              reducers=tuple(REDUCERS) if settings.output is not None and not into_folder else (),
+                              reducers=reducers if settings.output is not None and not into_folder else (),
                               failed=lambda path, error: broken.append(Lot.of([path], problem=str(error)))):
         for start in range(0, len(names), MOST_NAMED):
             yield Lot.of(names[start : start + MOST_NAMED], os.path.join(folder, ""), os.path.join(root, ""))

@@ -12,9 +12,11 @@ from .. import files
 from ..report import FileReport
 from .foresight import foreseen
 from .jobs import Job, Settings
-from .single import run_job
+from .single import blank_report, run_job
+from .whole import Task, fitted
 
 if TYPE_CHECKING:
+    from ..files import Loaded
     from ..pooling import Pooling
     from .workers import Crew
 
@@ -35,7 +37,7 @@ class Running:
         self.dropped = False
 
     def __iter__(self) -> Iterator[FileReport]:
-        refused = foreseen(self.jobs, self.pooling, self.settings)
+        refused = foreseen(self.jobs, self.settings, self.fit, self.blank)
         work = (job for number, job in enumerate(self.jobs) if number not in refused)
         for done in self.reports(refused.values(), work):
             yield done
@@ -55,6 +57,14 @@ class Running:
                 yield self.next()
         while self.under_way:
             yield self.next()
+
+    def fit(self, loaded: Loaded, job: Job) -> Task:
+        """What a header tells of a job."""
+        return fitted(loaded, job, self.pooling)
+
+    def blank(self, job: Job) -> FileReport:
+        """The report of a job before anything is done."""
+        return blank_report(job, self.pooling)
 
     def perform(self, job: Job) -> FileReport:
         """One job, here or in a process of its own."""

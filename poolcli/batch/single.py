@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,10 +29,15 @@ FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 def run_job(job: Job, pooling: Pooling, settings: Settings) -> FileReport:
     """Read, pool, write; whatever goes wrong with this file is in its report. BrokenPipeError passes."""
-    begun = time.perf_counter()
     blank = blank_report(job, pooling)
+    return guarded(job, blank, lambda: attempt(job, pooling, settings, blank))
+
+
+def guarded(job: Job, blank: FileReport, attempt: Callable[[], FileReport]) -> FileReport:
+    """The report of an attempt, however it ends; BrokenPipeError passes."""
+    begun = time.perf_counter()
     try:
-        done = attempt(job, pooling, settings, blank)
+        done = attempt()
         done = replace(done, bytes_in=(done.bytes_in or size(job.source)) if done.status == "ok" else 0)
     except BrokenPipeError:
         raise
@@ -75,11 +81,8 @@ def size(source: str) -> int:
 
 def attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """One job where nothing goes wrong."""
-    if job.problem is not None:
-        raise PoolError(job.problem)
-    passed = passed_over(job, settings)
-    if passed is not None:
-        return replace(blank, status="skipped", notes=(*blank.notes, passed))
+    if (skipped := not_begun(job, settings, blank)) is not None:
+        return skipped
     if (chunked := attempt_chunked(job, pooling, settings, blank)) is not None:
         return chunked
     streamed = attempt_stream(job, pooling, settings, blank)
@@ -89,6 +92,14 @@ def attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                         allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames)
     return attempt_loaded(loaded, job, pooling, settings, blank)
+
+
+def not_begun(job: Job, settings: Settings, blank: FileReport) -> FileReport | None:
+    """The report of a job for which there is nothing to do; PoolError where nothing can be done."""
+    if job.problem is not None:
+        raise PoolError(job.problem)
+    passed = passed_over(job, settings)
+    return None if passed is None else replace(blank, status="skipped", notes=(*blank.notes, passed))
 
 
 def passed_over(job: Job, settings: Settings) -> str | None:

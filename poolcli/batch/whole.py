@@ -118,12 +118,16 @@ def write(task: Task, result: Result, settings: Settings) -> tuple[str, ...]:
 def described(task: Task, result: Result, settings: Settings, blank: FileReport) -> FileReport:
     """What there is to say of a job that is done."""
     plan, pooling, values = task.plan, task.pooling, result.values
-    notes = [*blank.notes, *task.notes]
-    if task.job.format is not None and files.is_lossy(task.job.format, settings.encoding):
-        notes.append(f"{report.LOSSY}: {task.job.format.name} of quality {settings.encoding.quality}")
     done = replace(blank, **geometry(pooling, plan), input_dtype=task.loaded.array.dtype.name,
-                   output_dtype=values.dtype.name, notes=tuple(notes))
+                   output_dtype=values.dtype.name, notes=(*blank.notes, *task.notes, *lossy(task.job, settings)))
     return with_numbers(done, task, values) if settings.statistics else done
+
+
+def lossy(job: Job, settings: Settings) -> tuple[str, ...]:
+    """A note where what is read back may differ."""
+    if job.format is None or not files.is_lossy(job.format, settings.encoding):
+        return ()
+    return (f"{report.LOSSY}: {job.format.name} of quality {settings.encoding.quality}",)
 
 
 def with_numbers(done: FileReport, task: Task, values: Array) -> FileReport:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
@@ -25,6 +25,7 @@ from .progress import Bar
 from .streams import Pen, is_terminal
 from .summary import summary
 
+Drawn = Callable[[Sequence[FileReport], Pen, bool], str]
 COMPILING_AFTER = 0.3
 """Seconds until a run that shows nothing says why."""
 
@@ -154,12 +155,12 @@ class Announcer:
             self.timer.cancel()
 
 
-def view(given: Mapping[str, Any], settings: Settings, expected: int, debug: bool) -> View:
-    """The view that the report options ask for."""
+def view(given: Mapping[str, Any], settings: Settings, expected: int, debug: bool, drawn: Drawn | None = None) -> View:
+    """The view that the report options ask for; ``drawn`` makes another table than that of single poolings."""
     keep_stderr()
     stream = sys.stderr if settings.output == STDIO else sys.stdout
     pen = Pen(stream)
-    made = body(given, settings, pen)
+    made = body(given, settings, pen, drawn)
     alone = form(given) is not None and stream is sys.stderr
     table = not settings.dry_run and form(given) is None
     free = table or given["quiet"] or not is_terminal(stream)
@@ -169,7 +170,7 @@ def view(given: Mapping[str, Any], settings: Settings, expected: int, debug: boo
     return View(made, pen, talk, expected, usage.nothing(given))
 
 
-def body(given: Mapping[str, Any], settings: Settings, pen: Pen) -> Body:
+def body(given: Mapping[str, Any], settings: Settings, pen: Pen, drawn: Drawn | None = None) -> Body:
     """What is printed of the reports."""
     name = form(given)
     if name is not None:
@@ -180,4 +181,4 @@ def body(given: Mapping[str, Any], settings: Settings, pen: Pen) -> Body:
         return Names(pen)
     from .table import Table
 
-    return Table(pen, colour=not given["no_color"] and not os.environ.get("NO_COLOR"))
+    return Table(pen, not given["no_color"] and not os.environ.get("NO_COLOR"), drawn)

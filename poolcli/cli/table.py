@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -29,8 +29,9 @@ class Table:
 
     shows_summary = True
 
-    def __init__(self, pen: Pen, colour: bool = True) -> None:
-        self.pen, self.colour = pen, colour
+    def __init__(self, pen: Pen, colour: bool = True,
+                 draw: Callable[[Sequence[FileReport], Pen, bool], str] | None = None) -> None:
+        self.pen, self.colour, self.draw = pen, colour, draw or drawn
         self.files: list[FileReport] = []
         self.done = 0
 
@@ -45,7 +46,7 @@ class Table:
     def end(self, summary: str) -> None:
         """Draw."""
         if self.files:
-            self.pen.write(drawn(self.files, self.pen, self.colour))
+            self.pen.write(self.draw(self.files, self.pen, self.colour))
         if self.done > len(self.files):
             self.pen.write(f"... and {self.done - len(self.files):,} files more\n")
         if summary:

@@ -21,8 +21,8 @@ from .inputs import lists
 from .streams import is_terminal
 
 
-def settings(inputs: Sequence[str], row: Reducer, given: Mapping[str, Any]) -> Settings:
-    """The file options as the batch takes them, checked."""
+def settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str, Any]) -> Settings:
+    """The file options as the batch takes them, checked; ``row`` is whose indices may be asked for."""
     if given["output"] is not None and is_store_name(given["output"]):
         given = {**given, "output": plain(given["output"])}
     kept = {name: given[name] for name in ("output", "indices", "key", "allow_truncated", "overwrite", "skip_existing",
@@ -90,14 +90,14 @@ def check_terminals(inputs: Sequence[str], output: str | None) -> None:
         raise OptionError("output", "- is the terminal, and the data are binary; -o FILE, or a pipe, would work")
 
 
-def check_usage(inputs: Sequence[str], listed: bool, row: Reducer, settings: Settings) -> None:
+def check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, settings: Settings) -> None:
     """Refuse what cannot work whatever the files are."""
     if settings.overwrite and settings.skip_existing:
         raise OptionError("overwrite", "overwrite and --skip-existing exclude each other; one of them would work")
     several = listed or len(inputs) > 1 or any(is_folder(name) for name in inputs)
     check_output(inputs, several, settings)
     check_stores(inputs, settings)
-    if settings.indices is not None:
+    if settings.indices is not None and row is not None:
         check_indices(several, row, settings.indices)
         if settings.linear or settings.premultiplied:
             raise OptionError("indices", "go with neither --linear nor --alpha premultiplied")

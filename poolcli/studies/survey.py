@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from .. import axes, dtypes
-from ..errors import OptionError, PoolError
-from ..plans import Plan
+from .. import dtypes
+from ..errors import PoolError
 from ..report.words import window_stride
 from ..windows import Windows
-from .fields import Field, reached, runs
+from .fields import Field, runs
 from .formulas import formula, stride_of
+from .links import Link, left_out, linked
 from .remedies import Remedy, remedies
-from .stages import Stage, as_stages
+from .stages import as_stages
 
 MOST_RUNS = 16
 MOST_LENGTH = 1 << 27
@@ -101,21 +101,6 @@ class Survey:
     stages: tuple[StageSurvey, ...]
 
 
-@dataclass(frozen=True)
-class Link:
-    """A stage in its place: its plan, and which axis of the chain's input each axis of its own input is."""
-
-    stage: Stage
-    plan: Plan
-    origin: tuple[int, ...]
-    dtype: dtypes.Type
-
-    @property
-    def result(self) -> dtypes.Type:
-        """The dtype of its result."""
-        return self.stage.pooling.result_dtype(self.dtype)
-
-
 def survey(shape: Sequence[int], stages: Any = "max", *, layout: str | None = None, dtype: Any = "float32",
            **shared: Any) -> Survey:
     """What these poolings make, one after another, of an array of this shape and dtype.
@@ -131,48 +116,16 @@ def survey(shape: Sequence[int], stages: Any = "max", *, layout: str | None = No
     >>> found.output_shape, found.stages[0].by_axis[0].formula
     ((112, 112, 3), 'floor((224 + 1 + 1 - 3) / 2) + 1 = 112')
     """
+    if max(shape, default=0) > MOST_LENGTH:
+        raise PoolError(f"an axis of {max(shape)} is longer than can be looked at; {MOST_LENGTH} is the limit")
     links = linked(shape, as_stages(stages, shared), layout, dtypes.parse_dtype(dtype))
     first, last = links[0], links[-1]
     letters, sizes = first.plan.axes.letters, first.plan.input_shape
-    lost = {letters[i]: sizes[i] - int(reached(chain).sum()) for i, chain in pooled_axes(links).items()}
+    lost = left_out(links)
     return Survey(letters, sizes, last.plan.output_shape, first.dtype.name, last.result.name,
                   **amounts(sizes, first.dtype, last.plan.output_shape, last.result), uncovered=lost,
                   coverage=prod(1 - n / sizes[letters.index(letter)] for letter, n in lost.items()),
                   stages=tuple(surveyed(links)))
-
-
-def linked(shape: Sequence[int], stages: Sequence[Stage], layout: str | None, dtype: dtypes.Type) -> list[Link]:
-    """Plan every stage on the output of the one before; axes keep their letters unless a stage names its own."""
-    if max(shape, default=0) > MOST_LENGTH:
-        raise PoolError(f"an axis of {max(shape)} is longer than can be looked at; {MOST_LENGTH} is the limit")
-    links: list[Link] = []
-    sizes, letters, origin = tuple(shape), layout, tuple(range(len(tuple(shape))))
-    for stage in stages:
-        plan = planned(stage, sizes, letters, len(links))
-        links.append(Link(stage, plan, origin, dtype))
-        squeezed = {i for i in plan.axes.pooled if plan.squeeze and plan.full_shape[i] == 1}
-        origin = tuple(one for i, one in enumerate(origin) if i not in squeezed)
-        sizes, letters, dtype = plan.output_shape, plan.output_letters, links[-1].result
-    return links
-
-
-def planned(stage: Stage, shape: tuple[int, ...], letters: str | None, before: int) -> Plan:
-    """The plan of one stage; an error says which stage it is about."""
-    try:
-        return stage.pooling.plan(shape, axes.check_layout(letters) if letters is not None else None)
-    except OptionError:
-        raise
-    except PoolError as error:
-        raise PoolError(f"stage {before + 1}, {stage.title}, on {axes.describe(shape)}: {error}") from error
-
-
-def pooled_axes(links: Sequence[Link]) -> dict[int, list[Windows]]:
-    """Of each axis of the chain's input that any stage pools: its windows, stage by stage."""
-    chains: dict[int, list[Windows]] = {}
-    for link in links:
-        for i, windows in zip(link.plan.axes.pooled, link.plan.windows, strict=True):
-            chains.setdefault(link.origin[i], []).append(windows)
-    return chains
 
 
 def surveyed(links: Sequence[Link]) -> list[StageSurvey]:

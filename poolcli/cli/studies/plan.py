@@ -60,8 +60,8 @@ def surveyed(asked: Asked, given: Input, layout: str | None) -> Answer:
 
 def targets(asked: Asked, given: Input, layout: str | None) -> Answer:
     """Settings for the target, from what the stages typed leave."""
+    from ...studies.links import linked
     from ...studies.settings import settings_for
-    from ...studies.survey import linked
 
     if asked.given["strict"]:
         raise OptionError("strict", "goes with stages, not with --target")

@@ -1,0 +1,138 @@
+"""A batch in which each file goes through several poolings, without files between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from .. import files, report
+from ..errors import PoolError
+from ..files.stores import is_store, is_store_name
+from ..report import FileReport
+from ..settled import Result
+from ..studies import links
+from ..studies.chain import Chain, StageRecord, run
+from ..studies.stages import Stage
+from .described import layout_notes, with_values
+from .jobs import Job, Settings
+from .running import Running
+from .single import KEEPS_PALETTE, guarded, not_begun
+from .whole import STAYS_BILEVEL, Task, lossy, write
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..files import Loaded
+
+    Array = NDArray[Any]
+
+NAME = "chain"
+
+
+@dataclass(frozen=True)
+class ChainReport(FileReport):
+    """What became of one input: of the whole chain, and of every stage."""
+
+    stages: tuple[StageRecord, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class Poolings:
+    """What is done to each file: stages, and the layout of the first one's input."""
+
+    stages: tuple[Stage, ...]
+    layout: str | None = None
+    name: str = NAME
+
+
+class Chains(Running):
+    """Chains at work: as ``Running``, with a report of every stage."""
+
+    def __init__(self, jobs: Iterable[Job], poolings: Poolings, settings: Settings, workers: int = 1) -> None:
+        super().__init__(jobs, poolings.stages[-1].pooling, settings, workers)
+        self.poolings = poolings
+
+    def fit(self, loaded: Loaded, job: Job) -> Task:
+        """What a header tells of the last stage."""
+        return fitted(loaded, job, self.poolings)[0]
+
+    def blank(self, job: Job) -> ChainReport:
+        """The report of a job before anything is done."""
+        return ChainReport(job.source, job.output_name(), "ok", reducer=NAME, notes=job.notes)
+
+    def perform(self, job: Job) -> FileReport:
+        """One job, here."""
+        blank = self.blank(job)
+        return guarded(job, blank, lambda: attempt(job, self.poolings, self.settings, blank))
+
+
+def attempt(job: Job, poolings: Poolings, settings: Settings, blank: ChainReport) -> FileReport:
+    """One job where nothing goes wrong."""
+    if (skipped := not_begun(job, settings, blank)) is not None:
+        return skipped
+    if any(is_store_name(name) for name in (job.source, job.output or "")) or is_store(job.source):
+        raise PoolError("chain takes no chunked arrays; a command for each stage, one after another, would work")
+    indexed = all(stage.pooling.reducer.name in KEEPS_PALETTE for stage in poolings.stages)
+    loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
+                        allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames)
+    task, planned, array = fitted(loaded, job, poolings)
+    task.check_holds()
+    done = run(array, planned, settings.statistics)
+    lost = write(task, Result(done.values, None), settings)
+    return described(task, planned, done, settings, replace(blank, notes=(*blank.notes, *lost)))
+
+
+def fitted(loaded: Loaded, job: Job, poolings: Poolings) -> tuple[Task, list[links.Link], Array]:
+    """The last stage as a job of its own, all stages planned, and the array of the first.
+
+    A picture as output has its input's dtype: the last stage rounds to it, those before do not round at all.
+    """
+    import numpy as np
+
+    array, stages, notes = loaded.array, poolings.stages, list(loaded.source.notes)
+    if job.format is not None and not job.format.is_array:
+        array, stages = for_picture(array, stages)
+        if array is not loaded.array:
+            notes.append("1-bit pixels pooled as 8-bit grey, white as 255")
+    planned = links.linked(array.shape, stages, poolings.layout or loaded.layout, array.dtype.newbyteorder("="))
+    first, last = planned[0], planned[-1]
+    if poolings.layout is None and loaded.layout is None:
+        notes += layout_notes(array.shape, first.plan.axes.letters)
+    stand_in = np.broadcast_to(np.zeros((), last.dtype), last.plan.input_shape)
+    return Task(job, loaded, stand_in, last.stage.pooling, last.plan, tuple(notes)), planned, array
+
+
+def for_picture(array: Array, stages: Sequence[Stage]) -> tuple[Array, tuple[Stage, ...]]:
+    """A 1-bit picture turns grey where any stage is no choice of black or white; the last stage gives the dtype."""
+    import numpy as np
+
+    poolings = [stage.pooling for stage in stages]
+    if array.dtype == np.bool_ and any(one.reducer.result not in STAYS_BILEVEL and one.dtype != np.bool_
+                                       for one in poolings):
+        array = np.where(array, np.uint8(255), np.uint8(0))
+        stages = [replace(stage, keywords={**stage.keywords, **in_grey(stage.keywords)}) for stage in stages]
+    *before, last = stages
+    dtype = poolings[-1].dtype or array.dtype.newbyteorder("=")
+    return array, (*before, replace(last, keywords={**last.keywords, "dtype": dtype}))
+
+
+def in_grey(keywords: Any) -> dict[str, Any]:
+    """Values of samples, white being 255."""
+    return {name: keywords[name] * 255 for name in ("nodata", "pad_value") if keywords.get(name) in (0, 1)}
+
+
+def described(task: Task, planned: Sequence[links.Link], done: Chain, settings: Settings,
+              blank: ChainReport) -> FileReport:
+    """What there is to say of a job that is done."""
+    first, last = planned[0], planned[-1]
+    notes = (*blank.notes, *task.notes, *lossy(task.job, settings))
+    made = replace(blank, stages=done.stages, axes=first.plan.axes.letters, input_shape=first.plan.input_shape,
+                   output_shape=last.plan.output_shape, input_dtype=task.loaded.array.dtype.name,
+                   output_dtype=done.values.dtype.name, uncovered=links.left_out(planned), notes=notes)
+    if not settings.statistics:
+        return made
+    pooling = first.stage.pooling
+    before = report.stats(task.loaded.array, skip_nan=pooling.nan == "ignore", nodata=pooling.nodata)
+    return with_values(replace(made, input_stats=before, output_stats=done.stages[-1].output_stats), done.values,
+                       last.plan)

@@ -1,0 +1,70 @@
+"""A chain is its stages one by one."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+import poolcli
+
+CHAINS: list[list[tuple[str, dict[str, Any]]]] = [
+    [("max", {}), ("avg", {"size": 3, "stride": 2})],
+    [("avg", {"size": 3, "stride": 1, "padding": "same"}), ("median", {"size": 2}), ("max", {"adaptive": 2})],
+    [("avg", {"dtype": "uint8"}), ("sum", {"size": 2}), ("lp", {"p": 3, "size": 2, "stride": 1})],
+    [("max", {"size": (1, "all")}), ("avg", {"size": (2, 1)})],
+    [("quantile", {"q": 0.3, "fractional": 1.5}), ("blur", {"size": 3, "stride": 2, "dilation": 2, "padding": 2})],
+    [("avg", {"nodata": 0}), ("min", {"ceil_mode": True, "size": 3})],
+]
+
+
+@pytest.mark.parametrize("stages", CHAINS, ids=range(len(CHAINS)))
+@pytest.mark.parametrize(("dtype", "layout"), [("uint8", "HWC"), ("float32", "CHW"), ("int16", "HWC")])
+def test_a_chain_is_its_stages_one_by_one(stages: list[tuple[str, dict[str, Any]]], dtype: str, layout: str) -> None:
+    """To the last bit, each with the record that its own report would have."""
+    x = np.random.default_rng(1).integers(0, 100, (19, 17, 16)).astype(dtype)
+    found = poolcli.chain(x, stages, layout=layout)
+    values = x
+    for (name, keywords), record in zip(stages, found.stages, strict=True):
+        before = values
+        values = poolcli.pool(values, name, layout=layout, **keywords)
+        assert (record.input_shape, record.output_shape) == (before.shape, values.shape)
+        assert (record.input_dtype, record.output_dtype) == (before.dtype.name, values.dtype.name)
+        assert record.output_stats is not None and record.output_stats.max == values.max()
+    assert found.values.dtype == values.dtype and np.array_equal(found.values, values)
+
+
+def test_nothing_is_rounded_between_stages() -> None:
+    """The mean of means of four is that of sixteen, exactly; a stage that says dtype does round."""
+    x = np.random.default_rng(2).integers(0, 256, (4, 4), np.uint8)
+    assert Fraction(float(poolcli.chain(x, ["avg", "avg"]).values[0, 0])) == Fraction(int(x.sum()), 16)
+    rounded = poolcli.chain(x, [("avg", {"dtype": "uint8"}), "avg"]).values
+    assert Fraction(float(rounded[0, 0])) != Fraction(int(x.sum()), 16)
+
+
+def test_letters_go_on() -> None:
+    """The layout names the first stage's input; what is squeezed is gone."""
+    x = np.arange(2.0 * 3 * 8 * 8).reshape(2, 3, 8, 8)
+    found = poolcli.chain(x, [("max", {"size": (1, "all"), "squeeze": True}), "avg"], layout="NCHW")
+    assert found.values.shape == (2, 3, 4) and [one.axes for one in found.stages] == ["NCHW", "NCH"]
+    assert np.array_equal(found.values, x.max(axis=3).reshape(2, 3, 4, 2).mean(axis=3))
+
+
+def test_keywords_for_all_stages() -> None:
+    """They go to those that do not say their own; a parameter to those that have it."""
+    x = np.arange(81.0).reshape(9, 9)
+    found = poolcli.chain(x, ["max", ("lp", {"size": 2})], size=3, p=1)
+    assert np.array_equal(found.values, poolcli.pool(poolcli.pool(x, "max", size=3), "lp", size=2, p=1))
+
+
+@pytest.mark.parametrize(("stages", "said"), [
+    (["max", ("avg", {"size": 5})], "stage 2, avg size=5, on 4x4: a window of 5 does not fit"),
+    (["avg", "stochastic"], "stage 2, stochastic, on 4x4: stochastic has no meaning for negative values"),
+    ([], "stages are missing"), (["max", "most"], "there is no reducer 'most'")])
+def test_what_fails_says_its_stage(stages: Any, said: str) -> None:
+    """PoolError, before or during the work."""
+    with pytest.raises(poolcli.PoolError, match=re.escape(said)):
+        poolcli.chain(-np.ones((8, 8)), stages)

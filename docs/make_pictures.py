@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import poolcli
 from poolcli.drawing import heat
+from poolcli.studies.grad import flattened
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parent / "sample_images" / "image.png"
@@ -58,6 +59,16 @@ def undone() -> Image.Image:
     return page([(one.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1), label) for one, label in panels], COLUMNS)
 
 
+def blamed() -> Image.Image:
+    """A detail, and where 3x3 windows at stride 2 send a gradient of ones, by six reducers."""
+    left, top, right, bottom = DETAIL
+    part = np.asarray(Image.open(SAMPLE))[top:bottom, left:right]
+    maps = [(heat.heat(flattened(poolcli.grad(part, reducer, size=3, stride=2))), f"grad {reducer}")
+            for reducer in ("max", "avg", "blur", "median", "soft")]
+    return page([(one.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1), label) for one, label in [(part, "a detail"), *maps]],
+                COLUMNS)
+
+
 def page(panels: list[tuple[NDArray[Any], str]], columns: int) -> Image.Image:
     """Pictures of one size, a line below each."""
     height, width = panels[0][0].shape[:2]
@@ -78,7 +89,7 @@ def bounds_widths() -> Image.Image:
     return Image.fromarray(heat.enlarged(heat.heat(widths, 0.0), 480))
 
 
-PICTURES = {"before_after": before_after, "undone": undone, "bounds_widths": bounds_widths}
+PICTURES = {"before_after": before_after, "undone": undone, "blamed": blamed, "bounds_widths": bounds_widths}
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .studies.chain import chain
     from .studies.ends import interval
     from .studies.explain import explain
+    from .studies.grad import grad
     from .studies.index_formats import convert_indices
     from .studies.settings import settings_for
     from .studies.survey import survey
@@ -38,6 +39,7 @@ __all__ = [
     "chain",
     "convert_indices",
     "explain",
+    "grad",
     "interval",
     "plan",
     "pool",
@@ -53,6 +55,7 @@ _HOMES = {
     "chain": "studies.chain",
     "convert_indices": "studies.index_formats",
     "explain": "studies.explain",
+    "grad": "studies.grad",
     "interval": "studies.ends",
     "plan": "pooling",
     "pool": "pooling",

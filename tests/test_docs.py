@@ -149,11 +149,13 @@ def test_links_lead_somewhere(paper: str) -> None:
         assert name or heading in anchors, f"{paper} has no heading {heading}"
 
 
-@pytest.mark.parametrize("name", ["before_after", "undone"])
+PICTURES: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))["PICTURES"]
+
+
+@pytest.mark.parametrize("name", PICTURES)
 def test_pictures_are_what_the_script_makes(name: str) -> None:
     """Pixel by pixel but for the letters, which follow Pillow's font."""
-    script: dict[str, Any] = runpy.run_path(str(ROOT / "docs" / "make_pictures.py"))
-    made = np.asarray(script["PICTURES"][name]()).astype(int)
+    made = np.asarray(PICTURES[name]()).astype(int)
     kept = np.asarray(Image.open(ROOT / "docs" / "images" / f"{name}.png")).astype(int)
     assert made.shape == kept.shape
     assert (made != kept).any(axis=2).mean() < 0.05

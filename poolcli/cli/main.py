@@ -31,6 +31,7 @@ OBJECTS_BETWEEN_COLLECTIONS = 50_000
 OTHERS: Mapping[str, tuple[str, str]] = {
     "plan": ("studies.plan", "What a chain of poolings makes of a shape: sizes, fields, bytes, what is left out."),
     "chain": ("studies.chain", "Several poolings one after another, without files between them."),
+    "grad": ("studies.grad", "Where a gradient goes: which samples a pooling listens to, as numbers and as a picture."),
     "unpool": ("studies.unpool", "Undo a pooling: values back to where they stood, or over their windows."),
     "convert-indices": ("studies.convert_indices", "Renumber indices for PyTorch, ONNX or TensorFlow."),
     "explain": ("studies.explain", "Explain one output value: its window, the arithmetic, the rounding."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -45,13 +46,20 @@ def positions(windows: Windows) -> tuple[Array, NDArray[np.bool_]]:
 
 
 def blocks(shape: Sequence[int], samples: int) -> Iterator[Block]:
-    """A canonical output in blocks of whole rows whose windows have about MOST_SAMPLES together."""
+    """A canonical output in blocks whose windows have about MOST_SAMPLES together: whole rows, where they are few."""
     outer, d, h, w, inner = shape
-    rows = max(1, MOST_SAMPLES // max(1, w * inner * samples))
-    for o in range(outer):
-        for i in range(d):
-            for start in range(0, h, rows):
-                yield slice(o, o + 1), slice(i, i + 1), slice(start, min(h, start + rows)), slice(0, w), slice(0, inner)
+    most = max(1, MOST_SAMPLES // max(1, samples))
+    channels = max(1, min(inner, most))
+    columns = max(1, min(w, most // channels))
+    rows = max(1, most // (channels * columns))
+    for o, i in itertools.product(range(outer), range(d)):
+        for parts in itertools.product(cuts(h, rows), cuts(w, columns), cuts(inner, channels)):
+            yield slice(o, o + 1), slice(i, i + 1), *parts
+
+
+def cuts(length: int, size: int) -> list[slice]:
+    """A range in pieces."""
+    return [slice(start, min(length, start + size)) for start in range(0, length, size)]
 
 
 def gathered(canonical: Array, windows: Sequence[Windows]) -> Iterator[Gathered]:
@@ -71,7 +79,7 @@ def one_block(canonical: Array, block: Block, places: Sequence[Array], there: Se
     d, h, w = (spread(part[cut], axis) for axis, (part, cut) in enumerate(zip(places, block[1:4], strict=True)))
     in_d, in_h, in_w = (spread(part[cut], axis) for axis, (part, cut) in enumerate(zip(there, block[1:4], strict=True)))
     outer = np.arange(canonical.shape[0])[block[0]].reshape(-1, 1, 1, 1, 1)
-    values = canonical[outer, d, h, w, np.arange(canonical.shape[4])]
+    values = canonical[outer, d, h, w, np.arange(canonical.shape[4])[block[4]]]
     present = np.broadcast_to(in_d & in_h & in_w, values.shape)
     flat = np.broadcast_to((d * canonical.shape[2] + h) * canonical.shape[3] + w, values.shape)
     shape = (-1, *values.shape[3:])

@@ -66,6 +66,12 @@ def of_windows(windows: Windows, weights: Array | None = None) -> Reach:
     return reach(windows.length, places[present], window, given)
 
 
+def of_padding(windows: Windows, mode: str) -> Reach:
+    """The places of the padded axis that are copies of each sample, and itself; ``mode`` is one of ``np.pad``."""
+    origins = np.pad(np.arange(windows.length), (windows.before, windows.after), mode)  # type: ignore[call-overload]
+    return reach(windows.length, origins, np.arange(len(origins)), np.ones(len(origins)))
+
+
 def nearest(windows: Windows) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """For each sample the window, of those that hold it, whose middle is nearest (of two as near the first); or none.
 

@@ -97,17 +97,18 @@ def how(given: Mapping[str, Any]) -> str:
 
 
 def parts(found: Unpooled, planes: tuple[Plane, ...]) -> list[Any]:
-    """A row before, a row after, the values."""
+    """What was done, a row before, a row after, the values."""
     from ...axes import describe
     from ...report import short
     from ..table import plane, text
 
-    sides = (("values", found.input, found.input_shape, found.input_dtype, found.input_stats),
-             ("result", found.output, found.output_shape, found.output_dtype, found.output_stats))
-    rows = [(title, printable(name), f"{describe(shape)} {found.layout}", dtype,
+    sides = (("values", found.input_shape, found.input_dtype, found.input_stats),
+             ("result", found.output_shape, found.output_dtype, found.output_stats))
+    rows = [(title, f"{describe(shape)} {found.layout}", dtype,
              *(short(one) for one in (stats.min, stats.mean, stats.max)))
-            for title, name, shape, dtype, stats in sides]
-    shown = [table(("", "file", "shape", "type", "min", "mean", "max"), rows, left=4), text(f"{found.how}")]
+            for title, shape, dtype, stats in sides]
+    shown = [text(f"{printable(found.input)} -> {printable(found.output)}: {found.how}"),
+             table(("", "shape", "type", "min", "mean", "max"), rows, left=3)]
     return shown + [part for one in planes for part in (text(f"values {one.label}".strip() + ":"), plane(one))]
 
 

@@ -1,0 +1,57 @@
+"""One array to differentiate at, and the gradient of its pooled values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ... import engine
+from ...pooling import Pooling
+from ...reducers import REDUCERS
+from ...settled import Settled
+from ...work import Work
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One array, and the gradient of its pooled values."""
+
+    pooling: Pooling
+    settled: Settled
+    array: Array
+    upstream: Array
+    """(outer, windows along D, H, W, inner) in float64; maybe a view on a single number."""
+
+    @cached_property
+    def work(self) -> Work:
+        """The canonical array, padding that is data included, and its windows."""
+        return self.settled.on(self.array)
+
+    @cached_property
+    def missing(self) -> Array | None:
+        """Which samples of the canonical array are none, if there are any."""
+        work = self.work
+        found = np.zeros(work.array.shape, np.bool_)
+        if work.skip_nan:
+            found |= np.isnan(work.array)
+        if work.nodata is not None:
+            found |= work.array == work.nodata
+        return found if found.any() else None
+
+
+def run(work: Work) -> tuple[Array, Array | None]:
+    """Values and indices."""
+    return engine.run(work, None, engine.choose(work) if work.array.size else None)
+
+
+def of(task: Task, reducer: str) -> Work:
+    """The same windows with another reducer, which keeps the dtype."""
+    source = task.work.source
+    return replace(task.work, reducer=REDUCERS[reducer], parameters=(), result=source, fill=task.pooling.fill(source))

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "poolcli").rglob("*.py"))
 
 LEVELS = (
-    ("errors", "extras", "text"),
+    ("errors", "text"),
     ("axes", "kernels", "windows"),
     ("layouts",),
     ("reducers",),
@@ -40,8 +40,7 @@ HOMES = {
     "PIL": ("drawing", "files"),
     "tifffile": ("files",),
     "zarr": ("chunked",),
-    "dask": ("batch", "chunked"),
-    "distributed": ("batch",),
+    "dask": ("chunked",),
     "click": ("cli",),
     "rich": ("cli",),
 }

@@ -111,6 +111,20 @@ def test_colours_come_with_a_terminal() -> None:
         assert all(len(line) <= 60 for line in re.sub(r"\x1b\[[\d;]*m", "", page.getvalue()).splitlines())
 
 
+def test_the_page_is_written_whole(here: Call, process: Process, grey: Path) -> None:
+    """To a file that is not there yet, or to a pipe with the view on standard error; never over the input."""
+    out = grey.with_name("page.html")
+    assert here("explain", grey, "avg -k 2", "--html", out).code == 0
+    text = out.read_text(encoding="utf-8")
+    assert text.startswith("<!doctype html>") and "avg -k 2 of " in text and '"picture": true' in text
+    assert "exists" in here("explain", grey, "avg -k 2", "--html", out).err
+    assert here("explain", grey, "max -k 2", "-o", out, "--overwrite").code == 0
+    assert "max -k 2 of " in out.read_text(encoding="utf-8")
+    assert "is the input" in here("explain", grey, "--html", grey, "--overwrite").err
+    piped = process("explain", grey, "--html", "-")
+    assert piped.returncode == 0 and piped.stdout.endswith(b"</html>\n") and b"max: max x" in piped.stderr
+
+
 @pytest.mark.parametrize(("arguments", "code", "said"), [
     (["--at", "9,0"], 1, "grey.png: there is no window 9 of axis H; 0 to 1 would work, or -1 from the end"),
     (["--at", "1"], 1, "grey.png: at names 1 index, but HW are pooled; 0,1 would work"),

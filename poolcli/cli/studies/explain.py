@@ -25,6 +25,12 @@ def answer(asked: Asked) -> Answer:
 
     loaded, pooling, plan, notes = settled(asked)
     found = explained(loaded.array, pooling, plan, *(asked.given[name] for name in ("at", "channel", "batch")))
+    if asked.output:
+        from ...studies.page import page
+        from ...text import printable
+
+        name = f"{printable(asked.the_stage().title)} of {printable(asked.the_file())}"
+        asked.write_text(asked.output, page(found, loaded.array, pooling, plan, name, loaded.source.mode is not None))
     return Answer(found, lambda: parts(asked, loaded, found), notes)
 
 
@@ -113,7 +119,7 @@ def arithmetic(found: Explanation) -> list[Any]:
         lines.append(f"  {found.rule}")
     facts = [("samples", f"{found.present} present of {found.states.size} positions"),
              *([("winner", winner(found))] if found.winner else []),
-             ("before rounding", found.exact), ("after", f"{shown(found.result)}  {found.dtype}: {found.rounding}")]
+             ("before rounding", found.exact), ("after", f"{shown(found)}  {found.dtype}: {found.rounding}")]
     return [text("\n".join(lines)), text(""), facts_grid(facts)]
 
 
@@ -124,9 +130,12 @@ def winner(found: Explanation) -> str:
     return where if found.winner.index is None else f"{where}, index {found.winner.index} in its plane"
 
 
-def shown(result: Any) -> str:
-    """The result as it is, in as many digits as its type needs."""
-    return str(result.item()) if result.dtype.kind != "f" else str(result)
+def shown(found: Explanation) -> str:
+    """The result: the value itself where that is exact, otherwise in as many digits as its type needs."""
+    result = found.result
+    if result.dtype.kind != "f":
+        return str(int(result))
+    return found.exact if found.value == float(result) and "/" not in found.exact else str(result)
 
 
 def facts_grid(facts: list[tuple[str, str]]) -> Any:
@@ -167,6 +176,8 @@ STUDY = Study(
     own=[options.option("--at", type=at_index, metavar="Y,X",
                         help="Which output: an index for each pooled axis, from 0; negative ones from the end. "
                              "Default: the one in the middle."),
+         options.option("--html", "-o", "output", type=options.path(), metavar="PAGE",
+                        help="Write a page on which the window can be moved, and reducer and windows changed."),
          options.option("--channel", type=index, metavar="C", help="Of axis C. Default 0."),
          options.option("--batch", type=index, metavar="N", help="Of axis N. Default 0.")])
 command = STUDY.command()

@@ -117,6 +117,20 @@ class Asked:
             chosen = {} if encoding is None else {"encoding": encoding}
             return files.write(target, array, named, overwrite=bool(self.given.get("overwrite")), **chosen)
 
+    def write_text(self, target: str, text: str) -> None:
+        """Write a text to a file, or to ``-``: whole or not at all, never over an input."""
+        from ... import files
+
+        with failing(target):
+            if target == STDIO:
+                with files.explained():
+                    sys.stdout.buffer.write(text.encode())
+                    sys.stdout.buffer.flush()
+                return
+            self.keep_inputs(target)
+            with files.atomic(target, overwrite=bool(self.given.get("overwrite"))) as stream:
+                stream.write(text.encode())
+
     def keep_inputs(self, target: str) -> None:
         """Refuse to write over what was read."""
         from ...files import targets

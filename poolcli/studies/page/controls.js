@@ -1,0 +1,98 @@
+// What the reader has chosen: the data of the page, the state, and the controls that change it.
+
+const by = (id) => document.getElementById(id);
+const data = read();
+const state = { settings: structuredClone(data.settings), channel: data.channel, cell: [...data.cell] };
+
+/** The data of the page, its samples as numbers. */
+function read() {
+  const found = JSON.parse(by("data").textContent, (key, value) => ({ inf: Infinity, "-inf": -Infinity, nan: NaN })[value] ?? value);
+  const bytes = Uint8Array.from(atob(found.base64), (letter) => letter.charCodeAt(0));
+  const kinds = { Uint8: Uint8Array, Int8: Int8Array, Uint16: Uint16Array, Int16: Int16Array, Uint32: Uint32Array,
+    Int32: Int32Array, Float32: Float32Array, Float64: Float64Array };
+  return { ...found, samples: new kinds[found.kind](bytes.buffer) };
+}
+
+const rowOf = () => data.reducers.find((one) => one.name === state.settings.reducer);
+
+function resultType() {
+  const row = rowOf();
+  const variant = Object.keys(row.variants).find((flag) => state.settings.parameters[flag]);
+  return variant ? row.variants[variant] : row.dtype;
+}
+
+// What was chosen.
+
+function controls() {
+  by("name").textContent = data.name;
+  const shape = data.axes.filter((axis) => axis.letter).map((axis) => `${axis.letter} ${axis.length}`).join(", ");
+  by("about").textContent = [`${shape}${data.allChannels > 1 ? `, ${data.allChannels} channels` : ""}, ${data.dtype}.`, ...data.notes].join(" ");
+  by("reducer").append(...data.reducers.map((one) => element("option", { value: one.name, text: one.name, title: one.help })));
+  by("channel").append(...Array.from({ length: data.channels }, (_, c) => element("option", { value: c, text: data.firstChannel + c })));
+  by("channels").hidden = data.channels < 2;
+  for (const button of document.querySelectorAll("[data-move]")) {
+    button.hidden = button.dataset.move.split(",").some((step, a) => step !== "0" && !data.axes[a].letter);
+  }
+  by("reducer").addEventListener("change", () => { chooseReducer(by("reducer").value); rebuild(); });
+  by("layout").addEventListener("change", () => { state.settings.layout = by("layout").value; rebuild(); });
+  by("channel").addEventListener("change", () => { state.channel = Number(by("channel").value); rebuild(); });
+  by("ceil").addEventListener("change", () => { state.settings.ceil = by("ceil").checked; state.settings.layout = "fixed"; rebuild(); });
+  for (const name of ["size", "stride", "padding", "dilation", "count"]) {
+    by(name).addEventListener("input", () => chooseNumber(name, by(name)));
+  }
+}
+
+function chooseNumber(name, input) {
+  if (!input.checkValidity() || input.value === "") return;
+  const { settings } = state;
+  settings[name] = Number(input.value);
+  if (settings.layout === "given" || settings.layout === "global") settings.layout = name === "count" ? "adaptive" : "fixed";
+  rebuild();
+}
+
+function chooseReducer(name) {
+  state.settings.reducer = name;
+  const own = rowOf().parameters.map((one) => [one.name, one.default]);
+  state.settings.parameters = Object.fromEntries(own);
+}
+
+/** The reducer's own parameters. */
+function parameterControls() {
+  const inputs = rowOf().parameters.map((one) => {
+    const value = state.settings.parameters[one.name];
+    const input = element("input", { id: `parameter-${one.name}`, type: one.kind === "flag" ? "checkbox" : "number", step: one.kind === "int" ? 1 : "any" });
+    if (one.kind === "flag") input.checked = Boolean(value);
+    else input.value = value ?? "";
+    input.addEventListener("change", () => chooseParameter(one, input));
+    return element("label", { title: one.help, class: one.kind === "flag" ? "check" : null }, one.kind === "flag" ? input : `${one.name} `, one.kind === "flag" ? ` ${one.name.replaceAll("_", " ")}` : input);
+  });
+  by("parameters").replaceChildren(...inputs);
+}
+
+const VALID = { p: (v) => v > 0, eps: (v) => v > 0, r: (v) => v !== 0, weight: (v) => v >= 0 && v <= 1,
+  q: (v) => v >= 0 && v <= 1, divisor: (v) => v >= 1 && Number.isInteger(v) };
+
+function chooseParameter(one, input) {
+  const value = one.kind === "flag" ? input.checked : input.value === "" ? one.default : Number(input.value);
+  if (value !== null && one.kind !== "flag" && !(VALID[one.name]?.(value) ?? true)) {
+    by("trouble").textContent = `${one.name} cannot be ${input.value}.`;
+    return;
+  }
+  state.settings.parameters[one.name] = value;
+  rebuild();
+}
+
+function showControls() {
+  const { settings } = state;
+  by("reducer").value = settings.reducer;
+  by("layout").value = settings.layout;
+  by("channel").value = state.channel;
+  by("ceil").checked = settings.ceil;
+  for (const name of ["size", "stride", "padding", "dilation", "count"]) {
+    if (document.activeElement !== by(name)) by(name).value = settings[name];
+  }
+  for (const label of document.querySelectorAll("[data-for]")) {
+    const fits = label.dataset.for.split(" ").includes(settings.layout === "given" ? "fixed" : settings.layout);
+    label.hidden = !fits;
+  }
+}

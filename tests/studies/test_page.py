@@ -27,7 +27,8 @@ EVERY = """
 const numbers = (a) => [...model.axes[a].starts.keys()];
 const cells = numbers(0).flatMap((d) => numbers(1).flatMap((h) => numbers(2).map((w) => [d, h, w])));
 const told = (v) => (v === null || Number.isFinite(v) ? v : String(v));
-return cells.map((cell) => answerAt(cell, state.channel)).map(({ answer, result }) => [told(answer.value), told(result)]);
+const pair = ({ answer, result }) => [told(answer.value), told(result)];
+return cells.map((cell) => pair(answerAt(cell, state.channel)));
 """
 """Value and result of every output, as the page's own functions have them."""
 

@@ -89,7 +89,13 @@ def bounds_widths() -> Image.Image:
     return Image.fromarray(heat.enlarged(heat.heat(widths, 0.0), 480))
 
 
-PICTURES = {"before_after": before_after, "undone": undone, "blamed": blamed, "bounds_widths": bounds_widths}
+def compared() -> Image.Image:
+    """The sheet of ``poolcli compare -k 4 --tile 240``."""
+    return Image.fromarray(poolcli.compare(np.asarray(Image.open(SAMPLE)), size=4, tile=240).sheet())
+
+
+PICTURES = {"before_after": before_after, "undone": undone, "blamed": blamed, "bounds_widths": bounds_widths,
+            "compared": compared}
 
 
 if __name__ == "__main__":

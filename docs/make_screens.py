@@ -30,6 +30,7 @@ SCREENS: dict[str, str] = {
     "explain": "poolcli explain sample_images/image.png 'avg -k 3 -s 2 --padding 1' --at 131,0",
     "bounds": 'poolcli bounds sample_images/noisy.png --eps 2 "median --adaptive 2"',
     "grad": 'poolcli grad sample_images/noisy.png "max -k 3 -s 2"',
+    "compare": "poolcli compare sample_images/image.png -k 4",
 }
 """The picture's name, and the command; it is run in the checkout."""
 PAGE = """\

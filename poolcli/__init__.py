@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .reducers import REDUCERS
     from .studies.bounds import bounds
     from .studies.chain import chain
+    from .studies.compare import compare
     from .studies.ends import interval
     from .studies.explain import explain
     from .studies.grad import grad
@@ -37,6 +38,7 @@ __all__ = [
     "__version__",
     "bounds",
     "chain",
+    "compare",
     "convert_indices",
     "explain",
     "grad",
@@ -53,6 +55,7 @@ _HOMES = {
     "REDUCERS": "reducers",
     "bounds": "studies.bounds",
     "chain": "studies.chain",
+    "compare": "studies.compare",
     "convert_indices": "studies.index_formats",
     "explain": "studies.explain",
     "grad": "studies.grad",

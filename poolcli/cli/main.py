@@ -35,6 +35,7 @@ OTHERS: Mapping[str, tuple[str, str]] = {
     "unpool": ("studies.unpool", "Undo a pooling: values back to where they stood, or over their windows."),
     "convert-indices": ("studies.convert_indices", "Renumber indices for PyTorch, ONNX or TensorFlow."),
     "explain": ("studies.explain", "Explain one output value: its window, the arithmetic, the rounding."),
+    "compare": ("studies.compare", "Many reducers side by side: pictures, and what each keeps in numbers."),
     "list": ("listing", "Print the reducers and the window layouts."),
     "warmup": ("warmup", "Compile the usual kernels in advance."),
     "bench": ("bench", "Measure pooling on this machine, in copies of the input."),

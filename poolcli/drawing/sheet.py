@@ -44,3 +44,14 @@ def sheet(tiles: Sequence[tuple[NDArray[Any], str]], columns: int | None = None)
         page.paste(Image.fromarray(picture), (x, y))
         pen.text((x, y + picture.shape[0] + 2), label, INK, font)
     return np.asarray(page)
+
+
+def shrunk(picture: NDArray[Any], width: int) -> NDArray[np.uint8]:
+    """A picture as (H, W, 3) of exactly this width or, if it is higher than wide, this height at most.
+
+    Each pixel is the mean of those that it covers; small pictures are enlarged.
+    """
+    made = Image.fromarray(rgb(picture))
+    scale = min(width / made.width, width / made.height)
+    sides = max(1, round(made.width * scale)), max(1, round(made.height * scale))
+    return np.asarray(made.resize(sides, Image.Resampling.BOX))

@@ -1,0 +1,119 @@
+"""What a pooled picture keeps of a picture, in numbers. Small formulas in plain NumPy, over blocks of rows.
+
+A block is a float64 array (rows, ..., channels): its first ``axes`` axes are pooled, the last is kept. NaN is a sample
+that is missing, and whatever depends on it is left out of the means.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+
+WINDOW = 7
+"""Samples of a window of SSIM, along each axis."""
+K1, K2 = 0.01, 0.03
+"""Wang et al. 2004: C1 = (K1 R)^2 and C2 = (K2 R)^2 keep the quotients finite."""
+BLOCK = 1 << 17
+"""Samples of a block, a megabyte: the dozen temporaries of SSIM stay in the second cache."""
+LEAST_ROWS = 24
+"""Rows of a block at least, lest most of the work be on the six that it shares with the one before."""
+
+
+@dataclass
+class Mean:
+    """A mean that grows block by block, NaN left out; and the largest value."""
+
+    total: float = 0.0
+    count: int = 0
+    largest: float = 0.0
+
+    def add(self, values: Floats) -> None:
+        """More values, none below 0."""
+        total, count = float(values.sum()), values.size
+        if not math.isfinite(total):
+            there = np.isfinite(values)
+            count = int(there.sum())
+            values = values[there]
+            total = float(values.sum())
+        self.total += total
+        self.count += count
+        self.largest = max(self.largest, float(values.max(initial=0.0)))
+
+    @property
+    def value(self) -> float | None:
+        """The mean, None of nothing."""
+        return self.total / self.count if self.count else None
+
+
+def row_blocks(shape: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """A plane (rows, ..., channels) in stretches of rows, from and to."""
+    rows = max(LEAST_ROWS, BLOCK // max(1, math.prod(shape[1:])))
+    for start in range(0, shape[0], rows):
+        yield start, min(start + rows, shape[0])
+
+
+def psnr(error: float | None, span: float) -> float | None:
+    """The peak signal-to-noise ratio in dB, 10 log10(span^2 / error), of a mean squared error; inf where it is 0."""
+    if error is None or (error > 0 and span == 0):
+        return None
+    return math.inf if error == 0 else 20 * math.log10(span) - 10 * math.log10(error)
+
+
+def means(values: Floats, axes: int) -> Floats:
+    """The mean of every complete window of WINDOW samples along each of the first axes, equally weighted.
+
+    Sums of 1, 2 and 4 samples make one of 7, so that 4 additions do for an axis, and a NaN stays in its windows.
+    """
+    for axis in range(axes):
+        n = values.shape[axis] - WINDOW + 1
+        two = cut(values, axis, 0, n + 5) + cut(values, axis, 1, n + 5)
+        four = cut(two, axis, 0, n + 2) + cut(two, axis, 2, n + 2)
+        values = cut(four, axis, 0, n) + cut(two, axis, 4, n) + cut(values, axis, 6, n)
+    values *= 1 / WINDOW**axes
+    return values
+
+
+def cut(values: Floats, axis: int, start: int, count: int) -> Floats:
+    """So many samples along an axis."""
+    return values[(slice(None),) * axis + (slice(start, start + count),)]
+
+
+def similarity(x: Floats, y: Floats, span: float, axes: int, offset: float = 0.0) -> Floats:
+    """The structural similarity of each complete window: 1 is the same, 0 nothing in common.
+
+    SSIM = (2 mx my + C1) (2 cxy + C2) / ((mx^2 + my^2 + C1) (vx + vy + C2)), with means, population variances and the
+    covariance of windows of 7 samples along each axis, equally weighted. Z. Wang, A. C. Bovik, H. R. Sheikh, E. P.
+    Simoncelli, "Image quality assessment", IEEE Trans. Image Processing 13(4), 2004; K1 = 0.01, K2 = 0.03. ``offset``
+    was taken from x and y: variances of large numbers that are close together would drown in rounding.
+    """
+    c1, c2 = (K1 * span) ** 2, (K2 * span) ** 2
+    mx, my = means(x, axes), means(y, axes)
+    power = means(x * x + y * y, axes) - mx * mx - my * my
+    shared = means(x * y, axes) - mx * my
+    mx, my = mx + offset, my + offset
+    found: Floats = ((2 * mx * my + c1) * (2 * shared + c2)) / ((mx * mx + my * my + c1) * (power + c2))
+    return found
+
+
+def roughness(values: Floats, axes: int) -> Floats:
+    """|second differences along every axis, one after another|: of two axes |[1 -2 1; -2 4 -2; 1 -2 1] * x|."""
+    for axis in range(axes):
+        values = np.diff(values, 2, axis)
+    return np.abs(values)
+
+
+def noise_variance(rough: float | None, axes: int) -> float | None:
+    """The variance of Gaussian noise whose mean ``roughness`` this is: (sqrt(pi / 2) rough / sqrt(6)^axes)^2.
+
+    J. Immerkaer, "Fast noise variance estimation", Computer Vision and Image Understanding 64(2), 1996. Slopes give
+    nothing; fine texture and edges count as noise, so that it is too large where there is much of them.
+    """
+    return None if rough is None else (math.sqrt(math.pi / 2) * rough / 6 ** (axes / 2)) ** 2

@@ -12,6 +12,8 @@ from ..errors import PoolError
 COLOURS = np.array([(8, 8, 28), (48, 16, 92), (106, 26, 110), (162, 44, 96), (210, 72, 66), (240, 118, 36),
                     (250, 172, 40), (246, 222, 104), (252, 252, 220)], np.float64)
 """Dark to light in about equal steps of lightness, so that it reads the same in grey and for the colour-blind."""
+LEVELS = 2041
+"""More than the colours between two of these differ; looked up, 12 MP take 0.3 s and not 1."""
 MISSING = (96, 128, 128)
 """NaN: a colour that is none of the scale."""
 
@@ -29,12 +31,19 @@ def heat(values: NDArray[Any], low: float | None = None, high: float | None = No
     high = float(finite.max(initial=-np.inf)) if high is None else high
     span = high - low
     share = np.clip((values - low) / span, 0, 1) if span > 0 else np.where(np.isnan(values), np.nan, 0.0)
-    place = np.nan_to_num(share) * (len(COLOURS) - 1)
-    steps = np.arange(len(COLOURS))
-    picture = np.stack([np.interp(place, steps, channel) for channel in COLOURS.T], axis=-1)
-    picture[np.isnan(share)] = MISSING
-    coloured: NDArray[np.uint8] = np.rint(picture).astype(np.uint8)
+    missing = np.isnan(share)
+    share[missing] = 0
+    coloured: NDArray[np.uint8] = scale()[np.rint(share * (LEVELS - 1)).astype(np.int16)]
+    coloured[missing] = MISSING
     return coloured
+
+
+def scale() -> NDArray[np.uint8]:
+    """LEVELS colours, dark to light."""
+    places, steps = np.linspace(0, len(COLOURS) - 1, LEVELS), np.arange(len(COLOURS))
+    mixed = np.stack([np.interp(places, steps, channel) for channel in COLOURS.T], axis=-1)
+    colours: NDArray[np.uint8] = np.rint(mixed).astype(np.uint8)
+    return colours
 
 
 def enlarged(picture: NDArray[Any], least: int = 256) -> NDArray[Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Unpack
+from dataclasses import replace
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +14,7 @@ from .. import dtypes
 from ..errors import PoolError
 from ..keywords import Keywords
 from ..plans import Plan
-from ..pooling import as_array, prepare
+from ..pooling import Pooling, as_array, prepare
 from ..reducers import REDUCERS, Reducer
 from ..settled import canonical_windows
 from . import reach
@@ -47,11 +48,15 @@ def grad(x: ArrayLike, reducer: str = "max", upstream: ArrayLike | None = None, 
 
     Raises PoolError for what ``pool`` cannot pool, and for an upstream of another shape.
     """
-    array = as_array(x)
-    exact: Any = {**options, "dtype": None}
-    pooling = prepare(reducer, **exact)
+    return differentiated(as_array(x), prepare(reducer, **options), upstream)
+
+
+def differentiated(array: Array, pooling: Pooling, upstream: ArrayLike | None = None,
+                   layout: str | None = None) -> Array:
+    """The gradient of a pooling that is settled, at an array; ``layout`` is used where the pooling names none."""
+    pooling = replace(pooling, dtype=None, round="half-up")
     gradient = gradient_of(pooling.reducer)
-    plan = pooling.plan(array.shape)
+    plan = pooling.plan(array.shape, layout)
     pooling.check_array(array)
     try:
         task = Task(pooling, pooling.settle(plan, array.dtype), array, canonical_upstream(upstream, plan))
@@ -118,6 +123,6 @@ def flattened(gradient: Array, layout: str | None = None) -> Array:
     """A gradient as a map of its last two pooled axes (one: a map of one row), the others added up, NaN left out."""
     axes = layouts.resolve(gradient.shape, layout)
     shown = axes.pooled[-2:]
-    wide: Array = gradient.astype(np.float64)
-    summed: Array = np.nansum(wide, axis=tuple(i for i in range(gradient.ndim) if i not in shown))
+    others = tuple(i for i in range(gradient.ndim) if i not in shown)
+    summed: Array = np.asarray(np.sum(gradient, axis=others, dtype=np.float64, where=~np.isnan(gradient)))
     return summed.reshape(1, -1) if len(shown) == 1 else summed

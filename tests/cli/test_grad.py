@@ -55,6 +55,15 @@ def test_a_picture_is_a_heat_map(here: Call, folder: Path) -> None:
     assert ((lightness == lightness.max()) == (np.load(folder / "g.npy") == 1)).all()
 
 
+def test_pictures_are_what_their_reducers_pool(here: Call, folder: Path) -> None:
+    """The mode of a palette picture has its indices, the spread of a 1-bit one greys from 0 to 255."""
+    told = json.loads(here("grad", SAMPLES / "labels.png", "mode -k 4", "--json").out)
+    assert (told["layout"], told["total"]) == ("HW", 160 * 240 / 16)
+    here("grad", SAMPLES / "bilevel.png", "var -k 4", "-o", "g.npy")
+    grey = np.where(np.asarray(Image.open(SAMPLES / "bilevel.png").convert("L")) > 0, np.uint8(255), np.uint8(0))
+    assert (np.load(folder / "g.npy") == poolcli.grad(grey, "var", size=4)).all()
+
+
 def test_maps_of_sequences_and_volumes(here: Call, folder: Path) -> None:
     """A strip, and all slices together."""
     here("grad", SAMPLES / "sequence.npy", "median -k 8 --nan ignore", "-o", "strip.png")

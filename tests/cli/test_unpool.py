@@ -61,6 +61,21 @@ def test_a_picture_stays_a_picture(here: Call, folder: Path) -> None:
     assert np.load(folder / "q.npy")[0].tolist() == [1, 1.5, 1.5, 2]
 
 
+def test_a_palette_is_kept(here: Call, folder: Path) -> None:
+    """Labels go back as labels; only means are mixed."""
+    here("mode", "-q", "-k", "4", SAMPLES / "labels.png", "-o", "m.png", "--indices", "i.npy")
+    assert here("unpool", "m.png", "-k", "4", "--indices", "i.npy", "-o", "n.png").code == 0
+    with Image.open(folder / "n.png") as back, Image.open(SAMPLES / "labels.png") as old:
+        assert back.mode == "P" and set(np.unique(back)) <= set(np.unique(old)) and back.size == old.size
+
+
+def test_means_of_a_1_bit_picture_are_grey(here: Call, folder: Path) -> None:
+    """As those that avg writes."""
+    save_picture(folder / "b.png", np.array([[True, False]]))
+    assert here("unpool", "b.png", "avg -k 3 -s 1", "--spread", "average", "-o", "c.png").code == 0
+    assert np.asarray(Image.open(folder / "c.png"))[0].tolist() == [255, 128, 128, 0]
+
+
 def test_the_view_has_both_sides_and_the_values(here: Call, folder: Path) -> None:
     """Whatever the names are."""
     np.save(folder / "[red]x.npy", np.array([[3]]))

@@ -50,21 +50,21 @@ def answer(asked: Asked) -> Answer:
     """Read, differentiate, write."""
     import numpy as np
 
-    from ...axes import resolve
     from ...report import MOST_VALUES, preview, stats
-    from ...studies.grad import grad
+    from ...studies.grad import differentiated
+    from .explain import settled
 
     name, stage = asked.the_file(), asked.the_stage()
-    loaded = asked.load(name)
-    letters = resolve(loaded.array.shape, stage.pooling.layout or loaded.layout).letters
+    loaded, pooling, plan, notes = settled(asked)
     upstream = None if asked.given["upstream"] is None else asked.load(asked.given["upstream"]).array
-    made = grad(loaded.array, stage.reducer, upstream, **{**stage.keywords, "layout": letters})
+    letters = plan.axes.letters
+    made = differentiated(loaded.array, pooling, upstream, letters)
     written(asked, made, letters)
-    wins = counted(made) if stage.pooling.reducer.picks and upstream is None else None
+    wins = counted(made) if pooling.reducer.picks and upstream is None else None
     found = Blamed(name, stage.title, asked.given["upstream"], asked.output, asked.given["map"], letters, made.shape,
                    made.dtype.name, stats(made), float(made.sum(dtype=np.float64)), float(np.mean(made == 0)), wins,
                    made if made.size <= MOST_VALUES else None)
-    return Answer(found, lambda: parts(found, preview(made, letters)), loaded.source.notes)
+    return Answer(found, lambda: parts(found, preview(made, letters)), notes)
 
 
 def counted(made: Array) -> dict[int, int]:

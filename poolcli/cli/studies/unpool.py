@@ -41,19 +41,24 @@ class Unpooled:
 
 def answer(asked: Asked) -> Answer:
     """Read, unpool, write."""
+    import numpy as np
+
     from ...axes import resolve
     from ...report import MOST_VALUES, preview, stats
     from ...studies.unpool import unpool
 
     name, given, keywords = asked.the_file(), asked.given, understood(asked)
     target = where(asked, name)
-    loaded = asked.load(name)
+    averages = given["spread"] == "average"
+    loaded = asked.load(name, indexed=not averages)
+    array = loaded.array
     keywords["layout"] = resolve(loaded.array.shape, keywords.get("layout") or loaded.layout).letters
-    if given["spread"] == "average" and is_picture(target):
-        keywords.setdefault("dtype", loaded.array.dtype)
+    if averages and is_picture(target):
+        array = array if array.dtype != np.bool_ else np.where(array, np.uint8(255), np.uint8(0))  # means are grey
+        keywords.setdefault("dtype", array.dtype)
     if given["indices"] is not None:
         keywords["indices"] = asked.load(given["indices"]).array
-    made = unpool(loaded.array, **keywords)
+    made = unpool(array, **keywords)
     notes = asked.write(target, made, loaded.source)
     found = Unpooled(name, given["indices"], target, how(given), keywords["layout"], loaded.array.shape, made.shape,
                      loaded.array.dtype.name, made.dtype.name, stats(loaded.array), stats(made),

@@ -26,13 +26,14 @@ HERE = Path(__file__).parent
 WIDTH = 100
 SCREENS: dict[str, str] = {
     "chain": 'poolcli chain "max -k 2" "avg -k 3 -s 2" sample_images/image.png -o out/chain.png',
+    "pyramid": "poolcli pyramid sample_images/image.png --levels 5 -o out/levels/",
     "plan": 'poolcli plan 224x224x3 "max -k 3 -s 2 --padding 1" "avg -k 3 -s 2"',
     "explain": "poolcli explain sample_images/image.png 'avg -k 3 -s 2 --padding 1' --at 131,0",
     "bounds": 'poolcli bounds sample_images/noisy.png --eps 2 "median --adaptive 2"',
     "grad": 'poolcli grad sample_images/noisy.png "max -k 3 -s 2"',
     "compare": "poolcli compare sample_images/image.png -k 4",
 }
-"""The picture's name, and the command; it is run in the checkout."""
+"""The picture's name, and the command; it is run beside the samples."""
 PAGE = """\
 <svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
 <style>
@@ -76,16 +77,15 @@ def parts(study: Study, words: list[str]) -> Sequence[Any]:
 
 
 def printed(name: str, words: list[str]) -> Text:
-    """What another command prints; what it writes is not kept."""
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "sample_images").symlink_to(HERE.parent / "sample_images")
-        done = subprocess.run([sys.executable, "-m", "poolcli", name, *words], check=True, capture_output=True,
-                              text=True, cwd=folder)
+    """What another command prints."""
+    done = subprocess.run([sys.executable, "-m", "poolcli", name, *words], check=True, capture_output=True, text=True)
     return Text(done.stdout.rstrip())
 
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else HERE / "images").resolve()
-    os.chdir(HERE.parent)
-    for name, command in SCREENS.items():
-        (folder / f"{name}.svg").write_text(screen(command), encoding="utf-8")
+    with tempfile.TemporaryDirectory() as away:  # what the commands write is not kept
+        (Path(away) / "sample_images").symlink_to(HERE.parent / "sample_images")
+        os.chdir(away)
+        for name, command in SCREENS.items():
+            (folder / f"{name}.svg").write_text(screen(command), encoding="utf-8")

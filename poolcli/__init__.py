@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from .studies.explain import explain
     from .studies.grad import grad
     from .studies.index_formats import convert_indices
+    from .studies.pyramid import pyramid
     from .studies.settings import settings_for
+    from .studies.stacks import hypercolumn, spp
     from .studies.survey import survey
     from .studies.unpool import unpool
 
@@ -42,10 +44,13 @@ __all__ = [
     "convert_indices",
     "explain",
     "grad",
+    "hypercolumn",
     "interval",
     "plan",
     "pool",
+    "pyramid",
     "settings_for",
+    "spp",
     "survey",
     "unpool",
 ]
@@ -59,10 +64,13 @@ _HOMES = {
     "convert_indices": "studies.index_formats",
     "explain": "studies.explain",
     "grad": "studies.grad",
+    "hypercolumn": "studies.stacks",
     "interval": "studies.ends",
     "plan": "pooling",
     "pool": "pooling",
+    "pyramid": "studies.pyramid",
     "settings_for": "studies.settings",
+    "spp": "studies.stacks",
     "survey": "studies.survey",
     "unpool": "studies.unpool",
 }

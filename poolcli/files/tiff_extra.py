@@ -64,28 +64,28 @@ def write_tiff_extra(array: Array, source: Source, mode: str | None, stream: IO[
     """Write (H, W) or (H, W, C) of any real numbers, or several of these, as TIFF; BigTIFF above 4 GB."""
     import tifffile
 
-    options = _kind(mode, 1 if array.ndim == 2 + (source.pages is not None) else array.shape[-1])
+    options = kind(mode, 1 if array.ndim == 2 + (source.pages is not None) else array.shape[-1])
     options |= {"iccprofile": source.icc_profile} if source.icc_profile and mode else {}
-    options |= {} if encoding.strip else _carried(source.metadata)
+    options |= {} if encoding.strip else carried(source.metadata)
     with tifffile.TiffWriter(stream, bigtiff=array.nbytes > 2**32 - 2**25) as file:
         for page in array if source.pages is not None else [array]:
             file.write(page, metadata=None, software=False, contiguous=False, **options)
 
 
-def _kind(mode: str | None, channels: int) -> dict[str, Any]:
+def kind(mode: str | None, channels: int) -> dict[str, Any]:
     """What the channels are: ink, colours, or numbers beside each other."""
-    if mode == "CMYK;16":
+    if mode in ("CMYK", "CMYK;16"):
         return {"photometric": "separated", "planarconfig": "contig"}
     if channels in (3, 4):
         alpha = {"extrasamples": ["unassalpha"]} if channels == 4 else {}
         return {"photometric": "rgb", "planarconfig": "contig", **alpha}
     if channels == 1:
         return {"photometric": "minisblack"}
-    extra = ["unassalpha"] if mode == "LA;16" else ["unspecified"] * (channels - 1)
+    extra = ["unassalpha"] if mode in ("LA", "LA;16") else ["unspecified"] * (channels - 1)
     return {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": extra}
 
 
-def _carried(metadata: Metadata | None) -> dict[str, Any]:
+def carried(metadata: Metadata | None) -> dict[str, Any]:
     """Texts, resolution and the XMP packet, as tifffile takes them."""
     if metadata is None:
         return {}

@@ -1,0 +1,164 @@
+"""From a file to the files of its levels: all is planned and all names are checked before the first is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import OptionError, PoolError
+from ...studies.stages import Stage, as_stage
+from ...text import printable
+from .frame import STDIO, Asked, failing
+from .levels_table import Made
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...files import Loaded
+    from ...pooling import Pooling
+    from ...studies.ladder import Rung
+    from ...studies.pyramid import Level
+
+    Array = NDArray[Any]
+
+LEVEL = "{level}"
+TIFF = (".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Task:
+    """The input, what is done to it, and the plans of all levels."""
+
+    asked: Asked
+    name: str
+    loaded: Loaded
+    array: Array
+    pooling: Pooling
+    layout: str | None
+    ladder: tuple[Rung, ...]
+
+    @property
+    def letters(self) -> str:
+        """The axes."""
+        return self.ladder[0].step.axes.letters
+
+
+def the_stage(asked: Asked, default: str) -> Stage:
+    """The stage that was typed, or a default one with the command's own options."""
+    return asked.the_stage() if asked.stages else as_stage(default, asked.shared)
+
+
+def default(name: str, ending: str) -> str:
+    """A name beside the input."""
+    if name == STDIO:
+        raise OptionError("output", "is needed where - is the input; -o FOLDER/ would work")
+    return str(Path(name).with_suffix("")) + ending
+
+
+def in_one(output: str) -> bool:
+    """Whether all levels go into one file, or one after another down a pipe."""
+    return output == STDIO or (output.lower().endswith(TIFF) and LEVEL not in output)
+
+
+def prepared(asked: Asked, name: str, output: str) -> Task:
+    """Read and plan; a picture as output has its input's dtype, and so has a hypercolumn of a picture."""
+    from ...batch.chained import for_picture
+    from ...batch.single import KEEPS_PALETTE
+    from ...files import ENDINGS
+    from ...studies.ladder import rungs
+
+    stage = the_stage(asked, "avg")
+    loaded = asked.load(name, indexed=stage.reducer in KEEPS_PALETTE and not asked.given["hypercolumn"])
+    array, column = loaded.array, asked.given["hypercolumn"]
+    ending = Path(output if Path(output).suffix or output == STDIO else name).suffix.lower()
+    if loaded.layout is not None if column else ending in ENDINGS and not ENDINGS[ending].is_array:
+        array, (stage,) = for_picture(array, (stage,))
+    layout = asked.given["layout"] or loaded.layout
+    exact = {"exact": True, "repeated": False}.get(asked.given["how"])
+    with failing(name):
+        ladder = tuple(rungs(array.shape, stage.pooling, levels=asked.given["levels"], exact=exact, layout=layout,
+                             smallest=asked.given["smallest"]))
+    return Task(asked, name, loaded, array, stage.pooling, layout, ladder)
+
+
+def named(output: str, name: str, task: Task) -> tuple[str, ...]:
+    """The output of each level from 1 on."""
+    from ...files.targets import Naming, is_folder
+
+    if is_folder(output):
+        source = Path("stdin.npy" if name == STDIO else name)
+        return tuple(str(Path(output) / f"{source.stem}_level{rung.number}{source.suffix}") for rung in task.ladder)
+    if LEVEL not in output and len(task.ladder) > 1:
+        raise OptionError("output", f"{printable(output)} takes one level, and there are {len(task.ladder)}; {LEVEL} "
+                                    "in it, a folder with a slash at its end, or .tif for all in one would work")
+    found = (Naming(output.replace(LEVEL, str(rung.number)), task.pooling.reducer.name)(name) for rung in task.ladder)
+    return tuple(one or STDIO for one in found)
+
+
+def check(task: Task, targets: Sequence[str]) -> None:
+    """Refuse, before any level is made, what cannot be written."""
+    from ... import files
+    from ...files.tiff_pyramid import check_pyramid
+
+    output = targets[0]
+    dtype, overwrite = task.pooling.result_dtype(task.array.dtype), task.asked.given["overwrite"]
+    for target, rung in zip(targets, task.ladder, strict=True):
+        if target == STDIO:
+            continue
+        with failing(target):
+            task.asked.keep_inputs(target)
+            if Path(target).is_file() and not overwrite:
+                raise PoolError("exists; --overwrite would work")
+            if in_one(output):
+                check_pyramid(channels_last(rung.shape, task.letters), task.loaded.source.mode)
+            else:
+                row = files.format_of(target)
+                shape = rung.shape if row.is_array else channels_last(rung.shape, task.letters)
+                files.holds(row, dtype, shape, task.loaded.source.mode)
+
+
+def channels_last(shape: Sequence[int], letters: str) -> tuple[int, ...]:
+    """A shape with the axis C at its end."""
+    return tuple(n for n, letter in zip(shape, letters, strict=True) if letter != "C") + tuple(
+        n for n, letter in zip(shape, letters, strict=True) if letter == "C")
+
+
+def as_picture(values: Array, letters: str) -> Array:
+    """An array with its channels last."""
+    import numpy as np
+
+    return np.moveaxis(values, letters.index("C"), -1) if "C" in letters else values
+
+
+def made_levels(task: Task, records: list[Made], targets: Sequence[str]) -> Iterator[Level]:
+    """The levels as they are made, each noted down."""
+    from ...studies.pyramid import with_reports
+
+    for level in with_reports(task.array, task.pooling, iter(task.ladder), drift=True):
+        target = None if level.number == 0 else targets[level.number - 1]
+        records.append(Made(level.number, level.values.shape, level.values.dtype.name, level.scale, level.offset,
+                            level.exact, level.drift, level.labels, target))
+        yield level
+
+
+def written(task: Task, output: str, targets: Sequence[str]) -> tuple[Made, ...]:
+    """Write each level as it is made."""
+    from ... import files
+    from ...files.tiff_pyramid import write_pyramid
+
+    records: list[Made] = []
+    found = made_levels(task, records, targets)
+    if output != STDIO and in_one(output):
+        with failing(output):
+            write_pyramid(output, (as_picture(level.values, task.letters) for level in found), len(targets) + 1,
+                          task.loaded.source, overwrite=bool(task.asked.given["overwrite"]))
+        return tuple(records)
+    for level in found:
+        if level.number:
+            target = targets[level.number - 1]
+            array = target == STDIO or files.format_of(target).is_array
+            task.asked.write(target, level.values if array else as_picture(level.values, task.letters),
+                             None if target == STDIO else task.loaded.source)
+    return tuple(records)

@@ -125,5 +125,10 @@ def no_place(index: int, work: Work, plan: Plan, part: Part | None) -> PoolError
     shape = [plan.full_shape[i] for i in plan.axes.order]
     ordered = np.unravel_index(int(flat), shape)
     at = place_in([ordered[plan.axes.order.index(i)] for i in range(len(shape))], None if part is None else part.first)
-    return PoolError(f"the value at {at} is NaN or missing, and {work.result} has no place for it; a nodata value that "
-                     f"{work.result} holds, or a float dtype, would work")
+    return without_place(at, work.result)
+
+
+def without_place(at: tuple[int, ...], result: dtypes.Type) -> PoolError:
+    """The error of a value that is NaN or missing."""
+    return PoolError(f"the value at {at} is NaN or missing, and {result} has no place for it; a nodata value that "
+                     f"{result} holds, or a float dtype, would work")

@@ -22,6 +22,7 @@ COPIES = 8
 """How many times over a job may hold its samples: as read, in one piece, as kernels read them, as a kernel gathers
 them, and what decoding takes.
 """
+UNBOUNDED = 1 << 62
 CGROUP = "/sys/fs/cgroup/memory.max"
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +20,10 @@ from ..files.stores import is_store, is_store_name
 from ..plans import Plan
 from ..pooling import Pooling
 from ..report import Stats, Tally
-from . import grid, ome
+from . import grid, merging, ome
 from .jobs import Task, do, outputs_of, squeezed
 from .running import Each, Threads
 from .sources import InMemory, Npy, Source, nbytes, padded
-
-if TYPE_CHECKING:
-    from .jobs import Target
 
 Array = NDArray[Any]
 VERSION = 3
@@ -99,20 +96,31 @@ def pool(pooling: Pooling, volume: Volume, output: str, *, overwrite: bool = Fal
     """
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     result = pooling.result_dtype(volume.source.dtype)
-    most = grid.most_of_job(workers)
-    chunk = grid.chunks_of(plan, volume.source.chunks, result.itemsize, volume.source.dtype.itemsize,
-                           min(grid.JOB_BYTES, most))
+    task = settled(pooling, plan, volume.source, grid.most_of_job(workers), looks)
+    merger = merging.merger_of(task)
+    chunk = grid.chunks_of(task.plan, task.source.chunks, result.itemsize, task.itemsize,
+                           grid.UNBOUNDED if merger is not None else min(grid.JOB_BYTES, task.most))
+    each = each or Threads(workers)
     with made(output, plan, result, chunk, volume, overwrite) as target:
-        task = settled(pooling, plan, volume.source, target, most, looks)
-        tally = tallied(task, (each or Threads(workers))(do, task, outputs_of(task, chunk, 2 * workers)))
+        task = replace(task, target=target)
+        done = (each(do, task, outputs_of(task, chunk, 2 * workers)) if merger is None else
+                merging.run(task, merger, chunk, each))
+        tally = tallied(task, done)
         values = target.read(whole(plan)) if looks and prod(plan.output_shape) <= SHOWN else None
     return Outcome(plan, volume.source.dtype, result, tally.stats() if looks else None, values, volume.notes)
 
 
-def settled(pooling: Pooling, plan: Plan, source: Source, target: Target, most: int, looks: bool) -> Task:
-    """The jobs' common part, with padding that is data taken for data."""
+def settled(pooling: Pooling, plan: Plan, source: Source, most: int, looks: bool) -> Task:
+    """The jobs' common part, with padding that is data taken for data; its target is not made yet."""
     inner, longer, padded_source = padded(pooling, plan, source)
-    return Task(inner, longer, padded_source, target, most, looks)
+    return Task(inner, longer, padded_source, Nowhere(), most, looks)
+
+
+class Nowhere:
+    """No target."""
+
+    def write(self, ranges: Ranges, values: Array) -> None:
+        """Nothing is kept."""
 
 
 def tallied(task: Task, done: Iterator[Tally]) -> Tally:

@@ -90,8 +90,7 @@ def counted(path: str, tmp_path: Path, **options: Any) -> tuple[Counter[str], jo
     pooling = prepare("max", layout="HW", **options)
     plan = pooling.plan(source.shape)
     chunk = grid.chunks_of(plan, source.chunks, 1, 1)
-    values = volumes.Mapped(np.empty(plan.full_shape, np.uint8))
-    task = volumes.settled(pooling, plan, source, values, 1 << 30, False)
+    task = volumes.settled(pooling, plan, source, 1 << 30, False)
     boxes = list(jobs.outputs_of(task, chunk, 1))
     assert len(boxes) > 3
     for outputs in boxes:
@@ -127,7 +126,7 @@ def test_a_task_is_a_value(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", source.read(((0, 100), (0, 100))))
     pooling = prepare("avg", size=3, padding=1, pad_mode="reflect")
     for one in (source, Npy(str(tmp_path / "x.npy"))):
-        task = volumes.settled(pooling, pooling.plan((100, 100)), one, Zarr(str(tmp_path / "y.zarr")), 1 << 20, True)
+        task = volumes.settled(pooling, pooling.plan((100, 100)), one, 1 << 20, True)
         sent = pickle.dumps(task)
         assert len(sent) < 4000
         values = jobs.pooled(pickle.loads(sent), ((0, 34), (0, 34)))

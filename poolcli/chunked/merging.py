@@ -1,0 +1,198 @@
+"""Windows that are larger than a job: folded part by part, wherever, their states merged here and ended here.
+
+A part is a box of samples along chunk borders, so each chunk is read once for all windows of a chunk of the output.
+States are few numbers a window; they are merged in the order of the array, so that a run is the same however many work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import dtypes
+from ..boxes import Range, Ranges, lengths, needed, part_of
+from ..drivers import merging
+from ..drivers.merging import Merger, States
+from ..errors import PoolError
+from ..plans import Plan, place_in
+from ..reducers import REDUCERS
+from ..report import Tally
+from ..settled import without_place
+from ..windows import Windows
+from . import grid
+from .jobs import Task, finished
+from .running import Each
+
+Array = NDArray[Any]
+Flags = NDArray[np.bool_]
+
+
+def merger_of(task: Task) -> Merger | None:
+    """The fold that puts windows together from parts, if the reducer has one and the windows are worth it."""
+    largest = grid.cost(task.plan, [1] * len(task.plan.input_shape), task.itemsize)
+    if largest <= min(task.most, grid.JOB_BYTES // 2):
+        return None
+    merger = chosen(task)
+    return merger if merger is not None and (merger.exact or largest > task.most) else None
+
+
+def chosen(task: Task) -> Merger | None:
+    """The fold for the whole plan."""
+    return merging.choose(task.pooling.settle(task.plan, task.source.dtype).work)
+
+
+@dataclass(frozen=True)
+class Portion:
+    """A box of samples, and the outputs whose windows reach into it."""
+
+    outputs: Ranges
+    inputs: Ranges
+
+
+@dataclass(frozen=True, eq=False)
+class Folded:
+    """What a portion has of some windows."""
+
+    outputs: Ranges
+    states: States
+    """In the array's order of axes."""
+    there: Flags
+    """Which of them have a sample there."""
+
+
+def fold(task: Task, portion: Portion) -> Folded:
+    """One job: read a part, fold what it has of each window. PoolError for what cannot be read or pooled."""
+    merger = chosen(task)
+    assert merger is not None
+    samples = task.source.read(portion.inputs)
+    task.pooling.check_array(samples, [start for start, _ in portion.inputs])
+    plan, _ = part_of(task.plan, portion.outputs, portion.inputs)
+    work = task.pooling.settle(plan, samples.dtype).on(samples)
+    states = tuple(plan.axes.restored(one, plan.full_shape) for one in merger.states(work.array, work.windows))
+    there = np.ones(plan.full_shape, bool)
+    for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
+        there &= along(windows.present()[1] > 0, axis, len(plan.full_shape))
+    return Folded(portion.outputs, states, there)
+
+
+def portions(task: Task, outputs: Ranges) -> Iterator[Portion]:
+    """What the windows of a box of outputs are put together from, in the order of the array."""
+    most = min(grid.JOB_BYTES, task.most)
+    for inputs in grid.aligned(needed(task.plan, outputs), task.source.chunks, task.itemsize, most):
+        hit = list(inputs)
+        for axis, windows in zip(task.plan.axes.pooled, task.plan.windows, strict=True):
+            hit[axis] = reaching(windows, outputs[axis], inputs[axis])
+        if all(start < stop for start, stop in hit):
+            yield Portion(tuple(hit), inputs)
+
+
+def reaching(windows: Windows, outputs: Range, samples: Range) -> Range:
+    """From the first to behind the last of some windows that begin before the end of some samples and end after."""
+    first, count = windows[slice(*outputs)].present()
+    found = np.flatnonzero((first < samples[1]) & (first + (count - 1) * windows.step >= samples[0]))
+    return (outputs[0] + int(found[0]), outputs[0] + int(found[-1]) + 1) if len(found) else (0, 0)
+
+
+def along(values: NDArray[Any], axis: int, ndim: int) -> NDArray[Any]:
+    """Values of one axis, to be broadcast over the others."""
+    return values.reshape([-1 if i == axis else 1 for i in range(ndim)])
+
+
+# Here: merging and ending.
+
+
+def run(task: Task, merger: Merger, chunk: tuple[int, ...], each: Each) -> Iterator[Tally]:
+    """All boxes of outputs, one after another; their parts side by side."""
+    boxes = list(grid.boxes_of(task.plan.full_shape, chunk))
+    folded = each(fold, task, (portion for box in boxes for portion in portions(task, box)))
+    for box in boxes:
+        gathered = Gathered(merger, box)
+        for _ in portions(task, box):
+            gathered.add(next(folded))
+        yield finished(task, box, gathered.values(task))
+
+
+class Gathered:
+    """The windows of a box of outputs, as far as they have been put together."""
+
+    def __init__(self, merger: Merger, outputs: Ranges) -> None:
+        self.merger, self.outputs = merger, outputs
+        shape = lengths(outputs)
+        self.states = tuple(np.zeros(shape, state) for state in merger.fold.states)
+        self.begun = np.zeros(shape, bool)
+
+    def add(self, part: Folded) -> None:
+        """Merge the next part."""
+        place = tuple(slice(a - start, b - start)
+                      for (a, b), (start, _) in zip(part.outputs, self.outputs, strict=True))
+        merged = self.merger.merge(tuple(one[place] for one in self.states), self.begun[place], part.states, part.there)
+        for one, new in zip(self.states, merged, strict=True):
+            one[place] = new
+        self.begun[place] |= part.there
+
+    def values(self, task: Task) -> Array:
+        """The result of the box."""
+        shares = self.shares(task.plan)
+        values, bad = self.merger.end(self.states, shares)
+        if bad.any():
+            settle(task, self, values, bad, shares)
+        return dtypes.as_result(values, self.merger.work.result)
+
+    def shares(self, plan: Plan) -> NDArray[np.float64]:
+        """What the sum of each window is divided by."""
+        ndim, shares = len(self.outputs), self.merger.shares
+        total = np.ones([1] * ndim)
+        pooled = plan.axes.pooled
+        for missing in shares[: len(shares) - len(pooled)]:
+            total = total * missing[0]
+        for axis, share in zip(pooled, shares[len(shares) - len(pooled) :], strict=True):
+            total = total * along(share[slice(*self.outputs[axis])], axis, ndim)
+        return np.broadcast_to(total, self.begun.shape)
+
+
+def settle(task: Task, gathered: Gathered, values: Array, bad: Flags, shares: NDArray[np.float64]) -> None:
+    """Fill in the values that have none for sure: NaN, infinities and what they came from; PoolError where none can be.
+
+    A sum of doubles that is not finite may have overflowed on the way, which its extremes tell: the one-piece run would
+    scale it, and so can no run of parts.
+    """
+    merger, result = gathered.merger, gathered.merger.work.result
+    sums = gathered.states[0].astype(np.float64)
+    with np.errstate(all="ignore"):
+        found = sums / shares
+    at = place_in(np.argwhere(bad)[0], [start for start, _ in gathered.outputs])
+    if merger.work.fill is None and missing(merger):
+        raise without_place(at, result)
+    if task.source.dtype.itemsize == 8 and task.source.dtype.kind == "f" and not infinite(task, gathered, bad):
+        raise PoolError(f"the sum of the window at {at} overflows, and the window is too large to be scaled in one "
+                        "piece; a smaller one would work")
+    if result.kind != "f":
+        if np.isnan(found[bad]).any():
+            raise without_place(at, result)
+        low, high = (0, 1) if result == dtypes.BOOL else (np.iinfo(result).min, np.iinfo(result).max)
+        values[bad] = np.where(found[bad] > 0, high, low)
+        return
+    values[bad] = found[bad]
+
+
+def missing(merger: Merger) -> bool:
+    """Whether samples may be missing, so that a window may have none."""
+    return merger.work.skip_nan or merger.work.nodata is not None
+
+
+def infinite(task: Task, gathered: Gathered, bad: Flags) -> bool:
+    """Whether each of these windows has an infinity or a NaN among its samples."""
+    found = np.zeros(bad.shape, bool)
+    for name in ("max", "min"):
+        other = replace(task, pooling=replace(task.pooling, reducer=REDUCERS[name], parameters={}, dtype=None))
+        merger = chosen(other)
+        assert merger is not None
+        extremes = Gathered(merger, gathered.outputs)
+        for portion in portions(other, gathered.outputs):
+            extremes.add(fold(other, portion))
+        found |= ~np.isfinite(extremes.values(other))
+    return bool(found[bad].all())

@@ -42,12 +42,12 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 Open = Callable[..., Any]
 
 
-def made(x: np.ndarray, reducer: str, name: str = "a map", picture: bool = False, at: Any = None, channel: Any = None,
-         batch: Any = None, **options: Any) -> str:
+def made(x: np.ndarray, reducer: str, name: str = "a map", mode: Any = None, palette: Any = None, at: Any = None,
+         channel: Any = None, batch: Any = None, **options: Any) -> str:
     """The text of a page."""
     pooling = prepare(reducer, **options)
     plan = pooling.plan(x.shape)
-    return page(explained(x, pooling, plan, at, channel, batch), x, pooling, plan, name, picture)
+    return page(explained(x, pooling, plan, at, channel, batch), x, pooling, plan, name, mode, palette)
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def test_pictures_are_pooled_as_pictures(opened: Open) -> None:
     from selenium.webdriver import ActionChains
 
     x = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
-    driver = opened(x, "avg", size=3, stride=2, picture=True, dtype="uint8")
+    driver = opened(x, "avg", size=3, stride=2, mode="RGB", dtype="uint8")
     np.testing.assert_array_equal(canvas(driver, "input"), x)
     np.testing.assert_array_equal(canvas(driver, "output"), poolcli.pool(x, "avg", size=3, stride=2, dtype="uint8"))
     choose(driver, "reducer", "median")
@@ -287,12 +287,27 @@ def test_pictures_are_pooled_as_pictures(opened: Open) -> None:
     assert shown == [str(v) for v in x[:3, :3, 0].reshape(-1)]
 
 
+def test_palettes_and_alpha_are_seen(opened: Open) -> None:
+    """Indices in their colours, in the output too while they are indices; what is clear stays clear."""
+    x = np.array([[0, 1, 2] * 10] * 30, np.uint8)
+    palette = np.array([[250, 0, 0], [0, 240, 0], [0, 0, 230]], np.uint8)
+    driver = opened(x, "mode", size=2, mode="P", palette=palette)
+    np.testing.assert_array_equal(canvas(driver, "input"), palette[x])
+    choose(driver, "size", 1)
+    choose(driver, "stride", 1)
+    np.testing.assert_array_equal(canvas(driver, "output"), palette[x])
+    clear = np.random.default_rng(0).integers(0, 256, (30, 30, 4), dtype=np.uint8)
+    clear[..., 3] = np.where(clear[..., 3] < 128, 0, 255)
+    driver = opened(clear, "max", size=1, mode="RGBA")
+    np.testing.assert_array_equal(canvas(driver, "output"), np.where(clear[..., 3:] > 0, clear[..., :3], 0))
+
+
 def test_a_large_picture_is_cut_not_scaled(opened: Open) -> None:
     """The part around the window, with its own numbers and places; the page stays below a megabyte and says so."""
     x = np.random.default_rng(0).integers(0, 256, (900, 1100, 3), dtype=np.uint8)
-    text = made(x, "max", at=(400, 20), picture=True)
+    text = made(x, "max", at=(400, 20), mode="RGB")
     assert len(text) < 1_000_000
-    driver = opened(x, "max", at=(400, 20), picture=True)
+    driver = opened(x, "max", at=(400, 20), mode="RGB")
     assert "A part of the input" in driver.find_element("id", "about").text
     origin, extent = driver.execute_script("return [data.origin, data.extent]")
     assert origin[1] <= 800 < origin[1] + extent[1] <= 900 and origin[2] == 0 and min(extent[1:]) >= 400

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...text import printable
 from .. import grammar, options
 from ..table import text
 from .frame import Answer, Asked, Study, table
@@ -26,11 +27,7 @@ def answer(asked: Asked) -> Answer:
     loaded, pooling, plan, notes = settled(asked)
     found = explained(loaded.array, pooling, plan, *(asked.given[name] for name in ("at", "channel", "batch")))
     if asked.output:
-        from ...studies.page import page
-        from ...text import printable
-
-        name = f"{printable(asked.the_stage().title)} of {printable(asked.the_file())}"
-        asked.write_text(asked.output, page(found, loaded.array, pooling, plan, name, loaded.source.mode is not None))
+        asked.write_text(asked.output, page_of(asked, loaded, pooling, plan, found))
     return Answer(found, lambda: parts(asked, loaded, found), notes)
 
 
@@ -52,6 +49,19 @@ def settled(asked: Asked) -> tuple[Loaded, Pooling, Plan, tuple[str, ...]]:
     return loaded, pooling, plan, tuple(notes)
 
 
+def page_of(asked: Asked, loaded: Loaded, pooling: Pooling, plan: Plan, found: Explanation) -> str:
+    """The page: a picture in its own colours."""
+    import numpy as np
+
+    from ...files.palettes import expanded
+    from ...studies.page import page
+
+    source, palette = loaded.source, None
+    if source.palette is not None and loaded.array.ndim == 2:
+        palette = expanded(np.arange(256, dtype=np.uint8), source.palette)
+    return page(found, loaded.array, pooling, plan, title(asked), source.mode, palette)
+
+
 # For people.
 
 
@@ -68,14 +78,16 @@ def parts(asked: Asked, loaded: Loaded, found: Explanation) -> list[Any]:
 
 def headline(asked: Asked, loaded: Loaded, found: Explanation) -> str:
     """Which value of what."""
-    from ...text import printable
-
     kept = "".join(f", {'channel' if letter == 'C' else 'batch'} {i} of {found.output_shape[place]}"
                    for letter, i in found.kept.items() for place in [found.layout.index(letter)])
     shape = "x".join(str(n) for n in loaded.array.shape)
     at = ", ".join(str(i) for i in found.at)
-    return (f"{printable(asked.the_stage().title)} of {printable(asked.the_file())} ({shape} {found.layout}, "
-            f"{found.input_dtype}) at ({at}){kept}")
+    return f"{title(asked)} ({shape} {found.layout}, {found.input_dtype}) at ({at}){kept}"
+
+
+def title(asked: Asked) -> str:
+    """What is pooled, and how."""
+    return f"{printable(asked.the_stage().title)} of {printable(asked.the_file())}"
 
 
 def axes_table(axes: tuple[AxisWindow, ...]) -> Any:

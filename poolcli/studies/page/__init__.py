@@ -1,7 +1,7 @@
 """A page on which a reader moves a window over the input: one HTML file, which needs nothing else and no network.
 
 It carries the samples (or a part of them, at full resolution), the windows that were asked for, three scripts that
-compute as the library does, ``windows.js``, ``reducers.js`` and ``writing.js``, and three that show it.
+compute as the library does, ``windows.js``, ``reducers.js`` and ``writing.js``, and four that show it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from ..explaining.arithmetic import ARITHMETIC
 from ..explaining.exact import Array
 from ..explaining.explanation import Explanation
 
-SCRIPTS = ("windows.js", "reducers.js", "writing.js", "boards.js", "controls.js", "view.js")
+SCRIPTS = ("windows.js", "reducers.js", "writing.js", "colours.js", "boards.js", "controls.js", "view.js")
 MOST_BYTES = 480 << 10
 """Of samples: 640 KiB as base64, so that a page stays below a megabyte. 400 x 400 pixels in colour."""
 MOST_CHANNELS = 4
@@ -37,12 +37,13 @@ TYPES = {"uint8": "Uint8", "int8": "Int8", "uint16": "Uint16", "int16": "Int16",
 EXACT = 2**53
 
 
-def page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, name: str, picture: bool = False) -> str:
+def page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, name: str, mode: str | None = None,
+         palette: Array | None = None) -> str:
     """The HTML page that begins with this explanation; ``name`` is its title.
 
-    ``array`` is what was explained, ``picture`` says that its channels are colours. A large array is cut to a part
-    around the window, never scaled: what the page shows are the input's own numbers. PoolError where the window alone
-    is larger than a page.
+    ``array`` is what was explained; ``mode`` says what it is made of if it is a picture (``files.Source``), ``palette``
+    has the colours of its indices as (n, 3 or 4) bytes. A large array is cut to a part around the window, never scaled:
+    what the page shows are the input's own numbers. PoolError where the window alone is larger than a page.
     """
     samples, first_channel = planes(found, array)
     corner, extent = part(found, samples)
@@ -52,7 +53,8 @@ def page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, name: s
         "origin": corner, "extent": extent, "channels": shown.shape[3], "firstChannel": first_channel,
         "allChannels": length_of(found, "C"), "channel": found.kept.get("C", 0) - first_channel,
         "batch": found.kept.get("N", 0), "batches": length_of(found, "N"), **encoded(shown),
-        "axes": axes_of(found, plan), "cell": [0] * (3 - len(found.at)) + list(found.at), "picture": picture,
+        "axes": axes_of(found, plan), "cell": [0] * (3 - len(found.at)) + list(found.at), "picture": mode is not None,
+        "rgb": (mode or "").startswith("RGB"), "palette": colours(palette),
         "settings": settings(found, pooling), "reducers": [reducer(row, pooling, array) for row in served()],
         "round": pooling.round, "nodata": pooling.missing(), "skipNaN": pooling.skips_nan(), "seed": str(pooling.seed),
         "padMode": pooling.pad_mode, "padValue": pooling.pad_value, "notes": notes(found, samples, shown),
@@ -117,6 +119,13 @@ def encoded(shown: Array) -> dict[str, str]:
         whole = whole.astype(np.float64)
     little = np.ascontiguousarray(whole).astype(whole.dtype.newbyteorder("<"))
     return {"kind": TYPES[whole.dtype.name], "base64": b64encode(little.tobytes()).decode("ascii")}
+
+
+def colours(palette: Array | None) -> list[list[int]] | None:
+    """A palette as red, green, blue and opacity."""
+    if palette is None:
+        return None
+    return [[*colour[:3], colour[3] if len(colour) > 3 else 255] for colour in palette.tolist()]
 
 
 def notes(found: Explanation, samples: Array, shown: Array) -> list[str]:

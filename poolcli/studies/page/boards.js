@@ -22,11 +22,12 @@ function brief(v) {
   return plain(near).replace(/^(-?)0\./, "$1.");
 }
 
-/** The share of the way from the least to the largest value, for tints and greys. */
-function scale(values) {
-  let low = Infinity, high = -Infinity;
-  for (const v of values) if (Number.isFinite(v)) { low = Math.min(low, v); high = Math.max(high, v); }
-  return (v) => (high > low && Number.isFinite(v) ? (Math.min(Math.max(v, low), high) - low) / (high - low) : 0);
+/** Tell a grid how long its longest number is, so that letters are small enough. */
+function fit(grid) {
+  const small = 0.7; // of shares
+  const lengths = [...grid.querySelectorAll("b")].map((cell) => Math.max(
+    (cell.firstElementChild ?? cell).textContent.length, small * (cell.querySelector("small")?.textContent.length ?? 0)));
+  grid.style.setProperty("--letters", Math.max(2, ...lengths));
 }
 
 /** A plane of numbers. rows and columns are [first, last]; value(row, column) is null where there is nothing. */
@@ -47,6 +48,7 @@ function numberBoard(rows, columns, value, tint) {
       board.append(cell);
     }
   }
+  fit(board);
   let marked = [];
   return {
     node: board,
@@ -87,34 +89,11 @@ function pictureBoard(rows, columns, label) {
   };
 }
 
-function paint(canvas, colour) {
-  const pen = canvas.getContext("2d");
-  const image = pen.createImageData(canvas.width, canvas.height);
-  for (let h = 0, i = 0; h < canvas.height; h += 1) {
-    for (let w = 0; w < canvas.width; w += 1, i += 4) {
-      const [r, g, b, a = 255] = colour(h, w);
-      image.data.set([r, g, b, a], i);
-    }
-  }
-  pen.putImageData(image, 0, 0);
-}
-
-/** The colour of samples: of a picture its own, of other numbers a grey that grows with them. */
-function colourOf(data, value, tint) {
-  if (data.picture && data.kind === "Uint8" && data.dtype === "uint8") {
-    const [r, g, b] = data.channels >= 3 ? [value(0), value(1), value(2)] : Array(3).fill(value(0));
-    return [r, g, b];
-  }
-  const grey = Math.round(255 * tint(value(null)));
-  return [grey, grey, grey];
-}
-
-const isDark = ([r, g, b]) => 0.3 * r + 0.6 * g + 0.1 * b < 128;
-
 /** Where the window's samples stand among the rows or columns that are shown: of a picture also its neighbours. */
 function shownAlong(positions, data) {
   const first = positions[0].at, last = positions.at(-1).at;
-  const beyond = data.picture ? Math.max(0, Math.min(2, Math.floor((MOST_SAMPLES - (last - first + 1)) / 2))) : 0;
+  const long = last - first + 1;
+  const beyond = !data.picture || long > 9 ? 0 : long > 5 ? 1 : 2;
   if (!beyond) return positions;
   const members = new Map(positions.map((one) => [one.at, one]));
   return Array.from({ length: last - first + 1 + 2 * beyond }, (_, i) => members.get(first - beyond + i)
@@ -126,39 +105,42 @@ const isOnPage = (data, a, at) => at >= data.origin[a] && at < data.origin[a] + 
 /** The window, sample by sample: one grid for each slice in depth. Absent samples have a sign and a word. */
 function windowBoard(model, cell, channel, answer, present, tint) {
   const sizes = cell.map((i, a) => model.positions(a, i));
-  if (sizes[1].length > MOST_SAMPLES || sizes[2].length > MOST_SAMPLES) return windowPicture(model, cell, channel, tint);
-  const cells = sampleCells(model, cell, channel, answer, present);
+  if (sizes.slice(1).some((along) => along.length > MOST_SAMPLES)) return windowPicture(model, cell, channel, tint);
+  const cells = sampleCells(model, cell, channel, answer, present, tint);
   const { data } = model;
   const [rows, columns] = [1, 2].map((a) => shownAlong(sizes[a], data));
   return element("div", { class: "slices" }, ...sizes[0].flatMap((d) => {
     const grid = element("div", { class: "samples" });
     grid.style.setProperty("--columns", columns.length);
     for (const h of rows) {
-      for (const w of columns) grid.append(cells.get(`${d.at},${h.at},${w.at}`) ?? neighbour(data, d, h, w, channel));
+      for (const w of columns) {
+        grid.append(cells.get(`${d.at},${h.at},${w.at}`) ?? neighbour(data, [d.at, h.at, w.at], channel, tint));
+      }
     }
+    fit(grid);
     return model.axes[0].letter ? [element("h3", { text: `${model.axes[0].letter} ${d.at}` }), grid] : [grid];
   }));
 }
 
 /** The cells of the window itself, by their positions. */
-function sampleCells(model, cell, channel, answer, present) {
+function sampleCells(model, cell, channel, answer, present, tint) {
   const order = new Map(present.places.map((place, i) => [place, i]));
   const uneven = new Set(answer.shares ?? []).size > 1;
   const cells = new Map();
   visit(model, cell, channel, (kind, value, at, number) => {
     const i = order.get(number);
     const share = uneven && i !== undefined ? answer.shares[i] : null;
-    const made = sampleCell(model.data, kind, value, at, i !== undefined && i === answer.winner, share, channel);
+    const made = sampleCell(model.data, kind, value, at, i !== undefined && i === answer.winner, share, channel, tint);
     cells.set(at.map((one) => one.at).join(), made);
   });
   return cells;
 }
 
 /** A pixel beside the window. */
-function neighbour(data, d, h, w, channel) {
+function neighbour(data, at, channel, tint) {
   const made = element("b", { class: "around", "aria-hidden": "true" });
-  if (!isOnPage(data, 0, d.at) || !isOnPage(data, 1, h.at) || !isOnPage(data, 2, w.at)) return made;
-  made.style.background = `rgb(${colourOf(data, (c) => sampleAt(data, d.at, h.at, w.at, c ?? channel), () => 0)})`;
+  if (!at.every((i, a) => isOnPage(data, a, i))) return made;
+  made.style.background = css(colourOf(data, (c) => sampleAt(data, ...at, c), channel, tint));
   return made;
 }
 
@@ -168,21 +150,24 @@ const WORDS = {
   [LEFT_OUT]: "left out",
 };
 
-function sampleCell(data, kind, value, at, wins, share, channel) {
+function sampleCell(data, kind, value, at, wins, share, channel, tint) {
   const cell = element("b", { class: [kind, wins ? "winner" : ""].join(" ").trim() });
   const place = `row ${at[1].at}, column ${at[2].at}`;
   cell.title = [place, WORDS[kind], wins ? "the winner" : ""].filter(Boolean).join(": ");
   cell.append(element("span", { text: value === null ? SIGNS[kind] : brief(value) }));
   if (share !== null) cell.append(element("small", { text: percent(share) }));
   if (value !== null && kind === PRESENT && data.picture) {
-    const colour = colourOf(data, (c) => sampleAt(data, at[0].source, at[1].source, at[2].source, c ?? channel), () => 0);
-    cell.style.background = `rgb(${colour})`;
-    cell.style.color = isDark(colour) ? "#fff" : "#000";
+    const colour = colourOf(data, (c) => sampleAt(data, ...at.map((one) => one.source), c), channel, tint);
+    cell.style.background = css(colour);
+    if (colour[3] > 127) cell.style.color = isDark(colour) ? "#fff" : "#000";
   }
   return cell;
 }
 
-const percent = (share) => (Math.abs(share) < 1e-5 && share !== 0 ? "<.001%" : `${plain(Number((100 * share).toPrecision(3)))}%`);
+function percent(share) {
+  const near = plain(Number((100 * share).toPrecision(3)));
+  return Math.abs(share) < 1e-5 && share !== 0 ? "<.001%" : `${near}%`;
+}
 
 /** A window of many samples as a picture; what is no sample stays clear. */
 function windowPicture(model, cell, channel, tint) {
@@ -190,8 +175,8 @@ function windowPicture(model, cell, channel, tint) {
   const canvas = element("canvas", { width: wide.length, height: high.length, class: "zoom" });
   const pixels = [];
   visit(model, cell, channel, (kind, value, at) => {
-    const sample = (c) => sampleAt(model.data, at[0].source, at[1].source, at[2].source, c ?? channel);
-    pixels.push(kind === PRESENT ? colourOf(model.data, sample, tint) : [0, 0, 0, 0]);
+    const sample = (c) => sampleAt(model.data, ...at.map((one) => one.source), c);
+    pixels.push(kind === PRESENT ? colourOf(model.data, sample, channel, tint) : [0, 0, 0, 0]);
   });
   paint(canvas, (h, w) => pixels[h * wide.length + w]);
   return canvas;

@@ -6,7 +6,8 @@ const state = { settings: structuredClone(data.settings), channel: data.channel,
 
 /** The data of the page, its samples as numbers. */
 function read() {
-  const found = JSON.parse(by("data").textContent, (key, value) => ({ inf: Infinity, "-inf": -Infinity, nan: NaN })[value] ?? value);
+  const special = new Map([["inf", Infinity], ["-inf", -Infinity], ["nan", NaN]]);
+  const found = JSON.parse(by("data").textContent, (_, value) => (special.has(value) ? special.get(value) : value));
   const bytes = Uint8Array.from(atob(found.base64), (letter) => letter.charCodeAt(0));
   const kinds = { Uint8: Uint8Array, Int8: Int8Array, Uint16: Uint16Array, Int16: Int16Array, Uint32: Uint32Array,
     Int32: Int32Array, Float32: Float32Array, Float64: Float64Array };
@@ -26,9 +27,11 @@ function resultType() {
 function controls() {
   by("name").textContent = data.name;
   const shape = data.axes.filter((axis) => axis.letter).map((axis) => `${axis.letter} ${axis.length}`).join(", ");
-  by("about").textContent = [`${shape}${data.allChannels > 1 ? `, ${data.allChannels} channels` : ""}, ${data.dtype}.`, ...data.notes].join(" ");
-  by("reducer").append(...data.reducers.map((one) => element("option", { value: one.name, text: one.name, title: one.help })));
-  by("channel").append(...Array.from({ length: data.channels }, (_, c) => element("option", { value: c, text: data.firstChannel + c })));
+  const channels = data.allChannels > 1 ? `, ${data.allChannels} channels` : "";
+  by("about").textContent = [`${shape}${channels}, ${data.dtype}.`, ...data.notes].join(" ");
+  const option = (value, text, title = null) => element("option", { value, text, title });
+  by("reducer").append(...data.reducers.map(({ name, help }) => option(name, name, help)));
+  by("channel").append(...Array.from({ length: data.channels }, (_, c) => option(c, data.firstChannel + c)));
   by("channels").hidden = data.channels < 2;
   for (const button of document.querySelectorAll("[data-move]")) {
     button.hidden = button.dataset.move.split(",").some((step, a) => step !== "0" && !data.axes[a].letter);
@@ -36,7 +39,10 @@ function controls() {
   by("reducer").addEventListener("change", () => { chooseReducer(by("reducer").value); rebuild(); });
   by("layout").addEventListener("change", () => { state.settings.layout = by("layout").value; rebuild(); });
   by("channel").addEventListener("change", () => { state.channel = Number(by("channel").value); rebuild(); });
-  by("ceil").addEventListener("change", () => { state.settings.ceil = by("ceil").checked; state.settings.layout = "fixed"; rebuild(); });
+  by("ceil").addEventListener("change", () => {
+    Object.assign(state.settings, { ceil: by("ceil").checked, layout: "fixed" });
+    rebuild();
+  });
   for (const name of ["size", "stride", "padding", "dilation", "count"]) {
     by(name).addEventListener("input", () => chooseNumber(name, by(name)));
   }
@@ -46,7 +52,7 @@ function chooseNumber(name, input) {
   if (!input.checkValidity() || input.value === "") return;
   const { settings } = state;
   settings[name] = Number(input.value);
-  if (settings.layout === "given" || settings.layout === "global") settings.layout = name === "count" ? "adaptive" : "fixed";
+  if (settings.layout === "given") settings.layout = "fixed";
   rebuild();
 }
 
@@ -60,11 +66,12 @@ function chooseReducer(name) {
 function parameterControls() {
   const inputs = rowOf().parameters.map((one) => {
     const value = state.settings.parameters[one.name];
-    const input = element("input", { id: `parameter-${one.name}`, type: one.kind === "flag" ? "checkbox" : "number", step: one.kind === "int" ? 1 : "any" });
-    if (one.kind === "flag") input.checked = Boolean(value);
+    const flag = one.kind === "flag", words = one.name.replaceAll("_", " ");
+    const input = element("input", { id: `parameter-${one.name}`, type: flag ? "checkbox" : "number", step: "any" });
+    if (flag) input.checked = Boolean(value);
     else input.value = value ?? "";
     input.addEventListener("change", () => chooseParameter(one, input));
-    return element("label", { title: one.help, class: one.kind === "flag" ? "check" : null }, one.kind === "flag" ? input : `${one.name} `, one.kind === "flag" ? ` ${one.name.replaceAll("_", " ")}` : input);
+    return element("label", { title: one.help, class: flag ? "check" : null }, ...(flag ? [input, words] : [words, input]));
   });
   by("parameters").replaceChildren(...inputs);
 }

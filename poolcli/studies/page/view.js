@@ -59,19 +59,23 @@ const inputDepth = () => model.positions(0, state.cell[0]).find((one) => one.kin
 function inputBoard(tint, depth) {
   const [, high, wide] = data.axes.map((_, a) => [data.origin[a], data.origin[a] + data.extent[a] - 1]);
   if (isSmall(data.extent) && !(data.picture && data.channels > 1)) {
-    const padded = ([first, last], axis) => [Math.max(first - axis.before, first - 3), Math.min(last + axis.after, last + 3)];
-    const value = (h, w) => (h < 0 || w < 0 || h >= model.axes[1].length || w >= model.axes[2].length ? null : sampleAt(data, depth, h, w, state.channel));
+    const padded = ([first, last], axis) => [first - Math.min(axis.before, 3), last + Math.min(axis.after, 3)];
+    const inside = (i, axis) => i >= 0 && i < axis.length;
+    const isSample = (h, w) => inside(h, model.axes[1]) && inside(w, model.axes[2]);
+    const value = (h, w) => (isSample(h, w) ? sampleAt(data, depth, h, w, state.channel) : null);
     return numberBoard(padded(high, model.axes[1]), padded(wide, model.axes[2]), value, tint);
   }
   const board = pictureBoard(high, wide, "The input as a picture");
-  board.paint((h, w) => colourOf(data, (c) => sampleAt(data, depth, h, w, c ?? state.channel), tint));
+  board.paint((h, w) => colourOf(data, (c) => sampleAt(data, depth, h, w, c), state.channel, tint));
   return board;
 }
 
 function outputNumbers(rows, columns) {
   const values = new Map();
   for (let h = rows[0]; h <= rows[1]; h += 1) {
-    for (let w = columns[0]; w <= columns[1]; w += 1) values.set(`${h},${w}`, answerAt([state.cell[0], h, w], state.channel).result);
+    for (let w = columns[0]; w <= columns[1]; w += 1) {
+      values.set(`${h},${w}`, answerAt([state.cell[0], h, w], state.channel).result);
+    }
   }
   boards.output = numberBoard(rows, columns, (h, w) => values.get(`${h},${w}`), scale(values.values()));
 }
@@ -79,7 +83,7 @@ function outputNumbers(rows, columns) {
 /** A picture of the output, computed a few rows at a time so that the page stays awake. */
 function outputPicture(rows, columns) {
   const board = pictureBoard(rows, columns, "The output as a picture");
-  const colours = data.picture && data.dtype === "uint8" && data.channels >= 3 && resultType() === "uint8" ? [0, 1, 2] : [state.channel];
+  const dtype = resultType(), colours = channelsShown(data, dtype, state.channel);
   const wide = columns[1] - columns[0] + 1, deep = state.cell[0], mine = (painting += 1);
   const values = new Float64Array((rows[1] - rows[0] + 1) * wide * colours.length).fill(NaN);
   let h = rows[0];
@@ -91,11 +95,10 @@ function outputPicture(rows, columns) {
         for (const channel of colours) values[i++] = answerAt([deep, h, w], channel).result ?? NaN;
       }
     }
-    const tint = data.dtype === "uint8" && resultType() === "uint8" ? (v) => v / 255 : scale(values);
+    const tint = scale(values);
     board.paint((row, column) => {
       const i = ((row - rows[0]) * wide + column - columns[0]) * colours.length;
-      const [r, g, b] = colours.length === 3 ? values.subarray(i, i + 3) : Array(3).fill(255 * tint(values[i]));
-      return Number.isNaN(values[i]) ? [0, 0, 0, 0] : [r, g, b];
+      return outputColour(data, dtype, values.subarray(i, i + colours.length), colours, tint);
     });
     board.node.dataset.done = h > rows[1];
     if (h <= rows[1]) setTimeout(step);
@@ -111,7 +114,7 @@ function show() {
   if (inputDepth() !== boards.depth) build();
   const { present, answer, result } = answerAt(cell, state.channel);
   by("window").replaceChildren(windowBoard(model, cell, state.channel, answer, present, boards.tint));
-  by("window-size").textContent = `${cell.map((i, a) => model.positions(a, i).length).filter((_, a) => data.axes[a].letter).join(" x ")}, ${present.x.length} present`;
+  by("window-size").textContent = `${sizeOf(cell.map((i, a) => model.positions(a, i).length))}, ${present.x.length} present`;
   markInput(present, answer);
   if (boards.output.mark) boards.output.mark([[`${cell[1]},${cell[2]}`, "in"]]);
   else boards.output.frame([cell[1], cell[1]], [cell[2], cell[2]]);
@@ -121,10 +124,11 @@ function show() {
 
 /** Bring the window into sight on a board that is wider than the screen. */
 function reveal(board) {
-  const marked = board.querySelector(".in, .winner");
-  if (!marked || board.scrollWidth <= board.clientWidth) return;
-  const middle = marked.offsetLeft - board.offsetLeft + marked.offsetWidth;
-  if (middle < board.scrollLeft + 60 || middle > board.scrollLeft + board.clientWidth - 60) board.scrollLeft = middle - board.clientWidth / 2;
+  const marked = [...board.querySelectorAll(".in, .winner, .in-void")].map((cell) => cell.getBoundingClientRect());
+  if (!marked.length || board.scrollWidth <= board.clientWidth) return;
+  const sight = board.getBoundingClientRect();
+  const left = Math.min(...marked.map((box) => box.left)), right = Math.max(...marked.map((box) => box.right));
+  if (left < sight.left || right > sight.right) board.scrollLeft += (left + right - sight.left - sight.right) / 2;
 }
 
 function markInput(present, answer) {
@@ -143,24 +147,27 @@ function markInput(present, answer) {
   reveal(by("input"));
 }
 
-const LEGEND = { present: "in the window", winner: "the winner", padding: "padding: no sample", filled: "padding, filled",
-  overhang: "beyond the end: no sample", "left-out": "left out (NaN or nodata)" };
+const LEGEND = { present: "in the window", winner: "the winner", padding: "padding: no sample",
+  filled: "padding, filled", overhang: "beyond the end: no sample", "left-out": "left out (NaN or nodata)" };
 
 function legend() {
   const used = Object.keys(LEGEND).filter((name) => by("window").querySelector(`b.${name}`));
-  by("legend").replaceChildren(...used.map((name) => element("li", {}, element("b", { class: name, text: SIGNS[name] ?? "7" }), ` ${LEGEND[name]}`)));
+  const sign = (name) => element("b", { class: name, text: SIGNS[name] ?? "7" });
+  by("legend").replaceChildren(...used.map((name) => element("li", {}, sign(name), ` ${LEGEND[name]}`)));
 }
 
 function tell(present, answer, result) {
   const { setup, steps, rule } = written(state.settings.reducer, present, answer);
-  const where = data.axes.map((axis, a) => (axis.letter ? `${axis.letter} ${state.cell[a]}` : "")).filter(Boolean).join(", ");
-  by("where").replaceChildren(element("strong", { text: `Output ${where}: ` }), `${state.settings.reducer}, ${rowOf().value}`);
+  const where = data.axes.flatMap((axis, a) => (axis.letter ? [`${axis.letter} ${state.cell[a]}`] : [])).join(", ");
+  const { name, value } = rowOf();
+  by("where").replaceChildren(element("strong", { text: `Output ${where}: ` }), `${name}, ${value}`);
   by("setup").replaceChildren(...setup.map((line) => element("li", { text: line })));
   by("steps").replaceChildren(...steps.map((line) => element("li", { text: line })));
   by("rule").textContent = rule;
   by("value").textContent = text(answer.value);
   by("value").dataset.value = String(answer.value);
-  by("result").textContent = result === null ? "none" : result === answer.value ? text(result) : digits(result, resultType());
+  const asIs = result === null || result === answer.value;
+  by("result").textContent = asIs ? text(result) : digits(result, resultType());
   by("result").dataset.value = String(result);
   by("rounding").textContent = `${resultType()}: ${roundingOf(answer.value, result, resultType(), data.round)}`;
 }
@@ -196,7 +203,7 @@ function nearest(axis, at, [first, last]) {
 
 function onInput(event) {
   const at = boards.input.find(event);
-  if (at) moveTo([state.cell[0], nearest(model.axes[1], at[0], model.reaches[1]), nearest(model.axes[2], at[1], model.reaches[2])]);
+  if (at) moveTo([state.cell[0], ...[1, 2].map((a) => nearest(model.axes[a], at[a - 1], model.reaches[a]))]);
 }
 
 function onOutput(event) {
@@ -206,8 +213,14 @@ function onOutput(event) {
 
 /** A click or a tap moves the window, a drag with the mouse takes it along. */
 function follow(board, move) {
-  board.addEventListener("pointerdown", (event) => { if (event.button === 0) { board.focus({ preventScroll: true }); move(event); } });
-  board.addEventListener("pointermove", (event) => { if (event.buttons & 1 && event.pointerType !== "touch") move(event); });
+  board.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    board.focus({ preventScroll: true });
+    move(event);
+  });
+  board.addEventListener("pointermove", (event) => {
+    if (event.buttons & 1 && event.pointerType !== "touch") move(event);
+  });
   board.addEventListener("keydown", onKey);
 }
 

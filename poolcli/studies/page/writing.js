@@ -59,7 +59,8 @@ function powers(term, divided) {
     const tail = divided ? ` / ${z.length}` : "";
     const inside = `(${listed(divided ? z : w.x, (v) => `${term(v)}^${p}`)})${tail}`;
     const steps = [divided ? `(${inside})^(1/${p})` : `${inside}^(1/${p})`];
-    if (sum > 1e-300 && sum < Infinity) steps.push(divided ? `(${text(sum)}${tail})^(1/${p})` : `${text(sum)}^(1/${p})`);
+    const inRange = sum > 1e-300 && sum < Infinity;
+    if (inRange) steps.push(divided ? `(${text(sum)}${tail})^(1/${p})` : `${text(sum)}^(1/${p})`);
     return { steps };
   };
 }
@@ -100,7 +101,8 @@ function chance(w, { winner }) {
   const mass = total(w.x);
   if (w.parameters.expected) {
     const squares = total(w.x.map((v) => v * v));
-    return { steps: [`(${listed(w.x, (v) => `${shown(v)}^2`)}) / (${samples(w)})`, `${text(squares)} / ${text(mass)}`] };
+    const top = listed(w.x, (v) => `${shown(v)}^2`);
+    return { steps: [`(${top}) / (${samples(w)})`, `${text(squares)} / ${text(mass)}`] };
   }
   let reached = 0;
   const running = w.x.map((v) => (reached += v));
@@ -116,9 +118,10 @@ function chance(w, { winner }) {
 function ranks(w, { order, rank }) {
   const n = w.x.length, j = Math.floor(rank), g = rank - j;
   const sorted = order.map((i) => w.x[i]);
-  const line = n <= 12 ? sorted.map(shown).join(" ")
-    : [shown(sorted[0]), "...", ...sorted.slice(Math.max(j - 2, 1), j + 4).map(shown), "...", shown(sorted[n - 1])].join(" ");
-  const setup = [`sorted: ${line}`, `rank (n - 1) q = ${n - 1} * ${text(w.parameters.q ?? 0.5)} = ${text(rank)}, counted from 0`];
+  const around = sorted.slice(Math.max(j - 2, 1), j + 4).map(shown);
+  const line = n <= 12 ? sorted.map(shown) : [shown(sorted[0]), "...", ...around, "...", shown(sorted[n - 1])];
+  const setup = [`sorted: ${line.join(" ")}`,
+    `rank (n - 1) q = ${n - 1} * ${text(w.parameters.q ?? 0.5)} = ${text(rank)}, counted from 0`];
   if (g === 0 || sorted[j] === sorted[j + 1]) return { setup, steps: [`sorted[${j}]`] };
   return {
     setup,
@@ -144,7 +147,9 @@ function moments(rooted) {
     const inside = `(${listed(w.x, (v) => `(${shown(v)} - ${signed(text(mean))})^2`)}) / ${w.x.length}`;
     return {
       setup: [`mean x = ${text(mean)}`],
-      steps: rooted ? [`sqrt(${inside})`, `sqrt(${text(value)})`] : [inside, `${text(value * w.x.length)} / ${w.x.length}`],
+      steps: rooted
+        ? [`sqrt(${inside})`, `sqrt(${text(value)})`]
+        : [inside, `${text(value * w.x.length)} / ${w.x.length}`],
     };
   };
 }
@@ -198,6 +203,7 @@ function roundingOf(value, result, dtype, rounding) {
   if (dtype.startsWith("float")) return result === value ? "nothing to round" : "to the nearest";
   if (result === value) return "a whole number, nothing to round";
   const rounded = Number.isFinite(value) ? ROUND[rounding](value) : value;
-  const limit = rounded === result ? "" : `; ${rounded > result ? "the largest" : "the smallest"} ${dtype} is ${result}`;
+  const which = rounded > result ? "largest" : "smallest";
+  const limit = rounded === result ? "" : `; the ${which} ${dtype} is ${result}`;
   return rounded === value ? `${text(value)}${limit}` : `${text(value)} rounded ${rounding} to ${rounded}${limit}`;
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,23 @@ def blamed() -> Image.Image:
                 COLUMNS)
 
 
+def turned() -> Image.Image:
+    """Pooled as it is, and turned, pooled and turned back: by subsample alone, and over the four quarter turns."""
+    left, top, right, bottom = CROP
+    part = np.asarray(Image.open(SAMPLE))[top:bottom, left:right]
+    plain = partial(poolcli.pool, reducer="subsample", size=5)
+
+    def group(x: NDArray[Any]) -> NDArray[Any]:
+        return poolcli.group(x, "subsample", over="rot4", by="median", check=False, size=5, dtype="uint8").values
+
+    panels = []
+    for name, pool in (("subsample", plain), ("over rot4", group)):
+        once, again = pool(part), np.rot90(pool(np.rot90(part)), -1)
+        off = np.abs(once.astype(int) - again).astype(np.uint8)
+        panels += [(once, f"{name}"), (again, "turned, pooled, turned back"), (off, "the difference")]
+    return page([(one.repeat(5, axis=0).repeat(5, axis=1), label) for one, label in panels], COLUMNS)
+
+
 def page(panels: list[tuple[NDArray[Any], str]], columns: int) -> Image.Image:
     """Pictures of one size, a line below each."""
     height, width = panels[0][0].shape[:2]
@@ -95,7 +113,7 @@ def compared() -> Image.Image:
 
 
 PICTURES = {"before_after": before_after, "undone": undone, "blamed": blamed, "bounds_widths": bounds_widths,
-            "compared": compared}
+            "compared": compared, "turned": turned}
 
 
 if __name__ == "__main__":

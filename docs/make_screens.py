@@ -29,6 +29,7 @@ SCREENS: dict[str, str] = {
     "pyramid": "poolcli pyramid sample_images/image.png --levels 5 -o out/levels/",
     "plan": 'poolcli plan 224x224x3 "max -k 3 -s 2 --padding 1" "avg -k 3 -s 2"',
     "explain": "poolcli explain sample_images/image.png 'avg -k 3 -s 2 --padding 1' --at 131,0",
+    "group": "poolcli group sample_images/feature_map.npy --over rot4 'max -k 3 -s 2'",
     "bounds": 'poolcli bounds sample_images/noisy.png --eps 2 "median --adaptive 2"',
     "grad": 'poolcli grad sample_images/noisy.png "max -k 3 -s 2"',
     "compare": "poolcli compare sample_images/image.png -k 4",

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .studies.ends import interval
     from .studies.explain import explain
     from .studies.grad import grad
+    from .studies.group import group
     from .studies.index_formats import convert_indices
     from .studies.pyramid import pyramid
     from .studies.settings import settings_for
@@ -44,6 +45,7 @@ __all__ = [
     "convert_indices",
     "explain",
     "grad",
+    "group",
     "hypercolumn",
     "interval",
     "plan",
@@ -64,6 +66,7 @@ _HOMES = {
     "convert_indices": "studies.index_formats",
     "explain": "studies.explain",
     "grad": "studies.grad",
+    "group": "studies.group",
     "hypercolumn": "studies.stacks",
     "interval": "studies.ends",
     "plan": "pooling",

@@ -40,6 +40,7 @@ OTHERS: Mapping[str, tuple[str, str]] = {
     "list": ("listing", "Print the reducers and the window layouts."),
     "warmup": ("warmup", "Compile the usual kernels in advance."),
     "bench": ("bench", "Measure pooling on this machine, in copies of the input."),
+    "group": ("studies.group", "Pool over a stack of arrays, or over turned, flipped or shifted copies."),
     "bounds": ("studies.bounds", "What every output can become when inputs move within intervals."),
 }
 """Commands that are no reducer: the module here that has them as ``command``, and their line of help."""

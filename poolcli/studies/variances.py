@@ -34,8 +34,6 @@ def smallest(low: Array, high: Array) -> Extreme:
     """
     lo, hi, scale = scaled(low, high)
     c = balance(lo, hi)
-    meet = lo.max(axis=0)
-    c = np.where(meet <= hi.min(axis=0), meet, c)
     if low.dtype.kind == "f":
         return everywhere(np.clip(c, lo, hi) * scale)
     below = np.floor(c * scale)

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "poolcli").rglob("*.py"))
 
 LEVELS = (
-    ("errors", "text"),
+    ("errors", "extras", "text"),
     ("axes", "kernels", "windows"),
     ("layouts",),
     ("reducers",),
@@ -40,7 +40,8 @@ HOMES = {
     "PIL": ("drawing", "files"),
     "tifffile": ("files",),
     "zarr": ("chunked",),
-    "dask": ("chunked",),
+    "dask": ("batch", "chunked"),
+    "distributed": ("batch",),
     "click": ("cli",),
     "rich": ("cli",),
 }

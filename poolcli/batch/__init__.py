@@ -7,13 +7,14 @@ Nothing here prints: one bad file is a report with its error, and the next file 
 from __future__ import annotations
 
 from .arrays import Arrays
-from .jobs import DRY_RUN, STDIO, Job, Settings, is_folder, is_special
+from .jobs import DRY_RUN, LOCAL, STDIO, Job, Settings, is_folder, is_special
 from .planning import Planned, plan_jobs, takes_several
 from .running import Running, run
 from .single import run_job
 
 __all__ = [
     "DRY_RUN",
+    "LOCAL",
     "STDIO",
     "Arrays",
     "Job",

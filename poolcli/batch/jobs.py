@@ -15,6 +15,8 @@ from ..files.stores import is_store, is_store_name
 
 STDIO = targets.STDIO
 DRY_RUN = "dry run: nothing was written"
+LOCAL = "local"
+"""The scheduler that is no address: a cluster on this machine, for one run."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class Settings:
     """Whole jobs in worker processes."""
     timeout: float | None = None
     """The most seconds that a worker may take for one."""
+    scheduler: str | None = None
+    """Of a Dask cluster, which does the jobs: its address, its file, or LOCAL."""
+    again: bool = False
+    """A job may have been done before, by a worker that was lost with its report. So whether there is anything to do
+    was settled before it was sent, and an output that is there already with the same bytes is its own."""
     statistics: bool = True
     """Without them nobody looks at the report, and they cost a pass over the data."""
     stdin: IO[bytes] | None = None
@@ -56,6 +63,10 @@ class Settings:
     def without_streams(self) -> Settings:
         """What another process may know."""
         return replace(self, stdin=None, stdout=None)
+
+    def for_a_cluster(self) -> Settings:
+        """What a worker of a cluster needs to know; names and folders are gone through before."""
+        return replace(self.without_streams(), output=None, indices=None, scheduler=None, globs=ALL, again=True)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,29 +11,29 @@ from .. import files
 from ..report import FileReport
 from .foresight import foreseen
 from .jobs import Job, Settings
+from .places import place
+from .promises import Promise
 from .single import blank_report, run_job
 from .whole import Task, fitted
 
 if TYPE_CHECKING:
     from ..files import Loaded
     from ..pooling import Pooling
-    from .workers import Crew
 
 
 class Running:
     """A batch at work: gives reports in the order of the inputs, but first those of files that cannot go well.
 
-    Decoding, kernels and encoding drop the GIL, so threads overlap them. At most two jobs a worker are under way:
-    memory stays flat whatever their number. It stops where every next file would fail too.
+    At most so many jobs are under way as the place where they are done takes: memory stays flat whatever their number.
+    It stops where every next file would fail too.
     """
 
     def __init__(self, jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int = 1) -> None:
-        self.jobs, self.pooling, self.settings, self.workers = jobs, pooling, settings, workers
-        self.under_way: deque[Future[FileReport]] = deque()
-        self.pool = ThreadPoolExecutor(workers) if workers > 1 else None
-        self.crew = crew(pooling, settings) if settings.isolate else None
+        self.jobs, self.pooling, self.settings = jobs, pooling, settings
+        self.under_way: deque[Promise] = deque()
         self.cleared: set[Path] = set()
         self.dropped = False
+        self.place = place(self.perform, pooling, settings, workers)
 
     def __iter__(self) -> Iterator[FileReport]:
         refused = foreseen(self.jobs, self.settings, self.fit, self.blank)
@@ -49,11 +48,8 @@ class Running:
         yield from refused
         for job in work:
             self.clear_up(job)
-            if self.pool is None:
-                yield self.perform(job)
-                continue
-            self.under_way.append(self.pool.submit(self.perform, job))
-            if len(self.under_way) >= 2 * self.workers:
+            self.under_way.append(self.place.submit(job))
+            if len(self.under_way) >= self.place.most:
                 yield self.next()
         while self.under_way:
             yield self.next()
@@ -67,8 +63,8 @@ class Running:
         return blank_report(job, self.pooling)
 
     def perform(self, job: Job) -> FileReport:
-        """One job, here or in a process of its own."""
-        return run_job(job, self.pooling, self.settings) if self.crew is None else self.crew.perform(job)
+        """One job, in this process."""
+        return run_job(job, self.pooling, self.settings)
 
     def clear_up(self, job: Job) -> None:
         """Remove what a killed run left where this job writes, once for each folder."""
@@ -86,18 +82,13 @@ class Running:
     def drop(self) -> None:
         """End soon: no failure is reported any more, and what is done in another process is let go at once."""
         self.dropped = True
-        if self.crew is not None:
-            self.crew.drop()
+        self.place.drop()
 
     def finish(self) -> Iterator[FileReport]:
         """End: files that are being written are finished and reported, the others not begun."""
-        waiting = [future for future in self.under_way if not future.cancel()]
+        begun = self.place.finish(self.under_way)
         self.under_way.clear()
-        if self.pool is not None:
-            self.pool.shutdown(wait=True, cancel_futures=True)
-        if self.crew is not None:
-            self.crew.close()
-        done = (future.result() for future in waiting if future.exception() is None)
+        done = (promise.result() for promise in begun if promise.exception() is None)
         yield from (file for file in done if not self.dropped or file.status != "failed")
 
 
@@ -112,10 +103,3 @@ def run(jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int 
     finally:
         rest = list(running.finish())
     yield from rest
-
-
-def crew(pooling: Pooling, settings: Settings) -> Crew:
-    """Worker processes; multiprocessing takes 15 ms to import."""
-    from .workers import Crew
-
-    return Crew(pooling, settings)

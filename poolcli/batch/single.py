@@ -104,6 +104,8 @@ def not_begun(job: Job, settings: Settings, blank: FileReport) -> FileReport | N
 
 def passed_over(job: Job, settings: Settings) -> str | None:
     """Why there is nothing to do; PoolError where an output would be lost."""
+    if settings.again:
+        return None
     kept = [path for path in (job.output, job.indices) if path is not None and is_kept(path, job, settings)]
     if kept and not settings.skip_existing:
         raise PoolError(f"{printable(kept[0])} exists; --overwrite or --skip-existing would work")

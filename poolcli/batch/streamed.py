@@ -91,7 +91,8 @@ def joined(blocks: list[Array], plan: Plan) -> Array:
 def opened_target(job: Job, settings: Settings) -> Iterator[IO[bytes]]:
     """The job's output, to be written as data come."""
     if job.output is not None:
-        with files.atomic(job.output, overwrite=may_replace(job.output, job, settings)) as target:
+        replaces = may_replace(job.output, job, settings)
+        with files.atomic(job.output, overwrite=replaces, again=settings.again) as target:
             yield target
         return
     if settings.stdout is None:

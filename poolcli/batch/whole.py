@@ -106,13 +106,14 @@ def write(task: Task, result: Result, settings: Settings) -> tuple[str, ...]:
     job = task.job
     if job.indices is not None and result.indices is not None:
         replaces = may_replace(job.indices, job, settings)
-        files.write(job.indices, result.indices, task.loaded.source, "npy", overwrite=replaces)
+        files.write(job.indices, result.indices, task.loaded.source, "npy", overwrite=replaces, again=settings.again)
     values = result.values.transpose(task.order())
     target = settings.stdout if job.output is None else job.output
     if target is None:
         raise PoolError("standard output is closed; -o FILE would work")
     replaces = job.output is not None and may_replace(job.output, job, settings)
-    return files.write(target, values, task.loaded.source, job.format, encoding=settings.encoding, overwrite=replaces)
+    return files.write(target, values, task.loaded.source, job.format, encoding=settings.encoding, overwrite=replaces,
+                       again=settings.again)
 
 
 def described(task: Task, result: Result, settings: Settings, blank: FileReport) -> FileReport:

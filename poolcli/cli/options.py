@@ -8,7 +8,7 @@ windows     --size --stride --padding --dilation --ceil --global --adaptive     
 values      --layout --squeeze --pad-mode --pad-value --nan --nodata --dtype --round   every reducer
 files       --output --overwrite --skip-existing --in-place --dry-run --recursive      every reducer
             --include --exclude --files-from --files-from0 --stream --key --indices
-            --format --jobs --fail-fast --isolate --timeout
+            --format --jobs --fail-fast --isolate --timeout --scheduler
 pictures    --frames --max-pixels --allow-truncated --quality --compress-level         every reducer
             --alpha --linear --strip
 report      --json --jsonl --csv --verbose --quiet --no-color --debug                  every reducer; all: --debug
@@ -152,6 +152,8 @@ def files() -> list[click.Option]:
         flag("--isolate", help="Work in processes of their own: a decoder that crashes costs its own file."),
         option("--timeout", type=grammar.seconds, metavar="S",
                help="With --isolate: the most seconds that a file may take."),
+        option("--scheduler", metavar="WHERE", help="Work on a Dask cluster: tcp://host:8786, a scheduler file, or "
+                                                    "local, which starts one here."),
     ]
 
 

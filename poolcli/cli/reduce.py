@@ -97,11 +97,12 @@ def body(row: Reducer) -> Callable[..., int]:
         if settings.indices is not None:
             prepared.check_indices()
         check_light(prepared, settings)
-        workers = share_cores(given["jobs"], len(planned))
+        workers = side_by_side(settings, given["jobs"], len(planned))
+        work = batch.Arrays if settings.stream else batch.Running
+        running = work(planned, prepared, settings, workers)
         with show.view(given, settings, len(planned), debug=options.debugging()) as view:
             view.notes(planned.notes)
-            work = batch.Arrays if settings.stream else batch.Running
-            view.of(work(planned, prepared, settings, workers))
+            view.of(running)
         return view.exit_code()
 
     return pool_files
@@ -113,6 +114,15 @@ def check_light(pooling: Pooling, settings: Settings) -> None:
         from ..colour import Light
 
         Light(settings.linear, settings.premultiplied).check(pooling)
+
+
+def side_by_side(settings: Settings, jobs: int | None, files: int) -> int:
+    """How many files to work on at once; 0 where a cluster knows that better."""
+    from ..batch import LOCAL
+
+    if settings.scheduler in (None, LOCAL):
+        return share_cores(jobs, files)
+    return jobs or 0
 
 
 def share_cores(jobs: int | None, files: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from .. import files
+from .. import extras, files
 from ..batch import STDIO, Settings, is_folder, is_special, takes_several
 from ..errors import OptionError, PoolError
 from ..files import Encoding, Format, Frames, targets
@@ -27,7 +27,7 @@ def settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str, Any
         given = {**given, "output": plain(given["output"])}
     kept = {name: given[name] for name in ("output", "indices", "key", "allow_truncated", "overwrite", "skip_existing",
                                            "in_place", "dry_run", "recursive", "fail_fast", "isolate", "timeout",
-                                           "stream")}
+                                           "stream", "scheduler")}
     named = {"format": given["file_format"], "max_pixels": given["max_pixels"] or files.MAX_PIXELS}
     encoding = {name: given[name] for name in ("quality", "compress_level", "strip") if given[name] is not None}
     made = Settings(**kept, **named, frames=frames(given["frames"]),
@@ -103,6 +103,8 @@ def check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, settin
             raise OptionError("indices", "go with neither --linear nor --alpha premultiplied")
     if settings.stream:
         check_stream(several, settings)
+    if settings.scheduler is not None:
+        check_scheduler(inputs, settings)
 
 
 def check_stores(inputs: Sequence[str], settings: Settings) -> None:
@@ -133,6 +135,18 @@ def check_stream(several: bool, settings: Settings) -> None:
     ending = output is None or output == STDIO or is_special(output) or output.lower().endswith(".npy")
     if not ending or (settings.format is not None and settings.format.name != "NPY"):
         raise OptionError("stream", "writes .npy: -o - or -o FILE.npy would work")
+
+
+def check_scheduler(inputs: Sequence[str], settings: Settings) -> None:
+    """Refuse what a process on another machine cannot do, and a job that may not be done twice."""
+    wrong = {"--stream": settings.stream, "--isolate": settings.isolate, "--in-place": settings.in_place}
+    if named := [name for name, value in wrong.items() if value]:
+        why = ": a job may be done twice there, and would pool its own result" if settings.in_place else ""
+        raise OptionError("scheduler", f"and {named[0]} exclude each other{why}; one of them would work")
+    if STDIO in inputs or settings.output == STDIO:
+        raise OptionError("scheduler", "sends names, not data, so - goes not with it; a file name would work")
+    if (reason := extras.lacking("distributed")) is not None:
+        raise OptionError("scheduler", reason)
 
 
 def check_output(inputs: Sequence[str], several: bool, settings: Settings) -> None:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from . import store
 from .code import Code
 from .recipe import Call, Recipe, plain
+from .turns import turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -109,13 +110,22 @@ def _compiled(recipe: Recipe) -> Call | None:
     code = store.read(path)
     try:
         if code is None:
-            code = _built(recipe)
-            if path is not None:
-                _keep(path, code)
+            code = _made(recipe, path)
         return callable_of(code, len(recipe.arguments))
     except Exception as error:  # whatever a compiler may fail with: the plain kernel is still right
         announce(f"no compiled kernel ({type(error).__name__}: {error}); running as plain Python, slowly")
         return None
+
+
+def _made(recipe: Recipe, path: Path | None) -> Code:
+    """Compile the recipe and keep the code, unless another process has done so while we waited for our turn."""
+    with turn(path):
+        code = store.read(path)
+        if code is None:
+            code = _built(recipe)
+            if path is not None:
+                _keep(path, code)
+    return code
 
 
 def _built(recipe: Recipe) -> Code:

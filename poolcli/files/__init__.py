@@ -192,17 +192,19 @@ def write(
     *,
     encoding: Encoding = DEFAULT_ENCODING,
     overwrite: bool = False,
+    again: bool = False,
 ) -> tuple[str, ...]:
     """Write ``array`` to a path, whole or not at all, or to an open binary stream.
 
     ``format`` is a row of FORMATS or its name; by default the path's ending says it, and a stream gets .npy. An
-    existing path is refused without ``overwrite``. PoolError when the format cannot hold the array, or the target
-    cannot be written (its cause is the OSError); BrokenPipeError passes. Returns notes about what was lost.
+    existing path is refused without ``overwrite``, but with ``again`` one of the same bytes is not. PoolError when the
+    format cannot hold the array, or the target cannot be written (its cause is the OSError); BrokenPipeError passes.
+    Returns notes about what was lost.
     """
     if isinstance(target, (str, os.PathLike)):
         row = _row(format) or format_of(target)
         holds(row, array.dtype, array.shape, source.mode, source.pages)
-        with atomic(target, overwrite=overwrite) as stream:
+        with atomic(target, overwrite=overwrite, again=again) as stream:
             return _encode(array, source, row, stream, encoding)
     with explained():
         lost = _encode(array, source, _row(format) or FORMATS["NPY"], target, encoding)

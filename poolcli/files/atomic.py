@@ -18,25 +18,28 @@ from .stale import remove, temporary, temporary_folder
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+EXISTS = "exists; --overwrite or --skip-existing would work"
 _RENAMES_OPEN = os.name == "posix"
 # What file systems without hard links answer (FAT, some network mounts).
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
 
 
 @contextmanager
-def atomic(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[IO[bytes]]:
+def atomic(path: str | os.PathLike[str], *, overwrite: bool = False, again: bool = False) -> Iterator[IO[bytes]]:
     """Give an open binary file that becomes ``path`` when the block ends well, and leaves no trace when it does not.
 
     Links are followed, so that the file they lead to is replaced and not the link; missing folders are created; an
-    old file keeps its permission bits. A pipe, FIFO or device is written straight. Every OSError becomes PoolError
-    with that error as its cause, but for BrokenPipeError: a reader that has gone is no failure of ours.
+    old file keeps its permission bits. A pipe, FIFO or device is written straight. Without ``overwrite`` a file that is
+    there is never replaced; with ``again`` it is no error either where it has the very bytes that were written. Every
+    OSError becomes PoolError with that error as its cause, but for BrokenPipeError: a reader that has gone is no
+    failure of ours.
     """
     with explained():
         old = _status(path)
         if (old is not None and not stat.S_ISREG(old.st_mode)) or _is_descriptor(path):
             opening = _straight(path, old)
         else:
-            opening = _replaced(os.path.realpath(path), old, overwrite)
+            opening = _replaced(os.path.realpath(path), old, overwrite, again)
         with opening as stream:
             yield stream
 
@@ -83,9 +86,9 @@ def _straight(path: str | os.PathLike[str], old: os.stat_result | None) -> Itera
 
 
 @contextmanager
-def _replaced(path: str, old: os.stat_result | None, overwrite: bool) -> Iterator[IO[bytes]]:
-    if old is not None and not overwrite:
-        raise PoolError("exists; --overwrite or --skip-existing would work")
+def _replaced(path: str, old: os.stat_result | None, overwrite: bool, again: bool) -> Iterator[IO[bytes]]:
+    if old is not None and not overwrite and not again:
+        raise PoolError(EXISTS)
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
     descriptor, name = temporary(folder)
@@ -96,9 +99,9 @@ def _replaced(path: str, old: os.stat_result | None, overwrite: bool) -> Iterato
             _like(old, descriptor)
             os.fsync(descriptor)
             if _RENAMES_OPEN:  # the lock holds till then
-                _publish(name, path, overwrite)
+                _publish(name, path, overwrite, again)
         if not _RENAMES_OPEN:
-            _publish(name, path, overwrite)
+            _publish(name, path, overwrite, again)
     except BaseException:  # Ctrl-C too
         with suppress(OSError):
             os.unlink(name)
@@ -117,7 +120,7 @@ def _like(old: os.stat_result | None, descriptor: int) -> None:
     os.fchmod(descriptor, old.st_mode & 0o777)
 
 
-def _publish(temporary: str, path: str, overwrite: bool) -> None:
+def _publish(temporary: str, path: str, overwrite: bool, again: bool) -> None:
     """Give the finished file its name. Without ``overwrite`` a file that came meanwhile must not be lost: a hard link
     is the one way to create a name only if it is free, and costs no more than the rename."""
     if overwrite:
@@ -125,16 +128,24 @@ def _publish(temporary: str, path: str, overwrite: bool) -> None:
         return
     try:
         os.link(temporary, path)
-    except FileExistsError as error:
-        raise PoolError("exists; --overwrite or --skip-existing would work") from error
+    except FileExistsError:
+        _must_be(temporary, path, again)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        if os.path.lexists(path):
-            raise PoolError("exists; --overwrite or --skip-existing would work") from error
-        os.replace(temporary, path)
-    else:
-        os.unlink(temporary)
+        if not os.path.lexists(path):
+            os.replace(temporary, path)
+            return
+        _must_be(temporary, path, again)
+    os.unlink(temporary)
+
+
+def _must_be(temporary: str, path: str, again: bool) -> None:
+    """Refuse a file that is there already, unless it may be, and is, what was to be written."""
+    from filecmp import cmp
+
+    if not (again and cmp(temporary, path, shallow=False)):
+        raise PoolError(EXISTS)
 
 
 # Folders: a chunked array is one.
@@ -168,7 +179,7 @@ def atomic_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> I
 
 def _check_free(path: str, overwrite: bool) -> None:
     if os.path.lexists(path) and not overwrite:
-        raise PoolError("exists; --overwrite or --skip-existing would work")
+        raise PoolError(EXISTS)
 
 
 def _put_in_place(name: str, path: str) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from cli.calls import SAMPLES
 
-HEAVY = ("numpy", "PIL", "rich", "numba", "llvmlite", "platformdirs", "jsonschema", "tifffile")
+HEAVY = ("numpy", "PIL", "rich", "numba", "llvmlite", "platformdirs", "jsonschema", "tifffile", "distributed", "dask")
 SCRIPT = """
 import sys
 from poolcli.cli.main import run
@@ -30,7 +30,7 @@ def imported(*arguments: str, cwd: Path | None = None, **env: str) -> set[str]:
     "", "--help", "--version", "-h", "list", "max --help", "stochastic -h",
     "max", "max -k 0 x.png", "max --size 3x x.png", "lp --p 0 x.png", "max --p 3 x.png", "maxx", "max --siz 2 x.png",
     "max --global -k 3 x.png", "max --layout HH x.png", "max -", "max x.png y.png -o z.png", "max x.png -o y.foo",
-    "max . ",
+    "max . ", "max x.png --scheduler local --isolate",
 ])
 def test_help_lists_and_usage_errors_import_nothing_heavy(line: str) -> None:
     """click and the tables only."""

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from ..streams import Pen
 
 NAME = "chain"
-NOT_FOR_CHAINS = {"indices": None, "stream": False, "isolate": False, "timeout": None, "linear": False, "alpha": None}
-"""Options of reducers' commands that are about one pooling; isolated workers know of one only."""
+NOT_FOR_CHAINS = {"indices": None, "stream": False, "isolate": False, "timeout": None, "scheduler": None,
+                  "linear": False, "alpha": None}
+"""Options of reducers' commands that are about one pooling; workers in other processes know of one only."""
 
 
 def run(arguments: tuple[str, ...], layout: str | None, **given: Any) -> int:

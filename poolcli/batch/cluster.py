@@ -1,0 +1,276 @@
+"""Jobs on a Dask cluster, sent to its scheduler; ``errands.py`` is what its workers do.
+
+What names tell is settled here, before a job is sent, by the same code as in a local batch; so a job that is done a
+second time, because the worker with its report was lost, never meets its own output as another's.
+
+Dask gives the jobs of a worker that dies to others, and gives up on those to which that happens too often. All jobs
+that lay on the worker are counted so, not only the one that killed it. So each of them gets another try with no other
+of ours beside it, and only one that kills its worker then too is the culprit.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import uuid
+from collections.abc import Iterable
+from concurrent.futures import CancelledError, Future, wait
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Any
+
+from .. import compiled
+from ..errors import PoolError
+from ..report import FileReport
+from ..text import printable
+from .errands import TALK, Errand, halt, perform
+from .jobs import Job, Settings
+from .promises import Done, Promise
+from .scheduler import PATIENCE, connected
+from .single import blank_report, failed, not_begun
+
+if TYPE_CHECKING:
+    from ..pooling import Pooling
+
+Coming = Future[FileReport | None]
+"""The report of a job; None where its run had ended before it began."""
+
+DEATHS = 3
+"""Workers that a file may kill before it is given up, the last of them alone."""
+A_THREAD = 4
+"""Jobs under way for each thread of the cluster: reports are taken in order, and a long job holds those behind up."""
+LEAST = 16
+"""Jobs under way where there are few threads, or none yet: a cluster that grows with its work must see some."""
+LEAVING = 2.0
+"""Seconds to take leave of a scheduler."""
+LOOK = 0.5
+"""Seconds between looks at the connection, and at the worker of a job that is suspected."""
+
+
+class Cluster:
+    """A place where jobs are done: the workers of a scheduler, each a process on some machine."""
+
+    def __init__(self, pooling: Pooling, settings: Settings, workers: int) -> None:
+        self.pooling, self.settings = pooling, settings
+        self.name = uuid.uuid4().hex
+        self.errand = Errand.of(self.name, (pooling, settings.for_a_cluster()))
+        self.local, self.client = connected(str(settings.scheduler), workers)
+        self.client.subscribe_topic(TALK, lambda event: compiled.announce(event[1]))
+        self.jobs = self.client.get_executor(pure=False)
+        self.limit = workers if self.local is None else 0
+        self.known, self.looked, self.count = LEAST, -PATIENCE, 0
+        self.due: set[Sent] = set()
+
+    @property
+    def most(self) -> int:
+        """Jobs that may be under way at once."""
+        if self.limit:
+            return self.limit
+        if monotonic() > self.looked + PATIENCE:
+            self.look()
+        return self.known
+
+    def look(self) -> None:
+        """See how many threads there are now; that there are none is worth a word."""
+        self.looked = monotonic()
+        try:
+            threads = sum(self.client.nthreads().values())
+        except Exception:  # the scheduler has gone, which waiting for a report will tell
+            return
+        self.known = max(LEAST, A_THREAD * threads)
+        if not threads:
+            compiled.announce("the scheduler has no workers; waiting for one, as dask worker starts it")
+
+    def submit(self, job: Job) -> Promise:
+        """Send a job, unless its names tell already how it ends."""
+        blank = blank_report(job, self.pooling)
+        try:
+            settled = not_begun(job, self.settings, blank)
+        except PoolError as error:
+            return Done(failed(blank, error))
+        if settled is not None:
+            return Done(settled)
+        self.count += 1
+        try:
+            sent = Sent(self, self.count, job)
+        except Exception as error:  # nothing can be sent to a scheduler that has gone
+            return Done(lost(blank, error))
+        self.due.add(sent)
+        return sent
+
+    def wait(self, futures: Iterable[Coming]) -> None:
+        """Wait till all have ended; ConnectionError where that may never be: what is sent in the moment in which a
+        connection breaks has no answer, and no end."""
+        while wait(futures, LOOK).not_done:
+            if self.client.status != "running":
+                raise ConnectionError("no scheduler")
+            if monotonic() > self.looked + PATIENCE:
+                self.look()
+
+    def send(self, number: int, job: Job, **where: Any) -> Coming:
+        """Give a job to the scheduler; a second try is another task to it."""
+        key = (f"poolcli-{self.name}", number, uuid.uuid4().hex)
+        sent: Coming = self.jobs.submit(perform, self.errand, number, pickle.dumps(job), key=key, **where)
+        return sent
+
+    def alone(self, number: int, job: Job, deaths: int) -> FileReport | None:
+        """More tries, with no other of our jobs beside it; Culprit when it has killed enough workers."""
+        self.wait([other.future for other in self.due])
+        while True:
+            try:
+                return self.watched(number, job, self.some_worker())
+            except Died as died:
+                deaths += 1
+                if deaths >= DEATHS:
+                    raise Culprit(f"killed {deaths} workers, the last with no other file beside it") from died
+
+    def some_worker(self) -> str:
+        """The address of a worker, as soon as there is one."""
+        while not (found := self.client.nthreads()):
+            sleep(LOOK)
+        return str(next(iter(found)))
+
+    def watched(self, number: int, job: Job, address: str) -> FileReport | None:
+        """One try on a certain worker; Died when that goes away."""
+        future = self.send(number, job, workers=[address], allow_other_workers=False)
+        while not wait([future], LOOK).done:
+            if address not in self.client.nthreads():
+                future.cancel()
+                raise Died
+        if deaths(future):
+            raise Died
+        return future.result()
+
+    def drop(self) -> None:
+        """What has begun on a worker cannot be ended; ``finish`` lets the rest go."""
+
+    def finish(self, due: Iterable[Promise]) -> list[Promise]:
+        """Cancel what has not begun, wait for the rest, and leave."""
+        due = list(due)
+        sent = [one for one in due if isinstance(one, Sent)]
+        with suppress(Exception):  # a scheduler that has gone cannot be asked, waited for, nor taken leave of
+            if sent and self.client.status == "running":
+                begun = self.begun()
+                for one in sent:
+                    if one.number not in begun:
+                        one.cancel()
+                self.wait([one.future for one in sent])
+            self.client.close(LEAVING)
+        if self.local is not None:
+            with suppress(Exception):
+                self.local.close(PATIENCE)
+        return [one for one in due if not isinstance(one, Sent) or one.future.done()]
+
+    def begun(self) -> set[int]:
+        """Let no worker begin another job of this run; the numbers of those that have begun."""
+        told = self.client.run(halt, self.name, on_error="ignore")
+        return {number for numbers in told.values() for number in numbers or ()}
+
+
+class Culprit(PoolError):
+    """A file that kills workers."""
+
+
+class Died(Exception):
+    """A worker with the only job that it had of ours."""
+
+
+class Unbegun(Exception):
+    """There is no report: the run ended before."""
+
+
+class Sent:
+    """A job that is on its way, and its report."""
+
+    def __init__(self, cluster: Cluster, number: int, job: Job) -> None:
+        self.cluster, self.number, self.job = cluster, number, job
+        self.blank = blank_report(job, cluster.pooling)
+        self.away = away(job)
+        self.future = cluster.send(number, self.away)
+
+    def result(self) -> FileReport:
+        """Wait for the report; whatever else comes would come in place of the next one too, and ends the run."""
+        try:
+            self.cluster.wait([self.future])
+            self.cluster.due.discard(self)
+            return named_back(self.report(), self.job, self.away)
+        except Culprit as error:
+            return failed(self.blank, error)
+        except (CancelledError, OSError) as error:
+            return lost(self.blank, error)
+        except Exception as error:
+            return ending(self.blank, error if isinstance(error, PoolError) else unable(error), error)
+
+    def report(self) -> FileReport:
+        """What came, or what comes of another try."""
+        killed = deaths(self.future)
+        found = self.cluster.alone(self.number, self.away, killed) if killed else self.future.result()
+        if found is None:
+            raise Unbegun
+        return found
+
+    def exception(self) -> BaseException | None:
+        """What came in place of a report."""
+        try:
+            return self.future.exception() or (None if self.future.result() else Unbegun())
+        except CancelledError as error:
+            return error
+
+    def cancel(self) -> bool:
+        """Do not begin it."""
+        return self.future.cancel()
+
+
+def ending(blank: FileReport, error: PoolError, cause: BaseException) -> FileReport:
+    """The report of a job after which no other can be done."""
+    return replace(failed(blank, error), cause=cause, stops=True)
+
+
+def lost(blank: FileReport, cause: BaseException) -> FileReport:
+    """The report of a job that was on its way when the scheduler went away."""
+    return ending(blank, PoolError("lost the connection to the scheduler; --skip-existing does what is left"), cause)
+
+
+def unable(error: Exception) -> PoolError:
+    """What to say where a worker cannot even begin."""
+    return PoolError(f"a worker cannot do it: {type(error).__name__}: {error}; poolcli has to be installed on every "
+                     "worker")
+
+
+def deaths(future: Coming) -> int:
+    """How many workers died before Dask gave up on a job that has ended; 0 where it ended otherwise."""
+    from distributed.scheduler import KilledWorker
+
+    try:
+        error = future.exception()
+    except CancelledError:
+        return 0
+    return error.allowed_failures + 1 if isinstance(error, KilledWorker) else 0
+
+
+def away(job: Job) -> Job:
+    """The job as a process in another folder needs it."""
+    return replace(job, source=os.fspath(absolute(job.source)),
+                   output=None if job.output is None else absolute(job.output),
+                   indices=None if job.indices is None else absolute(job.indices))
+
+
+def absolute(path: str | Path) -> Path:
+    """Without resolving anything: a link may lead elsewhere on a worker."""
+    return Path.cwd() / path
+
+
+def named_back(report: FileReport, job: Job, sent: Job) -> FileReport:
+    """The report with the names as they were given."""
+    pairs = [(printable(there), printable(here)) for there, here in
+             ((sent.output, job.output), (sent.indices, job.indices)) if there is not None and here is not None]
+
+    def named(text: str) -> str:
+        for there, here in pairs:
+            text = text.replace(there, here)
+        return text
+
+    return replace(report, input=job.source, output=job.output_name(), notes=tuple(map(named, report.notes)),
+                   error=None if report.error is None else named(report.error))

@@ -1,0 +1,92 @@
+"""Finding the scheduler of a cluster, or starting one. Only this file and ``cluster.py`` know distributed."""
+
+from __future__ import annotations
+
+import logging
+from multiprocessing import resource_tracker
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import extras
+from ..errors import OptionError
+from ..text import printable
+from .jobs import LOCAL
+from .workers import interrupts_blocked
+
+if TYPE_CHECKING:
+    from distributed import Client, LocalCluster
+
+PATIENCE = 10.0
+"""Seconds to reach a scheduler, and between looks at how many workers there are."""
+ALLOWED = 1
+"""Deaths of workers that Dask passes over before it gives a job back, on a local cluster; ``cluster.py`` sees to it
+that there are three in all. Elsewhere the scheduler's own setting holds, which is 3."""
+LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application", "bokeh")
+"""Each has a level of its own in distributed's defaults, and writes to stderr, where our lines are."""
+
+
+def connected(scheduler: str, workers: int) -> tuple[LocalCluster | None, Client]:
+    """Reach a scheduler by its address or file, or start one here with so many workers of one thread each.
+
+    OptionError where that does not go. Ctrl-C is for us to heed: threads and processes that start here are deaf to it.
+    """
+    if (reason := extras.lacking("distributed")) is not None:
+        raise OptionError("scheduler", reason)
+    resource_tracker.ensure_running()  # which unblocks interrupts when it starts
+    with interrupts_blocked():
+        quieten()
+        if scheduler == LOCAL:
+            local = started(workers)
+            return local, reached(scheduler, address=local)
+        return None, reached(scheduler, **place(scheduler))
+
+
+def quieten() -> None:
+    """Keep distributed from logging to stderr, here and in workers that are started here: what matters is reported."""
+    import dask
+
+    dask.config.set({"distributed.logging": dict.fromkeys(LOGGERS, "critical")})
+    import distributed  # noqa: F401  (it sets its loggers up when it is imported)
+
+    for name in LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def started(workers: int) -> LocalCluster:
+    """A scheduler in this process, and workers of their own; no limit of memory, as in a local batch."""
+    from distributed import LocalCluster
+
+    return LocalCluster(n_workers=max(1, workers), threads_per_worker=1, processes=True, memory_limit=0,
+                        dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL, host="127.0.0.1",
+                        scheduler_kwargs={"allowed_failures": ALLOWED})
+
+
+def place(scheduler: str) -> dict[str, Any]:
+    """Where a scheduler is, as distributed wants to be told."""
+    if "://" in scheduler:
+        return {"address": scheduler}
+    if Path(scheduler).is_file():
+        return {"scheduler_file": scheduler}
+    name, _, port = scheduler.rpartition(":")
+    if name and port.isdigit():
+        return {"address": f"tcp://{scheduler}"}
+    raise OptionError("scheduler", f"{printable(scheduler)} is neither an address nor a scheduler file; "
+                                   f"tcp://host:8786, a file that dask scheduler wrote, or {LOCAL} would work")
+
+
+def reached(scheduler: str, **where: Any) -> Client:
+    """A connection; whatever an address or a file may have wrong in it is one reason."""
+    from distributed import Client
+
+    try:
+        return Client(**where, timeout=PATIENCE, set_as_default=False)
+    except Exception as error:
+        raise OptionError("scheduler", f"{printable(scheduler)} cannot be reached: {reason(error)}; dask scheduler "
+                                       "starts one") from error
+
+
+def reason(error: Exception) -> str:
+    """The last word of a chain of errors, in one line."""
+    while error.__cause__ is not None and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    return printable(" ".join(str(error).split())) or type(error).__name__

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from types import MappingProxyType
 
-BRINGS: Mapping[str, str] = MappingProxyType({"distributed": "dask"})
+BRINGS: Mapping[str, str] = MappingProxyType({"distributed": "dask", "zarr": "zarr"})
 """Which extra brings a library."""
 
 

@@ -22,6 +22,14 @@ IN_CHUNKS = ("ZARR", "NPY")
 """Formats that are written box by box."""
 
 
+def has_chunks(job: Job) -> bool:
+    """Whether a job is done chunk by chunk."""
+    straight = job.output is None or is_special(job.output) or job.indices is not None
+    if straight or job.format is None or job.format.name not in IN_CHUNKS:
+        return False
+    return job.format.name == "ZARR" or is_store(job.source)
+
+
 def attempt_chunked(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport | None:
     """One job from a chunked array or into one; None where neither is."""
     to_store = job.format is not None and job.format.name == "ZARR"
@@ -30,8 +38,7 @@ def attempt_chunked(job: Job, pooling: Pooling, settings: Settings, blank: FileR
     check_extra(printable(job.source if is_store(job.source) else job.output_name() or ""))
     if to_store:
         check_wishes(job, settings)
-    straight = job.output is None or is_special(job.output) or job.indices is not None
-    if straight or job.format is None or job.format.name not in IN_CHUNKS:
+    if not has_chunks(job):
         return attempt_loaded(loaded(job, settings), job, pooling, settings, blank)
     return in_chunks(job, pooling, settings, blank)
 
@@ -50,11 +57,12 @@ def in_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileReport)
     """The same where both ends are arrays."""
     from .. import engine
     from ..chunked import volumes
+    from ..chunked.running import Threads
 
     assert job.output is not None
     volume = volumes.opened(job.source, settings.key, lambda: picture(job, settings))
     done = volumes.pool(pooling, volume, str(job.output), overwrite=may_replace(job.output, job, settings),
-                        looks=settings.statistics, workers=engine.thread_count())
+                        looks=settings.statistics, each=settings.each or Threads(engine.thread_count()))
     return described(done, pooling, settings, blank)
 
 

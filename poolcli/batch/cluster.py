@@ -25,11 +25,13 @@ from .. import compiled
 from ..errors import PoolError
 from ..report import FileReport
 from ..text import printable
+from .chunks import has_chunks
 from .errands import TALK, Errand, halt, perform
 from .jobs import Job, Settings
 from .promises import Done, Promise
 from .scheduler import PATIENCE, connected
-from .single import blank_report, failed, not_begun
+from .single import blank_report, failed, not_begun, run_job
+from .spread import Spread
 
 if TYPE_CHECKING:
     from ..pooling import Pooling
@@ -92,6 +94,8 @@ class Cluster:
             return Done(failed(blank, error))
         if settled is not None:
             return Done(settled)
+        if has_chunks(job):  # they are sent, each as a job
+            return Done(run_job(job, self.pooling, replace(self.settings, each=Spread(self.client))))
         self.count += 1
         try:
             sent = Sent(self, self.count, job)

@@ -6,12 +6,15 @@ import os
 import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from ..files import MAX_PIXELS, Encoding, Format, Frames, targets
 from ..files.formats import DEFAULT_ENCODING
 from ..files.globs import ALL, Globs
 from ..files.stores import is_store, is_store_name
+
+if TYPE_CHECKING:
+    from ..chunked.running import Each
 
 STDIO = targets.STDIO
 DRY_RUN = "dry run: nothing was written"
@@ -57,6 +60,8 @@ class Settings:
     was settled before it was sent, and an output that is there already with the same bytes is its own."""
     statistics: bool = True
     """Without them nobody looks at the report, and they cost a pass over the data."""
+    each: Each | None = None
+    """Where the chunks of an array are done; None: on threads here."""
     stdin: IO[bytes] | None = None
     stdout: IO[bytes] | None = None
 

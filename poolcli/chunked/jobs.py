@@ -28,6 +28,16 @@ class Target(Protocol):
         """Put values in their place."""
 
 
+class Nowhere:
+    """No target, or none that can be sent."""
+
+    def write(self, ranges: Ranges, values: Array) -> None:
+        """Nothing is kept."""
+
+
+NOWHERE = Nowhere()
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """All that the jobs of one pooling have in common."""

@@ -24,7 +24,7 @@ from ..report import Tally
 from ..settled import without_place
 from ..windows import Windows
 from . import grid
-from .jobs import Task, finished
+from .jobs import NOWHERE, Task, finished
 from .running import Each
 
 Array = NDArray[Any]
@@ -108,7 +108,7 @@ def along(values: NDArray[Any], axis: int, ndim: int) -> NDArray[Any]:
 def run(task: Task, merger: Merger, chunk: tuple[int, ...], each: Each) -> Iterator[Tally]:
     """All boxes of outputs, one after another; their parts side by side."""
     boxes = list(grid.boxes_of(task.plan.full_shape, chunk))
-    folded = each(fold, task, (portion for box in boxes for portion in portions(task, box)))
+    folded = each(fold, replace(task, target=NOWHERE), (portion for box in boxes for portion in portions(task, box)))
     for box in boxes:
         gathered = Gathered(merger, box)
         for _ in portions(task, box):

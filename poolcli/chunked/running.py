@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import Any, Protocol
 
 from .. import engine
+from . import grid
 
 
 class Each(Protocol):
@@ -18,6 +19,18 @@ class Each(Protocol):
     begun after it.
     """
 
+    @property
+    def near(self) -> bool:
+        """Whether it calls in this process, where memory is shared."""
+
+    @property
+    def workers(self) -> int:
+        """How many calls run at once."""
+
+    @property
+    def most(self) -> int:
+        """Bytes of samples that one call may hold."""
+
     def __call__(self, function: Callable[..., Any], common: Any, items: Iterable[Any]) -> Iterator[Any]:
         """Results of ``function(common, item)``."""
 
@@ -25,8 +38,15 @@ class Each(Protocol):
 class Threads:
     """Calls in so many threads of this process; reading, decoding and kernels drop the GIL."""
 
+    near = True
+
     def __init__(self, workers: int) -> None:
         self.workers = workers
+
+    @property
+    def most(self) -> int:
+        """Bytes of samples that one call may hold."""
+        return grid.most_of_job(self.workers)
 
     def __call__(self, function: Callable[..., Any], common: Any, items: Iterable[Any]) -> Iterator[Any]:
         """Results in order, at most two calls a thread under way. One call has all threads for its kernels."""

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dtypes, files
+from .. import dtypes, engine, files
 from ..boxes import Ranges, slices
+from ..drivers.merging import Merger
 from ..errors import PoolError
 from ..files.npy import header_bytes
 from ..files.stores import is_store, is_store_name
@@ -21,7 +22,7 @@ from ..plans import Plan
 from ..pooling import Pooling
 from ..report import Stats, Tally
 from . import grid, merging, ome
-from .jobs import Task, do, outputs_of, squeezed
+from .jobs import NOWHERE, Task, do, finished, outputs_of, pooled, squeezed
 from .running import Each, Threads
 from .sources import InMemory, Npy, Source, nbytes, padded
 
@@ -68,12 +69,12 @@ def opened(path: str, key: str | None, read: Callable[[], files.Loaded]) -> Volu
     if is_store(path):
         from . import stores
 
-        array, notes = stores.opened(path, key)
+        array, notes = stores.opened(str(Path(path).absolute()), key)
         array.dtype  # noqa: B018  (refuses what cannot be pooled)
         letters = ome.letters(stores.attributes(path), array.names, len(array.shape))
         return Volume(array, letters, array.names, array.version, notes)
     if path.lower().endswith(".npy") and Path(path).is_file():
-        return Volume(Npy(path))
+        return Volume(Npy(str(Path(path).absolute())))
     found = read()
     return Volume(InMemory(found.array), found.layout, notes=found.source.notes)
 
@@ -89,38 +90,40 @@ def in_memory(volume: Volume) -> Array:
 
 
 def pool(pooling: Pooling, volume: Volume, output: str, *, overwrite: bool = False, looks: bool = True,
-         each: Each | None = None, workers: int = 1) -> Outcome:
+         each: Each | None = None) -> Outcome:
     """Pool a volume into ``output``, a store or a .npy file, which appears at the end, whole or not at all.
 
-    ``each`` takes the jobs (threads of this process by default), ``workers`` is how many run at once.
+    ``each`` takes the jobs: this thread by default.
     """
+    if each is None or isinstance(volume.source, InMemory):
+        each = Threads(1 if each is None else each.workers if each.near else engine.thread_count())
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     result = pooling.result_dtype(volume.source.dtype)
-    task = settled(pooling, plan, volume.source, grid.most_of_job(workers), looks)
+    task = settled(pooling, plan, volume.source, each.most, looks)
     merger = merging.merger_of(task)
     chunk = grid.chunks_of(task.plan, task.source.chunks, result.itemsize, task.itemsize,
                            grid.UNBOUNDED if merger is not None else min(grid.JOB_BYTES, task.most))
-    each = each or Threads(workers)
     with made(output, plan, result, chunk, volume, overwrite) as target:
-        task = replace(task, target=target)
-        done = (each(do, task, outputs_of(task, chunk, 2 * workers)) if merger is None else
-                merging.run(task, merger, chunk, each))
-        tally = tallied(task, done)
+        tally = tallied(task, done_by(each, replace(task, target=target), merger, chunk))
         values = target.read(whole(plan)) if looks and prod(plan.output_shape) <= SHOWN else None
     return Outcome(plan, volume.source.dtype, result, tally.stats() if looks else None, values, volume.notes)
+
+
+def done_by(each: Each, task: Task, merger: Merger | None, chunk: tuple[int, ...]) -> Iterator[Tally]:
+    """All jobs, done; values go through here where workers elsewhere cannot write into the target."""
+    if merger is not None:
+        return merging.run(task, merger, chunk, each)
+    boxes = list(outputs_of(task, chunk, 2 * each.workers))
+    if each.near or not isinstance(task.target, Mapped):
+        return each(do, task, boxes)
+    values = each(pooled, replace(task, target=NOWHERE), boxes)
+    return (finished(task, box, found) for box, found in zip(boxes, values, strict=True))
 
 
 def settled(pooling: Pooling, plan: Plan, source: Source, most: int, looks: bool) -> Task:
     """The jobs' common part, with padding that is data taken for data; its target is not made yet."""
     inner, longer, padded_source = padded(pooling, plan, source)
-    return Task(inner, longer, padded_source, Nowhere(), most, looks)
-
-
-class Nowhere:
-    """No target."""
-
-    def write(self, ranges: Ranges, values: Array) -> None:
-        """Nothing is kept."""
+    return Task(inner, longer, padded_source, NOWHERE, most, looks)
 
 
 def tallied(task: Task, done: Iterator[Tally]) -> Tally:

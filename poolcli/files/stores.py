@@ -6,14 +6,13 @@ Names and a look at the disk only; the library that reads them is imported in th
 from __future__ import annotations
 
 import os
-from importlib.util import find_spec
 
 from ..errors import PoolError
+from ..extras import lacking
 
 ENDING = ".zarr"
 _MARKS = ("zarr.json", ".zarray", ".zgroup")
 """Files of which a Zarr array or group has one, by its version."""
-MISSING = '{} is a chunked array, and the package zarr is not there; pip install "poolcli[zarr]" would work'
 
 
 def is_store_name(path: str | os.PathLike[str]) -> bool:
@@ -34,6 +33,6 @@ def plain(path: str | os.PathLike[str]) -> str:
 
 
 def check_extra(name: str) -> None:
-    """Raise PoolError where Zarr cannot be read for want of the extra."""
-    if find_spec("zarr") is None:
-        raise PoolError(MISSING.format(name))
+    """Raise PoolError where a chunked array cannot be read or written for want of the extra."""
+    if (reason := lacking("zarr")) is not None:
+        raise PoolError(f"{name} {reason}")

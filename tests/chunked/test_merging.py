@@ -151,7 +151,7 @@ def test_a_volume_with_one_window(reducer: str, dtype: str, options: dict[str, A
     monkeypatch.setattr(grid, "most_of_job", lambda workers: 30_000)
     for windows in ({"size": "all"}, {"adaptive": 2}):
         volumes.pool(prepare(reducer, layout="DHW", **windows, **options), volumes.opened(path, None, lambda: None),
-                     str(tmp_path / "y.zarr"), overwrite=True, workers=2)
+                     str(tmp_path / "y.zarr"), overwrite=True, each=volumes.Threads(2))
         whole = poolcli.pool(x, reducer, layout="DHW", **windows, **options)
         assert read(tmp_path / "y.zarr").tobytes() == whole.tobytes()
     with pytest.raises(poolcli.PoolError, match="median needs all at once"):

@@ -40,7 +40,7 @@ LAYOUTS = {"L": (50,), "HW": (40, 30), "HWC": (30, 20, 3), "NCHW": (2, 3, 20, 24
 def pooled(path: str, output: Path, reducer: str, workers: int = 2, **options: Any) -> np.ndarray:
     """The result of a chunked run."""
     volumes.pool(prepare(reducer, **options), volumes.opened(path, None, lambda: None), str(output), overwrite=True,
-                 workers=workers)
+                 each=volumes.Threads(workers))
     return read(output) if output.suffix == ".zarr" else np.load(output)
 
 

@@ -45,8 +45,10 @@ class SectionedCommand(click.Command):
             rows = [row for one in (*group, *last) if (row := one.get_help_record(ctx)) is not None]
             with formatter.section(title):
                 formatter.write_dl(rows)
-        formatter.write(f"\nEvery option can come from the environment: {options.ENVIRONMENT}_"
-                        f"{(self.name or '').upper()}_SIZE=3 is --size 3.\n")
+        one = next((one for one in self.params if one.name == "size"), self.sections[0][1][0])
+        value = "3" if one.name == "size" else str(one.metavar)
+        formatter.write(f"\nEvery option can come from the environment: {variable(self.name or '', one)}={value} is "
+                        f"{failures.longest(one)} {value}.\n")
 
 
 def variable(command: str, parameter: click.Parameter) -> str | None:

@@ -115,6 +115,15 @@ def test_what_cannot_be_is_one_line(here: Call, folder: Path, line: str, code: i
     assert sorted(path.name for path in folder.iterdir()) == ["v.npy", "w.npy"]
 
 
+def test_options_come_from_the_environment_by_the_names_that_help_tells(
+    here: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dash of the command's name is no dash there."""
+    assert "POOLCLI_CONVERT_INDICES_FROM=FROM is --from FROM" in here("convert-indices", "--help").out
+    monkeypatch.setenv("POOLCLI_CONVERT_INDICES_SHAPE", "16x16x8")
+    assert here("convert-indices", "w.npy", "--to", "onnx", "-o", "o.npy").code == 0
+
+
 def test_indices_are_converted_there_and_back(here: Call, folder: Path) -> None:
     """The file is the library's result."""
     w = np.load(folder / "w.npy")

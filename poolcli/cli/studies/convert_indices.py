@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import OptionError
 from ...text import printable
 from .. import grammar, options
-from .frame import Answer, Asked, Study, output_option
+from .frame import Answer, Asked, Study, file_options, output_option
 from .unpool import FORMATS, choice
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def parts(found: Converted, planes: tuple[Plane, ...]) -> list[Any]:
 STUDY = Study(
     "convert-indices", "Renumber indices for PyTorch, ONNX or TensorFlow.",
     ["poolcli convert-indices where.npy --to onnx --shape 1x3x8x8 --layout NCHW -o onnx.npy"], answer, usage="FILE",
-    pools=False,
+    pools=False, files=[one for one in file_options() if one.name in ("overwrite", "key")],
     own=[choice("--from", FORMATS, f"How FILE counts: {', '.join(FORMATS)}. Default torch."),
          choice("--to", FORMATS, "How the result counts. Default torch."),
          options.option("--shape", type=grammar.lengths, metavar="SHAPE", help="Of what was pooled: 1x3x8x8."),

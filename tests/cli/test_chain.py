@@ -108,6 +108,8 @@ def test_kinds_of_pictures(here: Call, tmp_path: Path) -> None:
     x = pixels(SAMPLES / "bilevel.png").astype(bool)
     grey = poolcli.pool(poolcli.pool(x, "max").astype(np.uint8) * 255, "avg", dtype="uint8")
     assert np.array_equal(pixels(out), grey)
+    assert here("chain", "avg --nodata 1", SAMPLES / "bilevel.png", "-o", out, "--overwrite").code == 0
+    assert np.array_equal(pixels(out), np.where(poolcli.pool(x, "min"), 255, 0))  # white is missing, black is left
     for stages, mode in ((("mode", "subsample"), "P"), (("mode", "max"), "RGB")):
         assert here("chain", *stages, SAMPLES / "labels.png", "-o", out, "--overwrite").code == 0
         with Image.open(out) as picture:

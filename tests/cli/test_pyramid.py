@@ -81,8 +81,18 @@ def test_one_tiff_has_all_levels(here: Call, tmp_path: Path, name: str) -> None:
             assert np.array_equal(np.asarray(picture), wanted[0]) and getattr(picture, "n_frames", 1) == 1
         assert all(np.array_equal(a, b) for a, b in zip(children, wanted[1:], strict=True))
         if name == "labels.png":
+            with tifffile.TiffFile(out) as file:
+                assert not (file.pages[0].colormap % 257).any() and file.pages[0].colormap.max() > 60000
             with Image.open(out) as picture, Image.open(SAMPLES / name) as source:
                 assert np.array_equal(picture.convert("RGB"), source.convert("RGB"))
+
+
+def test_notes(here: Call, tmp_path: Path) -> None:
+    """Of formats that lose something, of arrays that seem to have their channels first."""
+    found = here("pyramid", SAMPLES / "photo.jpg", "--levels", "1", "-o", f"{tmp_path}/out/")
+    assert found.err == "poolcli: note: lossy: JPEG of quality 95\n"
+    np.save(tmp_path / "x.npy", np.zeros((3, 64, 64)))
+    assert "looks channel-first" in here("pyramid", tmp_path / "x.npy", "--levels", "1").err
 
 
 def test_large_levels_are_tiled(here: Call, tmp_path: Path) -> None:

@@ -120,6 +120,9 @@ def test_missing_samples() -> None:
     for reducer, exact in (("avg", None), ("median", None), ("mode", None)):
         level = poolcli.pyramid(y, reducer, levels=2, nodata=0, dtype="uint8", exact=exact).levels[1].values
         assert level[0, 0] == 0 and level[1, 1] != 0
+    made = poolcli.pyramid(y, "median", levels=2, nodata=0, dtype="uint8").levels
+    there = [int(made[1].values[i, j]) for i, j in ((0, 1), (1, 0), (1, 1))]
+    assert made[2].values[0, 0] == sorted(there)[1]
 
 
 def test_labels_that_are_lost() -> None:
@@ -193,6 +196,12 @@ def test_hypercolumns_of_uneven_windows() -> None:
     assert found.shape == (11, 2)
     centres, level = np.array([1, 4, 7, 9.5]), np.array([1, 4, 7, 9.5])
     assert found[:, 1].tolist() == [level[np.abs(centres - i).argmin()] for i in range(11)]
+
+
+def test_the_earlier_of_two_nearest() -> None:
+    """A sample midway between two centres, 1 and 3, takes the first."""
+    found = poolcli.hypercolumn(np.arange(5.0), "avg", levels=1, size=3, stride=2)
+    assert found[:, 1].tolist() == [1, 1, 1, 3, 3]
 
 
 @pytest.mark.parametrize(("shape", "layout"), [((13, 10, 3), "HWC"), ((2, 3, 13, 10), "NCHW"), ((2, 9, 8, 3), "NHWC"),

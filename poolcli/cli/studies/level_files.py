@@ -39,6 +39,16 @@ class Task:
     layout: str | None
     ladder: tuple[Rung, ...]
 
+    def notes(self, outputs: Sequence[str]) -> tuple[str, ...]:
+        """What is worth knowing of the input, and of outputs that are not read back as they were written."""
+        from ... import files
+        from ...batch.described import layout_notes
+
+        told = () if self.layout else tuple(layout_notes(self.array.shape, self.letters))
+        rows = {files.ENDINGS.get(Path(name).suffix.lower()) for name in outputs}
+        lossy = sorted(row.name for row in rows if row is not None and files.is_lossy(row, files.Encoding()))
+        return (*self.loaded.source.notes, *told, *(f"lossy: {name} of quality 95" for name in lossy))
+
     @property
     def letters(self) -> str:
         """The axes."""

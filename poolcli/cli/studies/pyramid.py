@@ -55,7 +55,7 @@ def levels(asked: Asked) -> Answer:
     with failing(name):
         check(task, targets)
         made = written(task, output, targets)
-    return Answer(Levels(name, task.pooling.reducer.name, task.letters, made), lambda: shown(made))
+    return Answer(Levels(name, task.pooling.reducer.name, task.letters, made), lambda: shown(made), task.notes(targets))
 
 
 # All in one array.

@@ -16,7 +16,7 @@ from ..text import printable
 
 USAGE, INTERRUPTED, READER_GONE = 2, 130, 141
 
-FLAGS = {"ceil_mode": "--ceil", "return_indices": "--indices", "INPUT": "INPUT"}
+FLAGS = {"ceil_mode": "--ceil", "return_indices": "--indices"}
 """What is typed where that is not the keyword."""
 
 
@@ -72,7 +72,7 @@ def option_line(error: OptionError) -> str:
 
 def flag(keyword: str) -> str:
     """The option that gives a keyword."""
-    return FLAGS.get(keyword, "--" + keyword.replace("_", "-"))
+    return keyword if keyword.isupper() else FLAGS.get(keyword, "--" + keyword.replace("_", "-"))
 
 
 def usage_line(error: click.UsageError) -> str:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .loaded import Array
 
 # Formats of which Pillow reads no more than the header to open them, and modes that come as they are.
-_LIGHT = {"PNG", "JPEG", "BMP"}
+_LIGHT = {"PNG", "JPEG", "BMP", "TIFF"}
 _MODES = {"L": ("uint8", 1), "LA": ("uint8", 2), "RGB": ("uint8", 3), "RGBA": ("uint8", 4), "CMYK": ("uint8", 4)}
 _SIDEWAYS = {5, 6, 7, 8}
 """EXIF orientations whose rows stand up as columns."""
@@ -30,11 +30,11 @@ _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _WIDE = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}
 
 
-def hollow(path: str | os.PathLike[str], *, max_pixels: int) -> Loaded | None:
+def hollow(path: str | os.PathLike[str], *, max_pixels: int, key: str | None = None) -> Loaded | None:
     """Return what ``read`` would, with an array that has no memory behind it; None where the header does not say.
 
-    Of .npy, and of PNG, JPEG and BMP pictures without a palette, a transparent colour or 1-bit pixels. PoolError as
-    ``read`` raises it.
+    Of .npy and .npz, of grey, RGB and CMYK as TIFF, and of PNG, JPEG and BMP pictures without a palette, a transparent
+    colour or 1-bit pixels. PoolError as ``read`` raises it.
     """
     if not os.path.isfile(path):  # a FIFO would wait for a writer
         return None
@@ -44,6 +44,12 @@ def hollow(path: str | os.PathLike[str], *, max_pixels: int) -> Loaded | None:
         if kind == "NPY":
             header = read_header(stream)
             return Loaded(_without_memory(header.dtype.name, header.shape), None, Source(os.fspath(path), kind))
+        if kind == "NPZ":
+            from .npz import npz_header
+
+            header, found = npz_header(stream, key)
+            source = Source(os.fspath(path), kind, key=found)
+            return Loaded(_without_memory(header.dtype.name, header.shape), None, source)
         return _picture(stream, os.fspath(path), kind, max_pixels) if kind in _LIGHT else None
 
 
@@ -55,6 +61,8 @@ def _picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded
             raise
         except Exception:  # reading it will say what is wrong
             return None
+    if kind == "TIFF":
+        return _tiff(image, name)
     raw = rawmode(image)
     dtype, channels = ("uint16", _WIDE[raw]) if raw in _WIDE else _MODES.get(image.mode, ("", 0))
     if not channels or "transparency" in image.info:
@@ -65,8 +73,26 @@ def _picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded
     if _orientation(image) in _SIDEWAYS:
         width, height = height, width
     mode = "CMYK" if image.mode == "CMYK" else None
-    shape = (height, width, channels)[: 3 if channels > 1 else 2]
-    return Loaded(_without_memory(dtype, shape), "HWC"[: len(shape)], Source(name, kind, mode))
+    return _loaded(dtype, (height, width, channels), Source(name, kind, mode))
+
+
+def _tiff(image: ImageFile.ImageFile, name: str) -> Loaded | None:
+    """By its tags: whole bytes a sample, of grey, RGB and CMYK."""
+    from .tiff import tiff_layout
+
+    layout = tiff_layout(image)
+    if layout is None:
+        return None
+    dtype, (height, width, channels), orientation = layout
+    if orientation in _SIDEWAYS:
+        width, height = height, width
+    mode = "CMYK" if image.mode == "CMYK" else None
+    return _loaded(dtype, (height, width, channels), Source(name, "TIFF", mode))
+
+
+def _loaded(dtype: str, shape: tuple[int, int, int], source: Source) -> Loaded:
+    letters = "HWC"[: 3 if shape[2] > 1 else 2]
+    return Loaded(_without_memory(dtype, shape[: len(letters)]), letters, source)
 
 
 def _orientation(image: ImageFile.ImageFile) -> object:

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING
 
 from ..errors import PoolError
 from ..text import printable
-from .npy import check_size, fill, read_header, write_npy
+from .npy import Header, check_size, fill, read_header, write_npy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,18 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 def read_npz(file: str | os.PathLike[str] | IO[bytes], key: str | None = None) -> tuple[Array, str]:
     """Return one array of an .npz file and its name; PoolError when ``key`` is needed and missing, or names none."""
+    with _member(file, key) as (member, header, name):
+        return fill(member, header), name
+
+
+def npz_header(file: str | os.PathLike[str] | IO[bytes], key: str | None = None) -> tuple[Header, str]:
+    """Return what the header of that array says, and its name."""
+    with _member(file, key) as (_, header, name):
+        return header, name
+
+
+@contextmanager
+def _member(file: str | os.PathLike[str] | IO[bytes], key: str | None) -> Iterator[tuple[IO[bytes], Header, str]]:
     with _zip_errors(), zipfile.ZipFile(file) as archive:
         name = _chosen(archive.namelist(), key)
         info = archive.getinfo(name)
@@ -35,7 +47,7 @@ def read_npz(file: str | os.PathLike[str] | IO[bytes], key: str | None = None) -
         with archive.open(info) as member:
             header = read_header(member)
             check_size(header, info.file_size - header.offset)
-            return fill(member, header), _key(name)
+            yield member, header, _key(name)
 
 
 @contextmanager

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from .loaded import Array
     from .opener import Opener
 
+_WIDTH, _HEIGHT, _ORIENTATION = 256, 257, 274
 _BITS, _PHOTOMETRIC, _SAMPLES, _PLANAR, _SAMPLE_FORMAT = 258, 262, 277, 284, 339
+_NUMBERS = {f"{kind}{bits}" for kind in ("uint", "int", "float") for bits in (8, 16, 32, 64)} - {"float8"}
 _KINDS = {1: "uint", 2: "int", 3: "float", 4: "void", 5: "complex int", 6: "complex"}
 # How Pillow says that it has no mode for a page; the last is a slip of its own on separate planes.
 _UNKNOWN = {
@@ -100,6 +102,18 @@ def _kind(tags: Any) -> str:
     """Return the sample type by tags 258 and 339 as a dtype name: "uint8", "float16"."""
     bits, sample = tags.get(_BITS, (1,)), tags.get(_SAMPLE_FORMAT, (1,))
     return f"{_KINDS.get(_first(sample), 'unknown')}{_first(bits)}"
+
+
+def tiff_layout(image: ImageFile.ImageFile) -> tuple[str, tuple[int, int, int], int] | None:
+    """Return a page's dtype, (height, width, channels) as they are stored, and orientation, by its tags alone.
+
+    None for palettes, unusual colour spaces, and samples that are no whole bytes.
+    """
+    tags = _tags(image)
+    bits, dtype = tags.get(_BITS, (1,)), _kind(tags)
+    if tags.get(_PHOTOMETRIC) not in (0, 1, 2, 5) or len(set(bits)) != 1 or bits[0] % 8 or dtype not in _NUMBERS:
+        return None
+    return dtype, (tags[_HEIGHT], tags[_WIDTH], tags.get(_SAMPLES, 1)), tags.get(_ORIENTATION, 1)
 
 
 def _first(value: Any) -> Any:

@@ -52,18 +52,20 @@ def test_shapes_that_look_channel_first(here: Call) -> None:
     assert here("plan", "3x224x224", "--layout", "CHW").err == here("plan", "3x224x224", "-q").err == ""
 
 
-@pytest.mark.parametrize("name", ["image.png", "photo.jpg", "feature_map.npy"])
+@pytest.mark.parametrize("name", ["image.png", "photo.jpg", "feature_map.npy", "maps.npz"])
 def test_of_a_file_only_the_header_is_read(here: Call, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a single sample of it; shape and type are the file's."""
-    array = files.read(SAMPLES / name).array
+    key = "late" if name.endswith("npz") else None
+    array = files.read(SAMPLES / name, key=key).array
     monkeypatch.setattr(files, "read", None)
-    found = json.loads(here("plan", SAMPLES / name, "--json").out)
+    found = json.loads(here("plan", SAMPLES / name, "--json", *(("--key", key) if key else ())).out)
     assert found["input_shape"] == list(array.shape) and found["input_dtype"] == array.dtype.name
 
 
 def test_other_files_are_read(here: Call, tmp_path: Path) -> None:
-    """An .npz has no header of its own; a file that is called like a shape has ./ before it."""
-    assert json.loads(here("plan", SAMPLES / "maps.npz", "--key", "late", "--json").out)["input_shape"]
+    """The colours of a palette are not in a header; a file that is called like a shape has its folder before it."""
+    assert json.loads(here("plan", SAMPLES / "labels.png", "--json").out)["input_shape"] == [160, 240, 3]
+    assert json.loads(here("plan", "mode", SAMPLES / "labels.png", "--json").out)["input_shape"] == [160, 240]
     np.save(tmp_path / "3x3.npy", np.zeros((5, 4)))
     (tmp_path / "3x3.npy").rename(tmp_path / "3x3")
     assert json.loads(here("plan", tmp_path / "3x3", "--json").out)["input_shape"] == [5, 4]

@@ -109,13 +109,15 @@ def the_input(asked: Asked) -> Input:
 
 
 def header(asked: Asked, name: str) -> Any:
-    """What the header says; where it does not say all, the file is read."""
+    """What the header says; where it does not say all, the file is read, as ``chain`` would."""
     from ... import files
+    from ...batch.single import KEEPS_PALETTE
 
     with failing(name):
         hollow = None if name == STDIO or asked.given["frames"] else files.hollow(
-            name, max_pixels=asked.given["max_pixels"] or files.MAX_PIXELS)
-    return hollow or asked.load(name)
+            name, max_pixels=asked.given["max_pixels"] or files.MAX_PIXELS, key=asked.given["key"])
+    indexed = bool(asked.stages) and all(stage.reducer in KEEPS_PALETTE for stage in asked.stages)
+    return hollow or asked.load(name, indexed)
 
 
 def lengths(text: str) -> tuple[int, ...]:

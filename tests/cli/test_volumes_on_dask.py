@@ -1,4 +1,4 @@
-"""Chunked arrays on a cluster: a scheduler, two workers as processes, jobs that are chunks; the bytes of a local run."""
+"""Chunked arrays on a cluster: a scheduler, two workers as processes, jobs that are chunks; bytes of a local run."""
 
 from __future__ import annotations
 

@@ -14,11 +14,12 @@ function element(name, attributes = {}, ...children) {
 
 const isSmall = ([, high, wide]) => high * wide <= MOST_CELLS && wide <= MOST_COLUMNS;
 
-/** A number for a cell: five digits are enough to know it by, the arithmetic has more. */
+/** A number for a cell: enough digits to know it by, the arithmetic has more. A fraction goes without its 0. */
 function brief(v) {
   if (v === null) return "";
-  if (!Number.isFinite(v)) return text(v);
-  const near = Number(v.toPrecision(v > -1 && v < 1 ? 2 : Number.isInteger(v) ? 15 : 4));
+  if (!Number.isFinite(v) || Number.isInteger(v)) return text(v);
+  const small = Math.abs(v) < 1;
+  const near = small ? Number(v.toFixed(3)) || Number(v.toPrecision(1)) : Number(v.toPrecision(4));
   return plain(near).replace(/^(-?)0\./, "$1.");
 }
 

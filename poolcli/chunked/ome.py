@@ -7,7 +7,10 @@ translation, in that order; a sample i lies at i * scale + translation, which is
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from ..errors import PoolError
 
 
 def multiscales(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -56,3 +59,78 @@ def letter_of(axis: Any) -> str | None:
         return NAMES.get(str(axis).lower())
     kind = axis.get("type")
     return KINDS.get(str(kind)) or NAMES.get(str(axis.get("name")).lower())
+
+
+# Where samples lie.
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What metadata say of one array: its axes, how far apart its samples are, where the first one is."""
+
+    axes: tuple[Mapping[str, Any], ...]
+    scale: tuple[float, ...]
+    translation: tuple[float, ...]
+    rest: Mapping[str, Any]
+    """What holds for all levels and stays as it is."""
+
+
+def placed(attributes: Mapping[str, Any], path: str, letters: str) -> Placed:
+    """The place of an array of a group; without metadata samples are one apart, the first at 0."""
+    image = multiscales(attributes) or {}
+    levels = [level for level in image.get("datasets") or () if isinstance(level, Mapping)]
+    found = next((level for level in levels if str(level.get("path")) == path), {})
+    steps = [step for step in found.get("coordinateTransformations") or () if isinstance(step, Mapping)]
+    axes = image.get("axes")
+    named = [dict(axis) for axis in axes if isinstance(axis, Mapping)] if isinstance(axes, list) else []
+    rest = {key: image[key] for key in ("name", "coordinateTransformations") if key in image}
+    return Placed(tuple(named) if len(named) == len(letters) else tuple(map(axis_of, letters)),
+                  numbers(steps, "scale", letters, 1.0), numbers(steps, "translation", letters, 0.0), rest)
+
+
+def numbers(steps: Sequence[Mapping[str, Any]], kind: str, letters: str, none: float) -> tuple[float, ...]:
+    """The numbers of one kind of transformation, a number for each axis."""
+    found = next((step.get(kind) for step in steps if step.get("type") == kind), None)
+    good = isinstance(found, list) and len(found) == len(letters) and all(isinstance(n, (int, float)) for n in found)
+    return tuple(float(n) for n in found) if good and found is not None else (none,) * len(letters)
+
+
+NAMED: Mapping[str, Mapping[str, str]] = {
+    "N": {"name": "t", "type": "time"}, "C": {"name": "c", "type": "channel"}, "D": {"name": "z", "type": "space"},
+    "H": {"name": "y", "type": "space"}, "W": {"name": "x", "type": "space"}}
+"""Axes by their letters, as OME names them."""
+ORDER = ("time", "channel", "space")
+"""In which axes stand, by type."""
+
+
+def axis_of(letter: str) -> Mapping[str, str]:
+    """The axis of a letter."""
+    return NAMED.get(letter, {"name": letter.lower(), "type": "space"})
+
+
+def check_axes(axes: Sequence[Mapping[str, Any]], letters: str) -> None:
+    """Refuse axes that no multiscale image has: 2 or 3 of space, behind at most one of time and one of channels."""
+    kinds = [str(axis.get("type", "space")) for axis in axes]
+    places = [ORDER.index(kind) if kind in ORDER else 1 for kind in kinds]
+    good = places == sorted(places) and kinds.count("space") in (2, 3) and len(axes) - kinds.count("space") <= 2
+    if not good:
+        raise PoolError(f"OME-Zarr has its axes as t, c, z, y, x, two or three of them in space, which {letters} is "
+                        "not; an array with its channels first, or --layout with other letters, would work")
+
+
+def described(place: Placed, levels: Sequence[tuple[str, Sequence[float], Sequence[float]]], method: str,
+              version: int) -> dict[str, Any]:
+    """The attributes of a multiscale group: for each level its path, and scale and offset on the first one.
+
+    A level whose first sample is centred at ``offset`` of the first level's samples lies at translation + offset scale.
+    """
+    image = {
+        "name": "pyramid", **place.rest, "axes": [dict(axis) for axis in place.axes], "type": method,
+        "datasets": [{"path": path, "coordinateTransformations": [
+            {"type": "scale", "scale": [a * b for a, b in zip(scale, place.scale, strict=True)]},
+            {"type": "translation", "translation": [
+                start + at * apart for start, at, apart in zip(place.translation, offset, place.scale, strict=True)]},
+        ]} for path, scale, offset in levels]}
+    if version == 2:
+        return {"multiscales": [{"version": "0.4", **image}]}
+    return {"ome": {"version": "0.5", "multiscales": [image]}}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any, Protocol
@@ -22,7 +22,7 @@ from ..plans import Plan
 from ..pooling import Pooling
 from ..report import Stats, Tally
 from . import grid, merging, ome
-from .jobs import NOWHERE, Task, do, finished, outputs_of, pooled, squeezed
+from .jobs import NOWHERE, Target, Task, do, finished, outputs_of, pooled, squeezed
 from .running import Each, Threads
 from .sources import InMemory, Npy, Source, nbytes, padded
 
@@ -44,6 +44,10 @@ class Volume:
     """What its axes are called."""
     version: int = VERSION
     notes: tuple[str, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """Of the group that it is in."""
+    path: str = ""
+    """Its path there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,8 +75,9 @@ def opened(path: str, key: str | None, read: Callable[[], files.Loaded]) -> Volu
 
         array, notes = stores.opened(str(Path(path).absolute()), key)
         array.dtype  # noqa: B018  (refuses what cannot be pooled)
-        letters = ome.letters(stores.attributes(path), array.names, len(array.shape))
-        return Volume(array, letters, array.names, array.version, notes)
+        attributes = stores.attributes(path)
+        letters = ome.letters(attributes, array.names, len(array.shape))
+        return Volume(array, letters, array.names, array.version, notes, attributes, array.name)
     if path.lower().endswith(".npy") and Path(path).is_file():
         return Volume(Npy(str(Path(path).absolute())))
     found = read()
@@ -99,14 +104,34 @@ def pool(pooling: Pooling, volume: Volume, output: str, *, overwrite: bool = Fal
         each = Threads(1 if each is None else each.workers if each.near else engine.thread_count())
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     result = pooling.result_dtype(volume.source.dtype)
-    task = settled(pooling, plan, volume.source, each.most, looks)
-    merger = merging.merger_of(task)
-    chunk = grid.chunks_of(task.plan, task.source.chunks, result.itemsize, task.itemsize,
-                           grid.UNBOUNDED if merger is not None else min(grid.JOB_BYTES, task.most))
-    with made(output, plan, result, chunk, volume, overwrite) as target:
-        tally = tallied(task, done_by(each, replace(task, target=target), merger, chunk))
+    ready = ready_for(pooling, plan, volume.source, each, looks)
+    with made(output, plan, result, ready.chunk, volume, overwrite) as target:
+        tally = ready.run(each, target)
         values = target.read(whole(plan)) if looks and prod(plan.output_shape) <= SHOWN else None
     return Outcome(plan, volume.source.dtype, result, tally.stats() if looks else None, values, volume.notes)
+
+
+@dataclass(frozen=True, eq=False)
+class Ready:
+    """A pooling with its way settled, by boxes or by parts of windows, and the shape of the output's chunks."""
+
+    task: Task
+    merger: Merger | None
+    chunk: tuple[int, ...]
+
+    def run(self, each: Each, target: Target) -> Tally:
+        """Do all jobs."""
+        task = replace(self.task, target=target)
+        return tallied(task, done_by(each, task, self.merger, self.chunk))
+
+
+def ready_for(pooling: Pooling, plan: Plan, source: Source, each: Each, looks: bool) -> Ready:
+    """Settle how a plan is run on a source."""
+    task = settled(pooling, plan, source, each.most, looks)
+    merger = merging.merger_of(task)
+    most = grid.UNBOUNDED if merger is not None else min(grid.JOB_BYTES, task.most)
+    itemsize = pooling.result_dtype(source.dtype).itemsize
+    return Ready(task, merger, grid.chunks_of(task.plan, task.source.chunks, itemsize, task.itemsize, most))
 
 
 def done_by(each: Each, task: Task, merger: Merger | None, chunk: tuple[int, ...]) -> Iterator[Tally]:

@@ -20,7 +20,7 @@ from .images import ending_note, opened, read_image, sniff
 from .loaded import MAX_PIXELS, Frames, Loaded, Palette, Source
 from .npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
 from .opener import image_kind
-from .stale import sweep
+from .stale import remove, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,6 +48,7 @@ __all__ = [
     "npy_data",
     "read",
     "read_data",
+    "remove",
     "sweep",
     "write",
 ]

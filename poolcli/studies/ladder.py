@@ -55,19 +55,20 @@ class Rung:
 
 
 def rungs(shape: Sequence[int], pooling: Pooling, *, levels: int | None = None, smallest: int | None = None,
-          exact: bool | None = None, layout: str | None = None) -> Iterator[Rung]:
+          exact: bool | None = None, layout: str | None = None, held: bool = True) -> Iterator[Rung]:
     """The levels above an input of this shape: so many, or as long as all pooled sides have ``smallest`` samples.
 
     With neither, as long as there is something left to pool. ``exact`` asks for plans on the input; None: for reducers
-    of EXACT where windows neither overlap nor leave gaps. PoolError where a level cannot be made.
+    of EXACT where windows neither overlap nor leave gaps. PoolError where a level cannot be made, or would not fit
+    into memory where levels are ``held`` there.
     """
     check(pooling, levels, smallest)
-    first = pooling.plan(shape, layout)
+    first = pooling.plan(shape, layout, held=held)
     fields = [Field()] * len(first.windows)
     plan, number = first, 1
     while levels is None or number <= levels:
         if number > 1:
-            following = planned(pooling, plan, number, levels is not None)
+            following = planned(pooling, plan, number, levels is not None, held)
             if following is None:
                 return
             plan = following
@@ -91,10 +92,10 @@ def check(pooling: Pooling, levels: int | None, smallest: int | None) -> None:
         raise OptionError("squeeze", "a pyramid's levels keep their axes; without squeeze it would work")
 
 
-def planned(pooling: Pooling, before: Plan, number: int, must: bool) -> Plan | None:
+def planned(pooling: Pooling, before: Plan, number: int, must: bool, held: bool) -> Plan | None:
     """The next level's plan; None where there is none and need not be."""
     try:
-        return pooling.plan(before.output_shape, before.output_letters)
+        return pooling.plan(before.output_shape, before.output_letters, held=held)
     except PoolError as error:
         if not must:
             return None

@@ -13,6 +13,8 @@ from ...text import printable
 from .. import grammar, options
 from .frame import STDIO, Answer, Asked, Study, failing, output_option, table
 from .level_files import LEVEL, Task, check, default, in_one, named, prepared, the_stage, written
+from .level_stores import in_chunks
+from .level_stores import levels as in_group
 from .levels_table import Levels, line, shown
 from .numbers import sides
 
@@ -47,6 +49,8 @@ def levels(asked: Asked) -> Answer:
     """Every level in a file of its own, all in one TIFF, or upsampled in one array."""
     name = asked.the_file()
     column = asked.given["hypercolumn"]
+    if in_chunks(name, asked.output) and not column:
+        return in_group(asked, name)
     output = asked.output or default(name, "_hypercolumn.npy" if column else f"_level{LEVEL}{Path(name).suffix}")
     task = prepared(asked, name, output)
     if column:
@@ -123,8 +127,8 @@ def own() -> list[click.Option]:
         options.option("--spp", type=grids, metavar="M,M,...",
                        help="Spatial pyramid pooling: adaptive poolings to 1,2,4 windows a side, as one vector; max "
                             "unless a stage says otherwise."),
-        output_option("A FOLDER/, a pattern with {level} {stem} {ext} {parent}, one .tif for all levels, or - for .npy "
-                      "after .npy. Default: {stem}_level{level}{ext} beside the input."),
+        output_option("A FOLDER/, a pattern with {level} {stem} {ext} {parent}, one .tif or .zarr for all levels, or - "
+                      "for .npy after .npy. Default: {stem}_level{level}{ext} beside the input."),
         options.option("--layout", type=options.layout, metavar="LETTERS",
                        help="A letter for each axis; N and C are kept, every other is pooled.")]
 

@@ -1,0 +1,124 @@
+"""Pyramids in chunks: a group with every level as an array, and the metadata that say where their samples lie.
+
+Which windows a level has is said from outside; here they are run, each level from the input or from the level before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from .. import dtypes, files
+from ..boxes import Ranges, everything
+from ..plans import Plan
+from ..pooling import Pooling
+from . import grid, ome, stores
+from .jobs import Task
+from .running import Each
+from .sources import Source
+from .volumes import Volume, ready_for
+
+BETWEEN = "between"
+"""The array of a level as it is before it is rounded, while the next one is made of it."""
+FROM_BEFORE = ("max", "min")
+"""Reducers of which the pooling of a level is the pooling of the input, to the bit: the input is read once only."""
+
+LONGEST = 128
+"""The side of a chunk where the input has none."""
+
+
+class Rung(Protocol):
+    """The plans of one level."""
+
+    @property
+    def step(self) -> Plan:
+        """On the level before."""
+
+    @property
+    def whole(self) -> Plan | None:
+        """On the input, if that is wanted."""
+
+    @property
+    def scale(self) -> tuple[float, ...]:
+        """Samples of the input from one sample to the next."""
+
+    @property
+    def offset(self) -> tuple[float, ...]:
+        """Where the first sample is centred, on the input."""
+
+
+def write(pooling: Pooling, volume: Volume, rungs: Sequence[Rung], output: str, *, each: Each,
+          overwrite: bool = False) -> None:
+    """Write the input as level 0 and a level for each rung, as an OME-Zarr group that appears when it is whole.
+
+    Of a store that has metadata the axes, the scale and the place of the first sample are kept. PoolError where the
+    axes are none of OME-Zarr's, or a level cannot be made.
+    """
+    letters = rungs[0].step.axes.letters
+    place = ome.placed(volume.attributes, volume.path, letters)
+    ome.check_axes(place.axes, letters)
+    still = (1.0,) * len(letters), (0.0,) * len(letters)
+    levels = [("0", *still), *((str(number), rung.scale, rung.offset) for number, rung in enumerate(rungs, 1))]
+    with files.atomic_folder(output, overwrite=overwrite) as folder:
+        version = volume.version
+        stores.grouped(folder, version, ome.described(place, levels, pooling.reducer.name, version))
+        writer = Writer(pooling, volume, folder, tuple(str(axis["name"]) for axis in place.axes), each)
+        writer.copy(rungs[0].step)
+        before = unrounded = volume.source
+        for number, rung in enumerate(rungs, 1):
+            before, unrounded = writer.level(number, rung, before, unrounded)
+        for left in Path(folder).glob(f"{BETWEEN}*"):
+            files.remove(str(left))
+
+
+@dataclass(frozen=True, eq=False)
+class Writer:
+    """What the levels have in common."""
+
+    pooling: Pooling
+    volume: Volume
+    folder: str
+    names: tuple[str, ...]
+    """Of the axes."""
+    each: Each
+
+    def level(self, number: int, rung: Rung, before: Source, unrounded: Source) -> tuple[Source, Source]:
+        """Make a level; what the next one may be made of, as stored and as it was before it was rounded."""
+        if rung.whole is None:
+            stored = self.pooled(str(number), self.pooling, rung.step, unrounded)
+            plain = replace(self.pooling, dtype=None)
+            same = plain.result_dtype(unrounded.dtype) == stored.dtype or self.pooling.nodata is not None
+            return stored, stored if same else self.pooled(f"{BETWEEN}{number}", plain, rung.step, unrounded)
+        own = self.pooling.result_dtype(self.volume.source.dtype) == dtypes.check_dtype(self.volume.source.dtype)
+        again = self.pooling.reducer.name in FROM_BEFORE and own
+        source, plan = (before, rung.step) if again else (self.volume.source, rung.whole)
+        stored = self.pooled(str(number), self.pooling, plan, source)
+        return stored, stored
+
+    def pooled(self, name: str, pooling: Pooling, plan: Plan, source: Source) -> stores.Zarr:
+        """A level as an array of the group."""
+        ready = ready_for(pooling, plan, source, self.each, False)
+        target = self.array(name, plan.output_shape, pooling.result_dtype(source.dtype), ready.chunk)
+        ready.run(self.each, target)
+        return target
+
+    def copy(self, plan: Plan) -> None:
+        """The input as level 0, in chunks as it has, or of 128 along each axis."""
+        source = self.volume.source
+        chunks = source.chunks if isinstance(source, stores.Zarr) else [min(n, LONGEST) for n in source.shape]
+        target = self.array("0", source.shape, dtypes.check_dtype(source.dtype), chunks)
+        task = Task(self.pooling, plan, source, target, self.each.most, False)
+        boxes = grid.aligned(everything(source.shape), chunks, task.itemsize, min(grid.JOB_BYTES, task.most))
+        for _ in self.each(copy, task, boxes):
+            pass
+
+    def array(self, name: str, shape: Sequence[int], dtype: dtypes.Type, chunks: Sequence[int]) -> stores.Zarr:
+        """A new array of the group."""
+        return stores.created(self.folder, name, shape, dtype, chunks, self.volume.version, self.names)
+
+
+def copy(task: Task, box: Ranges) -> None:
+    """One job of copying."""
+    task.target.write(box, task.source.read(box))

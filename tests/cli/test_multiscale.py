@@ -1,0 +1,130 @@
+"""Pyramids as OME-Zarr: the levels of one piece, metadata that a reader by others takes, places to the half pixel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from chunked.volumes_made import read, stored, zarr
+from cli.calls import Call, names
+
+import poolcli
+from poolcli.chunked import grid, ome
+
+models = pytest.importorskip("ome_zarr_models", reason='a test dependency is missing: pip install "poolcli[test]"')
+
+
+def group(folder: Path, x: np.ndarray, version: int) -> str:
+    """A multiscale image as a microscope writes it: micrometres, two levels, the second given a place."""
+    path = str(folder / "scan.ome.zarr")
+    axes = [{"name": "c", "type": "channel"},
+            *({"name": name, "type": "space", "unit": "micrometer"} for name in "zyx")]
+    datasets = [{"path": str(i), "coordinateTransformations": [
+        {"type": "scale", "scale": [1.0, 2.0, 0.5 * 2**i, 0.5 * 2**i]},
+        {"type": "translation", "translation": [0.0, 10.0, 0.25 * i, 0.25 * i]}]} for i in (0, 1)]
+    image = {"name": "scan", "axes": axes, "datasets": datasets}
+    attributes: dict[str, Any] = ({"multiscales": [{"version": "0.4", **image}]} if version == 2 else
+                                  {"ome": {"version": "0.5", "multiscales": [image]}})
+    made = zarr.create_group(path, zarr_format=version, attributes=attributes)
+    for i, values in enumerate((x, x[:, :, ::2, ::2])):
+        extra = {"dimension_names": list("czyx")} if version == 3 else {"chunk_key_encoding": {
+            "name": "v2", "separator": "/"}}
+        made.create_array(str(i), shape=values.shape, dtype=values.dtype, chunks=(1, 4, 8, 8), **extra)[...] = values
+    return path
+
+
+def image(path: Path | str, version: int) -> Any:
+    """The group as a reader by others sees it; it raises for whatever the specification does not allow."""
+    found = models.open_ome_zarr(zarr.open_group(str(path), mode="r"))
+    assert type(found).__module__.startswith(f"ome_zarr_models.v0{4 if version == 2 else 5}")
+    return found
+
+
+def places(found: Any) -> list[tuple[str, list[float], list[float]]]:
+    """Path, scale and translation of each level."""
+    attributes = found.attributes
+    multiscale = getattr(attributes, "ome", attributes).multiscales[0]
+    return [(one.path, list(one.coordinateTransformations[0].scale), list(one.coordinateTransformations[1].translation))
+            for one in multiscale.datasets]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+@pytest.mark.parametrize("reducer", ["avg", "max", "median"])
+def test_a_pyramid_of_a_scan(reducer: str, version: int, here: Call, tmp_path: Path,
+                             monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each level has the values of the pyramid in memory; scales multiply, samples lie in the middle of theirs."""
+    monkeypatch.setattr(grid, "JOB_BYTES", 5_000)
+    x = np.random.default_rng(0).integers(0, 60_000, (2, 8, 40, 36)).astype(np.uint16)
+    path = group(tmp_path, x, version)
+    image(path, version)
+    output = tmp_path / "levels.zarr"
+    called = here("pyramid", path, reducer, "--levels", "3", "-o", output)
+    assert (called.code, called.err) == (0, "")
+    found = image(output, version)
+    assert [name for name, _, _ in places(found)] == ["0", "1", "2", "3"]
+    assert places(found)[0][1:] == ([1.0, 2.0, 0.5, 0.5], [0.0, 10.0, 0.0, 0.0])
+    assert places(found)[2][1:] == ([1.0, 8.0, 2.0, 2.0], [0.0, 10.0 + 1.5 * 2.0, 1.5 * 0.5, 1.5 * 0.5])
+    for i, (_, scale, at) in enumerate(places(found)):
+        assert (scale[2], at[2]) == (0.5 * 2**i, 0.5 * (2**i - 1) / 2)
+    whole = poolcli.pyramid(x, reducer, levels=3, layout="CDHW", dtype="uint16")
+    for number, level in enumerate(whole.levels):
+        assert read(output, str(number)).tobytes() == level.values.tobytes(), number
+    assert sorted(node for node, _ in zarr.open_group(str(output), mode="r").members()) == ["0", "1", "2", "3"]
+    assert names(tmp_path) == ["levels.zarr", "scan.ome.zarr"]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_level_is_pooled_by_default_and_by_key(version: int, here: Call, tmp_path: Path) -> None:
+    """The largest level, with the layout that its axes say; --key takes another, whose scale a pyramid begins at."""
+    x = np.random.default_rng(0).integers(0, 200, (2, 4, 16, 16)).astype(np.uint8)
+    path = group(tmp_path, x, version)
+    called = here("max", path, "-o", tmp_path / "y.npy")
+    assert called.code == 0 and "level 0 of 2 is pooled; --key takes another" in called.err
+    assert np.load(tmp_path / "y.npy").tobytes() == poolcli.pool(x, "max", layout="CDHW").tobytes()
+    assert here("max", "-q", "--key", "1", path, "-o", tmp_path / "z.npy").code == 0
+    assert np.load(tmp_path / "z.npy").shape == (2, 2, 4, 4)
+    assert here("pyramid", path, "--key", "1", "--levels", "1", "-o", tmp_path / "l.zarr").code == 0
+    assert places(image(tmp_path / "l.zarr", version))[1][1:] == ([1.0, 4.0, 2.0, 2.0], [0.0, 11.0, 0.75, 0.75])
+
+
+def test_a_plain_array_becomes_a_pyramid(here: Call, tmp_path: Path) -> None:
+    """Without metadata samples are one apart; with odd sides too the middle of the first window is where it is."""
+    x = np.random.default_rng(0).integers(0, 200, (31, 45)).astype(np.uint8)
+    np.save(tmp_path / "x.npy", x)
+    assert here("pyramid", tmp_path / "x.npy", "-k", "3", "--levels", "2", "-o", tmp_path / "l.zarr").code == 0
+    found = image(tmp_path / "l.zarr", 3)
+    assert [at for _, _, at in places(found)] == [[0.0, 0.0], [1.0, 1.0], [4.0, 4.0]]
+    whole = poolcli.pyramid(x, "avg", levels=2, size=3, dtype="uint8")
+    assert all(read(tmp_path / "l.zarr", str(i)).tobytes() == whole.levels[i].values.tobytes() for i in range(3))
+    stored(tmp_path, x, (16, 16), name="v.zarr")
+    assert here("pyramid", tmp_path / "v.zarr", "--smallest", "7").code == 0
+    assert (tmp_path / "v_levels.zarr").is_dir()
+
+
+def test_what_makes_no_pyramid_says_so(here: Call, tmp_path: Path) -> None:
+    """Axes that OME-Zarr has not, an output that is there, a name that is none of a group; nothing is left behind."""
+    path = stored(tmp_path, np.zeros((8, 8, 3), np.uint8), (4, 4, 3))
+    for arguments, words in ((("-o", "l.zarr"), "which HWC is not"),
+                             (("-o", "l.npy"), "a name that ends in .zarr"),
+                             (("-o", path, "--layout", "DHW"), "is the input"),
+                             (("-o", path, "--layout", "DHW", "--overwrite"), "is the input")):
+        said = [str(tmp_path / one) if one.endswith((".zarr", ".npy")) else one for one in arguments]
+        called = here("pyramid", path, "--levels", "1", *said)
+        assert words in called.err and called.code in (1, 2), (arguments, called)
+    assert names(tmp_path) == ["x.zarr"]
+
+
+@pytest.mark.parametrize(("attributes", "shape", "letters"), [
+    ({"multiscales": [{"axes": ["t", "c", "y", "x"]}]}, 4, "NCHW"),
+    ({"multiscales": [{"axes": [{"name": "a", "type": "channel"}, {"name": "y"}, {"name": "x"}]}]}, 3, "CHW"),
+    ({"multiscales": [{"axes": [{"name": "q"}, {"name": "y"}, {"name": "x"}]}]}, 3, None),
+    ({"multiscales": [{"axes": ["y", "x"]}]}, 3, None),
+    ({"multiscales": "nonsense", "ome": 7}, 2, None),
+    ({"multiscales": [{"axes": {"y": 1}, "datasets": [{"path": 3}, "x"]}]}, 2, None),
+])
+def test_metadata_are_believed_as_far_as_they_go(attributes: dict[str, Any], shape: int, letters: str | None) -> None:
+    """Axes by type or name; what says too little, or nonsense, says nothing."""
+    assert ome.letters(attributes, None, shape) == letters
+    assert ome.placed(attributes, "0", "HW").scale == (1.0, 1.0)

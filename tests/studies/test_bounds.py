@@ -164,6 +164,14 @@ def test_variance_has_its_largest_at_the_best_of_all_corners(samples: int) -> No
         assert most <= found.high.item() <= most * (1 + 1e-10 if found.exact else 1.05)
 
 
+def test_a_range_is_of_two_samples() -> None:
+    """The widest interval is not both ends at once; equal samples are possible where intervals meet."""
+    found = poolcli.bounds(np.array([0, 4, 4], np.int8), np.array([9, 5, 6], np.int8), "range", size=3)
+    assert (found.low.item(), found.high.item(), found.exact) == (0, 6, True)
+    found = poolcli.bounds(np.array([-128], np.int8), np.array([127], np.int8), "range", size=1)
+    assert (found.low.item(), found.high.item()) == (0, 0)
+
+
 def test_a_mode_that_is_sure_is_told() -> None:
     """Twelve samples of one label are a majority, whatever the other four are; two against two are not."""
     low, high = np.full((4, 4), 3, np.uint8), np.full((4, 4), 3, np.uint8)

@@ -109,6 +109,8 @@ def test_one_rounding_at_the_end() -> None:
     arrays = [np.array([[0, 1], [0, 0]], np.uint8), np.array([[1, 0], [0, 1]], np.uint8)]
     found = poolcli.group(arrays, "avg", size=2, dtype="uint8", squeeze=True)
     assert found.values.shape == () and found.values == 0  # 3/8; 1/2 and 1/4 rounded would give 1
+    x = np.array([[1, 1, 0], [0, 0, 0]], np.uint8)  # 1/2 as it is, 1/4 flipped: 3/8, where 1 and 0 would give 1
+    assert poolcli.group(x, "avg", over="flips", size=2, dtype="uint8").values.item() == 0
     arrays[0][1, 1] = 1
     assert poolcli.group(arrays, "avg", size=2, dtype="uint8").values.item() == 1
 

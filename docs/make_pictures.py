@@ -112,8 +112,13 @@ def compared() -> Image.Image:
     return Image.fromarray(poolcli.compare(np.asarray(Image.open(SAMPLE)), size=4, tile=240).sheet())
 
 
+def shifted() -> Image.Image:
+    """The sheet of ``poolcli shift --crop 320 max avg subsample``."""
+    return Image.fromarray(poolcli.shift(np.asarray(Image.open(SAMPLE)), ["max", "avg", "subsample"], crop=320).sheet())
+
+
 PICTURES = {"before_after": before_after, "undone": undone, "blamed": blamed, "bounds_widths": bounds_widths,
-            "compared": compared, "turned": turned}
+            "compared": compared, "turned": turned, "shifted": shifted}
 
 
 if __name__ == "__main__":

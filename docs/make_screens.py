@@ -32,6 +32,7 @@ SCREENS: dict[str, str] = {
     "group": "poolcli group sample_images/feature_map.npy --over rot4 'max -k 3 -s 2'",
     "bounds": 'poolcli bounds sample_images/noisy.png --eps 2 "median --adaptive 2"',
     "grad": 'poolcli grad sample_images/noisy.png "max -k 3 -s 2"',
+    "shift": "poolcli shift sample_images/image.png",
     "compare": "poolcli compare sample_images/image.png -k 4",
 }
 """The picture's name, and the command; it is run beside the samples."""

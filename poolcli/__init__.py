@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .studies.index_formats import convert_indices
     from .studies.pyramid import pyramid
     from .studies.settings import settings_for
+    from .studies.shift import shift
     from .studies.stacks import hypercolumn, spp
     from .studies.survey import survey
     from .studies.unpool import unpool
@@ -52,6 +53,7 @@ __all__ = [
     "pool",
     "pyramid",
     "settings_for",
+    "shift",
     "spp",
     "survey",
     "unpool",
@@ -73,6 +75,7 @@ _HOMES = {
     "pool": "pooling",
     "pyramid": "studies.pyramid",
     "settings_for": "studies.settings",
+    "shift": "studies.shift",
     "spp": "studies.stacks",
     "survey": "studies.survey",
     "unpool": "studies.unpool",

@@ -37,6 +37,7 @@ OTHERS: Mapping[str, tuple[str, str]] = {
     "explain": ("studies.explain", "Explain one output value: its window, the arithmetic, the rounding."),
     "compare": ("studies.compare", "Many reducers side by side: pictures, and what each keeps in numbers."),
     "pyramid": ("studies.pyramid", "An array pooled again and again: levels, hypercolumns, spatial pyramid pooling."),
+    "shift": ("studies.shift", "How stable poolings are when the picture moves, and what their strides fold back."),
     "list": ("listing", "Print the reducers and the window layouts."),
     "warmup": ("warmup", "Compile the usual kernels in advance."),
     "bench": ("bench", "Measure pooling on this machine, in copies of the input."),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled, dtypes
+from ..kernels import columns, small
 from ..kernels import rows as kernel
-from ..kernels import small
 from ..windows import Windows, as_array
 from ..work import Array, Block, Runner, Work, cut
 from .foldable import Fold, written
@@ -34,8 +33,6 @@ class Prepared(NamedTuple):
     room: int
     """States of scratch space, and the place of the identity among them."""
     identity: int
-    line: int
-    """Numbers of a line of windows, where the small kernel makes them in line."""
 
 
 class Laid:
@@ -50,6 +47,8 @@ class Laid:
         self.missing = nodata, np.zeros(1, written(work)) if work.fill is None else work.fill
         self.ending = np.array([*work.parameters, 0.0]), dtypes.limits(work.result)
         self.milliseconds = 3e-8 * (work.array.nbytes + 4 * np.prod(work.output_shape) * written(work).itemsize)
+        self.least = columns.states_needed(64 // work.array.itemsize, int(kinds[-1]), step_of(work.windows[2]),
+                                         work.output_shape[4])
         self.cuts: dict[int, list[Block]] = {}
         self.parts: dict[tuple[int, int], Across] = {}
         self.prepared: dict[Block, Prepared] = {}
@@ -83,9 +82,9 @@ class Laid:
         rows = [t[i0:i1] for t, (i0, i1) in zip(self.tables, block[1:3], strict=True)]
         shares = [s[i0:i1] for s, (i0, i1) in zip(self.shares, block[1:], strict=True)]
         buffers = (*self.missing, self.geometry(block, across), *rows, across.places, self.kinds, *shares, *self.ending)
-        found = Prepared(buffers, kernel.scratch_size(across.length, len(across.places), inner, self.tall,
-                                                      across.listed * len(self.kinds)),
-                         kernel.ROWS * across.length * inner, across.length * inner + small.SPARE)
+        room = kernel.scratch_size(across.length, len(across.places), inner, self.tall,
+                                   across.listed * len(self.kinds))
+        found = Prepared(buffers, max(room, self.least), kernel.ROWS * across.length * inner)
         if len(self.prepared) < MOST_PREPARED:
             self.prepared[block] = found
         return found
@@ -118,7 +117,8 @@ class Laid:
         return np.array([*lengths, inner, *work.output_shape[1:4], *(w.step for w in work.windows),
                          *itertools.chain(*block), work.skip_nan, work.nodata is not None, work.fill is not None,
                          work.rounding, across.low, across.length, *across.alike, step_of(width),
-                         len(self.kinds), self.tall, top, first, step_of(height), across.listed],
+                         len(self.kinds), self.tall, top, first, step_of(height), across.listed,
+                         kernel.ROWS * across.length * inner],
                         np.int64)
 
 
@@ -135,7 +135,8 @@ class Folded:
         run, laid = compiled.load(self.recipe), self.laid
         states, identity = laid.fold.states, laid.fold.identity
         room: list[Array] = [np.empty(0, state) for state in (*states, np.uint8, np.uint8)[:3]]
-        pixel = pixel_dtype(self.work) if self.recipe.make is small.make_kernel else None
+        small_one = self.recipe.make is small.make_kernel
+        own = [np.empty(laid.least, one.dtype) for one in room] if small_one else []
 
         def run_block(block: Block) -> bool:
             prepared = laid.prepare(block)
@@ -143,11 +144,7 @@ class Folded:
                 if room[i].size < prepared.room:
                     room[i] = np.zeros(prepared.room, states[i])
                 room[i][prepared.identity] = identity[i]
-            buffers = (self.work.array, self.values, *prepared.buffers, *room)
-            if pixel is not None:
-                line = np.empty(prepared.line, self.values.dtype)
-                buffers = (*buffers, line, line.view(pixel), self.values.reshape(-1).view(pixel))
-            return run(buffers) == 0
+            return run((self.work.array, self.values, *prepared.buffers, *room, *own)) == 0
 
         return run_block
 
@@ -196,13 +193,3 @@ def divisors(work: Work) -> list[NDArray[np.float64]]:
     if divisor:
         return [np.full(len(work.windows[0]), divisor), *ones[1:]]
     return [(w.nominal() if include_pad else w.present()[1]).astype(float) for w in work.windows]
-
-
-PIXELS: Mapping[int, dtypes.Type] = {np.dtype(t).itemsize: np.dtype(t) for t in ("u1", "u2", "u4", "u8", "c16")}
-"""A number of so many bytes, to copy pixels by."""
-
-
-def pixel_dtype(work: Work) -> dtypes.Type:
-    """A number as large as a pixel of the result, or one of its channels if there is none."""
-    channel = written(work)
-    return PIXELS.get(channel.itemsize * work.output_shape[4], channel)

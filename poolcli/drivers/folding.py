@@ -14,7 +14,7 @@ from ..kernels import rows as kernel
 from ..kernels import small, tall
 from ..work import Array, Work
 from .foldable import FOLDS, Extent, Fold, end_of_full, written
-from .folded import Folded, Laid, divisors, pixel_dtype, step_of
+from .folded import Folded, Laid, divisors, step_of
 
 ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 5, "state0", "state1", "state2")
 """The dtypes of ``pool_rows``' buffers, in order."""
@@ -96,10 +96,8 @@ def recipe(work: Work, fold: Fold, constants: tuple[int, ...] | None, rows: int)
         return compiled.Recipe(tall.make_kernel, fold.steps, arguments)
     if constants is None:
         return compiled.Recipe(kernel.make_kernel, fold.steps, arguments)
-    end, pixel = end_of_full(work, fold), pixel_dtype(work)
-    each = work.output_shape[4] * written(work).itemsize // pixel.itemsize
-    return compiled.Recipe(small.make_kernel, (*fold.steps, end, *constants, each, 64 // work.array.dtype.itemsize),
-                           (*arguments, written(work).name, pixel.name, pixel.name))
+    return compiled.Recipe(small.make_kernel, (*fold.steps, end_of_full(work, fold), *constants,
+                                               64 // work.array.dtype.itemsize), (*arguments, *arguments[-3:]))
 
 
 def constants_if_small(work: Work, kinds: NDArray[np.int64]) -> tuple[int, ...] | None:
@@ -113,7 +111,7 @@ def constants_if_small(work: Work, kinds: NDArray[np.int64]) -> tuple[int, ...] 
         return None
     apart, inner = step_of(width), work.output_shape[4]
     samples = int(prod(float(share.max()) for share in divisors(work)))
-    shared, wide = size[2] > apart, inner == CHANNELS and apart > 1
+    shared, wide = size[2] > apart, inner == CHANNELS and 1 < apart <= SMALL
     in_line = inner <= CHANNELS and (wide or (shared and (apart > 1 or prod(size) > IN_PLACE)))
     return *size, apart, channels(work), samples, int(in_line)
 

@@ -18,9 +18,10 @@ from .numerics import Buffer
 # that a window of the block has (below 0: padding); the block's scratch row has LENGTH of them. Windows K0:K1 of the
 # block have equal counts. Where TALL, windows of that many rows start every DOWN rows from FIRST on, the rings at TOP.
 # Where LISTED, windows lie at will: the row folded for each of the KINDS is kept, and a place counts from there.
+# The scratch space has the state of no sample at IDENTITY.
 (D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, A0, A1, D0, D1, H0, H1, W0, W1,
  SKIP_NAN, HAS_NODATA, HAS_FILL, ROUNDING, LOW, LENGTH, K0, K1, STRIDE, KINDS, TALL, TOP, FIRST, DOWN,
- LISTED) = range(33)
+ LISTED, IDENTITY) = range(34)
 
 ROW = 2
 START, SIZE = 0, 1

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from types import MappingProxyType
 
-BRINGS: Mapping[str, str] = MappingProxyType({"distributed": "dask", "zarr": "zarr"})
+BRINGS: Mapping[str, str] = MappingProxyType({"aiohttp": "cloud", "distributed": "dask", "fsspec": "cloud",
+                                              "s3fs": "cloud", "zarr": "zarr"})
 """Which extra brings a library."""
 
 

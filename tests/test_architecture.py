@@ -42,6 +42,8 @@ HOMES = {
     "zarr": ("chunked",),
     "dask": ("batch", "chunked"),
     "distributed": ("batch",),
+    "aiohttp": ("files",),
+    "fsspec": ("files",),
     "click": ("cli",),
     "rich": ("cli",),
 }

@@ -13,7 +13,7 @@ from PIL import Image
 
 import poolcli
 from poolcli import batch
-from poolcli.batch import Settings, foresight, planning
+from poolcli.batch import Settings, foresight, lots, planning
 from poolcli.files import collisions
 from poolcli.pooling import prepare
 from poolcli.reducers import REDUCERS
@@ -66,7 +66,7 @@ def test_row_57_a_folder_of_links_is_told_in_a_few_lines(tmp_path: Path) -> None
     for i in range(300):
         (tmp_path / f"{i:03}.png").symlink_to("nowhere")
     notes = list(plan(str(tmp_path), output="out/").notes)
-    assert len(notes) == planning.MOST_NOTES + 1 and notes[-1][1] == "and 200 more names were passed over"
+    assert len(notes) == lots.MOST_NOTES + 1 and notes[-1][1] == "and 200 more names were passed over"
 
 
 def test_row_48_collisions_among_many_are_found(tmp_path: Path) -> None:

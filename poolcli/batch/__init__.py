@@ -7,7 +7,7 @@ Nothing here prints: one bad file is a report with its error, and the next file 
 from __future__ import annotations
 
 from .arrays import Arrays
-from .jobs import DRY_RUN, LOCAL, STDIO, Job, Settings, is_folder, is_special
+from .jobs import DRY_RUN, LOCAL, STDIO, Job, Settings, is_folder, is_special, stands_for_many
 from .planning import Planned, plan_jobs, takes_several
 from .running import Running, run
 from .single import run_job
@@ -26,5 +26,6 @@ __all__ = [
     "plan_jobs",
     "run",
     "run_job",
+    "stands_for_many",
     "takes_several",
 ]

@@ -59,7 +59,7 @@ class Chains(Running):
 
     def blank(self, job: Job) -> ChainReport:
         """The report of a job before anything is done."""
-        return ChainReport(job.source, job.output_name(), "ok", reducer=NAME, notes=job.notes)
+        return ChainReport(job.source_name, job.output_name(), "ok", reducer=NAME, notes=job.notes)
 
     def perform(self, job: Job) -> FileReport:
         """One job, here."""

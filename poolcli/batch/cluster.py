@@ -10,22 +10,20 @@ of ours beside it, and only one that kills its worker then too is the culprit.
 
 from __future__ import annotations
 
-import os
 import pickle
 import uuid
 from collections.abc import Iterable
 from concurrent.futures import CancelledError, Future, wait
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from .. import compiled
 from ..errors import PoolError
 from ..report import FileReport
-from ..text import printable
 from .chunks import has_chunks
+from .elsewhere import away, named_back
 from .errands import TALK, Errand, halt, perform
 from .jobs import Job, Settings
 from .promises import Done, Promise
@@ -252,29 +250,3 @@ def deaths(future: Coming) -> int:
     except CancelledError:
         return 0
     return error.allowed_failures + 1 if isinstance(error, KilledWorker) else 0
-
-
-def away(job: Job) -> Job:
-    """The job as a process in another folder needs it."""
-    return replace(job, source=os.fspath(absolute(job.source)),
-                   output=None if job.output is None else absolute(job.output),
-                   indices=None if job.indices is None else absolute(job.indices))
-
-
-def absolute(path: str | Path) -> Path:
-    """Without resolving anything: a link may lead elsewhere on a worker."""
-    return Path.cwd() / path
-
-
-def named_back(report: FileReport, job: Job, sent: Job) -> FileReport:
-    """The report with the names as they were given."""
-    pairs = [(printable(there), printable(here)) for there, here in
-             ((sent.output, job.output), (sent.indices, job.indices)) if there is not None and here is not None]
-
-    def named(text: str) -> str:
-        for there, here in pairs:
-            text = text.replace(there, here)
-        return text
-
-    return replace(report, input=job.source, output=job.output_name(), notes=tuple(map(named, report.notes)),
-                   error=None if report.error is None else named(report.error))

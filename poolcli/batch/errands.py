@@ -19,7 +19,7 @@ from .jobs import Job
 from .worker import outcome
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from ..files.urls import Place
 
 TALK = "poolcli"
 """The topic of events under which a worker says what compiling has to say."""
@@ -76,7 +76,7 @@ def common(packed: bytes) -> Any:
 
 
 @lru_cache(maxsize=1_000)
-def clear_up(run: str, folder: Path) -> None:
+def clear_up(run: str, folder: Place) -> None:
     """Remove what a worker of this machine that died left in a folder; the one in its place comes here anew."""
     files.sweep(folder)
 

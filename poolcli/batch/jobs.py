@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -12,6 +13,8 @@ from ..files import MAX_PIXELS, Encoding, Format, Frames, targets
 from ..files.formats import DEFAULT_ENCODING
 from ..files.globs import ALL, Globs
 from ..files.stores import is_store, is_store_name
+from ..files.urls import Place, is_url
+from ..text import redacted
 
 if TYPE_CHECKING:
     from ..chunked.running import Each
@@ -20,6 +23,20 @@ STDIO = targets.STDIO
 DRY_RUN = "dry run: nothing was written"
 LOCAL = "local"
 """The scheduler that is no address: a cluster on this machine, for one run."""
+
+
+class Present:
+    """Whether an object is there; who never asks imports nothing of it."""
+
+    def __init__(self) -> None:
+        self.found: Callable[[str], bool] | None = None
+
+    def __call__(self, url: str) -> bool:
+        """Ask."""
+        from ..files.presence import Presence
+
+        self.found = self.found or Presence()
+        return self.found(url)
 
 
 @dataclass(frozen=True)
@@ -64,6 +81,8 @@ class Settings:
     """Where the chunks of an array are done; None: on threads here."""
     stdin: IO[bytes] | None = None
     stdout: IO[bytes] | None = None
+    present: Callable[[str], bool] = field(default_factory=Present, compare=False)
+    """Whether an object is there, by its URL."""
 
     def without_streams(self) -> Settings:
         """What another process may know."""
@@ -71,7 +90,8 @@ class Settings:
 
     def for_a_cluster(self) -> Settings:
         """What a worker of a cluster needs to know; names and folders are gone through before."""
-        return replace(self.without_streams(), output=None, indices=None, scheduler=None, globs=ALL, again=True)
+        return replace(self.without_streams(), output=None, indices=None, scheduler=None, globs=ALL, present=Present(),
+                       again=True)
 
 
 @dataclass(frozen=True)
@@ -79,23 +99,33 @@ class Job:
     """One input and where its results go."""
 
     source: str
-    output: Path | None = None
+    output: Place | None = None
     """None: standard output."""
     format: Format | None = None
-    indices: Path | None = None
+    indices: Place | None = None
     problem: str | None = None
     """Why it cannot be done, as far as names tell."""
     notes: tuple[str, ...] = ()
+
+    @property
+    def source_name(self) -> str:
+        """The input as the report names it: of a URL not the secrets."""
+        return redacted(self.source)
 
     def output_name(self) -> str | None:
         """The output as the report names it."""
         if self.problem is not None and self.output is None:
             return None
-        return STDIO if self.output is None else os.fspath(self.output)
+        return STDIO if self.output is None else redacted(os.fspath(self.output))
 
 
-def kind(path: str | Path) -> int:
-    """The type and permission bits of a file; 0 where there is none, or a name that no file can have."""
+def kind(path: str | Place) -> int:
+    """The type and permission bits of a file; 0 where there is none, or a name that no file can have.
+
+    What a URL leads to is taken for a file that is there: reading it will tell.
+    """
+    if is_url(path):
+        return stat.S_IFREG
     try:
         return Path(path).stat().st_mode
     except OSError:
@@ -103,23 +133,32 @@ def kind(path: str | Path) -> int:
 
 
 def is_folder(path: str) -> bool:
-    """Whether an input is a folder of files; a chunked array is a folder that is none."""
+    """Whether an input is a folder of files; a chunked array is a folder that is none, and a URL never is."""
     return stat.S_ISDIR(kind(path)) and not is_store(path)
 
 
-def is_special(path: str | Path) -> bool:
+def stands_for_many(url: str) -> bool:
+    """Whether a URL stands for what is below it, or for what fits it as a pattern."""
+    from ..files import listing
+
+    return listing.is_pattern(url) or listing.is_folder(url)
+
+
+def is_special(path: str | Place) -> bool:
     """Whether a path is a device, pipe or socket: it has no ending and takes .npy, as standard output does."""
     found = kind(path)
     return found != 0 and not stat.S_ISREG(found) and not stat.S_ISDIR(found)
 
 
-def is_kept(path: Path, job: Job, settings: Settings) -> bool:
-    """Whether there is a file, or a chunked array, that must not be replaced."""
+def is_kept(path: Place, job: Job, settings: Settings) -> bool:
+    """Whether there is a file, an object, or a chunked array that must not be replaced."""
+    if is_url(path):
+        return not may_replace(path, job, settings) and settings.present(os.fspath(path))
     found = kind(path)
     there = stat.S_ISREG(found) or (stat.S_ISDIR(found) and is_store_name(path))
     return there and not may_replace(path, job, settings)
 
 
-def may_replace(path: Path, job: Job, settings: Settings) -> bool:
+def may_replace(path: Place, job: Job, settings: Settings) -> bool:
     """Whether an old file may give way."""
     return settings.overwrite or (settings.in_place and targets.identity(path) == targets.identity(job.source))

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Protocol
 
 from .. import files
@@ -19,16 +18,11 @@ from ..files.collisions import check_targets
 from ..files.formats import KNOWN
 from ..files.scan import ours, scan
 from ..files.stores import is_store_name, plain
+from ..files.urls import Place, is_url, named, place
 from ..reducers import REDUCERS
 from ..text import printable
-from .jobs import STDIO, Job, Settings, is_folder, is_special, kind
-
-BETWEEN = "\0"
-"""No name has it."""
-MOST_NAMED = 10_000
-"""Names that are packed together, and unpacked together."""
-MOST_NOTES = 100
-"""Names passed over that are told one by one."""
+from .jobs import STDIO, Job, Settings, is_folder, is_special, kind, stands_for_many
+from .lots import MOST_NAMED, Lot, Notes
 
 
 class Named(Protocol):
@@ -37,52 +31,6 @@ class Named(Protocol):
     @property
     def name(self) -> str:
         """The word."""
-
-
-@dataclass(frozen=True)
-class Lot:
-    """Inputs of one folder (None: as they were named), found under a root, or what is wrong with the folder.
-
-    Folder and root end in a slash.
-    """
-
-    names: str
-    count: int
-    folder: str | None = None
-    root: str | None = None
-    problem: str | None = None
-
-    @classmethod
-    def of(cls, names: Sequence[str], folder: str | None = None, root: str | None = None,
-           problem: str | None = None) -> Lot:
-        """Pack some names."""
-        return cls(BETWEEN.join(names), len(names), folder, root, problem)
-
-    def sources(self) -> Iterator[str]:
-        """The paths."""
-        before = self.folder or ""
-        return (before + name for name in self.names.split(BETWEEN))
-
-
-@dataclass
-class Notes:
-    """Names that are no inputs and why: the first hundred, and how many more."""
-
-    told: list[tuple[str, str]] = field(default_factory=list)
-    more: int = 0
-
-    def add(self, name: str, text: str) -> None:
-        """Take one."""
-        if len(self.told) < MOST_NOTES:
-            self.told.append((name, text))
-        else:
-            self.more += 1
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        """All that is to be said."""
-        yield from self.told
-        if self.more:
-            yield self.told[-1][0], f"and {self.more:,} more names were passed over"
 
 
 class Planned:
@@ -105,8 +53,8 @@ class Planned:
         """Name the outputs of one input."""
         if lot.problem is not None:
             return Job(source, problem=lot.problem)
-        named = self.output_of(source, lot.root)
-        output, wanted = None if named is None else Path(named), self.settings.format
+        target = self.output_of(source, lot.root)
+        output, wanted = None if target is None else place(target), self.settings.format
         try:
             return Job(source, output, wanted or format_for(output), self.indices_of(source, lot.root))
         except PoolError as error:
@@ -115,14 +63,14 @@ class Planned:
 
     def output_of(self, source: str, root: str | None) -> str | None:
         """The name of an output; None: standard output."""
-        return source if self.in_place else self.output(renamed(source, self.settings.format), root)
+        return source if self.in_place else self.output(renamed(named(source), self.settings.format), root)
 
-    def indices_of(self, source: str, root: str | None) -> Path | None:
+    def indices_of(self, source: str, root: str | None) -> Place | None:
         """Where the indices go, if they are wanted."""
         if self.indices is None:
             return None
-        named = self.indices(renamed(source, files.FORMATS["NPY"]), root)
-        return None if named is None else Path(named)
+        output = self.indices(renamed(named(source), files.FORMATS["NPY"]), root)
+        return None if output is None else place(output)
 
     def pairs(self) -> Pairs:
         """Every input with each of its outputs."""
@@ -169,20 +117,33 @@ def check_folder(option: str, output: str | None) -> None:
 def found(inputs: Iterable[str], settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
     """The inputs that names stand for: folders as they are scanned, the names between them together.
 
-    What is named after one of ``reducers`` may be a result of another input.
+    What is given after one of ``reducers`` may be a result of another input.
     """
-    named: list[str] = []
+    given: list[str] = []
     for name in inputs:
-        if name == STDIO or not is_folder(name):
-            named.append(plain(name) if is_store_name(name) else name)
-            if len(named) >= MOST_NAMED and not beside(settings):
-                yield from as_lot(named, settings, notes, reducers)
-                named = []
+        if is_url(name) and stands_for_many(name):
+            yield from as_lot(given, settings, notes, reducers)
+            given = []
+            yield from distant(name, settings, notes, reducers)
             continue
-        yield from as_lot(named, settings, notes, reducers)
-        named = []
+        if name == STDIO or is_url(name) or not is_folder(name):
+            given.append(plain(name) if is_store_name(name) else name)
+            if len(given) >= MOST_NAMED and not beside(settings):
+                yield from as_lot(given, settings, notes, reducers)
+                given = []
+            continue
+        yield from as_lot(given, settings, notes, reducers)
+        given = []
         yield from scanned(name, settings, notes, reducers)
-    yield from as_lot(named, settings, notes, reducers)
+    yield from as_lot(given, settings, notes, reducers)
+
+
+def distant(url: str, settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
+    """The inputs that a URL stands for; who asks for none imports nothing of it."""
+    from ..files.listing import is_pattern
+    from .distant import listed, matched
+
+    return matched(url) if is_pattern(url) else listed(url, settings, notes, reducers)
 
 
 def beside(settings: Settings) -> bool:
@@ -233,10 +194,10 @@ def renamed(source: str, wanted: Format | None) -> str:
 
 def will_write(output: str, wanted: Format | None) -> bool:
     """Whether the name of an output says its format; a job that cannot have one writes nothing."""
-    return wanted is not None or output.lower().endswith(KNOWN) or is_writable(Path(output))
+    return wanted is not None or output.lower().endswith(KNOWN) or is_writable(place(output))
 
 
-def is_writable(output: Path) -> bool:
+def is_writable(output: Place) -> bool:
     """The same by all rules."""
     try:
         format_for(output)
@@ -245,7 +206,7 @@ def is_writable(output: Path) -> bool:
     return True
 
 
-def format_for(output: Path | None) -> Format:
+def format_for(output: Place | None) -> Format:
     """The format that an output's name asks for; .npy for streams."""
     if output is None or is_special(output):
         return files.FORMATS["NPY"]

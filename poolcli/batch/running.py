@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import files
@@ -18,6 +17,7 @@ from .whole import Task, fitted
 
 if TYPE_CHECKING:
     from ..files import Loaded
+    from ..files.urls import Place
     from ..pooling import Pooling
 
 
@@ -31,7 +31,7 @@ class Running:
     def __init__(self, jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int = 1) -> None:
         self.jobs, self.pooling, self.settings = jobs, pooling, settings
         self.under_way: deque[Promise] = deque()
-        self.cleared: set[Path] = set()
+        self.cleared: set[Place] = set()
         self.dropped = False
         self.place = place(self.perform, pooling, settings, workers)
 

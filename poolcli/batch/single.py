@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .. import files, report
 from ..errors import PoolError
 from ..report import FileReport
-from ..text import printable
+from ..text import printable, redacted
 from .chunks import attempt_chunked
 from .jobs import DRY_RUN, STDIO, Job, Settings, is_kept
 from .streamed import attempt_stream
@@ -48,7 +48,7 @@ def guarded(job: Job, blank: FileReport, attempt: Callable[[], FileReport]) -> F
 
 def blank_report(job: Job, pooling: Pooling) -> FileReport:
     """What there is to say of a job before anything is done."""
-    return FileReport(job.source, job.output_name(), "ok", reducer=pooling.reducer.name,
+    return FileReport(job.source_name, job.output_name(), "ok", reducer=pooling.reducer.name,
                       parameters=report.parameters(pooling), notes=job.notes)
 
 
@@ -56,7 +56,7 @@ def failed(blank: FileReport, error: Exception) -> FileReport:
     """The report of a job that an error ended."""
     inner = error.__cause__ if isinstance(error, PoolError) else error
     full = isinstance(inner, OSError) and inner.errno in FULL
-    return replace(blank, status="failed", error=reason(error), cause=error, stops=full)
+    return replace(blank, status="failed", error=redacted(reason(error)), cause=error, stops=full)
 
 
 def reason(error: Exception) -> str:
@@ -72,7 +72,7 @@ def reason(error: Exception) -> str:
 
 
 def size(source: str) -> int:
-    """The bytes of a file; 0 of a stream."""
+    """The bytes of a file; 0 of a stream, and of an object, which would have to be asked about once more."""
     try:
         return Path(source).stat().st_size if source != STDIO else 0
     except OSError:

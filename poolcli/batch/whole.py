@@ -119,7 +119,8 @@ def write(task: Task, result: Result, settings: Settings) -> tuple[str, ...]:
 def described(task: Task, result: Result, settings: Settings, blank: FileReport) -> FileReport:
     """What there is to say of a job that is done."""
     plan, pooling, values = task.plan, task.pooling, result.values
-    done = replace(blank, **geometry(pooling, plan), input_dtype=task.loaded.array.dtype.name,
+    done = replace(blank, **geometry(pooling, plan), bytes_in=task.loaded.source.nbytes,
+                   input_dtype=task.loaded.array.dtype.name,
                    output_dtype=values.dtype.name, notes=(*blank.notes, *task.notes, *lossy(task.job, settings)))
     return with_numbers(done, task, values) if settings.statistics else done
 

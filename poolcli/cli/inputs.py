@@ -11,6 +11,7 @@ from typing import IO, Any
 from ..batch import STDIO
 from ..errors import OptionError, PoolError
 from ..files.names import LINES, NULS, read_names
+from ..files.urls import local
 from ..text import printable
 
 LISTS = {"files_from": LINES, "files_from0": NULS}
@@ -24,17 +25,27 @@ def lists(given: Mapping[str, Any]) -> dict[str, str]:
 
 def names(inputs: Sequence[str], given: Mapping[str, Any]) -> Iterator[str]:
     """All of them, as they are read."""
-    yield from inputs
+    for name in inputs:
+        yield a_name(name, "INPUT")
     for option, path in lists(given).items():
         try:
             with opened(path) as stream:
-                yield from read_names(stream, LISTS[option])
+                for name in read_names(stream, LISTS[option]):
+                    yield a_name(name, option)
         except OSError as error:
             raise OptionError(option, f"{printable(path)} cannot be read: {error.strerror or error}") from error
         except OptionError:
             raise
         except PoolError as error:
             raise OptionError(option, f"{printable(path)} {error}") from error
+
+
+def a_name(name: str, option: str) -> str:
+    """A name that is no path any more where it is a file:// URL."""
+    try:
+        return local(name)
+    except PoolError as error:
+        raise OptionError(option, str(error)) from None
 
 
 def opened(path: str) -> AbstractContextManager[IO[bytes]]:

@@ -181,9 +181,7 @@ def ended(state: dict[str, Any]) -> int:
         return int(end.code or 0)
     except Exception as error:
         if state.get("debug"):
-            import traceback
-
-            traceback.print_exception(error)
+            streams.trace(error)
         return code_of(error)
 
 

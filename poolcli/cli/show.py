@@ -105,9 +105,7 @@ class View:
     def lines(self, file: FileReport) -> None:
         """What stderr gets of one file."""
         if self.talk.debug and file.cause is not None:
-            import traceback
-
-            traceback.print_exception(file.cause)
+            streams.trace(file.cause)
         if self.talk.errors and file.error is not None:
             streams.complain(f"{printable(file.input)}: {printable(file.error)}")
         if self.talk.files and file.status == "ok" and DRY_RUN not in file.notes:

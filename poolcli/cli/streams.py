@@ -7,6 +7,8 @@ import sys
 from contextlib import suppress
 from typing import IO, TextIO
 
+from ..text import redacted
+
 # /dev/null opened the wrong way round: what is asked of the descriptor fails, as it would were it still closed.
 _STANDARD = ((0, "stdin", os.O_WRONLY, "r"), (1, "stdout", os.O_RDONLY, "w"), (2, "stderr", os.O_WRONLY, "w"))
 
@@ -44,6 +46,16 @@ def complain(text: str) -> None:
     """One line on stderr; there is nowhere to say that this failed."""
     try:
         print(f"poolcli: {text}", file=sys.stderr, flush=True)
+    except (OSError, ValueError):
+        silence(sys.stderr)
+
+
+def trace(error: BaseException) -> None:
+    """Where an error came from, without the secrets that URLs in it may hold."""
+    import traceback
+
+    try:
+        print(redacted("".join(traceback.format_exception(error))), end="", file=sys.stderr, flush=True)
     except (OSError, ValueError):
         silence(sys.stderr)
 

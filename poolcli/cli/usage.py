@@ -9,20 +9,23 @@ from typing import Any
 import click
 
 from .. import extras, files
-from ..batch import STDIO, Settings, is_folder, is_special, takes_several
+from ..batch import STDIO, Settings, is_folder, is_special, stands_for_many, takes_several
 from ..errors import OptionError, PoolError
-from ..files import Encoding, Format, Frames, targets
+from ..files import Encoding, Format, Frames, targets, urls
 from ..files.globs import Globs
 from ..files.stores import check_extra, is_store, is_store_name, plain
+from ..files.urls import is_url
 from ..reducers import REDUCERS, Reducer
 from ..text import printable
 from .bodies import FORMS, form
-from .inputs import lists
+from .inputs import a_name, lists
 from .streams import is_terminal
 
 
 def settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str, Any]) -> Settings:
     """The file options as the batch takes them, checked; ``row`` is whose indices may be asked for."""
+    inputs = [a_name(name, "INPUT") for name in inputs]
+    given = {**given, **{option: a_name(given[option], option) for option in ("output", "indices") if given[option]}}
     if given["output"] is not None and is_store_name(given["output"]):
         given = {**given, "output": plain(given["output"])}
     kept = {name: given[name] for name in ("output", "indices", "key", "allow_truncated", "overwrite", "skip_existing",
@@ -94,7 +97,8 @@ def check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, settin
     """Refuse what cannot work whatever the files are."""
     if settings.overwrite and settings.skip_existing:
         raise OptionError("overwrite", "overwrite and --skip-existing exclude each other; one of them would work")
-    several = listed or len(inputs) > 1 or any(is_folder(name) for name in inputs)
+    check_urls(inputs, settings)
+    several = listed or len(inputs) > 1 or any(is_several(name) for name in inputs)
     check_output(inputs, several, settings)
     check_stores(inputs, settings)
     if settings.indices is not None and row is not None:
@@ -105,6 +109,34 @@ def check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, settin
         check_stream(several, settings)
     if settings.scheduler is not None:
         check_scheduler(inputs, settings)
+
+
+def is_several(name: str) -> bool:
+    """Whether an input stands for more than one."""
+    return stands_for_many(name) if is_url(name) else is_folder(name)
+
+
+def check_urls(inputs: Sequence[str], settings: Settings) -> None:
+    """Refuse URLs where the extra is missing, outputs on the web, and what takes files of this machine only."""
+    named = [("INPUT", name, urls.check) for name in inputs]
+    named += [(option, name, urls.check_output) for option in ("output", "indices")
+              if (name := getattr(settings, option)) is not None]
+    for option, name, check in named:
+        try:
+            check(name)
+        except PoolError as error:
+            raise OptionError(option, str(error)) from None
+    chunked = settings.format is not None and settings.format.name == "ZARR"
+    for option, name, _ in named:
+        if is_url(name) and (is_store_name(name) or (chunked and option == "output")):
+            raise OptionError(option, f"{printable(name)} would be a chunked array, which has to be a folder; a copy "
+                                      "of it in one would work")
+    if settings.stream and any(is_url(name) for _, name, _ in named):
+        raise OptionError("stream", "takes pipes and files of this machine, no URL")
+    if settings.output is None and not settings.in_place:
+        for name in inputs:
+            if urls.protocol(name) in urls.WEB:
+                raise OptionError("output", f"is needed, for nothing can be written beside {printable(name)}")
 
 
 def check_stores(inputs: Sequence[str], settings: Settings) -> None:

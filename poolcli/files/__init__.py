@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import PoolError
@@ -21,6 +22,7 @@ from .loaded import MAX_PIXELS, Frames, Loaded, Palette, Source
 from .npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
 from .opener import image_kind
 from .stale import remove, sweep
+from .urls import is_url, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +68,8 @@ def read(
 ) -> Loaded:
     """Read a picture, a .npy or an .npz file, by its first bytes; ``"-"`` is ``stdin`` (the process's own).
 
+    What a URL leads to is read as standard input is: in memory, whole.
+
     The array is (H, W) or (H, W, C) for pictures, of any shape for arrays; a .npy file is memory-mapped and may be
     big-endian, Fortran-ordered and read-only. ``key`` chooses within an .npz, ``indexed`` keeps palette indices;
     ``frames`` takes other pictures of a file than the first: one by its number, or several along a first axis N.
@@ -76,6 +80,12 @@ def read(
                "frames": frames}
     if name == "-":
         return _from_stream(_input(stdin), name, key, options)
+    if is_url(name):
+        from . import remote
+
+        with remote.reading(name) as stream:
+            loaded = _from_stream(stream, named(name), key, options)
+            return replace(loaded, source=replace(loaded.source, nbytes=stream.tell()))
     with opened(path) as stream:
         if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             return _from_file(stream, name, key, options)

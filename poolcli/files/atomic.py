@@ -14,11 +14,11 @@ from typing import IO, TYPE_CHECKING
 
 from ..errors import PoolError
 from .stale import remove, temporary, temporary_folder
+from .urls import EXISTS, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-EXISTS = "exists; --overwrite or --skip-existing would work"
 _RENAMES_OPEN = os.name == "posix"
 # What file systems without hard links answer (FAT, some network mounts).
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
@@ -34,6 +34,12 @@ def atomic(path: str | os.PathLike[str], *, overwrite: bool = False, again: bool
     OSError becomes PoolError with that error as its cause, but for BrokenPipeError: a reader that has gone is no
     failure of ours.
     """
+    if is_url(path):
+        from .remote import writing
+
+        with writing(os.fspath(path), overwrite=overwrite) as stream:
+            yield stream
+        return
     with explained():
         old = _status(path)
         if (old is not None and not stat.S_ISREG(old.st_mode)) or _is_descriptor(path):

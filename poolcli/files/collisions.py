@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from ..errors import PoolError
 from ..text import printable
 from .targets import identity
+from .urls import is_url
 
 Pairs = Iterable[tuple[str, str]]
 """Input and output paths; to be gone through more than once."""
@@ -69,6 +70,8 @@ class _Key:
         self._folders: dict[str, str] = {}
 
     def __call__(self, path: str) -> str:
+        if is_url(path):  # the name as it is: case counts, and nothing leads elsewhere
+            return path
         folder, name = _split(path)
         if name in ("", os.curdir, os.pardir):
             folder, name = _split(os.path.abspath(path))
@@ -118,6 +121,8 @@ class _Present:
         self._names: set[str] | None = None
 
     def __call__(self, path: str) -> bool:
+        if is_url(path):  # comparing names will tell
+            return True
         folder, name = _split(path)
         if folder != self._folder:
             self._folder, self._looks = folder, 0

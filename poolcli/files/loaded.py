@@ -74,6 +74,8 @@ class Source:
     """So many frames lie along the first axis of the array; None: it is one picture."""
     timing: Timing | None = None
     metadata: Metadata | None = None
+    nbytes: int = 0
+    """What was read, where no file can be asked: of a URL."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

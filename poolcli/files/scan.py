@@ -57,11 +57,12 @@ def scan(
 def ours(paths: Collection[str], reducers: Collection[str]) -> set[str]:
     """Return those of ``paths`` that are named as our outputs of others: x_max.png, when x.png is there."""
     plain = {path: os.path.normpath(path) for path in paths}
-    made = _made(set(plain.values()), reducers)
-    return {path for path in paths if plain[path] in made}
+    results = made(set(plain.values()), reducers)
+    return {path for path in paths if plain[path] in results}
 
 
-def _made(names: set[str], reducers: Collection[str]) -> set[str]:
+def made(names: set[str], reducers: Collection[str]) -> set[str]:
+    """The same for names of one folder."""
     ends = tuple(f"_{reducer}" for reducer in reducers)
     return {name for name in names if not names.isdisjoint(_origins(name, ends))}
 
@@ -79,7 +80,7 @@ def _files(
 ) -> list[str]:
     names = []
     for entry in entries:
-        known = _is_known(entry.name) and globs.takes(below + entry.name)
+        known = passes(below + entry.name, entry.name, globs)
         passed = _passed_over(entry, known)
         if passed and note is not None:
             note(entry.path, passed)
@@ -87,12 +88,17 @@ def _files(
             names.append(entry.name)
     if not reducers:
         return names
-    made = _made(set(names), reducers)
-    return [name for name in names if name not in made]
+    results = made(set(names), reducers)
+    return [name for name in names if name not in results]
 
 
 def _is_store(entry: os.DirEntry[str]) -> bool:
     return is_store_name(entry.name) and entry.is_dir(follow_symlinks=False)
+
+
+def passes(below: str, name: str, globs: Globs) -> bool:
+    """Whether a file of a folder is wanted, by its path in it and its name."""
+    return _is_known(name) and globs.takes(below)
 
 
 def _is_known(name: str) -> bool:

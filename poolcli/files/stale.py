@@ -14,6 +14,8 @@ import zlib
 from contextlib import suppress
 from functools import cache
 
+from .urls import is_url
+
 TEMPORARY = ".poolcli-"
 _ENDING = ".tmp"
 
@@ -67,6 +69,8 @@ def _hold(descriptor: int) -> bool:
 
 def sweep(folder: str | os.PathLike[str]) -> None:
     """Remove this host's temporary files and folders in a folder that nobody holds; what cannot be told stays."""
+    if is_url(folder):  # nothing of ours is there before it is whole
+        return
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.startswith(_ours()) and entry.name.endswith(_ENDING):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 
 from ..text import printable
 from .stores import is_store_name
+from .urls import Place, is_url, place
 
 STDIO = "-"
 _FIELDS = re.compile(r"\{(stem|ext|reducer|parent)\}")
@@ -64,10 +64,10 @@ def _inside(source: str, root: str | None) -> str:
 
 def target(
     source: str | os.PathLike[str], output: str | None, reducer: str, *, root: str | os.PathLike[str] | None = None
-) -> Path | None:
+) -> Place | None:
     """Return the output path of one input, as :class:`Naming` has it."""
     named = Naming(output, reducer)(os.fspath(source), None if root is None else os.path.join(root, ""))
-    return None if named is None else Path(named)
+    return None if named is None else place(named)
 
 
 def is_folder(output: str) -> bool:
@@ -84,6 +84,8 @@ def is_pattern(output: str) -> bool:
 
 def unwritable(folder: str) -> str | None:
     """Say why nothing can be written into a folder that may have to be made, or None."""
+    if is_url(folder):  # who may write there is found out by writing
+        return None
     there = os.path.abspath(folder)
     while not os.path.lexists(there):
         there = os.path.dirname(there)
@@ -95,7 +97,14 @@ def unwritable(folder: str) -> str | None:
 
 
 def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
-    """Return what tells a regular file or folder from all others, through links of both kinds; None without one."""
+    """Return what tells a regular file or folder from all others, through links of both kinds; None without one.
+
+    Of a URL, whether there is anything or not: it is one name of one object.
+    """
+    if is_url(path):
+        from hashlib import blake2b
+
+        return -1, int.from_bytes(blake2b(os.fsencode(path), digest_size=8).digest(), "big")
     try:
         found = os.stat(path)
     except OSError:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from cli.calls import SAMPLES
 
-HEAVY = ("numpy", "PIL", "rich", "numba", "llvmlite", "platformdirs", "jsonschema", "tifffile", "distributed", "dask")
+HEAVY = ("numpy", "PIL", "rich", "numba", "llvmlite", "platformdirs", "jsonschema", "tifffile", "distributed", "dask",
+         "fsspec", "s3fs", "aiohttp")
 SCRIPT = """
 import sys
 from poolcli.cli.main import run

@@ -200,6 +200,11 @@ def test_laid_over_again_values_stand_where_their_windows_do(n: int, size: int, 
     assert np.abs(ramp - wanted).max() <= (stride / 2 if how == "nearest" else 1e-9)
 
 
+def test_between_two_middles_the_lower_is_nearest() -> None:
+    """Windows of 3 at a stride of 2 have theirs at 1, 3 and 5: sample 2 belongs to the first, 4 to the second."""
+    assert nearest(poolcli.plan((7,), size=3, stride=2).windows[0]).low.tolist() == [0, 0, 0, 1, 1, 2, 2]
+
+
 @pytest.mark.parametrize("keywords", [{"adaptive": (5, 9)}, {"adaptive": 30}, {"fractional": 1.4}, {"size": "all"},
                                       {"size": 3, "stride": 1, "padding": "same"},
                                       {"size": 2, "dilation": 3, "stride": 1},

@@ -61,7 +61,7 @@ def parts(name: str, found: Shifts) -> list[Any]:
 
     head = f"{printable(name)}  {sides(found.looked_at)} {found.dtype}; the range is {found.span:.6g}"
     ranks = sorted(found.rows, key=lambda row: (row.rank is None, row.rank))
-    titles = ("rank", "pooling", "folds", "changes", "worst", "same", "equivariance")
+    titles = ("rank", "pooling", "folds", "changes", "worst", "same", "commutes")
     made = [text(head), table(titles, [cells(row) for row in ranks], left=2)]
     if any(distances(row) for row in ranks):
         farthest = sorted({distance for row in ranks for distance, _ in row.by_shift})

@@ -28,23 +28,29 @@ NAME = "poolcli"
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python looks for garbage after 700, a hundred times while modules are imported, which make none: 7 ms of 119."""
 
-OTHERS: Mapping[str, tuple[str, str]] = {
+STUDIES: Mapping[str, tuple[str, str]] = {
     "plan": ("studies.plan", "What a chain of poolings makes of a shape: sizes, fields, bytes, what is left out."),
+    "explain": ("studies.explain", "Explain one output value: its window, the arithmetic, the rounding."),
+    "compare": ("studies.compare", "Many reducers side by side: pictures, and what each keeps in numbers."),
     "chain": ("studies.chain", "Several poolings one after another, without files between them."),
+    "pyramid": ("studies.pyramid", "An array pooled again and again: levels, hypercolumns, spatial pyramid pooling."),
+    "group": ("studies.group", "Pool over a stack of arrays, or over turned, flipped or shifted copies."),
     "grad": ("studies.grad", "Where a gradient goes: which samples a pooling listens to, as numbers and as a picture."),
     "unpool": ("studies.unpool", "Undo a pooling: values back to where they stood, or over their windows."),
     "convert-indices": ("studies.convert_indices", "Renumber indices for PyTorch, ONNX or TensorFlow."),
-    "explain": ("studies.explain", "Explain one output value: its window, the arithmetic, the rounding."),
-    "compare": ("studies.compare", "Many reducers side by side: pictures, and what each keeps in numbers."),
-    "pyramid": ("studies.pyramid", "An array pooled again and again: levels, hypercolumns, spatial pyramid pooling."),
     "shift": ("studies.shift", "How stable poolings are when the picture moves, and what their strides fold back."),
+    "bounds": ("studies.bounds", "What every output can become when inputs move within intervals."),
+}
+"""Commands that look inside, in the order in which people ask: the module here that has them as ``command``, and their
+line of help."""
+OTHERS: Mapping[str, tuple[str, str]] = {
     "list": ("listing", "Print the reducers and the window layouts."),
     "warmup": ("warmup", "Compile the usual kernels in advance."),
     "bench": ("bench", "Measure pooling on this machine, in copies of the input."),
-    "group": ("studies.group", "Pool over a stack of arrays, or over turned, flipped or shifted copies."),
-    "bounds": ("studies.bounds", "What every output can become when inputs move within intervals."),
 }
-"""Commands that are no reducer: the module here that has them as ``command``, and their line of help."""
+"""The rest, in the same form."""
+MODULES = {**STUDIES, **OTHERS}
+"""All that are no reducer."""
 
 EXAMPLES = """\
 Examples:
@@ -60,7 +66,7 @@ class Program(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in the tables' order."""
-        return [*REDUCERS, *OTHERS]
+        return [*REDUCERS, *MODULES]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Build a command, or give None."""
@@ -68,8 +74,8 @@ class Program(click.Group):
             from .reduce import command
 
             return command(REDUCERS[cmd_name])
-        if cmd_name in OTHERS:
-            made: click.Command = import_module(f".{OTHERS[cmd_name][0]}", __package__).command
+        if cmd_name in MODULES:
+            made: click.Command = import_module(f".{MODULES[cmd_name][0]}", __package__).command
             return made
         return None
 
@@ -77,7 +83,7 @@ class Program(click.Group):
                         args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; a name that is none gets a suggestion."""
         name = args[0]
-        if name not in REDUCERS and name not in OTHERS and not name.startswith("-") and not ctx.resilient_parsing:
+        if name not in REDUCERS and name not in MODULES and not name.startswith("-") and not ctx.resilient_parsing:
             raise click.UsageError(unknown(name), ctx)
         return super().resolve_command(ctx, args)
 
@@ -105,16 +111,16 @@ class Program(click.Group):
         self.format_options(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Reducers, then the rest, from the tables."""
-        rows = list(helps().items())
-        for title, part in (("Reducers", rows[:len(REDUCERS)]), ("Other commands", rows[len(REDUCERS):])):
+        """Reducers, studies, then the rest, from the tables."""
+        texts = helps()
+        for title, names in (("Reducers", REDUCERS), ("Looking inside", STUDIES), ("Other commands", OTHERS)):
             with formatter.section(title):
-                formatter.write_dl(part)
+                formatter.write_dl([(name, texts[name]) for name in names])
 
 
 def helps() -> dict[str, str]:
     """Every command's line of help."""
-    return {name: row.help for name, row in REDUCERS.items()} | {name: row[1] for name, row in OTHERS.items()}
+    return {name: row.help for name, row in REDUCERS.items()} | {name: row[1] for name, row in MODULES.items()}
 
 
 def unknown(name: str) -> str:

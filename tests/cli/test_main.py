@@ -86,12 +86,12 @@ def test_commands_are_completed(process: Process) -> None:
     done = process(env=env)
     assert done.stdout.decode().splitlines()[:3] == ["plain", "max", REDUCERS["max"].help]
     names = done.stdout.decode().splitlines()[1::3]
-    assert names == [name for name in [*REDUCERS, *main.OTHERS] if name.startswith("m")]
+    assert names == [name for name in [*REDUCERS, *main.MODULES] if name.startswith("m")]
 
 
-@pytest.mark.parametrize("name", main.OTHERS)
+@pytest.mark.parametrize("name", main.MODULES)
 def test_other_commands_are_found(here: Call, name: str) -> None:
-    """Each row of OTHERS leads to a command of that name."""
+    """Each row of MODULES leads to a command of that name."""
     shown = here(name, "--help")
     assert shown.code == 0 and f"Usage: poolcli {name} " in shown.out
 

@@ -32,7 +32,7 @@ def study(monkeypatch: pytest.MonkeyPatch) -> None:
     """``poolcli look``."""
     made = Study("look", "Look.", ["poolcli look x.npy"], look, usage="FILE [STAGE]...", own=[output_option("Out.")])
     build = main.Program.get_command
-    monkeypatch.setitem(main.OTHERS, "look", ("", ""))
+    monkeypatch.setitem(main.MODULES, "look", ("", ""))
     monkeypatch.setattr(main.Program, "get_command",
                         lambda self, ctx, name: made.command() if name == "look" else build(self, ctx, name))
 

@@ -59,7 +59,7 @@ def settings_for(shape: Sequence[int], target: Sequence[int], *, layout: str | N
     """Plain settings that pool an array of ``shape`` to ``target``, one length for each pooled axis.
 
     Best coverage comes first, then least overlap, then the simplest. The search is bounded: symmetric padding of at
-    most half a window, and of sizes the 256 smallest that can do it. Every setting has been planned. An empty answer
+    most half a window, the 256 smallest sizes that can do it, or of large ones those that just read all. Every setting has been planned. An empty answer
     says that only adaptive, or uneven padding, gets there. Raises PoolError where the number of axes is wrong.
 
     >>> [one.options for one in settings_for((225, 225), (112, 112), most=2)]
@@ -114,13 +114,21 @@ def scored(group: tuple[Choice, ...]) -> Scored:
 
 def choices(n: int, m: int, ceil: bool) -> Iterator[Choice]:
     """What makes m windows of an axis of n: for each size and padding the strides that do."""
-    smallest = max(1, n // (2 * m) if m > 1 else n - MOST_SIZES + 1)
-    for size in range(smallest, min(n, smallest + MOST_SIZES - 1) + 1):
+    for size in sizes(n, m):
         for pad in sorted({p for p in (0, 1, 2, 3, (size - 1) // 2, size // 2) if 0 <= p <= size // 2}):
             for stride in strides(n + 2 * pad - size, m, size, ceil):
                 windows = made(n, size, stride, pad, ceil)
                 if windows is not None and len(windows) == m:
                     yield choice(windows, size, stride, pad, ceil)
+
+
+def sizes(n: int, m: int) -> Sequence[int]:
+    """Sizes that may do: the smallest ones, or where windows are large those about n - (m - 1) s, which read all."""
+    smallest = max(1, n // (2 * m) if m > 1 else n - MOST_SIZES + 1)
+    if n // m <= MOST_SIZES // 4:
+        return range(smallest, min(n, smallest + MOST_SIZES - 1) + 1)
+    exact = {n - (m - 1) * stride for stride in range(n // m - 2, n // m + 3)}
+    return sorted({size + more for size in exact for more in range(-2, 6) if 1 <= size + more <= n})
 
 
 def strides(room: int, m: int, size: int, ceil: bool) -> Sequence[int]:
@@ -135,21 +143,30 @@ def strides(room: int, m: int, size: int, ceil: bool) -> Sequence[int]:
 
 
 def made(n: int, size: int, stride: int, pad: int, ceil: bool) -> Windows | None:
-    """The windows, if there are any and none lies in the padding."""
+    """The windows, if there are any; with padding of at most half a window none lies in it wholly."""
     try:
         windows = fixed(n, size, stride, 1, pad, pad, ceil)
     except PoolError:
         return None
-    return windows if windows.empty() is None else None
+    return windows
 
 
 def choice(windows: Windows, size: int, stride: int, pad: int, ceil: bool) -> Choice:
     """How good they are."""
-    n, missing = windows.length, windows.uncovered()
-    shared = (int(windows.present()[1].sum()) - (n - missing)) / n
+    n, m = windows.length, len(windows)
+    beyond = (m - 1) * stride - pad + size - n  # positions of the last window behind the input
+    reads = m * size - clipped(pad, stride, m) - clipped(beyond, stride, m)
+    missing = n - reads if stride >= size else max(0, -beyond)
+    shared = (reads - (n - missing)) / n
     needs = ceil and (n + 2 * pad - size) // stride + 1 != len(windows)
     oddness = (int(pad > 0) + int(ceil), pad, int(stride != size), size)
     return Choice(missing / n, round(shared, 9), oddness, size, stride, pad, ceil, needs)
+
+
+def clipped(most: int, stride: int, m: int) -> int:
+    """most + (most - s) + (most - 2 s) ..., as far as these are above 0, of at most m windows: lost at one end."""
+    count = min(max(0, -(-most // stride)), m)
+    return count * most - stride * count * (count - 1) // 2
 
 
 def planned(group: Sequence[Choice], shape: Sequence[int], letters: str, wanted: Sequence[int]) -> Setting | None:

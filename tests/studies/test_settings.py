@@ -41,6 +41,12 @@ def test_no_better_one_is_passed_over(n: int, m: int) -> None:
     assert best[0] > 1 if not found else best == (round(1 - found[0].coverage, 9), round(found[0].overlap, 9))
 
 
+def test_large_windows() -> None:
+    """Where windows are thousands wide, the sizes that just read all are found without trying every one."""
+    found = poolcli.settings_for((100_000, 100_000), (7, 9))
+    assert found[0].options == "--size 14286x11112 --ceil" and found[0].coverage == 1
+
+
 def test_settings_pool() -> None:
     """Channels are kept, the layout is heeded."""
     x = np.zeros((3, 50, 37), np.float32)

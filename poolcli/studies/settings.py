@@ -59,8 +59,9 @@ def settings_for(shape: Sequence[int], target: Sequence[int], *, layout: str | N
     """Plain settings that pool an array of ``shape`` to ``target``, one length for each pooled axis.
 
     Best coverage comes first, then least overlap, then the simplest. The search is bounded: symmetric padding of at
-    most half a window, the 256 smallest sizes that can do it, or of large ones those that just read all. Every setting has been planned. An empty answer
-    says that only adaptive, or uneven padding, gets there. Raises PoolError where the number of axes is wrong.
+    most half a window, the 256 smallest sizes that can do it, or of large ones those that just read all.
+    Every setting has been planned. An empty answer says that only adaptive, or uneven padding, gets there. Raises
+    PoolError where the number of axes is wrong.
 
     >>> [one.options for one in settings_for((225, 225), (112, 112), most=2)]
     ['--size 3 --stride 2', '--size 4 --stride 2 --ceil']

@@ -65,6 +65,7 @@ FOLDED = [
     ("in line: rows and ends clipped", small, "avg", "float32", {"size": 4, "stride": 2, "padding": 2}, (3, 3, 2)),
     ("in line: three axes", small, "min", "float32", {"size": 3, "stride": 2, "padding": 1, "layout": "DHW"},
      (5, 6, 70)),
+    ("in line: sums of bytes", small, "avg", "uint8", {"size": 3, **SAME, "dtype": "uint8"}, (9, 1500)),
     ("in line: columns that neighbours share", small, "avg", "uint8", {"size": 5, **SAME, "dtype": "uint8"}, (9, 80)),
     ("the count a constant, in 32 bits", small, "avg", "uint8", {"size": 7, "stride": 1, "dtype": "uint8"}, (9, 90)),
     ("the count a constant, in 64 bits", small, "avg", "int16", {"size": 3, "dtype": "int16"}, (9, 90)),

@@ -63,7 +63,7 @@ def in_parts(pooling: Pooling, x: np.ndarray, ranges: list[list[tuple[int, int]]
 
 
 @pytest.mark.parametrize("reducer", REDUCERS)
-@settings(max_examples=12)
+@settings(max_examples=6)
 @given(data=st.data())
 def test_boxes_are_the_whole(reducer: str, data: st.DataObject) -> None:
     """However outputs are cut, along every axis at once, each value keeps its bytes."""
@@ -72,7 +72,7 @@ def test_boxes_are_the_whole(reducer: str, data: st.DataObject) -> None:
                   for letter in layout)
     dtype = data.draw(st.sampled_from(DTYPES))
     options = data.draw(st.sampled_from(WINDOWS))
-    missing = data.draw(st.sampled_from([{}, {}, {"nodata": 1}]))
+    missing = data.draw(st.sampled_from([{}, {"nodata": 1}])) if reducer in ("max", "avg") else {}
     x = samples(np.random.default_rng(data.draw(st.integers(0, 99))), dtype, shape)
     pooling = prepare(reducer, layout=layout, **options, **missing)
     ranges = [data.draw(cuts(n)) for n in pooling.plan(shape).full_shape]

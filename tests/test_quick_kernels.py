@@ -173,7 +173,8 @@ def test_drivers_are_asked_for_what_they_serve() -> None:
     assert set(drivers.QUICK["folding"]) == set(folding.FOLDS)
     assert set(drivers.QUICK["laning"]) == set(laning.CORES)
     files = Path(drivers.__file__).parent.glob("*.py")
-    assert {path.stem for path in files if "def choose(" in path.read_text("utf-8")} == set(drivers.QUICK)
+    one = "def choose(work: Work) -> Choice | None:"  # merging.py's gives no Choice
+    assert {path.stem for path in files if one in path.read_text("utf-8")} == set(drivers.QUICK)
 
 
 THREADED = [("max", "uint8", {"size": 2}), ("avg", "float32", {"size": 9, **SAME}), ("soft", "float32", {"size": 2}),

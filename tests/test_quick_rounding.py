@@ -27,3 +27,17 @@ def test_means_are_rounded_once(dtype: str, size: int, rounding: str, large: int
              for row in sums]
     found = poolcli.pool(x, "avg", size=size, stride=1, dtype=dtype, round=rounding)
     assert found.tolist() == exact
+
+
+@pytest.mark.parametrize("missing", [{}, {"nodata": 7}], ids=["all", "nodata"])
+@pytest.mark.parametrize("total", [10698018013524571, 12948413088523387, 17773866095263793, 9 * 10**15 + 7])
+def test_sums_beyond_doubles_are_divided_exactly(total: int, missing: dict[str, int]) -> None:
+    """4 million samples of 32 bits add up to more than 2^53: their mean is rounded once all the same."""
+    side = 2049
+    count = side * side
+    array = np.full(count, total // count, np.uint32)
+    array[: total % count] += 1
+    square = array.reshape(side, side)
+    assert float(poolcli.pool(square, "avg", size="all", **missing)[0, 0]) == total / count  # whole numbers: exact
+    rounded = poolcli.pool(square, "avg", size="all", dtype="uint32", **missing)[0, 0]
+    assert int(rounded) == (2 * total + count) // (2 * count)

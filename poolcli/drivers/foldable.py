@@ -118,7 +118,10 @@ def summed(work: Work, window: Extent) -> Fold:
     if dtype.kind == "f":
         end = folds.end_mean if to_float else folds.end_mean_integer
         return Fold((folds.lift_float, folds.merge_sum, *ONE, end), (np.float64,), (0,))
-    end = folds.end_mean if to_float else rounded_mean(work)
+    if past_doubles(dtype, window):
+        end = folds.end_mean_wide if to_float else folds.end_mean_integer
+    else:
+        end = folds.end_mean if to_float else rounded_mean(work)
     return Fold((folds.lift_integer, folds.merge_sum, *ONE, end), (sum_dtype(dtype, window.samples),), (0,))
 
 
@@ -127,7 +130,7 @@ def counted_mean(work: Work, window: Extent) -> Fold | None:
     dtype, to_float = work.array.dtype, written(work).kind == "f"
     if not to_float and (not has_own_range(work) or work.rounding != HALF_UP or dtype.kind == "f"):
         return None
-    if in_pairs(dtype, window):
+    if in_pairs(dtype, window) or past_doubles(dtype, window):
         steps = (folds.lift_pair_present, folds.merge_pair_present, *THREE, folds.end_pair_mean_present)
         return Fold(steps, (np.float64, np.float64, np.int64), (0, 0, 0)) if to_float else None
     if dtype.kind == "f":
@@ -206,6 +209,11 @@ def written(work: Work) -> dtypes.Type:
 def in_pairs(dtype: dtypes.Type, window: Extent) -> bool:
     """Whether the sum of a window needs a pair of doubles."""
     return dtype.itemsize == 8 or (dtype.kind == "f" and window.chain > PLAIN_SUMS)
+
+
+def past_doubles(dtype: dtypes.Type, window: Extent) -> bool:
+    """Whether twice a sum of integers, which rounding half up takes, may exceed 2^53: 2^20 samples of 32 bits."""
+    return dtype.kind in "iu" and window.samples << (8 * dtype.itemsize + 1) >= 1 << 53
 
 
 def sum_dtype(dtype: dtypes.Type, samples: int) -> dtypes.Type:

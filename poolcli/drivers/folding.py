@@ -53,10 +53,11 @@ class Choice:
     def on(self, work: Work, values: Array) -> Folded:
         """The kernel on an array. A part may have fewer channels; its sums are grouped as those of the whole."""
         key = work.windows, work.array.shape, work.origin
-        if key not in self.laid:
+        found = self.laid.get(key)
+        if found is None:  # another thread may empty it meanwhile
             self.laid.clear()
-            self.laid[key] = Laid(work.bare(), self.fold, self.kinds, self.tall)
-        return Folded(work, values, self.recipe_for(work), self.laid[key])
+            found = self.laid[key] = Laid(work.bare(), self.fold, self.kinds, self.tall)
+        return Folded(work, values, self.recipe_for(work), found)
 
     def recipe_for(self, work: Work) -> compiled.Recipe:
         """The kernel for a part of the plan."""

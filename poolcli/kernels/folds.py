@@ -254,6 +254,14 @@ def end_mean(state: Any, n: float, inverse: float, output: Output, at: int) -> b
     return True
 
 
+def end_mean_wide(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """Sum / n into a float where the sum may exceed 2^53: a double of it would be rounded before the division."""
+    hi, lo = widen(state[0])
+    hi, lo = divide(hi, lo, n)
+    output.dst[at] = to_double(hi, lo)
+    return True
+
+
 def end_mean_half_up(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
     """Sum / n into an integer of the input's range: floor((2 sum + n) / 2 n), exact, as vector code on doubles.
 

@@ -37,6 +37,8 @@ ALL = 1 << 22
 """Samples of all planes together; the float64 arrays of a stage are 32 MB each."""
 MOST_SHIFTS = 64
 """Shifts that are tried: all phases of strides up to 8x8 or 4x4x4; of larger strides so many, evenly chosen."""
+LARGEST = 1e140
+"""Of pooled values: the squares of a Fourier transform of 2^22 of them are below float64's largest number."""
 TAPS = (2, 3, 4, 5, 6, 7)
 """Of the blurs that are tried before the stride (Zhang has 1 to 7)."""
 LEAST_TILE = 256
@@ -195,6 +197,8 @@ def middle(array: Array, resolved: axes.Axes, side: int) -> Array:
 def stability(stage: Stage, part: Array, span: float, max_shift: int | None) -> Stability:
     """One row, not yet ranked."""
     plan = stage.pooling.plan(part.shape)
+    dense = at_stride_1(stage, part)
+    check_size(dense)
     strides = tuple(stride_of(plan, axis) for axis in range(len(plan.windows)))
     most = [s - 1 if max_shift is None else max_shift for s in strides]
     moves = list(shifts(most, MOST_SHIFTS))
@@ -204,7 +208,7 @@ def stability(stage: Stage, part: Array, span: float, max_shift: int | None) -> 
         change = moved.change(at)
         changes.add(change, max(at))
         summed = summed + change
-    aliasing, blurs = blurring(stage, part, plan, strides, moves, span)
+    aliasing, blurs = blurring(dense, plan, strides, moves, span)
     by_shift = tuple((distance, total / count / span if count and span else 0.0)
                      for distance, (total, count) in sorted(changes.by_distance.items()))
     return Stability(stage.title, stage.reducer, strides, len(moves), changes.score(span),
@@ -219,10 +223,9 @@ def stride_of(plan: Plan, axis: int) -> int:
     return int(starts[1] - starts[0]) if len(starts) > 1 else int(plan.windows[axis].sizes()[0])
 
 
-def blurring(stage: Stage, part: Array, plan: Plan, strides: tuple[int, ...], moves: Sequence[tuple[int, ...]],
+def blurring(dense: Floats, plan: Plan, strides: tuple[int, ...], moves: Sequence[tuple[int, ...]],
              span: float) -> tuple[float | None, tuple[Blurred, ...]]:
-    """The aliasing of the stage, and what blurs before its stride would make of it."""
-    dense = at_stride_1(stage, part)
+    """The aliasing of a stage, and what blurs before its stride would make of it; ``dense`` is it at stride 1."""
     pooled = plan.axes.pooled
     planes = Subject.of(dense, plan.axes)
     found = spectrum(planes.plane(o)[..., c] for o in range(planes.count) for c in range(planes.canonical.shape[4]))
@@ -250,6 +253,14 @@ def at_stride_1(stage: Stage, part: Array) -> Floats:
              if name not in ("padding", "pad_mode", "pad_value", "ceil_mode", "squeeze")}
     pooling = prepare(stage.reducer, **{**plain, "stride": 1})
     return floats(pooling.run(part, pooling.plan(part.shape)).values, pooling.missing())
+
+
+def check_size(dense: Floats) -> None:
+    """Refuse values whose squares are infinite."""
+    largest = float(np.max(np.abs(dense), initial=0.0, where=np.isfinite(dense)))
+    if largest > LARGEST:
+        raise PoolError(f"pooled values of up to {largest:.3g} have no energy in float64; smaller ones, below "
+                        f"{LARGEST:.0e}, would work")
 
 
 def heat_of(moved: Moved, changes: Floats) -> Floats:

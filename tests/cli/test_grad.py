@@ -97,3 +97,12 @@ def test_what_cannot_be_is_one_line(here: Call, folder: Path, line: str, code: i
     done = here(*line.split())
     assert done.code == code and done.out == "" and done.err.startswith(f"poolcli: {said}")
     assert done.err.count("\n") == 1 and [path.name for path in folder.iterdir()] == ["map.npy"]
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_an_empty_gradient(here: Call, tmp_path: Path, form: tuple[str, ...]) -> None:
+    """No channels: numbers of nothing are left out, and nobody is warned."""
+    np.save(tmp_path / "none.npy", np.zeros((4, 4, 0)))
+    called = here("grad", tmp_path / "none.npy", *form)
+    assert (called.code, called.err) == (0, "")
+    assert not form or json.loads(called.out)["zero"] is None

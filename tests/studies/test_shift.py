@@ -275,3 +275,10 @@ def test_stages_need_one_layout() -> None:
     """Else their maps would not be of the same axes."""
     with pytest.raises(PoolError, match="one layout"):
         poolcli.shift(np.zeros((16, 16, 16)), [("max", {"layout": "DHW"}), "avg"])
+
+
+def test_values_without_energy_are_refused() -> None:
+    """Their squares are infinite, and so is what a spectrum is made of."""
+    with pytest.raises(PoolError, match=r"of up to 1\.7e\+308 have no energy.*would work"):
+        poolcli.shift(np.full((8, 8), 1.7e308), "max")
+    assert poolcli.shift(np.full((8, 8), 1e139), "max").rows[0].aliasing is not None

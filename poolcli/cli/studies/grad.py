@@ -38,8 +38,8 @@ class Blamed:
     stats: Stats
     total: float
     """All of the gradient together."""
-    zero: float
-    """The share of samples that have none."""
+    zero: float | None
+    """The share of samples that have none; None of no samples."""
     wins: dict[int, int] | None
     """How many samples win so many windows; only of a reducer that picks, without an upstream gradient."""
     values: Any
@@ -62,7 +62,8 @@ def answer(asked: Asked) -> Answer:
     written(asked, made, letters)
     wins = counted(made) if pooling.reducer.picks and upstream is None else None
     found = Blamed(name, stage.title, asked.given["upstream"], asked.output, asked.given["map"], letters, made.shape,
-                   made.dtype.name, stats(made), float(made.sum(dtype=np.float64)), float(np.mean(made == 0)), wins,
+                   made.dtype.name, stats(made), float(made.sum(dtype=np.float64)),
+                   float(np.mean(made == 0)) if made.size else None, wins,
                    made if made.size <= MOST_VALUES else None)
     return Answer(found, lambda: parts(found, preview(made, letters)), notes)
 
@@ -107,7 +108,8 @@ def parts(found: Blamed, planes: tuple[Plane, ...]) -> list[Any]:
 
     stats = found.stats
     asked = f"{printable(found.input)}: {printable(found.pooling)}"
-    numbers = [*(short(one) for one in (stats.min, stats.mean, stats.max, found.total)), f"{100 * found.zero:.3g}%"]
+    zero = "-" if found.zero is None else f"{100 * found.zero:.3g}%"
+    numbers = [*(short(one) for one in (stats.min, stats.mean, stats.max, found.total)), zero]
     shown = [text(f"{asked}, {describe(found.shape)} {found.layout}, {found.dtype}"),
              table(("min", "mean", "max", "sum", "zero"), [numbers], left=0)]
     if found.wins is not None:

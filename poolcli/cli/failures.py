@@ -13,11 +13,14 @@ import click
 from ..errors import OptionError
 from ..reducers import REDUCERS
 from ..text import printable
+from . import options
 
 USAGE, INTERRUPTED, READER_GONE = 2, 130, 141
 
 FLAGS = {"ceil_mode": "--ceil", "return_indices": "--indices"}
 """What is typed where that is not the keyword."""
+KEYWORDS = {*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS, *FLAGS,
+            *(own.name for row in REDUCERS.values() for own in row.parameters)}
 
 
 class Stopped(BaseException):
@@ -67,7 +70,12 @@ def option_line(error: OptionError) -> str:
     """An option that the library refuses, by the name that was typed: ``ceil_mode goes with ...`` is about --ceil."""
     name = flag(error.option)
     text = str(error).removeprefix(f"{error.option} ")
-    return f"{name}: {re.sub(r'[a-z]+(_[a-z]+)+', lambda word: flag(word[0]), text)}"
+    return f"{name}: {re.sub(r'[a-z]+(_[a-z]+)+', option_or_word, text)}"
+
+
+def option_or_word(found: re.Match[str]) -> str:
+    """The option of a keyword; a part of a file's name as it is."""
+    return flag(found[0]) if found[0] in KEYWORDS else found[0]
 
 
 def flag(keyword: str) -> str:

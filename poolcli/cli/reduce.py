@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,7 +33,7 @@ class SectionedCommand(click.Command):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What it does, examples, usage, options."""
-        formatter.write(f"{self.help}\n\nExamples:\n")
+        formatter.write(f"{fill(self.help or '', formatter.width)}\n\nExamples:\n")
         formatter.write("".join(f"  {line}\n" for line in self.examples) + "\n")
         self.format_usage(ctx, formatter)
         self.format_options(ctx, formatter)

@@ -108,9 +108,9 @@ def ends(plan: Plan, number: int, smallest: int) -> bool:
     too_small = any(len(one) < smallest for one in plan.windows)
     same = plan.output_shape == plan.input_shape
     if number == 1 and (too_small or same):
-        why = f"has a side below {smallest}" if too_small else "is no smaller; a stride above 1 would work"
+        why = f"has a side below {smallest}; a smaller one" if too_small else "is no smaller; a stride above 1"
         raise PoolError(f"level 1 of {axes.describe(plan.input_shape)} is {axes.describe(plan.output_shape)}, which "
-                        f"{why}")
+                        f"{why} would work")
     return too_small or same or number > MOST_LEVELS
 
 

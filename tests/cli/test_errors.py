@@ -263,3 +263,10 @@ def test_every_reducer_is_a_command(here: Call, tmp_path: Path) -> None:
     """A round over the table: exit 0, and no word."""
     for reducer in main.REDUCERS:
         assert here(reducer, SAMPLES / "feature_map.npy", "-o", tmp_path / f"{reducer}.npy", "-q") == (0, "", "")
+
+
+def test_a_file_name_in_a_message_stays_as_it_was_typed(here: Call, numbers: Path) -> None:
+    """Only keywords become options: my_result.npy is none, pad_mode is."""
+    called = here("max", numbers, numbers, "-o", "my_result.npy")
+    assert called.code == 2 and called.err.startswith("poolcli: --output: my_result.npy takes one result")
+    assert "--pad-mode" in here("max", "--pad-value", "1", numbers).err

@@ -116,3 +116,29 @@ def test_stages_in_python_are_checked(wrong: Any) -> None:
 
     with pytest.raises(PoolError):
         as_stages(wrong)
+
+
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize(("typed", "would"), [("maxx -k 2", "max would work"), ("averag", "avg would work"),
+                                              ("foo -k 2", "poolcli list prints all")])
+def test_a_misspelt_reducer_is_no_file(here: Call, numbers: Path, typed: str, would: str) -> None:
+    """It is named as what it was meant to be; a name that a file has is that file's."""
+    called = here("look", numbers, typed)
+    assert (called.code, called.out) == (2, "")
+    assert called.err == f"poolcli: STAGE: \"{typed}\" begins with no reducer's name; {would}\n"
+
+
+@pytest.mark.usefixtures("study")
+def test_a_file_may_be_called_almost_as_a_reducer(here: Call, numbers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What exists is a file."""
+    monkeypatch.chdir(numbers.parent)
+    numbers.rename("maxx")
+    assert here("look", "maxx", "-q").code == 0
+
+
+@pytest.mark.parametrize("name", main.STUDIES)
+def test_what_a_study_does_is_told_within_the_terminal(here: Call, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """The words before the examples are wrapped, and one empty line follows them."""
+    monkeypatch.setenv("COLUMNS", "60")
+    told, _, rest = here(name, "--help").out.partition("\n\n")
+    assert max(map(len, told.splitlines())) <= 60 and rest.startswith("Examples:")

@@ -119,7 +119,7 @@ def test_options_come_from_the_environment_by_the_names_that_help_tells(
     here: Call, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dash of the command's name is no dash there."""
-    assert "POOLCLI_CONVERT_INDICES_FROM=FROM is --from FROM" in here("convert-indices", "--help").out
+    assert "POOLCLI_CONVERT_INDICES_FROM=FORMAT is --from FORMAT" in here("convert-indices", "--help").out
     monkeypatch.setenv("POOLCLI_CONVERT_INDICES_SHAPE", "16x16x8")
     assert here("convert-indices", "w.npy", "--to", "onnx", "-o", "o.npy").code == 0
 

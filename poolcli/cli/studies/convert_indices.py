@@ -36,7 +36,7 @@ def answer(asked: Asked) -> Answer:
     from ...report import MOST_VALUES, preview
     from ...studies.index_formats import convert_indices
 
-    name, given = asked.the_file(), asked.given
+    name, given = asked.the_file("where.npy"), asked.given
     for needed in ("shape", "output"):
         if given[needed] is None:
             raise OptionError(needed, f"{needed} is missing; --shape 1x3x8x8 -o converted.npy would work")
@@ -63,8 +63,8 @@ STUDY = Study(
     "convert-indices", "Renumber indices for PyTorch, ONNX or TensorFlow.",
     ["poolcli convert-indices where.npy --to onnx --shape 1x3x8x8 --layout NCHW -o onnx.npy"], answer, usage="FILE",
     pools=False, files=[one for one in file_options() if one.name in ("overwrite", "key")],
-    own=[choice("--from", FORMATS, f"How FILE counts: {', '.join(FORMATS)}. Default torch."),
-         choice("--to", FORMATS, "How the result counts. Default torch."),
+    own=[choice("--from", FORMATS, "FORMAT", f"How FILE counts: {', '.join(FORMATS)}. Default torch."),
+         choice("--to", FORMATS, "FORMAT", "How the result counts. Default torch."),
          options.option("--shape", type=grammar.lengths, metavar="SHAPE", help="Of what was pooled: 1x3x8x8."),
          *(one for one in options.values() if one.name == "layout"),
          output_option("A .npy file, or - for stdout.")])

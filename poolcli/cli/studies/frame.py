@@ -78,11 +78,11 @@ class Asked:
         found: str | None = self.given.get("output")
         return found
 
-    def the_file(self) -> str:
-        """The one file, or a usage error."""
+    def the_file(self, such: str = "image.png") -> str:
+        """The one file, or a usage error that gives an example."""
         if len(self.names) != 1:
             said = "is missing" if not self.names else f"takes one file, not {len(self.names)}"
-            raise OptionError("INPUT", f"{said}; {click.get_current_context().command_path} image.png would work")
+            raise OptionError("INPUT", f"{said}; {click.get_current_context().command_path} {such} would work")
         return self.names[0]
 
     def the_stage(self) -> Stage:

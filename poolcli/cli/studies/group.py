@@ -26,8 +26,7 @@ HELP = """\
 Pool over a group. Several FILEs of one shape are reduced element by element, after the windows of the STAGE if it has
 any. One FILE with --over is pooled in every turned, flipped or shifted copy; each result is brought back, and the
 copies are reduced: a transformed picture gives the transformed result, and with --global the same result. The check
-prints how far from that it is, beside plain pooling. A second STAGE says what reduces the copies.
-"""
+prints how far from that it is, beside plain pooling. A second STAGE says what reduces the copies."""
 EXAMPLES = (
     'poolcli group map.npy --over rot4 "max -k 3 -s 2" -o pooled.npy',
     'poolcli group photo.png --over d4 "subsample -k 2" avg      the second one reduces the copies',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -23,7 +24,23 @@ def divided(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
     """
     arguments = list(arguments)
     stages = [text for text in arguments if text.split(maxsplit=1)[:1] and text.split(maxsplit=1)[0] in REDUCERS]
-    return stages, [text for text in arguments if text not in stages]
+    names = [text for text in arguments if text not in stages]
+    check_misspelt(names)
+    return stages, names
+
+
+def check_misspelt(names: Iterable[str]) -> None:
+    """Refuse what is meant as a stage and begins with no reducer: "maxx -k 2", or maxx where no such file is."""
+    from difflib import get_close_matches
+
+    for text in names:
+        words = text.split()
+        if not words or os.path.lexists(text) or not words[0].isalnum():
+            continue
+        near = get_close_matches(words[0], REDUCERS)
+        if words[1].startswith("-") if len(words) > 1 else near:
+            would = f"{' or '.join(near)} would work" if near else "poolcli list prints all"
+            raise OptionError("STAGE", f"{shown(text)} begins with no reducer's name; {would}")
 
 
 def stage(text: str, shared: Mapping[str, Any]) -> Stage:

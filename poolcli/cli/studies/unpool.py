@@ -117,9 +117,9 @@ def parts(found: Unpooled, planes: tuple[Plane, ...]) -> list[Any]:
     return shown + [part for one in planes for part in (text(f"values {one.label}".strip() + ":"), plane(one))]
 
 
-def choice(name: str, names: tuple[str, ...], help: str) -> Any:
+def choice(name: str, names: tuple[str, ...], metavar: str, help: str) -> Any:
     """An option that is one of some names."""
-    return options.option(name, type=options.choice(names), metavar=name.rpartition("-")[2].upper(), help=help)
+    return options.option(name, type=options.choice(names), metavar=metavar, help=help)
 
 
 STUDY = Study(
@@ -131,10 +131,11 @@ STUDY = Study(
      "poolcli unpool small.png --spread average -k 4 -o large.png"],
     answer,
     own=[options.option("--indices", type=options.path(), metavar="FILE", help="Where each value stood: .npy."),
-         choice("--index-format", FORMATS, f"How they count: {', '.join(FORMATS)}. Default torch, as poolcli writes."),
-         choice("--duplicates", DUPLICATES, f"Of an index that several values have: {', '.join(DUPLICATES)}. "
-                                            "Default last."),
-         choice("--spread", SPREADS, "Without indices: nearest, or average of overlapping windows."),
+         choice("--index-format", FORMATS, "FORMAT",
+                f"How they count: {', '.join(FORMATS)}. Default torch, as poolcli writes."),
+         choice("--duplicates", DUPLICATES, "WHICH",
+                f"Of an index that several values have: {', '.join(DUPLICATES)}. Default last."),
+         choice("--spread", SPREADS, "HOW", "Without indices: nearest, or average of overlapping windows."),
          options.option("--output-shape", type=grammar.lengths, metavar="SHAPE",
                         help="Of all axes, 1x3x8x8, or the pooled ones, 8x8. Default: what the windows tell."),
          output_option("A file, a FOLDER/ or - for stdout. Default: {stem}_unpool{ext} beside the input.")])

@@ -87,9 +87,9 @@ def test_numbers_are_whole_on_a_narrow_terminal(folder: Path) -> None:
 @pytest.mark.parametrize(("line", "code", "said"), [
     ("grad", 2, "INPUT: is missing"), ("grad map.npy -k 9", 1, "map.npy: a window of 9 does not fit"),
     ("grad map.npy --upstream map.npy", 1, "map.npy: upstream has the shape 4x4, the result 2x2"),
-    ("grad map.npy --map map.npy", 1, "map.npy: a map is a picture; a name that ends in .png would work"),
+    ("grad map.npy --map x.npy", 1, "x.npy: a map is a picture; a name that ends in .png would work"),
     ("grad map.npy -o map.npy --overwrite", 1, "map.npy: is the input"),
-    ("grad map.npy -o x.xyz", 1, "map.npy: the ending '.xyz' is of no known format"),
+    ("grad map.npy -o x.xyz", 2, "--output: x.xyz: the ending '.xyz' is of no known format"),
     ("grad map.npy --p 3", 2, "--p: is a parameter of lp, gem, and none of them is asked for"),
 ])
 def test_what_cannot_be_is_one_line(here: Call, folder: Path, line: str, code: int, said: str) -> None:

@@ -142,3 +142,37 @@ def test_what_a_study_does_is_told_within_the_terminal(here: Call, monkeypatch: 
     monkeypatch.setenv("COLUMNS", "60")
     told, _, rest = here(name, "--help").out.partition("\n\n")
     assert max(map(len, told.splitlines())) <= 60 and rest.startswith("Examples:")
+
+
+WRITERS = {"compare": ["--output"], "shift": ["--output"], "grad": ["--output", "--map"], "unpool": ["--output"],
+           "group": ["--output"], "bounds": ["--heat"]}
+NEEDED = {"unpool": ["--spread", "nearest"], "group": ["--over", "flips"], "bounds": ["--eps", "1"]}
+
+
+@pytest.mark.parametrize(("name", "option"), [(name, one) for name, several in WRITERS.items() for one in several])
+@pytest.mark.parametrize(("output", "said"), [("x.xyz", "is of no known format"), ("x.zarr", "another ending would"),
+                                              ("x", "the name has no ending")])
+def test_outputs_of_no_format_are_refused_before_the_input_is_read(here: Call, name: str, option: str, output: str,
+                                                                   said: str) -> None:
+    """By the option's name, as reducers do it; the input is not even there."""
+    called = here(name, "missing.npy", *NEEDED.get(name, []), option, output)
+    assert called.code == 2 and called.err.startswith(f"poolcli: {option}: {output}: ") and said in called.err
+
+
+@pytest.mark.parametrize(("name", "option"), [(name, one) for name, several in WRITERS.items() for one in several])
+def test_outputs_that_exist_are_refused_before_the_input_is_read(here: Call, tmp_path: Path, name: str,
+                                                                 option: str) -> None:
+    """Nobody waits for a result that has no place; the message names options that these commands have."""
+    place = tmp_path / "there.png"
+    place.touch()
+    called = here(name, "missing.npy", *NEEDED.get(name, []), option, place)
+    assert (called.code, called.err) == (1, f"poolcli: {place}: exists; --overwrite would work\n")
+    assert place.stat().st_size == 0
+
+
+@pytest.mark.parametrize("name", ["page.png", "page.npy"])
+def test_a_page_is_no_picture(here: Call, numbers: Path, name: str) -> None:
+    """``explain -o`` writes HTML, and says so where the name promises something else."""
+    called = here("explain", numbers, "-o", numbers.parent / name)
+    assert called.code == 2 and "a name that ends in .html would work" in called.err
+    assert not (numbers.parent / name).exists()

@@ -157,5 +157,5 @@ OWN = [
     options.option("--heat", type=options.path(), metavar="FILE", help="A picture of how wide the bounds are."),
 ]
 
-STUDY = Study("bounds", HELP, EXAMPLES, answer, OWN, usage="FILE [HIGH] [STAGE]")
+STUDY = Study("bounds", HELP, EXAMPLES, answer, OWN, usage="FILE [HIGH] [STAGE]", formats=("heat",))
 command = STUDY.command()

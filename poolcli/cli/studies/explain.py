@@ -10,6 +10,7 @@ import click
 from ...text import printable
 from .. import grammar, options
 from ..table import text
+from . import outputs
 from .frame import Answer, Asked, Study, table
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ def answer(asked: Asked) -> Answer:
     """Explain one value of the file's pooling, as its reducer's command would pool it."""
     from ...studies.explain import explained
 
+    if asked.output:
+        outputs.check_page("html", asked.output)
     loaded, pooling, plan, notes = settled(asked)
     found = explained(loaded.array, pooling, plan, *(asked.given[name] for name in ("at", "channel", "batch")))
     if asked.output:
@@ -184,7 +187,7 @@ STUDY = Study(
     ["poolcli explain image.png --at 3,5", 'poolcli explain image.png "avg -k 3 -s 2 --padding 1" --at 0,0',
      'poolcli explain fmap.npy "gem --global" --channel 2',
      'poolcli explain image.png "median -k 3" --html median.html'],
-    answer,
+    answer, formats=(),
     own=[options.option("--at", type=at_index, metavar="Y,X",
                         help="Which output: an index for each pooled axis, from 0; negative ones from the end. "
                              "Default: the one in the middle."),

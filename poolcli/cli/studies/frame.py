@@ -20,6 +20,7 @@ from ...studies.stages import PARAMETERS, check_owned
 from ...text import printable
 from .. import grammar, options, streams
 from ..reduce import SectionedCommand
+from . import outputs
 from . import stages as calls
 
 if TYPE_CHECKING:
@@ -132,12 +133,8 @@ class Asked:
                 stream.write(text.encode())
 
     def keep_inputs(self, target: str) -> None:
-        """Refuse to write over what was read."""
-        from ...files import targets
-
-        found = targets.identity(target)
-        if found is not None and any(found == targets.identity(name) for name in self.read if name != STDIO):
-            raise PoolError("is the input; another name would work")
+        """Refuse to write over what was read, or over what is there without --overwrite."""
+        outputs.check_free(target, self.read, bool(self.given.get("overwrite")))
 
 
 class failing:
@@ -170,6 +167,8 @@ class Study:
     pools: bool = True
     """Takes stages, and their options."""
     files: Sequence[click.Option] = field(default_factory=lambda: file_options())
+    formats: Sequence[str] = outputs.OPTIONS
+    """Options whose files have formats by their endings, none of them chunked."""
 
     def command(self) -> SectionedCommand:
         """It, for click."""
@@ -188,6 +187,7 @@ class Study:
             raise OptionError("output", "- is the terminal, and the data are binary; -o FILE, or a pipe, would work")
         asked = self.asked(arguments, given)
         try:
+            self.check_outputs(asked)
             with failing(asked.names[0] if asked.names else self.name):
                 answer = self.answer(asked)
             return printed(self.name, answer, given)
@@ -197,6 +197,14 @@ class Study:
                 raise failure.error from None
             return FAILED
 
+
+    def check_outputs(self, asked: Asked) -> None:
+        """Refuse what cannot be written before anything is computed; names that are made later are checked then."""
+        for option, target in outputs.named(asked.given).items():
+            if option in self.formats:
+                outputs.check_ending(option, target)
+            with failing(target):
+                outputs.check_free(target, asked.names, bool(asked.given.get("overwrite")))
 
     def asked(self, arguments: Sequence[str], given: Mapping[str, Any]) -> Asked:
         """What was typed, the stages checked."""

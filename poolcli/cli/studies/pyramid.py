@@ -137,5 +137,5 @@ STUDY = Study(
     "pyramid", "An array pooled again and again; averages stay exact at every level.",
     ["poolcli pyramid photo.jpg --levels 4 -o levels/", "poolcli pyramid scan.tif -k 2 --smallest 256 -o pyramid.tif",
      "poolcli pyramid labels.png mode --levels 3", "poolcli pyramid image.png --levels 3 --hypercolumn -o columns.npy",
-     "poolcli pyramid maps.npy --layout NCHW --spp 1,2,4"], look, own(), default=())
+     "poolcli pyramid maps.npy --layout NCHW --spp 1,2,4"], look, own(), default=(), formats=())
 command = STUDY.command()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ...errors import OptionError
 from ...text import printable
 from .. import grammar, options
-from .frame import STDIO, Answer, Asked, Study, output_option, table
+from . import outputs
+from .frame import STDIO, Answer, Asked, Study, failing, output_option, table
 
 if TYPE_CHECKING:
     from ...report import Plane, Stats
@@ -84,7 +85,11 @@ def where(asked: Asked, name: str) -> str:
 
     if name == STDIO and asked.output is None:
         raise OptionError("output", "output is missing; -o FILE says where the result goes")
-    return str(targets.target(name, asked.output, "unpool") or STDIO)
+    found = str(targets.target(name, asked.output, "unpool") or STDIO)
+    outputs.check_ending("output", found)
+    with failing(found):
+        outputs.check_free(found, asked.names, bool(asked.given["overwrite"]))
+    return found
 
 
 def is_picture(target: str) -> bool:
@@ -129,7 +134,7 @@ STUDY = Study(
      "poolcli unpool values.npy --indices where.npy -k 2 -o back.npy",
      'poolcli unpool values.npy "max -k 3 -s 2 --padding 1" --indices where.npy --output-shape 55x55',
      "poolcli unpool small.png --spread average -k 4 -o large.png"],
-    answer,
+    answer, formats=(),
     own=[options.option("--indices", type=options.path(), metavar="FILE", help="Where each value stood: .npy."),
          choice("--index-format", FORMATS, "FORMAT",
                 f"How they count: {', '.join(FORMATS)}. Default torch, as poolcli writes."),

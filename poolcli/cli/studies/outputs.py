@@ -1,0 +1,56 @@
+"""Outputs that cannot be written, found before a study reads or computes anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...batch import STDIO, is_special
+from ...errors import OptionError, PoolError
+from ...files import format_of, targets
+from ...text import printable
+
+OPTIONS = ("output", "heat", "map")
+"""Those that take a file to write."""
+
+
+def check_ending(option: str, target: str) -> None:
+    """Raise OptionError for a name whose ending says no format that a study writes."""
+    if target == STDIO:
+        return
+    if Path(target).is_dir():
+        raise OptionError(option, f"{printable(target)} is a folder; a file in it would work")
+    try:
+        chunked = format_of(target).name == "ZARR"
+    except PoolError as error:
+        raise OptionError(option, f"{printable(target)}: {error}") from None
+    if chunked:
+        raise OptionError(option, f"{printable(target)}: chunked arrays are written by reducers and by pyramid; "
+                                  "another ending would work")
+
+
+def check_free(target: str, inputs: Iterable[str], overwrite: bool) -> None:
+    """Raise PoolError for an output that is an input, or that exists and may not be written over."""
+    if target == STDIO or is_special(target):
+        return
+    found = targets.identity(target)
+    if found is not None and any(found == targets.identity(name) for name in inputs if name != STDIO):
+        raise PoolError("is the input; another name would work")
+    if os.path.lexists(target) and not Path(target).is_dir() and not overwrite:
+        raise PoolError("exists; --overwrite would work")
+
+
+def check_page(option: str, target: str) -> None:
+    """Raise OptionError for a name that promises a picture or an array, where a page is written."""
+    try:
+        found = format_of(target).name
+    except PoolError:
+        return
+    raise OptionError(option, f"{printable(target)}: a page is no {found}; a name that ends in .html would work")
+
+
+def named(given: Mapping[str, Any]) -> dict[str, str]:
+    """The outputs that were named, by their options."""
+    return {option: given[option] for option in OPTIONS if given.get(option) is not None}

@@ -176,3 +176,18 @@ def test_a_page_is_no_picture(here: Call, numbers: Path, name: str) -> None:
     called = here("explain", numbers, "-o", numbers.parent / name)
     assert called.code == 2 and "a name that ends in .html would work" in called.err
     assert not (numbers.parent / name).exists()
+
+
+@pytest.mark.parametrize("name", ["pyramid", "compare", "grad"])
+def test_a_file_url_is_a_path_here_too(here: Call, numbers: Path, name: str) -> None:
+    """As input and as output; no folder that is called file: comes to be."""
+    output = numbers.parent / "made" / "x{level}.npy" if name == "pyramid" else numbers.parent / "made" / "x.npy"
+    assert here(name, numbers.as_uri(), "-q", "-o", f"file://{output}") == (0, "", "")
+    assert list((numbers.parent / "made").iterdir()) and not Path("file:").exists()
+
+
+def test_a_result_cannot_go_onto_the_web(here: Call, numbers: Path) -> None:
+    """It is the option that is wrong, and the name is said once."""
+    called = here("grad", numbers, "-o", "https://example.org/x.npy")
+    assert called.code == 2 and called.err.startswith("poolcli: --output: https://example.org/x.npy")
+    assert called.err.count("example.org") == 1

@@ -213,7 +213,8 @@ class Study:
         shared = shared_keywords({name: value for name, value in given.items() if name not in taken})
         found = tuple(calls.stage(text, shared) for text in typed or (self.default if self.pools else ()))
         check_owned(found, shared)
-        return Asked(found, tuple(names), shared, given)
+        paths = {option: outputs.place(given[option], option) for option in outputs.PATHS if given.get(option)}
+        return Asked(found, tuple(outputs.place(name, "INPUT") for name in names), shared, {**given, **paths})
 
 
 def shared_keywords(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,24 @@ from typing import Any
 
 from ...batch import STDIO, is_special
 from ...errors import OptionError, PoolError
-from ...files import format_of, targets
+from ...files import format_of, targets, urls
 from ...text import printable
+from ..inputs import a_name
 
 OPTIONS = ("output", "heat", "map")
 """Those that take a file to write."""
+PATHS = (*OPTIONS, "indices", "upstream")
+"""Those that take a file."""
+
+
+def place(name: str, option: str) -> str:
+    """A file's name as it was typed, a file:// URL as the path that it is; OptionError of a URL that cannot work."""
+    found = a_name(name, option)
+    try:
+        (urls.check_output if option in OPTIONS else urls.check)(found)
+    except PoolError as error:
+        raise OptionError(option, str(error)) from None
+    return found
 
 
 def check_ending(option: str, target: str) -> None:

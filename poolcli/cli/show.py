@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
@@ -151,6 +152,20 @@ class Announcer:
         """It is over."""
         if self.timer is not None:
             self.timer.cancel()
+
+
+@contextmanager
+def told_of_compiling(shows: bool) -> Iterator[None]:
+    """Listen to the compiler for the length of a block."""
+    from .. import compiled
+
+    announcer, before = Announcer(shows), compiled.announce
+    compiled.announce = announcer.tell
+    try:
+        yield
+    finally:
+        announcer.hush()
+        compiled.announce = before
 
 
 def view(given: Mapping[str, Any], settings: Settings, expected: int, debug: bool, drawn: Drawn | None = None) -> View:

@@ -48,7 +48,8 @@ class Spectrum:
             energy = energy * np.cos(np.pi * f) ** (2 * taps - 2)
             folded |= np.abs(f) * (2 * stride) > 1 + ROUNDING
         total = float(energy.sum())
-        return float(energy[folded].sum()) / total if total > 0 else 0.0
+        share = float(energy[folded].sum()) / total if total > 0 else 0.0
+        return min(share, 1.0)  # the two sums are in different orders
 
 
 def spectrum(planes: Iterable[Floats]) -> Spectrum | None:

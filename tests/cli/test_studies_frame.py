@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 from cli.calls import Call
 
-from poolcli.cli import main
+from poolcli import compiled
+from poolcli.cli import main, show
 from poolcli.cli.studies.frame import Answer, Asked, Study, output_option, table
 from poolcli.cli.studies.stages import divided
 from poolcli.studies.stages import as_stages
@@ -191,3 +193,23 @@ def test_a_result_cannot_go_onto_the_web(here: Call, numbers: Path) -> None:
     called = here("grad", numbers, "-o", "https://example.org/x.npy")
     assert called.code == 2 and called.err.startswith("poolcli: --output: https://example.org/x.npy")
     assert called.err.count("example.org") == 1
+
+
+@pytest.mark.usefixtures("study")
+@pytest.mark.parametrize("quiet", [True, False])
+def test_compiling_is_told_while_it_takes_long(
+    here: Call, numbers: Path, quiet: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the reducers' commands; whoever listened before listens again."""
+    before = compiled.announce
+    monkeypatch.setattr(show, "COMPILING_AFTER", 0)
+    monkeypatch.setattr(Asked, "the_file", lambda asked: tell(asked.names[0]))
+    said = here("look", numbers, *(["-q"] if quiet else [])).err
+    assert ("compiling a kernel ..." in said) is not quiet and compiled.announce is before
+
+
+def tell(name: str) -> str:
+    """Something is compiled, which takes its time."""
+    compiled.announce("compiling a kernel")
+    time.sleep(0.2)
+    return name

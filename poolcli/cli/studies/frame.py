@@ -186,9 +186,11 @@ class Study:
         if given.get("output") == STDIO and streams.is_terminal(sys.stdout):
             raise OptionError("output", "- is the terminal, and the data are binary; -o FILE, or a pipe, would work")
         asked = self.asked(arguments, given)
+        from ..show import told_of_compiling
+
         try:
             self.check_outputs(asked)
-            with failing(asked.names[0] if asked.names else self.name):
+            with failing(asked.names[0] if asked.names else self.name), told_of_compiling(not given["quiet"]):
                 answer = self.answer(asked)
             return printed(self.name, answer, given)
         except FileFailed as failure:

@@ -74,6 +74,7 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
     fill a line of the cache.
     """
     most = chunk_of(line, apart, channels)
+    row, spare = (row_of(most, size, channels, line), spare_of(size, channels, line)) if in_line else (0, 0)
     some_windows = in_a_line if in_line else where_they_lie
 
     def pool_small(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, geometry: Buffer, table_d: Buffer,
@@ -86,8 +87,7 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                     Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], nodata[1]), params)
         columns = Scratch(column0, column1, column2) if apart > 1 else fold.scratch
         grid = Grid(fold, src, geometry[STEP_D] * geometry[H] * width * inner, geometry[STEP_H] * width * inner,
-                    deep, rows, size, apart, inner, row_of(most, size, inner, line), spare_of(size, inner, line),
-                    columns)
+                    deep, rows, size, apart, inner, row, spare, columns)
         output = Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
         identity = load(fold.scratch, geometry[IDENTITY])
         k0, k1 = geometry[K0], geometry[K1]

@@ -10,8 +10,8 @@ import pytest
 
 import poolcli
 from poolcli import engine, pooling
-from poolcli.drivers import counting, folding, ranking
-from poolcli.kernels import networks, programs
+from poolcli.drivers import counting, folding, pieces, ranking
+from poolcli.kernels import fused, graphs, networks, programs
 
 
 def both(monkeypatch: pytest.MonkeyPatch, x: np.ndarray[Any, Any], reducer: str, **options: Any) -> None:
@@ -92,18 +92,55 @@ FUSED_WINDOWS = [
 ]
 
 
-@pytest.mark.parametrize(("dtype", "channels", "options"), FUSED_WINDOWS)
-def test_fused_networks_give_what_the_general_kernel_gives(dtype: str, channels: int, options: Any,
-                                                           monkeypatch: pytest.MonkeyPatch) -> None:
-    """Over more than one strip, with a rest."""
+@pytest.fixture
+def fused_made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The recipes of fused networks, which are made for arrays of any size."""
     monkeypatch.setattr(ranking, "FUSED", 0)
     made: list[Any] = []
     recipe = ranking.fused_recipe
     monkeypatch.setattr(ranking, "fused_recipe", lambda *args: made.append(recipe(*args)) or made[-1])
+    return made
+
+
+@pytest.mark.parametrize(("dtype", "channels", "options"), FUSED_WINDOWS)
+def test_fused_networks_give_what_the_general_kernel_gives(dtype: str, channels: int, options: Any,
+                                                           fused_made: list[Any],
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over more than one strip, with a rest."""
     reducer = "quantile" if "q" in options else "mode" if "mode" in options else "median"
     given = {name: value for name, value in options.items() if name != "mode"}
     both(monkeypatch, samples(dtype, (9, 4500 // channels, channels)), reducer, layout="HWC", **given)
-    assert made
+    assert fused_made
+
+
+@pytest.mark.parametrize("shape", [(4, 10, 130), (3, 9, 66), (2, 4, 65), (2, 5, 3), (1, 3, 300)], ids=str)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_two_lines_at_a_time(dtype: str, shape: tuple[int, ...], fused_made: list[Any],
+                             monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lines that are even or odd in number, in one plane or more, of whole vectors or not, or one alone."""
+    both(monkeypatch, samples(dtype, shape), "median", layout="NHW", size=3, stride=1, dtype=dtype)
+    assert fused_made
+    assert fused.text_of(*fused_made[0].parts[1:]).lines[1:] or shape[1] == 3
+
+
+def test_a_block_of_one_line_is_no_pair(fused_made: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing above it is read or written: the block is left to the network kernel."""
+    monkeypatch.setattr(pieces, "BLOCK_WINDOWS", 2 * 98)
+    both(monkeypatch, samples("uint8", (9, 100)), "median", size=3, stride=1, dtype="uint8")
+    assert fused_made
+
+
+def test_a_plan_is_laid_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another array of the same shape is cut as the first one; another shape is not."""
+    monkeypatch.setattr(ranking, "LARGE", 0)
+    laid_out: list[Any] = []
+    piece = pieces.Pieces.piece
+    monkeypatch.setattr(pieces.Pieces, "piece", lambda self, block: laid_out.append(block) or piece(self, block))
+    for shape, wanted in (((20, 30), 9), ((20, 30), 9), ((20, 31), 18)):
+        x = samples("uint8", shape)
+        got = poolcli.pool(x, "median", size=3, stride=1, padding="same", dtype="uint8")
+        assert got[1, 1] == np.median(x[:3, :3])
+        assert len(laid_out) == wanted
 
 
 LARGE_WINDOWS = [
@@ -164,3 +201,11 @@ def test_columns_are_sorted_once() -> None:
     code = programs.selection(5, 5, 1, 1, 12, 12, floating=False).code
     kinds = code[:, networks.KIND].tolist()
     assert 2 * kinds.count(networks.BOTH) + kinds.count(networks.LESSER) + kinds.count(networks.GREATER) == 90
+
+
+def test_the_cheaper_of_two_networks_is_taken() -> None:
+    """Rows sorted too for the median of 3x3: 18, where merged columns take 22; not for 5x5: 90 and not 120."""
+    for side, wanted in ((3, 18), (5, 90)):
+        graph, [results] = graphs.ranked(side, side, 1, 1, side * side // 2, side * side // 2, floating=False)
+        needed = [graph.values[number].kind for number in graphs.reaches(graph, results)]
+        assert len(needed) - needed.count(networks.LOAD) == wanted

@@ -15,7 +15,8 @@ from ..kernels import histograms as kernel
 from ..kernels import networks
 from ..windows import Windows
 from ..work import Array, Block, Runner, Work, cut
-from .ranking import LARGE, MOST, Rank, ending, q_of
+from .pieces import Rank, q_of
+from .ranking import LARGE, MOST, ending
 
 ARGUMENTS = ("read", "write", *("int64",) * 3, "float64", "float64", *("counts",) * 4, "int64", "float64")
 """The dtypes of ``pool_histograms``' buffers, in order."""

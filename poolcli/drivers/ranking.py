@@ -1,7 +1,6 @@
 """Drive the network kernel (``kernels/networks.py``): medians, quantiles and modes of windows of few samples.
 
-The windows are cut into pieces of one shape, the interior and the strips that the border clips; each has a program.
-Lanes run along W, or along H where a piece is tall and thin.
+The windows are cut into pieces of one shape (``pieces.py``); each has a program.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from math import floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +16,9 @@ from .. import compiled, dtypes
 from ..kernels import fused
 from ..kernels import networks as kernel
 from ..kernels.numerics import CEIL, FLOOR, HALF_EVEN, HALF_UP
-from ..kernels.programs import Program, most_frequent, selection
-from ..work import Array, Block, Runner, Work, cut
-from .stretches import Stretch, find, stretches
+from ..work import Array, Block, Runner, Work
+from .pieces import WHOLE_BYTES, Pieces, Rank, below, q_of, shape_of
+from .stretches import Stretch, stretches
 
 ARGUMENTS = ("read", "write", *("int64",) * 5, "float64", "float64", "read")
 """The dtypes of ``pool_network``'s buffers, in order."""
@@ -31,10 +29,6 @@ MOST = 256
 """The largest window, in samples: 15x15 of uint8 takes 12 ns a window, the general kernel 3 us."""
 MOST_COUNTED = 127
 """The same where equal samples are counted in their own type."""
-STRIP_BYTES = 2048
-"""What the lanes of a slot fill: 3x3 and 5x5 ran fastest with it."""
-WHOLE_BYTES = 256
-"""Instructions do so many bytes at a time: less would be done by a slower loop for the rest."""
 FUSED = 1 << 21
 """Results from which on a kernel of its own for one window's shape is worth compiling (about 0.9 s, once): 3x3/1 on
 16 MP of uint8 takes 2.4 ms by it instead of 6, 5x5/1 takes 5.6 instead of 13."""
@@ -42,31 +36,11 @@ FUSED_MOST = 25
 """The largest window of such a kernel; the one of 7x7 takes 2.2 s to compile."""
 FUSED_MODE = 9
 """The same for the mode, which compares each sample with each."""
-BLOCK_WINDOWS = 1 << 22
-"""Windows of one block: 0.1 s for the largest. Blocks of 300,000 of 5x5/1 cost 4 ms on 16 MP, to begin each."""
 FEW_BITS = 20
 """Of a share between two ranks: with no more, a point between float32 or 32-bit integers is exact in doubles."""
 
 
 # How a result is written.
-
-
-@dataclass(frozen=True)
-class Rank:
-    """Where a quantile lies among n sorted samples."""
-
-    low: int
-    high: int
-    share: float
-    """How much of the way from the one rank to the other."""
-
-    @classmethod
-    def of(cls, n: int, q: float) -> Rank:
-        """(n - 1) q, as the general kernel has it."""
-        h = (n - 1) * q
-        low = min(floor(h), n - 1)
-        share = h - low if low + 1 < n else 0.0
-        return cls(low, low + (share > 0.0), share)
 
 
 def ending(work: Work, shares: Sequence[float]) -> Callable[..., bool]:
@@ -116,10 +90,13 @@ class Choice:
     """What most windows have in common (``shape_of``), if there is a fused kernel for them."""
     fused: compiled.Recipe
     """That kernel."""
+    pieces: Pieces
+    """How the plan is cut."""
 
     def on(self, work: Work, values: Array) -> Ranked:
-        """The kernel on an array."""
-        return Ranked(work, values, self)
+        """The kernel on an array, of the plan or of a part of it."""
+        same = work.windows is self.pieces.work.windows and work.array.shape == self.pieces.work.array.shape
+        return Ranked(work, values, self, self.pieces if same else Pieces(work))
 
 
 def choose(work: Work) -> Choice | None:
@@ -136,7 +113,7 @@ def choose(work: Work) -> Choice | None:
     whole = WHOLE_BYTES // work.array.itemsize
     recipe = compiled.Recipe(kernel.make_kernel, (end, whole), tuple(names.get(a, a) for a in ARGUMENTS))
     shape = most_common(work, axes)
-    return Choice(recipe, shape, fused_recipe(work, shape, recipe.arguments) if shape else recipe)
+    return Choice(recipe, shape, fused_recipe(work, shape, recipe.arguments) if shape else recipe, Pieces(work.bare()))
 
 
 def fused_recipe(work: Work, shape: tuple[int, ...], arguments: tuple[str, ...]) -> compiled.Recipe:
@@ -157,49 +134,19 @@ def most_common(work: Work, axes: Sequence[list[Stretch] | None]) -> tuple[int, 
     most = FUSED_MODE if work.reducer.name == "mode" else FUSED_MOST
     if results < FUSED or d.count * h.count * w.count > most or not lanes:
         return ()
-    shape = shape_of(work, d.count * h.count, w, work.windows[2].step, inner)
+    shape = shape_of(work, d.count * h.count, w, work.windows[2].step, inner, below(work, d, h))
     return shape if fused.slots_needed(*shape) else ()
-
-
-def shape_of(work: Work, rows: int, along: Stretch, step: int, inner: int) -> tuple[int, ...]:
-    """What a fused kernel is made for: rows, columns, stride, step, two ranks, whether there may be NaN, channels."""
-    rank = Rank.of(rows * along.count, q_of(work))
-    low = fused.MODE if work.reducer.name == "mode" else rank.low
-    return rows, along.count, along.apart, step, low, rank.high, int(work.array.dtype.kind == "f"), inner
-
-
-def q_of(work: Work) -> float:
-    """The quantile asked for (0 for the mode, whose result is a sample as well)."""
-    return work.parameters[0] if work.parameters else 0.0
 
 
 RANKS = ("median", "quantile", "mode")
 """The reducers that order samples."""
 
 
-@dataclass(frozen=True, eq=False)
-class Piece:
-    """A block of windows of one shape, as the kernel takes it."""
-
-    program: Program
-    sources: NDArray[np.int64]
-    targets: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    rank: Rank
-    geometry: NDArray[np.int64]
-    """As the kernel has it (``networks.LINES`` and the others)."""
-    room: int
-    """Lanes of scratch space."""
-    recipe: compiled.Recipe
-
-
 class Ranked:
     """The network kernel on one array."""
 
-    def __init__(self, work: Work, values: Array, choice: Choice) -> None:
-        self.work, self.values, self.choice = work, values, choice
-        self.axes = [stretches(windows) or [] for windows in work.windows]
-        self.whole = WHOLE_BYTES // work.array.itemsize
+    def __init__(self, work: Work, values: Array, choice: Choice, pieces: Pieces) -> None:
+        self.work, self.values, self.choice, self.pieces = work, values, choice, pieces
         self.limits = dtypes.limits(work.result)
 
     @property
@@ -209,82 +156,25 @@ class Ranked:
 
     def blocks(self, threads: int) -> list[Block]:
         """Blocks of windows of one shape, enough of them for the threads."""
-        outer, inner = self.work.output_shape[0], self.work.output_shape[4]
-        total = int(np.prod(self.work.output_shape))
-        found: list[Block] = []
-        for d, h, w in product(*self.axes):
-            most = min(BLOCK_WINDOWS, max(total // (4 * threads), 1 << 14))
-            block = ((0, outer), *((s.begin, s.begin + len(s.starts)) for s in (d, h, w)))
-            sizes = [len(s.starts) for s in (d, h, w)]
-            tall = upright(sizes[1], sizes[2] * inner)
-            rows = sizes[1] if tall else max(1, most // (sizes[2] * inner))
-            found += cut(block, [1, 1, rows, sizes[2]])
-        return found
+        return self.pieces.blocks(threads)
 
     def runner(self) -> Runner:
         """A function that runs one block, with scratch space of its own."""
-        work = self.work
+        work, choice = self.work, self.choice
         room = [np.empty(0, work.array.dtype)]
 
         def run_block(block: Block) -> bool:
-            piece = self.piece(block)
-            if room[0].size < piece.room:
-                room[0] = aligned(piece.room, work.array.dtype)
-            run = compiled.load(piece.recipe)
-            return run((work.array, self.values, piece.program.code, piece.offsets, piece.sources, piece.targets,
-                        piece.geometry, parameters(work, piece.rank), self.limits, room[0])) == 0
+            piece = self.pieces[block]
+            recipe, lanes = choice.recipe, piece.room
+            if choice.shape and piece.shape == choice.shape:
+                recipe, lanes = choice.fused, fused.slots_needed(*piece.shape)
+            if room[0].size < lanes:
+                room[0] = aligned(lanes, work.array.dtype)
+            return compiled.load(recipe)((work.array, self.values, piece.program.code, piece.offsets, piece.sources,
+                                          piece.targets, piece.geometry, parameters(work, piece.rank), self.limits,
+                                          room[0])) == 0
 
         return run_block
-
-    def piece(self, block: Block) -> Piece:
-        """One block, its lanes along W, or along H if it is tall and thin."""
-        d, h, w = (find(axis, part) for axis, part in zip(self.axes, block[1:], strict=True))
-        _, depth, height, width, inner = self.work.array.shape
-        _, out_d, out_h, out_w, _ = self.work.output_shape
-        steps = [windows.step for windows in self.work.windows]
-        planes = np.arange(*block[0])
-        in_plane = (planes[:, None] * depth + d.starts).reshape(-1) * height
-        out_plane = (planes[:, None] * out_d + np.arange(*block[1])).reshape(-1) * out_h
-        deep = np.arange(d.count) * (steps[0] * height * width * inner)
-        if upright(len(h.starts), len(w.starts) * inner):
-            cells = (np.arange(*block[3])[:, None] * inner + np.arange(inner)).reshape(-1)
-            places = (w.starts[:, None] * inner + np.arange(inner)).reshape(-1)
-            sources = (in_plane + h.starts[0])[:, None] * (width * inner) + places
-            targets = (out_plane + block[2][0])[:, None] * (out_w * inner) + cells
-            beside = np.arange(w.count) * (steps[2] * inner)
-            return self.assembled(sources, targets, deep[:, None] + beside, h, steps[1], 1, width * inner,
-                                  out_w * inner)
-        sources = (in_plane[:, None] + h.starts) * (width * inner) + int(w.starts[0]) * inner
-        targets = (out_plane[:, None] + np.arange(*block[2])) * (out_w * inner) + block[3][0] * inner
-        below = np.arange(h.count) * (steps[1] * width * inner)
-        return self.assembled(sources, targets, deep[:, None] + below, w, steps[2], inner, inner, inner)
-
-    def assembled(self, sources: NDArray[np.int64], targets: NDArray[np.int64], offsets: NDArray[np.int64],
-                  along: Stretch, step: int, inner: int, unit: int, out_apart: int) -> Piece:
-        """A piece whose lanes run along one axis, in groups of ``inner``; places on that axis are ``unit`` apart."""
-        rows = offsets.size
-        shape = shape_of(self.work, rows, along, step, inner)
-        rank = Rank.of(rows * along.count, q_of(self.work))
-        mode = self.work.reducer.name == "mode"
-        program = most_frequent(*shape[:4], bool(shape[6])) if mode else selection(*shape[:7])
-        cells = len(along.starts) * inner
-        beyond = program.reach * inner
-        strip = STRIP_BYTES if unit == inner else WHOLE_BYTES  # down the rows, each lane is a line of its own to cache
-        room = max(strip // self.work.array.itemsize, 4 * beyond, inner + beyond)
-        room = -(-min(room, cells + beyond) // self.whole) * self.whole
-        strip = (room - beyond) // inner * inner
-        geometry = np.array([sources.size, cells, inner, along.apart * unit, unit, out_apart, strip, room,
-                             len(program.code), *program.results[0], *program.results[1], self.work.rounding])
-        recipe, lanes = self.choice.recipe, program.slots * room
-        if shape == self.choice.shape and unit == inner:
-            recipe, lanes = self.choice.fused, fused.slots_needed(*shape)
-        return Piece(program, sources.reshape(-1), targets.reshape(-1), offsets.reshape(-1), rank, geometry, lanes,
-                     recipe)
-
-
-def upright(rows: int, cells: int) -> bool:
-    """Whether lanes had better run down the rows."""
-    return cells < 16 and rows > cells
 
 
 def aligned(size: int, dtype: dtypes.Type) -> Array:

@@ -52,11 +52,13 @@ class Plain:
         yield ranges
 
 
-@dataclass(frozen=True, eq=False)
-class InMemory(Plain):
-    """An array at hand, or mapped: one chunk."""
+class Indexed(Plain):
+    """A source that is a NumPy array."""
 
-    array: Array
+    if TYPE_CHECKING:
+        @property
+        def array(self) -> Array:
+            """All of it."""
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -67,6 +69,13 @@ class InMemory(Plain):
     def dtype(self) -> dtypes.Type:
         """Its dtype."""
         return self.array.dtype
+
+
+@dataclass(frozen=True, eq=False)
+class InMemory(Indexed):
+    """An array at hand, or mapped: one chunk."""
+
+    array: Array
 
     @property
     def chunks(self) -> tuple[int, ...]:
@@ -79,7 +88,7 @@ class InMemory(Plain):
 
 
 @dataclass(frozen=True)
-class Npy(Plain):
+class Npy(Indexed):
     """A .npy file, mapped in each process that reads it."""
 
     path: str
@@ -92,16 +101,6 @@ class Npy(Plain):
     def __getstate__(self) -> dict[str, Any]:
         """A mapped file goes to another process by its name."""
         return {"path": self.path}
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Its shape."""
-        return self.array.shape
-
-    @property
-    def dtype(self) -> dtypes.Type:
-        """Its dtype."""
-        return self.array.dtype
 
     @property
     def chunks(self) -> tuple[int, ...]:

@@ -13,7 +13,9 @@ from cli.calls import Call
 
 from poolcli import compiled
 from poolcli.cli import main, show
-from poolcli.cli.studies.frame import Answer, Asked, Study, output_option, table
+from poolcli.cli.studies.asked import Answer, Asked
+from poolcli.cli.studies.frame import Study, output_option
+from poolcli.cli.studies.printing import table
 from poolcli.cli.studies.stages import divided
 from poolcli.studies.stages import as_stages
 

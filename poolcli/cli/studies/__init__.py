@@ -1,1 +1,1 @@
-"""The commands that look inside: ``frame.py`` is what they share, ``stages.py`` reads what to pool with."""
+"""The commands that look inside: ``frame.py`` is the command that they share, ``stages.py`` reads what to pool with."""

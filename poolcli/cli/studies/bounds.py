@@ -9,7 +9,9 @@ import click
 
 from ...errors import OptionError
 from .. import grammar, options
-from .frame import Answer, Asked, Study, output_option, table
+from .asked import Answer, Asked
+from .frame import Study, output_option
+from .printing import table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

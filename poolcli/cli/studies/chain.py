@@ -14,8 +14,9 @@ from ...text import printable
 from .. import options
 from ..reduce import SectionedCommand, share_cores
 from . import stages as calls
-from .frame import parameters, shared_keywords, table
+from .frame import parameters, shared_keywords
 from .numbers import sides
+from .printing import table
 
 if TYPE_CHECKING:
     from ...batch.chained import ChainReport

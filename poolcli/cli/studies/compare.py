@@ -11,8 +11,10 @@ from ...studies.stages import Stage, as_stages
 from ...studies.usual import off_scale, typed, usual
 from ...text import printable
 from .. import grammar, options
-from .frame import Answer, Asked, Study, output_option, table
+from .asked import Answer, Asked
+from .frame import Study, output_option
 from .numbers import percent, sides
+from .printing import table
 
 if TYPE_CHECKING:
     from ...studies.compare import Comparison, Kept
@@ -24,7 +26,7 @@ UPSAMPLINGS = ("nearest", "bilinear")
 def look(asked: Asked) -> Answer:
     """Compare, and draw the sheet if it is wanted."""
     from ...studies.compare import TILE, compare
-    from .frame import failing
+    from .asked import failing
 
     name, stages = asked.the_file(), asked.stages or the_usual(asked.shared)
     loaded = asked.load(name)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...errors import OptionError
 from ...text import printable
 from .. import grammar, options
-from .frame import Answer, Asked, Study, file_options, output_option
+from .asked import Answer, Asked
+from .frame import Study, file_options, output_option
 from .unpool import FORMATS, choice
 
 if TYPE_CHECKING:

@@ -11,7 +11,9 @@ from ...text import printable
 from .. import grammar, options
 from ..table import text
 from . import outputs
-from .frame import Answer, Asked, Study, table
+from .asked import Answer, Asked
+from .frame import Study
+from .printing import table
 
 if TYPE_CHECKING:
     from ...files import Loaded

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ...errors import PoolError
 from ...text import printable
 from .. import options
-from .frame import STDIO, Answer, Asked, FileFailed, Study, output_option, table
+from .asked import STDIO, Answer, Asked, FileFailed
+from .frame import Study, output_option
+from .printing import table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,8 +10,10 @@ import click
 from ...errors import OptionError, PoolError
 from ...reducers import REDUCERS
 from .. import options
-from .frame import Answer, Asked, Study, failing, output_option, table
+from .asked import Answer, Asked, failing
+from .frame import Study, output_option
 from .numbers import sides
+from .printing import table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

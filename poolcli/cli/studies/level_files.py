@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import OptionError, PoolError
 from ...studies.stages import Stage, as_stage
 from ...text import printable
-from .frame import STDIO, Asked, failing
+from .asked import STDIO, Asked, failing
 from .levels_table import Made
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def check(task: Task, targets: Sequence[str]) -> None:
         if target == STDIO:
             continue
         with failing(target):
-            task.asked.keep_inputs(target)
+            task.asked.check_free(target)
             if Path(target).is_file() and not overwrite:
                 raise PoolError("exists; --overwrite would work")
             if in_one(output):

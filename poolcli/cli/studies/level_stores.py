@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import OptionError, PoolError
 from ...files.stores import ENDING, check_extra, is_store, is_store_name, plain
 from ...text import printable
-from .frame import Answer, Asked, failing
+from .asked import Answer, Asked, failing
 from .level_files import default, the_stage
 from .levels_table import Levels, Made, shown
 
@@ -55,7 +55,7 @@ def check(asked: Asked, name: str, output: str) -> None:
                                     f"that ends in {ENDING} would work")
     with failing(output):
         asked.read.append(name)
-        asked.keep_inputs(output)
+        asked.check_free(output)
         if os.path.lexists(output) and not asked.given["overwrite"]:
             raise PoolError("exists; --overwrite would work")
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...text import printable
-from .frame import STDIO, table
+from .asked import STDIO
 from .numbers import percent, sides
+from .printing import table
 
 if TYPE_CHECKING:
     from ...studies.pyramid import Drift, Labels

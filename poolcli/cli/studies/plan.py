@@ -12,8 +12,10 @@ from ...errors import OptionError
 from ...studies.stages import as_stage
 from ...text import printable
 from .. import grammar, options
-from .frame import STDIO, Answer, Asked, Study, failing, file_options, table
+from .asked import STDIO, Answer, Asked, failing
+from .frame import Study, file_options
 from .numbers import alike, in_bytes, percent, sides
+from .printing import table
 
 if TYPE_CHECKING:
     from ...studies.settings import Setting

@@ -11,12 +11,14 @@ import click
 from ...errors import OptionError
 from ...text import printable
 from .. import grammar, options
-from .frame import STDIO, Answer, Asked, Study, failing, output_option, table
+from .asked import STDIO, Answer, Asked, failing
+from .frame import Study, output_option
 from .level_files import LEVEL, Task, check, default, in_one, named, prepared, the_stage, written
 from .level_stores import in_chunks
 from .level_stores import levels as in_group
 from .levels_table import Levels, line, shown
 from .numbers import sides
+from .printing import table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,9 +10,11 @@ from ...errors import PoolError
 from ...studies.usual import off_scale
 from ...text import printable
 from .. import grammar, options
+from .asked import STDIO, Answer, Asked, failing
 from .compare import the_usual
-from .frame import STDIO, Answer, Asked, Study, failing, output_option, table
+from .frame import Study, output_option
 from .numbers import sides
+from .printing import table
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,9 @@ from ...errors import OptionError
 from ...text import printable
 from .. import grammar, options
 from . import outputs
-from .frame import STDIO, Answer, Asked, Study, failing, output_option, table
+from .asked import STDIO, Answer, Asked, failing
+from .frame import Study, output_option
+from .printing import table
 
 if TYPE_CHECKING:
     from ...report import Plane, Stats

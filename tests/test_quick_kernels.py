@@ -11,7 +11,7 @@ import pytest
 import poolcli
 from poolcli import drivers, engine, pooling
 from poolcli.drivers import folding, laning
-from poolcli.kernels import lanes, rows, small, tall
+from poolcli.kernels import lanes, rows, small, tall, uneven
 from poolcli.work import Choice, Work
 
 RNG = np.random.default_rng(5)
@@ -81,6 +81,20 @@ FOLDED = [
     ("rows, long chains in pairs", rows, "avg", "float32", {"size": (1100, 2), "stride": (1100, 2)}, (1100, 8)),
     ("rows of windows at will", rows, "max", "float32", {"adaptive": (3, 37)}, (20, 90)),
     ("rows of windows at will, channels", rows, "avg", "uint8", {"fractional": 1.4, "random": True}, (9, 30, 3)),
+    ("uneven: one sample or two", uneven, "avg", "float32", {"fractional": 1.41, "random": True}, (9, 700)),
+    ("uneven: three sizes, the middle one at the end", uneven, "avg", "float32",
+     {"fractional": (1, 1.5), "overlapping": True, "random": True, "seed": 2}, (9, 700)),
+    ("uneven: one size", uneven, "min", "float64", {"fractional": 2.2, "size": 3}, (9, 701)),
+    ("uneven: along the rows only", uneven, "avg", "uint8", {"adaptive": (4, 701), "dtype": "uint8"}, (8, 2003)),
+    ("uneven: down the rows only", uneven, "range", "int16", {"adaptive": (5, 450)}, (9, 900)),
+    ("uneven: more windows than samples", uneven, "max", "float32", {"adaptive": (12, 900)}, (9, 700)),
+    ("uneven: pairs of doubles", uneven, "avg", "float64", {"adaptive": (4, 240)}, (9, 500)),
+    ("uneven: channels", uneven, "avg", "float32", {"fractional": 1.4, "random": True}, (9, 290, 3)),
+    ("uneven: many channels", uneven, "sum", "uint16", {"fractional": 2.5}, (9, 31, 65)),
+    ("uneven: three axes", uneven, "max", "uint8", {"adaptive": (2, 4, 1500), "layout": "DHW"}, (4, 5, 2100)),
+    ("uneven: nodata", uneven, "avg", "uint8", {"fractional": 1.7, "nodata": 3, "dtype": "uint8"}, (9, 1900)),
+    ("uneven: a divisor", uneven, "avg", "float32", {"adaptive": (4, 300), "divisor": 3}, (9, 700)),
+    ("uneven windows of many samples", rows, "max", "float32", {"adaptive": (2, 240)}, (11, 700)),
     ("rows of dilated windows", rows, "sum", "float32", {"size": 3, "stride": 1, "dilation": 2}, (9, 30)),
     ("tall", tall, "max", "float32", {"size": 9, **SAME}, (20, 90)),
     ("tall, doubles", tall, "avg", "float32", {"size": 9, **SAME}, (20, 90)),
@@ -98,6 +112,21 @@ def test_folds(path: str, kernel: Any, reducer: str, dtype: str, options: dict[s
     found, made = pooled(x, reducer, options, monkeypatch, quick=True)
     wanted, _ = pooled(x, reducer, options, monkeypatch, quick=False)
     assert made == [kernel.make_kernel]
+    assert close(found, wanted)
+
+
+@pytest.mark.parametrize("reducer", ["max", "min", "avg"])
+@pytest.mark.parametrize("nan", ["propagate", "ignore"])
+def test_uneven_windows_of_what_is_no_number(reducer: str, nan: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NaN, infinities and zeros of both signs at any place of uneven windows, at the ends of lines too."""
+    x = sample("float32", (9, 700))
+    for i, value in enumerate((np.nan, np.inf, -np.inf, -0.0, 0.0)):
+        x[RNG.random(x.shape) < 0.05] = value
+        x[i, -1 - i % 2 :] = value
+    options = {"fractional": 1.41, "random": True, "nan": nan}
+    found, made = pooled(x, reducer, options, monkeypatch, quick=True)
+    wanted, _ = pooled(x, reducer, options, monkeypatch, quick=False)
+    assert made == [uneven.make_kernel]
     assert close(found, wanted)
 
 

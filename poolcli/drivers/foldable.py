@@ -116,7 +116,8 @@ def summed(work: Work, window: Extent) -> Fold:
         end = folds.end_pair_mean_float if to_float else folds.end_pair_mean_integer
         return Fold((folds.lift_pair, folds.merge_pair, *TWO, end), (np.float64,) * 2, (0, 0))
     if dtype.kind == "f":
-        end = folds.end_mean if to_float else folds.end_mean_integer
+        near = written(work).itemsize <= 4
+        end = (folds.end_mean_near if near else folds.end_mean) if to_float else folds.end_mean_integer
         return Fold((folds.lift_float, folds.merge_sum, *ONE, end), (np.float64,), (0,))
     if past_doubles(dtype, window):
         end = folds.end_mean_wide if to_float else folds.end_mean_integer

@@ -66,28 +66,40 @@ class Laid:
         width = work.windows[2]
         apart = max(1, work.array.shape[3] // windows)
         extent = (int(self.kinds[-1]) - 1) * width.step + 1
-        doubles = self.tall and np.dtype(self.fold.states[0]).itemsize == 8
-        states = ROW_OF_DOUBLES if doubles else ROW_STATES
-        across = max(1, (max(states // inner, 4 * extent) - extent) // apart)
+        across = self.windows_across(extent, inner, apart)
         most = min(max(work.array.size // (4 * threads), 1 << 18), BLOCK_SAMPLES) if threads > 1 else BLOCK_SAMPLES
         samples_of_row = max(1, work.array.size // max(1, outer * planes * rows))
         down = max(1, most // samples_of_row, 4 * self.tall // max(1, work.array.shape[2] // rows))
         return cut(work.whole, [max(1, down // (rows * planes)), max(1, down // rows), min(down, rows), across])
 
+    def windows_across(self, extent: int, inner: int, apart: int) -> int:
+        """How many windows along W a block may have."""
+        doubles = self.tall and np.dtype(self.fold.states[0]).itemsize == 8
+        states = ROW_OF_DOUBLES if doubles else ROW_STATES
+        return max(1, (max(states // inner, 4 * extent) - extent) // apart)
+
     def prepare(self, block: Block) -> Prepared:
+        """The buffers of a block, kept."""
+        found = self.prepared.get(block)
+        if found is None:
+            found = self.buffers(block)
+            if len(self.prepared) < MOST_PREPARED:
+                self.prepared[block] = found
+        return found
+
+    def buffers(self, block: Block) -> Prepared:
         """The buffers of a block."""
-        if block in self.prepared:
-            return self.prepared[block]
         across, inner = self.across(block[3]), self.work.array.shape[4]
         rows = [t[i0:i1] for t, (i0, i1) in zip(self.tables, block[1:3], strict=True)]
         shares = [s[i0:i1] for s, (i0, i1) in zip(self.shares, block[1:], strict=True)]
         buffers = (*self.missing, self.geometry(block, across), *rows, across.places, self.kinds, *shares, *self.ending)
         room = kernel.scratch_size(across.length, len(across.places), inner, self.tall,
                                    across.listed * len(self.kinds))
-        found = Prepared(buffers, max(room, self.least), kernel.ROWS * across.length * inner)
-        if len(self.prepared) < MOST_PREPARED:
-            self.prepared[block] = found
-        return found
+        return Prepared(buffers, max(room, self.least), kernel.ROWS * across.length * inner)
+
+    def own(self) -> list[Array]:
+        """Further buffers that a runner has for itself."""
+        return []
 
     def across(self, part: tuple[int, int]) -> Across:
         """The windows along W of one block: most blocks have the same."""
@@ -117,7 +129,7 @@ class Laid:
         return np.array([*lengths, inner, *work.output_shape[1:4], *(w.step for w in work.windows),
                          *itertools.chain(*block), work.skip_nan, work.nodata is not None, work.fill is not None,
                          work.rounding, across.low, across.length, *across.alike, step_of(width),
-                         len(self.kinds), self.tall, top, first, step_of(height), across.listed,
+                         len(self.kinds), self.tall, top, first, step_of(height), across.listed, across.stretches,
                          kernel.ROWS * across.length * inner],
                         np.int64)
 
@@ -136,7 +148,7 @@ class Folded:
         states, identity = laid.fold.states, laid.fold.identity
         room: list[Array] = [np.empty(0, state) for state in (*states, np.uint8, np.uint8)[:3]]
         small_one = self.recipe.make is small.make_kernel
-        own = [np.empty(laid.least, one.dtype) for one in room] if small_one else []
+        own = [np.empty(laid.least, one.dtype) for one in room] if small_one else laid.own()
 
         def run_block(block: Block) -> bool:
             prepared = laid.prepare(block)
@@ -162,6 +174,8 @@ class Across:
     """The longest stretch of them that stand at equal distances, have all their samples and share one divisor."""
     listed: bool
     """Whether they lie at will."""
+    stretches: int = 0
+    """How many stretches the uneven kernel takes them in."""
 
 
 def longest_stretch(full: NDArray[np.bool_]) -> tuple[int, int]:

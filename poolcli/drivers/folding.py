@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from .. import compiled
 from ..kernels import rows as kernel
-from ..kernels import small, tall
+from ..kernels import small, tall, uneven
 from ..work import Array, Work
 from .foldable import FOLDS, Extent, Fold, end_of_full, written
 from .folded import Folded, Laid, divisors, step_of
+from .uneven import Uneven, constants_if_uneven
 
 ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 5, "state0", "state1", "state2")
 """The dtypes of ``pool_rows``' buffers, in order."""
@@ -56,7 +57,8 @@ class Choice:
         found = self.laid.get(key)
         if found is None:  # another thread may empty it meanwhile
             self.laid.clear()
-            found = self.laid[key] = Laid(work.bare(), self.fold, self.kinds, self.tall)
+            lay_out = Uneven if self.recipe.make is uneven.make_kernel else Laid
+            found = self.laid[key] = lay_out(work.bare(), self.fold, self.kinds, self.tall)
         return Folded(work, values, self.recipe_for(work), found)
 
     def recipe_for(self, work: Work) -> compiled.Recipe:
@@ -77,6 +79,9 @@ def choose(work: Work) -> Choice | None:
     fold = FOLDS[work.reducer.name](work, Extent(*(int(size.max()) for size in sizes)))
     if fold is None:
         return None
+    if made := constants_if_uneven(work) if work.array.size >= LARGE else None:
+        arguments = (*dtypes_of(work, fold), written(work).name)
+        return Choice(fold, compiled.Recipe(uneven.make_kernel, (*fold.steps, *made), arguments), kinds, 0)
     constants = constants_if_small(work, kinds)
     rows = 0 if constants else rows_if_tall(work, int(kinds[-1]))
     return Choice(fold, recipe(work, fold, constants, rows), kinds, rows, constants)
@@ -91,16 +96,21 @@ def distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
 
 def recipe(work: Work, fold: Fold, constants: tuple[int, ...] | None, rows: int) -> compiled.Recipe:
     """The kernel to run: tall, small, or the plain one."""
-    names = {"read": work.array.dtype.name, "write": written(work).name}
-    for i in range(3):
-        names[f"state{i}"] = np.dtype(fold.states[i]).name if i < len(fold.states) else "uint8"
-    arguments = tuple(names.get(a, a) for a in ARGUMENTS)
+    arguments = dtypes_of(work, fold)
     if rows:
         return compiled.Recipe(tall.make_kernel, fold.steps, arguments)
     if constants is None:
         return compiled.Recipe(kernel.make_kernel, fold.steps, arguments)
     return compiled.Recipe(small.make_kernel, (*fold.steps, end_of_full(work, fold), *constants,
                                                64 // work.array.dtype.itemsize), (*arguments, *arguments[-3:]))
+
+
+def dtypes_of(work: Work, fold: Fold) -> tuple[str, ...]:
+    """The dtypes of ``pool_rows``' buffers for a fold."""
+    names = {"read": work.array.dtype.name, "write": written(work).name}
+    for i in range(3):
+        names[f"state{i}"] = np.dtype(fold.states[i]).name if i < len(fold.states) else "uint8"
+    return tuple(names.get(a, a) for a in ARGUMENTS)
 
 
 def constants_if_small(work: Work, kinds: NDArray[np.int64]) -> tuple[int, ...] | None:

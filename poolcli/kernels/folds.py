@@ -254,6 +254,12 @@ def end_mean(state: Any, n: float, inverse: float, output: Output, at: int) -> b
     return True
 
 
+def end_mean_near(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
+    """Sum / n of floats into a float of at most 32 bits: the product is off by less than two ulps of a double."""
+    output.dst[at] = state[0] * (2.0 * inverse)
+    return True
+
+
 def end_mean_wide(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
     """Sum / n into a float where the sum may exceed 2^53: a double of it would be rounded before the division."""
     hi, lo = widen(state[0])

@@ -21,7 +21,7 @@ from .numerics import Buffer
 # The scratch space has the state of no sample at IDENTITY.
 (D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, A0, A1, D0, D1, H0, H1, W0, W1,
  SKIP_NAN, HAS_NODATA, HAS_FILL, ROUNDING, LOW, LENGTH, K0, K1, STRIDE, KINDS, TALL, TOP, FIRST, DOWN,
- LISTED, IDENTITY) = range(34)
+ LISTED, STRETCHES, IDENTITY) = range(35)
 
 ROW = 2
 START, SIZE = 0, 1

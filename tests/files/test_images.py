@@ -23,7 +23,7 @@ from PIL import Image, ImageFile
 
 from poolcli import files
 from poolcli.errors import PoolError
-from poolcli.files import DEFAULT_ENCODING, FORMATS, Encoding, Loaded, Palette, Source
+from poolcli.files import DEFAULT_ENCODING, FORMATS, Encoding, Loaded, Palette, Source, encode
 from poolcli.files.encode import write_image
 from poolcli.files.images import read_image, sniff
 from poolcli.files.quiet import captured, pillow_limits
@@ -785,6 +785,25 @@ def test_jpeg_quality_and_subsampling() -> None:
         assert image.layer == [(1, 1, 1, 0), (2, 1, 1, 1), (3, 1, 1, 1)]  # type: ignore[attr-defined]
     assert len(written(array, "JPEG", encoding=Encoding(quality=20))) < len(data) / 2
     assert np.abs(read(data).array.astype(int) - array).max() < 40
+
+
+def test_jpeg_by_a_file_in_memory_has_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is there so that threads run side by side; where there is none, or it is full, the result is the same."""
+    array = noise("uint8", (37, 53, 3))
+    data = written(array, "JPEG")
+    monkeypatch.setattr(encode, "_file_in_memory", Full)
+    assert written(array, "JPEG") == data
+    monkeypatch.setattr(encode, "_file_in_memory", lambda: None)
+    assert written(array, "JPEG") == data
+
+
+class Full(io.BytesIO):
+    """A file that loses its end."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """All but the last byte."""
+        return super().read(size)[:-1]
+
 
 
 def test_webp_lossy_on_request() -> None:

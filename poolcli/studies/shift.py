@@ -134,7 +134,7 @@ def shift(x: ArrayLike, stages: Any = None, *, max_shift: int | None = None, cro
     for windows of more than 64), and as many planes as make 2^22 samples. Of more than 64 shifts so many are chosen
     evenly.
 
-    Raises PoolError for whatever cannot be pooled, and for windows without a stride.
+    Raises PoolError for whatever cannot be pooled, for windows without a stride, and where no sample is a number.
     """
     array = as_array(x)
     chosen = as_stages(usual(shared) if stages is None else stages, shared)
@@ -143,7 +143,10 @@ def shift(x: ArrayLike, stages: Any = None, *, max_shift: int | None = None, cro
     for stage in chosen:
         check_stage(stage, array, first)
     part = middle(array, first, crop or enough([stage.pooling.plan(array.shape) for stage in chosen]))
-    low, high = subjects.extent(Subject.of(part, first, chosen[0].pooling.missing()))
+    subject = Subject.of(part, first, chosen[0].pooling.missing())
+    if not any(np.isfinite(subject.floats(subject.plane(number))).any() for number in range(subject.count)):
+        raise PoolError("no sample is there to change: all that are looked at are missing, NaN or infinite")
+    low, high = subjects.extent(subject)
     try:
         rows = [stability(stage, part, high - low, max_shift) for stage in chosen]
     except MemoryError:

@@ -200,6 +200,13 @@ def test_missing_samples_are_left_out() -> None:
         poolcli.shift(x[..., 0], ["avg"], nan="ignore").rows[0].score)
 
 
+@pytest.mark.parametrize(("fill", "keywords"), [(np.nan, {}), (np.inf, {}), (7, {"nodata": 7})])
+def test_nothing_there_is_refused(fill: float, keywords: dict[str, Any]) -> None:
+    """A score of 0 would call it stable."""
+    with pytest.raises(PoolError, match="no sample is there"):
+        poolcli.shift(np.full((16, 16), fill, np.float32), ["max"], **keywords)
+
+
 def test_a_large_array_is_looked_at_in_its_middle() -> None:
     """By --crop, or by how large windows are; scores are those of the part."""
     x = np.random.default_rng(6).integers(0, 256, (1100, 1201), np.uint8)

@@ -266,6 +266,8 @@ NUMBERS = [
     ("a sum that overflows half way", [1.7e308, 1.7e308, -1.7e308], "sum", "float64", {}, 1.7e308),
     ("a sum that overflows", [1.7e308, 1.7e308], "sum", "float64", {}, INF),
     ("a median between extremes", [-1.7e308, 1.7e308], "median", "float64", {}, 0.0),
+    ("a weighted mean whose sum overflows", [1.7e308, 1.7e308, 1.7e308], "blur", "float64", {}, 1.7e308),
+    ("a weighted mean whose sum overflows half way", [1e308, 1.5e308, -1e308], "blur", "float64", {}, 7.5e307),
     ("mixed of large values", [1.7e308, 1.7e308], "mixed", "float64", {}, 1.7e308),
     ("a norm of large values", [1e300, 1e300], "l2", "float64", {}, 2**0.5 * 1e300),
     ("a norm of small values", [1e-300, 1e-300], "l2", "float64", {}, 2**0.5 * 1e-300),

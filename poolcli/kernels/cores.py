@@ -26,6 +26,7 @@ from .windows import Window
 
 _LARGE = 2.0**480  # beyond it, and below its inverse, squares leave float64's range
 _TINY = 2.0**-960
+_LIGHT = 2.0**-200  # makes room for binomial weights, which add up to less than 2^64 along each of three axes
 
 
 def sum_scaled(window: Window, scale: float) -> Pair:
@@ -269,16 +270,29 @@ def softmax_mean(window: Window) -> Pair:
 
 
 def weighted_mean(window: Window) -> Pair:
-    """Sum w x / sum w over the present samples."""
+    """Sum w x / sum w over the present samples; right even where the sum itself overflows."""
+    hi, lo, mass = weighted_sum(window, 1.0)
+    mean = divide(hi, lo, mass)
+    if isfinite(mean[0]) and isfinite(mean[1]):
+        return mean
+    hi, lo, mass = weighted_sum(window, _LIGHT)
+    scaled = divide(hi, lo, mass)
+    if isfinite(scaled[0]) and isfinite(scaled[1]):
+        return scaled[0] / _LIGHT, scaled[1] / _LIGHT
+    return mean
+
+
+def weighted_sum(window: Window, scale: float) -> tuple[float, float, float]:
+    """Sum w x scale as a pair, and sum w."""
     s_hi = s_lo = w_hi = w_lo = 0.0
     for i in range(window.n):
         weight = window.weights[i]
         if weight > 0.0:
             a, b = widen(window.x[window.base + i])
-            a, b = multiply(a, b, weight, 0.0)
+            a, b = multiply(a * scale, b * scale, weight, 0.0)
             s_hi, s_lo = add(s_hi, s_lo, a, b)
             w_hi, w_lo = add(w_hi, w_lo, weight, 0.0)
-    return divide(s_hi, s_lo, to_double(w_hi, w_lo))
+    return s_hi, s_lo, to_double(w_hi, w_lo)
 
 
 def expected(window: Window) -> Pair:

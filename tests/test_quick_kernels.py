@@ -11,7 +11,7 @@ import pytest
 import poolcli
 from poolcli import drivers, engine, pooling
 from poolcli.drivers import folding, laning
-from poolcli.kernels import lanes, rows, small, tall, uneven
+from poolcli.kernels import bands, folds, keys, lanes, rows, small, tall, uneven
 from poolcli.work import Choice, Work
 
 RNG = np.random.default_rng(5)
@@ -53,7 +53,7 @@ def close(a: Any, b: Any) -> bool:
 
 FOLDED = [
     ("where they lie", small, "max", "uint8", {"size": 2}, (9, 134)),
-    ("where they lie, clipped at every side", small, "min", "float32", {"size": 3, **SAME}, (6, 70)),
+    ("where they lie, clipped at every side", small, "avg", "float32", {"size": 3, **SAME}, (6, 70)),
     ("where they lie, any channels", small, "max", "uint8", {"size": 2}, (6, 8, 5)),
     ("where they lie, three axes", small, "avg", "float32", {"size": 2, "layout": "DHW"}, (4, 6, 40)),
     ("in line: a stride less than the size", small, "max", "float32", {"size": 3, "stride": 2, "padding": 1}, (9, 135)),
@@ -77,6 +77,15 @@ FOLDED = [
     ("range into the unsigned type", small, "range", "int8", {"size": 2}, (8, 90)),
     ("small variances", small, "var", "uint8", {"size": 3, "stride": 1}, (8, 90)),
     ("small deviations", small, "std", "int16", {"size": 2}, (8, 90)),
+    ("bands", bands, "max", "float32", {"size": 7, **SAME}, (9, 700)),
+    ("bands: several strips", bands, "min", "uint8", {"size": 5, "stride": 1}, (10, 2600)),
+    ("bands: narrow maps, clipped at every side", bands, "min", "float64", {"size": 3, **SAME}, (7, 56)),
+    ("bands: rows shorter than a vector", bands, "max", "float32", {"size": (3, 2), "stride": 1}, (9, 5)),
+    ("bands: one row of windows", bands, "max", "int16", {"size": (5, 3), "stride": 1}, (5, 90)),
+    ("bands: windows clipped on both sides", bands, "min", "float32", {"size": 7, **SAME}, (2, 5)),
+    ("bands: channels", bands, "max", "uint8", {"size": 3, **SAME}, (7, 400, 5)),
+    ("bands: three axes", bands, "max", "float32", {"size": 3, **SAME, "layout": "DHW"}, (4, 6, 70)),
+    ("bands: fewer planes than a window has", bands, "min", "int64", {"size": 3, **SAME, "layout": "DHW"}, (1, 6, 40)),
     ("rows", rows, "max", "uint8", {"size": 9, "stride": 8}, (20, 90)),
     ("rows, long chains in pairs", rows, "avg", "float32", {"size": (1100, 2), "stride": (1100, 2)}, (1100, 8)),
     ("rows of windows at will", rows, "max", "float32", {"adaptive": (3, 37)}, (20, 90)),
@@ -128,6 +137,50 @@ def test_uneven_windows_of_what_is_no_number(reducer: str, nan: str, monkeypatch
     wanted, _ = pooled(x, reducer, options, monkeypatch, quick=False)
     assert made == [uneven.make_kernel]
     assert close(found, wanted)
+
+
+def order(x: Any) -> Any:
+    """Floats by size, -0.0 before 0.0; NaN after all others."""
+    return sorted(x, key=lambda v: (v != v, v, not np.signbit(v)))
+
+
+@np.errstate(over="ignore")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("reducer", ["max", "min"])
+def test_keys_are_in_the_order_of_floats(reducer: str, dtype: str) -> None:
+    """A better float has a larger key, NaN of both signs have the largest, and each key gives its float's bits back."""
+    info = np.finfo(dtype)
+    whole = np.dtype(f"int{8 * info.dtype.itemsize}")
+    numbers = [0.0, 1.0, -1.0, info.max, info.min, info.tiny, info.smallest_subnormal, np.inf]
+    floats = np.array(order([*numbers, *(-np.array(numbers)), np.nan]), dtype)
+    best_last = floats if reducer == "max" else np.append(floats[-2::-1], floats[-1:])
+    lift, _, _, _, end = keys.STEPS[reducer, info.dtype.itemsize]
+    found = [lift(bits, None, None)[0] for bits in best_last.view(whole)]
+    assert found == sorted(found)
+    assert found[0] == np.iinfo(whole).min
+    assert all(a < b for a, b, x, y in zip(found, found[1:], best_last, best_last[1:], strict=False)
+               if x.tobytes() != y.tobytes())
+    negative = -best_last[-1:]
+    assert np.isnan(negative[0])
+    assert lift(negative.view(whole)[0], None, None)[0] > found[-2]
+    back = np.empty(len(found), whole)
+    for i, key in enumerate(found):
+        end((key,), 1.0, 0.5, folds.Output(back, 0, 0, back, 0, back), i)
+    assert back.tobytes() == best_last.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("reducer", ["max", "min"])
+def test_bands_of_what_is_not_finite(reducer: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A NaN of either sign wins everywhere, infinities are ordered, zeros of both signs are equal."""
+    x = sample(dtype, (12, 150))
+    for value in (np.nan, -np.nan, np.inf, -np.inf, -0.0, 0.0):
+        x[RNG.random(x.shape) < 0.04] = value
+    options = {"size": (4, 3), "stride": 1}
+    found, made = pooled(x, reducer, options, monkeypatch, quick=True)
+    windows = np.lib.stride_tricks.sliding_window_view(x, (4, 3))
+    assert made == [bands.make_kernel]
+    assert np.array_equal(found, (np.max if reducer == "max" else np.min)(windows, (2, 3)), equal_nan=True)
 
 
 LAID_OUT = [
@@ -206,7 +259,8 @@ def test_drivers_are_asked_for_what_they_serve() -> None:
     assert {path.stem for path in files if one in path.read_text("utf-8")} == set(drivers.QUICK)
 
 
-THREADED = [("max", "uint8", {"size": 2}), ("avg", "float32", {"size": 9, **SAME}), ("soft", "float32", {"size": 2}),
+THREADED = [("max", "uint8", {"size": 2}), ("max", "float32", {"size": 5, **SAME}),
+            ("avg", "float32", {"size": 9, **SAME}), ("soft", "float32", {"size": 2}),
             ("median", "uint8", {"size": 3, **SAME})]
 
 

@@ -44,15 +44,16 @@ def make_jitable() -> None:
     import pkgutil
 
     from numba import types
-    from numba.extending import intrinsic, overload, register_jitable
+    from numba.extending import overload, register_jitable
 
     from .. import kernels
     from ..kernels import numerics
 
+    typed = numerics.widen, numerics.fetch, numerics.fetch_to_write
     for info in pkgutil.iter_modules(kernels.__path__, kernels.__name__ + "."):
         module = importlib.import_module(info.name)
         for _, function in inspect.getmembers(module, inspect.isfunction):
-            if function.__module__ == module.__name__ and function not in (numerics.widen, numerics.fetch):
+            if function.__module__ == module.__name__ and function not in typed:
                 register_jitable(**OPTIONS)(function)
 
     @overload(numerics.widen, jit_options=OPTIONS)
@@ -60,26 +61,38 @@ def make_jitable() -> None:
         long = isinstance(x, types.Integer) and x.bitwidth == 64  # type: ignore[attr-defined]  # bitwidth: every width
         return numerics.widen_long if long else numerics.widen_exact
 
+    for number, fetch in enumerate((numerics.fetch, numerics.fetch_to_write)):
+        overload(fetch, jit_options=OPTIONS)(prefetching(number))
+
+
+def prefetching(write: int) -> Any:
+    """What Numba puts in place of ``fetch``, or of ``fetch_to_write``."""
+    from numba import types
+    from numba.extending import intrinsic
+
+    def emit(*given: Any) -> Any:
+        return emit_prefetch(*given, write=write)
+
     @intrinsic
     def prefetch(context: Any, buffer: Any, at: Any) -> Any:
-        return types.void(buffer, at), emit_prefetch
+        return types.void(buffer, at), emit
 
-    @overload(numerics.fetch, jit_options=OPTIONS)
     def fetch(buffer: Any, at: Any) -> Any:
         def body(buffer: Any, at: Any) -> Any:
             return prefetch(buffer, at)  # type: ignore[call-arg]  # Numba gives the context
         return body
+    return fetch
 
 
-def emit_prefetch(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    """LLVM's instruction that asks for the cache line at buffer[at]: for reading (0), to be kept near (3), data (1)."""
+def emit_prefetch(context: Any, builder: Any, signature: Any, arguments: Any, *, write: int) -> Any:
+    """LLVM's instruction that asks for the cache line at buffer[at]: to write or not, to be kept near (3), data (1)."""
     from llvmlite import ir
 
     byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
     address = builder.bitcast(builder.gep(arguments[0], [arguments[1]]), byte)
     kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
     function = builder.module.declare_intrinsic("llvm.prefetch", [byte], kind)
-    builder.call(function, [address, *(number(n) for n in (0, 3, 1))])
+    builder.call(function, [address, *(number(n) for n in (write, 3, 1))])
     return context.get_dummy_value()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled, dtypes
-from ..kernels import columns, small
+from ..kernels import bands, columns, small
 from ..kernels import rows as kernel
 from ..windows import Windows, as_array
 from ..work import Array, Block, Runner, Work, cut
@@ -47,8 +47,9 @@ class Laid:
         self.missing = nodata, np.zeros(1, written(work)) if work.fill is None else work.fill
         self.ending = np.array([*work.parameters, 0.0]), dtypes.limits(work.result)
         self.milliseconds = 3e-8 * (work.array.nbytes + 4 * np.prod(work.output_shape) * written(work).itemsize)
-        self.least = columns.states_needed(64 // work.array.itemsize, int(kinds[-1]), step_of(work.windows[2]),
-                                         work.output_shape[4])
+        line, size, inner = 64 // work.array.itemsize, int(kinds[-1]), work.output_shape[4]
+        self.least = max(columns.states_needed(line, size, step_of(work.windows[2]), inner),
+                         bands.states_needed(line, size, inner))
         self.cuts: dict[int, list[Block]] = {}
         self.parts: dict[tuple[int, int], Across] = {}
         self.prepared: dict[Block, Prepared] = {}
@@ -147,6 +148,9 @@ class Folded:
         run, laid = compiled.load(self.recipe), self.laid
         states, identity = laid.fold.states, laid.fold.identity
         room: list[Array] = [np.empty(0, state) for state in (*states, np.uint8, np.uint8)[:3]]
+        samples, values = self.work.array, self.values
+        if self.recipe.make is bands.make_kernel:
+            samples, values = samples.view(states[0]), values.view(states[0])
         small_one = self.recipe.make is small.make_kernel
         own = [np.empty(laid.least, one.dtype) for one in room] if small_one else laid.own()
 
@@ -156,7 +160,7 @@ class Folded:
                 if room[i].size < prepared.room:
                     room[i] = np.zeros(prepared.room, states[i])
                 room[i][prepared.identity] = identity[i]
-            return run((self.work.array, self.values, *prepared.buffers, *room, *own)) == 0
+            return run((samples, values, *prepared.buffers, *room, *own)) == 0
 
         return run_block
 

@@ -1,4 +1,4 @@
-"""Choose a fold kernel (``kernels/rows.py``, ``small.py``, ``tall.py``) by reducer, types and geometry."""
+"""Choose a fold kernel (``kernels/rows.py``, ``small.py``, ``bands.py``, ``tall.py``) by reducer, types, geometry."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled
+from ..kernels import bands, folds, keys, small, tall, uneven
 from ..kernels import rows as kernel
-from ..kernels import small, tall, uneven
 from ..work import Array, Work
 from .foldable import FOLDS, Extent, Fold, end_of_full, written
 from .folded import Folded, Laid, divisors, step_of
@@ -29,6 +29,11 @@ of 16 MP of float32 takes 13.4 ms by it, by the tall kernel 18.5).
 IN_PLACE = 9
 """Up to so many samples are merged where they lie; of more, columns first, so that neighbours share them. Sums of uint8
 always: each sample is widened first (avg 3x3/1 on 16 MP takes 2.7 ms, where they lie 4.3; of uint16 5.8 and 4.7).
+"""
+FEW_ROWS, NARROW = 3, 512
+"""The band kernel is for windows of more rows; and of fewer, where rows have channels or up to so many bytes for each
+row of a window but one: below, it is slower than the small kernel by what two lines of results at once cost (max 3x3/1
+on 64 MB of float32 takes 6.8 ms, by the small kernel 6.2; with three channels 4.9 and 53).
 """
 LARGE = 1 << 18
 """Samples from which on a kernel of its own for a window's size is worth compiling (about 1 s, once)."""
@@ -82,6 +87,9 @@ def choose(work: Work) -> Choice | None:
     if made := constants_if_uneven(work) if work.array.size >= LARGE else None:
         arguments = (*dtypes_of(work, fold), written(work).name)
         return Choice(fold, compiled.Recipe(uneven.make_kernel, (*fold.steps, *made), arguments), kinds, 0)
+    if (of_bands := sizes_if_bands(work, fold)) is not None:
+        fold = keyed(work, fold)
+        return Choice(fold, recipe_of_bands(work, fold, of_bands), kinds, 0)
     constants = constants_if_small(work, kinds)
     rows = 0 if constants else rows_if_tall(work, int(kinds[-1]))
     return Choice(fold, recipe(work, fold, constants, rows), kinds, rows, constants)
@@ -127,6 +135,35 @@ def constants_if_small(work: Work, kinds: NDArray[np.int64]) -> tuple[int, ...] 
     widened = work.array.dtype == np.uint8 and work.reducer.name in ("avg", "sum")
     in_line = inner <= CHANNELS and (wide or (shared and (apart > 1 or widened or prod(size) > IN_PLACE)))
     return *size, apart, channels(work), samples, int(in_line)
+
+
+def sizes_if_bands(work: Work, fold: Fold) -> tuple[int, ...] | None:
+    """What the band kernel is made for, where that pays: a window's planes, lines and columns."""
+    _, rows, _ = size = tuple(int(w.sizes().max()) for w in work.windows)
+    regular = all(w.step == 1 and int(w.sizes().min()) == most for w, most in zip(work.windows, size, strict=True))
+    stride_one = all(isinstance(w.starts, range) and step_of(w) == 1 for w in work.windows[1:])
+    if not (regular and stride_one) or fold.steps[4] is not folds.end_sample or work.array.size < LARGE:
+        return None
+    inner = work.output_shape[4]
+    row = work.output_shape[3] * inner * work.array.itemsize
+    worth = rows > FEW_ROWS or (rows > 1 and (inner > 1 or row <= NARROW * (rows - 1)))
+    return size if worth and max(size) <= SMALL and prod(size) <= FEW else None
+
+
+def keyed(work: Work, fold: Fold) -> Fold:
+    """The fold on whole numbers in the place of floats, in the same order."""
+    dtype = work.array.dtype
+    if dtype.kind != "f":
+        return fold
+    steps, whole = keys.STEPS[work.reducer.name, dtype.itemsize], np.dtype(f"int{8 * dtype.itemsize}")
+    return Fold(steps, (whole,), (np.iinfo(whole).min,))
+
+
+def recipe_of_bands(work: Work, fold: Fold, sizes: tuple[int, ...]) -> compiled.Recipe:
+    """The band kernel. Floats are given as the whole numbers that have their bits."""
+    state = np.dtype(fold.states[0]).name
+    arguments = (*(state,) * 4, *ARGUMENTS[4:-3], state, "uint8", "uint8")
+    return compiled.Recipe(bands.make_kernel, (*fold.steps, *sizes, 64 // work.array.dtype.itemsize), arguments)
 
 
 CHANNELS_AT = 4

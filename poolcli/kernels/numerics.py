@@ -35,6 +35,10 @@ def fetch(buffer: Buffer, at: int) -> None:
     """Ask memory for buffer[at], to be used soon. ``compiled`` puts an instruction in its place."""
 
 
+def fetch_to_write(buffer: Buffer, at: int) -> None:
+    """The same for a place that will be written."""
+
+
 def widen_exact(x: Any) -> Pair:
     """``widen`` for the types that a double holds: everything but 64-bit integers."""
     return double(x), 0.0

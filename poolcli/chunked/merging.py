@@ -23,7 +23,7 @@ from ..reducers import REDUCERS
 from ..report import Tally
 from ..settled import without_place
 from ..windows import Windows
-from . import grid
+from . import grid, progress
 from .jobs import NOWHERE, Task, finished
 from .running import Each
 
@@ -108,7 +108,9 @@ def along(values: NDArray[Any], axis: int, ndim: int) -> NDArray[Any]:
 def run(task: Task, merger: Merger, chunk: tuple[int, ...], each: Each) -> Iterator[Tally]:
     """All boxes of outputs, one after another; their parts side by side."""
     boxes = list(grid.boxes_of(task.plan.full_shape, chunk))
-    folded = each(fold, replace(task, target=NOWHERE), (portion for box in boxes for portion in portions(task, box)))
+    count = sum(1 for box in boxes for _ in portions(task, box))
+    parts = (portion for box in boxes for portion in portions(task, box))
+    folded = progress.shown(each(fold, replace(task, target=NOWHERE), parts), count)
     for box in boxes:
         gathered = Gathered(merger, box)
         for _ in portions(task, box):

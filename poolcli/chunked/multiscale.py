@@ -14,7 +14,7 @@ from .. import dtypes, files
 from ..boxes import Ranges, everything
 from ..plans import Plan
 from ..pooling import Pooling
-from . import grid, ome, stores
+from . import grid, ome, progress, stores
 from .jobs import Task
 from .running import Each
 from .sources import Source
@@ -110,8 +110,8 @@ class Writer:
         chunks = source.chunks if isinstance(source, stores.Zarr) else [min(n, LONGEST) for n in source.shape]
         target = self.array("0", source.shape, dtypes.check_dtype(source.dtype), chunks)
         task = Task(self.pooling, plan, source, target, self.each.most, False)
-        boxes = grid.aligned(everything(source.shape), chunks, task.itemsize, min(grid.JOB_BYTES, task.most))
-        for _ in self.each(copy, task, boxes):
+        boxes = list(grid.aligned(everything(source.shape), chunks, task.itemsize, min(grid.JOB_BYTES, task.most)))
+        for _ in progress.shown(self.each(copy, task, boxes), len(boxes)):
             pass
 
     def array(self, name: str, shape: Sequence[int], dtype: dtypes.Type, chunks: Sequence[int]) -> stores.Zarr:

@@ -21,7 +21,7 @@ from ..files.stores import is_store, is_store_name
 from ..plans import Plan
 from ..pooling import Pooling
 from ..report import Stats, Tally
-from . import grid, merging, ome
+from . import grid, merging, ome, progress
 from .jobs import NOWHERE, Target, Task, do, finished, outputs_of, pooled, squeezed
 from .running import Each, Threads
 from .sources import InMemory, Npy, Source, nbytes, padded
@@ -140,8 +140,8 @@ def done_by(each: Each, task: Task, merger: Merger | None, chunk: tuple[int, ...
         return merging.run(task, merger, chunk, each)
     boxes = list(outputs_of(task, chunk, 2 * each.workers))
     if each.near or not isinstance(task.target, Mapped):
-        return each(do, task, boxes)
-    values = each(pooled, replace(task, target=NOWHERE), boxes)
+        return progress.shown(each(do, task, boxes), len(boxes))
+    values = progress.shown(each(pooled, replace(task, target=NOWHERE), boxes), len(boxes))
     return (finished(task, box, found) for box, found in zip(boxes, values, strict=True))
 
 

@@ -1,8 +1,10 @@
-"""How far a batch is, on a terminal: a bar, files of all, the rate and the time left, as far as there is room."""
+"""How far a run is, on a terminal: a bar, files or parts of all, the rate, the time left, as far as there is room."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +21,10 @@ WIDE, MEDIUM = 60, 36
 
 
 class Bar:
-    """A bar that appears when a batch takes a while, and leaves nothing behind."""
+    """A bar that appears when a run takes a while, and leaves nothing behind."""
 
-    def __init__(self, total: int, colour: bool) -> None:
-        self.total, self.colour = total, colour
+    def __init__(self, total: int, colour: bool, unit: str = "files") -> None:
+        self.total, self.colour, self.unit = total, colour, unit
         self.done, self.over = 0, False
         self.lock = Lock()
         self.progress: Progress | None = None
@@ -33,7 +35,7 @@ class Bar:
 
     def show(self) -> None:
         """Draw from now on, in a thread of rich's; what is printed to stderr meanwhile goes above the bar."""
-        made = drawn(self.colour)
+        made = drawn(self.colour, self.unit)
         with self.lock:
             if self.over:
                 return
@@ -42,7 +44,7 @@ class Bar:
             made.start()
 
     def advance(self) -> None:
-        """One file more."""
+        """One more."""
         with self.lock:
             self.done += 1
             if self.progress is not None:
@@ -57,26 +59,51 @@ class Bar:
                 self.progress.stop()
 
 
-def drawn(colour: bool) -> Progress:
+@contextmanager
+def parts_shown(shows: bool, colour: bool) -> Iterator[None]:
+    """Draw a bar for the jobs of each chunked array that is pooled in a block."""
+    from ..chunked import progress
+
+    def drawn_of(results: Iterator[Any], total: int) -> Iterator[Any]:
+        if total == 1:
+            yield from results
+            return
+        bar = Bar(total, colour, "parts")
+        try:
+            for result in results:
+                bar.advance()
+                yield result
+        finally:
+            bar.stop()
+
+    before = progress.shown
+    progress.shown = drawn_of if shows else before
+    try:
+        yield
+    finally:
+        progress.shown = before
+
+
+def drawn(colour: bool, unit: str) -> Progress:
     """The bar for this terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
     console = Console(file=sys.stderr, no_color=None if colour else True)
-    return Progress(*columns(console.width), console=console, transient=True)
+    return Progress(*columns(console.width, unit), console=console, transient=True)
 
 
-def columns(width: int) -> list[ProgressColumn]:
+def columns(width: int, unit: str) -> list[ProgressColumn]:
     """What there is room for."""
     from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TimeRemainingColumn
     from rich.text import Text
 
     class Rate(ProgressColumn):
-        """Files per second since the beginning: reports come in bursts."""
+        """How many a second since the beginning: reports come in bursts."""
 
         def render(self, task: Any) -> Text:
             taken = (task.elapsed or 0) + AFTER
-            return Text(f"{scaled(task.completed / taken)}files/s", style="progress.data.speed")
+            return Text(f"{scaled(task.completed / taken)}{unit}/s", style="progress.data.speed")
 
     parts: list[ProgressColumn] = [MofNCompleteColumn(), TimeRemainingColumn(compact=True)]
     if width >= MEDIUM:

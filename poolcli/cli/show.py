@@ -22,7 +22,7 @@ from ..report import FileReport, Report
 from ..text import printable
 from . import streams, usage
 from .bodies import FORMS, Body, Names, Silent, form
-from .progress import Bar
+from .progress import Bar, parts_shown
 from .streams import Pen, is_terminal
 from .summary import summary
 
@@ -83,8 +83,9 @@ class View:
     def of(self, running: Running) -> None:
         """Print each report as it comes; of a run that is cut short, also what was under way and is done."""
         try:
-            for file in running:
-                self.add(file)
+            with parts_shown(self.talk.bar and self.expected == 1, self.talk.colour):
+                for file in running:
+                    self.add(file)
         except BaseException:
             running.drop()
             raise

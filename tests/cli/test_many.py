@@ -166,4 +166,4 @@ def test_the_summary_counts(here: Call) -> None:
 ])
 def test_the_bar_shows_what_there_is_room_for(width: int, kinds: list[str]) -> None:
     """In 20 columns how many of how many, and the time left."""
-    assert [type(column).__name__ for column in progress.columns(width)] == kinds
+    assert [type(column).__name__ for column in progress.columns(width, "files")] == kinds

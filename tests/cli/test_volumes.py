@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from cli.calls import Call, names
 
 import poolcli
 from poolcli import extras
+from poolcli.chunked import grid
+from poolcli.cli import progress, show, streams
 
 LIMITED = """
 import resource, sys
@@ -156,3 +159,35 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path) -> None:
         run.send_signal(signal.SIGINT)
         assert run.wait(60) == 130
     assert names(output.parent) == []
+
+
+@pytest.mark.parametrize("arguments", [("max", "-k", "2"), ("max", "--global")])
+def test_a_bar_counts_the_parts_of_one_array(arguments: tuple[str, ...], here: Call, tmp_path: Path,
+                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as there are jobs, merged or not; it is over in the end. Without a terminal there is none."""
+    seen: list[Any] = []
+
+    class Noted:
+        """A bar that is only written down."""
+
+        def __init__(self, total: int, colour: bool, unit: str) -> None:
+            seen.append([total, unit, 0])
+
+        def advance(self) -> None:
+            """Count."""
+            seen[-1][2] += 1
+
+        def stop(self) -> None:
+            """It is over."""
+            seen[-1].append("over")
+
+    monkeypatch.setattr(progress, "Bar", Noted)
+    monkeypatch.setattr(grid, "JOB_BYTES", 1 << 12)
+    path = stored(tmp_path, np.arange(64 * 64, dtype=np.float32).reshape(64, 64), (8, 8))
+    here(*arguments, path, "-o", str(tmp_path / "a.zarr"))
+    assert not seen
+    monkeypatch.setattr(streams, "is_terminal", lambda stream: stream is sys.stderr)
+    monkeypatch.setattr(show, "is_terminal", streams.is_terminal)
+    here(*arguments, path, "-o", str(tmp_path / "b.zarr"))
+    (total, unit, count, over), = seen
+    assert total == count > 1 and (unit, over) == ("parts", "over")

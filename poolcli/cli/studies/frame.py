@@ -59,11 +59,14 @@ class Study:
         if given.get("output") == STDIO and streams.is_terminal(sys.stdout):
             raise OptionError("output", "- is the terminal, and the data are binary; -o FILE, or a pipe, would work")
         asked = self.asked(arguments, given)
+        from ..progress import parts_shown
         from ..show import told_of_compiling
 
+        shows = not given["quiet"]
+        bar = parts_shown(shows and streams.is_terminal(sys.stderr), not given["no_color"])
         try:
             self.check_outputs(asked)
-            with failing(asked.names[0] if asked.names else self.name), told_of_compiling(not given["quiet"]):
+            with failing(asked.names[0] if asked.names else self.name), told_of_compiling(shows), bar:
                 answer = self.answer(asked)
             return printed(self.name, answer, given)
         except FileFailed as failure:

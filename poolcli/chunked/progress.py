@@ -1,0 +1,15 @@
+"""How far the jobs of one array are: told to whoever shows it, which is nobody by default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+def unseen(results: Iterator[Any], total: int) -> Iterator[Any]:
+    """The results as they are."""
+    return results
+
+
+shown: Callable[[Iterator[Any], int], Iterator[Any]] = unseen
+"""Passes on the results of jobs, ``total`` of them, as they come; the command line sets it to draw a bar."""

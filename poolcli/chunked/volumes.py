@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
@@ -134,15 +134,18 @@ def ready_for(pooling: Pooling, plan: Plan, source: Source, each: Each, looks: b
     return Ready(task, merger, grid.chunks_of(task.plan, task.source.chunks, itemsize, task.itemsize, most))
 
 
-def done_by(each: Each, task: Task, merger: Merger | None, chunk: tuple[int, ...]) -> Iterator[Tally]:
+def done_by(each: Each, task: Task, merger: Merger | None, chunk: tuple[int, ...]) -> Generator[Tally, None, None]:
     """All jobs, done; values go through here where workers elsewhere cannot write into the target."""
     if merger is not None:
-        return merging.run(task, merger, chunk, each)
+        yield from merging.run(task, merger, chunk, each)
+        return
     boxes = list(outputs_of(task, chunk, 2 * each.workers))
     if each.near or not isinstance(task.target, Mapped):
-        return progress.shown(each(do, task, boxes), len(boxes))
+        yield from progress.shown(each(do, task, boxes), len(boxes))
+        return
     values = progress.shown(each(pooled, replace(task, target=NOWHERE), boxes), len(boxes))
-    return (finished(task, box, found) for box, found in zip(boxes, values, strict=True))
+    for box, found in zip(boxes, values, strict=True):
+        yield finished(task, box, found)
 
 
 def settled(pooling: Pooling, plan: Plan, source: Source, most: int, looks: bool) -> Task:
@@ -151,14 +154,15 @@ def settled(pooling: Pooling, plan: Plan, source: Source, most: int, looks: bool
     return Task(inner, longer, padded_source, NOWHERE, most, looks)
 
 
-def tallied(task: Task, done: Iterator[Tally]) -> Tally:
+def tallied(task: Task, done: Generator[Tally, None, None]) -> Tally:
     """Wait for all jobs, and put together what they saw."""
     total = Tally(task.pooling.nan == "ignore", task.pooling.nodata)
-    for tally in done:
-        total.least += tally.least
-        total.most += tally.most
-        total.count += tally.count
-        total.total += tally.total
+    with closing(done):  # a run that is cut short waits for its jobs: none writes into a folder that is being removed
+        for tally in done:
+            total.least += tally.least
+            total.most += tally.most
+            total.count += tally.count
+            total.total += tally.total
     return total
 
 

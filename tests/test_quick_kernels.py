@@ -107,6 +107,11 @@ FOLDED = [
     ("rows of dilated windows", rows, "sum", "float32", {"size": 3, "stride": 1, "dilation": 2}, (9, 30)),
     ("tall", tall, "max", "float32", {"size": 9, **SAME}, (20, 90)),
     ("tall, doubles", tall, "avg", "float32", {"size": 9, **SAME}, (20, 90)),
+    ("tall, steps of every kind along a row", tall, "sum", "float32", {"size": (9, 127), **SAME}, (20, 200)),
+    ("tall, strides", tall, "min", "float32", {"size": (17, 5), "stride": (3, 2), "padding": (8, 2)}, (60, 33)),
+    ("tall, three axes", tall, "avg", "float32", {"size": (3, 13, 8), "stride": 1, "layout": "DHW"}, (6, 40, 20)),
+    ("tall, dilated along rows", tall, "max", "int16", {"size": 12, "stride": 1, "dilation": (1, 3)}, (30, 70)),
+    ("tall, channels", tall, "max", "uint8", {"size": 11, "stride": 1, "layout": "NHWC"}, (2, 30, 30, 5)),
 ]
 
 

@@ -149,6 +149,8 @@ QUICK_ROUNDINGS = {HALF_UP: folds.end_mean_half_up, HALF_EVEN: folds.end_mean_ha
 def rounded_mean(work: Work) -> Callable[..., bool]:
     """A quick rounding where there is one and the mean is surely in the result's range."""
     sure = work.reducer.name == "avg" and not work.parameters[1] and has_own_range(work)
+    if sure and work.rounding == HALF_UP and work.array.dtype.itemsize <= 2:
+        return folds.end_mean_of_narrow
     return QUICK_ROUNDINGS.get(work.rounding, folds.end_mean_integer) if sure else folds.end_mean_integer
 
 
@@ -192,7 +194,7 @@ FOLDS: Mapping[str, Callable[[Work, Extent], Fold | None]] = {
 def end_of_full(work: Work, fold: Fold) -> Callable[..., bool]:
     """A quicker way of ending where the count is a constant of the kernel."""
     end = fold.steps[4]
-    if end is not folds.end_mean_half_up or work.array.dtype.itemsize > 2:
+    if end is not folds.end_mean_of_narrow:
         return end
     return folds.end_mean_of_few if fold.states[0] == np.uint16 else folds.end_mean_of_few_wide
 

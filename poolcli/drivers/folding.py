@@ -91,7 +91,7 @@ def choose(work: Work) -> Choice | None:
         fold = keyed(work, fold)
         return Choice(fold, recipe_of_bands(work, fold, of_bands), kinds, 0)
     constants = constants_if_small(work, kinds)
-    rows = 0 if constants else rows_if_tall(work, int(kinds[-1]))
+    rows = 0 if constants else rows_if_tall(work)
     return Choice(fold, recipe(work, fold, constants, rows), kinds, rows, constants)
 
 
@@ -176,14 +176,12 @@ def channels(work: Work) -> int:
     return inner if inner <= CHANNELS else 0
 
 
-def rows_if_tall(work: Work, widest: int) -> int:
-    """The windows' rows if folding each line along itself once is less work than once for each window."""
+def rows_if_tall(work: Work) -> int:
+    """The windows' rows if two running folds of every line are less work than merging all lines of each window."""
     depth, height, width = work.windows
     regular = isinstance(height.starts, range) and isinstance(width.starts, range) and height.step == 1
     if not regular or work.array.size < LARGE:
         return 0
     rows, deep = int(height.sizes()[0]), int(depth.sizes().max())
-    passes = 2 * widest.bit_length()
-    each_window = deep * rows + passes
-    each_line = step_of(height) * (deep + passes + 3)
-    return rows if rows > 1 and len(height) > 1 and each_line < each_window else 0
+    each_window = step_of(height) * (2 * deep + 1) + 1
+    return rows if len(height) > 1 and each_window < deep * rows else 0

@@ -31,9 +31,9 @@ ROWS = 5
 """Scratch rows for folding along a row: the folded samples, and four to go back and forth between."""
 
 
-def scratch_size(length: int, windows: int, inner: int, tall: int, listed: int) -> int:
+def scratch_size(length: int, inner: int, tall: int, listed: int) -> int:
     """How many states the scratch space must hold; the first beyond the rows is the identity."""
-    return (ROWS + listed) * length * inner + inner + (tall + 2) * windows * inner
+    return (ROWS + listed + tall) * length * inner + inner
 
 
 def kept_row(kind: int, length: int) -> int:

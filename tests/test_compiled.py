@@ -68,6 +68,11 @@ def test_a_kernel_that_is_kept_is_not_compiled(own_folder: Path, monkeypatch: py
     assert asked == []
 
 
+def test_how_a_kernel_is_compiled_is_in_its_name(maximum: Recipe) -> None:
+    """Code of bundled instructions is other code."""
+    assert store.place(maximum._replace(bundled=True)) != store.place(maximum)
+
+
 def cut(path: Path) -> None:
     """Half of it is missing."""
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])

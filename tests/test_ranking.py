@@ -161,6 +161,25 @@ def test_histograms_give_what_the_general_kernel_gives(dtype: str, options: Any,
     both(monkeypatch, samples(dtype, (2, 90, 70, 2)), reducer, layout="NHWC", **options, **kept)
 
 
+@pytest.mark.parametrize(("shape", "size"), [((300, 40), (270, 9)), ((300, 290), (280, 270))], ids=str)
+def test_histograms_of_many_samples(shape: tuple[int, int], size: tuple[int, int],
+                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than 255 in a column, more than 65,535 in a window: counts as large as they need."""
+    both(monkeypatch, samples("uint8", shape), "quantile", size=size, stride=1, q=0.7, dtype="uint8")
+
+
+@pytest.mark.parametrize(("size", "driver"), [(13, ranking), (15, counting)])
+def test_histograms_begin_where_they_are_faster(size: int, driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks serve windows of up to 200 samples, and what histograms do not."""
+    monkeypatch.setattr(ranking, "LARGE", 0)
+    monkeypatch.setattr(counting, "LARGE", 0)
+    taken: list[Any] = []
+    choose = engine.choose
+    monkeypatch.setattr(engine, "choose", lambda work: taken.append(choose(work)) or taken[-1])
+    poolcli.pool(samples("uint8", (40, 41)), "median", size=size, stride=1, dtype="uint8")
+    assert isinstance(taken[0], driver.Choice)
+
+
 def test_lanes_run_down_where_windows_are_few_across(monkeypatch: pytest.MonkeyPatch) -> None:
     """A tall picture has its lanes along H, also with planes and channels."""
     both(monkeypatch, samples("uint8", (2, 300, 4, 3)), "median", layout="NHWC", size=3, stride=1, padding="same",

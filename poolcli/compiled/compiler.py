@@ -21,7 +21,7 @@ OPTIONS: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wr
 
 def build(recipe: Recipe) -> Code:
     """Compile a recipe. Whatever the compilers raise passes."""
-    module, builder = optimised(*llvm_text(recipe))
+    module, builder = optimised(*llvm_text(recipe), recipe.bundled)
     return straight(module, builder) if STRAIGHT else Code(bytes(builder.emit_object(module)))
 
 
@@ -96,7 +96,7 @@ def emit_prefetch(context: Any, builder: Any, signature: Any, arguments: Any, *,
     return context.get_dummy_value()
 
 
-def optimised(text: str, entry: str) -> tuple[Any, Any]:
+def optimised(text: str, entry: str, bundled: bool = False) -> tuple[Any, Any]:
     """A module with everything inlined into the entry and the rest (Numba's error paths) dropped, and its machine."""
     import llvmlite.binding as llvm
 
@@ -111,7 +111,9 @@ def optimised(text: str, entry: str) -> tuple[Any, Any]:
         if not variable.is_declaration and variable.linkage != llvm.Linkage.internal:
             variable.linkage = "internal"
     module.get_function(entry).name = BODY if STRAIGHT else SYMBOL
-    passes = llvm.create_pass_builder(builder, llvm.create_pipeline_tuning_options(speed_level=3))
+    tuning = llvm.create_pipeline_tuning_options(speed_level=3)
+    tuning.slp_vectorization = bundled
+    passes = llvm.create_pass_builder(builder, tuning)
     passes.getModulePassManager().run(module, passes)
     check_symbols(f.name for f in module.functions if f.is_declaration)
     return module, builder

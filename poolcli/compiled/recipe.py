@@ -21,12 +21,14 @@ class Recipe(NamedTuple):
     """Functions and constants."""
     arguments: tuple[str, ...]
     """The dtype name behind each pointer argument."""
+    bundled: bool = False
+    """Whether like instructions beside each other are to become vector code, as loops do; it takes LLVM longer."""
 
     def text(self) -> str:
         """The recipe as text, the same in every process."""
         names = [part if isinstance(part, int) else f"{part.__module__}.{part.__qualname__}"
                  for part in (self.make, *self.parts)]
-        return repr((names, self.arguments))
+        return repr((names, self.arguments, self.bundled))
 
 
 def plain(recipe: Recipe) -> Call:

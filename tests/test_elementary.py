@@ -1,4 +1,4 @@
-"""Exponential and logarithm against the C library's."""
+"""Exponential, logarithm and cube root against the C library's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from poolcli.kernels.elementary import exponential, logarithm
+from poolcli.kernels.elementary import cube_root, exponential, logarithm
 
 RNG = np.random.default_rng(3)
 FEW_UNITS = 2.5
@@ -27,6 +27,13 @@ def test_logarithm(scale: float) -> None:
         assert abs(logarithm(y) - math.log(y)) <= FEW_UNITS * max(math.ulp(math.log(y)), 2.0**-60), y
 
 
+@pytest.mark.parametrize("scale", [1e-9, 0.3, 10.0, 700.0])
+def test_cube_root(scale: float) -> None:
+    """Within four units in the last place over the whole range."""
+    for y in np.exp((RNG.random(300) * 2 - 1) * scale):
+        assert abs(cube_root(y) - math.cbrt(y)) <= 4 * math.ulp(math.cbrt(y)), y
+
+
 def test_ends() -> None:
     """Nothing is left below e^-708; what is not finite has no logarithm."""
     assert exponential(np.float64(-709.0)) == 0.0
@@ -34,4 +41,6 @@ def test_ends() -> None:
     assert logarithm(np.float64(1.0)) == 0.0
     with np.errstate(invalid="ignore"):
         assert math.isnan(logarithm(np.float64(np.inf)))
+        assert math.isnan(cube_root(np.float64(np.inf)))
+    assert math.isnan(cube_root(np.float64(np.nan)))
     assert math.isnan(exponential(np.float64(np.nan)))

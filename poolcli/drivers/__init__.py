@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 QUICK: Mapping[str, tuple[str, ...]] = {
     "folding": ("max", "min", "range", "avg", "sum", "l2", "lp", "var", "std"),
-    "laning": ("lse", "soft", "mixed", "var", "std", "lp", "l2", "gem"),
+    "laning": ("lse", "soft", "mixed", "lp", "l2", "gem"),
     "counting": ("median", "quantile"),
     "ranking": ("median", "quantile", "mode"),
 }

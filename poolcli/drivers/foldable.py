@@ -137,6 +137,9 @@ def counted_mean(work: Work, window: Extent) -> Fold | None:
     if dtype.kind == "f":
         steps = (folds.lift_float_present, folds.merge_sum_present, *TWO, folds.end_mean_present)
         return Fold(steps, (np.float64,) * 2, (0, 0))
+    if dtype == np.uint8 and window.samples <= 4 and not to_float:
+        steps = (folds.lift_narrow_present, folds.merge_narrow, *TWO, folds.end_mean_present_of_four)
+        return Fold(steps, (np.uint16,) * 2, (0, 0))
     end = folds.end_mean_present if to_float else folds.end_mean_present_half_up
     state = sum_dtype(dtype, window.samples)
     return Fold((folds.lift_integer_present, folds.merge_sum_present, *TWO, end), (state,) * 2, (0, 0))
@@ -167,16 +170,30 @@ def euclidean(work: Work, window: Extent) -> Fold | None:
     return Fold((folds.lift_square, folds.merge_sum, *ONE, folds.end_root), (np.float64,), (0,))
 
 
-def moments(work: Work, window: Extent, end: Any, small_end: Any) -> Fold | None:
-    """Variance of small integers, from exact sums."""
+class Endings(NamedTuple):
+    """The ways of ending of a reducer that the moments give."""
+
+    moments: Any
+    few: Any
+    spread: Any
+
+
+def moments(work: Work, window: Extent, ends: Endings) -> Fold | None:
+    """Variance: of small integers from exact sums, of floats of up to 32 bits from distances in doubles."""
     dtype = work.array.dtype
-    if missing(work) or dtype.kind == "f" or dtype.itemsize > 2 or written(work).kind != "f":
+    if missing(work) or dtype.itemsize > (4 if dtype.kind == "f" else 2) or written(work).kind != "f":
         return None
+    if dtype.kind == "f":
+        steps: tuple[Any, ...] = (folds.lift_spread, folds.merge_spread, *THREE, ends.spread)
+        return Fold(steps, (np.float64,) * 3, (0, 0, 0)) if window.chain <= PLAIN_SUMS else None
     largest_square = window.samples << 16 * dtype.itemsize
     state = np.int32 if largest_square < 1 << 31 else np.int64
     steps = (folds.lift_moments, folds.merge_sum_present, *TWO)
-    return Fold((*steps, small_end if window.samples * largest_square < 1 << 53 else end), (state,) * 2, (0, 0))
+    return Fold((*steps, ends.few if window.samples * largest_square < 1 << 53 else ends.moments), (state,) * 2, (0, 0))
 
+
+VARIANCE = Endings(folds.end_variance_float, folds.end_small_variance, folds.end_spread)
+DEVIATION = Endings(folds.end_deviation_float, folds.end_small_deviation, folds.end_root_of_spread)
 
 FOLDS: Mapping[str, Callable[[Work, Extent], Fold | None]] = {
     "max": largest,
@@ -186,8 +203,8 @@ FOLDS: Mapping[str, Callable[[Work, Extent], Fold | None]] = {
     "sum": total,
     "l2": euclidean,
     "lp": euclidean,
-    "var": lambda work, window: moments(work, window, folds.end_variance_float, folds.end_small_variance),
-    "std": lambda work, window: moments(work, window, folds.end_deviation_float, folds.end_small_deviation),
+    "var": lambda work, window: moments(work, window, VARIANCE),
+    "std": lambda work, window: moments(work, window, DEVIATION),
 }
 """The reducers that fold, each an optimisation of its core: equal results, by ``tests/test_matrix.py``."""
 

@@ -1,4 +1,4 @@
-"""Exponential and logarithm as plain arithmetic, so that loops over them become vector code.
+"""Exponential, logarithm and cube root as plain arithmetic, so that loops over them become vector code.
 
 A call of the C library's ``exp`` takes 5 ns and keeps a loop from being vectorised; these take 0.9 ns a number in a
 loop (AVX-512) and are within 2 units in the last place. Both are the textbook reduction and series.
@@ -15,6 +15,8 @@ _LOG2_E = 1.4426950408889634
 _LN2_HI, _LN2_LO = 0.6931471803691238, 1.9082149292705877e-10  # ln 2 in two parts; the first has 20 trailing zero bits
 _SQRT2_BITS = 0x3FF6A09E667F3BCD
 _ONE_BITS, _TWO_BITS = 0x3FF0000000000000, 0x4000000000000000
+_CUBE_ROOT_BITS = 0x553EE00000000000  # 4/3 of the bits of 1.0, less what makes the first guess best
+_THIRD = 0x55555555  # 2^32 / 3
 _SMALLEST = -708.0  # e^-708 is about the smallest normal double
 
 
@@ -37,7 +39,7 @@ def exponential(x: float) -> float:
     shifted = x * _LOG2_E + _TO_WHOLE
     k = shifted - _TO_WHOLE
     r = (x - k * _LN2_HI) - k * _LN2_LO
-    s = r / 6227020800.0 + 1.0 / 479001600.0
+    s = r * (1.0 / 6227020800.0) + 1.0 / 479001600.0
     s = s * r + 1.0 / 39916800.0
     s = s * r + 1.0 / 3628800.0
     s = s * r + 1.0 / 362880.0
@@ -64,7 +66,7 @@ def logarithm(x: float) -> float:
     m = from_bits(bits - ((k - 1023) << 52))
     s = (m - 1.0) / (m + 1.0)
     t = s * s
-    p = t / 21.0 + 1.0 / 19.0
+    p = t * (1.0 / 21.0) + 1.0 / 19.0
     p = p * t + 1.0 / 17.0
     p = p * t + 1.0 / 15.0
     p = p * t + 1.0 / 13.0
@@ -75,3 +77,21 @@ def logarithm(x: float) -> float:
     p = p * t + 1.0 / 3.0
     exponent = float(k - 1023)
     return exponent * _LN2_HI + (2.0 * (s + s * (p * t)) + exponent * _LN2_LO) + (x - x)
+
+
+def cube_root(x: float) -> float:
+    """The cube root of a positive normal double, within 4 units in the last place; NaN where x is not finite.
+
+    A third of the bits is nearly a third of the logarithm: so the bits give z = x^(-1/3) to 11 %. Two steps
+    z (1 + u / 3 + 2 u^2 / 9 + 14 u^3 / 81), u = 1 - x z^3 (the series of (1 - u)^(-1/3)), take the error to its fourth
+    power and more. Without a division it takes 0.7 ns, by way of the logarithm 3.
+    """
+    z = from_bits(_CUBE_ROOT_BITS - (bits_of(x) >> 32) * _THIRD)
+    z = nearer(x, nearer(x, z))
+    return (x * z) * z + (x - x)
+
+
+def nearer(x: float, z: float) -> float:
+    """A step from z to x^(-1/3)."""
+    u = 1.0 - (x * z) * (z * z)
+    return z + z * (u * (1.0 / 3.0 + u * (2.0 / 9.0 + u * (14.0 / 81.0))))

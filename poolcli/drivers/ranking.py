@@ -31,7 +31,7 @@ MOST_COUNTED = 127
 """The same where equal samples are counted in their own type."""
 FUSED = 1 << 21
 """Results from which on a kernel of its own for one window's shape is worth compiling (about 0.9 s, once): 3x3/1 on
-16 MP of uint8 takes 2.4 ms by it instead of 6, 5x5/1 takes 5.6 instead of 13."""
+16 MP of uint8 takes 1.9 ms by it instead of 6, 5x5/1 takes 5.2 instead of 13."""
 FUSED_MOST = 25
 """The largest window of such a kernel; the one of 7x7 takes 2.2 s to compile."""
 FUSED_MODE = 9
@@ -151,8 +151,8 @@ class Ranked:
 
     @property
     def milliseconds(self) -> float:
-        """By samples that are compared: 3.0 for 3x3/1 on 16 MP of uint8."""
-        return 2e-8 * self.values.size * int(np.prod([int(w.present()[1].max()) for w in self.work.windows]))
+        """By samples that are compared: 2.0 for 3x3/1 on 16 MP of uint8."""
+        return 1.3e-8 * self.values.size * int(np.prod([int(w.present()[1].max()) for w in self.work.windows]))
 
     def blocks(self, threads: int) -> list[Block]:
         """Blocks of windows of one shape, enough of them for the threads."""

@@ -194,7 +194,8 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                                 geometry[H] * row, row, inner, room)
                     for part in range((cells + strip - 1) // strip):
                         x = min(part * strip, cells - strip)
-                        x0, x1 = max(left - x, 0), min(right - x, strip + reach)
+                        x0 = max(left - x, 0)
+                        x1 = min(right - x, x0 + (strip + reach - x0 + line - 1) // line * line)  # whole vectors
                         fetch_pair(src, at + x + (band.h + rows + 1) * row, row, strip, line)
                         fetch_pair_to_write(dst, to + x + strip, out_row, strip, line)
                         for r in range(2):

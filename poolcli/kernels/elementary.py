@@ -39,18 +39,18 @@ def exponential(x: float) -> float:
     shifted = x * _LOG2_E + _TO_WHOLE
     k = shifted - _TO_WHOLE
     r = (x - k * _LN2_HI) - k * _LN2_LO
-    s = r * (1.0 / 6227020800.0) + 1.0 / 479001600.0
-    s = s * r + 1.0 / 39916800.0
-    s = s * r + 1.0 / 3628800.0
-    s = s * r + 1.0 / 362880.0
-    s = s * r + 1.0 / 40320.0
-    s = s * r + 1.0 / 5040.0
-    s = s * r + 1.0 / 720.0
-    s = s * r + 1.0 / 120.0
-    s = s * r + 1.0 / 24.0
-    s = s * r + 1.0 / 6.0
-    s = s * r + 0.5
-    s = s * (r * r) + r + 1.0
+    t = r * r
+    even = t * (1.0 / 479001600.0) + 1.0 / 3628800.0  # two chains, where one would wait for itself
+    odd = t * (1.0 / 6227020800.0) + 1.0 / 39916800.0
+    even = even * t + 1.0 / 40320.0
+    odd = odd * t + 1.0 / 362880.0
+    even = even * t + 1.0 / 720.0
+    odd = odd * t + 1.0 / 5040.0
+    even = even * t + 1.0 / 24.0
+    odd = odd * t + 1.0 / 120.0
+    even = even * t + 0.5
+    odd = odd * t + 1.0 / 6.0
+    s = (even + odd * r) * t + r + 1.0
     scale = from_bits((bits_of(shifted) << 52) + _ONE_BITS)
     return 0.0 if x < _SMALLEST else s * scale
 
@@ -66,15 +66,16 @@ def logarithm(x: float) -> float:
     m = from_bits(bits - ((k - 1023) << 52))
     s = (m - 1.0) / (m + 1.0)
     t = s * s
-    p = t * (1.0 / 21.0) + 1.0 / 19.0
-    p = p * t + 1.0 / 17.0
-    p = p * t + 1.0 / 15.0
-    p = p * t + 1.0 / 13.0
-    p = p * t + 1.0 / 11.0
-    p = p * t + 1.0 / 9.0
-    p = p * t + 1.0 / 7.0
-    p = p * t + 0.2
-    p = p * t + 1.0 / 3.0
+    u = t * t
+    even = u * (1.0 / 19.0) + 1.0 / 15.0
+    odd = u * (1.0 / 21.0) + 1.0 / 17.0
+    even = even * u + 1.0 / 11.0
+    odd = odd * u + 1.0 / 13.0
+    even = even * u + 1.0 / 7.0
+    odd = odd * u + 1.0 / 9.0
+    even = even * u + 1.0 / 3.0
+    odd = odd * u + 0.2
+    p = even + odd * t
     exponent = float(k - 1023)
     return exponent * _LN2_HI + (2.0 * (s + s * (p * t)) + exponent * _LN2_LO) + (x - x)
 

@@ -114,7 +114,8 @@ def summed(work: Work, window: Extent) -> Fold:
     dtype = work.array.dtype
     if in_pairs(dtype, window):
         end = folds.end_pair_mean_float if to_float else folds.end_pair_mean_integer
-        return Fold((folds.lift_pair, folds.merge_pair, *TWO, end), (np.float64,) * 2, (0, 0))
+        merge = folds.merge_errors if dtype.kind == "f" and dtype.itemsize < 8 else folds.merge_pair
+        return Fold((folds.lift_pair, merge, *TWO, end), (np.float64,) * 2, (0, 0))
     if dtype.kind == "f":
         near = written(work).itemsize <= 4
         end = (folds.end_mean_near if near else folds.end_mean) if to_float else folds.end_mean_integer

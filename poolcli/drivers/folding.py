@@ -37,6 +37,11 @@ on 64 MB of float32 takes 6.8 ms, by the small kernel 6.2; with three channels 4
 """
 LARGE = 1 << 18
 """Samples from which on a kernel of its own for a window's size is worth compiling (about 1 s, once)."""
+LINES, LONG = 8, 2048
+"""Lines of a window, and samples of one, from which on the row kernel merges four lines at once: avg global of
+4096x4096 of float32 takes 3.9 ms by it, else 7.2. Short rows stay near anyway (64 planes of 512x512: 3.0 by
+it, else 2.0).
+"""
 LONGEST_ROW = 1 << 17
 """A window wider than this is left to the general kernel, which reads it in place."""
 
@@ -108,7 +113,7 @@ def recipe(work: Work, fold: Fold, constants: tuple[int, ...] | None, rows: int)
     if rows:
         return compiled.Recipe(tall.make_kernel, fold.steps, arguments)
     if constants is None:
-        return compiled.Recipe(kernel.make_kernel, fold.steps, arguments)
+        return compiled.Recipe(kernel.make_kernel, (*fold.steps, 1) if has_long_rows(work) else fold.steps, arguments)
     return compiled.Recipe(small.make_kernel, (*fold.steps, end_of_full(work, fold), *constants,
                                                64 // work.array.dtype.itemsize), (*arguments, *arguments[-3:]))
 
@@ -174,6 +179,12 @@ def channels(work: Work) -> int:
     """The channels that the small kernel is made for; 0 is any number."""
     inner = work.output_shape[4]
     return inner if inner <= CHANNELS else 0
+
+
+def has_long_rows(work: Work) -> bool:
+    """Whether windows have so many lines, and so long ones, that merging four at once pays."""
+    lines, width = max(int(w.sizes().max()) for w in work.windows[:2]), int(work.windows[2].sizes().max())
+    return lines >= LINES and width * work.output_shape[4] >= LONG and work.array.size >= LARGE
 
 
 def rows_if_tall(work: Work) -> int:

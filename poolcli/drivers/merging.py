@@ -28,8 +28,10 @@ States = tuple[Array, ...]
 
 FREE: tuple[Callable[..., Any], ...] = (
     folds.merge_max, folds.merge_min, folds.merge_max_present, folds.merge_min_present, folds.merge_range,
-    folds.merge_pair, folds.merge_pair_present)
+    folds.merge_pair, folds.merge_pair_present, folds.merge_errors)
 """Merges whose grouping is free."""
+FREE_SUMS = FREE[5:]
+"""Those of them that sum pairs of doubles."""
 WHOLE: tuple[Callable[..., Any], ...] = (folds.merge_sum, folds.merge_sum_present)
 """Those for which it is where the state is of whole numbers."""
 IN_PAIRS: Mapping[bool, Callable[..., bool]] = {True: folds.end_pair_mean_float, False: folds.end_pair_mean_integer}
@@ -45,8 +47,7 @@ class Merger:
     @property
     def exact(self) -> bool:
         """Whether the grouping is free for certain; not so for sums of floats, in the last of 106 bits."""
-        return self.work.array.dtype.kind != "f" or self.fold.steps[1] not in (folds.merge_pair,
-                                                                              folds.merge_pair_present)
+        return self.work.array.dtype.kind != "f" or self.fold.steps[1] not in FREE_SUMS
 
     @cached_property
     def names(self) -> tuple[str, str, str]:

@@ -74,6 +74,15 @@ def add_row(fold: Any, src: Buffer, at: int, to: int, n: int) -> None:
         fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, to + i), b))
 
 
+def add_four_rows(fold: Any, src: Buffer, at: int, apart: int, to: int, n: int) -> None:
+    """Merge four rows of n samples into scratch[to :]: a state is read and written once for four samples."""
+    for i in range(n):
+        a = fold.merge(fold.load(fold.scratch, to + i), fold.lift(src[at + i], fold.missing, fold.params))
+        b = fold.merge(a, fold.lift(src[at + apart + i], fold.missing, fold.params))
+        c = fold.merge(b, fold.lift(src[at + 2 * apart + i], fold.missing, fold.params))
+        fold.save(fold.scratch, to + i, fold.merge(c, fold.lift(src[at + 3 * apart + i], fold.missing, fold.params)))
+
+
 def merge_rows(fold: Any, a: int, b: int, to: int, n: int) -> None:
     """scratch[to :] = the merged states at a and at b."""
     for i in range(n):
@@ -188,6 +197,23 @@ def fold_lines(fold: Any, block: Block, a: int, d: int, d_size: int, h: int, h_s
             add_row(fold, block.src, ((plane + h + j * step_h) * width + block.left) * inner, to, block.n)
 
 
+def fold_long_lines(fold: Any, block: Block, a: int, d: int, d_size: int, h: int, h_size: int) -> None:
+    """``fold_lines`` in the same order, four lines at once: a long scratch row is read and written less."""
+    geometry = block.geometry
+    inner, width, step_h = geometry[INNER], geometry[W], geometry[STEP_H]
+    to = (block.left - geometry[LOW]) * inner
+    fold_lines(fold, block, a, d, 1, h, min(h_size, 2))
+    for i in range(d_size):
+        plane = (a * geometry[D] + d + i * geometry[STEP_D]) * geometry[H]
+        begun = min(h_size, 2) if i == 0 else 0
+        fours = (h_size - begun) // 4
+        for j in range(fours):
+            at = ((plane + h + (begun + 4 * j) * step_h) * width + block.left) * inner
+            add_four_rows(fold, block.src, at, step_h * width * inner, to, block.n)
+        for j in range(begun + 4 * fours, h_size):
+            add_row(fold, block.src, ((plane + h + j * step_h) * width + block.left) * inner, to, block.n)
+
+
 def end_windows(fold: Any, end: Any, output: Output, block: Block, kind: int, at: int, gap: int, to: int,
                 share: float) -> bool:
     """Write the windows of one size in a row; with ``gap`` 0 they lie where their table says, else ``gap`` apart."""
@@ -224,11 +250,12 @@ def end_listed(fold: Any, end: Any, output: Output, block: Block, to: int, share
 
 
 def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Callable[..., Any],
-                save: Callable[..., None], end: Callable[..., bool]) -> Callable[..., int]:
-    """Return the row kernel of one fold: a function over flat buffers.
+                save: Callable[..., None], end: Callable[..., bool], long: int = 0) -> Callable[..., int]:
+    """Return the row kernel of one fold, made for ``long`` rows or not: a function over flat buffers.
 
     It returns 0, or 1 where some window of the block is one for the general kernel.
     """
+    fold_some = fold_long_lines if long else fold_lines
 
     def pool_rows(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, geometry: Buffer, table_d: Buffer,
                   table_h: Buffer, table_w: Buffer, kinds: Buffer, share_d: Buffer, share_h: Buffer, share_w: Buffer,
@@ -248,7 +275,7 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                 d, d_size = table_d[ROW * i + START], table_d[ROW * i + SIZE]
                 plane = (a * geometry[OUT_D] + geometry[D0] + i) * geometry[OUT_H] + geometry[H0]
                 for j in range(geometry[H1] - geometry[H0]):
-                    fold_lines(fold, block, a, d, d_size, table_h[ROW * j + START], table_h[ROW * j + SIZE])
+                    fold_some(fold, block, a, d, d_size, table_h[ROW * j + START], table_h[ROW * j + SIZE])
                     to = ((plane + j) * geometry[OUT_W] + geometry[W0]) * inner
                     share = share_d[i] * share_h[j]
                     for kind in range(geometry[KINDS]):

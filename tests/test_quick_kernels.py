@@ -11,7 +11,7 @@ import pytest
 import poolcli
 from poolcli import drivers, engine, pooling
 from poolcli.drivers import folding, laning
-from poolcli.kernels import bands, folds, keys, lanes, rows, small, tall, uneven
+from poolcli.kernels import bands, endings, folds, keys, lanes, rows, small, tall, uneven
 from poolcli.work import Choice, Work
 
 RNG = np.random.default_rng(5)
@@ -282,10 +282,11 @@ def test_means_of_few_that_count() -> None:
     output = folds.Output(np.zeros(1, np.uint8), filled[0], 1, np.zeros(4), 0, np.zeros(1))
     for count in range(1, 5):
         for total in numbers[: 255 * count + 1]:
-            assert folds.end_mean_present_of_four((total, np.uint16(count)), 4.0, 0.125, output, 0)
+            assert endings.end_mean_present_of_four((total, np.uint16(count)), 4.0, 0.125, output, 0)
             assert output.dst[0] == (2 * int(total) + count) // (2 * count)
-    assert folds.end_mean_present_of_four((np.uint16(0), np.uint16(0)), 4.0, 0.125, output, 0)
-    assert not folds.end_mean_present_of_four((np.uint16(0), np.uint16(0)), 4.0, 0.125, output._replace(has_fill=0), 0)
+    none = np.uint16(0), np.uint16(0)
+    assert endings.end_mean_present_of_four(none, 4.0, 0.125, output, 0)
+    assert not endings.end_mean_present_of_four(none, 4.0, 0.125, output._replace(has_fill=0), 0)
 
 
 def test_a_row_of_clipped_windows_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import dtypes
-from ..kernels import folds
+from ..kernels import endings, folds
 from ..kernels.numerics import HALF_EVEN, HALF_UP
 from ..work import Work
 
@@ -61,10 +61,10 @@ def extreme(work: Work, window: Extent, merge: Any, merge_present: Any, worst: A
     dtype = work.array.dtype
     same = work.source == work.result
     if missing(work):
-        steps = (folds.lift_present, merge_present, *TWO, folds.end_present_sample)
+        steps = (folds.lift_present, merge_present, *TWO, endings.end_present_sample)
         return Fold(steps, (dtype, np.uint8), (worst(dtype), 0)) if same and dtype == written(work) else None
-    end = (folds.end_sample if same and dtype == written(work) else
-           folds.end_sample_float if written(work).kind == "f" else folds.end_sample_integer)
+    end = (endings.end_sample if same and dtype == written(work) else
+           endings.end_sample_float if written(work).kind == "f" else endings.end_sample_integer)
     return Fold((folds.lift_sample, merge, *ONE, end), (dtype,), (worst(dtype),))
 
 
@@ -85,8 +85,8 @@ def spread(work: Work, window: Extent) -> Fold | None:
         return None
     narrow = dtype.kind in "iu" and dtype.itemsize < 8
     own_range = narrow and work.result == dtypes.result_dtype(work.reducer, work.source)
-    end = (folds.end_range_unsigned if own_range else
-           folds.end_range_float if written(work).kind == "f" else folds.end_range_integer)
+    end = (endings.end_range_unsigned if own_range else
+           endings.end_range_float if written(work).kind == "f" else endings.end_range_integer)
     return Fold((folds.lift_twice, folds.merge_range, *TWO, end), (dtype, dtype), (lowest(dtype), highest(dtype)))
 
 
@@ -104,7 +104,7 @@ def total(work: Work, window: Extent) -> Fold | None:
     fold = summed(work, window)
     small = work.array.dtype.kind in "iu" and work.array.dtype.itemsize < 8
     if small and work.result == dtypes.result_dtype(work.reducer, work.source):
-        return Fold((*fold.steps[:4], folds.end_sum), fold.states, fold.identity)
+        return Fold((*fold.steps[:4], endings.end_sum), fold.states, fold.identity)
     return fold
 
 
@@ -113,17 +113,17 @@ def summed(work: Work, window: Extent) -> Fold:
     to_float = written(work).kind == "f"
     dtype = work.array.dtype
     if in_pairs(dtype, window):
-        end = folds.end_pair_mean_float if to_float else folds.end_pair_mean_integer
+        end = endings.end_pair_mean_float if to_float else endings.end_pair_mean_integer
         merge = folds.merge_errors if dtype.kind == "f" and dtype.itemsize < 8 else folds.merge_pair
         return Fold((folds.lift_pair, merge, *TWO, end), (np.float64,) * 2, (0, 0))
     if dtype.kind == "f":
         near = written(work).itemsize <= 4
-        end = (folds.end_mean_near if near else folds.end_mean) if to_float else folds.end_mean_integer
+        end = (endings.end_mean_near if near else endings.end_mean) if to_float else endings.end_mean_integer
         return Fold((folds.lift_float, folds.merge_sum, *ONE, end), (np.float64,), (0,))
     if past_doubles(dtype, window):
-        end = folds.end_mean_wide if to_float else folds.end_mean_integer
+        end = endings.end_mean_wide if to_float else endings.end_mean_integer
     else:
-        end = folds.end_mean if to_float else rounded_mean(work)
+        end = endings.end_mean if to_float else rounded_mean(work)
     return Fold((folds.lift_integer, folds.merge_sum, *ONE, end), (sum_dtype(dtype, window.samples),), (0,))
 
 
@@ -133,20 +133,20 @@ def counted_mean(work: Work, window: Extent) -> Fold | None:
     if not to_float and (not has_own_range(work) or work.rounding != HALF_UP or dtype.kind == "f"):
         return None
     if in_pairs(dtype, window) or past_doubles(dtype, window):
-        steps = (folds.lift_pair_present, folds.merge_pair_present, *THREE, folds.end_pair_mean_present)
+        steps = (folds.lift_pair_present, folds.merge_pair_present, *THREE, endings.end_pair_mean_present)
         return Fold(steps, (np.float64, np.float64, np.int64), (0, 0, 0)) if to_float else None
     if dtype.kind == "f":
-        steps = (folds.lift_float_present, folds.merge_sum_present, *TWO, folds.end_mean_present)
+        steps = (folds.lift_float_present, folds.merge_sum_present, *TWO, endings.end_mean_present)
         return Fold(steps, (np.float64,) * 2, (0, 0))
     if dtype == np.uint8 and window.samples <= 4 and not to_float:
-        steps = (folds.lift_narrow_present, folds.merge_narrow, *TWO, folds.end_mean_present_of_four)
+        steps = (folds.lift_narrow_present, folds.merge_narrow, *TWO, endings.end_mean_present_of_four)
         return Fold(steps, (np.uint16,) * 2, (0, 0))
-    end = folds.end_mean_present if to_float else folds.end_mean_present_half_up
+    end = endings.end_mean_present if to_float else endings.end_mean_present_half_up
     state = sum_dtype(dtype, window.samples)
     return Fold((folds.lift_integer_present, folds.merge_sum_present, *TWO, end), (state,) * 2, (0, 0))
 
 
-QUICK_ROUNDINGS = {HALF_UP: folds.end_mean_half_up, HALF_EVEN: folds.end_mean_half_even}
+QUICK_ROUNDINGS = {HALF_UP: endings.end_mean_half_up, HALF_EVEN: endings.end_mean_half_even}
 """Roundings as vector code: 3x3/1 on 16 MP of uint8 takes 4.4 ms by them, 450 ms by way of pairs."""
 
 
@@ -154,8 +154,8 @@ def rounded_mean(work: Work) -> Callable[..., bool]:
     """A quick rounding where there is one and the mean is surely in the result's range."""
     sure = work.reducer.name == "avg" and not work.parameters[1] and has_own_range(work)
     if sure and work.rounding == HALF_UP and work.array.dtype.itemsize <= 2:
-        return folds.end_mean_of_narrow
-    return QUICK_ROUNDINGS.get(work.rounding, folds.end_mean_integer) if sure else folds.end_mean_integer
+        return endings.end_mean_of_narrow
+    return QUICK_ROUNDINGS.get(work.rounding, endings.end_mean_integer) if sure else endings.end_mean_integer
 
 
 def has_own_range(work: Work) -> bool:
@@ -168,7 +168,7 @@ def euclidean(work: Work, window: Extent) -> Fold | None:
     dtype = work.array.dtype
     if missing(work) or dtype.itemsize == 8 or written(work).kind != "f" or work.parameters != (2.0,):
         return None
-    return Fold((folds.lift_square, folds.merge_sum, *ONE, folds.end_root), (np.float64,), (0,))
+    return Fold((folds.lift_square, folds.merge_sum, *ONE, endings.end_root), (np.float64,), (0,))
 
 
 class Endings(NamedTuple):
@@ -193,8 +193,8 @@ def moments(work: Work, window: Extent, ends: Endings) -> Fold | None:
     return Fold((*steps, ends.few if window.samples * largest_square < 1 << 53 else ends.moments), (state,) * 2, (0, 0))
 
 
-VARIANCE = Endings(folds.end_variance_float, folds.end_small_variance, folds.end_spread)
-DEVIATION = Endings(folds.end_deviation_float, folds.end_small_deviation, folds.end_root_of_spread)
+VARIANCE = Endings(endings.end_variance_float, endings.end_small_variance, endings.end_spread)
+DEVIATION = Endings(endings.end_deviation_float, endings.end_small_deviation, endings.end_root_of_spread)
 
 FOLDS: Mapping[str, Callable[[Work, Extent], Fold | None]] = {
     "max": largest,
@@ -212,9 +212,9 @@ FOLDS: Mapping[str, Callable[[Work, Extent], Fold | None]] = {
 def end_of_full(work: Work, fold: Fold) -> Callable[..., bool]:
     """A quicker way of ending where the count is a constant of the kernel."""
     end = fold.steps[4]
-    if end is not folds.end_mean_of_narrow:
+    if end is not endings.end_mean_of_narrow:
         return end
-    return folds.end_mean_of_few if fold.states[0] == np.uint16 else folds.end_mean_of_few_wide
+    return endings.end_mean_of_few if fold.states[0] == np.uint16 else endings.end_mean_of_few_wide
 
 
 def missing(work: Work) -> bool:

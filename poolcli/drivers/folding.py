@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled
-from ..kernels import bands, folds, keys, small, tall, uneven
+from ..kernels import bands, endings, keys, small, tall, uneven
 from ..kernels import rows as kernel
 from ..work import Array, Work
 from .foldable import FOLDS, Extent, Fold, end_of_full, written
@@ -147,7 +147,7 @@ def sizes_if_bands(work: Work, fold: Fold) -> tuple[int, ...] | None:
     _, rows, _ = size = tuple(int(w.sizes().max()) for w in work.windows)
     regular = all(w.step == 1 and int(w.sizes().min()) == most for w, most in zip(work.windows, size, strict=True))
     stride_one = all(isinstance(w.starts, range) and step_of(w) == 1 for w in work.windows[1:])
-    if not (regular and stride_one) or fold.steps[4] is not folds.end_sample or work.array.size < LARGE:
+    if not (regular and stride_one) or fold.steps[4] is not endings.end_sample or work.array.size < LARGE:
         return None
     inner = work.output_shape[4]
     row = work.output_shape[3] * inner * work.array.itemsize

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled, dtypes
-from ..kernels import folds
+from ..kernels import endings, folds
 from ..kernels import parts as kernel
 from ..windows import Windows
 from ..work import Array, Work
@@ -34,7 +34,7 @@ FREE_SUMS = FREE[5:]
 """Those of them that sum pairs of doubles."""
 WHOLE: tuple[Callable[..., Any], ...] = (folds.merge_sum, folds.merge_sum_present)
 """Those for which it is where the state is of whole numbers."""
-IN_PAIRS: Mapping[bool, Callable[..., bool]] = {True: folds.end_pair_mean_float, False: folds.end_pair_mean_integer}
+IN_PAIRS: Mapping[bool, Callable[..., bool]] = {True: endings.end_pair_mean_float, False: endings.end_pair_mean_integer}
 
 
 @dataclass(frozen=True, eq=False)

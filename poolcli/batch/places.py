@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from ..report import FileReport
@@ -40,6 +39,8 @@ class Threads:
     """Decoding, kernels and encoding drop the GIL, so threads overlap them."""
 
     def __init__(self, perform: Perform, count: int) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         self.perform, self.most = perform, 2 * count
         self.pool = ThreadPoolExecutor(count)
 

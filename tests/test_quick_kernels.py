@@ -113,6 +113,8 @@ FOLDED = [
     ("uneven: nodata", uneven, "avg", "uint8", {"fractional": 1.7, "nodata": 3, "dtype": "uint8"}, (9, 1900)),
     ("uneven: a divisor", uneven, "avg", "float32", {"adaptive": (4, 300), "divisor": 3}, (9, 700)),
     ("uneven windows of many samples", rows, "max", "float32", {"adaptive": (2, 240)}, (11, 700)),
+    ("uneven windows of nine columns", rows, "sum", "uint8", {"adaptive": 650, "layout": "W"}, (6001,)),
+    ("uneven windows of nine lines", rows, "sum", "uint8", {"adaptive": (4, 1700)}, (35, 1700)),
     ("rows of dilated windows", rows, "sum", "float32", {"size": 3, "stride": 1, "dilation": 2}, (9, 30)),
     ("tall", tall, "max", "float32", {"size": 9, **SAME}, (20, 90)),
     ("tall, doubles", tall, "avg", "float32", {"size": 9, **SAME}, (20, 90)),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import engine, pooling
+from poolcli import compiled, engine, pooling
 from poolcli.drivers import counting, folding, pieces, ranking
 from poolcli.kernels import fused, graphs, networks, programs
 
@@ -228,3 +228,13 @@ def test_the_cheaper_of_two_networks_is_taken() -> None:
         graph, [results] = graphs.ranked(side, side, 1, 1, side * side // 2, side * side // 2, floating=False)
         needed = [graph.values[number].kind for number in graphs.reaches(graph, results)]
         assert len(needed) - needed.count(networks.LOAD) == wanted
+
+
+@pytest.mark.parametrize(("shape", "options"), [
+    ((2, 3, 9, 21), {"layout": "NCHW", "adaptive": 8}), ((5, 7, 70), {"layout": "HWC", "size": 3, "stride": 1}),
+    ((9, 40), {"size": (5, 7), "stride": 1}), ((7, 11, 3), {"layout": "HWC", "size": 4, "padding": 2})])
+def test_slots_are_read_within_their_room(shape: tuple[int, ...], options: dict[str, Any],
+                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one too, shifted, in scratch space of an earlier piece: plain Python refuses what is beyond."""
+    monkeypatch.setattr(compiled, "load", compiled.plain)
+    both(monkeypatch, np.random.default_rng(0).integers(0, 9, shape).astype(np.uint32), "median", **options)

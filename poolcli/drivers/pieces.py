@@ -79,7 +79,7 @@ class Piece:
     geometry: NDArray[np.int64]
     """As the kernel has it (``networks.LINES`` and the others)."""
     room: int
-    """Lanes of scratch space that the program needs."""
+    """Lanes of scratch space that the program needs: its slots, and as far as the last of them is read shifted."""
 
 
 class Pieces:
@@ -159,7 +159,7 @@ class Pieces:
         geometry = np.array([sources.size, cells, inner, along.apart * unit, unit, out_apart, strip, room,
                              len(program.code), *program.results[0], *program.results[1], self.work.rounding])
         return Piece(shape if unit == inner else (), program, sources.reshape(-1), targets.reshape(-1),
-                     offsets.reshape(-1), rank, geometry, program.slots * room)
+                     offsets.reshape(-1), rank, geometry, program.slots * room + beyond)
 
 
 def upright(rows: int, cells: int) -> bool:

@@ -138,6 +138,8 @@ def most_common(work: Work, axes: Sequence[list[Stretch] | None]) -> tuple[int, 
     return shape if fused.slots_needed(*shape) else ()
 
 
+SPARE = 64
+"""Lanes beyond the last slot: vectors end after what they are asked for."""
 RANKS = ("median", "quantile", "mode")
 """The reducers that order samples."""
 
@@ -168,8 +170,8 @@ class Ranked:
             recipe, lanes = choice.recipe, piece.room
             if choice.shape and piece.shape == choice.shape:
                 recipe, lanes = choice.fused, fused.slots_needed(*piece.shape)
-            if room[0].size < lanes:
-                room[0] = aligned(lanes, work.array.dtype)
+            if room[0].size < lanes + SPARE:
+                room[0] = aligned(lanes + SPARE, work.array.dtype)
             return compiled.load(recipe)((work.array, self.values, piece.program.code, piece.offsets, piece.sources,
                                           piece.targets, piece.geometry, parameters(work, piece.rank), self.limits,
                                           room[0])) == 0
@@ -179,6 +181,6 @@ class Ranked:
 
 def aligned(size: int, dtype: dtypes.Type) -> Array:
     """Scratch space that begins with a cache line: vectors across two lines take twice as long."""
-    raw = np.empty((size + 64) * dtype.itemsize + 64, np.uint8)
+    raw = np.empty(size * dtype.itemsize + 64, np.uint8)
     begin = -raw.ctypes.data % 64
-    return raw[begin : begin + (size + 64) * dtype.itemsize].view(dtype)
+    return raw[begin : begin + size * dtype.itemsize].view(dtype)

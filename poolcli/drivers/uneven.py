@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kernels.few import PARTS
 from ..windows import Windows, as_array
 from ..work import Array, Block, Work
 from .foldable import written
@@ -27,7 +29,8 @@ def constants_if_uneven(work: Work) -> tuple[int, ...] | None:
     regular = all(isinstance(w.starts, range) for w in work.windows[1:])
     steady = all(w.step == 1 and not w.before + w.after for w in work.windows)
     (deep, deeper), (rows, more), (size, others) = map(spread, work.windows)
-    few = deep * (rows + more) * (size + others) <= MOST_SAMPLES
+    most = deep, rows + more, size + others
+    few = max(most) <= PARTS and prod(most) <= MOST_SAMPLES
     if regular or not steady or deeper or more > 1 or others > 2 or not few or work.array.shape[3] < 2 * pixels(work):
         return None
     return deep, rows, more, size, others + 1, 64 // work.array.itemsize

@@ -9,6 +9,9 @@ from .folds import Output, Scratch
 from .numerics import Buffer
 from .rows import Fold
 
+PARTS = 8
+"""The most parts that ``few`` merges."""
+
 
 class Grid(NamedTuple):
     """A fold, the samples it reads where they lie, and a window's place among them."""
@@ -71,7 +74,7 @@ def kept(grid: Any, at: int, i: int) -> Any:
 
 
 def few(grid: Any, part: Callable[..., Any], at: int, n: int) -> Any:
-    """The merged states of one to eight parts. No loop: one with a state in it would not become vector code."""
+    """The merged states of one to PARTS parts. No loop: one with a state in it would not become vector code."""
     if n <= 4:
         return up_to_four(grid, part, at, 0, n)
     return grid.fold.merge(up_to_four(grid, part, at, 0, 4), up_to_four(grid, part, at, 4, n - 4))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
+from surroundings import unusual
 
 from poolcli import pooling
 
@@ -17,7 +18,9 @@ settings.load_profile("poolcli")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep compiled kernels beside pytest's own cache, so that the second run compiles nothing; heed SIGINT."""
+    """See what an ordinary machine has; keep compiled kernels beside pytest's own cache; heed SIGINT."""
+    for name in unusual(os.environ):
+        del os.environ[name]
     cache = getattr(config, "cache", None)  # none under -p no:cacheprovider
     if cache is not None:
         os.environ.setdefault("POOLCLI_CACHE_DIR", str(cache.mkdir("kernels")))

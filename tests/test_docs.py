@@ -1,6 +1,7 @@
 """The papers hold: commands run, examples print what they say, tables are the code's, links lead somewhere.
 
-README commands run word by word in a copy of the samples; only what installs is a stub there.
+README commands run word by word in a copy of the samples, in the environment that ``env -i`` leaves; only what installs
+is a stub there.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from surroundings import scrubbed, unusual
 
 from poolcli import report
 from poolcli.cli import failures
@@ -61,8 +63,9 @@ def checkout(tmp_path: Path) -> Path:
 def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     """A block of commands, which must all succeed."""
     path = os.pathsep.join([str(folder / "programs"), os.environ["PATH"]])
-    return subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, env={**os.environ, "PATH": path},
-                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+    env = scrubbed(os.environ) | {"PATH": path}
+    return subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=folder, env=env, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=300, check=False)
 
 
 def timeless(text: str) -> list[str]:
@@ -70,11 +73,17 @@ def timeless(text: str) -> list[str]:
     return [re.sub(r" [\d.]+ m?s$|─+", "", " ".join(line.split())) for line in text.splitlines()]
 
 
+def need_extras(script: str) -> None:
+    """Skip where a line needs a library that is not there."""
+    for extra, library in (("zarr", "zarr"), ("dask", "distributed")):
+        if EXTRAS[extra] in script:
+            pytest.importorskip(library, reason=f'the extra is missing: pip install "poolcli[{extra}]"')
+
+
 @pytest.mark.parametrize("script", SCRIPTS, ids=range(1, len(SCRIPTS) + 1))
 def test_readme_commands_run(script: str, checkout: Path) -> None:
     """Every line of every block, as it stands, with exit code 0."""
-    if ".zarr " in script:
-        pytest.importorskip("zarr", reason='the extra is missing: pip install "poolcli[zarr]"')
+    need_extras(script)
     done = run(script, checkout)
     assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"
 
@@ -82,6 +91,7 @@ def test_readme_commands_run(script: str, checkout: Path) -> None:
 @pytest.mark.parametrize(("page", "script"), LESSONS)
 def test_commands_of_the_pages_run(page: str, script: str, checkout: Path) -> None:
     """As those of the README; what needs a cluster or an account there is ```bash, and does not run here."""
+    need_extras(script)
     done = run(script, checkout)
     assert done.returncode == 0, f"{page}\n{script}\n{done.stdout}\n{done.stderr}"
 
@@ -105,10 +115,33 @@ def test_python_examples_print_what_they_say() -> None:
     assert done.attempted > 5 and done.failed == 0
 
 
-def test_ci_runs_both_commands_word_by_word() -> None:
-    """What CI passes is what the README promises."""
-    lines = [line.strip() for line in (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()]
-    assert SCRIPTS[0].strip() in lines and SCRIPTS[1].strip() in lines
+FOLLOW = runpy.run_path(str(ROOT / ".ci" / "follow"))
+EXTRAS = {"zarr": ".zarr ", "dask": "--scheduler", "cloud": "://"}
+"""What in a line tells that it needs an extra."""
+
+
+def test_ci_follows_the_readme_word_by_word() -> None:
+    """Every block, each in some step: what CI passes is what the README promises."""
+    assert [text for text, _ in FOLLOW["blocks"](README)] == SCRIPTS
+    steps = re.findall(r"^python3 \.ci/follow (.*)$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.MULTILINE)
+    ends = sorted(tuple(map(int, step.split())) for step in steps)
+    assert ends == [(1, 1), (2, 2), (3,)]
+
+
+@pytest.mark.parametrize("paper", ["README.md", *PAGES])
+def test_lines_that_need_an_extra_have_it_said_before_them(paper: str) -> None:
+    """The text just above says which, as the command that installs it, and above no other lines."""
+    for script, installs in FOLLOW["blocks"]((ROOT / paper).read_text(encoding="utf-8")):
+        needed = [f'pip install ".[{extra}]"' for extra, sign in EXTRAS.items() if sign in script]
+        assert installs == needed, script
+
+
+def test_scrubbed_environments_hold_nothing_unusual() -> None:
+    """PYTHONUNBUFFERED let a line of the README pass that fails everywhere else."""
+    assert unusual(os.environ) == []
+    found = dict.fromkeys(("PATH", "PYTHONPATH", "PYTHONUNBUFFERED", "POOLCLI_CACHE_DIR", "POOLCLI_SIZE", "NO_COLOR"))
+    assert unusual(found) == ["PYTHONUNBUFFERED", "POOLCLI_SIZE", "NO_COLOR"]
+    assert scrubbed({"PATH": "a", "PYTHONUNBUFFERED": "1", "LD_PRELOAD": "b"}) == {"PATH": "a"}
 
 
 def test_tables_are_the_codes() -> None:

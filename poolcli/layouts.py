@@ -61,6 +61,11 @@ class WindowOptions:
         """The windows of each pooled axis; PoolError where they do not fit these lengths."""
         return self.layout.build(self, lengths)
 
+    def value_count(self) -> int | None:
+        """How many axes the values name: 3 for ``size=(2, 2, 2)``, None where each is one value for all axes."""
+        values = (self.size, self.stride, self.dilation, self.padding, self.adaptive, self.fractional)
+        return max((len(value) for value in values if isinstance(value, tuple) and len(value) > 1), default=None)
+
 
 # Fixed windows.
 

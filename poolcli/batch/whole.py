@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from .. import files, report
@@ -14,7 +16,7 @@ from .jobs import Job, Settings, may_replace
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..files import Loaded
+    from ..files import Loaded, Source
     from ..plans import Plan
     from ..pooling import Pooling
     from ..settled import Result
@@ -58,21 +60,63 @@ class Task:
     plan: Plan
     notes: tuple[str, ...] = field(default=())
 
-    def order(self) -> tuple[int, ...]:
-        """The result's axes as the output wants them: a picture has its channels last."""
-        letters = self.plan.output_letters
-        axes = tuple(range(len(letters)))
-        if self.job.format is None or self.job.format.is_array or len(letters) not in (3, 4) or "C" not in letters:
-            return axes
-        channels = letters.index("C")
-        return (*(i for i in axes if i != channels), channels)
+    @cached_property
+    def planes(self) -> int:
+        """How many pictures the result is, where the output is a file of pictures."""
+        order, leading = picture_axes(self.plan.output_letters)
+        return prod(self.plan.output_shape[i] for i in order[:leading])
+
+    @cached_property
+    def source(self) -> Source:
+        """The input as the writer needs to know it: with as many pages as the result has."""
+        known = self.loaded.source
+        if self.job.format is None or self.job.format.is_array:
+            return known
+        _, leading = picture_axes(self.plan.output_letters)
+        return replace(known, pages=self.planes if leading and self.planes != 1 else None)
+
+    def arrange(self, values: Array) -> Array:
+        """Turn the result as its output wants it: a picture has its channels last, and its planes along one axis."""
+        if self.job.format is None or self.job.format.is_array:
+            return values
+        order, leading = picture_axes(self.plan.output_letters)
+        turned = values.transpose(order)
+        rest = turned.shape[leading:]
+        return turned if not leading else turned.reshape(rest if self.source.pages is None else (self.planes, *rest))
 
     def check_holds(self) -> None:
         """Refuse, before any work, what the output's format cannot hold."""
-        shape = tuple(self.plan.output_shape[i] for i in self.order())
-        if self.job.format is not None:
-            dtype = self.pooling.result_dtype(self.array.dtype)
-            files.holds(self.job.format, dtype, shape, self.loaded.source.mode, self.loaded.source.pages)
+        row, known = self.job.format, self.loaded.source
+        if row is None or row.is_array:
+            return
+        if self.source.pages is not None and known.pages is None and not row.pages:
+            raise PoolError(f"{row.name} holds one picture, and the result has {self.planes:,} planes; .tif would hold "
+                            "them as pages, and a window of all over the first axis leaves one")
+        dtype = self.pooling.result_dtype(self.array.dtype)
+        shape = self.arrange(placeholder(dtype, self.plan.output_shape)).shape
+        files.holds(row, dtype, shape, self.source.mode, self.source.pages)
+
+
+def picture_axes(letters: str) -> tuple[tuple[int, ...], int]:
+    """Order a result's axes as pictures have them (planes, rows, columns, channels), and count those of planes.
+
+    Examples
+    --------
+    >>> picture_axes("CHW"), picture_axes("DHW"), picture_axes("NDHWC")
+    (((1, 2, 0), 0), ((0, 1, 2), 1), ((0, 1, 2, 3, 4), 2))
+    """
+    axes = range(len(letters))
+    if len(letters) < 3:
+        return tuple(axes), 0
+    by_kind = sorted(axes, key=lambda i: {"N": 0, "C": 2}.get(letters[i], 1))
+    return tuple(by_kind), max(len(letters) - letters.count("C") - 2, 0)
+
+
+def placeholder(dtype: Any, shape: tuple[int, ...]) -> Array:
+    """Make an array of a shape without memory behind it."""
+    import numpy as np
+
+    return np.broadcast_to(np.zeros((), dtype), shape)
 
 
 def fitted(loaded: Loaded, job: Job, pooling: Pooling) -> Task:
@@ -82,10 +126,18 @@ def fitted(loaded: Loaded, job: Job, pooling: Pooling) -> Task:
         array, pooling = for_picture(array, pooling)
         if array is not loaded.array:
             notes.append("1-bit pixels pooled as 8-bit grey, white as 255")
-    plan = pooling.plan(array.shape, loaded.layout)
+    plan = pooling.plan(array.shape, stack_layout(loaded, pooling))
     if pooling.layout is None and loaded.layout is None:
         notes += layout_notes(array.shape, plan.axes.letters)
     return Task(job, loaded, array, pooling, plan, tuple(notes))
+
+
+def stack_layout(loaded: Loaded, pooling: Pooling) -> str | None:
+    """The layout of what was read; pages are an axis to pool where the windows have three values: allx1x1."""
+    letters = loaded.layout
+    if letters is not None and letters.startswith("N") and pooling.window.value_count() == len(letters.rstrip("C")):
+        return "D" + letters[1:]
+    return letters
 
 
 def for_picture(array: Array, pooling: Pooling) -> tuple[Array, Pooling]:
@@ -107,12 +159,12 @@ def write(task: Task, result: Result, settings: Settings) -> tuple[str, ...]:
     if job.indices is not None and result.indices is not None:
         replaces = may_replace(job.indices, job, settings)
         files.write(job.indices, result.indices, task.loaded.source, "npy", overwrite=replaces, again=settings.again)
-    values = result.values.transpose(task.order())
+    values = task.arrange(result.values)
     target = settings.stdout if job.output is None else job.output
     if target is None:
         raise PoolError("standard output is closed; -o FILE would work")
     replaces = job.output is not None and may_replace(job.output, job, settings)
-    return files.write(target, values, task.loaded.source, job.format, encoding=settings.encoding, overwrite=replaces,
+    return files.write(target, values, task.source, job.format, encoding=settings.encoding, overwrite=replaces,
                        again=settings.again)
 
 

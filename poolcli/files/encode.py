@@ -71,7 +71,7 @@ def write_image(
             raise PoolError(f"cannot be encoded as {row.name} ({why}); .npy would work") from error
     if isinstance(target, io.BytesIO):
         write_all(stream, target.getbuffer())
-    return lost
+    return (*lost, *(() if encoding.strip else metadata.losses(source.metadata, row)))
 
 
 def _write_one(array: Array, source: Source, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:

@@ -53,6 +53,8 @@ class Format:
     icc: bool = False
     frames: bool = False
     """Whether it holds several pictures."""
+    pages: bool = False
+    """Whether they are pages, which the planes of a volume may be; frames of an animation are none."""
     options: Callable[[Encoding], dict[str, Any]] = lambda encoding: {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -108,6 +110,7 @@ _ROWS = (
         side=2**31 - 1,
         icc=True,
         frames=True,
+        pages=True,
     ),
     # RGB, LA and RGBA as far as 256 colours reach, which only the pixels can say: writing checks it.
     Format("GIF", (".gif",), _modes("L P P+A RGB LA RGBA"), side=65_535, frames=True, options=_gif),

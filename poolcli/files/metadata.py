@@ -22,7 +22,20 @@ _WIDTH, _HEIGHT, _MAKER_NOTE = 40962, 40963, 37500
 # Of the first directory: description, make, model, resolution and its unit, software, date, artist, host, rating,
 # copyright, and Windows' title, comment, author, keywords and subject. In TIFF all others are about the old pixels.
 _KEPT = {270, 271, 272, 282, 283, 296, 305, 306, 315, 316, 18246, 18249, 33432, *range(40091, 40096)}
+_DESCRIPTION, _SOFTWARE, _RESOLUTION = 270, 305, {282, 283, 296}
 _XMP_TAG = 700
+_XML_ROOT = r"(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:\w+:)?"
+# Descriptions that list shapes, planes and sizes of the very pixels they came with, by who writes them. Beside other
+# pixels readers fail on them, or take one page where there are many.
+_OF_PIXELS = {
+    "tifffile": re.compile(r'\{\s*"(?:shape|axes)"\s*:|shape=\('),
+    "ImageJ": re.compile(r"ImageJ="),
+    "SCIFIO": re.compile(r"SCIFIO="),
+    "OME": re.compile(_XML_ROOT + r"OME\b", re.DOTALL),
+    "MetaMorph": re.compile(r"<MetaData>"),
+    "slide scanner": re.compile(r"Aperio |" + _XML_ROOT + r"(?:scn|DataObject|PerkinElmer-QPI|iScan)\b", re.DOTALL),
+    "ScanImage": re.compile(r"state\.config|SI\d?\.|scanimage\."),
+}
 _UNTRUE = rb"(?:tiff:(?:Orientation|ImageWidth|ImageLength)|exif:Pixel[XY]Dimension)"
 _XMP_UNTRUE = re.compile(rb"\s*" + _UNTRUE + rb"""=(?:"\d*"|'\d*')|<(""" + _UNTRUE + rb")>\d*</\1>")
 _SEGMENT = 65_000
@@ -38,6 +51,22 @@ class Metadata:
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
     text: tuple[tuple[str, str], ...] = ()
+    left_out: str = ""
+    """Who wrote the description of pixels that is not carried on; "" where there was none worth a word."""
+
+
+def describes_pixels(text: object) -> str | None:
+    """Name the program whose description of pixels this is (tag 270 of TIFF); None for words of people.
+
+    Examples
+    --------
+    >>> describes_pixels("ImageJ=1.54f\\nimages=24\\n")
+    'ImageJ'
+    >>> describes_pixels("A walk by the sea") is None
+    True
+    """
+    begins = str(text).lstrip("\ufeff \t\r\n")[:4096] if isinstance(text, str) else ""
+    return next((program for program, pattern in _OF_PIXELS.items() if pattern.match(begins)), None)
 
 
 def found(image: Image.Image) -> Metadata | None:
@@ -46,7 +75,14 @@ def found(image: Image.Image) -> Metadata | None:
     with suppress(Exception):
         exif = _exif(image)
     xmp = image.info.get("xmp")
-    made = Metadata(exif, _xmp(xmp) if isinstance(xmp, bytes) else b"", _dpi(image.info.get("dpi")), _text(image))
+    dpi = _dpi(image.info.get("dpi"))
+    programs = [program for tag in (_DESCRIPTION, _SOFTWARE) if (program := describes_pixels(exif.get(tag)))]
+    if programs:
+        exif = {tag: value for tag, value in exif.items() if not describes_pixels(value)}
+    left_out = next((program for program in programs if program != "tifffile"), "")
+    if left_out:  # of a measured picture the resolution is the size of its pixels, which are larger now
+        exif, dpi = {tag: value for tag, value in exif.items() if tag not in _RESOLUTION}, None
+    made = Metadata(exif, _xmp(xmp) if isinstance(xmp, bytes) else b"", dpi, _text(image), left_out)
     return made if made != Metadata({}) else None
 
 
@@ -78,6 +114,13 @@ def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
 
 
 # Writing.
+
+
+def losses(metadata: Metadata | None, row: Format) -> tuple[str, ...]:
+    """Say what a TIFF of the result lacks: a description of pixels is not written beside others."""
+    if metadata is None or not metadata.left_out or row.name != "TIFF":
+        return ()
+    return (f"its {metadata.left_out} description and resolution are left out: they are about the old pixels",)
 
 
 def options(metadata: Metadata | None, row: Format, size: tuple[int, int], given: Mapping[str, Any]) -> dict[str, Any]:

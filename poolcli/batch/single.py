@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,7 +40,9 @@ def guarded(job: Job, blank: FileReport, attempt: Callable[[], FileReport]) -> F
     begun = time.perf_counter()
     try:
         done = attempt()
-        done = replace(done, bytes_in=(done.bytes_in or size(job.source)) if done.status == "ok" else 0)
+        if done.status == "ok":
+            output = STDIO if job.output is None else os.fspath(job.output)
+            done = replace(done, bytes_in=done.bytes_in or size(job.source), bytes_out=size(output))
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -71,12 +75,13 @@ def reason(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {error}; --debug shows where"
 
 
-def size(source: str) -> int:
-    """The bytes of a file; 0 of a stream, and of an object, which would have to be asked about once more."""
+def size(name: str) -> int:
+    """The bytes of a file; 0 of a stream, a folder, and an object, which would have to be asked about once more."""
     try:
-        return Path(source).stat().st_size if source != STDIO else 0
+        found = None if name == STDIO else Path(name).stat()
     except OSError:
         return 0
+    return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else 0
 
 
 def attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:

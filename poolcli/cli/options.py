@@ -11,7 +11,7 @@ files       --output --overwrite --skip-existing --in-place --dry-run --recursiv
             --format --jobs --fail-fast --isolate --timeout --scheduler
 pictures    --frames --max-pixels --allow-truncated --quality --compress-level         every reducer
             --alpha --linear --strip
-report      --json --jsonl --csv --verbose --quiet --no-color --debug                  every reducer; all: --debug
+report      --json --jsonl --csv --table --verbose --quiet --no-color --debug          every reducer; all: --debug
 parameters  --p --q --r --eps --weight ...                                             the reducers that have them
 ==========  =========================================================================  ===========================
 
@@ -191,7 +191,8 @@ def report() -> list[click.Option]:
         flag("--json", "as_json", help="One JSON document instead of the table."),
         flag("--jsonl", "as_jsonl", help="A JSON document a line, each as its file ends."),
         flag("--csv", "as_csv", help="Comma-separated values: a line for each file as it ends."),
-        flag("--verbose", "-v", help="Say on stderr what is done, file by file."),
+        flag("--table", help="A row for each file, however many; from ten files on the default is a summary."),
+        flag("--verbose", "-v", help="Say on stderr what is done, file by file; --table too."),
         flag("--quiet", "-q", help="Print errors only."),
         flag("--no-color", help="No colours; NO_COLOR=1 does the same."),
         debug(),

@@ -102,6 +102,7 @@ def body(row: Reducer) -> Callable[..., int]:
         check_light(prepared, settings)
         workers = side_by_side(settings, given["jobs"], len(planned))
         work = batch.Arrays if settings.stream else batch.Running
+        settings = show.look_at_values(given, settings, len(planned))
         running = work(planned, prepared, settings, workers)
         with show.view(given, settings, len(planned), debug=options.debugging()) as view:
             view.notes(planned.notes)

@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
@@ -24,7 +24,7 @@ from . import streams, usage
 from .bodies import FORMS, Body, Names, Silent, form
 from .progress import Bar, parts_shown
 from .streams import Pen, is_terminal
-from .summary import summary
+from .summary import MANY_FILES, summary
 
 Drawn = Callable[[Sequence[FileReport], Pen, bool], str]
 COMPILING_AFTER = 0.3
@@ -176,8 +176,8 @@ def view(given: Mapping[str, Any], settings: Settings, expected: int, debug: boo
     pen = Pen(stream)
     made = body(given, settings, pen, drawn)
     alone = form(given) is not None and stream is sys.stderr
-    table = not settings.dry_run and form(given) is None
-    free = table or given["quiet"] or not is_terminal(stream)
+    at_end = not settings.dry_run and form(given) is None and not (rows_wanted(given) and expected >= MANY_FILES)
+    free = at_end or given["quiet"] or not is_terminal(stream)
     talk = Talk(errors=not alone, notes=not alone and not given["quiet"], files=not alone and given["verbose"],
                 bar=not alone and not given["quiet"] and free and is_terminal(sys.stderr),
                 colour=not given["no_color"], debug=debug)
@@ -195,4 +195,15 @@ def body(given: Mapping[str, Any], settings: Settings, pen: Pen, drawn: Drawn | 
         return Names(pen)
     from .table import Table
 
-    return Table(pen, not given["no_color"] and not os.environ.get("NO_COLOR"), drawn)
+    return Table(pen, not given["no_color"] and not os.environ.get("NO_COLOR"), drawn, rows=rows_wanted(given))
+
+
+def rows_wanted(given: Mapping[str, Any]) -> bool:
+    """Whether the table has a row for each file, however many there are."""
+    return bool(given["table"] or given["verbose"])
+
+
+def look_at_values(given: Mapping[str, Any], settings: Settings, expected: int) -> Settings:
+    """The settings without statistics where the report of so many files shows none of them."""
+    shown = form(given) is not None or rows_wanted(given) or expected < MANY_FILES
+    return settings if shown else replace(settings, statistics=False)

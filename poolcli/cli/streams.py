@@ -68,6 +68,16 @@ def is_terminal(stream: IO[str]) -> bool:
         return False
 
 
+def terminal_width(stream: IO[str]) -> int:
+    """The columns of a terminal: what COLUMNS says, what the terminal itself says, or 80 where neither is known."""
+    said = os.environ.get("COLUMNS", "")
+    if said.isdigit() and int(said):
+        return int(said)
+    with suppress(OSError, AttributeError, ValueError):
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    return 80
+
+
 class Pen:
     """Writes text until that fails; the work goes on without it, and ``close`` tells."""
 

@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..report import Report
 from ..text import printable
 
 MOST_REASONS = 10
 
 
+MANY_FILES = 10
+"""Files from which on the summary tells of shapes and sizes too: then it takes the place of their rows."""
+MOST_SHAPES = 4
+"""Shapes that are named; of the others only how many there are."""
+
+
 def summary(total: Report, seconds: float, expected: int = 0) -> str:
-    """How many of each, how fast, and why some failed."""
+    """How many of each, how fast, of many files also their shapes and sizes, and why some failed."""
     counts = {"skipped": total.skipped, "failed": total.failed, "not begun": max(0, expected - total.count)}
     parts = [f"{total.ok:,} done", *(f"{n:,} {name}" for name, n in counts.items() if n)]
-    return "\n".join([f"{total.count:,} files: {', '.join(parts)}{speed(total, seconds)}", *reasons(total)])
+    many = [*shapes(total), *sizes(total)] if total.count >= MANY_FILES else []
+    return "\n".join([f"{total.count:,} files: {', '.join(parts)}{speed(total, seconds)}", *many, *reasons(total)])
+
+
+def shapes(total: Report) -> list[str]:
+    """The commonest shapes before and after, with the number of files if there are several shapes."""
+    if not total.shapes:
+        return []
+    most = sorted(total.shapes.items(), key=lambda item: -item[1])[:MOST_SHAPES]
+    named = [f"{sides(before)} -> {sides(after)}" + (f" ({n:,})" if n < total.ok else "")
+             for (before, after), n in most]
+    left = total.ok - sum(n for _, n in most)
+    return [f"  shapes: {', '.join(named)}" + (f", others ({left:,})" if left else "")]
+
+
+def sides(shape: Sequence[int]) -> str:
+    """A shape as it is typed: 480x320x3."""
+    return "x".join(map(str, shape))
+
+
+def sizes(total: Report) -> list[str]:
+    """What the files take before and after, as far as that is known."""
+    known = total.sizes
+    if not known.files:
+        return []
+    some = f" of {known.files:,} files" if known.files < total.ok else ""
+    before, after = (f"{scaled(size)}B" for size in (known.before, known.after))
+    return [f"  size: {before} -> {after} ({100 * known.after / known.before:.3g}%){some}"]
 
 
 def speed(total: Report, seconds: float) -> str:

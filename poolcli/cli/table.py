@@ -8,67 +8,155 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ..report import FileReport, Plane, Stats, short
 from ..text import printable
-from .streams import Pen, is_terminal
+from .alignment import ASCII_ELLIPSIS, ELLIPSIS, NumberColumn, align_units, shorten_middle
+from .streams import Pen, is_terminal, terminal_width
+from .summary import MANY_FILES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-MOST_ROWS = 100
-"""Files shown one by one; of the others only their number, --json has all."""
+ROWS_AT_ONCE = 100
+"""Rows that are held before they are printed: memory stays flat for 100,000 files."""
 MOST_PREVIEWS = 4
 """Files whose values are shown."""
 UNLIMITED = 100_000
 """Columns of a pipe: as many as the longest name may need."""
 NARROWEST_NAME = 12
-"""Columns to which a terminal may fold names; where that is too wide too, there is a block for each file."""
+"""Columns to which a terminal may cut names; where that is too wide too, there is a block for each file."""
 NUMBERS = ("min", "mean", "max")
+TITLES = ("input\noutput", "shape", "type", "pool", "uncovered", *NUMBERS, "time")
+FIRST_NUMBER = TITLES.index("min")
+
+Draw = Callable[[Sequence[FileReport], Pen, bool], str]
+"""Makes the text of some files for a stream, in colour or not."""
 
 
 class Table:
-    """Gathers the first files and prints them when all is done."""
+    """The rows of a few files, printed at the end; of many, only if ``rows`` says so, as they come, a hundred at once.
+
+    ``draw`` makes the text of some files; it is another than ours where a file has several rows.
+    """
 
     shows_summary = True
 
-    def __init__(self, pen: Pen, colour: bool = True,
-                 draw: Callable[[Sequence[FileReport], Pen, bool], str] | None = None) -> None:
-        self.pen, self.colour, self.draw = pen, colour, draw or drawn
+    def __init__(self, pen: Pen, colour: bool = True, draw: Draw | None = None, rows: bool = False) -> None:
+        self.pen, self.colour, self.draw, self.rows = pen, colour, draw or RowPrinter(), rows
         self.files: list[FileReport] = []
-        self.done = 0
+        self.seen = 0
 
     def add(self, file: FileReport) -> None:
-        """Keep it, if it is one of the first; failed and skipped files have had their line on stderr."""
-        if file.status != "ok":
-            return
-        self.done += 1
-        if len(self.files) < MOST_ROWS:
+        """Keep it as long as its row may be printed; failed and skipped files have had their line on stderr."""
+        self.seen += 1
+        if file.status == "ok" and (self.rows or self.seen < MANY_FILES):
             self.files.append(file)
+        if len(self.files) >= ROWS_AT_ONCE:
+            self.print_rows()
+
+    def print_rows(self) -> None:
+        """Draw the rows that are held, and hold them no longer."""
+        if self.files:
+            self.pen.write(self.draw(self.files, self.pen, self.colour), flush=True)
+        self.files = []
 
     def end(self, summary: str) -> None:
-        """Draw."""
-        if self.files:
-            self.pen.write(self.draw(self.files, self.pen, self.colour))
-        if self.done > len(self.files):
-            self.pen.write(f"... and {self.done - len(self.files):,} files more\n")
+        """Draw the rows that are left and the summary; it is broken at words where a terminal is narrower."""
+        if self.rows or self.seen < MANY_FILES:
+            self.print_rows()
         if summary:
-            self.pen.write(summary + "\n")
+            self.pen.write((wrapped(summary, self.pen.stream) if is_terminal(self.pen.stream) else summary) + "\n")
 
 
-def drawn(files: Sequence[FileReport], pen: Pen, colour: bool) -> str:
-    """The table and the values as text: as wide as the terminal, or as wide as it takes where there is none."""
-    page = Page(pen.stream)
-    console = a_console(page, colour)
-    width, console.width = console.width, UNLIMITED
-    table = as_table(files)
-    natural = console.measure(table).maximum
-    longest = max(len(line) for file in files for line in cells(file)[0].split("\n"))
-    if is_terminal(pen.stream):
+def wrapped(text: str, stream: TextIO) -> str:
+    """Break lines at words to the width of the terminal, but not between a number and its unit, nor at an arrow."""
+    import re
+    from textwrap import fill
+
+    width = max(terminal_width(stream), 10)
+    joined = re.sub(r"(?<=\d) (?=[\w(])| (?=->)|(?<=->) ", "\0", text)
+    lines = (fill(line, width, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+             for line in joined.split("\n"))
+    return "\n".join(lines).replace("\0", " ")
+
+
+class RowPrinter:
+    """Draws the rows and the values of some files; the parts of a long table have the same columns and one heading."""
+
+    def __init__(self) -> None:
+        self.numbers = [NumberColumn() for _ in NUMBERS]
+        self.widths = [max(map(len, title.split("\n"))) for title in TITLES]
+        self.printed = 0
+
+    def __call__(self, files: Sequence[FileReport], pen: Pen, colour: bool) -> str:
+        """Return the text: as wide as the terminal, or as wide as it takes where there is none."""
+        page = Page(pen.stream)
+        console = a_console(page, colour)
+        parts = [self.fit_rows(files, console, page), *self.values(files)]
+        self.printed += len(files)
+        for part in parts:
+            console.print(part)
+        return page.getvalue()
+
+    def fit_rows(self, files: Sequence[FileReport], console: Console, page: Page) -> Any:
+        """The table; on a terminal with names as short as it takes, or blocks where that is not enough.
+
+        A console that leads to no terminal is made as wide as the table is.
+        """
+        rows = self.align([cells(file) for file in files])
+        width, console.width = console.width, UNLIMITED
+        table = self.table(rows)
+        natural, longest = console.measure(table).maximum, longest_line(row[0] for row in rows)
+        if not page.isatty():
+            return table
         console.width = width
-        if natural - max(0, longest - NARROWEST_NAME) > width:
-            table = blocks(files)
-    values = [part for file in files[:MOST_PREVIEWS] for part in value_parts(file, len(files) > 1)]
-    for part in (table, *values):
-        console.print(part)
-    return page.getvalue()
+        room = max(NARROWEST_NAME, longest - max(0, natural - width))
+        if natural - max(0, longest - room) > width:
+            return blocks(files, apart=self.printed > 0)
+        mark = ELLIPSIS if page.encoding.lower().startswith("utf") else ASCII_ELLIPSIS
+        names = ["\n".join(shorten_middle(line, room, mark) for line in row[0].split("\n")) for row in rows]
+        self.widths[0] = min(self.widths[0], room)
+        return self.table([[name, *row[1:]] for name, row in zip(names, rows, strict=True)])
+
+    def align(self, rows: Sequence[list[str]]) -> list[list[str]]:
+        """Pad the cells of columns of numbers, and remember how wide each column is."""
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        for i, numbers in enumerate(self.numbers, FIRST_NUMBER):
+            columns[i] = numbers.align(columns[i])
+        columns[-1] = align_units(columns[-1])
+        self.widths = [max(width, longest_line(column)) for width, column in zip(self.widths, columns, strict=True)]
+        return [[*row[:FIRST_NUMBER], *map(align_right, row[FIRST_NUMBER:], self.widths[FIRST_NUMBER:])]
+                for row in zip(*columns, strict=True)]
+
+    def table(self, rows: Iterable[Sequence[str]]) -> Any:
+        """Two lines a file: what came in, and what went out."""
+        from rich import box
+        from rich.table import Table
+
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0),
+                      show_header=not self.printed)
+        for i, (title, width) in enumerate(zip(TITLES, self.widths, strict=True)):
+            # rich would strip the blanks behind numbers that are justified to the right
+            table.add_column(align_right(title, width) if i >= FIRST_NUMBER else title, no_wrap=True, min_width=width)
+        for row in rows:
+            table.add_row(*(text(cell) for cell in row))
+        return table
+
+    def values(self, files: Sequence[FileReport]) -> list[Any]:
+        """The values of the first files, where there are not many."""
+        if self.printed or len(files) >= MANY_FILES:
+            return []
+        return [part for file in files[:MOST_PREVIEWS] for part in value_parts(file, len(files) > 1)]
+
+
+def align_right(cell: str, width: int) -> str:
+    """Pad each line of a cell at its left."""
+    return "\n".join(line.rjust(width) for line in cell.split("\n"))
+
+
+def longest_line(cells: Iterable[str]) -> int:
+    """How many columns of a terminal the longest line of some cells takes."""
+    from rich.cells import cell_len
+
+    return max(cell_len(line) for cell in cells for line in cell.split("\n"))
 
 
 class Page(StringIO):
@@ -92,26 +180,11 @@ def a_console(page: Page, colour: bool) -> Console:
     """A console; what it gets are Text and tables of Text, in which it looks for no markup, emoji or numbers."""
     from rich.console import Console
 
-    return Console(file=page, color_system="auto" if colour else None)
+    # with both lengths given, rich does not take a dumb terminal for one of 80 columns
+    return Console(file=page, color_system="auto" if colour else None, width=terminal_width(page.stream), height=25)
 
 
 # A row for each file.
-
-
-def as_table(files: Iterable[FileReport]) -> Any:
-    """Two lines a file: what came in, and what went out."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("input\noutput", overflow="fold")
-    for title in ("shape", "type", "pool", "uncovered"):
-        table.add_column(title, no_wrap=True)
-    for title in (*NUMBERS, "time"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for file in files:
-        table.add_row(*(text(cell) for cell in cells(file)))
-    return table
 
 
 def text(content: str) -> Any:
@@ -227,9 +300,10 @@ def duration(seconds: float) -> str:
 # A block for each file.
 
 
-def blocks(files: Iterable[FileReport]) -> Any:
-    """The same facts, one a line."""
-    return text("\n\n".join("\n".join(f"{name}: {value}" for name, value in facts(file).items()) for file in files))
+def blocks(files: Iterable[FileReport], apart: bool = False) -> Any:
+    """The same facts, one a line; an empty line between files, and before the first if they are ``apart``."""
+    lines = ("\n".join(f"{name}: {value}" for name, value in facts(file).items()) for file in files)
+    return text("\n" * apart + "\n\n".join(lines))
 
 
 def facts(file: FileReport) -> dict[str, str]:

@@ -53,11 +53,12 @@ def frames(given: int | tuple[int, int | None] | None) -> Frames | int | None:
 
 def check_report(given: Mapping[str, Any]) -> None:
     """Refuse two reports at once."""
-    asked = [f"--{name.removeprefix('as_')}" for name in FORMS if given[name]]
+    asked = [f"--{name.removeprefix('as_')}" for name in (*FORMS, "table") if given[name]]
     if len(asked) > 1:
         raise OptionError(asked[0].strip("-"), f"and {asked[1]} exclude each other; one of them would work")
-    if given["quiet"] and given["verbose"]:
-        raise OptionError("quiet", "and --verbose exclude each other; one of them would work")
+    for name in ("verbose", "table"):
+        if given["quiet"] and given[name]:
+            raise OptionError("quiet", f"and --{name} exclude each other; one of them would work")
     if given["timeout"] is not None and not given["isolate"]:
         raise OptionError("timeout", "goes with --isolate: what hangs can be ended only in a process of its own")
 

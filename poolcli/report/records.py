@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 LOSSY = "lossy"
 """How the note begins that what is read back from the output may differ from the result."""
 
 Status = Literal["ok", "skipped", "failed"]
 Number = int | float
+Shapes = tuple[tuple[int, ...], tuple[int, ...]]
+"""Before and after."""
 Hidden = {"document": False}
 
-MOST_REASONS = 100
-"""Different reasons that are counted one by one: memory stays flat."""
+MOST_REASONS = MOST_SHAPES = 100
+"""Different reasons, and different shapes, that are counted one by one: memory stays flat."""
 
 OK, FAILED, SOME_FAILED, NOTHING = 0, 1, 3, 4
 """Exit codes; 2 is a usage error, which has no report."""
@@ -67,6 +69,8 @@ class FileReport:
     preview: tuple[Plane, ...] = field(default=(), metadata=Hidden)
     bytes_in: int = field(default=0, metadata=Hidden)
     """What was read of the input, as it lies in its file."""
+    bytes_out: int = field(default=0, metadata=Hidden)
+    """What the output takes as it lies in its file; 0 where that is not known: of a pipe, an object, a folder."""
     cause: BaseException | None = field(default=None, metadata=Hidden, compare=False)
     """For ``--debug``."""
     stops: bool = field(default=False, metadata=Hidden)
@@ -77,6 +81,13 @@ class FileReport:
         """Places of the input, whatever their channels."""
         lengths = zip(self.axes or "", self.input_shape or (), strict=True)
         return math.prod(n for letter, n in lengths if letter != "C") if self.axes else 0
+
+    @property
+    def shapes(self) -> Shapes | None:
+        """The shapes before and after; None of a file that was not pooled."""
+        if self.input_shape is None or self.output_shape is None:
+            return None
+        return self.input_shape, self.output_shape
 
     @property
     def lossy(self) -> bool:
@@ -93,6 +104,21 @@ class FileReport:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Bytes before and after, of so many files of which both are known."""
+
+    files: int = 0
+    before: int = 0
+    after: int = 0
+
+    def plus(self, file: FileReport) -> Sizes:
+        """The same with one file more."""
+        if not (file.bytes_in and file.bytes_out):
+            return self
+        return Sizes(self.files + 1, self.before + file.bytes_in, self.after + file.bytes_out)
+
+
+@dataclass(frozen=True)
 class Report:
     """How a whole run went."""
 
@@ -103,6 +129,9 @@ class Report:
     bytes_in: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
     """How often files failed for what; the first hundred reasons."""
+    shapes: Mapping[Shapes, int] = field(default_factory=dict)
+    """How many files that are done had which shapes; the first hundred shapes."""
+    sizes: Sizes = Sizes()
 
     @classmethod
     def of(cls, files: Iterable[FileReport]) -> Report:
@@ -114,11 +143,10 @@ class Report:
 
     def plus(self, file: FileReport) -> Report:
         """The same with one file more."""
-        reasons = self.reasons
-        if file.error is not None and (file.error in reasons or len(reasons) < MOST_REASONS):
-            reasons = {**reasons, file.error: reasons.get(file.error, 0) + 1}
         return replace(self, **{file.status: getattr(self, file.status) + 1}, pixels=self.pixels + file.pixels,
-                       bytes_in=self.bytes_in + file.bytes_in, reasons=reasons)
+                       bytes_in=self.bytes_in + file.bytes_in,
+                       reasons=counted(self.reasons, file.error, MOST_REASONS),
+                       shapes=counted(self.shapes, file.shapes, MOST_SHAPES), sizes=self.sizes.plus(file))
 
     @property
     def count(self) -> int:
@@ -131,3 +159,13 @@ class Report:
         if self.failed:
             return SOME_FAILED if self.ok or self.skipped else FAILED
         return OK if self.ok or self.skipped else NOTHING
+
+
+Key = TypeVar("Key")
+
+
+def counted(counts: Mapping[Key, int], key: Key | None, most: int) -> Mapping[Key, int]:
+    """The counts with one more of a key: None is no key, and of new ones no more than ``most`` are counted."""
+    if key is None or (key not in counts and len(counts) >= most):
+        return counts
+    return {**counts, key: counts.get(key, 0) + 1}

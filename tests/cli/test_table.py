@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.cells import cell_len
 
 from poolcli import report
 from poolcli.cli import table
@@ -48,14 +49,14 @@ class Stream(io.TextIOWrapper):
 
 
 def drawn(*files: FileReport, columns: int | None = None, colour: bool = False, encoding: str = "utf-8",
-          total: Report | None = None) -> str:
+          total: Report | None = None, rows: bool = False) -> str:
     """The table on a terminal of so many columns, or in a pipe."""
     stream = Stream(columns is not None, encoding)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COLUMNS", str(columns or 80))
         patch.setenv("TERM", "xterm-256color")
         patch.delenv("NO_COLOR", raising=False)
-        view = table.Table(Pen(stream), colour)
+        view = table.Table(Pen(stream), colour, rows=rows)
         for file in files:
             view.add(file)
         total = total or Report.of(files)
@@ -112,29 +113,48 @@ def test_a_result_of_odd_numbers_in_200_columns() -> None:
 
 
 @pytest.mark.parametrize("columns", [20, 40, 60, 79, 80, 100, 200])
-def test_no_width_loses_anything(columns: int) -> None:
-    """A long name is folded, not cut."""
+def test_no_width_loses_a_fact(columns: int) -> None:
+    """Names are cut in the middle in the table; all else is whole, and where there is no room a block has all."""
     long = replace(IMAGE, input="photos/" + "0123456789" * 9 + ".png", output="out/" + "abcdefghij" * 9 + ".png")
     text = drawn(long, SMALL, columns=columns)
     assert max(map(len, text.splitlines())) <= columns
     letters = re.sub(r"\s", "", text)
+    is_block = "shape:" in letters
     for file in (long, SMALL):
-        for fact in ("".join(file.input.split()), table.shape(file.input_shape), table.shape(file.output_shape),
-                     file.input_dtype, table.reducer(file).replace(" ", ""), table.windows(file).replace(" ", ""),
+        for fact in (table.shape(file.input_shape), table.shape(file.output_shape), file.input_dtype,
+                     table.reducer(file).replace(" ", ""), table.windows(file).replace(" ", ""),
                      *(table.number_pair(file, name).split("\n")[0] for name in table.NUMBERS)):
-            if columns < 80 or len(fact or "") < 60:
-                assert (fact or "") in letters, fact
-    assert all(letters.count(digit) >= 9 for digit in "0123456789abcdefghij")
+            assert (fact or "") in letters, fact
+        assert not is_block or "".join(file.input.split()) in letters
 
 
 @pytest.mark.parametrize("columns", [80, 100])
-def test_long_names_are_folded_in_the_table(columns: int) -> None:
-    """It stays a table, and its names stay whole."""
+def test_long_names_are_cut_in_the_middle_on_a_terminal(columns: int) -> None:
+    """It stays a table of two lines a file; how a name begins and how it ends can be read."""
     names = {"input": "0123456789" * 9 + ".png", "output": "ABCDEFGHIJ" * 9 + ".png"}
     lines = drawn(replace(IMAGE, **names), columns=columns).splitlines()
-    first = "".join(line.split(" ")[0] for line in lines[3:lines.index("values:")])
-    assert first == names["input"] + names["output"]
-    assert max(map(len, lines)) <= columns
+    assert lines.index("values:") == 5 and max(map(len, lines)) == columns
+    for line, name in zip(lines[3:5], names.values(), strict=True):
+        head, _, tail = line.split(" ")[0].partition("…")
+        assert len(head) >= 5 and len(tail) >= 6 and name.startswith(head) and name.endswith(tail)
+    assert "..." in drawn(replace(IMAGE, **names), columns=columns, encoding="ascii").splitlines()[3]
+
+
+def test_wide_characters_are_cut_by_their_cells() -> None:
+    """A Japanese name takes two columns a letter: the table keeps to its width."""
+    lines = drawn(replace(IMAGE, input="写真" * 40 + ".png"), columns=90).splitlines()
+    assert cell_len(lines[3]) <= 90 and lines[3].split(" ")[0].endswith(".png") and "…" in lines[3]
+
+
+def test_numbers_stand_below_each_other_by_their_decimal_points() -> None:
+    """In the columns of statistics, through all files; units of time too; words stand at the right."""
+    other = replace(IMAGE, input_stats=Stats(-10, 7.5, 300), output_stats=Stats(1e-7, float("nan"), 2.25), seconds=2.5)
+    lines = drawn(IMAGE, other, columns=200).splitlines()[3:7]
+    assert lines[2].rstrip().endswith("2.5 s") and lines[0].endswith("12.3 ms")
+    column = lines[0].index("63.7272")
+    assert [line[column:column + 7] for line in lines] == ["63.7272", "72.4165", " 7.5   ", "    nan"]
+    column = lines[0].index("255")
+    assert [line[column:column + 6] for line in lines] == ["255   ", "255   ", "300   ", "  2.25"]
 
 
 def test_a_pipe_has_no_width() -> None:
@@ -207,11 +227,70 @@ def test_a_lossy_result_says_so_in_its_row() -> None:
     assert "lossy" not in drawn(IMAGE, columns=200) + drawn(IMAGE, columns=40)
 
 
-def test_many_files_end_in_a_summary() -> None:
-    """The first rows, how many more, and how many of each kind; values of the first few."""
-    failed = replace(IMAGE, status="failed", error="cannot be read")
-    text = drawn(*[IMAGE] * 150, failed, replace(IMAGE, status="skipped"))
-    assert text.count("image.png ") == table.MOST_ROWS
-    assert text.count("values of ") == table.MOST_PREVIEWS
-    assert text.endswith("... and 50 files more\n152 files: 150 done, 1 skipped, 1 failed\n"
-                         "  1 failed: cannot be read\n")
+@pytest.mark.parametrize("count", [9, 10, 150])
+def test_from_ten_files_on_a_summary_takes_the_place_of_the_rows(count: int) -> None:
+    """Counts, shapes, sizes before and after, reasons; nine files still have their rows."""
+    sized = replace(IMAGE, bytes_in=4000, bytes_out=1000)
+    other = replace(sized, input_shape=(2, 2, 3), output_shape=(1, 1, 3))
+    failed = replace(IMAGE, status="failed", error="cannot be read", axes=None, input_shape=None, output_shape=None)
+    text = drawn(*[sized] * (count - 2), other, failed)
+    if count < 10:
+        assert text.count("image.png ") == count - 1 and "shapes:" not in text
+        return
+    assert text == (f"{count} files: {count - 1} done, 1 failed\n"
+                    f"  shapes: 320x480x3 -> 160x240x3 ({count - 2}), 2x2x3 -> 1x1x3 (1)\n"
+                    f"  size: {summarise(4000 * (count - 1))}B -> {summarise(1000 * (count - 1))}B (25%)\n"
+                    "  1 failed: cannot be read\n")
+
+
+def summarise(size: int) -> str:
+    """Three digits and a prefix, as these sizes need."""
+    return f"{size / 1000:.3g} k"
+
+
+def test_sizes_are_of_files_of_which_both_are_known() -> None:
+    """The output of a pipe or of a store has no size: then it is said of how many files the sizes are."""
+    files = [replace(IMAGE, bytes_in=4000, bytes_out=1000)] * 9 + [replace(IMAGE, bytes_in=4000)] * 2
+    assert "  size: 36 kB -> 9 kB (25%) of 9 files\n" in drawn(*files)
+    assert "size" not in drawn(*[IMAGE] * 11)
+
+
+def test_only_the_commonest_shapes_are_named() -> None:
+    """Of a thousand different ones four; memory for counting them stays flat."""
+    files = [replace(IMAGE, input_shape=(i + 2, 2, 3), output_shape=(1, 1, 3)) for i in range(300)]
+    total = Report.of([*files, *[IMAGE] * 2])
+    assert len(total.shapes) == 100
+    assert "shapes: 2x2x3 -> 1x1x3 (1), 3x2x3 -> 1x1x3 (1), 4x2x3 -> 1x1x3 (1), 5x2x3 -> 1x1x3 (1), others (298)" in (
+        summary(total, 0))
+
+
+@pytest.mark.parametrize("columns", [None, 40, 80, 120])
+def test_every_row_of_many_files_where_it_is_asked_for(columns: int | None) -> None:
+    """--table: a heading once, rows in the same columns through all parts, no values, then the summary."""
+    files = [replace(IMAGE, input=f"in/{i:04}.png", input_stats=Stats(9, 63.5, 255)) for i in range(250)]
+    text = drawn(*files, columns=columns, rows=True)
+    lines = [line for line in text.splitlines() if "in/" in line]
+    assert len(lines) == 250 and "values" not in text and "\n250 files: 250 done\n" in text
+    assert max(map(len, text.splitlines())) <= (columns or 1000)
+    if columns != 40:
+        assert text.count("uncovered") == 1
+        assert len({(line.index("uint8"), line.index("63.5"), line.index("12.3 ms")) for line in lines}) == 1
+
+
+def test_rows_are_printed_as_they_come() -> None:
+    """A hundred at once, so that 100,000 files take no more memory than 100."""
+    stream = Stream(False)
+    view = table.Table(Pen(stream), rows=True)
+    for _ in range(table.ROWS_AT_ONCE + 1):
+        view.add(IMAGE)
+    assert stream.printed().count("image.png ") == table.ROWS_AT_ONCE and len(view.files) == 1
+
+
+@pytest.mark.parametrize("columns", [20, 40, 80])
+def test_the_summary_keeps_to_the_terminal(columns: int) -> None:
+    """Lines are broken at words, and neither between a number and its unit nor at an arrow; in a pipe they are not."""
+    files = [replace(IMAGE, bytes_in=4000, bytes_out=1000, input_shape=(i, 2, 3)) for i in range(20)]
+    text = drawn(*files, columns=columns)
+    assert max(map(len, text.splitlines())) <= max(columns, 30)
+    assert not re.search(r"->\s*$|^\s*->|\d$\n *k?B", text, re.MULTILINE)
+    assert drawn(*files).count("\n") == 3

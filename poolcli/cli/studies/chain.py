@@ -44,6 +44,7 @@ def run(arguments: tuple[str, ...], layout: str | None, **given: Any) -> int:
     settings = usage.settings(inputs, None, given)
     poolings = Poolings(stages, layout)
     planned = batch.plan_jobs(names(inputs, given), poolings, settings)
+    settings = show.look_at_values(given, settings, len(planned))
     workers = share_cores(given["jobs"], len(planned))
     with show.view(given, settings, len(planned), options.debugging(), drawn) as view:
         view.notes(planned.notes)

@@ -53,6 +53,8 @@ class Work:
     draws: Array | None = None
     """A number in [0, 1) for each output."""
     want_indices: bool = False
+    indices: Array | None = None
+    """Where the indices of a run are written, of the output's shape."""
     origin: int | None = None
     """Where the first window of the whole plan starts along H, in this array's rows, if this is a part of it."""
 

@@ -10,7 +10,7 @@ import pytest
 
 import poolcli
 from poolcli import drivers, engine, pooling
-from poolcli.drivers import folding, laning
+from poolcli.drivers import folding, laning, slicing
 from poolcli.kernels import bands, endings, folds, keys, lanes, rows, small, tall, uneven
 from poolcli.work import Choice, Work
 
@@ -276,6 +276,85 @@ def test_lanes_leave_what_is_not_finite(reducer: str, value: float, monkeypatch:
     found, _ = pooled(x, reducer, {"size": 2}, monkeypatch, quick=True)
     wanted, _ = pooled(x, reducer, {"size": 2}, monkeypatch, quick=False)
     assert close(found, wanted)
+
+
+SLICED = [
+    ("uint8", {"size": 2}, (9, 34)),
+    ("float16", {"size": 3, **SAME}, (9, 34, 3)),
+    ("float64", {"size": 3, "padding": 1, "dtype": "float32"}, (5, 9, 3)),
+    ("uint64", {"size": (2, 3), "stride": 5, "dtype": "float32"}, (9, 34)),
+    ("bool", {"size": 2, "dilation": 2, "stride": 3, "layout": "DHW"}, (6, 9, 10)),
+    ("int32", {"adaptive": (5, 7)}, (12, 33, 2)),
+    ("float32", {"fractional": 1.4, "random": True, "u": None}, (12, 33)),
+    ("int8", {"size": "all", "layout": "NHW"}, (4, 5, 6)),
+    ("float32", {"adaptive": (9, 12)}, (5, 7)),
+]
+
+
+@pytest.mark.parametrize(("dtype", "options", "shape"), SLICED)
+def test_first_samples_are_slices(dtype: str, options: dict[str, Any], shape: tuple[int, ...],
+                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slicing gives the samples and the indices that the general kernel gives, NaN and infinities too."""
+    x = (RNG.standard_normal(shape) * 40).astype(dtype)
+    if dtype.startswith("float"):
+        x[RNG.random(shape) < 0.3] = np.nan
+        x[RNG.random(shape) < 0.1] = np.inf
+    options = {key: value for key, value in options.items() if value is not None}
+    choices: list[Any] = []
+    monkeypatch.setattr(engine, "CHOICES", (lambda work: choices.append(slicing.choose(work)) or choices[-1],))
+    found = poolcli.pool(x, "subsample", return_indices=True, **options)
+    monkeypatch.setattr(engine, "CHOICES", ())
+    pooling.forget()
+    wanted = poolcli.pool(x, "subsample", return_indices=True, **options)
+    assert choices != [None]
+    for a, b in zip(found, wanted, strict=True):
+        np.testing.assert_array_equal(a, b, strict=True)
+
+
+class Refusing:
+    """A kernel that refuses every block, and has written 42 everywhere but in the last column: there what is given."""
+
+    recipe = None
+    milliseconds = 0.0
+
+    def __init__(self, last: float) -> None:
+        self.last = last
+
+    def on(self, work: Work, values: Any) -> Any:
+        """Remember the array and its blocks."""
+        self.work, self.values = work, values
+        return self
+
+    def blocks(self, threads: int) -> Any:
+        """One block."""
+        return [self.work.whole]
+
+    def runner(self) -> Any:
+        """A function that writes, and refuses."""
+        def run_block(block: Any) -> bool:
+            self.values[...] = 42
+            self.values[:, :, :, -1] = self.last
+            return False
+        return run_block
+
+
+@pytest.mark.parametrize(("dtype", "options", "kept"), [
+    ("float32", {}, True),
+    ("float64", {"nan": "ignore"}, True),
+    ("float32", {"nan": "ignore", "dtype": "int16"}, False),
+    ("int64", {"dtype": "int64"}, False),
+])
+def test_only_what_is_not_finite_is_repaired(dtype: str, options: dict[str, Any], kept: bool,
+                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a refused block the general kernel does the windows without a finite float again; of integers it does all."""
+    x = np.arange(64).reshape(8, 8).astype(dtype)
+    wanted = poolcli.pool(x, "avg", size=2, **options)
+    monkeypatch.setattr(engine, "CHOICES", (lambda work: Refusing(np.nan if kept else 7),))
+    pooling.forget()
+    found = poolcli.pool(x, "avg", size=2, **options)
+    pooling.forget()
+    assert np.array_equal(found[:, -1], wanted[:, -1])
+    assert np.array_equal(found[:, :-1], np.full((4, 3), 42) if kept else wanted[:, :-1])
 
 
 def test_means_of_few_that_count() -> None:

@@ -8,6 +8,7 @@ QUICK: Mapping[str, tuple[str, ...]] = {
     "folding": ("max", "min", "range", "avg", "sum", "l2", "lp", "var", "std"),
     "laning": ("lse", "soft", "mixed", "lp", "l2", "gem"),
     "counting": ("median", "quantile"),
+    "slicing": ("subsample",),
     "ranking": ("median", "quantile", "mode"),
 }
 """The drivers that may be faster than the general one, in the order in which they are asked, and the reducers that each

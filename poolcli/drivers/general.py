@@ -87,8 +87,21 @@ class General:
         whole = block or self.work.whole
         return cut(whole, sizes_for(whole, max(1, samples // self.cost)))
 
-    def runner(self) -> Callable[[Block], bool]:
-        """A function that runs one block, with scratch space of its own."""
+    @property
+    def can_repair(self) -> bool:
+        """Whether a window that a faster kernel could not compute shows in its result: a float that is not finite.
+
+        False for integers, for indices, and where a window without a value has no fill value to show for it.
+        """
+        missing = self.work.skip_nan or self.work.nodata is not None
+        shown = self.work.fill is not None or not missing
+        return self.values.dtype.kind == "f" and not self.work.want_indices and shown
+
+    def runner(self, repair: bool = False) -> Callable[[Block], bool]:
+        """Return a function that runs one block, with scratch space of its own.
+
+        With ``repair`` it computes only the windows whose value is not finite; a faster kernel must have written all.
+        """
         work = self.work
         run = compiled.load(recipe(work, self.values.dtype))
         nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata
@@ -99,22 +112,22 @@ class General:
         def run_block(block: Block) -> bool:
             rows = [t[i0:i1] for (t, _), (i0, i1) in zip(self.tables, block[1:], strict=True)]
             along = [weights_of_axis for _, weights_of_axis in self.tables]
-            failed = run((work.array, self.values, nodata, fill, self.indices, self.geometry(block), *rows, *along,
-                          *self.constants, samples, scratch, weights))
+            failed = run((work.array, self.values, nodata, fill, self.indices, self.geometry(block, repair), *rows,
+                          *along, *self.constants, samples, scratch, weights))
             if failed:
                 raise NoPlace(failed - 1)
             return True
 
         return run_block
 
-    def geometry(self, block: Block) -> Array:
+    def geometry(self, block: Block, repair: bool) -> Array:
         """The whole numbers of one block, in the kernel's order."""
         work = self.work
         _, *lengths, inner = work.array.shape
         flags = [work.skip_nan, work.reducer.nan_wins and not work.skip_nan, work.nodata is not None,
                  work.fill is not None, work.want_indices, work.draws is not None]
         return np.array([*lengths, inner, *work.output_shape[1:4], *(w.step for w in work.windows),
-                         *itertools.chain(*block), *flags, work.rounding], np.int64)
+                         *itertools.chain(*block), *flags, work.rounding, repair], np.int64)
 
 
 def table(windows: Windows, weighted: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -15,8 +15,7 @@ from .numerics import NOT_A_NUMBER, Buffer, Pair, put_float, put_integer, widen
 # The whole numbers that describe one block of work, by their place in ``geometry``.
 # The canonical array is (outer, D, H, W, inner); a block is outer A0:A1 and windows D0:D1, H0:H1, W0:W1.
 (D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, A0, A1, D0, D1, H0, H1, W0, W1,
- SKIP_NAN, NAN_WINS, HAS_NODATA, HAS_FILL, WANT_INDEX, DRAWS, ROUNDING) = range(25)
-GEOMETRY = 25
+ SKIP_NAN, NAN_WINS, HAS_NODATA, HAS_FILL, WANT_INDEX, DRAWS, ROUNDING, REPAIR) = range(26)
 
 # One window of one axis, by its place in that axis' row of a table.
 START, COUNT, NOMINAL, WEIGHT = 0, 1, 2, 3
@@ -210,7 +209,8 @@ def make_kernel(core: Callable[..., Any], put: Callable[..., bool], of_nan: Call
                 place_of: Callable[..., int], weigh: Callable[..., None]) -> Callable[..., int]:
     """Return the kernel for one reducer's core and one way of writing: a function over flat buffers.
 
-    It returns 0, or 1 + the flat output index of the first value that has no place in the output's dtype.
+    It returns 0, or 1 + the flat output index of the first value that has no place in the output's dtype. With
+    ``REPAIR`` only the windows whose value in ``dst`` is not finite are computed.
     """
 
     def pool_windows(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, index: Buffer, geometry: Buffer,
@@ -230,6 +230,8 @@ def make_kernel(core: Callable[..., Any], put: Callable[..., bool], of_nan: Call
                         w = span(table_w, k, geometry[STEP_W])
                         at = (row * geometry[OUT_W] + geometry[W0] + k) * inner
                         for c in range(inner):
+                            if geometry[REPAIR] and dst[at + c] - dst[at + c] == 0:
+                                continue  # finite already, so what wrote it was right
                             region = Region(src, a * plane + c, height, width, inner, d, h, w, skip_nan, has_nodata,
                                             nodata)
                             x, base, n = src, a * plane + row_of(region, 0, 0), d.size * h.size * w.size

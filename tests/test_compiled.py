@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import poolcli
 from poolcli import compiled
-from poolcli.compiled import code, loader, store, target
+from poolcli.compiled import code, loader, store, target, trust
 from poolcli.compiled.recipe import Recipe
 
 X = np.arange(24, dtype=np.uint8).reshape(4, 6)
@@ -121,11 +123,93 @@ def test_code_that_deserves_no_trust_is_not_run(own_folder: Path, monkeypatch: p
     assert len(asked) == 1
 
 
+def test_files_exchanged_with_each_other_are_refused(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is whole and the user's own; what it is for is in its digest, so no kernel runs in another's place."""
+    minimum = recipe_of("min", "uint8")
+    monkeypatch.setattr(compiled, "_loaded", {})
+    other = store.place(minimum)
+    assert other is not None and store.read(other) is not None and store.read(own_folder) is not None
+    between = own_folder.with_suffix(".swap")
+    for old, new in ((own_folder, between), (other, own_folder), (between, other)):
+        old.rename(new)
+    asked = built_again(monkeypatch)
+    assert store.read(other) is None and store.read(own_folder) is None
+    assert np.array_equal(poolcli.pool(X, "max", size=2), HALF)
+    assert len(asked) == 1
+
+
 def test_what_is_written_is_the_users_own(own_folder: Path) -> None:
     """Folder and file are closed to others, and no temporary file stays."""
     assert own_folder.parent.stat().st_mode & 0o777 == 0o700
     assert own_folder.stat().st_mode & 0o777 == 0o600
     assert list(own_folder.parent.iterdir()) == [own_folder]
+
+
+@pytest.fixture
+def no_umask() -> Iterator[None]:
+    """New files and folders are open to all unless a program closes them."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def test_folders_that_are_made_are_closed_whatever_the_umask(tmp_path: Path, maximum: Recipe, no_umask: None) -> None:
+    """Those above the last one too: who can write there can put a folder of his own in its place."""
+    kept = store.read(store.place(maximum))
+    assert kept is not None
+    path = tmp_path / "cache/poolcli/kernels/code.o"
+    store.write(path, kept)
+    assert [folder.stat().st_mode & 0o777 for folder in (path.parent, *path.parents[1:3])] == [0o700] * 3
+    assert path.stat().st_mode & 0o777 == 0o600 and store.read(path) == kept
+
+
+@pytest.mark.parametrize(("mode", "refused"), [
+    (0o755, False), (0o777, True), (0o757, True), (0o1777, False), (0o775, True), (0o1775, False)])
+def test_folders_above_are_refused_where_others_could_exchange_what_lies_in_them(
+        mode: int, refused: bool, own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not where the sticky bit stops them, as in /tmp. The message names the folder and what would help."""
+    monkeypatch.setattr(trust, "is_private", lambda group: False)
+    if os.getuid() == 0:  # what a group may do in a folder of root's is root's business
+        for path in (own_folder, *own_folder.parents[:2]):
+            os.chown(path, 1234, 1234)
+        monkeypatch.setattr(os, "getuid", lambda: 1234)
+    above = own_folder.parents[1]
+    above.chmod(mode)
+    assert (store.read(own_folder) is None) == refused
+    if refused:
+        with pytest.raises(PermissionError, match=f"others can write to {above}; chmod go-w {above} would work"):
+            store.write(own_folder, code.Code(b"x"))
+
+
+def test_a_private_group_may_write_above(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a group for each user a umask of 002 is usual: ~/.cache is 775 there, and nobody else is in the group."""
+    entry = SimpleNamespace(st_mode=stat.S_IFDIR | 0o775, st_uid=1234, st_gid=77)
+    monkeypatch.setattr("pwd.getpwuid", lambda user: SimpleNamespace(pw_gid=77, pw_name="somebody"))
+    for name, opened in (("somebody", False), ("staff", True)):
+        monkeypatch.setattr("grp.getgrgid", lambda group, name=name: SimpleNamespace(gr_name=name))
+        assert trust.is_open(entry) == opened  # type: ignore[arg-type]
+    assert not trust.is_open(SimpleNamespace(**vars(entry) | {"st_uid": 0}))  # type: ignore[arg-type]
+
+
+def test_the_folder_behind_a_link_is_looked_at_too(own_folder: Path, tmp_path: Path) -> None:
+    """A link in a safe place that leads through an unsafe one."""
+    (tmp_path / "open").mkdir(mode=0o700)
+    kernels = (tmp_path / "open/kernels")
+    own_folder.parent.rename(kernels)
+    (tmp_path / "link").symlink_to(kernels)
+    path = tmp_path / "link" / own_folder.name
+    assert store.read(path) is not None
+    (tmp_path / "open").chmod(0o777)
+    assert store.read(path) is None
+
+
+def test_a_folder_of_another_user_is_named_as_such(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """He can write there, whatever its mode."""
+    me = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: me + 1)
+    assert store.read(own_folder) is None
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        store.write(own_folder, code.Code(b"x"))
 
 
 @pytest.mark.parametrize("place", ["a file/kernels", "/proc/nowhere"])
@@ -141,6 +225,7 @@ def test_a_cache_that_cannot_be_written_is_said_once_and_does_no_harm(
     monkeypatch.setattr(compiled, "announce", said.append)
     assert np.array_equal(poolcli.pool(X, "max", size=2), HALF)
     assert [text.partition(":")[0] for text in said] == ["compiling a kernel, this once", "kernels are not kept"]
+    assert f"{tmp_path / place} cannot be made: " in said[1] and "POOLCLI_CACHE_DIR names another folder" in said[1]
 
 
 def test_the_key_knows_what_changes_the_code(maximum: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,6 +271,32 @@ def refused(made: code.Code) -> int:
     raise PermissionError(13, "Permission denied")
 
 
+def test_direct_loading_can_be_switched_off(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same file, linked by LLVM; 0 and nothing leave it on."""
+    put: list[code.Code] = []
+
+    def noted(made: code.Code) -> int:
+        put.append(made)
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(loader, "put", noted)
+    for value, direct in (("1", 0), ("0", 1), ("", 2)):
+        monkeypatch.setenv("POOLCLI_NO_DIRECT_LOAD", value)
+        monkeypatch.setattr(compiled, "_loaded", {})
+        assert np.array_equal(poolcli.pool(X, "max", size=2), HALF)
+        assert len(put) == direct
+
+
+@STRAIGHT
+def test_no_memory_of_a_process_is_writable_and_executable_at_once(own_folder: Path) -> None:
+    """With its kernels kept. (llvmlite, imported to compile or to link, brings a page of ctypes' that is both.)"""
+    script = ("import numpy, poolcli\npoolcli.pool(numpy.ones((8, 8), 'uint8'), 'max', size=2)\n"
+              "print(open('/proc/self/maps').read())")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    rights = [line.split()[1] for line in done.stdout.splitlines() if line]
+    assert "r-xp" in rights and not [right for right in rights if "w" in right and "x" in right]
+
+
 @STRAIGHT
 def test_a_function_that_the_c_library_lacks_is_no_crash(maximum: Recipe) -> None:
     """It is noticed before anything runs."""
@@ -196,11 +307,12 @@ def test_a_function_that_the_c_library_lacks_is_no_crash(maximum: Recipe) -> Non
 
 
 @STRAIGHT
-def test_code_is_never_writable_while_it_can_run(maximum: Recipe) -> None:
-    """The memory map of the process says so."""
+@pytest.mark.parametrize("load", [loader.put, loader.linked])
+def test_code_is_never_writable_while_it_can_run(load: Callable[[code.Code], int], maximum: Recipe) -> None:
+    """The memory map of the process says so, however the code came there."""
     kept = store.read(store.place(maximum))
     assert kept is not None
-    address = loader.put(kept)
+    address = load(kept)
     lines = [line.split() for line in Path("/proc/self/maps").read_text().splitlines()]
     ranges = [(*(int(end, 16) for end in line[0].split("-")), line[1]) for line in lines]
     assert [rights for low, high, rights in ranges if low <= address < high] == ["r-xp"]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import mmap
+import os
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -18,17 +20,26 @@ _kept: list[Any] = []  # memory with code in it must outlive every call
 
 def callable_of(code: Code, arguments: int) -> Call:
     """The kernel in this code, of so many pointers. Calling it drops the GIL."""
-    try:
-        address = put(code)
-    except (OSError, AttributeError, ValueError):
-        address = linked(code)
-    function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * arguments)(address)
+    function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * arguments)(address_of(code))
 
     def call(arrays: Sequence[NDArray[Any]]) -> int:
         # .ctypes.data would take four times as long
         return int(function(*[array.__array_interface__["data"][0] for array in arrays]))
 
     return call
+
+
+def address_of(code: Code) -> int:
+    """Where the code can be entered once it is in memory."""
+    if loads_directly():
+        with suppress(OSError, AttributeError, ValueError):
+            return put(code)
+    return linked(code)
+
+
+def loads_directly() -> bool:
+    """Whether code is put into memory as it stands, where it can be: unless POOLCLI_NO_DIRECT_LOAD is 1."""
+    return os.environ.get("POOLCLI_NO_DIRECT_LOAD", "0") in ("", "0")
 
 
 def put(code: Code) -> int:

@@ -1,14 +1,13 @@
-"""Machine code on disk: under which name, in which folder, and whose it must be."""
+"""Machine code on disk: under which name, in which folder, and how its content is known to be right."""
 
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from functools import lru_cache
 from pathlib import Path
 
-from . import target
+from . import target, trust
 from .code import Code, unpacked
 from .recipe import Recipe
 
@@ -70,35 +69,36 @@ def read(path: Path | None) -> Code | None:
     if path is None:
         return None
     try:
-        if not (own(path.parent) and own(path)):
-            return None
-        content = path.read_bytes()
+        trust.check_folder(path.parent)
+        with path.open("rb") as file:
+            if not trust.is_own(os.fstat(file.fileno())):  # of what is open: the name may be another's by now
+                return None
+            content = file.read()
     except OSError:
         return None
-    digest, packed = content[:DIGEST_SIZE], content[DIGEST_SIZE:]
-    return unpacked(packed) if packed and blake2b(packed, digest_size=DIGEST_SIZE).digest() == digest else None
+    found, packed = content[:DIGEST_SIZE], content[DIGEST_SIZE:]
+    return unpacked(packed) if packed and digest(path, packed) == found else None
 
 
-def own(path: Path) -> bool:
-    """Whether a file or folder belongs to this user and nobody else can write to it."""
-    if not hasattr(os, "getuid"):
-        return True
-    info = path.stat()
-    return info.st_uid == os.getuid() and not info.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+def digest(path: Path, packed: bytes) -> bytes:
+    """Return the digest of a file's content and of what it is for: its name, a hash of the whole recipe.
+
+    So a file that has been given the name of another one is refused, whole as it is.
+    """
+    return blake2b(path.stem.encode() + b"\0" + packed, digest_size=DIGEST_SIZE).digest()
 
 
 def write(path: Path, code: Code) -> None:
     """Keep code, whole or not at all. Raises OSError; in a folder that others can write to, PermissionError."""
     import tempfile
 
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not own(path.parent):
-        raise PermissionError(0, f"others can write to {path.parent}")
+    trust.make_folder(path.parent)
+    trust.check_folder(path.parent)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".new-")
     try:
         packed = code.packed()
         with os.fdopen(descriptor, "wb") as file:
-            file.write(blake2b(packed, digest_size=DIGEST_SIZE).digest() + packed)
+            file.write(digest(path, packed) + packed)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

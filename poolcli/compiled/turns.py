@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .trust import make_folder
+
 
 @contextmanager
 def turn(path: Path | None) -> Iterator[None]:
@@ -31,7 +33,7 @@ def _locked(path: Path) -> int | None:
     try:
         import fcntl
 
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path.parent)
         while True:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:

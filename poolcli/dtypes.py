@@ -104,7 +104,7 @@ def parse_nodata(value: Any) -> int | float:
 def holds(dtype: Type, number: int | float) -> bool:
     """Whether a dtype has this very number (NaN and infinities: a float dtype)."""
     if dtype.kind == "f":
-        return not math.isfinite(number) or math.isfinite(float(np.float64(number).astype(dtype)))
+        return not math.isfinite(number) or math.isfinite(float(scalar(dtype, number)[0]))
     low, high = (0, 1) if dtype == BOOL else (np.iinfo(dtype).min, np.iinfo(dtype).max)
     return math.isfinite(number) and number == int(number) and low <= number <= high
 

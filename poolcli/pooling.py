@@ -43,6 +43,8 @@ class Pooling:
     dtype: dtypes.Type | None = None
     round: str = "half-up"
     seed: int = 0
+    fills_nodata: bool = False
+    """Whether floats too have the nodata value where a window has no sample, as rasters do; else NaN."""
 
     def plan(self, shape: Sequence[int], layout: str | None = None, *, held: bool = True) -> Plan:
         """The windows for an array of this shape; ``layout`` is used where the user named none, and a result that is
@@ -106,9 +108,10 @@ class Pooling:
         return (*self.reducer.presets, *(float(value or 0) for value in self.parameters.values()))
 
     def fill(self, result: dtypes.Type) -> Array | None:
-        """What a window without a value gives: NaN in a float, the nodata value in an integer."""
+        """What a window without a value gives: NaN in floats unless ``fills_nodata``, the nodata value in integers."""
         written = dtypes.write_dtype(result)
-        if result.kind == "f":
+        if result.kind == "f" and not (self.fills_nodata and self.missing() is not None
+                                       and dtypes.holds(result, self.nodata or 0)):
             return dtypes.scalar(written, float("nan"))
         if self.nodata is None or not dtypes.holds(result, self.nodata):
             return None

@@ -18,7 +18,7 @@ from .described import layout_notes, with_values
 from .jobs import Job, Settings
 from .running import Running
 from .single import KEEPS_PALETTE, guarded, not_begun
-from .whole import STAYS_BILEVEL, Task, lossy, write
+from .whole import STAYS_BILEVEL, Task, lossy, nodata_note, write
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,11 +76,21 @@ def attempt(job: Job, poolings: Poolings, settings: Settings, blank: ChainReport
     indexed = all(stage.pooling.reducer.name in KEEPS_PALETTE for stage in poolings.stages)
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                         allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames)
+    poolings, heeded = with_file_nodata(loaded.source, poolings, settings)
     task, planned, array = fitted(loaded, job, poolings)
     task.check_holds()
     done = run(array, planned, settings.statistics)
     lost = write(task, Result(done.values, None), settings)
-    return described(task, planned, done, settings, replace(blank, notes=(*blank.notes, *lost)))
+    return described(task, planned, done, settings, replace(blank, notes=(*blank.notes, *heeded, *lost)))
+
+
+def with_file_nodata(source: files.Source, poolings: Poolings, settings: Settings) -> tuple[Poolings, tuple[str, ...]]:
+    """Take the nodata value that the file names for all stages, where none of them says its own."""
+    stages, value = poolings.stages, source.nodata
+    if value is None or not settings.heeds_nodata or any("nodata" in stage.keywords for stage in stages):
+        return poolings, ()
+    heeding = tuple(replace(stage, keywords={**stage.keywords, "nodata": value}) for stage in stages)
+    return replace(poolings, stages=heeding), (nodata_note(value),)
 
 
 def fitted(loaded: Loaded, job: Job, poolings: Poolings) -> tuple[Task, list[links.Link], Array]:

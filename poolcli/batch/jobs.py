@@ -56,6 +56,8 @@ class Settings:
     """Light in place of sRGB codes."""
     premultiplied: bool = False
     """Transparent pixels give no colour."""
+    heeds_nodata: bool = True
+    """The nodata value that a file names is the default."""
     frames: Frames | int | None = None
     """Which pictures of a file; None: the first."""
     overwrite: bool = False

@@ -29,12 +29,15 @@ STAYS_BILEVEL = ("input", "unsigned", "rank")
 
 def attempt_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """One job whose input is at hand."""
+    pooling, heeded = with_file_nodata(loaded.source, pooling, settings)
     task = fitted(loaded, job, pooling)
     task.check_holds()
     result = pooled(task, settings)
     lost = write(task, result, settings)
-    asked = {name: True for name in ("linear", "premultiplied") if getattr(settings, name)}
-    blank = replace(blank, notes=(*blank.notes, *lost), parameters={**blank.parameters, **asked})
+    asked: dict[str, Any] = {name: True for name in ("linear", "premultiplied") if getattr(settings, name)}
+    if heeded:
+        asked["nodata"] = pooling.nodata
+    blank = replace(blank, notes=(*blank.notes, *heeded, *lost), parameters={**blank.parameters, **asked})
     return described(task, result, settings, blank)
 
 
@@ -73,7 +76,14 @@ class Task:
         if self.job.format is None or self.job.format.is_array:
             return known
         _, leading = picture_axes(self.plan.output_letters)
-        return replace(known, pages=self.planes if leading and self.planes != 1 else None)
+        pages = self.planes if leading and self.planes != 1 else None
+        return replace(known, pages=pages, nodata=self.written_nodata())
+
+    def written_nodata(self) -> int | float | None:
+        """What stands in the result where a window has no sample; None where no sample counts as missing."""
+        pooling = self.pooling
+        filled = pooling.fills_nodata or pooling.result_dtype(self.array.dtype).kind != "f"
+        return pooling.nodata if pooling.nodata is None or filled else float("nan")
 
     def arrange(self, values: Array) -> Array:
         """Turn the result as its output wants it: a picture has its channels last, and its planes along one axis."""
@@ -132,6 +142,18 @@ def fitted(loaded: Loaded, job: Job, pooling: Pooling) -> Task:
     return Task(job, loaded, array, pooling, plan, tuple(notes))
 
 
+def with_file_nodata(source: Source, pooling: Pooling, settings: Settings) -> tuple[Pooling, tuple[str, ...]]:
+    """Take the nodata value that the file names, where none was asked for, and say so."""
+    if source.nodata is None or pooling.nodata is not None or not settings.heeds_nodata:
+        return pooling, ()
+    return replace(pooling, nodata=source.nodata), (nodata_note(source.nodata),)
+
+
+def nodata_note(value: float) -> str:
+    """Say that the nodata value of the file is heeded."""
+    return f"samples of {value} count as missing: the file names it as nodata; --nodata none turns it off"
+
+
 def stack_layout(loaded: Loaded, pooling: Pooling) -> str | None:
     """The layout of what was read; pages are an axis to pool where the windows have three values: allx1x1."""
     letters = loaded.layout
@@ -150,7 +172,7 @@ def for_picture(array: Array, pooling: Pooling) -> tuple[Array, Pooling]:
         pooling = replace(pooling, nodata=nodata, pad_value=pooling.pad_value * 255)
     if pooling.dtype is None:
         pooling = replace(pooling, dtype=array.dtype.newbyteorder("="))
-    return array, pooling
+    return array, replace(pooling, fills_nodata=pooling.nodata is not None)
 
 
 def write(task: Task, result: Result, settings: Settings) -> tuple[str, ...]:

@@ -105,7 +105,9 @@ def values() -> list[click.Option]:
                help="What padding is: exclude (no data, the default), constant, reflect, edge or wrap."),
         option("--pad-value", type=grammar.number, metavar="V", help="The sample of --pad-mode constant. Default 0."),
         option("--nan", type=choice(NAN_MODES), metavar="HOW", help="propagate (default), ignore or error."),
-        option("--nodata", type=grammar.number, metavar="V", help="The value of missing samples."),
+        option("--nodata", type=nodata, metavar="V",
+               help="The value of missing samples, or none. Default: what a TIFF names (GDAL_NODATA). A window with "
+                    "nothing but missing samples gives it; floats give NaN, but for TIFF."),
         option("--dtype", type=choice(DTYPES), metavar="TYPE", help="The result's type: uint8, float32 ..."),
         option("--round", type=choice(ROUNDINGS), metavar="HOW",
                help="To whole numbers: half-up (default), half-even, floor or ceil."),
@@ -219,6 +221,14 @@ def debugging() -> bool:
 # The forms that are the library's to check, and need no NumPy.
 
 
+NO_NODATA = "none"
+
+
+def nodata(text: str) -> float | int | str:
+    """The value of missing samples, or "none": no sample is missing, whatever the file says."""
+    return NO_NODATA if text.lower() == NO_NODATA else grammar.number(text)
+
+
 def layout(text: str) -> str:
     """Layout letters."""
     from ..axes import check_layout
@@ -245,6 +255,8 @@ def keywords(row: Reducer, given: Values) -> dict[str, Any]:
     """The library's keywords among the options that were given, checked as far as that goes without NumPy."""
     names = (*WINDOW_KEYWORDS, *VALUE_KEYWORDS, *(p.name for p in row.parameters))
     chosen = {name: given[name] for name in names if given[name] is not None and given[name] is not False}
+    if chosen.get("nodata") == NO_NODATA:
+        del chosen["nodata"]
     if given["global_windows"]:
         if chosen.get("size", "all") != "all":
             raise OptionError("size", "size goes with fixed, same and fractional windows, not with --global")

@@ -19,6 +19,7 @@ from ..reducers import REDUCERS, Reducer
 from ..text import printable
 from .bodies import FORMS, form
 from .inputs import a_name, lists
+from .options import NO_NODATA
 from .streams import is_terminal
 
 
@@ -35,6 +36,7 @@ def settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str, Any
     encoding = {name: given[name] for name in ("quality", "compress_level", "strip") if given[name] is not None}
     made = Settings(**kept, **named, frames=frames(given["frames"]),
                     linear=given["linear"], premultiplied=given["alpha"] == "premultiplied",
+                    heeds_nodata=given["nodata"] != NO_NODATA,
                     encoding=Encoding(**encoding),
                     globs=Globs(given["include"], given["exclude"]),
                     statistics=form(given) is not None or not given["quiet"],

@@ -12,6 +12,7 @@ from ..errors import PoolError
 from . import metadata
 from .formats import DEFAULT_ENCODING, DRAWING, EXPANDED, WIDE, Encoding, Format, holds, mode_of
 from .loaded import Palette, Source
+from .nodata import NODATA, nodata_text
 from .npy import write_all
 from .opener import cause, plugin
 from .palettes import expanded, few_colours, gif_transparency
@@ -77,6 +78,7 @@ def write_image(
 def _write_one(array: Array, source: Source, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:
     picture, mode, palette = _prepared(array, source, row)
     options = row.options(encoding) | _profile(source, row, mode) | _extras(row, mode, palette, array.nbytes)
+    options |= _nodata(source, row, array, options)
     options |= _metadata(source, row, array, options, encoding)
     if (method := _own_method(picture, mode, row, encoding)) is not None:
         write_pixels(picture, _template(mode, options), method, target)
@@ -115,6 +117,7 @@ def _write_several(array: Array, source: Source, row: Format, target: Target, en
     frames, mode, lost = frames_for(array, source, row, _prepared)
     first, *rest = [_framed(*one) for one in frames]
     options = row.options(encoding) | _profile(source, row, mode) | _extras(row, mode, None, array.nbytes)
+    options |= _nodata(source, row, array, options)
     options |= _metadata(source, row, array[0], options, encoding)
     options |= played(source.timing, row.name, len(frames), mode)
     first.save(target, row.name, save_all=True, append_images=rest, **options)  # type: ignore[arg-type]
@@ -185,6 +188,12 @@ def _metadata(
 ) -> dict[str, Any]:
     """What else the picture carries, unless nothing of it is wanted."""
     return {} if encoding.strip else metadata.options(source.metadata, row, array.shape[1::-1], given)
+
+
+def _nodata(source: Source, row: Format, array: Array, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Name the value of missing samples, where the format has room for it."""
+    text = nodata_text(source.nodata, array.dtype) if row.name == "TIFF" else None
+    return {} if text is None else {"tiffinfo": {**given.get("tiffinfo", {}), NODATA: text}}
 
 
 def _profile(source: Source, row: Format, mode: str) -> dict[str, Any]:

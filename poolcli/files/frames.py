@@ -95,6 +95,9 @@ def pages(file: Opener, numbers: range, read: Callable[[Opener], Loaded]) -> Loa
     array = np.stack([page.array for page in found])
     notes = tuple(note for note in found[0].source.notes if "frames" not in note)
     source = replace(found[0].source, pages=len(found), notes=notes)
+    if len({repr(page.source.nodata) for page in found}) > 1:
+        source = replace(source, nodata=None, notes=(*notes, "its pages name different nodata values, none is used; "
+                                                     "--nodata V names one for all"))
     return Loaded(array, "N" + (found[0].layout or "HW"), source)
 
 

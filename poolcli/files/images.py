@@ -104,6 +104,7 @@ def _read(file: Opener) -> Loaded:
         lossy=_is_lossy(file),
         notes=(*ending_note(file.name, file.kind), *picture.notes, *more),
         metadata=carried,
+        nodata=picture.nodata,
     )
     return Loaded(array, "HW" if array.ndim == 2 else "HWC", source)
 

@@ -74,6 +74,8 @@ class Source:
     """So many frames lie along the first axis of the array; None: it is one picture."""
     timing: Timing | None = None
     metadata: Metadata | None = None
+    nodata: int | float | None = None
+    """The value of samples that are missing, where the file names one (tag 42113 of TIFF)."""
     nbytes: int = 0
     """What was read, where no file can be asked: of a URL."""
 

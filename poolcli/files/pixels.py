@@ -43,6 +43,8 @@ class Picture:
     notes: tuple[str, ...] = ()
     frames: int | None = None
     """How many the file has, where Pillow cannot count them."""
+    nodata: int | float | None = None
+    """The value of samples that are missing."""
 
 
 def plain(image: ImageFile.ImageFile, indexed: bool = False) -> Picture:

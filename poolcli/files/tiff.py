@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import PoolError
+from .nodata import NODATA, with_nodata
 from .pixels import Picture, combined, plain, rawmode, with_rawmode
 from .tiff_extra import read_tiff_extra
 
@@ -61,11 +62,12 @@ def read_tiff(file: Opener) -> Picture:
         return read_tiff_extra(file, lost)
     if wide := _WIDE.fullmatch(rawmode(image)):
         array = combined(file, f"{wide[1]};16{_OTHER_ORDER[wide[2]]}")
-        return Picture(array, f"{wide[1]};16", None, image.info.get("icc_profile"))
-    return _small(image, file.indexed)
+        picture = Picture(array, f"{wide[1]};16", None, image.info.get("icc_profile"))
+        return with_nodata(picture, _nodata_tag(file, image))
+    return _small(file, image)
 
 
-def _small(image: ImageFile.ImageFile, indexed: bool) -> Picture:
+def _small(file: Opener, image: ImageFile.ImageFile) -> Picture:
     image.tile = [
         tile._replace(args=with_rawmode(tile.args, _NATIVE.get(rawmode(image), rawmode(image))))
         if tile.codec_name == "libtiff"
@@ -74,11 +76,14 @@ def _small(image: ImageFile.ImageFile, indexed: bool) -> Picture:
     ]
     premultiplied = rawmode(image) in ("RGBa", "La")
     kind = _kind(_tags(image))
-    picture = _reinterpreted(plain(image, indexed), kind)
+    picture = _reinterpreted(plain(image, file.indexed), kind)
     if picture.mode == "I;16" and _tags(image).get(_PHOTOMETRIC) == 0:
         picture = replace(picture, array=~picture.array)  # white is 0: Pillow inverts 8 bits, and not 16
     notes = ("premultiplied alpha divided out of the colours",) if premultiplied else ()
-    return replace(picture, notes=(*picture.notes, *notes))
+    picture = replace(picture, notes=(*picture.notes, *notes))
+    inverted = _tags(image).get(_PHOTOMETRIC) == 0 and picture.mode in ("1", "L", "I;16")
+    expanded = image.mode in ("P", "PA") and not file.indexed
+    return with_nodata(picture, _nodata_tag(file, image), inverted=inverted, expanded=expanded)
 
 
 # What Pillow's modes L and I have no room for: (mode, sample type) -> how to give it back. All of it is exact.
@@ -96,6 +101,12 @@ def _reinterpreted(picture: Picture, kind: str) -> Picture:
 
 def _tags(image: ImageFile.ImageFile) -> Any:
     return image.tag_v2  # type: ignore[attr-defined]  # a TiffImageFile, which only importing its plugin could say
+
+
+def _nodata_tag(file: Opener, image: ImageFile.ImageFile) -> object:
+    """The tag of the page, or else of the first page: writers name the value once for all."""
+    tag = _tags(image).get(NODATA)
+    return _first_tags(file.stream).get(NODATA) if tag is None and file.frame else tag
 
 
 def _kind(tags: Any) -> str:

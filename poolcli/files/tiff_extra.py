@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import PoolError
+from .nodata import NODATA, nodata_text, with_nodata
 from .opener import check_pixels, unheard
 from .pixels import Picture, turned
 
@@ -35,7 +36,9 @@ def read_tiff_extra(source: Opener, what: str) -> Picture:
         turn = page.tags.get(_ORIENTATION)
         array = turned(_channels_last(page), turn.value if turn else 1)
         mode = _INKS.get(array.dtype.name) if page.photometric == 5 and array.shape[2:] == (4,) else None
-        return Picture(array, mode, None, page.iccprofile, frames=len(file.pages))
+        tag = page.tags.get(NODATA) or file.pages[0].tags.get(NODATA)
+        picture = Picture(array, mode, None, page.iccprofile, frames=len(file.pages))
+        return with_nodata(picture, tag.value if tag else None)
 
 
 def _check(page: Any, what: str, max_pixels: int) -> None:
@@ -67,6 +70,8 @@ def write_tiff_extra(array: Array, source: Source, mode: str | None, stream: IO[
     options = kind(mode, 1 if array.ndim == 2 + (source.pages is not None) else array.shape[-1])
     options |= {"iccprofile": source.icc_profile} if source.icc_profile and mode else {}
     options |= {} if encoding.strip else carried(source.metadata)
+    if (text := nodata_text(source.nodata, array.dtype)) is not None:
+        options["extratags"] = [*options.get("extratags", ()), (NODATA, 2, 0, text, True)]
     with tifffile.TiffWriter(stream, bigtiff=array.nbytes > 2**32 - 2**25) as file:
         for page in array if source.pages is not None else [array]:
             file.write(page, metadata=None, software=False, contiguous=False, **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -89,8 +89,18 @@ class Asked:
         if name == STDIO and streams.is_terminal(sys.stdin):
             raise OptionError("INPUT", "- is the terminal; a file name, or a pipe into poolcli, would work")
         with failing(name):
-            return files.read(name, key=self.given.get("key"), frames=self.given.get("frames"), indexed=indexed,
-                              max_pixels=self.given.get("max_pixels") or files.MAX_PIXELS, stdin=sys.stdin.buffer)
+            loaded = files.read(name, key=self.given.get("key"), frames=self.given.get("frames"), indexed=indexed,
+                                max_pixels=self.given.get("max_pixels") or files.MAX_PIXELS, stdin=sys.stdin.buffer)
+        return self.with_nodata(loaded)
+
+    def with_nodata(self, loaded: Loaded) -> Loaded:
+        """Note that a study takes no nodata value from the file, where none was given."""
+        value = loaded.source.nodata
+        if value is None or any("nodata" in stage.keywords for stage in self.stages) or "nodata" in self.shared:
+            return loaded
+        note = f"samples of {value} are data here, though the file names it as nodata; --nodata {value} leaves them out"
+        notes = loaded.source.notes if self.given.get("nodata") else (*loaded.source.notes, note)
+        return replace(loaded, source=replace(loaded.source, nodata=None, notes=notes))
 
     def write(self, target: str, array: Array, source: Any = None, encoding: Any = None) -> tuple[str, ...]:
         """Write an array to a file, or to ``-``; the ending says the format. Whole or not at all, never over an input.

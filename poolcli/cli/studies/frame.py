@@ -98,6 +98,8 @@ def shared_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
     """The command's own window, value and parameter options as keywords; each stage checks what goes with what."""
     names = (*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS, *(one.name for one in own_parameters()))
     chosen = {name: given[name] for name in names if given.get(name) is not None and given.get(name) is not False}
+    if chosen.get("nodata") == options.NO_NODATA:
+        del chosen["nodata"]
     if given.get("global_windows"):
         chosen["size"] = "all"
     return chosen

@@ -16,8 +16,7 @@ from poolcli.kernels import fused, graphs, networks, programs
 
 def both(monkeypatch: pytest.MonkeyPatch, x: np.ndarray[Any, Any], reducer: str, **options: Any) -> None:
     """A kernel of its own runs, and gives what the general one gives."""
-    monkeypatch.setattr(ranking, "LARGE", 0)
-    monkeypatch.setattr(counting, "LARGE", 0)
+    monkeypatch.setattr(ranking, "MIN_COMPARED_PER_PIECE", 0)
     taken = []
 
     def choose(work: Any) -> Any:
@@ -132,7 +131,7 @@ def test_a_block_of_one_line_is_no_pair(fused_made: list[Any], monkeypatch: pyte
 
 def test_a_plan_is_laid_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another array of the same shape is cut as the first one; another shape is not."""
-    monkeypatch.setattr(ranking, "LARGE", 0)
+    monkeypatch.setattr(ranking, "MIN_COMPARED_PER_PIECE", 0)
     laid_out: list[Any] = []
     piece = pieces.Pieces.piece
     monkeypatch.setattr(pieces.Pieces, "piece", lambda self, block: laid_out.append(block) or piece(self, block))
@@ -171,8 +170,7 @@ def test_histograms_of_many_samples(shape: tuple[int, int], size: tuple[int, int
 @pytest.mark.parametrize(("size", "driver"), [(13, ranking), (15, counting)])
 def test_histograms_begin_where_they_are_faster(size: int, driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks serve windows of up to 200 samples, and what histograms do not."""
-    monkeypatch.setattr(ranking, "LARGE", 0)
-    monkeypatch.setattr(counting, "LARGE", 0)
+    monkeypatch.setattr(ranking, "MIN_COMPARED_PER_PIECE", 0)
     taken: list[Any] = []
     choose = engine.choose
     monkeypatch.setattr(engine, "choose", lambda work: taken.append(choose(work)) or taken[-1])
@@ -188,7 +186,6 @@ def test_lanes_run_down_where_windows_are_few_across(monkeypatch: pytest.MonkeyP
 
 def test_nan_without_a_place_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The block goes to the general kernel, which knows the error."""
-    monkeypatch.setattr(ranking, "LARGE", 0)
     with pytest.raises(poolcli.PoolError, match="NaN"):
         poolcli.pool(samples("float32", (20, 21)), "median", size=2, stride=1, dtype="uint8")
 
@@ -238,3 +235,12 @@ def test_slots_are_read_within_their_room(shape: tuple[int, ...], options: dict[
     """The last one too, shifted, in scratch space of an earlier piece: plain Python refuses what is beyond."""
     monkeypatch.setattr(compiled, "load", compiled.plain)
     both(monkeypatch, np.random.default_rng(0).integers(0, 9, shape).astype(np.uint32), "median", **options)
+
+
+@pytest.mark.parametrize(("reducer", "dtype", "size"), [("median", "uint8", 3), ("median", "float32", 5),
+                                                        ("mode", "uint8", 3), ("median", "uint8", 15)])
+def test_small_pictures_have_the_kernels_of_large_ones(reducer: str, dtype: str, size: int) -> None:
+    """A picture of 100 x 100 is not left to the general kernel, which took a hundred times as long."""
+    prepared = pooling.prepare(reducer, size=size, stride=1)
+    choice = prepared.settle(prepared.plan((100, 100)), dtype).choice
+    assert isinstance(choice, ranking.Choice | counting.Choice)

@@ -16,7 +16,7 @@ from ..kernels import networks
 from ..windows import Windows
 from ..work import Array, Block, Runner, Work, cut
 from .pieces import Rank, q_of
-from .ranking import LARGE, ending
+from .ranking import ending
 
 ARGUMENTS = ("read", "write", *("int64",) * 3, "float64", "float64", "uint8", "columns", "columns", "counts",
              "counts", "counts", "int64", "float64")
@@ -54,7 +54,7 @@ def choose(work: Work) -> Choice | None:
     deep, high, wide = (windows.present()[1] for windows in work.windows)
     most = int(high.max() * wide.max())
     read = int(high.sum() * wide.sum())
-    if most < LEAST or work.array.size < LARGE or read < OVERLAP * work.array.shape[2] * work.array.shape[3]:
+    if most < LEAST or read < OVERLAP * work.array.shape[2] * work.array.shape[3]:
         return None
     if (deep != 1).any() or not all(solid(windows) for windows in work.windows[1:]):
         return None

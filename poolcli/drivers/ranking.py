@@ -23,8 +23,9 @@ from .stretches import Stretch, stretches
 ARGUMENTS = ("read", "write", *("int64",) * 5, "float64", "float64", "read")
 """The dtypes of ``pool_network``'s buffers, in order."""
 
-LARGE = 1 << 18
-"""Samples from which on compiling the kernel is worth it (about 1.5 s, once for all windows of a dtype)."""
+MIN_COMPARED_PER_PIECE = 2000
+"""Samples compared in a piece, on average, from which on a program a piece is faster than the general kernel: to begin
+one costs about 25 us, a sample in the general kernel about 12 ns."""
 MOST = 256
 """The largest window, in samples: 15x15 of uint8 takes 12 ns a window, the general kernel 3 us."""
 MOST_COUNTED = 127
@@ -102,11 +103,13 @@ class Choice:
 def choose(work: Work) -> Choice | None:
     """Choose by types, geometry and size, without a look at the data; None where the general kernel serves."""
     missing = work.skip_nan or work.nodata is not None
-    if work.reducer.name not in RANKS or missing or work.want_indices or work.array.size < LARGE:
+    if work.reducer.name not in RANKS or missing or work.want_indices:
         return None
     axes = [stretches(windows) for windows in work.windows]
     shapes = [d.count * h.count * w.count for d, h, w in product(*(axis or [] for axis in axes))]
     if not shapes or max(shapes) > (MOST_COUNTED if work.reducer.name == "mode" else MOST):
+        return None
+    if np.prod(work.output_shape) * max(shapes) < MIN_COMPARED_PER_PIECE * len(shapes):
         return None
     end = ending(work, [Rank.of(n, q_of(work)).share for n in set(shapes)])
     names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}

@@ -97,8 +97,8 @@ def count_runs(slots: Buffer, a: int, b: int, best: int, room: int, n: int) -> N
     """The same with one more sample (a) after its neighbour in order (b).
 
     Two loops, so that counts are compared as what they are kept in, not as the wider type that adding makes of them.
-    All is read before anything is chosen: a load within a choice is a branch, and no vector code (3x3/1 of noise 26 ns a
-    window instead of 0.6).
+    All is read before anything is chosen: a load within a choice is a branch, and no vector code (3x3/1 of noise 26 ns
+    a window instead of 0.6).
     """
     run = best + 2 * room
     for i in range(n):

@@ -53,8 +53,9 @@ def close(a: Any, b: Any) -> bool:
 
 FOLDED = [
     ("where they lie", small, "max", "uint8", {"size": 2}, (9, 134)),
-    ("where they lie, clipped at every side", small, "avg", "float32", {"size": 3, **SAME}, (6, 70)),
-    ("where they lie, any channels", small, "max", "uint8", {"size": 2}, (6, 8, 5)),
+    ("in line, clipped at every side", small, "avg", "float32", {"size": 3, **SAME}, (6, 70)),
+    ("more channels than the small kernel is made for", rows, "max", "uint8", {"size": 2}, (6, 8, 5)),
+    ("apart, and too large to be unrolled", rows, "max", "float32", {"size": 5}, (10, 40)),
     ("where they lie, three axes", small, "avg", "float32", {"size": 2, "layout": "DHW"}, (4, 6, 40)),
     ("in line: a stride less than the size", small, "max", "float32", {"size": 3, "stride": 2, "padding": 1}, (9, 135)),
     ("in line: pixels of four channels", small, "max", "uint8", {"size": 2}, (6, 70, 4)),

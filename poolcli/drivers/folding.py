@@ -23,13 +23,11 @@ ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 
 MOST_KINDS = 3
 """Window sizes on one axis that are worth folding the row for."""
 SMALL, FEW, CHANNELS = 7, 49, 4
-"""The longest window, the most samples of one, and the most channels that the small kernel is made for (max 7x7/1
-of 16 MP of float32 takes 13.4 ms by it, by the tall kernel 18.5).
+"""The longest overlapping window, the most samples of one, and the most channels that the small kernel is made for (max
+7x7/1 of 16 MP of float32 takes 13.4 ms by it, by the tall kernel 18.5; avg 7x7/1 of six channels 9.5 and 0.3).
 """
-IN_PLACE = 9
-"""Up to so many samples are merged where they lie; of more, columns first, so that neighbours share them. Sums of uint8
-always: each sample is widened first (avg 3x3/1 on 16 MP takes 2.7 ms, where they lie 4.3; of uint16 5.8 and 4.7).
-"""
+APART = 4
+"""The longest window that the small kernel is made for where windows do not overlap."""
 FEW_ROWS, NARROW = 3, 512
 """The band kernel is for windows of more rows; and of fewer, where rows have channels or up to so many bytes for each
 row of a window but one: below, it is slower than the small kernel by what two lines of results at once cost (max 3x3/1
@@ -73,7 +71,7 @@ class Choice:
 
     def recipe_for(self, work: Work) -> compiled.Recipe:
         """The kernel for a part of the plan."""
-        if self.constants is None or (inner := channels(work)) == self.constants[CHANNELS_AT]:
+        if self.constants is None or (inner := work.output_shape[4]) == self.constants[CHANNELS_AT]:
             return self.recipe
         constants = (*self.constants[:CHANNELS_AT], inner, *self.constants[CHANNELS_AT + 1 :])
         return recipe(work, self.fold, constants, self.tall)
@@ -132,14 +130,14 @@ def constants_if_small(work: Work, kinds: NDArray[np.int64]) -> tuple[int, ...] 
     """
     width, size = work.windows[2], [int(w.sizes().max()) for w in work.windows]
     regular = isinstance(width.starts, range) and width.step == 1 and len(kinds) == 1
-    if not regular or max(size) > SMALL or prod(size) > FEW or work.array.size < LARGE:
-        return None
     apart, inner = step_of(width), work.output_shape[4]
+    shared = size[2] > apart
+    few = max(size) <= (SMALL if shared else APART) and prod(size) <= FEW and inner <= CHANNELS
+    if not regular or not few or work.array.size < LARGE:
+        return None
     samples = int(prod(float(share.max()) for share in divisors(work)))
-    shared, wide = size[2] > apart, inner == CHANNELS and 1 < apart <= SMALL
-    widened = work.array.dtype == np.uint8 and work.reducer.name in ("avg", "sum")
-    in_line = inner <= CHANNELS and (wide or (shared and (apart > 1 or widened or prod(size) > IN_PLACE)))
-    return *size, apart, channels(work), samples, int(in_line)
+    in_line = shared or (inner == CHANNELS and 1 < apart <= SMALL)
+    return *size, apart, inner, samples, int(in_line)
 
 
 def sizes_if_bands(work: Work, fold: Fold) -> tuple[int, ...] | None:
@@ -173,12 +171,6 @@ def recipe_of_bands(work: Work, fold: Fold, sizes: tuple[int, ...]) -> compiled.
 
 CHANNELS_AT = 4
 """Where the channels stand among those constants."""
-
-
-def channels(work: Work) -> int:
-    """The channels that the small kernel is made for; 0 is any number."""
-    inner = work.output_shape[4]
-    return inner if inner <= CHANNELS else 0
 
 
 def has_long_rows(work: Work) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .columns import CHUNK, chunk_of, in_a_line, row_of, spare_of
+from .columns import chunk_of, in_a_line, row_of, spare_of
 from .few import Grid, Line, clipped_window, where_they_lie
 from .folds import Missing, Output, Scratch
 from .numerics import Buffer, fetch
@@ -26,7 +26,6 @@ from .rows import (
     HAS_FILL,
     HAS_NODATA,
     IDENTITY,
-    INNER,
     K0,
     K1,
     LOW,
@@ -69,20 +68,19 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                 line: int) -> Callable[..., int]:
     """Return the kernel of one fold for windows of ``deep`` x ``rows`` x ``size``, ``apart`` from one to the next.
 
-    ``channels`` is the array's inner length, or 0 for any. Windows of exactly ``samples`` samples end by ``end_full``,
+    ``channels`` is the array's inner length. Windows of exactly ``samples`` samples end by ``end_full``,
     which gets that count as a constant; those that are clipped by ``end``. ``in_line``: see above; ``line`` samples
     fill a line of the cache.
     """
-    most = chunk_of(line, apart, channels)
-    row, spare = (row_of(most, size, channels, line), spare_of(size, channels, line)) if in_line else (0, 0)
+    chunk = chunk_of(line, apart, channels)
+    row, spare = (row_of(chunk, size, channels, line), spare_of(size, channels, line)) if in_line else (0, 0)
     some_windows = in_a_line if in_line else where_they_lie
 
     def pool_small(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, geometry: Buffer, table_d: Buffer,
                    table_h: Buffer, table_w: Buffer, kinds: Buffer, share_d: Buffer, share_h: Buffer, share_w: Buffer,
                    params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer, column0: Buffer,
                    column1: Buffer, column2: Buffer) -> int:
-        inner = channels if channels else geometry[INNER]
-        low, windows, width = geometry[LOW], geometry[W1] - geometry[W0], geometry[W]
+        inner, low, windows, width = channels, geometry[LOW], geometry[W1] - geometry[W0], geometry[W]
         fold = Fold(lift, merge, load, save, Scratch(first, second, third),
                     Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], nodata[1]), params)
         columns = Scratch(column0, column1, column2) if apart > 1 else fold.scratch
@@ -91,7 +89,6 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
         output = Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
         identity = load(fold.scratch, geometry[IDENTITY])
         k0, k1 = geometry[K0], geometry[K1]
-        chunk = most if channels else max(CHUNK * line // (apart * inner), 1)
         total = geometry[A1] * geometry[D] * geometry[H] * width * inner
         ahead = max(rows * grid.line, FAR * line)  # the lines that this row of windows does not read
         good = True

@@ -8,7 +8,7 @@ pooled as it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -18,21 +18,13 @@ from numpy.typing import NDArray
 
 from .errors import OptionError, PoolError
 from .pooling import Pooling
-from .reducers import REDUCERS
+from .reducers import REDUCERS, Reducer
 
 if TYPE_CHECKING:
     from .plans import Plan
 
 Array = NDArray[Any]
 
-MEANS = ("avg", "blur")
-"""Reducers that weigh colours by their alpha."""
-CHOOSE = ("max", "min", "median", "quantile", "mode")
-"""Reducers for which a transparent pixel is absent."""
-IN_LIGHT = ("avg", "blur", "median", "quantile", "gem", "mixed", "stochastic")
-"""Reducers of light whose result is light."""
-EITHER_WAY = ("max", "min", "mode", "subsample")
-"""Reducers that take one sample, and the same one, whatever rising curve is laid over all."""
 WITH_ALPHA = ("LA", "RGBA", "LA;16", "RGBA;16")
 CODES = ("1", "L", "RGB", "I;16", "RGB;16", *WITH_ALPHA)
 """Pictures whose samples are sRGB codes."""
@@ -50,15 +42,47 @@ class Light:
 
     def check(self, pooling: Pooling) -> None:
         """Raise OptionError where the pooling has no such meaning."""
-        name = pooling.reducer.name
-        if self.linear and name not in (*IN_LIGHT, *EITHER_WAY):
-            raise OptionError("linear", f"{name} of light is no light; it goes with {', '.join(IN_LIGHT)}, and changes "
-                                        f"nothing for {', '.join(EITHER_WAY)}")
-        if self.premultiplied and name not in (*MEANS, *CHOOSE):
-            raise OptionError("alpha", f"{name} has no meaning for premultiplied colours; "
-                                       f"{', '.join((*MEANS, *CHOOSE))} have")
-        if self and (pooling.nodata is not None or pooling.pad_mode == "constant"):
+        row = pooling.reducer
+        if self.linear and not row.light:
+            raise OptionError("linear", f"{row.name} of light is no light; it goes with {names('light', 'mixes')}, and "
+                                        f"changes nothing for {names('light', 'keeps')}")
+        if self.premultiplied and not row.alpha:
+            raise OptionError("alpha", f"{row.name} has no meaning for premultiplied colours; "
+                                       f"{names('alpha', 'weighs', 'hides')} have")
+        if self and not is_free(pooling):
             raise OptionError("linear" if self.linear else "alpha", "goes with neither --nodata nor a constant padding")
+
+
+def names(trait: str, *values: str) -> str:
+    """List the reducers of a trait."""
+    return ", ".join(row.name for row in REDUCERS.values() if getattr(row, trait) in values)
+
+
+def is_free(pooling: Pooling) -> bool:
+    """Whether no sample's value has a meaning of its own: such values do not survive a change of all samples."""
+    return pooling.nodata is None and pooling.pad_mode != "constant"
+
+
+def is_weighed_by_default(pooling: Pooling, mode: str | None, letters: str) -> bool:
+    """Whether a picture of ``mode`` has its colours weighed by alpha where nothing was said of it: averages do.
+
+    As Pillow, libvips and ImageMagick resize pictures with transparency. ``letters`` is the layout of its array.
+    """
+    return pooling.reducer.average and mode in WITH_ALPHA and letters.endswith("C") and is_free(pooling)
+
+
+def shows_through(array: Array) -> bool:
+    """Whether any pixel of a picture with alpha, its channels last, is not opaque."""
+    alpha = array[..., -1]
+    return bool(alpha.size) and int(alpha.min()) < np.iinfo(array.dtype).max
+
+
+def apart_notes(array: Array, mode: str | None, reducers: Iterable[Reducer]) -> tuple[str, ...]:
+    """Say that a picture with transparency is averaged channel by channel, where that is another result."""
+    averages = [row.name for row in reducers if row.average]
+    if not averages or mode not in WITH_ALPHA or not shows_through(array):
+        return ()
+    return (f"alpha is a channel like others here, where poolcli {averages[0]} weighs colours by it",)
 
 
 def pool(pooling: Pooling, array: Array, plan: Plan, mode: str | None, light: Light) -> Array:
@@ -72,13 +96,16 @@ def pool(pooling: Pooling, array: Array, plan: Plan, mode: str | None, light: Li
     if not letters.endswith("C"):
         raise PoolError(f"layout {letters} does not keep alpha apart; one that ends in C would work")
     alpha = array[..., -1:]
+    light = replace(light, premultiplied=light.premultiplied and shows_through(array))  # weights all alike are none
+    if not light:
+        return pooled(pooling, array, letters)
     found = colours(pooling, array[..., :-1], alpha, letters, light)
     return np.concatenate((found, pooled(pooling, alpha, letters)), axis=-1)
 
 
 def colours(pooling: Pooling, codes: Array, alpha: Array | None, letters: str, light: Light) -> Array:
     """Pool the colours; ``alpha`` of each where they have one."""
-    linear = light.linear and pooling.reducer.name in IN_LIGHT
+    linear = light.linear and pooling.reducer.light == "mixes"
     weighs = light.premultiplied and alpha is not None
     target = pooling.result_dtype(codes.dtype)
     if not linear and not weighs:
@@ -87,8 +114,8 @@ def colours(pooling: Pooling, codes: Array, alpha: Array | None, letters: str, l
     x = curve(white)[codes.astype(np.intp)] if linear else codes
     if alpha is None or not weighs:
         values = pooled(free(pooling), x, letters)
-    elif pooling.reducer.name in MEANS:
-        if pooling.reducer.name == "avg" and not linear and target.kind in "iu":
+    elif pooling.reducer.alpha == "weighs":
+        if not pooling.reducer.weighted and not linear and target.kind in "iu":
             return exact_mean(pooling, codes, alpha, letters, target)
         values = weighted_mean(pooling, x, alpha, letters)
     else:
@@ -133,14 +160,11 @@ DIVISIONS: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType({
 
 def weighted_mean(pooling: Pooling, x: Array, alpha: Array, letters: str) -> Array:
     """The mean of x, weighed by alpha and by what the reducer weighs with."""
-    own = replace(free(pooling), parameters={**pooling.parameters, **PLAIN.get(pooling.reducer.name, {})})
+    # what the mean is divided by falls out of a quotient of two: a divisor, padding that counts
+    own = replace(free(pooling), parameters={one.name: one.default for one in pooling.reducer.parameters})
     weights = pooled(own, alpha.astype(np.float64), letters)
     totals = pooled(own, x.astype(np.float64) * alpha, letters)
     return np.divide(totals, weights, out=np.zeros_like(totals), where=weights > 0)
-
-
-PLAIN: Mapping[str, Mapping[str, Any]] = {"avg": {"divisor": None, "count_include_pad": False}}
-"""A divisor falls out of a quotient."""
 
 
 # The curve.

@@ -73,6 +73,13 @@ class Reducer:
     """Has no meaning for negative samples."""
     weighted: bool = False
     """Needs the binomial weight of each sample."""
+    average: bool = False
+    """Mixes colours, so that of a picture with transparency each counts as much as it shows, unless asked otherwise."""
+    alpha: Literal["", "weighs", "hides"] = ""
+    """What premultiplied alpha does: weighs colours, or hides those of alpha 0; "" has no meaning and is refused."""
+    light: Literal["", "mixes", "keeps"] = ""
+    """What light in place of sRGB codes means: another result, which is light again; the same result, for the order of
+    samples is the same; "" is nothing that is light, and is refused."""
     variants: Mapping[str, Reducer] = field(default_factory=dict)
     """A flag that makes it another reducer."""
 
@@ -100,39 +107,42 @@ DIVISOR = Parameter("divisor", "int", None, "divide by this instead of the count
 EXPECTED = Parameter("expected", "flag", False, "the expected value, sum p_i x_i, instead of a draw")
 
 _EXPECTED = Reducer("stochastic", "The expected value of the draw.", "sum x^2 / sum x", "float", cores.expected,
-                    nonnegative=True)
+                    nonnegative=True, light="mixes")
 
 _ROWS = (
-    Reducer("max", "The largest sample: bright detail survives.", "max x", "input", picks.maximum, picks=True),
-    Reducer("min", "The smallest sample: dark detail survives.", "min x", "input", picks.minimum, picks=True),
+    Reducer("max", "The largest sample: bright detail survives.", "max x", "input", picks.maximum, picks=True,
+            alpha="hides", light="keeps"),
+    Reducer("min", "The smallest sample: dark detail survives.", "min x", "input", picks.minimum, picks=True,
+            alpha="hides", light="keeps"),
     Reducer("avg", "The mean, exact for integers.", "sum x / n", "mean", cores.average,
-            parameters=(COUNT_INCLUDE_PAD, DIVISOR)),
+            parameters=(COUNT_INCLUDE_PAD, DIVISOR), average=True, alpha="weighs",
+            light="mixes"),
     Reducer("sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", cores.total),
     Reducer("lp", "The p-norm of the window.", "(sum |x|^p)^(1/p)", "float", cores.norm, parameters=(P,)),
     Reducer("l2", "The Euclidean norm of the window.", "(sum x^2)^(1/2)", "float", cores.norm, presets=(2.0,)),
     Reducer("gem", "The generalised mean of retrieval networks.", "(mean max(x, eps)^p)^(1/p)", "float",
-            cores.generalised_mean, parameters=(GEM_P, EPS)),
+            cores.generalised_mean, parameters=(GEM_P, EPS), light="mixes"),
     Reducer("lse", "Log-sum-exp: a smooth maximum (r > 0) or minimum (r < 0).", "log(mean exp(r x)) / r", "float",
             cores.log_mean_exp, parameters=(R,)),
     Reducer("soft", "Softmax-weighted mean (SoftPool).", "sum x e^x / sum e^x", "float", cores.softmax_mean),
     Reducer("mixed", "Maximum and mean, mixed.", "w max x + (1 - w) mean x", "mean", cores.mixed,
-            parameters=(WEIGHT,)),
+            parameters=(WEIGHT,), light="mixes"),
     Reducer("stochastic", "A sample drawn in proportion to its value.", "x_i with p_i = x_i / sum x", "input",
             picks.draw, picks=True, draws=True, nonnegative=True, parameters=(EXPECTED,),
-            variants={"expected": _EXPECTED}),
+            variants={"expected": _EXPECTED}, light="mixes"),
     Reducer("median", "The middle value: removes salt and pepper.", "median x", "rank", ranks.quantile,
-            presets=(0.5,)),
+            presets=(0.5,), average=True, alpha="hides", light="mixes"),
     Reducer("quantile", "Any rank between minimum and maximum.", "x at rank (n - 1) q, interpolated", "rank",
-            ranks.quantile, parameters=(Q,)),
+            ranks.quantile, parameters=(Q,), average=True, alpha="hides", light="mixes"),
     Reducer("mode", "The most frequent value (a tie: the smallest): for label maps.", "most frequent x", "input",
-            ranks.mode, picks=True),
+            ranks.mode, picks=True, alpha="hides", light="keeps"),
     Reducer("var", "The population variance.", "mean (x - mean x)^2", "float", cores.variance),
     Reducer("std", "The population standard deviation.", "sqrt(mean (x - mean x)^2)", "float", cores.deviation),
     Reducer("range", "Maximum minus minimum: local contrast.", "max x - min x", "unsigned", cores.spread),
     Reducer("blur", "Binomial weights: the anti-aliased average.", "sum w x / sum w, w binomial", "mean",
-            cores.weighted_mean, weighted=True),
+            cores.weighted_mean, weighted=True, average=True, alpha="weighs", light="mixes"),
     Reducer("subsample", "The first sample: what a stride alone keeps.", "x_0", "input", picks.first, picks=True,
-            nan_wins=False),
+            nan_wins=False, light="keeps"),
 )
 
 REDUCERS: Mapping[str, Reducer] = {row.name: row for row in _ROWS}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .. import files, report
+from .. import colour, files, report
 from ..errors import PoolError
 from ..files.stores import is_store, is_store_name
 from ..report import FileReport
@@ -77,6 +77,7 @@ def attempt(job: Job, poolings: Poolings, settings: Settings, blank: ChainReport
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                         allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames)
     poolings, heeded = with_file_nodata(loaded.source, poolings, settings)
+    heeded += colour.apart_notes(loaded.array, loaded.source.mode, [stage.pooling.reducer for stage in poolings.stages])
     task, planned, array = fitted(loaded, job, poolings)
     task.check_holds()
     done = run(array, planned, settings.statistics)

@@ -54,8 +54,8 @@ class Settings:
     """Arrays one after another on one stream."""
     linear: bool = False
     """Light in place of sRGB codes."""
-    premultiplied: bool = False
-    """Transparent pixels give no colour."""
+    premultiplied: bool | None = None
+    """Transparent pixels give no colour; None: of averages of pictures they do not."""
     heeds_nodata: bool = True
     """The nodata value that a file names is the default."""
     frames: Frames | int | None = None

@@ -16,6 +16,7 @@ from .jobs import Job, Settings, may_replace
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..colour import Light
     from ..files import Loaded, Source
     from ..plans import Plan
     from ..pooling import Pooling
@@ -32,23 +33,40 @@ def attempt_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Setting
     pooling, heeded = with_file_nodata(loaded.source, pooling, settings)
     task = fitted(loaded, job, pooling)
     task.check_holds()
-    result = pooled(task, settings)
+    light = colours_as(task, settings)
+    result = pooled(task, light)
     lost = write(task, result, settings)
-    asked: dict[str, Any] = {name: True for name in ("linear", "premultiplied") if getattr(settings, name)}
+    asked: dict[str, Any] = {name: True for name in ("linear", "premultiplied") if getattr(light, name, False)}
     if heeded:
         asked["nodata"] = pooling.nodata
     blank = replace(blank, notes=(*blank.notes, *heeded, *lost), parameters={**blank.parameters, **asked})
     return described(task, result, settings, blank)
 
 
-def pooled(task: Task, settings: Settings) -> Result:
+def colours_as(task: Task, settings: Settings) -> Light | None:
+    """How colours are taken: as light, weighed by alpha; None where they are numbers like others."""
+    mode, asked = task.loaded.source.mode, settings.premultiplied
+    # a look at the mode first: who has no alpha imports nothing of it
+    may_weigh = asked is None and task.pooling.reducer.average and mode is not None and "A" in mode
+    if not (settings.linear or asked or may_weigh):
+        return None
+    from .. import colour
+
+    weighs = asked or (may_weigh and colour.is_weighed_by_default(task.pooling, mode, task.plan.axes.letters)
+                       and colour.shows_through(task.array))
+    light = colour.Light(settings.linear, bool(weighs))
+    if light and task.loaded.source.nodata is not None:
+        light.check(task.pooling)
+    return light or None
+
+
+def pooled(task: Task, light: Light | None) -> Result:
     """The result, of colours as light where that is wished."""
-    if not (settings.linear or settings.premultiplied):
+    if light is None:
         return task.pooling.run(task.array, task.plan, return_indices=task.job.indices is not None)
     from .. import colour
     from ..settled import Result
 
-    light = colour.Light(settings.linear, settings.premultiplied)
     return Result(colour.pool(task.pooling, task.array, task.plan, task.loaded.source.mode, light), None)
 
 

@@ -171,7 +171,8 @@ def pictures() -> list[click.Option]:
         option("--compress-level", type=grammar.between(0, 9), metavar="N",
                help="Of PNG: 0 to 9. Default: what suits the picture."),
         option("--alpha", type=choice(ALPHA), metavar="HOW",
-               help="apart (default): a channel like others; premultiplied: transparent pixels give no colour."),
+               help="premultiplied: transparent pixels give no colour (of pictures the default for avg, blur, median, "
+                    "quantile); apart: a channel like others (for all else)."),
         flag("--linear", help="Average light, not sRGB codes: dark and light mix as they do in a lens."),
         flag("--strip", help="Leave out EXIF, XMP, texts and resolution; the colour profile stays."),
     ]

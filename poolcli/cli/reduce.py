@@ -117,7 +117,7 @@ def check_light(pooling: Pooling, settings: Settings) -> None:
     if settings.linear or settings.premultiplied:
         from ..colour import Light
 
-        Light(settings.linear, settings.premultiplied).check(pooling)
+        Light(settings.linear, bool(settings.premultiplied)).check(pooling)
 
 
 def side_by_side(settings: Settings, jobs: int | None, files: int) -> int:

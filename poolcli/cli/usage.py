@@ -35,7 +35,7 @@ def settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str, Any
     named = {"format": given["file_format"], "max_pixels": given["max_pixels"] or files.MAX_PIXELS}
     encoding = {name: given[name] for name in ("quality", "compress_level", "strip") if given[name] is not None}
     made = Settings(**kept, **named, frames=frames(given["frames"]),
-                    linear=given["linear"], premultiplied=given["alpha"] == "premultiplied",
+                    linear=given["linear"], premultiplied=premultiplied(given["alpha"]),
                     heeds_nodata=given["nodata"] != NO_NODATA,
                     encoding=Encoding(**encoding),
                     globs=Globs(given["include"], given["exclude"]),
@@ -46,6 +46,11 @@ def settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str, Any
     check_usage(inputs, bool(lists(given)), row, made)
     check_terminals(inputs, made.output)
     return made
+
+
+def premultiplied(alpha: str | None) -> bool | None:
+    """What --alpha asks for; None where nothing was asked."""
+    return None if alpha is None else alpha == "premultiplied"
 
 
 def frames(given: int | tuple[int, int | None] | None) -> Frames | int | None:

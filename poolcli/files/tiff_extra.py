@@ -36,7 +36,8 @@ def read_tiff_extra(source: Opener, what: str) -> Picture:
         turn = page.tags.get(_ORIENTATION)
         array = turned(_channels_last(page), turn.value if turn else 1)
         mode = _INKS.get(array.dtype.name) if page.photometric == 5 and array.shape[2:] == (4,) else None
-        tag = page.tags.get(NODATA) or file.pages[0].tags.get(NODATA)
+        first: Any = file.pages[0]
+        tag = page.tags.get(NODATA) or first.tags.get(NODATA)
         picture = Picture(array, mode, None, page.iccprofile, frames=len(file.pages))
         return with_nodata(picture, tag.value if tag else None)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cli.calls import Call
 from PIL import Image
 
 Process = Callable[..., "subprocess.CompletedProcess[bytes]"]
@@ -47,13 +49,74 @@ def test_alpha_and_light(process: Process, tmp_path: Path) -> None:
     """A red pixel beside three that are transparent and green; black beside white."""
     pixels = np.array([[[255, 0, 0, 255], [0, 255, 0, 0]], [[0, 255, 0, 0], [0, 255, 0, 0]]], np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
-    assert process("avg", "-k", "2", "-q", "--alpha", "premultiplied", "a.png", "-o", "b.png").returncode == 0
-    with Image.open(tmp_path / "b.png") as image:
-        assert image.getpixel((0, 0)) == (255, 0, 0, 64)
+    for option, colour in (((), (255, 0, 0, 64)), (("--alpha", "premultiplied"), (255, 0, 0, 64)),
+                           (("--alpha", "apart"), (64, 191, 0, 64))):
+        assert process("avg", "-k", "2", "-q", "--overwrite", *option, "a.png", "-o", "b.png").returncode == 0
+        with Image.open(tmp_path / "b.png") as image:
+            assert image.getpixel((0, 0)) == colour
     Image.fromarray(np.array([[0, 255], [255, 0]], np.uint8)).save(tmp_path / "g.png")
     assert process("avg", "-k", "2", "-q", "--linear", "g.png", "-o", "h.png").returncode == 0
     with Image.open(tmp_path / "h.png") as image:
         assert image.getpixel((0, 0)) == 188
+
+
+def fringed(kind: str, path: Path) -> Path:
+    """A red pixel beside three that are transparent and green, as files of several kinds have it."""
+    pixels = np.array([[[255, 0, 0, 255], [0, 255, 0, 0]], [[0, 255, 0, 0], [0, 255, 0, 0]]], np.uint8)
+    image = Image.fromarray(pixels)
+    if kind == "P":
+        image = Image.fromarray(pixels[..., 1] // 255).convert("P")
+        image.putpalette([255, 0, 0, 0, 255, 0])
+        image.info["transparency"] = 1
+    image.save(path, **({"lossless": True, "exact": True} if path.suffix == ".webp" else {}))
+    return path
+
+
+@pytest.mark.parametrize("reducer", ["avg", "blur", "median", "quantile"])
+@pytest.mark.parametrize("kind", ["a.png", "a.tif", "a.webp", "P"])
+def test_averages_of_pictures_have_no_fringe(kind: str, reducer: str, here: Call, tmp_path: Path) -> None:
+    """By default, from every format, into pictures and arrays; the report says so."""
+    source = fringed(kind, tmp_path / (kind if kind != "P" else "a.png"))
+    done = here(reducer, "-k", "2", "--json", source, "-o", tmp_path / "b.png")
+    assert json.loads(done.out)["files"][0]["parameters"]["premultiplied"] is True
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.getpixel((0, 0))[:3] == (255, 0, 0)  # type: ignore[index]
+    assert here(reducer, "-k", "2", source, "-o", tmp_path / "b.npy").code == 0
+    assert np.load(tmp_path / "b.npy")[0, 0, :3].tolist() == [255, 0, 0]
+
+
+def test_what_is_no_average_has_alpha_apart(here: Call, tmp_path: Path) -> None:
+    """Maxima are of each channel, arrays are numbers, and an opaque picture is the same either way."""
+    source = fringed("a.png", tmp_path / "a.png")
+    assert here("max", "-k", "2", source, "-o", tmp_path / "b.png").code == 0
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.getpixel((0, 0)) == (255, 255, 0, 255)
+    np.save(tmp_path / "a.npy", np.asarray(Image.open(source)))
+    assert here("avg", "-k", "2", "--layout", "HWC", tmp_path / "a.npy", "-o", tmp_path / "c.png").code == 0
+    with Image.open(tmp_path / "c.png") as image:
+        assert image.getpixel((0, 0)) == (64, 191, 0, 64)
+    Image.new("RGBA", (4, 4), (9, 8, 7, 255)).save(tmp_path / "o.png")
+    done = here("avg", "-k", "2", "--json", tmp_path / "o.png", "-o", tmp_path / "p.png")
+    assert "premultiplied" not in json.loads(done.out)["files"][0]["parameters"]
+
+
+def test_what_takes_a_picture_apart_says_that_alpha_is_apart(here: Call, tmp_path: Path) -> None:
+    """A chain and a study pool alpha as a channel, and say so where it makes a difference."""
+    source, note = fringed("a.png", tmp_path / "a.png"), "alpha is a channel like others here"
+    assert note in here("chain", "avg -k 2", source, "-o", tmp_path / "b.png").err
+    assert note in here("explain", source, "avg -k 2", "--at", "0,0").err
+    assert note not in here("explain", source, "max -k 2", "--at", "0,0").err
+    Image.new("RGBA", (4, 4), (9, 8, 7, 255)).save(tmp_path / "o.png")
+    assert note not in here("chain", "avg -k 2", tmp_path / "o.png", "-o", tmp_path / "p.png").err
+
+
+def test_a_missing_value_or_a_constant_padding_keeps_alpha_apart(here: Call, tmp_path: Path) -> None:
+    """They are values of samples, which no weight may change; no error, for nobody asked for weights."""
+    source = fringed("a.png", tmp_path / "a.png")
+    for name, option in (("b", ("--nodata", "0")), ("c", ("--pad-mode", "constant", "--padding", "1"))):
+        assert here("avg", "-k", "2", *option, source, "-o", tmp_path / f"{name}.png").code == 0
+    with Image.open(tmp_path / "b.png") as image:
+        assert image.getpixel((0, 0)) == (255, 255, 0, 255)
 
 
 @pytest.mark.parametrize(("reducer", "option", "text"), [

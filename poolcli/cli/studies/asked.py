@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import OptionError, PoolError
+from ...reducers import REDUCERS
 from .. import streams
 from . import outputs
 
@@ -91,7 +92,16 @@ class Asked:
         with failing(name):
             loaded = files.read(name, key=self.given.get("key"), frames=self.given.get("frames"), indexed=indexed,
                                 max_pixels=self.given.get("max_pixels") or files.MAX_PIXELS, stdin=sys.stdin.buffer)
-        return self.with_nodata(loaded)
+        return self.with_alpha(self.with_nodata(loaded))
+
+    def with_alpha(self, loaded: Loaded) -> Loaded:
+        """Note that a study averages a picture with transparency channel by channel."""
+        if not any(REDUCERS[stage.reducer].average for stage in self.stages):
+            return loaded
+        from ...colour import apart_notes
+
+        notes = apart_notes(loaded.array, loaded.source.mode, [REDUCERS[stage.reducer] for stage in self.stages])
+        return replace(loaded, source=replace(loaded.source, notes=(*loaded.source.notes, *notes)))
 
     def with_nodata(self, loaded: Loaded) -> Loaded:
         """Note that a study takes no nodata value from the file, where none was given."""

@@ -1,12 +1,14 @@
-"""What all tests share: one kernel cache, hypothesis' profile, and Ctrl-C as a terminal has it."""
+"""What all tests share: which of them run, one kernel cache, hypothesis' profile, and Ctrl-C as a terminal has it."""
 
 from __future__ import annotations
 
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import selection
 from hypothesis import settings
 from surroundings import unusual
 
@@ -16,11 +18,17 @@ from poolcli import pooling
 settings.register_profile("poolcli", deadline=None, max_examples=60, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("poolcli")
 
+QUICK = "TESTS_ARE_QUICK"
+"""Tells xdist's workers what the process that started them was told."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """See what an ordinary machine has; keep compiled kernels beside pytest's own cache; heed SIGINT."""
     for name in unusual(os.environ):
         del os.environ[name]
+    if not hasattr(config, "workerinput"):
+        os.environ[QUICK] = "1" if selection.told_nothing(config) else ""
+    config.addinivalue_line("markers", "long: left out where pytest is told nothing (tests/selection.py)")
     cache = getattr(config, "cache", None)  # none under -p no:cacheprovider
     if cache is not None:
         os.environ.setdefault("POOLCLI_CACHE_DIR", str(cache.mkdir("kernels")))
@@ -28,9 +36,28 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_report_header() -> list[str]:
+    """Say what is going on while the first dots take their time."""
+    return selection.heading(Path(os.environ.get("POOLCLI_CACHE_DIR", "")), bool(os.environ[QUICK]))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the long tests where nothing is said; ``-m long`` is them, and what ran as plain Python."""
+    for item in items:
+        if selection.is_long(item) or selection.is_tiny(item):
+            item.add_marker("long")
+    if os.environ[QUICK]:
+        config.hook.pytest_deselected(items=[item for item in items if selection.is_long(item)])
+        items[:] = [item for item in items if not selection.is_long(item)]
+
+
 @pytest.fixture(autouse=True)
-def forgetful() -> Iterator[None]:
-    """Nothing that a test has changed stays in what recent calls have settled."""
+def forgetful(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Nothing that a test has changed stays in what recent calls have settled; a quick run compiles few kernels."""
     pooling.forget()
-    yield
+    if os.environ[QUICK] and selection.is_tiny(request.node):
+        with selection.loading(selection.load_common):
+            yield
+    else:
+        yield
     pooling.forget()

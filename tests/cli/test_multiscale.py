@@ -13,7 +13,7 @@ from cli.calls import Call, names
 import poolcli
 from poolcli.chunked import grid, ome
 
-models = pytest.importorskip("ome_zarr_models", reason='a test dependency is missing: pip install "poolcli[test]"')
+models = pytest.importorskip("ome_zarr_models", reason='a test dependency is missing: pip install "poolcli[test-all]"')
 
 
 def group(folder: Path, x: np.ndarray, version: int) -> str:

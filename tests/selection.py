@@ -1,0 +1,95 @@
+"""Which tests `pytest` runs when it is told nothing: most of them, with few kernels to compile, in a few minutes.
+
+Told of a file, a test or a marker it runs what it is told, with every kernel compiled. `pytest -m long` runs what is
+left out otherwise; `.ci/run` does both.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poolcli import compiled
+from poolcli.compiled import Recipe
+
+LONG = (
+    "chunked/test_merging.py", "chunked/test_lazy.py", "cli/test_bench.py", "cli/test_cluster.py", "cli/test_gates.py",
+    "cli/test_multiscale.py", "cli/test_urls.py::test_", "cli/test_volumes_on_dask.py", "files/test_hostile.py",
+    "studies/test_page.py", "test_matrix.py::test_large_arrays", "test_onnx.py", "test_properties.py",
+)
+"""Clusters, browsers, servers, kills, fuzzing and the largest arrays. Beginnings of names below tests/."""
+SAMPLED = {
+    "test_benchmarks.py": 4, "test_chains.py": 4, "test_matrix.py::test_larger_arrays": 8,
+    "test_matrix.py::test_matrix": 3, "test_matrix.py::test_missing": 3, "test_matrix.py::test_rounding": 3,
+    "test_quick_kernels.py": 8, "test_ranking.py": 4, "test_slabs.py": 3,
+}
+"""Large tables of cases: one row in so many is run. Which, follows from its name."""
+TINY = (
+    "studies/", "test_boxes.py", "test_chains.py", "test_contracts.py", "test_golden.py", "test_matrix.py",
+    "test_reference.py", "test_slabs.py", "test_undo.py", "test_worked_examples.py",
+)
+"""Where arrays are so small that kernels need not be compiled to be quick: those of rarer types run as plain Python."""
+COMMON = ("uint8", "float32")
+"""Types of samples whose kernels are compiled for all that."""
+KERNELS = 150
+"""About how many are compiled on a first run."""
+
+
+def place(item: pytest.Item) -> str:
+    """A test's name from the folder of tests on."""
+    return item.nodeid.removeprefix("tests/")
+
+
+def is_long(item: pytest.Item) -> bool:
+    """Whether a test is left out where nothing is said."""
+    name = place(item)
+    if name.startswith(LONG):
+        return True
+    return any(zlib.crc32(name.encode()) % share for start, share in SAMPLED.items() if name.startswith(start))
+
+
+def is_tiny(item: pytest.Item) -> bool:
+    """Whether a test may run rarer kernels as plain Python."""
+    return place(item).startswith(TINY)
+
+
+def told_nothing(config: pytest.Config) -> bool:
+    """Whether pytest is to run what it finds in the folder of tests."""
+    chosen = any(config.getoption(name, None) for name in ("markexpr", "keyword", "lf", "failedfirst", "stepwise"))
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen
+
+
+def heading(kernels: Path, quick: bool) -> list[str]:
+    """What a newcomer is told before the dots, in one line, of what takes the time."""
+    kept = len(list(kernels.glob("*.o")))
+    if not quick:
+        return [f"poolcli: {kept} kernels are kept in {kernels}; those that are missing are compiled, 1 to 2 s each"]
+    missing = max(KERNELS - kept, 0)
+    what = f"about {missing} kernels to compile first, 1 to 2 s each, this once" if missing else "the kernels are there"
+    return [f"poolcli: {what}; the long tests are left out, `pytest -m long` runs them"]
+
+
+_real = compiled.load
+_plain: dict[Recipe, Any] = {}
+
+
+def load_common(recipe: Recipe) -> Any:
+    """``compiled.load``, which compiles for common types only."""
+    if compiled._asked is not None or recipe.arguments[0] in COMMON:
+        return _real(recipe)
+    if recipe not in _plain:
+        _plain[recipe] = compiled.plain(recipe)
+    return _plain[recipe]
+
+
+@contextmanager
+def loading(load: Callable[[Recipe], Any]) -> Iterator[None]:
+    """Meanwhile kernels are loaded by this function."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "load", load)
+        yield

@@ -43,12 +43,13 @@ def pytest_report_header() -> list[str]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the long tests where nothing is said; ``-m long`` is them, and what ran as plain Python."""
-    for item in items:
-        if selection.is_long(item) or selection.is_tiny(item):
-            item.add_marker("long")
+    long = [item for item in items if selection.is_long(item)]
     if os.environ[QUICK]:
-        config.hook.pytest_deselected(items=[item for item in items if selection.is_long(item)])
-        items[:] = [item for item in items if not selection.is_long(item)]
+        left_out = set(long)
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in left_out]
+    for item in {*long, *filter(selection.is_tiny, items)}:
+        item.add_marker("long")
 
 
 @pytest.fixture(autouse=True)

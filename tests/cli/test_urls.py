@@ -28,7 +28,7 @@ from poolcli.files import urls
 needs_cloud = pytest.mark.skipif(any(importlib.util.find_spec(name) is None for name in ("s3fs", "fsspec", "aiohttp")),
                                  reason='needs s3fs: pip install "poolcli[cloud]"')
 needs_moto = pytest.mark.skipif(any(importlib.util.find_spec(name) is None for name in ("moto", "flask", "s3fs")),
-                                reason='needs moto: pip install ".[test]"')
+                                reason='needs moto: pip install ".[test-all]"')
 SERVER = """
 import logging, sys
 from pathlib import Path

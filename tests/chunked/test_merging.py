@@ -98,7 +98,12 @@ def test_parts_are_the_whole(reducer: str, dtype: str, data: st.DataObject) -> N
     except poolcli.PoolError:
         return
     found = merged(x, reducer, data.draw(st.sampled_from([2, 100])), **options)
-    assert found is None or found.tobytes() == whole.tobytes()
+    assert found is None or content(found) == content(whole)
+
+
+def content(x: np.ndarray) -> bytes:
+    """The bytes of an array, with one NaN for all: a NaN's sign is no value, and processors choose it as they like."""
+    return np.where(np.isnan(x), np.nan, x).astype(x.dtype).tobytes() if x.dtype.kind == "f" else x.tobytes()
 
 
 def test_which_folds_merge() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .errors import OptionError, PoolError
+from .errors import LayoutError, OptionError, PoolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 DEFAULT_LAYOUTS = {1: "L", 2: "HW", 3: "HWC", 4: "NHWC", 5: "NDHWC"}
 """By number of dimensions: channels last, as images and Keras have it."""
+CHANNEL_FIRST = {3: "CHW", 4: "NCHW", 5: "NCDHW"}
+"""The same with channels first, as PyTorch has it."""
+MOST_CHANNELS_OF_A_PIXEL = 4
+"""Red, green, blue and alpha: a last axis of at most so many, shorter than the pooled ones, can only be channels."""
 KEPT = "NC"
 """Batch and channel are kept apart; every other letter is pooled."""
 MOST_POOLED = 3
@@ -91,9 +95,7 @@ def resolve(shape: Sequence[int], letters: str | None) -> Axes:
     if not shape:
         raise PoolError("an array without axes cannot be pooled; it needs at least one")
     if letters is None:
-        if len(shape) not in DEFAULT_LAYOUTS:
-            raise PoolError(f"an array of shape {describe(shape)} has {len(shape)} axes; at most 5 can be pooled")
-        letters = DEFAULT_LAYOUTS[len(shape)]
+        letters = guess_layout(shape)
     if len(letters) != len(shape):
         example = DEFAULT_LAYOUTS.get(len(shape), "NDHWC")
         raise PoolError(f"layout {letters} names {len(letters)} axes, the array of shape {describe(shape)} has "
@@ -110,15 +112,25 @@ def describe(shape: Sequence[int]) -> str:
     return "x".join(str(n) for n in shape) or "()"
 
 
-def looks_channel_first(shape: Sequence[int]) -> bool:
-    """Whether an array of 3 or 4 axes, taken as channels last, probably has its channels first.
+def guess_layout(shape: Sequence[int]) -> str:
+    """Return the layout of an array for which nobody gave one: L, HW, or channels last where the shape is clear.
 
-    Few channels before large axes (3x224x224), or a square map behind a different number (64x56x56).
+    Raises LayoutError where the channels may as well be first, PoolError for more than five axes.
     """
-    if len(shape) not in (3, 4):
-        return False
-    channels, height, width = shape[-3:]
-    if min(channels, height, width) < 1:
-        return False
-    square_behind = height == width != channels
-    return width > 4 and ((channels <= 4 < height) or square_behind)
+    count = len(shape)
+    if count not in DEFAULT_LAYOUTS:
+        raise PoolError(f"an array of shape {describe(shape)} has {count} axes; at most 5 can be pooled")
+    last = DEFAULT_LAYOUTS[count]
+    if count in CHANNEL_FIRST and not is_channel_last(shape, Axes(last)):
+        raise LayoutError(tuple(shape), (CHANNEL_FIRST[count], last))
+    return last
+
+
+def is_channel_last(shape: Sequence[int], axes: Axes) -> bool:
+    """Whether the last axis is too short to be anything but the channels of pixels."""
+    return shape[-1] <= MOST_CHANNELS_OF_A_PIXEL and all(shape[-1] < shape[i] for i in axes.pooled)
+
+
+def pick_layout(layouts: Sequence[str], count: int) -> str | None:
+    """Return the first of some layouts that names so many axes, or None."""
+    return next((letters for letters in layouts if len(letters) == count), None)

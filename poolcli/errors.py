@@ -13,3 +13,18 @@ class OptionError(PoolError):
     def __init__(self, option: str, message: str) -> None:
         super().__init__(message)
         self.option = option
+
+
+class LayoutError(PoolError):
+    """An array whose shape does not say which axis holds its channels; ``layouts`` are the letters that it may have."""
+
+    def __init__(self, shape: tuple[int, ...], layouts: tuple[str, ...]) -> None:
+        self.shape, self.layouts = shape, layouts
+        ways = " or ".join(f'layout="{letters}"' for letters in layouts)
+        volume = ', or layout="DHW" for a volume' if len(shape) == 3 else ""
+        super().__init__(f"an array of shape {'x'.join(map(str, shape))} may have its channels first or last; "
+                         f"{ways} would work{volume}")
+
+    def __reduce__(self) -> tuple[type[LayoutError], tuple[tuple[int, ...], tuple[str, ...]]]:
+        """Pickle by what it was made of, for errors of worker processes."""
+        return type(self), (self.shape, self.layouts)

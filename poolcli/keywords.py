@@ -49,7 +49,8 @@ class WindowKeywords(TypedDict, total=False):
     u: float | str | Fraction | None
     """The offset in [0, 1) of pseudorandom fractional windows, in place of a seed."""
     layout: str | None
-    """A capital letter for each axis: N and C are kept, every other is pooled."""
+    """A capital letter for each axis: N and C are kept, every other is pooled. Needed from three axes on, unless the
+    last one can only be the channels of pixels: at most 4, and shorter than the pooled ones."""
 
 
 class Keywords(WindowKeywords, total=False):

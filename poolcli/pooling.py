@@ -35,6 +35,8 @@ class Pooling:
     """The reducer's own parameters and their values, as given or by default."""
     window: WindowOptions
     layout: str | None = None
+    default_layouts: tuple[str, ...] = ()
+    """Layouts of arrays that say nothing of their axes, by how many axes they name (POOLCLI_LAYOUT)."""
     squeeze: bool = False
     pad_mode: str = "exclude"
     pad_value: float = 0
@@ -51,7 +53,8 @@ class Pooling:
         ``held`` in memory must fit there.
         """
         shape = tuple(int(n) for n in shape)
-        resolved = axes.resolve(shape, self.layout or layout)
+        letters = self.layout or layout or axes.pick_layout(self.default_layouts, len(shape))
+        resolved = axes.resolve(shape, letters)
         windows = self.window.windows([shape[i] for i in resolved.pooled])
         for letter, one in zip(resolved.pooled_letters(), windows, strict=True):
             empty = (one.on_padded_axis() if self.pad_mode != "exclude" else one).empty()
@@ -197,9 +200,10 @@ def pool(x: ArrayLike | Lazy, reducer: str = "max", *, out: Array | None = None,
          **options: Unpack[Keywords]) -> Any:
     """Reduce each window of an array to one value.
 
-    The layout letters say which axes are pooled; without ``layout`` they are L, HW, HWC, NHWC, NDHWC by the number of
-    dimensions. Keywords are those of ``Keywords``: the windows' (``size``, ``stride``, ``padding``, ``dilation``,
-    ``ceil_mode``; or ``adaptive``; or ``fractional``), how values are treated, and the reducer's own parameters.
+    The layout letters say which axes are pooled. Without ``layout`` one axis is L and two are HW; of more, the last is
+    taken for channels where it has at most 4 and is shorter than the pooled ones, and is an error elsewhere. Keywords
+    are those of ``Keywords``: the windows' (``size``, ``stride``, ``padding``, ``dilation``, ``ceil_mode``; or
+    ``adaptive``; or ``fractional``), how values are treated, and the reducer's own parameters.
 
     Returns an array with each pooled axis as long as it has windows, native and C-contiguous; ``out``, of exactly that
     shape and dtype, if given. With ``return_indices`` also where each value stood: flat within its plane of pooled

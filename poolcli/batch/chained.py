@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .. import colour, files, report
+from .. import axes, colour, files, report
 from ..errors import PoolError
 from ..files.stores import is_store, is_store_name
 from ..report import FileReport
@@ -14,7 +14,7 @@ from ..settled import Result
 from ..studies import links
 from ..studies.chain import Chain, StageRecord, run
 from ..studies.stages import Stage
-from .described import layout_notes, with_values
+from .described import with_values
 from .jobs import Job, Settings
 from .running import Running
 from .single import KEEPS_PALETTE, guarded, not_begun
@@ -43,6 +43,8 @@ class Poolings:
 
     stages: tuple[Stage, ...]
     layout: str | None = None
+    default_layouts: tuple[str, ...] = ()
+    """Layouts of arrays that say nothing of their axes, by how many axes they name."""
     name: str = NAME
 
 
@@ -106,10 +108,9 @@ def fitted(loaded: Loaded, job: Job, poolings: Poolings) -> tuple[Task, list[lin
         array, stages = for_picture(array, stages)
         if array is not loaded.array:
             notes.append("1-bit pixels pooled as 8-bit grey, white as 255")
-    planned = links.linked(array.shape, stages, poolings.layout or loaded.layout, array.dtype.newbyteorder("="))
-    first, last = planned[0], planned[-1]
-    if poolings.layout is None and loaded.layout is None:
-        notes += layout_notes(array.shape, first.plan.axes.letters)
+    layout = poolings.layout or loaded.layout or axes.pick_layout(poolings.default_layouts, array.ndim)
+    planned = links.linked(array.shape, stages, layout, array.dtype.newbyteorder("="))
+    last = planned[-1]
     stand_in = np.broadcast_to(np.zeros((), last.dtype), last.plan.input_shape)
     return Task(job, loaded, stand_in, last.stage.pooling, last.plan, tuple(notes)), planned, array
 

@@ -17,16 +17,6 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 
-def layout_notes(shape: tuple[int, ...], letters: str) -> list[str]:
-    """A word about arrays that seem to have their channels first."""
-    from .. import axes
-
-    if not axes.looks_channel_first(shape):
-        return []
-    other = letters.replace("HWC", "CHW")
-    return [f"{axes.describe(shape)} looks channel-first, and is pooled as {letters}; --layout {other} says it is"]
-
-
 def geometry(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     """The fields of a report that follow from the plan."""
     return {"layout": pooling.window.layout.name, "axes": plan.axes.letters, "windows": report.windows(pooling, plan),

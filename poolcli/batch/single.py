@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import files, report
-from ..errors import PoolError
+from ..errors import LayoutError, PoolError
 from ..report import FileReport
 from ..text import printable, redacted
 from .chunks import attempt_chunked
@@ -60,7 +60,8 @@ def failed(blank: FileReport, error: Exception) -> FileReport:
     """The report of a job that an error ended."""
     inner = error.__cause__ if isinstance(error, PoolError) else error
     full = isinstance(inner, OSError) and inner.errno in FULL
-    return replace(blank, status="failed", error=redacted(reason(error)), cause=error, stops=full)
+    return replace(blank, status="failed", error=redacted(reason(error)), cause=error, stops=full,
+                   layout_error=error if isinstance(error, LayoutError) else None)
 
 
 def reason(error: Exception) -> str:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from .. import files, report
 from ..errors import PoolError
 from ..report import FileReport
-from .described import geometry, layout_notes, with_values
+from .described import geometry, with_values
 from .jobs import STDIO, Job, Settings, may_replace
 from .whole import attempt_loaded
 
@@ -53,9 +53,8 @@ def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileRe
             looks[1] = together(tallies[1].add, kept.append)
         with opened_target(job, settings) as target:
             streaming.pool_stream(pooling, plan, header, source, target, *looks)
-    notes = () if pooling.layout else layout_notes(header.shape, plan.axes.letters)
     done = replace(blank, **geometry(pooling, plan), input_dtype=header.dtype.name,
-                   output_dtype=pooling.result_dtype(header.dtype).name, notes=(*blank.notes, *notes))
+                   output_dtype=pooling.result_dtype(header.dtype).name)
     if not settings.statistics:
         return done
     done = replace(done, input_stats=tallies[0].stats(), output_stats=tallies[1].stats())

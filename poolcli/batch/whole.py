@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import files, report
 from ..errors import PoolError
 from ..report import FileReport
-from .described import geometry, layout_notes, with_values
+from .described import geometry, with_values
 from .jobs import Job, Settings, may_replace
 
 if TYPE_CHECKING:
@@ -155,8 +155,6 @@ def fitted(loaded: Loaded, job: Job, pooling: Pooling) -> Task:
         if array is not loaded.array:
             notes.append("1-bit pixels pooled as 8-bit grey, white as 255")
     plan = pooling.plan(array.shape, stack_layout(loaded, pooling))
-    if pooling.layout is None and loaded.layout is None:
-        notes += layout_notes(array.shape, plan.axes.letters)
     return Task(job, loaded, array, pooling, plan, tuple(notes))
 
 

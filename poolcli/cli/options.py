@@ -21,6 +21,7 @@ library's keywords; ``keywords`` picks them out. Nothing here imports NumPy: usa
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -51,6 +52,8 @@ VALUE_KEYWORDS = ("layout", "squeeze", "pad_mode", "pad_value", "nan", "nodata",
 
 ENVIRONMENT = "POOLCLI"
 """click composes POOLCLI_MAX_SIZE from it. POOLCLI_THREADS, POOLCLI_CACHE_DIR are the library's own."""
+LAYOUT = "POOLCLI_LAYOUT"
+"""The layout of arrays of unknown axes, for all commands; --layout and what a file says come before it."""
 
 
 def option(*names: str, **settings: Any) -> click.Option:
@@ -98,8 +101,8 @@ def values() -> list[click.Option]:
     """What samples mean and what results become."""
     return [
         option("--layout", type=layout, metavar="LETTERS",
-               help="A letter for each axis; N and C are kept, every other is pooled. Default by number of axes: "
-                    "L, HW, HWC, NHWC, NDHWC."),
+               help="A letter for each axis; N and C are kept, every other is pooled. Needed for arrays of three axes "
+                    "or more, unless the last is the channels of pixels: at most 4, and shorter than those pooled."),
         flag("--squeeze", help="Drop pooled axes of length 1."),
         option("--pad-mode", type=choice(PAD_MODES), metavar="MODE",
                help="What padding is: exclude (no data, the default), constant, reflect, edge or wrap."),
@@ -235,6 +238,23 @@ def layout(text: str) -> str:
     from ..axes import check_layout
 
     return named(check_layout, text)
+
+
+def default_layouts() -> tuple[str, ...]:
+    """Return the layouts of POOLCLI_LAYOUT: of arrays that do not say their axes, each by how many axes it names."""
+    from ..axes import check_layout
+
+    try:
+        return tuple(check_layout(letters) for letters in os.environ.get(LAYOUT, "").replace(",", " ").split())
+    except PoolError as error:
+        raise OptionError(LAYOUT, str(error)) from None
+
+
+def default_layout(count: int) -> str | None:
+    """Return the one of so many axes, or None."""
+    from ..axes import pick_layout
+
+    return pick_layout(default_layouts(), count)
 
 
 def file_format(text: str) -> Format:

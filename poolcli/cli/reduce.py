@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,7 @@ def body(row: Reducer) -> Callable[..., int]:
         from .. import pooling
         from . import show
 
-        prepared = pooling.prepare(row.name, **keywords)
+        prepared = replace(pooling.prepare(row.name, **keywords), default_layouts=options.default_layouts())
         if settings.indices is not None:
             prepared.check_indices()
         check_light(prepared, settings)

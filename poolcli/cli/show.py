@@ -22,6 +22,7 @@ from ..report import FileReport, Report
 from ..text import printable
 from . import streams, usage
 from .bodies import FORMS, Body, Names, Silent, form
+from .layouts import explain_layout
 from .progress import Bar, parts_shown
 from .streams import Pen, is_terminal
 from .summary import MANY_FILES, summary
@@ -98,7 +99,11 @@ class View:
     def add(self, file: FileReport) -> None:
         """Take one report."""
         self.announcer.hush()
-        self.total = self.total.plus(file)
+        if file.layout_error is not None:
+            self.total = self.total.plus(replace(file, error="needs --layout, for its shape is not clear"))
+            file = replace(file, error=explain_layout(file.layout_error, file.input if self.expected > 1 else None))
+        else:
+            self.total = self.total.plus(file)
         self.body.add(file)
         self.lines(file)
         if self.bar is not None:

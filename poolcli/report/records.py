@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
+from ..errors import LayoutError
+
 LOSSY = "lossy"
 """How the note begins that what is read back from the output may differ from the result."""
 
@@ -19,8 +21,8 @@ Hidden = {"document": False}
 MOST_REASONS = MOST_SHAPES = 100
 """Different reasons, and different shapes, that are counted one by one: memory stays flat."""
 
-OK, FAILED, SOME_FAILED, NOTHING = 0, 1, 3, 4
-"""Exit codes; 2 is a usage error, which has no report."""
+OK, FAILED, USAGE, SOME_FAILED, NOTHING = 0, 1, 2, 3, 4
+"""Exit codes; of usage errors only one is found in a file: that it needs a layout."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class FileReport:
     """What the output takes as it lies in its file; 0 where that is not known: of a pipe, an object, a folder."""
     cause: BaseException | None = field(default=None, metadata=Hidden, compare=False)
     """For ``--debug``."""
+    layout_error: LayoutError | None = field(default=None, metadata=Hidden, compare=False)
+    """Where it failed because nobody said what its axes are."""
     stops: bool = field(default=False, metadata=Hidden)
     """Every next file would fail the same way: the disk is full."""
 
@@ -125,6 +129,8 @@ class Report:
     ok: int = 0
     skipped: int = 0
     failed: int = 0
+    without_layout: int = 0
+    """How many of the failed ones needed nothing but a layout."""
     pixels: int = 0
     bytes_in: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
@@ -143,7 +149,9 @@ class Report:
 
     def plus(self, file: FileReport) -> Report:
         """The same with one file more."""
+        needs_layout = file.status == "failed" and file.layout_error is not None
         return replace(self, **{file.status: getattr(self, file.status) + 1}, pixels=self.pixels + file.pixels,
+                       without_layout=self.without_layout + needs_layout,
                        bytes_in=self.bytes_in + file.bytes_in,
                        reasons=counted(self.reasons, file.error, MOST_REASONS),
                        shapes=counted(self.shapes, file.shapes, MOST_SHAPES), sizes=self.sizes.plus(file))
@@ -155,7 +163,9 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 1 nothing written, 3 some failed, 4 nothing matched."""
+        """0 all done, 1 nothing written, 2 nothing for want of a layout, 3 some failed, 4 nothing matched."""
+        if self.failed and self.failed == self.without_layout == self.count:
+            return USAGE
         if self.failed:
             return SOME_FAILED if self.ok or self.skipped else FAILED
         return OK if self.ok or self.skipped else NOTHING

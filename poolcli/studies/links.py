@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import axes, dtypes
-from ..errors import OptionError, PoolError
+from ..errors import LayoutError, OptionError, PoolError
 from ..plans import Plan
 from ..windows import Windows
 from .fields import reached
@@ -48,7 +48,8 @@ def linked(shape: Sequence[int], stages: Sequence[Stage], layout: str | None, dt
 
 
 class naming:
-    """Names the stage that a PoolError is about. Options that are wrong for any array pass as they are."""
+    """Names the stage that a PoolError is about. Options that are wrong for any array pass as they are, and a
+    layout that is missing, which is the input's."""
 
     def __init__(self, title: str) -> None:
         self.title = title
@@ -58,7 +59,7 @@ class naming:
 
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
         """The same error, with the stage before it."""
-        if isinstance(error, PoolError) and not isinstance(error, OptionError):
+        if isinstance(error, PoolError) and not isinstance(error, (OptionError, LayoutError)):
             raise PoolError(f"{self.title}: {error}") from error
 
 

@@ -19,7 +19,7 @@ from ..pooling import as_array, prepare
 from . import subjects
 from .phases import Changes, Moved, blurred_once, dense_changes, floats, shifts
 from .spectra import Spectrum, spectrum
-from .stages import Stage, as_stages
+from .stages import Stage, as_stages, with_layout
 from .subjects import Subject
 from .usual import OTHER_SCALE, usual
 from .views import bright, detail, region
@@ -142,6 +142,7 @@ def shift(x: ArrayLike, stages: Any = None, *, max_shift: int | None = None, cro
     first = chosen[0].pooling.plan(array.shape).axes
     for stage in chosen:
         check_stage(stage, array, first)
+    chosen = tuple(with_layout(stage, first.letters) for stage in chosen)  # a crop's shape may not be clear
     part = middle(array, first, crop or enough([stage.pooling.plan(array.shape) for stage in chosen]))
     subject = Subject.of(part, first, chosen[0].pooling.missing())
     if not any(np.isfinite(subject.floats(subject.plane(number))).any() for number in range(subject.count)):

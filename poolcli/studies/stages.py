@@ -50,6 +50,11 @@ def as_stage(given: Any, shared: Mapping[str, Any] | None = None) -> Stage:
     return Stage(reducer, {**meant_for(reducer, shared or {}), **own}, text)
 
 
+def with_layout(stage: Stage, letters: str) -> Stage:
+    """Return a stage that names the axes, by these letters where it did not."""
+    return Stage(stage.reducer, {**stage.keywords, "layout": stage.keywords.get("layout") or letters}, stage.title)
+
+
 def checked_pair(given: Any) -> tuple[str, Mapping[str, Any], str]:
     """A name and keywords, or OptionError."""
     if (isinstance(given, (tuple, list)) and len(given) == 2 and isinstance(given[0], str)

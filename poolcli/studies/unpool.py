@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,7 @@ def unpool(values: ArrayLike, indices: ArrayLike | None = None, size: Any = None
                         "an output_shape would work")
     check_memory(Plan(axes, shape, tuple(kept(shape[i]) for i in axes.pooled)))
     if indices is None:
+        pooling = replace(pooling, layout=axes.letters)
         return spread_out(array, fitting(pooling, shape, array.shape), spread or "", pooling)
     row = check_format("index_format", index_format)
     flat = to_plane(checked_indices(indices, array.shape), Tensor(axes, shape if default is None else default), row)

@@ -248,17 +248,6 @@ def test_a_name_that_begins_with_a_dash(here: Call, numbers: Path, monkeypatch: 
     assert np.load("-x_max.npy").shape == (2, 2)
 
 
-def test_an_array_that_looks_channel_first(here: Call, tmp_path: Path) -> None:
-    """A note, and on it goes; none when the layout is given, or for a picture."""
-    np.save(tmp_path / "chw.npy", np.zeros((3, 32, 32), np.float32))
-    called = here("max", tmp_path / "chw.npy")
-    assert called.code == 0
-    assert called.err == (f"poolcli: {tmp_path}/chw.npy: note: 3x32x32 looks channel-first, and is pooled as HWC; "
-                          "--layout CHW says it is\n")
-    assert here("max", tmp_path / "chw.npy", "--overwrite", "--layout", "CHW").err == ""
-    assert here("max", tmp_path / "chw.npy", "--overwrite", "-q").err == ""
-
-
 def test_every_reducer_is_a_command(here: Call, tmp_path: Path) -> None:
     """A round over the table: exit 0, and no word."""
     for reducer in main.REDUCERS:

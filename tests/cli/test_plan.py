@@ -45,13 +45,6 @@ def test_shapes_and_layouts(here: Call, given: list[str], shape: list[int]) -> N
     assert json.loads(here("plan", *given, "--json").out)["output_shape"] == shape
 
 
-def test_shapes_that_look_channel_first(here: Call) -> None:
-    """A note, unless --layout says what is what."""
-    note = "poolcli: note: 3x224x224 looks channel-first, and is pooled as HWC; --layout CHW says it is\n"
-    assert here("plan", "3x224x224").err == note
-    assert here("plan", "3x224x224", "--layout", "CHW").err == here("plan", "3x224x224", "-q").err == ""
-
-
 @pytest.mark.parametrize("name", ["image.png", "photo.jpg", "feature_map.npy", "maps.npz"])
 def test_of_a_file_only_the_header_is_read(here: Call, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a single sample of it; shape and type are the file's."""

@@ -11,7 +11,7 @@ import click
 
 from ...errors import OptionError, PoolError
 from ...reducers import REDUCERS
-from .. import streams
+from .. import options, streams
 from . import outputs
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ class Asked:
         with failing(name):
             loaded = files.read(name, key=self.given.get("key"), frames=self.given.get("frames"), indexed=indexed,
                                 max_pixels=self.given.get("max_pixels") or files.MAX_PIXELS, stdin=sys.stdin.buffer)
+        loaded = replace(loaded, layout=loaded.layout or options.default_layout(loaded.array.ndim))
         return self.with_alpha(self.with_nodata(loaded))
 
     def with_alpha(self, loaded: Loaded) -> Loaded:
@@ -144,6 +145,13 @@ class Asked:
     def check_free(self, target: str) -> None:
         """Refuse to write over an input, or over what is there without --overwrite."""
         outputs.check_free(target, (*self.names, *self.read), bool(self.given.get("overwrite")))
+
+
+def laid_out(stages: Sequence[Stage], loaded: Loaded) -> tuple[Stage, ...]:
+    """Return the stages with the layout of a file that has one, where they name none."""
+    from ...studies.stages import with_layout
+
+    return tuple(stages if loaded.layout is None else (with_layout(stage, loaded.layout) for stage in stages))
 
 
 class failing:

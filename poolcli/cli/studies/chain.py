@@ -42,7 +42,7 @@ def run(arguments: tuple[str, ...], layout: str | None, **given: Any) -> int:
 
     given = {**given, **NOT_FOR_CHAINS}
     settings = usage.settings(inputs, None, given)
-    poolings = Poolings(stages, layout)
+    poolings = Poolings(stages, layout, options.default_layouts())
     planned = batch.plan_jobs(names(inputs, given), poolings, settings)
     settings = show.look_at_values(given, settings, len(planned))
     workers = share_cores(given["jobs"], len(planned))

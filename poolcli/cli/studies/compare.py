@@ -11,7 +11,7 @@ from ...studies.stages import Stage, as_stages
 from ...studies.usual import off_scale, typed, usual
 from ...text import printable
 from .. import grammar, options
-from .asked import Answer, Asked
+from .asked import Answer, Asked, laid_out
 from .frame import Study, output_option
 from .numbers import percent, sides
 from .printing import table
@@ -30,6 +30,7 @@ def look(asked: Asked) -> Answer:
 
     name, stages = asked.the_file(), asked.stages or the_usual(asked.shared)
     loaded = asked.load(name)
+    stages = laid_out(stages, loaded)
     given = asked.given
     with failing(name):
         found = compare(loaded.array, stages, upsample=given["upsample"] or "nearest", data_range=given["data_range"],

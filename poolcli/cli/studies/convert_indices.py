@@ -42,7 +42,7 @@ def answer(asked: Asked) -> Answer:
         if given[needed] is None:
             raise OptionError(needed, f"{needed} is missing; --shape 1x3x8x8 -o converted.npy would work")
     source, target = given["from"] or FORMATS[0], given["to"] or FORMATS[0]
-    letters = resolve(given["shape"], given["layout"]).letters
+    letters = resolve(given["shape"], given["layout"] or options.default_layout(len(given["shape"]))).letters
     made = convert_indices(asked.load(name).array, source, target, given["shape"], letters)
     asked.write(given["output"], made)
     found = Converted(name, given["output"], source, target, given["shape"], letters,

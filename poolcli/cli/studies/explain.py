@@ -38,20 +38,16 @@ def answer(asked: Asked) -> Answer:
 
 def settled(asked: Asked) -> tuple[Loaded, Pooling, Plan, tuple[str, ...]]:
     """The file, and its pooling as the reducer's command has it: a picture keeps its dtype."""
-    from ...batch.described import layout_notes
     from ...batch.single import KEEPS_PALETTE
     from ...batch.whole import for_picture
 
     pooling = asked.the_stage().pooling
     loaded = asked.load(asked.the_file(), indexed=pooling.reducer.name in KEEPS_PALETTE)
-    notes = list(loaded.source.notes)
     if loaded.source.mode is not None:
         array, pooling = for_picture(loaded.array, pooling)
         loaded = replace(loaded, array=array)
     plan = pooling.plan(loaded.array.shape, loaded.layout)
-    if pooling.layout is None and loaded.layout is None:
-        notes += layout_notes(loaded.array.shape, plan.axes.letters)
-    return loaded, pooling, plan, tuple(notes)
+    return loaded, pooling, plan, loaded.source.notes
 
 
 def page_of(asked: Asked, loaded: Loaded, pooling: Pooling, plan: Plan, found: Explanation) -> str:

@@ -13,11 +13,13 @@ from typing import Any
 
 import click
 
-from ...errors import OptionError
+from ...errors import LayoutError, OptionError
 from ...reducers import REDUCERS, Parameter
 from ...studies.stages import PARAMETERS, check_owned
 from ...text import printable
 from .. import grammar, options, streams
+from ..failures import USAGE
+from ..layouts import explain_layout
 from ..reduce import SectionedCommand
 from . import outputs
 from . import stages as calls
@@ -70,10 +72,13 @@ class Study:
                 answer = self.answer(asked)
             return printed(self.name, answer, given)
         except FileFailed as failure:
-            streams.complain(f"{printable(failure.name)}: {printable(str(failure.error))}")
+            error = failure.error
+            unclear = isinstance(error, LayoutError)
+            said = explain_layout(error) if isinstance(error, LayoutError) else printable(str(error))
+            streams.complain(f"{printable(failure.name)}: {said}")
             if options.debugging():
                 raise failure.error from None
-            return FAILED
+            return USAGE if unclear else FAILED
 
     def check_outputs(self, asked: Asked) -> None:
         """Refuse what cannot be written before anything is computed; names that are made later are checked then."""

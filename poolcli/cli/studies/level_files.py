@@ -42,12 +42,9 @@ class Task:
     def notes(self, outputs: Sequence[str]) -> tuple[str, ...]:
         """What is worth knowing of the input, and of outputs that are not read back as they were written."""
         from ... import files
-        from ...batch.described import layout_notes
-
-        told = () if self.layout else tuple(layout_notes(self.array.shape, self.letters))
         rows = {files.ENDINGS.get(Path(name).suffix.lower()) for name in outputs}
         lossy = sorted(row.name for row in rows if row is not None and files.is_lossy(row, files.Encoding()))
-        return (*self.loaded.source.notes, *told, *(f"lossy: {name} of quality 95" for name in lossy))
+        return (*self.loaded.source.notes, *(f"lossy: {name} of quality 95" for name in lossy))
 
     @property
     def letters(self) -> str:
@@ -83,7 +80,7 @@ def prepared(asked: Asked, name: str, output: str) -> Task:
     loaded = asked.load(name, indexed=stage.reducer in KEEPS_PALETTE and not asked.given["hypercolumn"])
     array, column = loaded.array, asked.given["hypercolumn"]
     ending = Path(output if Path(output).suffix or output == STDIO else name).suffix.lower()
-    if loaded.layout is not None if column else ending in ENDINGS and not ENDINGS[ending].is_array:
+    if loaded.source.mode is not None if column else ending in ENDINGS and not ENDINGS[ending].is_array:
         array, (stage,) = for_picture(array, (stage,))
     layout = asked.given["layout"] or loaded.layout
     exact = {"exact": True, "repeated": False}.get(asked.given["how"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import OptionError, PoolError
 from ...files.stores import ENDING, check_extra, is_store, is_store_name, plain
 from ...text import printable
+from .. import options
 from .asked import Answer, Asked, failing
 from .level_files import default, the_stage
 from .levels_table import Levels, Made, shown
@@ -69,7 +70,7 @@ def planned(asked: Asked, volume: Volume) -> tuple[Pooling, tuple[Rung, ...]]:
     if pooling.dtype is None:
         pooling = replace(pooling, dtype=dtypes.check_dtype(volume.source.dtype))
     exact = {"exact": True, "repeated": False}.get(asked.given["how"])
-    layout = asked.given["layout"] or volume.letters
+    layout = asked.given["layout"] or volume.letters or options.default_layout(len(volume.source.shape))
     return pooling, tuple(rungs(volume.source.shape, pooling, levels=asked.given["levels"], exact=exact, layout=layout,
                                 smallest=asked.given["smallest"], held=False))
 

@@ -46,7 +46,7 @@ class Targets:
 def look(asked: Asked) -> Answer:
     """The survey of the stages, or the settings that give a target."""
     given = the_input(asked)
-    layout = asked.given["layout"] or given.layout
+    layout = asked.given["layout"] or given.layout or options.default_layout(len(given.shape))
     return targets(asked, given, layout) if asked.given["target"] else surveyed(asked, given, layout)
 
 
@@ -57,14 +57,7 @@ def surveyed(asked: Asked, given: Input, layout: str | None) -> Answer:
     stages = asked.stages or (as_stage("max", asked.shared),)
     found = survey(given.shape, stages, layout=layout, dtype=given.dtype)
     problems = tuple(complaints(found)) if asked.given["strict"] else ()
-    return Answer(found, lambda: parts(found), notes(given.shape, layout, found.axes), 1 if problems else 0, problems)
-
-
-def notes(shape: tuple[int, ...], layout: str | None, letters: str) -> tuple[str, ...]:
-    """A word about shapes that seem to have their channels first."""
-    from ...batch.described import layout_notes
-
-    return () if layout else tuple(layout_notes(shape, letters))
+    return Answer(found, lambda: parts(found), (), 1 if problems else 0, problems)
 
 
 def targets(asked: Asked, given: Input, layout: str | None) -> Answer:
@@ -81,10 +74,7 @@ def targets(asked: Asked, given: Input, layout: str | None) -> Answer:
     found = Targets(shape, target, settings_for(shape, target, layout=layout))
     said = f"nothing plain gives {sides(target)} from {sides(shape)}; --adaptive {sides(target)} does"
     problems = () if found.settings else (said,)
-    from ...axes import resolve
-
-    told = notes(shape, layout, resolve(shape, layout).letters)
-    return Answer(found, lambda: [target_table(found)] if found.settings else [], told, len(problems), problems)
+    return Answer(found, lambda: [target_table(found)] if found.settings else [], (), len(problems), problems)
 
 
 def dtype_of(name: str) -> Any:

@@ -10,7 +10,7 @@ from ...errors import PoolError
 from ...studies.usual import off_scale
 from ...text import printable
 from .. import grammar, options
-from .asked import STDIO, Answer, Asked, failing
+from .asked import STDIO, Answer, Asked, failing, laid_out
 from .compare import the_usual
 from .frame import Study, output_option
 from .numbers import sides
@@ -28,6 +28,7 @@ def look(asked: Asked) -> Answer:
 
     name, stages = asked.the_file(), asked.stages or the_usual(asked.shared)
     loaded = asked.load(name)
+    stages = laid_out(stages, loaded)
     with failing(name):
         found = shift(loaded.array, stages, max_shift=asked.given["max_shift"], crop=asked.given["crop"])
     notes = [*loaded.source.notes, *said(found)]

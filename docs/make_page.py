@@ -25,7 +25,7 @@ from poolcli.studies.page import page  # noqa: E402
 def shown() -> str:
     """A page of the sample feature map."""
     x = np.load(HERE.parent / "sample_images" / "feature_map.npy")
-    pooling = prepare("max", size=3, stride=2, padding=1)
+    pooling = prepare("max", size=3, stride=2, padding=1, layout="HWC")
     plan = pooling.plan(x.shape)
     found = explained(x, pooling, plan, at=(2, 0), channel=3)
     return page(found, x, pooling, plan, "max -k 3 -s 2 --padding 1 of sample_images/feature_map.npy")

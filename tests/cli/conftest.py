@@ -15,6 +15,12 @@ from cli.calls import Call, Outcome, Process, save_picture
 from poolcli.cli import main, show
 
 
+@pytest.fixture(autouse=True)
+def arrays_have_channels_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Say it once for all tests of the command line; test_layouts.py is about arrays of which nobody says it."""
+    monkeypatch.setenv("POOLCLI_LAYOUT", "HWC NHWC NDHWC")
+
+
 @pytest.fixture
 def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
     """Call the command line in this process: ``here("max", "-k", "2", path)``."""

@@ -58,7 +58,7 @@ def test_one_bad_file_costs_itself(here: Call, noise: Path, tmp_path: Path) -> N
     assert found.code == 3 and "bad.png: " in found.err and "2 done, 1 failed" in found.out
     assert names(tmp_path / "out") == ["feature_map.npy", "noise.png"]
     assert np.array_equal(np.load(tmp_path / "out" / "feature_map.npy"),
-                          poolcli.chain(np.load(SAMPLES / "feature_map.npy"), ["max", "avg"]).values)
+                          poolcli.chain(np.load(SAMPLES / "feature_map.npy"), ["max", "avg"], layout="HWC").values)
     assert here("chain", "max", tmp_path / "bad.png", "-o", f"{tmp_path}/other/").code == 1
 
 

@@ -107,8 +107,9 @@ def test_pictures_never_need_one(here: Call, tmp_path: Path, monkeypatch: pytest
     picture = save_picture(tmp_path / "tiny.png", np.arange(12, dtype=np.uint8).reshape(2, 2, 3))
     for value in ("", "CHW"):
         monkeypatch.setenv("POOLCLI_LAYOUT", value)
-        for command in (["max"], ["explain"], ["compare", "max"], ["group", "--over", "flips"], ["bounds", "--eps", "1"],
-                        ["grad"], ["chain", "max -k 1", "-o", tmp_path / "chained.png", "--overwrite"]):
+        for command in (["max"], ["explain"], ["compare", "max"], ["group", "--over", "flips"],
+                        ["bounds", "--eps", "1"], ["grad"],
+                        ["chain", "max -k 1", "-o", tmp_path / "chained.png", "--overwrite"]):
             called = here(*command, picture, "-q", *(["--overwrite"] if command == ["max"] else []))
             assert (called.code, called.err) == (0, ""), command
 

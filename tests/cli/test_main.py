@@ -105,7 +105,8 @@ def test_data_goes_through_pipes(process: Process) -> None:
     assert first.returncode == 0 and b"16x16x8 HWC" in first.stderr
     second = process("avg", "--adaptive", "7", "-", "-o", "-", "-q", stdin=first.stdout)
     assert (second.returncode, second.stderr) == (0, b"")
-    expected = poolcli.pool(poolcli.pool(np.load(FEATURES), "max", size=2), "avg", adaptive=7)
+    halved = poolcli.pool(np.load(FEATURES), "max", size=2, layout="HWC")
+    expected = poolcli.pool(halved, "avg", adaptive=7, layout="HWC")
     np.testing.assert_array_equal(np.load(io.BytesIO(second.stdout)), expected)
 
 

@@ -33,12 +33,17 @@ def test_names_are_the_librarys() -> None:
         assert names == tuple(table)
 
 
+def unpooled(folder: Path) -> np.ndarray:
+    """What the library makes of the values and indices there."""
+    return poolcli.unpool(*(np.load(folder / f"{name}.npy") for name in "vw"), layout="HWC")
+
+
 def test_what_max_wrote_goes_back(here: Call, folder: Path) -> None:
     """Beside the input when no name is said; the document has what was done."""
     found = json.loads(here("unpool", "v.npy", "--indices", "w.npy", "--json").out)
     x = np.load(FEATURES)
     made = np.load(folder / "v_unpool.npy")
-    assert made.dtype == x.dtype and (made == poolcli.unpool(*(np.load(folder / f"{n}.npy") for n in "vw"))).all()
+    assert made.dtype == x.dtype and np.array_equal(made, unpooled(folder))
     assert (found["output"], found["output_shape"], found["layout"]) == ("v_unpool.npy", [16, 16, 8], "HWC")
     assert found["values"] is None and found["output_stats"]["max"] == x.max()
 
@@ -128,7 +133,7 @@ def test_indices_are_converted_there_and_back(here: Call, folder: Path) -> None:
     """The file is the library's result."""
     w = np.load(folder / "w.npy")
     there = here("convert-indices", "w.npy", "--to", "tensorflow", "--shape", "16x16x8", "-o", "t.npy", "--json")
-    assert (np.load(folder / "t.npy") == poolcli.convert_indices(w, "torch", "tensorflow", (16, 16, 8))).all()
+    assert (np.load(folder / "t.npy") == poolcli.convert_indices(w, "torch", "tensorflow", (16, 16, 8), "HWC")).all()
     assert json.loads(there.out)["layout"] == "HWC"
     back = here("convert-indices", "t.npy", "--from", "tensorflow", "--shape", "16x16x8", "-o", "b.npy")
     assert (np.load(folder / "b.npy") == w).all() and "tensorflow -> torch" in back.out

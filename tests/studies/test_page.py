@@ -370,7 +370,7 @@ def test_channels_that_are_too_many_stay_away() -> None:
     """Of a large stack only the explained one comes along."""
     x = np.zeros((64, 64, 200), np.float32)
     x[..., 5] = 1
-    text = made(x, "max", channel=5)
+    text = made(x, "max", channel=5, layout="HWC")
     assert len(text) < 200_000 and '"firstChannel": 5' in text and "Channel 5 of 200" in text
 
 

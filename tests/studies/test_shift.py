@@ -281,7 +281,7 @@ def test_what_cannot_be_shifted(keywords: dict[str, Any]) -> None:
 def test_stages_need_one_layout() -> None:
     """Else their maps would not be of the same axes."""
     with pytest.raises(PoolError, match="one layout"):
-        poolcli.shift(np.zeros((16, 16, 16)), [("max", {"layout": "DHW"}), "avg"])
+        poolcli.shift(np.zeros((16, 16, 16)), [("max", {"layout": "DHW"}), ("avg", {"layout": "HWC"})])
 
 
 def test_values_without_energy_are_refused() -> None:

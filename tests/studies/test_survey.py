@@ -140,7 +140,7 @@ def test_the_smallest_change_comes_first(shape: Any, options: Any, change: str, 
 
 def test_bytes_are_those_of_the_example() -> None:
     """A 226 x 226 x 100 float map is 19.5 MiB and a quarter of it after 2x2; types are those of ``pool``."""
-    found = poolcli.survey((226, 226, 100), "max")
+    found = poolcli.survey((226, 226, 100), "max", layout="HWC")
     assert round(found.bytes_in / 2**20, 1) == 19.5 and round(found.bytes_out / 2**20, 1) == 4.9
     assert found.kept == 0.25
     types = poolcli.survey((8, 8), ["avg", "max", "sum"], dtype="uint8").stages

@@ -140,7 +140,7 @@ def test_an_index_of_another_channel_is_no_index() -> None:
     """TensorFlow's tell the channel, and it must be the value's own."""
     indices = np.zeros((1, 1, 2), int)
     with pytest.raises(PoolError, match=r"index 0 at \(0, 0, 1\)"):
-        poolcli.unpool(np.ones((1, 1, 2)), indices, index_format="tensorflow")
+        poolcli.unpool(np.ones((1, 1, 2)), indices, index_format="tensorflow", layout="HWC")
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 from ..files import MAX_PIXELS, Encoding, Format, Frames, targets
 from ..files.formats import DEFAULT_ENCODING
 from ..files.globs import ALL, Globs
+from ..files.literals import is_literal
 from ..files.stores import is_store, is_store_name
 from ..files.urls import Place, is_url
 from ..text import redacted
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 STDIO = targets.STDIO
 DRY_RUN = "dry run: nothing was written"
+MOST_SHOWN = 40
+"""Characters of a typed matrix that a report shows in place of a name."""
 LOCAL = "local"
 """The scheduler that is no address: a cluster on this machine, for one run."""
 
@@ -108,15 +111,19 @@ class Job:
     problem: str | None = None
     """Why it cannot be done, as far as names tell."""
     notes: tuple[str, ...] = ()
+    shown: bool = False
+    """Its result is in the report, and written nowhere: of a matrix that was typed or piped as text."""
 
     @property
     def source_name(self) -> str:
-        """The input as the report names it: of a URL not the secrets."""
+        """The input as the report names it: of a URL not the secrets, of a typed matrix not more than its beginning."""
+        if len(self.source) > MOST_SHOWN and is_literal(self.source):
+            return f"{self.source[: MOST_SHOWN - 3]}..."
         return redacted(self.source)
 
     def output_name(self) -> str | None:
         """The output as the report names it."""
-        if self.problem is not None and self.output is None:
+        if self.output is None and (self.problem is not None or self.shown):
             return None
         return STDIO if self.output is None else redacted(os.fspath(self.output))
 

@@ -16,6 +16,7 @@ from ..errors import OptionError, PoolError
 from ..files import Format, targets
 from ..files.collisions import check_targets
 from ..files.formats import KNOWN
+from ..files.literals import LITERAL_NAME, is_literal
 from ..files.scan import ours, scan
 from ..files.stores import is_store_name, plain
 from ..files.urls import Place, is_url, named, place
@@ -53,6 +54,8 @@ class Planned:
         """Name the outputs of one input."""
         if lot.problem is not None:
             return Job(source, problem=lot.problem)
+        if self.is_shown(source):
+            return Job(source, indices=self.indices_of(source, lot.root), shown=True)
         target = self.output_of(source, lot.root)
         output, wanted = None if target is None else place(target), self.settings.format
         try:
@@ -63,13 +66,19 @@ class Planned:
 
     def output_of(self, source: str, root: str | None) -> str | None:
         """The name of an output; None: standard output."""
-        return source if self.in_place else self.output(renamed(named(source), self.settings.format), root)
+        if self.is_shown(source):
+            return None
+        return source if self.in_place else self.output(renamed(file_name(source), self.settings.format), root)
+
+    def is_shown(self, source: str) -> bool:
+        """Whether a result has no place: there is nothing beside a stream or a typed matrix."""
+        return self.settings.output is None and (source == STDIO or is_literal(source))
 
     def indices_of(self, source: str, root: str | None) -> Place | None:
         """Where the indices go, if they are wanted."""
         if self.indices is None:
             return None
-        output = self.indices(renamed(named(source), files.FORMATS["NPY"]), root)
+        output = self.indices(renamed(file_name(source), files.FORMATS["NPY"]), root)
         return None if output is None else place(output)
 
     def pairs(self) -> Pairs:
@@ -183,6 +192,11 @@ def scanned(root: str, settings: Settings, notes: Notes, reducers: tuple[str, ..
 def takes_several(output: str) -> bool:
     """Whether an output can name more than one file."""
     return output != STDIO and (targets.is_folder(output) or targets.is_pattern(output))
+
+
+def file_name(source: str) -> str:
+    """The part of an input's name that outputs are named after."""
+    return LITERAL_NAME if is_literal(source) else named(source)
 
 
 def renamed(source: str, wanted: Format | None) -> str:

@@ -197,6 +197,8 @@ def write(task: Task, result: Result, settings: Settings) -> tuple[str, ...]:
     if job.indices is not None and result.indices is not None:
         replaces = may_replace(job.indices, job, settings)
         files.write(job.indices, result.indices, task.loaded.source, "npy", overwrite=replaces, again=settings.again)
+    if job.shown:
+        return ()
     values = task.arrange(result.values)
     target = settings.stdout if job.output is None else job.output
     if target is None:

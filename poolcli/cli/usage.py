@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import click
@@ -41,16 +43,47 @@ def settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str, Any
                     globs=Globs(given["include"], given["exclude"]),
                     statistics=form(given) is not None or not given["quiet"],
                     stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
+    made = with_text(inputs, made, quiet=given["quiet"])
     check_report(given)
     check_lists(inputs, given)
     check_usage(inputs, bool(lists(given)), row, made)
-    check_terminals(inputs, made.output)
+    check_terminals(inputs, made.output, made.format)
     return made
 
 
 def premultiplied(alpha: str | None) -> bool | None:
     """What --alpha asks for; None where nothing was asked."""
     return None if alpha is None else alpha == "premultiplied"
+
+
+def with_text(inputs: Sequence[str], settings: Settings, *, quiet: bool) -> Settings:
+    """The settings where the one input is text: its result is text where it goes to standard output.
+
+    Without -o the report shows it; with --quiet there is none, and with --format the data are wanted.
+    """
+    if len(inputs) != 1 or settings.stream or not is_text(inputs[0]):
+        return settings
+    bare = settings.output is None and is_typed(inputs[0]) and (quiet or settings.format is not None)
+    settings = replace(settings, output=STDIO) if bare else settings
+    if settings.output == STDIO and settings.format is None:
+        named = files.ENDINGS.get(Path(inputs[0]).suffix.lower(), files.FORMATS["TEXT"])
+        return replace(settings, format=named)
+    return settings
+
+
+def is_text(name: str) -> bool:
+    """Whether an input is text, as far as that can be told before it is read."""
+    if is_typed(name):
+        return True
+    return name.lower().endswith(tuple(one for one, row in files.ENDINGS.items() if row.is_text))
+
+
+def is_typed(name: str) -> bool:
+    """Whether an input is a matrix on the command line, or text on standard input."""
+    if name != STDIO:
+        return files.is_literal(name)
+    peek = getattr(sys.stdin.buffer, "peek", None)
+    return peek is not None and not is_terminal(sys.stdin) and files.looks_like_text(peek(12)[:12])
 
 
 def frames(given: int | tuple[int, int | None] | None) -> Frames | int | None:
@@ -90,14 +123,15 @@ def nothing(given: Mapping[str, Any]) -> str:
         return "the list has no names, and its folders no file whose ending is known"
     if given["include"] or given["exclude"]:
         return "the folders have no file whose ending is known and that --include and --exclude let through"
-    return "the folders have no file whose ending is known; --recursive goes deeper"
+    return "the folders have no file whose ending is known; --recursive goes deeper, --include '*.csv' takes text"
 
 
-def check_terminals(inputs: Sequence[str], output: str | None) -> None:
-    """Refuse to read data that nobody will type, and to print data at somebody."""
+def check_terminals(inputs: Sequence[str], output: str | None, written: Format | None = None) -> None:
+    """Refuse to read data that nobody will type, and to print data at somebody, unless they are text."""
     if STDIO in inputs and is_terminal(sys.stdin):
-        raise OptionError("INPUT", "- is the terminal; a file name, or a pipe into poolcli, would work")
-    if output == STDIO and is_terminal(sys.stdout):
+        raise OptionError("INPUT", "- is the terminal; a file name, numbers such as '1 3; 5 6', or a pipe into "
+                                   "poolcli would work")
+    if output == STDIO and is_terminal(sys.stdout) and not (written is not None and written.is_text):
         raise OptionError("output", "- is the terminal, and the data are binary; -o FILE, or a pipe, would work")
 
 
@@ -193,7 +227,7 @@ def check_output(inputs: Sequence[str], several: bool, settings: Settings) -> No
     """Refuse outputs that cannot take these inputs."""
     output = settings.output
     if output is None:
-        if STDIO in inputs:
+        if STDIO in inputs and (settings.stream or not is_typed(STDIO)):
             raise OptionError("output", "is needed when - is the input; -o FILE or -o - would work")
         if any(is_folder(name) for name in inputs) and not settings.in_place:
             raise OptionError("output", "is needed when a folder is the input; -o FOLDER/ would work")

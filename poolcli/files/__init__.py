@@ -18,6 +18,7 @@ from .atomic import atomic, atomic_folder, explained
 from .formats import DEFAULT_ENCODING, ENDINGS, FORMATS, Encoding, Format, format_named, format_of, holds, is_lossy
 from .hollow import hollow
 from .images import ending_note, opened, read_image, sniff
+from .literals import is_literal
 from .loaded import MAX_PIXELS, Frames, Loaded, Palette, Source
 from .npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
 from .opener import image_kind
@@ -46,7 +47,9 @@ __all__ = [
     "format_of",
     "holds",
     "hollow",
+    "is_literal",
     "is_lossy",
+    "looks_like_text",
     "npy_data",
     "read",
     "read_data",
@@ -66,9 +69,10 @@ def read(
     frames: Frames | int | None = None,
     stdin: IO[bytes] | None = None,
 ) -> Loaded:
-    """Read a picture, a .npy or an .npz file, by its first bytes; ``"-"`` is ``stdin`` (the process's own).
+    """Read a picture, an array or text, by its first bytes; ``"-"`` is ``stdin`` (the process's own).
 
-    What a URL leads to is read as standard input is: in memory, whole.
+    Numbers where no such file is, ``"1 3; 5 6"``, are themselves the array. What a URL leads to is read as standard
+    input is: in memory, whole.
 
     The array is (H, W) or (H, W, C) for pictures, of any shape for arrays; a .npy file is memory-mapped and may be
     big-endian, Fortran-ordered and read-only. ``key`` chooses within an .npz, ``indexed`` keeps palette indices;
@@ -86,6 +90,11 @@ def read(
         with remote.reading(name) as stream:
             loaded = _from_stream(stream, named(name), key, options)
             return replace(loaded, source=replace(loaded.source, nbytes=stream.tell()))
+    if is_literal(name):
+        from .text_arrays import read_literal
+
+        array, notes = read_literal(name)
+        return Loaded(array, None, Source(name, "TEXT", notes=notes))
     with opened(path) as stream:
         if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
             return _from_file(stream, name, key, options)
@@ -101,14 +110,45 @@ def _input(stdin: IO[bytes] | None) -> IO[bytes]:
 
 
 def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str, Any]) -> Loaded:
-    kind = sniff(stream.read(12))
+    head = stream.read(12)
+    kind = sniff(head)
     stream.seek(0)
+    if (text := _text_format(kind, head, name)) is not None:
+        return _from_text(stream, name, text)
     if kind == "NPY":
         array, notes = read_npy(stream)
         return Loaded(array, None, Source(name, kind, notes=(*ending_note(name, kind), *notes)))
     if kind == "NPZ":
         return _from_npz(stream, name, key)
     return read_image(stream, name, **options)
+
+
+def _text_format(kind: str | None, head: bytes, name: str) -> str | None:
+    """Return the format of what is text: by its ending where it has one that is known, else by its first bytes."""
+    row = ENDINGS.get(os.path.splitext(name)[1].lower())
+    if row is None:
+        return "TEXT" if kind is None and looks_like_text(head) else None
+    if not row.is_text:
+        return None
+    from .text_arrays import may_be_named_text
+
+    return row.name if kind is None or may_be_named_text(head) else None
+
+
+def looks_like_text(head: bytes) -> bool:
+    """Return True when first bytes, of which ``sniff`` knows nothing, are those of a text."""
+    if sniff(head) is not None:
+        return False
+    from .text_arrays import looks_like_text as looks
+
+    return looks(head)
+
+
+def _from_text(stream: IO[bytes], name: str, format: str, head: bytes = b"") -> Loaded:
+    from .text_arrays import read_text
+
+    array, notes = read_text(stream, head)
+    return Loaded(array, None, Source(name, format, notes=notes))
 
 
 def _from_npz(stream: IO[bytes], name: str, key: str | None) -> Loaded:
@@ -123,6 +163,8 @@ def _from_stream(stream: IO[bytes], name: str, key: str | None, options: dict[st
     head = _upto(stream, len(MAGIC))
     if head != MAGIC:
         head += _upto(stream, 12 - len(head))
+        if (text := _text_format(sniff(head), head, name)) is not None:
+            return _from_text(stream, name, text, head)
         if sniff(head) is None:  # said at once: what is no picture may have no end
             image_kind(io.BytesIO(head))
         return _from_file(_copied(head, stream, options["max_pixels"]), name, key, options)
@@ -234,6 +276,11 @@ def _encode(array: Array, source: Source, row: Format, stream: IO[bytes], encodi
         from .npz import write_npz
 
         write_npz(array, stream, source.key)
+    elif row.separator is not None:
+        from .delimited import write_text
+
+        holds(row, array.dtype, array.shape)
+        write_text(array, stream, row.separator)
     elif row.name == "ZARR":
         raise PoolError("ZARR is a folder of chunks, no stream of bytes; a name that ends in .zarr would work")
     else:

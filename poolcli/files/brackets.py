@@ -1,4 +1,4 @@
-"""Matrices in brackets, as Python, JSON, NumPy and MATLAB write them: ``[[1, 3], [5, 6]]``, ``[[1 3] [5 6]]``, ``[1 3; 5 6]``."""
+"""Matrices in brackets: ``[[1, 3], [5, 6]]`` of Python and JSON, ``[[1 3] [5 6]]`` of NumPy, ``[1 3; 5 6]`` of MATLAB."""
 
 from __future__ import annotations
 
@@ -20,11 +20,6 @@ _SPACES = re.compile(r"(?<=[\d.\]fnyFNY])\s+(?=[-+.\d\[nNiI])")
 _ALLOWED = re.compile(r"(?:[\s,;\[\]\d.eE+-]|nan|inf(?:inity)?)*", re.IGNORECASE)
 
 
-def has_only_numbers(text: str) -> bool:
-    """Return True where a text has nothing but numbers, brackets and separators."""
-    return _ALLOWED.fullmatch(text) is not None
-
-
 def parse_brackets(text: str) -> Array:
     """Return the array in brackets, nested as Python, NumPy and JSON write them, or with ``;`` as MATLAB does.
 
@@ -36,7 +31,7 @@ def parse_brackets(text: str) -> Array:
     text = text.strip()
     if len(text) > MAX_CHARACTERS:
         raise PoolError(f"more than {MAX_CHARACTERS:,} characters in brackets; a row of numbers a line would work")
-    if not has_only_numbers(text):
+    if _ALLOWED.fullmatch(text) is None:
         wrong = re.split(r"[\s,;\[\]]", _ALLOWED.sub("", text, count=1), maxsplit=1)[0]
         raise PoolError(f"'{printable(wrong[:30])}' is no number; [[1, 3], [5, 6]] would work")
     if ";" in text:

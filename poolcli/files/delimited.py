@@ -16,7 +16,6 @@ with one axis, as ``numpy.loadtxt`` gives it.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Sequence
 from typing import IO, TYPE_CHECKING
@@ -111,14 +110,15 @@ def _mend(lines: Sequence[Line], separator: str | None) -> list[str]:
     """Put nan where a cell is empty; PoolError names the first cell that is no number, or line of another length."""
     mended = []
     first, width = lines[0][0], len(_cells(lines[0][1], separator))
-    for number, line in lines:
+    for row, (number, line) in enumerate(lines, 1):
         cells = _cells(line, separator)
         for column, cell in enumerate(cells, 1):
             if cell.lower() not in MISSING and not _is_number(cell):
                 raise PoolError(f"line {number:,}, column {column:,}: {_shorten(cell)} is no number{_hint(cell)}")
         if len(cells) != width:
-            raise PoolError(f"line {number:,} has {_count(len(cells))}, line {first:,} has {width:,}; rows of one "
-                            "length would work")
+            where = f"row {row:,}" if number == first else f"line {number:,}"
+            other = "the first" if number == first else f"line {first:,}"
+            raise PoolError(f"{where} has {_count(len(cells))}, {other} has {width:,}; rows of one length would work")
         mended.append((separator or " ").join("nan" if cell.lower() in MISSING else cell for cell in cells))
     return mended
 
@@ -128,6 +128,8 @@ def _cells(line: str, separator: str | None) -> list[str]:
         return line.split()
     if '"' not in line:
         return [cell.strip() for cell in line.split(separator)]
+    import csv
+
     try:
         return [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
     except csv.Error as error:

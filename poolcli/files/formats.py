@@ -55,6 +55,12 @@ class Format:
     """Whether it holds several pictures."""
     pages: bool = False
     """Whether they are pages, which the planes of a volume may be; frames of an animation are none."""
+    separator: str | None = None
+    """Between the columns of a format that is text; None for all others."""
+    max_axes: int | None = None
+    """The most axes of an array that it holds; None: any number."""
+    found_in_folders: bool = True
+    """Whether files with its endings are inputs in a folder without ``--include``: most text holds no matrix."""
     options: Callable[[Encoding], dict[str, Any]] = lambda encoding: {}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -63,8 +69,13 @@ class Format:
 
     @property
     def is_array(self) -> bool:
-        """True for the formats of arrays, which hold any shape and any real dtype."""
+        """True for the formats of arrays, which hold any real dtype, and any shape but for ``max_axes``."""
         return not self.modes
+
+    @property
+    def is_text(self) -> bool:
+        """True for rows of numbers that people read."""
+        return self.separator is not None
 
 
 def _png(encoding: Encoding) -> dict[str, Any]:
@@ -122,12 +133,17 @@ _ROWS = (
     Format("NPY", (".npy",)),
     Format("NPZ", (".npz",)),
     Format("ZARR", (".zarr",)),
+    Format("CSV", (".csv",), separator=",", max_axes=2, found_in_folders=False),
+    Format("TSV", (".tsv",), separator="\t", max_axes=2, found_in_folders=False),
+    Format("TEXT", (".txt",), separator=" ", max_axes=2, found_in_folders=False),
 )
 
 FORMATS: Mapping[str, Format] = MappingProxyType({row.name: row for row in _ROWS})
 ENDINGS: Mapping[str, Format] = MappingProxyType({ending: row for row in _ROWS for ending in row.endings})
 KNOWN = tuple(ENDINGS)
 """For ``endswith``, a tenth of the time of taking a name apart."""
+IN_FOLDERS = tuple(ending for ending, row in ENDINGS.items() if row.found_in_folders)
+"""Endings of what a folder is searched for."""
 
 # What an array is, by dtype and channels; a source that counted the same channels otherwise keeps its own mode.
 _MODES: Mapping[tuple[str, int], str] = MappingProxyType(
@@ -196,6 +212,9 @@ def holds(
     checked before any work.
     """
     if row.is_array:
+        if row.max_axes is not None and len(shape) > row.max_axes:
+            raise PoolError(f"{row.name} holds rows and columns, and the result has {len(shape)} axes: {shape}; .npy "
+                            "can hold it, and where axes have length 1 --squeeze would work")
         return
     if pages is not None:
         if not row.frames:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
 
 from ..errors import PoolError
-from .formats import ENDINGS, KNOWN
+from .formats import ENDINGS, IN_FOLDERS, KNOWN
 from .globs import ALL, Globs
 from .stale import TEMPORARY
 from .stores import is_store_name
@@ -98,11 +99,18 @@ def _is_store(entry: os.DirEntry[str]) -> bool:
 
 def passes(below: str, name: str, globs: Globs) -> bool:
     """Whether a file of a folder is wanted, by its path in it and its name."""
-    return _is_known(name) and globs.takes(below)
+    return _is_known(name, globs) and globs.takes(below)
 
 
-def _is_known(name: str) -> bool:
-    return name.lower().endswith(KNOWN) and not name.startswith(TEMPORARY) and name.lower() not in ENDINGS
+def _is_known(name: str, globs: Globs) -> bool:
+    known = name.lower().endswith(IN_FOLDERS + _included(globs))
+    return known and not name.startswith(TEMPORARY) and name.lower() not in ENDINGS
+
+
+@lru_cache
+def _included(globs: Globs) -> tuple[str, ...]:
+    """Endings that are no inputs in folders unless ``--include`` says so, and it does: ``*.csv``."""
+    return tuple(ending for ending in KNOWN if any(one.lower().endswith(ending) for one in globs.include))
 
 
 def _passed_over(entry: os.DirEntry[str], known: bool) -> str:

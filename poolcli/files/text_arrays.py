@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import codecs
-import os
 import re
 from typing import IO, TYPE_CHECKING
 
 from ..errors import PoolError
-from .brackets import has_only_numbers, parse_brackets
+from .brackets import parse_brackets
 from .delimited import parse_lines, split_lines
 
 if TYPE_CHECKING:
@@ -16,16 +15,11 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 1 << 28
 """Bytes of text that are read, some 10^8 numbers: what is larger takes minutes, and as .npy no time."""
-LITERAL_NAME = "matrix.txt"
-"""What a typed matrix is called where its result needs a name."""
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
           (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 """Byte order marks; UTF-32 before UTF-16, whose mark it begins with."""
 _CONTROL = re.compile(rb"[\0-\x08\x0e-\x1f\x7f]")
 _NETPBM = re.compile(rb"P[1-6f]\s+[\d#]")
-_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+|nan|inf)(?:e[-+]?\d+)?"
-_SEVERAL_NUMBERS = re.compile(rf"\s*{_NUMBER}(?:[\s,;]+{_NUMBER})+[\s,;]*", re.IGNORECASE)
-_FIRST = frozenset("[+-.0123456789nNiI \t\n")
 
 
 def looks_like_text(head: bytes) -> bool:
@@ -48,8 +42,8 @@ def may_be_named_text(head: bytes) -> bool:
     return marked or (_CONTROL.search(head) is None and not _NETPBM.match(head))
 
 
-def read_text(stream: IO[bytes]) -> tuple[Array, tuple[str, ...]]:
-    """Read one array from an open binary stream to its end.
+def read_text(stream: IO[bytes], head: bytes = b"") -> tuple[Array, tuple[str, ...]]:
+    """Read one array from an open binary stream to its end; ``head`` is what has been read of it already.
 
     Returns
     -------
@@ -60,30 +54,12 @@ def read_text(stream: IO[bytes]) -> tuple[Array, tuple[str, ...]]:
     PoolError
         Where the bytes are no text, too many, or no matrix.
     """
-    data = b""
+    data = head
     while len(data) <= MAX_BYTES and (chunk := stream.read(MAX_BYTES + 1 - len(data))):
         data += chunk
     if len(data) > MAX_BYTES:
         raise PoolError(f"more than {MAX_BYTES:,} bytes of text; the array as .npy would work")
     return _parse(_decode(data))
-
-
-def is_literal(name: str | os.PathLike[str]) -> bool:
-    """Return True when an argument is a matrix, not the name of a file.
-
-    That is two numbers or more, or brackets with nothing but numbers and separators, and no file of that name.
-
-    >>> [is_literal(name) for name in ("1 3; 5 6", "[[1, 3], [5, 6]]", "[ab].png", "[1-3].png", "12")]
-    [True, True, False, False, False]
-    """
-    text = os.fspath(name)
-    if text[:1] not in _FIRST:
-        return False
-    if text.lstrip().startswith("["):
-        found = text.rstrip().endswith("]") and has_only_numbers(text) and any(mark.isdigit() for mark in text)
-    else:
-        found = _SEVERAL_NUMBERS.fullmatch(text) is not None
-    return found and not os.path.lexists(text)
 
 
 def read_literal(text: str) -> tuple[Array, tuple[str, ...]]:

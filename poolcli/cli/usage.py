@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,9 @@ def is_typed(name: str) -> bool:
     if name != STDIO:
         return files.is_literal(name)
     peek = getattr(sys.stdin.buffer, "peek", None)
-    return peek is not None and not is_terminal(sys.stdin) and files.looks_like_text(peek(12)[:12])
+    with suppress(OSError, ValueError):  # closed: reading it will say so
+        return peek is not None and not is_terminal(sys.stdin) and files.looks_like_text(peek(12)[:12])
+    return False
 
 
 def frames(given: int | tuple[int, int | None] | None) -> Frames | int | None:
@@ -141,6 +144,9 @@ def check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, settin
         raise OptionError("overwrite", "overwrite and --skip-existing exclude each other; one of them would work")
     check_urls(inputs, settings)
     several = listed or len(inputs) > 1 or any(is_several(name) for name in inputs)
+    if settings.stream and any(name != STDIO and is_text(name) for name in inputs):
+        raise OptionError("stream", "takes .npy arrays one after another, and a text holds one matrix; without --stream "
+                                    "it would work")
     check_output(inputs, several, settings)
     check_stores(inputs, settings)
     if settings.indices is not None and row is not None:
@@ -227,7 +233,7 @@ def check_output(inputs: Sequence[str], several: bool, settings: Settings) -> No
     """Refuse outputs that cannot take these inputs."""
     output = settings.output
     if output is None:
-        if STDIO in inputs and (settings.stream or not is_typed(STDIO)):
+        if STDIO in inputs and not is_typed(STDIO):
             raise OptionError("output", "is needed when - is the input; -o FILE or -o - would work")
         if any(is_folder(name) for name in inputs) and not settings.in_place:
             raise OptionError("output", "is needed when a folder is the input; -o FOLDER/ would work")

@@ -1,4 +1,4 @@
-"""Matrices in brackets: ``[[1, 3], [5, 6]]`` of Python and JSON, ``[[1 3] [5 6]]`` of NumPy, ``[1 3; 5 6]`` of MATLAB."""
+"""Matrices in brackets: ``[[1, 3], [5, 6]]`` as in Python, ``[[1 3] [5 6]]`` as in NumPy, ``[1 3; 5 6]`` as in MATLAB."""
 
 from __future__ import annotations
 

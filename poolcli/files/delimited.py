@@ -83,6 +83,8 @@ def _parse_rows(lines: Sequence[Line], separator: str | None) -> tuple[Array, tu
         lines = lines[1:]
     if not lines:
         raise PoolError("holds no numbers; a row of numbers a line, as 1,3 or 1 3, would work")
+    if (unpaired := next((number for number, line in lines if line.count('"') % 2), None)) is not None:
+        raise PoolError(f"line {unpaired:,} has a quote that is not closed; numbers need no quotes")
     if separator is not None and all(line.endswith(separator) for _, line in lines):
         lines = [(number, line[:-1]) for number, line in lines]
         notes.append("the separator at the end of each line begins no column")

@@ -50,7 +50,8 @@ USAGE: list[tuple[str, str]] = [
     ("max --jobs 0 x.png", "--jobs: 0 is too few; 1 or more would work"),
     ("max --quality 101 x.png", "--quality: 101 is not from 1 to 100"),
     ("max --format exe x.png",
-     "--format: no format is called 'exe'; known are png, tiff, gif, bmp, ppm, webp, jpeg, npy, npz and zarr"),
+     "--format: no format is called 'exe'; known are png, tiff, gif, bmp, ppm, webp, jpeg, npy, npz, zarr, csv, tsv and "
+     "text"),
     ("avg --indices i.npy x.png",
      "--indices: avg picks no sample, so it has no indices; those that do: max, min, stochastic, mode, subsample"),
     ("max --indices i.npy --pad-mode edge x.png",
@@ -122,7 +123,8 @@ def test_all_files_bad_is_exit_1(here: Call, tmp_path: Path) -> None:
 def test_nothing_matched_is_exit_4(here: Call, tmp_path: Path) -> None:
     """A folder without pictures; told even to --quiet."""
     (tmp_path / "notes.txt").write_text("no picture")
-    line = "poolcli: nothing matched: the folders have no file whose ending is known; --recursive goes deeper\n"
+    line = "poolcli: nothing matched: the folders have no file whose ending is known; --recursive goes deeper, " \
+           "--include '*.csv' takes text\n"
     assert here("max", tmp_path, "-o", f"{tmp_path}/out/") == (4, "", line)
     assert here("max", tmp_path, "-o", f"{tmp_path}/out/", "-q") == (4, "", line)
 

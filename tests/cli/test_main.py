@@ -209,7 +209,8 @@ def test_stdin_and_stderr_closed(tmp_path: Path) -> None:
 def test_data_and_terminals(tmp_path: Path) -> None:
     """Nobody types an array, and nobody wants to see one."""
     assert on_terminal(tmp_path, "max", "-", "-o", "x.npy") == (
-        2, "poolcli: INPUT: - is the terminal; a file name, or a pipe into poolcli, would work\n")
+        2, "poolcli: INPUT: - is the terminal; a file name, numbers such as '1 3; 5 6', or a pipe into "
+           "poolcli would work\n")
     assert on_terminal(tmp_path, "max", FEATURES, "-o", "-") == (
         2, "poolcli: --output: - is the terminal, and the data are binary; -o FILE, or a pipe, would work\n")
 

@@ -145,8 +145,8 @@ def check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, settin
     check_urls(inputs, settings)
     several = listed or len(inputs) > 1 or any(is_several(name) for name in inputs)
     if settings.stream and any(name != STDIO and is_text(name) for name in inputs):
-        raise OptionError("stream", "takes .npy arrays one after another, and a text holds one matrix; without --stream "
-                                    "it would work")
+        raise OptionError("stream", "takes .npy arrays one after another, and a text holds one matrix; without "
+                                    "--stream it would work")
     check_output(inputs, several, settings)
     check_stores(inputs, settings)
     if settings.indices is not None and row is not None:

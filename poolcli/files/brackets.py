@@ -1,4 +1,4 @@
-"""Matrices in brackets: ``[[1, 3], [5, 6]]`` as in Python, ``[[1 3] [5 6]]`` as in NumPy, ``[1 3; 5 6]`` as in MATLAB."""
+"""Matrices in brackets: ``[[1, 3], [5, 6]]`` of Python, ``[[1 3] [5 6]]`` of NumPy, ``[1 3; 5 6]`` of MATLAB."""
 
 from __future__ import annotations
 

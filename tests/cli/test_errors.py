@@ -50,8 +50,8 @@ USAGE: list[tuple[str, str]] = [
     ("max --jobs 0 x.png", "--jobs: 0 is too few; 1 or more would work"),
     ("max --quality 101 x.png", "--quality: 101 is not from 1 to 100"),
     ("max --format exe x.png",
-     "--format: no format is called 'exe'; known are png, tiff, gif, bmp, ppm, webp, jpeg, npy, npz, zarr, csv, tsv and "
-     "text"),
+     "--format: no format is called 'exe'; known are png, tiff, gif, bmp, ppm, webp, jpeg, npy, npz, zarr, csv, tsv "
+     "and text"),
     ("avg --indices i.npy x.png",
      "--indices: avg picks no sample, so it has no indices; those that do: max, min, stochastic, mode, subsample"),
     ("max --indices i.npy --pad-mode edge x.png",

@@ -42,7 +42,8 @@ def test_text_goes_through_a_pipe_of_commands(process: Process) -> None:
 
 def test_arrays_become_text_where_that_is_asked(process: Process, numbers: Path) -> None:
     """.npy in, text out; and the other way round."""
-    assert process("max", "-", "-o", "-", "--format", "csv", stdin=numbers.read_bytes()).stdout == b"5.0,7.0\n13.0,15.0\n"
+    done = process("max", "-", "-o", "-", "--format", "csv", stdin=numbers.read_bytes())
+    assert done.stdout == b"5.0,7.0\n13.0,15.0\n"
     done = process("max", "-", "-o", "-", "--format", "npy", stdin=ROWS.encode())
     assert done.stdout.startswith(b"\x93NUMPY")
 

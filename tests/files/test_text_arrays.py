@@ -76,8 +76,10 @@ def test_a_separator_at_the_end_of_all_lines_begins_no_column() -> None:
 
 @pytest.mark.parametrize(("text", "reason"), [
     ("1 2\n3 x", r"^line 2, column 2: 'x' is no number"), ("1,2\n\n3,4,5", r"^line 3 has 3 numbers, line 1 has 2"),
-    ("1 2; 3", r"^row 2 has 1 number, the first has 2"), ("1,5;2,5\n3,5;4,5", r"^line 1, column 1: '1,5'.*decimal point"),
-    ("1 2, 3 4", "one kind of separator"), ("", "^holds no numbers"), ("a b", "^holds no numbers"), ("# 1", "no numbers"),
+    ("1 2; 3", r"^row 2 has 1 number, the first has 2"),
+    ("1,5;2,5\n3,5;4,5", r"^line 1, column 1: '1,5'.*decimal point"),
+    ("1 2, 3 4", "one kind of separator"), ("", "^holds no numbers"), ("a b", "^holds no numbers"),
+    ("# 1", "no numbers"),
     ("1\0 2", "NUL byte"), (b"\xff\xfe1", "breaks off"), ("[[1, 2], [3]]", "row 2 has 1 entries, row 1 has 2"),
     ("[1, [2]]", "side by side"), ("[[1], 2]", "side by side"), ("[" * 100_000, "do not match"), ("[]", "empty"),
     ("[[1, 2], [x]]", "^'x' is no number"), ("[1-2]", "run into each other"), ("1_000 2", "'1_000' is no number"),
@@ -150,9 +152,11 @@ def test_text_that_is_called_a_picture_is_no_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "wanted"), [
-    ("1 3; 5 6", True), ("[[1, 3], [5, 6]]", True), ("1 3 2 4", True), ("+1,-.5", True), ("[1 2]", True), ("nan 1", True),
-    ("1\n2", True), ("12", False), ("[0-9]", False), ("[ab].png", False), ("[1-3].png", False), ("1 x", False),
-    ("-", False), ("", False), ("image.png", False), ("2024 10.png", False), ("[[x]]", False), ("1" * 10_000 + "x", False),
+    ("1 3; 5 6", True), ("[[1, 3], [5, 6]]", True), ("1 3 2 4", True), ("+1,-.5", True), ("[1 2]", True),
+    ("nan 1", True), ("1\n2", True), ("12", False), ("[0-9]", False), ("[ab].png", False),
+    ("[1-3].png", False), ("1 x", False),
+    ("-", False), ("", False), ("image.png", False), ("2024 10.png", False), ("[[x]]", False),
+    ("1" * 10_000 + "x", False),
 ])
 def test_numbers_are_a_matrix_where_no_file_has_that_name(
         name: str, wanted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def forgetful(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nothing that a test has changed stays in what recent calls have settled; a quick run compiles few kernels."""
     pooling.forget()
     if os.environ[QUICK] and selection.is_tiny(request.node):
-        with selection.loading(selection.load_common):
+        with selection.compiling(selection.dtypes(request.node)):
             yield
     else:
         yield

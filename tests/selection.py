@@ -7,7 +7,7 @@ left out otherwise; `.ci/run` does both.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from poolcli import compiled
 from poolcli.compiled import Recipe
 
 LONG = (
-    "chunked/test_merging.py", "chunked/test_lazy.py", "cli/test_bench.py", "cli/test_cluster.py", "cli/test_gates.py",
+    "chunked/test_lazy.py", "chunked/test_merging.py", "chunked/test_volumes.py::test_chunks_are_the_whole",
+    "cli/test_bench.py", "cli/test_cluster.py", "cli/test_gates.py",
     "cli/test_multiscale.py", "cli/test_urls.py::test_", "cli/test_volumes_on_dask.py", "files/test_hostile.py",
     "studies/test_page.py", "test_docs.py::test_commands_of_the_pages_run", "test_matrix.py::test_large_arrays",
     "test_onnx.py", "test_properties.py",
@@ -33,9 +34,9 @@ TINY = (
     "studies/", "test_boxes.py", "test_chains.py", "test_contracts.py", "test_golden.py", "test_matrix.py",
     "test_reference.py", "test_slabs.py", "test_undo.py", "test_worked_examples.py",
 )
-"""Where arrays are so small that kernels need not be compiled to be quick: those of rarer types run as plain Python."""
-COMMON = ("uint8", "float32")
-"""Types of samples whose kernels are compiled for all that."""
+"""Where arrays are so small that kernels need not be compiled to be quick: they run as plain Python."""
+COMPILED = {"test_matrix.py": ("uint8", "float32")}
+"""Files of those where kernels for samples of these types are compiled for all that."""
 KERNELS = 150
 """About how many are compiled on a first run."""
 
@@ -54,8 +55,13 @@ def is_long(item: pytest.Item) -> bool:
 
 
 def is_tiny(item: pytest.Item) -> bool:
-    """Whether a test may run rarer kernels as plain Python."""
+    """Whether a test may run kernels as plain Python."""
     return place(item).startswith(TINY)
+
+
+def dtypes(item: pytest.Item) -> tuple[str, ...]:
+    """For which types of samples such a test has kernels compiled."""
+    return next((found for start, found in COMPILED.items() if place(item).startswith(start)), ())
 
 
 def told_nothing(config: pytest.Config) -> bool:
@@ -78,18 +84,17 @@ _real = compiled.load
 _plain: dict[Recipe, Any] = {}
 
 
-def load_common(recipe: Recipe) -> Any:
-    """``compiled.load``, which compiles for common types only."""
-    if compiled._asked is not None or recipe.arguments[0] in COMMON:
-        return _real(recipe)
-    if recipe not in _plain:
-        _plain[recipe] = compiled.plain(recipe)
-    return _plain[recipe]
-
-
 @contextmanager
-def loading(load: Callable[[Recipe], Any]) -> Iterator[None]:
-    """Meanwhile kernels are loaded by this function."""
+def compiling(names: Container[str]) -> Iterator[None]:
+    """Meanwhile kernels for samples of these types are compiled, all others run as plain Python."""
+
+    def load(recipe: Recipe) -> Any:
+        if compiled._asked is not None or recipe.arguments[0] in names:
+            return _real(recipe)
+        if recipe not in _plain:
+            _plain[recipe] = compiled.plain(recipe)
+        return _plain[recipe]
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled, "load", load)
         yield

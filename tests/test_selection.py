@@ -58,7 +58,7 @@ def test_a_rarer_kernel_is_plain_python_and_a_common_one_is_compiled(monkeypatch
     asked: list[str] = []
     monkeypatch.setattr(selection, "_real", lambda recipe: asked.append(recipe.arguments[0]) or compiled.plain(recipe))
     for dtype in ("int16", "uint8"):
-        with selection.loading(selection.load_common):
+        with selection.compiling({"uint8"}):
             assert poolcli.pool(np.arange(16, dtype=dtype).reshape(4, 4), "max", size=2).tolist() == [[5, 7], [13, 15]]
     assert set(asked) == {"uint8"}
 

@@ -12,8 +12,8 @@ from importlib import import_module
 import numpy as np
 
 from . import dtypes
-from .drivers import QUICK, general
-from .work import Array, Block, Choice, Runner, Work
+from .drivers import QUICK, general, policy
+from .work import Array, Block, Choice, Quick, Runner, Work
 
 BLOCK_SAMPLES = 1 << 22
 """Samples read by one call: up to 0.2 s for the slowest reducers, since Ctrl-C waits for a kernel to return."""
@@ -36,28 +36,58 @@ CHOICES: Sequence[Callable[[Work], Choice | None]] = [asking(*row) for row in QU
 """Who may have a faster kernel than the general one; the first that serves is taken."""
 
 
-def run(work: Work, out: Array | None, choice: Choice | None) -> tuple[Array, Array | None]:
+def run(work: Work, out: Array | None, choice: Choice | policy.Deferred | None,
+        whole: bool = True) -> tuple[Array, Array | None]:
     """Return the canonical result, in the dtype that kernels write (``out`` if given), and the indices if wanted.
 
-    ``choice`` is what ``choose`` gave for the work, or for the larger one of which it is a part.
+    ``choice`` is what ``choose`` gave for the work, or for the larger one of which it is a part; NumPy does no parts.
     """
     values = np.empty(work.output_shape, dtypes.write_dtype(work.result)) if out is None else out
     indices = np.empty(work.output_shape, np.int64) if work.want_indices else None
-    if values.size:
-        every = general.General(work, values, indices)
-        if choice is None:
-            each_block(every.runner, every.blocks(BLOCK_SAMPLES), interruptible=every.cost > BLOCK_SAMPLES,
-                       threads=thread_count())
-        else:
-            quick = choice.on(work if indices is None else replace(work, indices=indices), values)
-            threads = max(1, min(thread_count(), int(quick.milliseconds / LEAST_MILLISECONDS)))
-            each_block(lambda: with_fallback(quick.runner(), every), quick.blocks(threads), False, threads)
+    if not values.size:
+        return values, indices
+    if isinstance(choice, policy.Deferred):
+        if whole and choice.pays() and run_numpy(work, values, choice):
+            return values, indices
+        choice = choice.kernel
+    every = general.General(work, values, indices)
+    if choice is None:
+        each_block(every.runner, every.blocks(BLOCK_SAMPLES), interruptible=every.cost > BLOCK_SAMPLES,
+                   threads=thread_count())
+    else:
+        quick = choice.on(work if indices is None else replace(work, indices=indices), values)
+        each_block(lambda: with_fallback(quick.runner(), every), quick.blocks(threads := threads_for(quick)), False,
+                   threads)
     return values, indices
 
 
-def choose(work: Work) -> Choice | None:
+def run_numpy(work: Work, values: Array, choice: policy.Deferred) -> bool:
+    """Let NumPy do the work; False if it met values that are for a kernel."""
+    quick = choice.numpy.on(work, values)
+
+    def runner() -> Runner:
+        run_block = quick.runner()
+
+        def run_or_decline(block: Block) -> bool:
+            if not choice.declined and not run_block(block):
+                choice.declined = True
+            return True
+        return run_or_decline
+
+    with choice.measured():
+        each_block(runner, quick.blocks(threads := threads_for(quick)), False, threads)
+    return not choice.declined
+
+
+def threads_for(quick: Quick) -> int:
+    """As many threads as there is work for."""
+    return max(1, min(thread_count(), int(quick.milliseconds / LEAST_MILLISECONDS)))
+
+
+def choose(work: Work) -> Choice | policy.Deferred | None:
     """The kernel for a plan, if one is faster than the general one; None where that must do it."""
-    return next((choice for find in CHOICES if (choice := find(work)) is not None), None)
+    kernel = next((choice for find in CHOICES if (choice := find(work)) is not None), None)
+    return policy.decide(work, kernel, lambda work: general.recipe(work, dtypes.write_dtype(work.result)))
 
 
 def with_fallback(runner: Runner, every: general.General) -> Runner:

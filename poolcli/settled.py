@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import axes, dtypes, engine
+from .drivers import policy
 from .errors import PoolError
 from .plans import Part, Plan, place_in, runs
 from .windows import Windows
@@ -39,7 +40,7 @@ class Settled:
     seed: int = 0
 
     @cached_property
-    def choice(self) -> Choice | None:
+    def choice(self) -> Choice | policy.Deferred | None:
         """The kernel for the whole plan, which parts of it run by too."""
         return engine.choose(self.work) if self.work.array.size else None
 
@@ -48,13 +49,14 @@ class Settled:
         """The shape and the dtype of the result."""
         return self.plan.output_shape, self.work.result
 
-    def run(self, array: Array, out: Array | None = None, choice: Choice | None = None,
+    def run(self, array: Array, out: Array | None = None, choice: Choice | policy.Deferred | None = None,
             part: Part | None = None) -> Result:
         """Pool an array, into ``out`` if given, by a kernel of this plan, or of the one of which it is a part."""
         work, plan = self.on(array, part), self.plan
         written = None if out is None else written_in_place(out, array, plan)
         try:
-            values, indices = engine.run(work, written, self.choice if part is None else choice)
+            values, indices = engine.run(work, written, self.choice if part is None else choice,
+                                         part is None or part.of.full_shape == plan.full_shape)
         except NoPlace as failure:
             raise no_place(failure.index, work, plan, part) from None
         if written is None:

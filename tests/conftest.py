@@ -13,6 +13,7 @@ from hypothesis import settings
 from surroundings import unusual
 
 from poolcli import pooling
+from poolcli.drivers import policy
 
 # Compiling may take a second, so no example is timed; in CI a failure must come back on the next run.
 settings.register_profile("poolcli", deadline=None, max_examples=60, derandomize=bool(os.environ.get("CI")))
@@ -62,3 +63,10 @@ def forgetful(request: pytest.FixtureRequest) -> Iterator[None]:
     else:
         yield
     pooling.forget()
+
+
+@pytest.fixture(autouse=True)
+def kernels_first(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests of numbers, which lie beside this file, are about kernels; all others see what a user sees."""
+    with policy.use_tier(policy.KERNELS if request.path.parent == request.config.rootpath / "tests" else policy.AUTO):
+        yield

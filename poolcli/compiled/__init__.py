@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Call", "Recipe", "announce", "is_kept", "keep", "load", "plain", "recorded", "works"]
+__all__ = ["Call", "Recipe", "announce", "is_kept", "is_ready", "keep", "load", "plain", "recorded", "works"]
 
 
 def silent(message: str) -> None:
@@ -85,6 +85,15 @@ def works() -> bool:
 def is_kept(recipe: Recipe) -> bool:
     """Whether the next process finds this kernel compiled."""
     return store.read(store.place(recipe)) is not None
+
+
+def is_ready(recipe: Recipe) -> bool:
+    """Whether a kernel can be had without compiling: it is loaded, kept, runs as plain Python, or is only recorded."""
+    with _lock:
+        if recipe in _loaded or _asked is not None:
+            return True
+    path = store.place(recipe)
+    return not works() or (path is not None and path.exists())
 
 
 def keep(recipe: Recipe) -> None:

@@ -1,0 +1,480 @@
+"""The NumPy tier: small work done at once by whole-array NumPy, where compiling a kernel would take longer.
+
+Folds (extremes, sums) go axis by axis over strided slices; ranks and modes are taken from gathered windows. Results
+are those of the kernels: whole numbers are summed in whole numbers, floats in pairs of doubles, and each value is
+rounded once. What cannot be had exactly this way is declined, and a kernel does it. ``policy.py`` says when it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..kernels import numerics, ranks
+from ..windows import Windows, as_array, shift
+from ..work import Array, Block, NoPlace, Runner, Work, cut, sizes_for
+from .axis_fold import States, add_pairs, fold, merge_errors, two_sum
+from .foldable import missing, sum_dtype, written
+from .folded import divisors
+
+BLOCK_SAMPLES = 1 << 19
+"""Samples of a block, so that what is made on the way stays in the second cache."""
+GATHERED = 1 << 21
+"""Samples of the windows of a block where windows are gathered."""
+EXACT = 1 << 53
+"""Whole numbers up to here are doubles."""
+MOST_GATHERED = 4096
+"""Samples of the largest window that is gathered."""
+MOST_SCALARS = 4096
+"""Values that are computed one by one where vector code would round them twice."""
+
+
+class Declined(Exception):
+    """These values are for a kernel: NumPy would round twice, or overflow."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The samples and the windows of one block."""
+
+    x: Array
+    """(outer, D, H, W, inner), as far as the windows reach."""
+    windows: tuple[Windows, Windows, Windows]
+    work: Work
+    divisor: NDArray[np.float64]
+    """What sums are divided by where no sample is missing, for each window of the block."""
+
+    @property
+    def present(self) -> NDArray[np.bool_] | None:
+        """Which samples count; None where all do."""
+        work, x = self.work, self.x
+        if not missing(work):
+            return None
+        here = x == x if work.skip_nan else np.ones(x.shape, np.bool_)
+        return here if work.nodata is None else here & (x != work.nodata[0])
+
+
+Compute = Callable[[Part], Array]
+
+
+# What reducers are made of. Each returns values that ``store`` need not round, or exact ones that it rounds once.
+
+
+def count_present(part: Part) -> NDArray[np.int64] | None:
+    """How many samples of each window count; None where none is missing."""
+    present = part.present
+    if present is None:
+        return None
+    return fold((present.astype(np.int64),), part.windows, lambda a, b: (a[0] + b[0],), (0,))[0]
+
+
+def take_extreme(part: Part, ufunc: Any, worst: Any) -> Array:
+    """Max or min; a NaN wins, as in ``np.maximum``."""
+    present = part.present
+    x = part.x if present is None else np.where(present, part.x, part.x.dtype.type(worst))
+    return fold((x,), part.windows, lambda a, b: (ufunc(a[0], b[0]),), (worst,))[0]
+
+
+def find_max(part: Part) -> Array:
+    """The largest sample of each window."""
+    return take_extreme(part, np.maximum, -np.inf if part.x.dtype.kind == "f" else np.iinfo(part.x.dtype).min)
+
+
+def find_min(part: Part) -> Array:
+    """The smallest sample of each window."""
+    return take_extreme(part, np.minimum, np.inf if part.x.dtype.kind == "f" else np.iinfo(part.x.dtype).max)
+
+
+def find_range(part: Part) -> Array:
+    """Max - min: whole numbers of up to 32 bits in int64, floats in doubles, where one subtraction rounds once."""
+    if part.x.dtype.itemsize == 8 and part.x.dtype.kind != "f":
+        check_small(part.x, 1)
+    wide = np.float64 if part.x.dtype.kind == "f" else np.int64
+    difference: Array = np.subtract(find_max(part), find_min(part), dtype=wide)
+    return difference
+
+
+def check_small(x: Array, times: int) -> None:
+    """Decline 64-bit integers of which so many do not sum to a whole number that is a double."""
+    if x.size and max(abs(int(x.min())), abs(int(x.max()))) * times >= EXACT:
+        raise Declined
+
+
+def sum_whole(part: Part) -> NDArray[np.int64]:
+    """The exact sum of integers."""
+    x, samples = part.x, most_samples(part.work)
+    state = np.dtype(np.int64)
+    if x.dtype.itemsize == 8:
+        check_small(x, 2 * samples)
+    elif samples << 8 * x.dtype.itemsize + 1 >= EXACT:
+        raise Declined
+    else:
+        state = sum_dtype(x.dtype, samples)
+    present = part.present
+    x = x.astype(state) if present is None else np.where(present, x, 0).astype(state)
+    return fold((x,), part.windows, lambda a, b: (a[0] + b[0],), (0,))[0].astype(np.int64)
+
+
+def sum_floats(part: Part) -> States:
+    """The sum of floats as pairs of doubles; declined where it may have overflowed."""
+    present = part.present
+    x = part.x.astype(np.float64)
+    x = x if present is None else np.where(present, x, 0.0)
+    if part.x.dtype.itemsize < 8:
+        total = fold((x, np.zeros_like(x)), part.windows, merge_errors, (0.0, 0.0))
+    else:
+        total = fold((x, np.zeros_like(x)), part.windows, add_pairs, (0.0, 0.0))
+    if not np.isfinite(total[0]).all() or not np.isfinite(total[1]).all():
+        raise Declined  # the kernels tell an infinite sum from one that overflowed
+    return total
+
+
+def find_sum(part: Part) -> Array:
+    """The sum."""
+    if part.x.dtype.kind != "f":
+        return sum_whole(part)
+    total = sum_floats(part)
+    return whole_result(part, total[0] + total[1], total)
+
+
+def whole_result(part: Part, values: Array, pair: States) -> Array:
+    """Doubles as a float result; declined for an integer one, which would be rounded twice."""
+    if written(part.work).kind != "f":
+        raise Declined
+    return values
+
+
+def find_mean(part: Part) -> Array:
+    """Sum / divisor: of whole numbers exactly, rounded once."""
+    work, count = part.work, count_present(part)
+    if count is not None and any(work.parameters):
+        raise Declined
+    if part.x.dtype.kind == "f":
+        hi, lo = sum_floats(part)
+        divisor = part.divisor if count is None else np.maximum(count, 1).astype(np.float64)
+        q = hi / divisor
+        # the remainder of the first division, exact by splitting as numerics.divide has it
+        return whole_result(part, add_quotient(q, hi, lo, divisor), (hi, lo))
+    total = sum_whole(part)
+    if written(work).kind == "f":
+        divisor = part.divisor if count is None else np.maximum(count, 1).astype(np.float64)
+        return np.asarray(total / divisor)
+    n = part.divisor.astype(np.int64) if count is None else np.maximum(count, 1)
+    return round_quotient(total, n, work.rounding)
+
+
+def add_quotient(q: Array, hi: Array, lo: Array, divisor: Array) -> Array:
+    """(hi + lo) / divisor, given q = hi / divisor: ``numerics.divide`` rounded to one double."""
+    high = q * 134217729.0
+    high = high - (high - q)
+    d = divisor * 134217729.0
+    d = d - (d - divisor)
+    product_ = q * divisor
+    error = ((high * d - product_) + high * (divisor - d) + (q - high) * d) + (q - high) * (divisor - d)
+    return np.asarray(q + (((hi - product_) - error) + lo) / divisor)
+
+
+def round_quotient(total: Array, n: Array, rounding: int) -> Array:
+    """total / n as a whole number, by any of the four roundings, in whole numbers."""
+    if rounding == numerics.HALF_UP:
+        total, n = 2 * total + n, 2 * n
+    if rounding == numerics.CEIL:
+        total = total + n - 1
+    floor: Array = np.floor_divide(total, n)
+    if rounding == numerics.HALF_EVEN:
+        twice = 2 * (total - floor * n)
+        floor += (twice > n) | ((twice == n) & (floor % 2 == 1))
+    return floor
+
+
+# Gathered windows: those with equal numbers of samples at a time.
+
+
+def gather_groups(part: Part) -> Iterator[tuple[tuple[Any, ...], Array]]:
+    """The windows of each number of samples: where they are in the result, and their samples along a last axis."""
+    axes = []
+    for windows in part.windows:
+        first, count = windows.present()
+        axes.append([(np.flatnonzero(count == n), first[count == n][:, None] + np.arange(n) * windows.step)
+                     for n in sorted(set(count.tolist()))])
+    for (d, in_d), (h, in_h), (w, in_w) in product(*axes):
+        index = in_d[:, None, None, :, None, None], in_h[:, None, None, :, None], in_w[:, None, None, :]
+        gathered = np.moveaxis(part.x[:, index[0], index[1], index[2], :], -1, 4)
+        yield np.ix_(np.arange(part.x.shape[0]), d, h, w), gathered.reshape(*gathered.shape[:5], -1)
+
+
+def sort_present(part: Part, windows: Array) -> tuple[Array, Array]:
+    """Samples sorted along the last axis, those that are missing behind all others, and how many are not missing."""
+    work, x = part.work, windows
+    if not missing(work):
+        return np.sort(x, axis=-1), np.asarray(windows.shape[-1])
+    gone = x != x if work.skip_nan else np.zeros(x.shape, np.bool_)
+    if work.nodata is not None:
+        gone |= x == work.nodata[0]
+    if x.dtype.kind == "f":
+        if not work.skip_nan and np.isnan(x).any():
+            raise Declined
+        behind: Array = np.where(gone, x.dtype.type(np.nan), x)
+    elif x.dtype.itemsize == 8:
+        raise Declined
+    else:
+        behind = np.where(gone, 1 << 40, x.astype(np.int64))
+    return np.sort(behind, axis=-1), np.sum(~gone, axis=-1)
+
+
+def find_quantile(part: Part) -> Array:
+    """The sample of rank (n - 1) q, or a point between two, as ``ranks.quantile`` has it."""
+    return over_groups(part, rank_of_group)
+
+
+def rank_of_group(part: Part, windows: Array) -> Array:
+    """The quantile of windows of one size."""
+    q, size = part.work.parameters[0], windows.shape[-1]
+    if missing(part.work):
+        windows, n = sort_present(part, windows)
+    else:
+        low = min(int(np.floor((size - 1) * q)), size - 1)
+        windows, n = np.partition(windows, [low, min(low + 1, size - 1)], axis=-1), np.array(size)
+    h = (np.maximum(n, 1) - 1) * q
+    low_rank = np.minimum(np.floor(h).astype(np.int64), np.maximum(n, 1) - 1)
+    high_rank = np.minimum(low_rank + 1, np.maximum(n, 1) - 1)
+    share = np.where(high_rank > low_rank, h - low_rank, 0.0)
+    a, b = (take_rank(windows, rank) for rank in (low_rank, high_rank))
+    values = between(a, b, share, part.work) if share.any() else a
+    if part.x.dtype.kind == "f" and not missing(part.work):  # NaN is behind all others
+        nan = np.isnan(windows[..., int(low_rank) :]).any(axis=-1)
+        values = np.where(nan, np.nan, values).astype(values.dtype, copy=False)
+    return values
+
+
+def take_rank(windows: Array, rank: NDArray[np.int64]) -> Array:
+    """The sample at a place along the last axis: one for all windows, or each its own."""
+    if rank.ndim == 0:
+        return windows[..., int(rank)]
+    return np.take_along_axis(windows, rank[..., None], axis=-1)[..., 0]
+
+
+def between(a: Array, b: Array, share: Array, work: Work) -> Array:
+    """A point of the way from a to b; declined where a double does not hold it, or where halfway may overflow."""
+    if a.dtype.itemsize == 8 and a.dtype.kind != "f" and work.array.dtype.itemsize == 8:
+        check_small(a, 2)
+        check_small(b, 2)
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    if not np.isin(share, (0.0, 0.5)).all() or not np.isfinite(b - a).all():
+        return between_exactly(a, b, np.broadcast_to(share, a.shape), work)
+    d, e = two_sum(b, -a)
+    hi, lo = add_pairs((a, np.zeros_like(a)), (d * share, e * share))
+    if written(work).kind != "f" and (lo != 0.0).any():
+        raise Declined
+    return np.where((a == b) | (share == 0.0), a, hi + lo)
+
+
+def between_exactly(a: Array, b: Array, share: Array, work: Work) -> Array:
+    """The same value by value, as the kernels do it."""
+    if a.size > MOST_SCALARS or written(work).kind != "f":
+        raise Declined
+    values = np.empty(a.size)
+    rows = zip(a.reshape(-1).tolist(), b.reshape(-1).tolist(), share.reshape(-1).tolist(), strict=True)
+    for i, (low, high, g) in enumerate(rows):
+        pair = (low, 0.0) if low == high or g == 0.0 else ranks.between((low, 0.0), (high, 0.0), g)
+        values[i] = numerics.to_double(*pair)
+    return values.reshape(a.shape)
+
+
+def find_mode(part: Part) -> Array:
+    """The most frequent sample; of equally frequent ones, the smallest."""
+    return over_groups(part, mode_of_group)
+
+
+def mode_of_group(part: Part, windows: Array) -> Array:
+    """The mode of windows of one size."""
+    windows, n = sort_present(part, windows)
+    best = windows[..., 0].copy()
+    run = np.ones(best.shape, np.int32)
+    most = run.copy()
+    for j in range(1, windows.shape[-1]):
+        run = np.where(windows[..., j] == windows[..., j - 1], run + 1, 1)
+        longer = (run > most) & (j < n)
+        best, most = np.where(longer, windows[..., j], best), np.where(longer, run, most)
+    if part.x.dtype.kind == "f" and not missing(part.work):
+        best = np.where(np.isnan(windows[..., -1]), best.dtype.type(np.nan), best)
+    return best
+
+
+def over_groups(part: Part, compute: Callable[[Part, Array], Array]) -> Array:
+    """Compute windows of one size after another."""
+    found = [(place, compute(part, windows)) for place, windows in gather_groups(part)]
+    dtypes_found = {values.dtype for _, values in found}
+    dtype = dtypes_found.pop() if len(dtypes_found) == 1 else np.dtype(np.float64)
+    result = np.empty((part.x.shape[0], *(len(w) for w in part.windows), part.x.shape[4]), dtype)
+    for place, values in found:
+        if values.dtype.kind != "f" and dtype.kind == "f":
+            check_small(values, 1)
+        result[place] = values
+    return result
+
+
+COMPUTE: Mapping[str, tuple[Compute, bool]] = {
+    "max": (find_max, False), "min": (find_min, False), "range": (find_range, False),
+    "sum": (find_sum, False), "avg": (find_mean, False),
+    "median": (find_quantile, True), "quantile": (find_quantile, True), "mode": (find_mode, True),
+}
+"""What computes a reducer, and whether it gathers windows."""
+
+
+# Storing.
+
+
+def store(part: Part, values: Array, out: Array) -> NDArray[np.bool_]:
+    """Write exact values in the result's dtype, rounded once; return which of them have no place there."""
+    work = part.work
+    empty = np.zeros(values.shape, np.bool_)
+    count = count_present(part)
+    if count is not None:
+        empty = count == 0
+    if out.dtype.kind == "f":
+        np.copyto(out, values, casting="unsafe")
+    else:
+        if values.dtype.kind == "f":
+            empty = empty | np.isnan(values)
+            values = round_doubles(np.where(empty, 0.0, values.astype(np.float64)), work.rounding)
+        copy_saturated(values, out, work)
+    return empty
+
+
+def round_doubles(values: Array, rounding: int) -> Array:
+    """Doubles as whole numbers."""
+    if rounding == numerics.HALF_EVEN:
+        return np.rint(values)
+    if rounding == numerics.CEIL:
+        return np.ceil(values)
+    floor = np.floor(values)
+    return floor if rounding == numerics.FLOOR else floor + (values - floor >= 0.5)
+
+
+def copy_saturated(values: Array, out: Array, work: Work) -> None:
+    """Write whole numbers, held within the limits of the result's dtype."""
+    low, high = (0, 1) if work.result.kind == "b" else (np.iinfo(work.result).min, np.iinfo(work.result).max)
+    if values.dtype == out.dtype and work.result.kind != "b":
+        np.copyto(out, values)
+        return
+    if values.dtype.kind == "f":
+        beyond, below = values >= float(high), values <= float(low)
+        with np.errstate(invalid="ignore"):
+            np.copyto(out, np.where(beyond | below, 0.0, values), casting="unsafe")
+        out[beyond], out[below] = high, low
+        return
+    own = np.iinfo(values.dtype)
+    np.copyto(out, np.clip(values, max(low, int(own.min)), min(high, int(own.max))), casting="unsafe")
+
+
+# Driving.
+
+
+def most_samples(work: Work) -> int:
+    """The samples of the largest window."""
+    most = 1
+    for windows in work.windows:
+        most *= int(windows.present()[1].max())
+    return most
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The NumPy tier for a plan."""
+
+    compute: Compute
+    gathers: bool
+    samples: int
+    """The samples of the largest window."""
+
+    def on(self, work: Work, values: Array) -> SliceRun:
+        """The tier on an array."""
+        return SliceRun(work, values, self)
+
+
+def choose(work: Work) -> Choice | None:
+    """The tier, where it may serve; a look at the data may still decline a block."""
+    found = COMPUTE.get(work.reducer.name)
+    if found is None or work.want_indices:
+        return None
+    compute, gathers = found
+    samples = most_samples(work)
+    if gathers and samples > MOST_GATHERED:
+        return None
+    return Choice(compute, gathers, samples)
+
+
+class SliceRun:
+    """The NumPy tier on one array."""
+
+    def __init__(self, work: Work, values: Array, choice: Choice) -> None:
+        self.work, self.values, self.choice = work, values, choice
+        self.shares = divisors(work)
+
+    @property
+    def milliseconds(self) -> float:
+        """About how long one thread takes."""
+        return estimate(self.choice, self.work)
+
+    def blocks(self, threads: int) -> list[Block]:
+        """Blocks whose samples stay in the second cache."""
+        work = self.work
+        outputs = max(1, int(np.prod(work.output_shape[:4])))
+        samples = GATHERED // self.choice.samples if self.choice.gathers else BLOCK_SAMPLES * outputs // work.array.size
+        return cut(work.whole, sizes_for(work.whole, max(1, samples // work.output_shape[4])))
+
+    def runner(self) -> Runner:
+        """A function that runs one block; False where it is declined."""
+        def run_block(block: Block) -> bool:
+            try:
+                with np.errstate(all="ignore"):
+                    self.run(block)
+            except Declined:
+                return False
+            return True
+
+        return run_block
+
+    def run(self, block: Block) -> None:
+        """Compute one block and write it."""
+        part, place = self.part(block), tuple(slice(*span) for span in block)
+        out = self.values[place]
+        empty = store(part, self.choice.compute(part), out)
+        if empty.any():
+            if self.work.fill is None:
+                at = np.argwhere(empty)[0] + [*(span[0] for span in block), 0]
+                raise NoPlace(int(np.ravel_multi_index(tuple(at), self.work.output_shape)))
+            out[empty] = self.work.fill[0]
+
+    def part(self, block: Block) -> Part:
+        """The samples that a block's windows reach."""
+        spans, windows = [], []
+        for along, (begin, stop) in zip(self.work.windows, block[1:], strict=True):
+            one = along[begin:stop]
+            starts, stops = as_array(one.starts), as_array(one.stops)
+            low, high = max(0, int(starts.min())), min(along.length, int(stops.max()))
+            spans.append(slice(low, max(low, high)))
+            windows.append(shift_windows(one, low, high))
+        d, h, w = (share[slice(*span)] for share, span in zip(self.shares, block[1:], strict=True))
+        divisor = d[:, None, None, None] * h[:, None, None] * w[:, None]
+        x = self.work.array[(slice(*block[0]), *spans)]
+        return Part(x, (windows[0], windows[1], windows[2]), self.work, divisor)
+
+
+def shift_windows(windows: Windows, low: int, high: int) -> Windows:
+    """The windows on the samples low to high of their axis."""
+    return Windows(high - low, shift(windows.starts, -low), shift(windows.stops, -low), windows.step)
+
+
+def estimate(choice: Choice, work: Work) -> float:
+    """About how many milliseconds one thread takes."""
+    outputs = float(np.prod(work.output_shape))
+    if choice.gathers:
+        return 0.1 + outputs * choice.samples * 1.2e-5
+    return 0.1 + 1e-6 * work.array.size * work.array.itemsize + outputs * 4e-6

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from types import MappingProxyType
 
 BRINGS: Mapping[str, str] = MappingProxyType({"aiohttp": "cloud", "distributed": "dask", "fsspec": "cloud",
+                                              "pillow_heif": "heif", "pillow_jxl": "jxl",
                                               "s3fs": "cloud", "zarr": "zarr"})
 """Which extra brings a library."""
 

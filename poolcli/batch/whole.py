@@ -211,17 +211,21 @@ def write(task: Task, result: Result, settings: Settings) -> tuple[str, ...]:
 def described(task: Task, result: Result, settings: Settings, blank: FileReport) -> FileReport:
     """What there is to say of a job that is done."""
     plan, pooling, values = task.plan, task.pooling, result.values
+    lost = lossy(task.job, settings, task.loaded.source.lossy)
     done = replace(blank, **geometry(pooling, plan), bytes_in=task.loaded.source.nbytes,
                    input_dtype=task.loaded.array.dtype.name,
-                   output_dtype=values.dtype.name, notes=(*blank.notes, *task.notes, *lossy(task.job, settings)))
+                   output_dtype=values.dtype.name, notes=(*blank.notes, *task.notes, *lost))
     return with_numbers(done, task, values) if settings.statistics else done
 
 
-def lossy(job: Job, settings: Settings) -> tuple[str, ...]:
-    """A note where what is read back may differ."""
-    if job.format is None or not files.is_lossy(job.format, settings.encoding):
+def lossy(job: Job, settings: Settings, of_lossy: bool) -> tuple[str, ...]:
+    """A note where what is read back may differ; ``of_lossy`` says whether the input was lossy."""
+    if job.format is None:
         return ()
-    return (f"{report.LOSSY}: {job.format.name} of quality {settings.encoding.quality}",)
+    encoding = files.settle_encoding(job.format, settings.encoding, of_lossy)
+    if not files.is_lossy(job.format, encoding):
+        return ()
+    return (f"{report.LOSSY}: {job.format.name} of quality {encoding.quality}",)
 
 
 def with_numbers(done: FileReport, task: Task, values: Array) -> FileReport:

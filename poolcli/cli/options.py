@@ -170,13 +170,16 @@ def pictures() -> list[click.Option]:
         option("--max-pixels", type=grammar.positive, metavar="N", help="Refuse larger pictures. Default 178956970."),
         flag("--allow-truncated", help="Read pictures that are cut short as far as they go."),
         option("--quality", type=grammar.between(1, 100), metavar="N",
-               help="Of JPEG: 1 to 100; below 90 colours at half resolution. Default 95."),
+               help="Of JPEG, WebP, AVIF, HEIC, JPEG XL: 1 to 100; below 90 most have colours at half resolution. "
+                    "Default 95, of others than JPEG 85. WebP and JPEG XL are lossless unless it is given or the input "
+                    "is lossy."),
         option("--compress-level", type=grammar.between(0, 9), metavar="N",
                help="Of PNG: 0 to 9. Default: what suits the picture."),
         option("--alpha", type=choice(ALPHA), metavar="HOW",
                help="premultiplied: transparent pixels give no colour (of pictures the default for avg, blur, median, "
                     "quantile); apart: a channel like others (for all else)."),
         flag("--linear", help="Average light, not sRGB codes: dark and light mix as they do in a lens."),
+        flag("--palette", help="Write a palette of at most 256 colours, where the format has palettes."),
         flag("--strip", help="Leave out EXIF, XMP, texts and resolution; the colour profile stays."),
     ]
 

@@ -36,7 +36,8 @@ def settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str, Any
                                            "in_place", "dry_run", "recursive", "fail_fast", "isolate", "timeout",
                                            "stream", "scheduler")}
     named = {"format": given["file_format"], "max_pixels": given["max_pixels"] or files.MAX_PIXELS}
-    encoding = {name: given[name] for name in ("quality", "compress_level", "strip") if given[name] is not None}
+    wishes = ("quality", "compress_level", "palette", "strip")
+    encoding = {name: given[name] for name in wishes if given[name] is not None}
     made = Settings(**kept, **named, frames=frames(given["frames"]),
                     linear=given["linear"], premultiplied=premultiplied(given["alpha"]),
                     heeds_nodata=given["nodata"] != NO_NODATA,

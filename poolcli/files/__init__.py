@@ -15,7 +15,18 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import PoolError
 from .atomic import atomic, atomic_folder, explained
-from .formats import DEFAULT_ENCODING, ENDINGS, FORMATS, Encoding, Format, format_named, format_of, holds, is_lossy
+from .formats import (
+    DEFAULT_ENCODING,
+    ENDINGS,
+    FORMATS,
+    Encoding,
+    Format,
+    format_named,
+    format_of,
+    holds,
+    is_lossy,
+    settle_encoding,
+)
 from .hollow import hollow
 from .images import ending_note, opened, read_image, sniff
 from .literals import is_literal
@@ -54,6 +65,7 @@ __all__ = [
     "read",
     "read_data",
     "remove",
+    "settle_encoding",
     "sweep",
     "write",
 ]

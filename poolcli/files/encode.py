@@ -10,12 +10,12 @@ from zlib import Z_DEFAULT_STRATEGY
 
 from ..errors import PoolError
 from . import metadata
-from .formats import DEFAULT_ENCODING, DRAWING, EXPANDED, WIDE, Encoding, Format, holds, mode_of
+from .formats import DEFAULT_ENCODING, DRAWING, EXPANDED, WIDE, Encoding, Format, holds, mode_of, settle_encoding
 from .loaded import Palette, Source
 from .nodata import NODATA, nodata_text
 from .npy import write_all
 from .opener import cause, plugin
-from .palettes import expanded, few_colours, gif_transparency
+from .palettes import expanded, few_colours, gif_transparency, with_palette
 from .png import Method, photographic, write_pixels
 from .quiet import captured
 
@@ -54,6 +54,7 @@ def write_image(
     written raises OSError. Of the source, colour space, palette, ICC profile, timing and metadata are kept.
     """
     holds(row, array.dtype, array.shape, source.mode, source.pages)
+    encoding = settle_encoding(row, encoding, source.lossy)
     chained = source.pages is not None and row.name == "TIFF"  # Pillow reads back where the last page ended
     target = _Plain(stream) if _at_start(stream) and not chained else io.BytesIO()
     with captured() as chatter:
@@ -77,14 +78,19 @@ def write_image(
 
 def _write_one(array: Array, source: Source, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:
     picture, mode, palette = _prepared(array, source, row)
+    lost: tuple[str, ...] = ()
+    if encoding.palette and palette is None and mode in ("L", "RGB", "RGBA") and "P" in row.modes:
+        picture, mode, palette, lost = with_palette(picture)
     options = row.options(encoding) | _profile(source, row, mode) | _extras(row, mode, palette, array.nbytes)
+    if source.progressive and row.name == "JPEG":
+        options["progressive"] = True
     options |= _nodata(source, row, array, options)
     options |= _metadata(source, row, array, options, encoding)
     if (method := _own_method(picture, mode, row, encoding)) is not None:
         write_pixels(picture, _template(mode, options), method, target)
     else:
         _save(_image(picture, mode, palette), row, target, options)
-    return ()
+    return lost
 
 
 def _save(image: Image.Image, row: Format, target: Target, options: dict[str, Any]) -> None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from ..errors import PoolError
+from ..extras import lacking
 from ..text import printable
 
 
@@ -25,10 +26,14 @@ class Encoding:
     Grey noise is off by up to 32 after JPEG quality 75, by up to 6 after 95.
     """
 
-    quality: int = 95
+    quality: int | None = None
+    """None: as the format's row has it."""
     compress_level: int | None = None
     """Of PNG; None: as ``png.py`` finds best for a photograph, DRAWING for others."""
-    lossless: bool = True
+    lossless: bool | None = None
+    """Of formats that can be either; None: lossless unless a quality is asked for, or the input was lossy."""
+    palette: bool = False
+    """At most 256 colours, as a palette, where the format has those."""
     strip: bool = False
     """Leave out all that is not needed to show the pixels; the colour profile is."""
 
@@ -37,6 +42,9 @@ DEFAULT_ENCODING = Encoding()
 DRAWING = 4
 """The level of zlib for what is no photograph. Pillow 13 on a smooth 4096 x 4096 RGB gradient: level 1 takes 1.2 s for
 27.9 MB, level 4 2.8 s for 23.7 MB, level 6 4.5 s for 23.8 MB."""
+JPEG_QUALITY = 95
+OTHER_QUALITY = 85
+"""Of WebP, AVIF, HEIF and JPEG XL: scales differ, and what they make of 85 looks like JPEG of 95."""
 FULL_COLOUR = 90
 """The JPEG quality from which chroma is kept at full resolution; below it nobody sees the difference."""
 
@@ -62,6 +70,14 @@ class Format:
     found_in_folders: bool = True
     """Whether files with its endings are inputs in a folder without ``--include``: most text holds no matrix."""
     options: Callable[[Encoding], dict[str, Any]] = lambda encoding: {}
+    quality: int | None = None
+    """What lossy files are written with unless asked otherwise; None: there are no lossy ones."""
+    exif: bool = False
+    """Whether it carries EXIF tags."""
+    xmp: bool = False
+    """Whether Pillow writes an XMP packet into it under that name."""
+    library: str | None = None
+    """What reads and writes it in place of Pillow alone; an extra brings it, and it is imported only for such files."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Other processes have the same table: a row goes there by its name."""
@@ -83,14 +99,36 @@ def _png(encoding: Encoding) -> dict[str, Any]:
 
 
 def _jpeg(encoding: Encoding) -> dict[str, Any]:
-    return {"quality": encoding.quality, "subsampling": 0 if encoding.quality >= FULL_COLOUR else 2}
+    quality = JPEG_QUALITY if encoding.quality is None else encoding.quality
+    return {"quality": quality, "subsampling": 0 if quality >= FULL_COLOUR else 2}
 
 
 def _webp(encoding: Encoding) -> dict[str, Any]:
     # Without exact=True WebP changes the colour under alpha 0. Lossless quality is only effort: it stays at Pillow's.
-    if encoding.lossless:
+    if is_lossless(encoding):
         return {"lossless": True, "exact": True}
-    return {"quality": encoding.quality}
+    return {"quality": OTHER_QUALITY if encoding.quality is None else encoding.quality}
+
+
+def is_lossless(encoding: Encoding) -> bool:
+    """Whether a format that can be either is written without loss, where nothing is known of the input."""
+    return encoding.quality is None if encoding.lossless is None else encoding.lossless
+
+
+def _avif(encoding: Encoding) -> dict[str, Any]:
+    quality = OTHER_QUALITY if encoding.quality is None else encoding.quality
+    return {"quality": quality, "subsampling": "4:4:4" if quality >= FULL_COLOUR else "4:2:0"}
+
+
+def _heif(encoding: Encoding) -> dict[str, Any]:
+    quality = OTHER_QUALITY if encoding.quality is None else encoding.quality
+    return {"quality": quality, "chroma": "444" if quality >= FULL_COLOUR else "420"}
+
+
+def _jxl(encoding: Encoding) -> dict[str, Any]:
+    if is_lossless(encoding):
+        return {"lossless": True}
+    return {"quality": OTHER_QUALITY if encoding.quality is None else encoding.quality}
 
 
 def _gif(encoding: Encoding) -> dict[str, Any]:
@@ -113,6 +151,7 @@ _ROWS = (
         icc=True,
         frames=True,
         options=_png,
+        exif=True,
     ),
     Format(
         "TIFF",
@@ -122,14 +161,24 @@ _ROWS = (
         icc=True,
         frames=True,
         pages=True,
+        exif=True,
     ),
     # RGB, LA and RGBA as far as 256 colours reach, which only the pixels can say: writing checks it.
     Format("GIF", (".gif",), _modes("L P P+A RGB LA RGBA"), side=65_535, frames=True, options=_gif),
     Format("BMP", (".bmp",), _modes("1 L RGB P"), side=2**31 - 1),
     Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), _modes("1 L RGB I;16"), side=2**31 - 1),
     # Grey comes back as three channels, so WebP does not hold it.
-    Format("WEBP", (".webp",), _modes("RGB RGBA"), side=16_383, icc=True, frames=True, options=_webp),
-    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _modes("L RGB CMYK"), True, 65_500, True, options=_jpeg),
+    Format("WEBP", (".webp",), _modes("RGB RGBA"), side=16_383, icc=True, frames=True, options=_webp,
+           quality=OTHER_QUALITY, exif=True, xmp=True),
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _modes("L RGB CMYK"), True, 65_500, True, options=_jpeg,
+           quality=JPEG_QUALITY, exif=True, xmp=True),
+    # Pillow's encoder of AVIF always goes through YCbCr: at quality 100 samples are off by up to 3.
+    Format("AVIF", (".avif",), _modes("L RGB RGBA"), True, 65_535, True, options=_avif,
+           quality=OTHER_QUALITY, exif=True, xmp=True),
+    Format("HEIF", (".heic", ".heif", ".hif"), _modes("L RGB RGBA"), True, 16_384, True, options=_heif,
+           quality=OTHER_QUALITY, exif=True, xmp=True, library="pillow_heif"),
+    Format("JXL", (".jxl",), _modes("L LA RGB RGBA I;16"), side=2**30 - 1, options=_jxl, quality=OTHER_QUALITY,
+           exif=True, xmp=True, library="pillow_jxl"),
     Format("NPY", (".npy",)),
     Format("NPZ", (".npz",)),
     Format("ZARR", (".zarr",)),
@@ -190,7 +239,14 @@ def format_named(name: str) -> Format:
 
 def is_lossy(row: Format, encoding: Encoding) -> bool:
     """Return True when what is read back may differ from what was written."""
-    return row.lossy or (row.name == "WEBP" and not encoding.lossless)
+    return row.lossy or (row.quality is not None and not is_lossless(encoding))
+
+
+def settle_encoding(row: Format, encoding: Encoding, lossy: bool) -> Encoding:
+    """Fill in what follows from the format and from whether the input was ``lossy``."""
+    lossless = is_lossless(encoding) and (not lossy or encoding.lossless is True)
+    quality = row.quality if encoding.quality is None else encoding.quality
+    return replace(encoding, quality=quality, lossless=lossless and not row.lossy)
 
 
 def mode_of(dtype: object, shape: tuple[int, ...], mode: str | None = None) -> str | None:
@@ -216,6 +272,8 @@ def holds(
             raise PoolError(f"{row.name} holds rows and columns, and the result has {len(shape)} axes: {shape}; .npy "
                             "can hold it, and where axes have length 1 --squeeze would work")
         return
+    if row.library is not None and (reason := lacking(row.library)):
+        raise PoolError(f"{row.name} {reason}")
     if pages is not None:
         if not row.frames:
             several = _either([one.endings[0] for one in _ROWS if one.frames])

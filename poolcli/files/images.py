@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 from ..errors import PoolError
 from . import metadata
 from .atomic import explained
-from .formats import ENDINGS
+from .formats import ENDINGS, FORMATS
 from .loaded import MAX_FRAMES, MAX_PIXELS, Frames, Loaded, Source
 from .netpbm import read_ppm
 from .opener import Opener, cause, image_kind, sniff
@@ -102,6 +102,7 @@ def _read(file: Opener) -> Loaded:
         palette=picture.palette,
         frames=frames,
         lossy=_is_lossy(file),
+        progressive=file.image is not None and bool(file.image.info.get("progressive")),
         notes=(*ending_note(file.name, file.kind), *picture.notes, *more),
         metadata=carried,
         nodata=picture.nodata,
@@ -130,8 +131,24 @@ def _read_png(file: Opener) -> Picture:
     return plain(image, file.indexed)
 
 
+def _read_deep(file: Opener) -> Picture:
+    """Formats whose samples may have more bits than the 8 that come."""
+    picture = plain(file.open(), file.indexed)
+    file.stream.seek(0)
+    head = file.stream.read(_HEAD)
+    at = head.find(b"av1C") if file.kind == "AVIF" else head.find(b"hvcC")
+    if at < 0 or picture.mode == "I;16":
+        return picture
+    deep = head[at + 6] & 0x40 if file.kind == "AVIF" else head[at + 4 + 17] & 7
+    return replace(picture, notes=(*picture.notes, "of more than 8 bits a sample 8 are kept")) if deep else picture
+
+
+_HEAD = 1 << 16
+"""Bytes in which the boxes that describe a picture lie."""
+
+
 _READERS: Mapping[str, Callable[[Opener], Picture]] = MappingProxyType(
-    {"PNG": _read_png, "TIFF": read_tiff, "PPM": read_ppm}
+    {"PNG": _read_png, "TIFF": read_tiff, "PPM": read_ppm, "AVIF": _read_deep, "HEIF": _read_deep}
 )
 
 
@@ -174,7 +191,9 @@ def _is_lossy(file: Opener) -> bool:
         file.stream.seek(12)
         return file.stream.read(4) != b"VP8L"
     compression = file.image.info.get("compression") if file.image is not None else None
-    return file.kind == "JPEG" or compression in ("jpeg", "tiff_jpeg", "webp")
+    if file.kind == "JXL":  # a JPEG inside is one of its own, all else is not told by the header
+        return bool(getattr(file.image, "jpeg", False))
+    return FORMATS[file.kind].lossy or compression in ("jpeg", "tiff_jpeg", "webp")
 
 
 def _explained(error: Exception, kind: str, chatter: str) -> str:

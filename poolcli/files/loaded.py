@@ -68,6 +68,8 @@ class Source:
     palette: Palette | None = None
     frames: int = 1
     lossy: bool = False
+    progressive: bool = False
+    """A JPEG that appears whole and coarse first."""
     notes: tuple[str, ...] = ()
     key: str | None = None
     pages: int | None = None

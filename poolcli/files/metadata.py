@@ -134,7 +134,7 @@ def options(metadata: Metadata | None, row: Format, size: tuple[int, int], given
         told["exif"] = exif
     if row.name == "TIFF" and metadata.xmp:
         told["tiffinfo"] = {**given.get("tiffinfo", {}), _XMP_TAG: metadata.xmp}
-    elif metadata.xmp and row.name in ("JPEG", "WEBP") and len(metadata.xmp) < _SEGMENT:
+    elif metadata.xmp and row.xmp and len(metadata.xmp) < _SEGMENT:
         told["xmp"] = metadata.xmp
     if row.name in ("JPEG", "GIF") and (comment := dict(metadata.text).get("Comment", "")):
         told["comment"] = comment.encode()[:_SEGMENT]
@@ -145,7 +145,7 @@ def options(metadata: Metadata | None, row: Format, size: tuple[int, int], given
 
 def _exif_bytes(tags: Mapping[int, Any], row: Format, size: tuple[int, int]) -> bytes:
     """The tags with the new size; without the maker's note, or not at all, where a JPEG segment is too short."""
-    if not tags or row.name not in ("JPEG", "PNG", "WEBP", "TIFF"):
+    if not tags or not row.exif:
         return b""
     inner = dict(tags.get(_EXIF, {}))
     inner.update({tag: side for tag, side in zip((_WIDTH, _HEIGHT), size, strict=True) if tag in inner})

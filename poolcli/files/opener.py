@@ -10,7 +10,9 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
 from ..errors import PoolError
+from ..extras import lacking
 from ..text import printable
+from .formats import FORMATS
 
 if TYPE_CHECKING:
     from PIL import ImageFile
@@ -26,6 +28,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"GIF89a", "GIF"),
     (b"BM", "BMP"),
     *((start, "TIFF") for start in (b"II*\0", b"MM\0*", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0")),
+    (b"\xff\x0a", "JXL"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "JXL"),
     *((b"P" + kind, "PPM") for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"f")),
 )
 
@@ -41,12 +45,23 @@ _PLUGINS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "GIF": ("GifImagePlugin", "GifImageFile"),
         "BMP": ("BmpImagePlugin", "BmpImageFile"),
         "PPM": ("PpmImagePlugin", "PpmImageFile"),
+        "AVIF": ("AvifImagePlugin", "AvifImageFile"),
+        "HEIF": ("pillow_heif.as_plugin", "HeifImageFile"),
+        "JXL": ("pillow_jxl.JpegXLImagePlugin", "JXLImageFile"),
     }
 )
 
 
+# The major brand of files made of boxes (ISO 23000-22, AV1 Image File Format); those of HEIF's own may hold AVIF.
+_BRANDS: Mapping[bytes, str] = MappingProxyType(
+    {b"avif": "AVIF", b"avis": "AVIF", **dict.fromkeys((b"mif1", b"msf1", b"miaf"), "HEIF"),
+     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "HEIF")})
+
+
 def sniff(head: bytes) -> str | None:
     """Return the name of the format that a file with these first 12 bytes has, arrays included, or None."""
+    if head[4:8] == b"ftyp" and (kind := _BRANDS.get(head[8:12])):
+        return "AVIF" if kind == "HEIF" and b"avif" in head[12:] else kind
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
     return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
@@ -55,7 +70,7 @@ def sniff(head: bytes) -> str | None:
 def image_kind(stream: IO[bytes]) -> str:
     """Return the format of the picture in ``stream``; raise PoolError when it is empty or no picture."""
     stream.seek(0)
-    head = stream.read(12)
+    head = stream.read(64)
     if not head:
         raise PoolError("empty file; an image or a .npy array would work")
     kind = sniff(head)
@@ -67,7 +82,15 @@ def image_kind(stream: IO[bytes]) -> str:
 def plugin(kind: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
     """Import the plugin for a format, which registers its writer too, and return what opens a stream."""
     module, factory = _PLUGINS[kind]
-    opens: Callable[[IO[bytes]], ImageFile.ImageFile] = getattr(importlib.import_module(f"PIL.{module}"), factory)
+    library = FORMATS[kind].library
+    if library is not None and (reason := lacking(library)):
+        raise PoolError(f"{kind} {reason}")
+    found = importlib.import_module(f"PIL.{module}" if library is None else module)
+    if library == "pillow_heif":
+        found.register_heif_opener()
+    elif kind == "AVIF" and not found.SUPPORTED:
+        raise PoolError("AVIF is not in this build of Pillow; Pillow from PyPI has it")
+    opens: Callable[[IO[bytes]], ImageFile.ImageFile] = getattr(found, factory)
     return opens
 
 

@@ -65,6 +65,18 @@ def quantised(array: Array) -> tuple[Array, str, Palette]:
     return indices, "P+A", Palette(table + bytes(3), bytes([255] * 255 + [0]))
 
 
+def with_palette(array: Array) -> tuple[Array, str, Palette, tuple[str, ...]]:
+    """Index (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA; by its own colours where 256 are enough, else with a note."""
+    import numpy as np
+
+    colour = np.repeat(array[..., None], 3, axis=2) if array.ndim == 2 else array
+    try:
+        indices, palette = few_colours(colour)
+    except TooManyColours:
+        return *quantised(colour), ("lossy: a palette of 256 colours, where the result has more",)
+    return indices, "P+A" if palette.alpha else "P", palette, ()
+
+
 def gif_transparency(palette: Palette) -> int:
     """Return the one transparent index that GIF can mark; PoolError when the palette has other alpha than that."""
     alpha = palette.alpha or b""

@@ -19,6 +19,7 @@ from poolcli.files.formats import (
     holds,
     is_lossy,
     mode_of,
+    settle_encoding,
 )
 
 NO_FORMAT = [("uint16", 5), ("float64", 1), ("uint32", 1), ("int64", 1), ("float16", 1), ("uint8", 5), ("bool", 3)]
@@ -154,8 +155,13 @@ def test_an_unknown_format_lists_the_known_ones() -> None:
 def test_lossy_is_jpeg_and_webp_unless_lossless() -> None:
     """The report says "lossy" where it is."""
     lossy = {name for name, row in FORMATS.items() if is_lossy(row, Encoding(lossless=False))}
-    assert lossy == {"JPEG", "WEBP"}
-    assert {name for name, row in FORMATS.items() if is_lossy(row, Encoding())} == {"JPEG"}
+    assert lossy == {"JPEG", "WEBP", "AVIF", "HEIF", "JXL"}
+    assert {name for name, row in FORMATS.items() if is_lossy(row, Encoding())} == {"JPEG", "AVIF", "HEIF"}
+    for lossy_input, quality, expected in ((False, None, True), (True, None, False), (False, 60, False)):
+        settled = settle_encoding(FORMATS["WEBP"], Encoding(quality=quality), lossy_input)
+        assert (settled.lossless, settled.quality) == (expected, quality or 85)
+    assert settle_encoding(FORMATS["WEBP"], Encoding(lossless=True), True).lossless is True
+    assert settle_encoding(FORMATS["JPEG"], Encoding(), False) == Encoding(quality=95, lossless=False)
 
 
 def test_save_options_follow_the_encoding() -> None:

@@ -43,8 +43,11 @@ class Task:
         """What is worth knowing of the input, and of outputs that are not read back as they were written."""
         from ... import files
         rows = {files.ENDINGS.get(Path(name).suffix.lower()) for name in outputs}
-        lossy = sorted(row.name for row in rows if row is not None and files.is_lossy(row, files.Encoding()))
-        return (*self.loaded.source.notes, *(f"lossy: {name} of quality 95" for name in lossy))
+        settled = {row.name: (row, files.settle_encoding(row, files.Encoding(), self.loaded.source.lossy))
+                   for row in rows if row is not None}
+        lossy = sorted((name, encoding.quality) for name, (row, encoding) in settled.items()
+                       if files.is_lossy(row, encoding))
+        return (*self.loaded.source.notes, *(f"lossy: {name} of quality {quality}" for name, quality in lossy))
 
     @property
     def letters(self) -> str:

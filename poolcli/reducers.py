@@ -20,6 +20,9 @@ from .layouts import check_flag
 ResultRule = Literal["input", "float", "mean", "rank", "sum", "unsigned"]
 """How the result's dtype follows from the input's; ``dtypes.result_dtype`` is the rule itself."""
 
+ResultRange = Literal["samples", "nonnegative", "any"]
+"""Between the smallest and the largest sample; not below 0 where no sample is; or anywhere."""
+
 
 @dataclass(frozen=True)
 class Parameter:
@@ -32,6 +35,8 @@ class Parameter:
     accepts: str = ""
     """The valid values, in words, for messages."""
     valid: Callable[[Any], bool] = lambda value: True
+    leaves_range: bool = False
+    """A value other than the default may take results beyond what the reducer's ``result_range`` says."""
 
     def check(self, value: Any) -> float | int | bool | None:
         """Return ``value`` as what it is, or raise OptionError."""
@@ -65,6 +70,8 @@ class Reducer:
     parameters: tuple[Parameter, ...] = ()
     presets: tuple[float, ...] = ()
     """Parameters that the core wants and the user does not choose; they come first."""
+    result_range: ResultRange = "any"
+    """Where results lie. A result of ``samples`` is never clipped by the samples' own type."""
     nan_wins: bool = True
     """Under ``nan="propagate"`` a NaN anywhere in the window is the result."""
     draws: bool = False
@@ -96,53 +103,61 @@ def named(name: str, variant: str | None) -> Reducer:
 
 P = Parameter("p", "float", 2.0, "exponent of the norm; inf is the largest magnitude", "> 0", lambda p: p > 0)
 GEM_P = Parameter("p", "float", 3.0, "exponent of the mean", "> 0 and finite", lambda p: p > 0 and isfinite(p))
-EPS = Parameter("eps", "float", 1e-6, "samples below it count as it", "> 0 and finite", lambda e: e > 0 and isfinite(e))
+EPS = Parameter("eps", "float", 1e-6, "samples below it count as it", "> 0 and finite", lambda e: e > 0 and isfinite(e),
+                leaves_range=True)
 R = Parameter("r", "float", 1.0, "sharpness: large is max, small is mean, negative is min", "finite and not 0",
               lambda r: r != 0 and isfinite(r))
 WEIGHT = Parameter("weight", "float", 0.5, "share of the maximum", "from 0 to 1", lambda w: 0 <= w <= 1)
 Q = Parameter("q", "float", 0.5, "rank: 0 is the minimum, 1 the maximum", "from 0 to 1", lambda q: 0 <= q <= 1)
 COUNT_INCLUDE_PAD = Parameter("count_include_pad", "flag", False, "divide by the padded window's size")
 DIVISOR = Parameter("divisor", "int", None, "divide by this instead of the count", "a whole number >= 1",
-                    lambda d: 1 <= d < inf)
+                    lambda d: 1 <= d < inf, leaves_range=True)
 EXPECTED = Parameter("expected", "flag", False, "the expected value, sum p_i x_i, instead of a draw")
 
 _EXPECTED = Reducer("stochastic", "The expected value of the draw.", "sum x^2 / sum x", "float", cores.expected,
-                    nonnegative=True, light="mixes")
+                    nonnegative=True, light="mixes", result_range="samples")
 
 _ROWS = (
     Reducer("max", "The largest sample: bright detail survives.", "max x", "input", picks.maximum, picks=True,
-            alpha="hides", light="keeps"),
+            alpha="hides", light="keeps", result_range="samples"),
     Reducer("min", "The smallest sample: dark detail survives.", "min x", "input", picks.minimum, picks=True,
-            alpha="hides", light="keeps"),
+            alpha="hides", light="keeps", result_range="samples"),
     Reducer("avg", "The mean, exact for integers.", "sum x / n", "mean", cores.average,
             parameters=(COUNT_INCLUDE_PAD, DIVISOR), average=True, alpha="weighs",
-            light="mixes"),
-    Reducer("sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", cores.total),
-    Reducer("lp", "The p-norm of the window.", "(sum |x|^p)^(1/p)", "float", cores.norm, parameters=(P,)),
-    Reducer("l2", "The Euclidean norm of the window.", "(sum x^2)^(1/2)", "float", cores.norm, presets=(2.0,)),
+            light="mixes", result_range="samples"),
+    Reducer("sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", cores.total,
+            result_range="nonnegative"),
+    Reducer("lp", "The p-norm of the window.", "(sum |x|^p)^(1/p)", "float", cores.norm, parameters=(P,),
+            result_range="nonnegative"),
+    Reducer("l2", "The Euclidean norm of the window.", "(sum x^2)^(1/2)", "float", cores.norm, presets=(2.0,),
+            result_range="nonnegative"),
     Reducer("gem", "The generalised mean of retrieval networks.", "(mean max(x, eps)^p)^(1/p)", "float",
-            cores.generalised_mean, parameters=(GEM_P, EPS), light="mixes"),
+            cores.generalised_mean, parameters=(GEM_P, EPS), light="mixes", result_range="samples"),
     Reducer("lse", "Log-sum-exp: a smooth maximum (r > 0) or minimum (r < 0).", "log(mean exp(r x)) / r", "float",
-            cores.log_mean_exp, parameters=(R,)),
-    Reducer("soft", "Softmax-weighted mean (SoftPool).", "sum x e^x / sum e^x", "float", cores.softmax_mean),
+            cores.log_mean_exp, parameters=(R,), result_range="samples"),
+    Reducer("soft", "Softmax-weighted mean (SoftPool).", "sum x e^x / sum e^x", "float", cores.softmax_mean,
+            result_range="samples"),
     Reducer("mixed", "Maximum and mean, mixed.", "w max x + (1 - w) mean x", "mean", cores.mixed,
-            parameters=(WEIGHT,), light="mixes"),
+            parameters=(WEIGHT,), light="mixes", result_range="samples"),
     Reducer("stochastic", "A sample drawn in proportion to its value.", "x_i with p_i = x_i / sum x", "input",
             picks.draw, picks=True, draws=True, nonnegative=True, parameters=(EXPECTED,),
-            variants={"expected": _EXPECTED}, light="mixes"),
+            variants={"expected": _EXPECTED}, light="mixes", result_range="samples"),
     Reducer("median", "The middle value: removes salt and pepper.", "median x", "rank", ranks.quantile,
-            presets=(0.5,), average=True, alpha="hides", light="mixes"),
+            presets=(0.5,), average=True, alpha="hides", light="mixes", result_range="samples"),
     Reducer("quantile", "Any rank between minimum and maximum.", "x at rank (n - 1) q, interpolated", "rank",
-            ranks.quantile, parameters=(Q,), average=True, alpha="hides", light="mixes"),
+            ranks.quantile, parameters=(Q,), average=True, alpha="hides", light="mixes", result_range="samples"),
     Reducer("mode", "The most frequent value (a tie: the smallest): for label maps.", "most frequent x", "input",
-            ranks.mode, picks=True, alpha="hides", light="keeps"),
-    Reducer("var", "The population variance.", "mean (x - mean x)^2", "float", cores.variance),
-    Reducer("std", "The population standard deviation.", "sqrt(mean (x - mean x)^2)", "float", cores.deviation),
-    Reducer("range", "Maximum minus minimum: local contrast.", "max x - min x", "unsigned", cores.spread),
+            ranks.mode, picks=True, alpha="hides", light="keeps", result_range="samples"),
+    Reducer("var", "The population variance.", "mean (x - mean x)^2", "float", cores.variance,
+            result_range="nonnegative"),
+    Reducer("std", "The population standard deviation.", "sqrt(mean (x - mean x)^2)", "float", cores.deviation,
+            result_range="nonnegative"),
+    Reducer("range", "Maximum minus minimum: local contrast.", "max x - min x", "unsigned", cores.spread,
+            result_range="nonnegative"),
     Reducer("blur", "Binomial weights: the anti-aliased average.", "sum w x / sum w, w binomial", "mean",
-            cores.weighted_mean, weighted=True, average=True, alpha="weighs", light="mixes"),
+            cores.weighted_mean, weighted=True, average=True, alpha="weighs", light="mixes", result_range="samples"),
     Reducer("subsample", "The first sample: what a stride alone keeps.", "x_0", "input", picks.first, picks=True,
-            nan_wins=False, light="keeps"),
+            nan_wins=False, light="keeps", result_range="samples"),
 )
 
 REDUCERS: Mapping[str, Reducer] = {row.name: row for row in _ROWS}

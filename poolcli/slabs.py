@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -145,7 +145,11 @@ def reads(cut: Cut) -> Iterator[tuple[int, int]]:
         begun = slab.stop
 
 
-def pool_slabs(pooling: Pooling, cut: Cut, blocks: Iterable[Array]) -> Iterator[Array]:
+Check = Callable[[Array, Plan, Array, Part], None]
+"""Is shown the samples of a slab, its plan, its values and its place."""
+
+
+def pool_slabs(pooling: Pooling, cut: Cut, blocks: Iterable[Array], check: Check | None = None) -> Iterator[Array]:
     """Pool a plan slab by slab; ``blocks`` are the rows that ``reads`` asks for. Together the results are the whole."""
     rest: Array | None = None
     begun = 0
@@ -153,4 +157,8 @@ def pool_slabs(pooling: Pooling, cut: Cut, blocks: Iterable[Array]) -> Iterator[
         kept = max(0, begun - slab.start)
         rest = fresh if rest is None or not kept else np.concatenate([rest[len(rest) - kept :], fresh])
         begun = slab.stop
-        yield pooling.run(rest.reshape(slab.plan.input_shape), slab.plan, part=slab.part).values
+        samples = rest.reshape(slab.plan.input_shape)
+        values = pooling.run(samples, slab.plan, part=slab.part).values
+        if check is not None:
+            check(samples, slab.plan, values, slab.part)
+        yield values

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from .files.npy import Header, check_size, header_bytes, write_all
 from .plans import Plan
 from .pooling import Pooling
-from .slabs import Cut, cut_of, obstacle, pool_slabs, reads
+from .slabs import Check, Cut, cut_of, obstacle, pool_slabs, reads
 
 Array = NDArray[Any]
 T = TypeVar("T")
@@ -34,15 +34,17 @@ def why_not(pooling: Pooling, plan: Plan, header: Header) -> str | None:
 
 
 def pool_stream(pooling: Pooling, plan: Plan, header: Header, source: IO[bytes], target: IO[bytes],
-                seen: Callable[[Array], None] = unseen, made: Callable[[Array], None] = unseen) -> None:
+                seen: Callable[[Array], None] = unseen, made: Callable[[Array], None] = unseen,
+                check: Check | None = None) -> None:
     """Pool the array whose data begins in ``source`` into ``target``, as .npy.
 
     Reads exactly the array, so that another may follow. ``seen`` is shown every block of samples and ``made`` every
-    block of values. Raises PoolError as ``pool`` does, and where the source ends early.
+    block of values, and ``check`` each slab with both. Raises PoolError as ``pool`` does, and where the source ends
+    early.
     """
     cut = cut_of(pooling, plan, header.dtype.itemsize)
     write_all(target, header_bytes(pooling.result_dtype(header.dtype), plan.output_shape))
-    for values in pool_slabs(pooling, cut, ahead(blocks(source, header, cut, seen))):
+    for values in pool_slabs(pooling, cut, ahead(blocks(source, header, cut, seen)), check):
         write_all(target, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
         made(values)
     target.flush()

@@ -63,7 +63,21 @@ def in_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileReport)
     volume = volumes.opened(job.source, settings.key, lambda: picture(job, settings))
     done = volumes.pool(pooling, volume, str(job.output), overwrite=may_replace(job.output, job, settings),
                         looks=settings.statistics, each=settings.each or Threads(engine.thread_count()))
+    blank = replace(blank, notes=(*blank.notes, *clip_notes(pooling, done, settings)))
     return described(done, pooling, settings, blank)
+
+
+def clip_notes(pooling: Pooling, done: Outcome, settings: Settings) -> tuple[str, ...]:
+    """A note that results may be clipped: jobs give their values away, and are not done again to count."""
+    from .. import clipping
+
+    if not settings.notes or done.stats is None or not clipping.may_clip(pooling, done.source):
+        return ()
+    low, high = clipping.bounds(done.result)
+    if done.stats.max != high and (done.stats.min != low or clipping.is_nonnegative(pooling, done.source)):
+        return ()
+    return (f"samples beyond {done.result} are clipped, and not counted in a chunked array; a wider --dtype would hold "
+            "them",)
 
 
 def picture(job: Job, settings: Settings) -> files.Loaded:

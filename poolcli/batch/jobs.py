@@ -82,6 +82,8 @@ class Settings:
     was settled before it was sent, and an output that is there already with the same bytes is its own."""
     statistics: bool = True
     """Without them nobody looks at the report, and they cost a pass over the data."""
+    notes: bool = True
+    """Without them nobody is told of results that were clipped, and they are not counted."""
     each: Each | None = None
     """Where the chunks of an array are done; None: on threads here."""
     stdin: IO[bytes] | None = None

@@ -18,6 +18,7 @@ from .whole import attempt_loaded
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..clipping import ClipCounter
     from ..files.npy import Header
     from ..plans import Plan
     from ..pooling import Pooling
@@ -51,14 +52,31 @@ def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileRe
         kept: list[Array] = []
         if settings.statistics and prod(plan.output_shape) <= MOST_KEPT:
             looks[1] = together(tallies[1].add, kept.append)
+        counter = clip_counter(pooling, header, settings)
         with opened_target(job, settings) as target:
-            streaming.pool_stream(pooling, plan, header, source, target, *looks)
+            streaming.pool_stream(pooling, plan, header, source, target, looks[0], looks[1],
+                                  check=None if counter is None else counter.add)
     done = replace(blank, **geometry(pooling, plan), input_dtype=header.dtype.name,
-                   output_dtype=pooling.result_dtype(header.dtype).name)
+                   output_dtype=pooling.result_dtype(header.dtype).name,
+                   notes=(*blank.notes, *clip_notes(counter)))
     if not settings.statistics:
         return done
     done = replace(done, input_stats=tallies[0].stats(), output_stats=tallies[1].stats())
     return with_values(done, joined(kept, plan), plan) if kept else done
+
+
+def clip_counter(pooling: Pooling, header: Header, settings: Settings) -> ClipCounter | None:
+    """What counts results that are clipped, where there may be any and somebody wants to know."""
+    from .. import clipping
+
+    wanted = settings.notes and clipping.may_clip(pooling, header.dtype)
+    return clipping.ClipCounter(pooling, header.dtype) if wanted else None
+
+
+def clip_notes(counter: ClipCounter | None) -> list[str]:
+    """A note of how many results were clipped, which only an explicit --dtype can bring about in an array."""
+    note = None if counter is None else counter.note(f"--dtype {counter.holding_dtype()}")
+    return [] if note is None else [note]
 
 
 def whole(job: Job, header: Header, source: IO[bytes], reason: str) -> files.Loaded:

@@ -14,6 +14,7 @@ from .described import geometry, with_values
 from .jobs import Job, Settings, may_replace
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from ..colour import Light
@@ -35,11 +36,12 @@ def attempt_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Setting
     task.check_holds()
     light = colours_as(task, settings)
     result = pooled(task, light)
+    clipped = clip_notes(task, result, pooling, settings, light)
     lost = write(task, result, settings)
     asked: dict[str, Any] = {name: True for name in ("linear", "premultiplied") if getattr(light, name, False)}
     if heeded:
         asked["nodata"] = pooling.nodata
-    blank = replace(blank, notes=(*blank.notes, *heeded, *lost), parameters={**blank.parameters, **asked})
+    blank = replace(blank, notes=(*blank.notes, *heeded, *clipped, *lost), parameters={**blank.parameters, **asked})
     return described(task, result, settings, blank)
 
 
@@ -68,6 +70,20 @@ def pooled(task: Task, light: Light | None) -> Result:
     from ..settled import Result
 
     return Result(colour.pool(task.pooling, task.array, task.plan, task.loaded.source.mode, light), None)
+
+
+def clip_notes(task: Task, result: Result, asked: Pooling, settings: Settings,
+               light: Light | None) -> tuple[str, ...]:
+    """A note of how many results the output's type could not hold; ``asked`` has the dtype that the user named."""
+    from .. import clipping
+
+    # reducers of light stay in its range
+    if not settings.notes or light or not clipping.may_clip(task.pooling, task.array.dtype):
+        return ()
+    counter = clipping.ClipCounter(task.pooling, task.array.dtype)
+    counter.add(task.array, task.plan, result.values)
+    note = counter.note(task.suggest_holders(counter.holding_dtype(), asked.dtype is None))
+    return () if note is None else (note,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,17 +128,28 @@ class Task:
         rest = turned.shape[leading:]
         return turned if not leading else turned.reshape(rest if self.source.pages is None else (self.planes, *rest))
 
-    def check_holds(self) -> None:
-        """Refuse, before any work, what the output's format cannot hold."""
+    def check_holds(self, dtype: np.dtype[Any] | None = None) -> None:
+        """Refuse, before any work, what the output's format cannot hold, of the result's dtype or another."""
         row, known = self.job.format, self.loaded.source
         if row is None or row.is_array:
             return
         if self.source.pages is not None and known.pages is None and not row.pages:
             raise PoolError(f"{row.name} holds one picture, and the result has {self.planes:,} planes; .tif would hold "
                             "them as pages, and a window of all over the first axis leaves one")
-        dtype = self.pooling.result_dtype(self.array.dtype)
+        dtype = dtype or self.pooling.result_dtype(self.array.dtype)
         shape = self.arrange(placeholder(dtype, self.plan.output_shape)).shape
         files.holds(row, dtype, shape, self.source.mode, self.source.pages)
+
+    def suggest_holders(self, dtype: np.dtype[Any], is_default: bool) -> str:
+        """Name the options for a result of a wider dtype: an array, or the same format where that has the dtype.
+
+        A picture's own dtype is the default; an array has a wide one, unless another was asked for.
+        """
+        try:
+            self.check_holds(dtype)
+        except PoolError:
+            return "-o NAME.npy" + ("" if is_default else f" with --dtype {dtype}")
+        return ("-o NAME.npy or " if is_default else "") + f"--dtype {dtype}"
 
 
 def picture_axes(letters: str) -> tuple[tuple[int, ...], int]:

@@ -7,7 +7,9 @@ what programs read is there: nothing else may be on its stream.
 from __future__ import annotations
 
 import os
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +30,8 @@ from .streams import Pen, is_terminal
 from .summary import MANY_FILES, summary
 
 Drawn = Callable[[Sequence[FileReport], Pen, bool], str]
+NOTES_OF_A_KIND = 3
+"""Notes that differ by numbers only and have a line each, of many files."""
 COMPILING_AFTER = 0.3
 """Seconds until a run that shows nothing says why."""
 
@@ -51,6 +55,8 @@ class View:
     def __init__(self, body: Body, pen: Pen, talk: Talk, expected: int, nothing: str) -> None:
         self.body, self.pen, self.talk, self.expected, self.nothing = body, pen, talk, expected, nothing
         self.total = Report()
+        self.kinds: Counter[str] = Counter()
+        self.examples: dict[str, str] = {}
         self.announcer = Announcer(talk.notes)
         self.begun = perf_counter()
         self.bar: Bar | None = None
@@ -70,6 +76,7 @@ class View:
         if self.bar is not None:
             self.bar.stop()
         several = max(self.total.count, self.expected) > 1
+        self.count_notes()
         text = summary(self.total, perf_counter() - self.begun, self.expected) if several else ""
         self.body.end(text)
         if text and self.talk.files and not self.body.shows_summary:
@@ -119,7 +126,27 @@ class View:
             streams.complain(f"{printable(file.input)} -> {printable(file.output or STDIO)}: {done(file)}")
         if file.status != "skipped" or self.expected < 2 or self.talk.files:  # of many skipped files the summary tells
             said_elsewhere = (DRY_RUN, report.LOSSY)
-            self.notes((file.input, note) for note in file.notes if not note.startswith(said_elsewhere))
+            self.notes((file.input, note) for note in file.notes
+                       if not note.startswith(said_elsewhere) and self.is_told(note))
+
+    def is_told(self, note: str) -> bool:
+        """Whether a note has a line: of many files only the first notes of a kind have, unless each file has its own.
+
+        Notes are of one kind where they differ by their numbers only.
+        """
+        if self.talk.files or self.expected < MANY_FILES:
+            return True
+        kind = re.sub(r"[\d,.]*\d", "#", note)
+        self.kinds[kind] += 1
+        self.examples[kind] = note
+        return self.kinds[kind] <= NOTES_OF_A_KIND
+
+    def count_notes(self) -> None:
+        """Say how many notes had no line."""
+        for kind, count in self.kinds.items():
+            if count > NOTES_OF_A_KIND and self.talk.notes:
+                streams.complain(f"{count - NOTES_OF_A_KIND:,} files more have notes such as: "
+                                 f"{printable(self.examples[kind])}")
 
     def exit_code(self) -> int:
         """The total's, and 1 where the report itself was lost."""

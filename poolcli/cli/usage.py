@@ -44,6 +44,7 @@ def settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str, Any
                     encoding=Encoding(**encoding),
                     globs=Globs(given["include"], given["exclude"]),
                     statistics=form(given) is not None or not given["quiet"],
+                    notes=form(given) is not None or not given["quiet"],
                     stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
     made = with_text(inputs, made, quiet=given["quiet"])
     check_report(given)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import OptionError, PoolError
+from ...files import urls
 from ...studies.stages import Stage, as_stage
 from ...text import printable
 from .asked import STDIO, Asked, failing
@@ -64,7 +66,11 @@ def default(name: str, ending: str) -> str:
     """A name beside the input."""
     if name == STDIO:
         raise OptionError("output", "is needed where - is the input; -o FOLDER/ would work")
-    return str(Path(name).with_suffix("")) + ending
+    if urls.protocol(name) in urls.WEB:
+        raise OptionError("output", "is needed where the input is on the web, which takes no files; -o FOLDER/ would "
+                                    "work")
+    # the name as text: a Path would make one slash of the two in s3://
+    return name.removesuffix(Path(name).suffix) + ending
 
 
 def in_one(output: str) -> bool:
@@ -98,13 +104,18 @@ def named(output: str, name: str, task: Task) -> tuple[str, ...]:
     from ...files.targets import Naming, is_folder
 
     if is_folder(output):
-        source = Path("stdin.npy" if name == STDIO else name)
-        return tuple(str(Path(output) / f"{source.stem}_level{rung.number}{source.suffix}") for rung in task.ladder)
+        source = Path("stdin.npy" if name == STDIO else urls.named(name))
+        return tuple(f"{folder(output)}{source.stem}_level{rung.number}{source.suffix}" for rung in task.ladder)
     if LEVEL not in output and len(task.ladder) > 1:
         raise OptionError("output", f"{printable(output)} takes one level, and there are {len(task.ladder)}; {LEVEL} "
                                     "in it, a folder with a slash at its end, or .tif for all in one would work")
     found = (Naming(output.replace(LEVEL, str(rung.number)), task.pooling.reducer.name)(name) for rung in task.ladder)
     return tuple(one or STDIO for one in found)
+
+
+def folder(output: str) -> str:
+    """A folder's name with one slash at its end; of a URL as it stands, where a Path would make one slash of two."""
+    return output.rstrip("/") + "/" if urls.is_url(output) else f"{Path(output)}{os.sep}"
 
 
 def check(task: Task, targets: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import OptionError, PoolError
+from ...files import urls
 from ...files.stores import ENDING, check_extra, is_store, is_store_name, plain
 from ...text import printable
 from .. import options
@@ -51,6 +52,9 @@ def check(asked: Asked, name: str, output: str) -> None:
             check_extra(printable(one))
         except PoolError as error:
             raise OptionError(option, str(error)) from None
+    if urls.is_url(output):
+        raise OptionError("output", f"{printable(output)} is a URL, and the levels of a chunked array go into a "
+                                    f"folder; a name in one that ends in {ENDING} would work")
     if not is_store_name(output):
         raise OptionError("output", f"{printable(output)}: the levels of a chunked array go into one group; a name "
                                     f"that ends in {ENDING} would work")

@@ -11,7 +11,7 @@ from importlib import import_module
 
 import numpy as np
 
-from . import dtypes
+from . import compiled, dtypes, progress
 from .drivers import QUICK, general, policy
 from .work import Array, Block, Choice, Quick, Runner, Work
 
@@ -50,6 +50,7 @@ def run(work: Work, out: Array | None, choice: Choice | policy.Deferred | None,
         if whole and choice.pays() and run_numpy(work, values, choice):
             return values, indices
         choice = choice.kernel
+    compiled.name_purpose(f"the {work.reducer.name} kernel for {work.source}")
     every = general.General(work, values, indices)
     if choice is None:
         each_block(every.runner, every.blocks(BLOCK_SAMPLES), interruptible=every.cost > BLOCK_SAMPLES,
@@ -156,7 +157,7 @@ def each_block(make_runner: Callable[[], Runner], blocks: Sequence[Block], inter
     This thread is one of them. The others are daemons, and a block too large to cut gets one too: so Ctrl-C is seen.
     """
     count = min(threads, len(blocks))
-    shared = Shared(blocks)
+    shared = Shared(progress.shown(iter(blocks), len(blocks)))
 
     def work() -> None:
         try:

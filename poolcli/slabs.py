@@ -104,6 +104,12 @@ def slabs(cut: Cut) -> Iterator[Slab]:
             yield Slab(before + start, before + stop, *part_of(cut.plan, outputs, inputs))
 
 
+def count_slabs(cut: Cut) -> int:
+    """How many slabs there are, without making them."""
+    within = of_kept_axis if cut.axis < cut.plan.axes.pooled[0] else of_pooled_axis
+    return cut.planes * sum(1 for _ in within(cut))
+
+
 def planes_at(number: int, cut: Cut) -> Ranges:
     """Where a plane lies, along the axes before that of the cut."""
     at: list[Range] = []

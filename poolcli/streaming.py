@@ -10,10 +10,11 @@ from typing import IO, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from . import progress
 from .files.npy import Header, check_size, header_bytes, write_all
 from .plans import Plan
 from .pooling import Pooling
-from .slabs import Check, Cut, cut_of, obstacle, pool_slabs, reads
+from .slabs import Check, Cut, count_slabs, cut_of, obstacle, pool_slabs, reads
 
 Array = NDArray[Any]
 T = TypeVar("T")
@@ -44,7 +45,8 @@ def pool_stream(pooling: Pooling, plan: Plan, header: Header, source: IO[bytes],
     """
     cut = cut_of(pooling, plan, header.dtype.itemsize)
     write_all(target, header_bytes(pooling.result_dtype(header.dtype), plan.output_shape))
-    for values in pool_slabs(pooling, cut, ahead(blocks(source, header, cut, seen)), check):
+    slabs = pool_slabs(pooling, cut, ahead(blocks(source, header, cut, seen)), check)
+    for values in progress.shown(slabs, count_slabs(cut)):
         write_all(target, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
         made(values)
     target.flush()

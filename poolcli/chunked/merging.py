@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dtypes
+from .. import dtypes, progress
 from ..boxes import Range, Ranges, lengths, needed, part_of
 from ..drivers import merging
 from ..drivers.merging import Merger, States
@@ -23,7 +23,7 @@ from ..reducers import REDUCERS
 from ..report import Tally
 from ..settled import without_place
 from ..windows import Windows
-from . import grid, progress
+from . import grid
 from .jobs import NOWHERE, Task, finished
 from .running import Each
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from .. import dtypes, files
+from .. import dtypes, files, progress
 from ..boxes import Ranges, everything
 from ..plans import Plan
 from ..pooling import Pooling
-from . import grid, ome, progress, stores
+from . import grid, ome, stores
 from .jobs import Task
 from .running import Each
 from .sources import Source

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dtypes, engine, files
+from .. import dtypes, engine, files, progress
 from ..boxes import Ranges, slices
 from ..drivers.merging import Merger
 from ..errors import PoolError
@@ -21,7 +21,7 @@ from ..files.stores import is_store, is_store_name
 from ..plans import Plan
 from ..pooling import Pooling
 from ..report import Stats, Tally
-from . import grid, merging, ome, progress
+from . import grid, merging, ome
 from .jobs import NOWHERE, Target, Task, do, finished, outputs_of, pooled, squeezed
 from .running import Each, Threads
 from .sources import InMemory, Npy, Source, nbytes, padded

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 AFTER = 0.2
 """Seconds that a batch may take without one; rich is imported then, in a thread, and the first file is not kept
 waiting."""
+AFTER_OF_PARTS = 0.5
+"""Seconds that one array may take without one."""
 WIDE, MEDIUM = 60, 36
 """Columns for all of it, and for all but the bar."""
 
@@ -23,13 +25,13 @@ WIDE, MEDIUM = 60, 36
 class Bar:
     """A bar that appears when a run takes a while, and leaves nothing behind."""
 
-    def __init__(self, total: int, colour: bool, unit: str = "files") -> None:
+    def __init__(self, total: int, colour: bool, unit: str = "files", after: float = AFTER) -> None:
         self.total, self.colour, self.unit = total, colour, unit
         self.done, self.over = 0, False
         self.lock = Lock()
         self.progress: Progress | None = None
         self.task: Any = None
-        self.timer = Timer(AFTER, self.show)
+        self.timer = Timer(after, self.show)
         self.timer.daemon = True
         self.timer.start()
 
@@ -61,27 +63,36 @@ class Bar:
 
 @contextmanager
 def parts_shown(shows: bool, colour: bool) -> Iterator[None]:
-    """Draw a bar for the jobs of each chunked array that is pooled in a block."""
-    from ..chunked import progress
+    """Draw a bar for the parts of each array that is pooled in a block: jobs of chunks, slabs, or blocks in memory.
 
-    def drawn_of(results: Iterator[Any], total: int) -> Iterator[Any]:
-        if total == 1:
-            yield from results
-            return
-        bar = Bar(total, colour, "parts")
+    Of parts within parts only the outermost are counted.
+    """
+    from .. import progress
+
+    live: list[Bar] = []
+
+    def count_parts(parts: Iterator[Any], total: int) -> Iterator[Any]:
+        return advance_bar(parts, total) if total > 1 and not live else parts
+
+    def advance_bar(parts: Iterator[Any], total: int) -> Iterator[Any]:
+        bar = Bar(total, colour, "parts", AFTER_OF_PARTS)
+        live.append(bar)
         try:
-            for result in results:
+            for part in parts:
                 bar.advance()
-                yield result
+                yield part
         finally:
             bar.stop()
+            live.clear()
 
     before = progress.shown
-    progress.shown = drawn_of if shows else before
+    progress.shown = count_parts if shows else before
     try:
         yield
     finally:
         progress.shown = before
+        for bar in live:
+            bar.stop()
 
 
 def drawn(colour: bool, unit: str) -> Progress:

@@ -13,6 +13,7 @@ code, so the folder must be the user's own; whatever is wrong with the cache, th
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Call", "Recipe", "announce", "is_kept", "is_ready", "keep", "load", "plain", "recorded", "works"]
+__all__ = ["Call", "Recipe", "announce", "is_kept", "is_ready", "keep", "load", "name_purpose", "plain", "recorded",
+           "works"]
 
 
 def silent(message: str) -> None:
@@ -39,6 +41,12 @@ def silent(message: str) -> None:
 announce: Callable[[str], None] = silent
 """Told what takes a while or went wrong; the command line sets it, the library stays silent."""
 
+SECONDS = (1, 2)
+"""How long LLVM takes for a kernel, and for one with bundled instructions, on a machine of 2024."""
+IMPORT_SECONDS = 2
+"""How long it takes to import numba and to compile what all kernels have in common."""
+
+_purpose = "a kernel"
 _lock = threading.Lock()
 _loaded: dict[Recipe, Call] = {}
 _asked: dict[Recipe, None] | None = None
@@ -53,6 +61,15 @@ def load(recipe: Recipe) -> Call:
         if recipe not in _loaded:
             _loaded[recipe] = _compiled(recipe) or plain(recipe)
         return _loaded[recipe]
+
+
+def name_purpose(purpose: str) -> None:
+    """Say what the kernels that are loaded next are for: "the max kernel for uint8". It is printed, and no more.
+
+    Threads that pool different things at once may be told each other's.
+    """
+    global _purpose
+    _purpose = purpose
 
 
 @contextmanager
@@ -139,7 +156,8 @@ def _made(recipe: Recipe, path: Path | None) -> Code:
 
 def _built(recipe: Recipe) -> Code:
     """Compile the recipe."""
-    announce("compiling a kernel, this once")
+    seconds = SECONDS[recipe.bundled] + (0 if "numba" in sys.modules else IMPORT_SECONDS)
+    announce(f"compiling {_purpose}, about {seconds} s, this once")
     from .compiler import build
 
     return build(recipe)

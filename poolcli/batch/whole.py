@@ -260,4 +260,5 @@ def with_numbers(done: FileReport, task: Task, values: Array) -> FileReport:
     skip_nan, nodata = task.pooling.nan == "ignore", task.pooling.nodata
     done = replace(done, input_stats=report.stats(task.array, skip_nan=skip_nan, nodata=nodata),
                    output_stats=report.stats(values, skip_nan=skip_nan, nodata=nodata))
-    return with_values(done, values, task.plan)
+    return replace(with_values(done, values, task.plan),
+                   grid=report.grid(task.array, values, task.plan, task.pooling.reducer))

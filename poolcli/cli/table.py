@@ -90,7 +90,10 @@ class RowPrinter:
         """Return the text: as wide as the terminal, or as wide as it takes where there is none."""
         page = Page(pen.stream)
         console = a_console(page, colour)
-        parts = [self.fit_rows(files, console, page), *self.values(files)]
+        matrices = self.matrices(files, console, page)
+        shown = len(files) == 1 and files[0].output is None and matrices[0] is not None
+        head = text(heading(files[0])) if shown else self.fit_rows(files, console, page)
+        parts = [head, *self.values(files, matrices)]
         self.printed += len(files)
         for part in parts:
             console.print(part)
@@ -140,11 +143,30 @@ class RowPrinter:
             table.add_row(*(text(cell) for cell in row))
         return table
 
-    def values(self, files: Sequence[FileReport]) -> list[Any]:
-        """The values of the first files, where there are not many."""
+    def values(self, files: Sequence[FileReport], matrices: Sequence[Any]) -> list[Any]:
+        """The values of the first files, where there are not many; of small ones beside their inputs."""
         if self.printed or len(files) >= MANY_FILES:
             return []
-        return [part for file in files[:MOST_PREVIEWS] for part in value_parts(file, len(files) > 1)]
+        return [part for file, matrix in zip(files, matrices, strict=False)
+                for part in value_parts(file, len(files) > 1, matrix)]
+
+    def matrices(self, files: Sequence[FileReport], console: Console, page: Page) -> list[Any]:
+        """A drawing of each of the first files that is small, None for others."""
+        from .matrices import draw_grid
+
+        width = console.width if page.isatty() else UNLIMITED
+        unicode = page.encoding.lower().startswith("utf")
+        return [None if file.grid is None else
+                draw_grid(file.grid, width, colour=console.color_system is not None, unicode=unicode)
+                for file in files[:MOST_PREVIEWS]]
+
+
+def heading(file: FileReport) -> str:
+    """One line on a result that is shown and nothing else: what was pooled, and what came out."""
+    left = f", {uncovered(file)} in no window" if any((file.uncovered or {}).values()) else ""
+    before, after = (f"{shape(sides)} {dtype}" for sides, dtype in ((file.input_shape, file.input_dtype),
+                                                                    (file.output_shape, file.output_dtype)))
+    return f"{reducer(file)} {windows(file)}: {before} -> {after}{left}"
 
 
 def align_right(cell: str, width: int) -> str:
@@ -320,8 +342,11 @@ def facts(file: FileReport) -> dict[str, str]:
 # The values.
 
 
-def value_parts(file: FileReport, named: bool) -> list[Any]:
-    """The planes of a preview, each under its label."""
+def value_parts(file: FileReport, named: bool, matrix: Any = None) -> list[Any]:
+    """The planes of a preview, each under its label, or a drawing of the input beside its result."""
+    if matrix is not None:
+        title = f"{printable(file.input)} -> {printable(file.output or '-')}:" if named else ""
+        return [text(title), matrix]
     parts = []
     for one in file.preview:
         title = " ".join(filter(None, (f"values of {printable(file.output or '-')}" if named else "values", one.label)))

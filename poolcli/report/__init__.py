@@ -6,8 +6,9 @@ The exit code is a property of the whole report, so that it and the ``status`` f
 from __future__ import annotations
 
 from .document import JSON_BETWEEN, JSON_END, JSON_START, SCHEMA, csv_head, csv_line, json_line, json_text, plain
+from .grids import grid
 from .previews import MOST_VALUES, preview, short
-from .records import FAILED, LOSSY, NOTHING, OK, SOME_FAILED, FileReport, Number, Plane, Report, Stats, Status
+from .records import FAILED, LOSSY, NOTHING, OK, SOME_FAILED, FileReport, Grid, Number, Plane, Report, Stats, Status
 from .statistics import Tally, stats
 from .words import parameters, windows
 
@@ -23,6 +24,7 @@ __all__ = [
     "SCHEMA",
     "SOME_FAILED",
     "FileReport",
+    "Grid",
     "Number",
     "Plane",
     "Report",
@@ -31,6 +33,7 @@ __all__ = [
     "Tally",
     "csv_head",
     "csv_line",
+    "grid",
     "json_line",
     "json_text",
     "parameters",

@@ -43,6 +43,20 @@ class Plane:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """A small array of rows and columns, and its result, as text."""
+
+    input: tuple[tuple[str, ...], ...]
+    output: tuple[tuple[str, ...], ...]
+    rows: tuple[int, ...] = ()
+    """Rows before which a line parts windows; none where windows overlap."""
+    columns: tuple[int, ...] = ()
+    """The same for columns."""
+    winners: frozenset[tuple[int, int]] = frozenset()
+    """Row and column of each sample that a window picked."""
+
+
+@dataclass(frozen=True)
 class FileReport:
     """What became of one input. The fields are those of the JSON document, in its order."""
 
@@ -69,6 +83,8 @@ class FileReport:
     seconds: float = 0.0
 
     preview: tuple[Plane, ...] = field(default=(), metadata=Hidden)
+    grid: Grid | None = field(default=None, metadata=Hidden)
+    """A small input beside its result, in place of the preview."""
     bytes_in: int = field(default=0, metadata=Hidden)
     """What was read of the input, as it lies in its file."""
     bytes_out: int = field(default=0, metadata=Hidden)

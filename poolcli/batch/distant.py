@@ -20,7 +20,7 @@ def listed(url: str, settings: Settings, notes: Notes, reducers: tuple[str, ...]
     output = settings.output
     into_folder = output is not None and targets.is_folder(output)
     pages = listing.scan(root, recursive=settings.recursive, globs=settings.globs, note=notes.add,
-                         skip=[output] if output is not None and into_folder else [],
+                         unread=notes.add_unread, skip=[output] if output is not None and into_folder else [],
                          reducers=reducers if output is not None and not into_folder else ())
     try:
         for names in pages:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -44,6 +45,12 @@ class Notes:
 
     told: list[tuple[str, str]] = field(default_factory=list)
     more: int = 0
+    unread: Counter[str] = field(default_factory=Counter)
+    """Files of folders that look like pictures and are not read, by their endings."""
+
+    def add_unread(self, ending: str) -> None:
+        """Count a file that is not read."""
+        self.unread[ending] += 1
 
     def add(self, name: str, text: str) -> None:
         """Take one."""

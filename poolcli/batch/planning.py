@@ -182,6 +182,7 @@ def scanned(root: str, settings: Settings, notes: Notes, reducers: tuple[str, ..
     skip = [settings.output] if settings.output is not None and into_folder else []
     broken: list[Lot] = []
     for folder, names in scan(root, recursive=settings.recursive, skip=skip, globs=settings.globs, note=notes.add,
+                              unread=notes.add_unread,
                               reducers=reducers if settings.output is not None and not into_folder else (),
                               failed=lambda path, error: broken.append(Lot.of([path], problem=str(error)))):
         for start in range(0, len(names), MOST_NAMED):

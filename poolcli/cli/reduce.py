@@ -107,6 +107,7 @@ def body(row: Reducer) -> Callable[..., int]:
         running = work(planned, prepared, settings, workers)
         with show.view(given, settings, len(planned), debug=options.debugging()) as view:
             view.notes(planned.notes)
+            view.unread = planned.notes.unread
             view.of(running)
         return view.exit_code()
 

@@ -27,7 +27,7 @@ from .bodies import FORMS, Body, Names, Silent, form
 from .layouts import explain_layout
 from .progress import Bar, parts_shown
 from .streams import Pen, is_terminal
-from .summary import MANY_FILES, summary
+from .summary import MANY_FILES, summary, unread_line
 
 Drawn = Callable[[Sequence[FileReport], Pen, bool], str]
 NOTES_OF_A_KIND = 3
@@ -60,6 +60,8 @@ class View:
         self.announcer = Announcer(talk.notes)
         self.begun = perf_counter()
         self.bar: Bar | None = None
+        self.unread: Mapping[str, int] = {}
+        """Files of the folders that look like pictures and are not read, by their endings; for the summary."""
 
     def __enter__(self) -> Self:
         """Listen to the compiler."""
@@ -77,10 +79,12 @@ class View:
             self.bar.stop()
         several = max(self.total.count, self.expected) > 1
         self.count_notes()
-        text = summary(self.total, perf_counter() - self.begun, self.expected) if several else ""
+        text = summary(self.total, perf_counter() - self.begun, self.expected, self.unread) if several else ""
         self.body.end(text)
         if text and self.talk.files and not self.body.shows_summary:
             streams.complain(text)
+        elif self.unread and self.talk.notes and not (text and self.body.shows_summary):
+            streams.complain(unread_line(self.unread))
         self.complete = self.pen.close()
 
     def notes(self, notes: Iterable[tuple[str, str]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..report import Report
 from ..text import printable
@@ -16,12 +16,23 @@ MOST_SHAPES = 4
 """Shapes that are named; of the others only how many there are."""
 
 
-def summary(total: Report, seconds: float, expected: int = 0) -> str:
+def summary(total: Report, seconds: float, expected: int = 0, unread: Mapping[str, int] | None = None) -> str:
     """How many of each, how fast, of many files also their shapes and sizes, and why some failed."""
     counts = {"skipped": total.skipped, "failed": total.failed, "not begun": max(0, expected - total.count)}
     parts = [f"{total.ok:,} done", *(f"{n:,} {name}" for name, n in counts.items() if n)]
     many = [*shapes(total), *sizes(total)] if total.count >= MANY_FILES else []
-    return "\n".join([f"{total.count:,} files: {', '.join(parts)}{speed(total, seconds)}", *many, *reasons(total)])
+    passed = [f"  {unread_line(unread)}"] if unread else []
+    return "\n".join([f"{total.count:,} files: {', '.join(parts)}{speed(total, seconds)}", *many, *passed,
+                      *reasons(total)])
+
+
+def unread_line(unread: Mapping[str, int]) -> str:
+    """Say how many files of the folders look like pictures and were not read, and what reads them."""
+    from ..files.formats import remedies
+
+    counts = ", ".join(f"{n:,} {ending}" for ending, n in sorted(unread.items(), key=lambda item: (-item[1], item[0])))
+    would = "".join(f"; {remedy} reads {ending}" for ending, remedy in remedies(sorted(unread)).items())
+    return f"passed over, for they look like pictures and are not read: {counts}{would}"
 
 
 def shapes(total: Report) -> list[str]:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
 from ..errors import PoolError
-from ..extras import lacking
+from ..extras import BRINGS, lacking
 from ..text import printable
 
 
@@ -136,7 +137,7 @@ def _gif(encoding: Encoding) -> dict[str, Any]:
     return {"optimize": False}
 
 
-def _modes(names: str) -> frozenset[str]:
+def _words(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
@@ -146,7 +147,7 @@ _ROWS = (
     Format(
         "PNG",
         (".png", ".apng"),
-        _modes("1 L LA RGB RGBA I;16 P P+A LA;16 RGB;16 RGBA;16"),
+        _words("1 L LA RGB RGBA I;16 P P+A LA;16 RGB;16 RGBA;16"),
         side=2**31 - 1,
         icc=True,
         frames=True,
@@ -156,7 +157,7 @@ _ROWS = (
     Format(
         "TIFF",
         (".tif", ".tiff"),
-        _modes("1 L LA RGB RGBA I;16 I F CMYK LAB P PA int8 int16"),
+        _words("1 L LA RGB RGBA I;16 I F CMYK LAB P PA int8 int16"),
         side=2**31 - 1,
         icc=True,
         frames=True,
@@ -164,20 +165,20 @@ _ROWS = (
         exif=True,
     ),
     # RGB, LA and RGBA as far as 256 colours reach, which only the pixels can say: writing checks it.
-    Format("GIF", (".gif",), _modes("L P P+A RGB LA RGBA"), side=65_535, frames=True, options=_gif),
-    Format("BMP", (".bmp",), _modes("1 L RGB P"), side=2**31 - 1),
-    Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), _modes("1 L RGB I;16"), side=2**31 - 1),
+    Format("GIF", (".gif",), _words("L P P+A RGB LA RGBA"), side=65_535, frames=True, options=_gif),
+    Format("BMP", (".bmp",), _words("1 L RGB P"), side=2**31 - 1),
+    Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), _words("1 L RGB I;16"), side=2**31 - 1),
     # Grey comes back as three channels, so WebP does not hold it.
-    Format("WEBP", (".webp",), _modes("RGB RGBA"), side=16_383, icc=True, frames=True, options=_webp,
+    Format("WEBP", (".webp",), _words("RGB RGBA"), side=16_383, icc=True, frames=True, options=_webp,
            quality=OTHER_QUALITY, exif=True, xmp=True),
-    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _modes("L RGB CMYK"), True, 65_500, True, options=_jpeg,
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _words("L RGB CMYK"), True, 65_500, True, options=_jpeg,
            quality=JPEG_QUALITY, exif=True, xmp=True),
     # Pillow's encoder of AVIF always goes through YCbCr: at quality 100 samples are off by up to 3.
-    Format("AVIF", (".avif",), _modes("L RGB RGBA"), True, 65_535, True, options=_avif,
+    Format("AVIF", (".avif",), _words("L RGB RGBA"), True, 65_535, True, options=_avif,
            quality=OTHER_QUALITY, exif=True, xmp=True),
-    Format("HEIF", (".heic", ".heif", ".hif"), _modes("L RGB RGBA"), True, 16_384, True, options=_heif,
+    Format("HEIF", (".heic", ".heif", ".hif"), _words("L RGB RGBA"), True, 16_384, True, options=_heif,
            quality=OTHER_QUALITY, exif=True, xmp=True, library="pillow_heif"),
-    Format("JXL", (".jxl",), _modes("L LA RGB RGBA I;16"), side=2**30 - 1, options=_jxl, quality=OTHER_QUALITY,
+    Format("JXL", (".jxl",), _words("L LA RGB RGBA I;16"), side=2**30 - 1, options=_jxl, quality=OTHER_QUALITY,
            exif=True, xmp=True, library="pillow_jxl"),
     Format("NPY", (".npy",)),
     Format("NPZ", (".npz",)),
@@ -191,8 +192,35 @@ FORMATS: Mapping[str, Format] = MappingProxyType({row.name: row for row in _ROWS
 ENDINGS: Mapping[str, Format] = MappingProxyType({ending: row for row in _ROWS for ending in row.endings})
 KNOWN = tuple(ENDINGS)
 """For ``endswith``, a tenth of the time of taking a name apart."""
-IN_FOLDERS = tuple(ending for ending, row in ENDINGS.items() if row.found_in_folders)
-"""Endings of what a folder is searched for."""
+UNREAD = _words(
+    ".3fr .ai .arw .bpg .cr2 .cr3 .crw .dcm .dcr .dds .dng .emf .eps .erf .exr .fff .hdr .j2c .j2k .jls .jp2 .jpf .jpx"
+    " .jxr .kdc .mos .mrw .nef .nrw .orf .pcx .pef .psb .psd .qoi .raf .raw .rw2 .rwl .sgi .sr2 .srf .srw .svg .tga"
+    " .wdp .wmf .x3f .xcf"
+)
+"""Endings of pictures that are not read: cameras' raw data, layers, drawings, rarer codecs. In a folder they are
+counted, so that nobody takes them for done."""
+
+
+@cache
+def in_folders() -> tuple[str, ...]:
+    """Endings of files that are inputs in a folder: those that can be read here."""
+    return tuple(ending for ending, row in ENDINGS.items()
+                 if row.found_in_folders and (row.library is None or lacking(row.library) is None))
+
+
+def unread_ending(name: str) -> str | None:
+    """The ending of a file that looks like a picture and is not read here; None for all others."""
+    ending = os.path.splitext(name)[1].lower()
+    row = ENDINGS.get(ending)
+    missing = row is not None and row.found_in_folders and not ending.endswith(in_folders())
+    return ending if ending in UNREAD or missing else None
+
+
+def remedies(endings: Iterable[str]) -> dict[str, str]:
+    """What reads files of these endings, by ending, where an extra does."""
+    libraries = {ending: ENDINGS[ending].library for ending in endings if ending in ENDINGS}
+    return {ending: f'pip install "poolcli[{BRINGS[library]}]"' for ending, library in libraries.items() if library}
+
 
 # What an array is, by dtype and channels; a source that counted the same channels otherwise keeps its own mode.
 _MODES: Mapping[tuple[str, int], str] = MappingProxyType(

@@ -9,7 +9,7 @@ from typing import Any
 from .formats import KNOWN
 from .globs import Globs
 from .remote import explained, found, is_s3
-from .scan import made, passes
+from .scan import made, passes, unread_picture
 from .urls import protocol
 
 PAGE = 1_000
@@ -54,13 +54,13 @@ def _matched(root: str, start: str, below: str) -> Listing:
 
 
 def scan(root: str, *, recursive: bool, skip: Collection[str], globs: Globs, reducers: Collection[str],
-         note: Callable[[str, str], None]) -> Listing:
+         note: Callable[[str, str], None], unread: Callable[[str], None] | None = None) -> Listing:
     """Yield the objects below a URL with a slash at its end whose endings are known, page by page, as names below it.
 
     As ``scan.scan`` has it for folders. Where outputs lie beside inputs, all names are gone through at once, for
     x_max.png may be pages behind x.png.
     """
-    pages = (_taken(root, names, skip, globs, note) for names in _pages(root, "", deep=recursive))
+    pages = (_taken(root, names, skip, globs, note, unread) for names in _pages(root, "", deep=recursive))
     if not reducers:
         yield from filter(None, pages)
         return
@@ -70,11 +70,13 @@ def scan(root: str, *, recursive: bool, skip: Collection[str], globs: Globs, red
 
 
 def _taken(root: str, names: list[str], skip: Collection[str], globs: Globs,
-           note: Callable[[str, str], None]) -> list[str]:
+           note: Callable[[str, str], None], unread: Callable[[str], None] | None = None) -> list[str]:
     taken = []
     for name in names:
         parts = name.split("/")
         folders = ("/".join(parts[:i]) for i in range(1, len(parts)))
+        if unread is not None and (ending := unread_picture(name, parts[-1], globs)):
+            unread(ending)
         if not passes(name, parts[-1], globs) or any(globs.drops(folder) for folder in folders):
             continue
         if any((root + name).startswith(one) for one in skip):

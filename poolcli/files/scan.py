@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 
 from ..errors import PoolError
-from .formats import ENDINGS, IN_FOLDERS, KNOWN
+from .formats import ENDINGS, KNOWN, in_folders, unread_ending
 from .globs import ALL, Globs
 from .stale import TEMPORARY
 from .stores import is_store_name
@@ -26,13 +26,14 @@ def scan(
     globs: Globs = ALL,
     note: Note | None = None,
     failed: Failed | None = None,
+    unread: Callable[[str], None] | None = None,
 ) -> Iterator[tuple[str, list[str]]]:
     """Yield folders, each with those of its files whose endings are known, sorted; then the folders below, sorted.
 
     Links are not followed; they, FIFOs, sockets and devices are passed over and told to ``note``. Folders in ``skip``
     (the output's) are not entered, nor those that ``globs`` leave out. With ``reducers`` a file x_max.png beside its
     x.png is an output of ours, and no input. A folder that cannot be read is told to ``failed``, or raises its
-    PoolError.
+    PoolError. ``unread`` gets the ending of each file that looks like a picture and cannot be read.
     """
     skipped = {identity(path) for path in skip} - {None}
     root = os.path.join(os.fspath(folder), "")
@@ -47,7 +48,7 @@ def scan(
             failed(current, error)
             continue
         below = os.path.join(current, "")[len(root) :]
-        yield current, _files(entries, below, reducers, globs, note)
+        yield current, _files(entries, below, reducers, globs, note, unread)
         if recursive:
             folders = (entry for entry in reversed(entries)
                        if entry.is_dir(follow_symlinks=False) and not _is_store(entry))
@@ -77,7 +78,8 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
 
 
 def _files(
-    entries: list[os.DirEntry[str]], below: str, reducers: Collection[str], globs: Globs, note: Note | None
+    entries: list[os.DirEntry[str]], below: str, reducers: Collection[str], globs: Globs, note: Note | None,
+    unread: Callable[[str], None] | None,
 ) -> list[str]:
     names = []
     for entry in entries:
@@ -87,6 +89,8 @@ def _files(
             note(entry.path, passed)
         if known and not passed and (entry.is_file(follow_symlinks=False) or _is_store(entry)):
             names.append(entry.name)
+        elif unread is not None and not passed and (ending := unread_picture(below + entry.name, entry.name, globs)):
+            unread(ending)
     if not reducers:
         return names
     results = made(set(names), reducers)
@@ -102,8 +106,13 @@ def passes(below: str, name: str, globs: Globs) -> bool:
     return _is_known(name, globs) and globs.takes(below)
 
 
+def unread_picture(below: str, name: str, globs: Globs) -> str | None:
+    """The ending of a wanted file of a folder that looks like a picture and cannot be read; None for all others."""
+    return unread_ending(name) if globs.takes(below) and not name.startswith(".") else None
+
+
 def _is_known(name: str, globs: Globs) -> bool:
-    known = name.lower().endswith(IN_FOLDERS + _included(globs))
+    known = name.lower().endswith(in_folders() + _included(globs))
     return known and not name.startswith(TEMPORARY) and name.lower() not in ENDINGS
 
 

@@ -48,6 +48,7 @@ def run(arguments: tuple[str, ...], layout: str | None, **given: Any) -> int:
     workers = share_cores(given["jobs"], len(planned))
     with show.view(given, settings, len(planned), options.debugging(), drawn) as view:
         view.notes(planned.notes)
+        view.unread = planned.notes.unread
         view.of(Chains(planned, poolings, settings, workers))
     return view.exit_code()
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from . import axes, dtypes
+from .aliases import suggest_keywords
 from .errors import OptionError
 from .layouts import LAYOUTS, WindowOptions, check_flag
 from .reducers import REDUCERS, Reducer
@@ -96,7 +97,9 @@ def check_names(row: Reducer, given: Mapping[str, Any]) -> None:
             continue
         owners = [other.name for other in REDUCERS.values() if name in {p.name for p in other.parameters}]
         if not owners:
-            raise OptionError(name, f"there is no option {name}")
+            near = suggest_keywords(name, [*Keywords.__annotations__, "out", "return_indices"])
+            would = f"; {' or '.join(near)} would work" if near else ""
+            raise OptionError(name, f"there is no option {name}{would}")
         if value is not False:
             raise OptionError(name, f"{name} is a parameter of {', '.join(owners)}, not of {row.name}")
 

@@ -19,7 +19,7 @@ from .errors import OptionError, PoolError
 from .keywords import Keywords, WindowKeywords, as_python, check_names, value_fields, window_keywords
 from .layouts import WindowOptions, check_flag, check_seed, window_options
 from .plans import Part, Plan, check_memory, place_in
-from .reducers import REDUCERS, Reducer
+from .reducers import REDUCERS, Reducer, suggest_reducers
 from .settled import Result, Settled, canonical_windows, stand_in
 from .work import Work
 
@@ -156,7 +156,9 @@ class Pooling:
 def prepare(reducer: str, **options: Unpack[Keywords]) -> Pooling:
     """Check every option that can be checked without an array; OptionError names the one that is wrong."""
     if reducer not in REDUCERS:
-        raise OptionError("reducer", f"there is no reducer {reducer!r}; there are {', '.join(REDUCERS)}")
+        near = suggest_reducers(str(reducer))
+        would = f"{' or '.join(near)} would work" if near else f"there are {', '.join(REDUCERS)}"
+        raise OptionError("reducer", f"there is no reducer {reducer!r}; {would}")
     row = REDUCERS[reducer]
     given = {name: as_python(value) for name, value in options.items() if value is not None}
     check_names(row, given)
@@ -240,12 +242,22 @@ def plan(shape: Sequence[int], **options: Unpack[WindowKeywords]) -> Plan:
 
 def as_array(x: ArrayLike | Lazy) -> Array:
     """What the user gave as an array of real numbers."""
+    if getattr(x, "requires_grad", False):
+        raise PoolError("a tensor that requires a gradient cannot be pooled; x.detach() would work")
     try:
         array = np.asarray(x)
-    except (ValueError, TypeError) as error:
-        raise PoolError(f"not an array: {error}") from None
+    except Exception as error:  # an object's own conversion may raise anything
+        raise PoolError(f"not an array: {error or type(error).__name__}{what_would_work(x)}") from error
     dtypes.check_dtype(array.dtype)
     return array
+
+
+def what_would_work(x: Any) -> str:
+    """Return how a tensor that NumPy does not take becomes one that it takes; "" of all else."""
+    if str(getattr(x, "dtype", "")).endswith("bfloat16"):
+        return "; x.float() would work"
+    on_device = getattr(getattr(x, "device", None), "type", "cpu") != "cpu"
+    return "; x.cpu() would work" if on_device else ""
 
 
 def check_out(out: Array, shape: tuple[int, ...], dtype: dtypes.Type) -> None:

@@ -8,7 +8,8 @@ Nothing here imports NumPy: ``poolcli --help`` reads this table.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf, isfinite
 from typing import Any, Literal
@@ -87,6 +88,8 @@ class Reducer:
     light: Literal["", "mixes", "keeps"] = ""
     """What light in place of sRGB codes means: another result, which is light again; the same result, for the order of
     samples is the same; "" is nothing that is light, and is refused."""
+    aliases: tuple[str, ...] = ()
+    """What others call it, in lower case without signs, "pool" or a number of dimensions: for suggestions only."""
     variants: Mapping[str, Reducer] = field(default_factory=dict)
     """A flag that makes it another reducer."""
 
@@ -119,45 +122,80 @@ _EXPECTED = Reducer("stochastic", "The expected value of the draw.", "sum x^2 / 
 
 _ROWS = (
     Reducer("max", "The largest sample: bright detail survives.", "max x", "input", picks.maximum, picks=True,
-            alpha="hides", light="keeps", result_range="samples"),
+            alpha="hides", light="keeps", result_range="samples",
+            aliases=("maximum", "amax", "dilate", "dilation")),
     Reducer("min", "The smallest sample: dark detail survives.", "min x", "input", picks.minimum, picks=True,
-            alpha="hides", light="keeps", result_range="samples"),
+            alpha="hides", light="keeps", result_range="samples",
+            aliases=("minimum", "amin", "erode", "erosion")),
     Reducer("avg", "The mean, exact for integers.", "sum x / n", "mean", cores.average,
             parameters=(COUNT_INCLUDE_PAD, DIVISOR), average=True, alpha="weighs",
-            light="mixes", result_range="samples"),
+            light="mixes", result_range="samples",
+            aliases=("mean", "average", "area", "box", "blockmean")),
     Reducer("sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", cores.total,
-            result_range="nonnegative"),
+            result_range="nonnegative",
+            aliases=("add", "total")),
     Reducer("lp", "The p-norm of the window.", "(sum |x|^p)^(1/p)", "float", cores.norm, parameters=(P,),
-            result_range="nonnegative"),
+            result_range="nonnegative",
+            aliases=("norm", "pnorm")),
     Reducer("l2", "The Euclidean norm of the window.", "(sum x^2)^(1/2)", "float", cores.norm, presets=(2.0,),
-            result_range="nonnegative"),
+            result_range="nonnegative",
+            aliases=("euclidean", "euclideannorm")),
     Reducer("gem", "The generalised mean of retrieval networks.", "(mean max(x, eps)^p)^(1/p)", "float",
-            cores.generalised_mean, parameters=(GEM_P, EPS), light="mixes", result_range="samples"),
+            cores.generalised_mean, parameters=(GEM_P, EPS), light="mixes", result_range="samples",
+            aliases=("generalizedmean", "generalisedmean", "powermean")),
     Reducer("lse", "Log-sum-exp: a smooth maximum (r > 0) or minimum (r < 0).", "log(mean exp(r x)) / r", "float",
-            cores.log_mean_exp, parameters=(R,), result_range="samples"),
+            cores.log_mean_exp, parameters=(R,), result_range="samples",
+            aliases=("logsumexp",)),
     Reducer("soft", "Softmax-weighted mean (SoftPool).", "sum x e^x / sum e^x", "float", cores.softmax_mean,
-            result_range="samples"),
+            result_range="samples",
+            aliases=("softmax",)),
     Reducer("mixed", "Maximum and mean, mixed.", "w max x + (1 - w) mean x", "mean", cores.mixed,
-            parameters=(WEIGHT,), light="mixes", result_range="samples"),
+            parameters=(WEIGHT,), light="mixes", result_range="samples",
+            aliases=("mix",)),
     Reducer("stochastic", "A sample drawn in proportion to its value.", "x_i with p_i = x_i / sum x", "input",
             picks.draw, picks=True, draws=True, nonnegative=True, parameters=(EXPECTED,),
-            variants={"expected": _EXPECTED}, light="mixes", result_range="samples"),
+            variants={"expected": _EXPECTED}, light="mixes", result_range="samples",
+            aliases=("sample", "draw")),
     Reducer("median", "The middle value: removes salt and pepper.", "median x", "rank", ranks.quantile,
-            presets=(0.5,), average=True, alpha="hides", light="mixes", result_range="samples"),
+            presets=(0.5,), average=True, alpha="hides", light="mixes", result_range="samples",
+            aliases=("med",)),
     Reducer("quantile", "Any rank between minimum and maximum.", "x at rank (n - 1) q, interpolated", "rank",
-            ranks.quantile, parameters=(Q,), average=True, alpha="hides", light="mixes", result_range="samples"),
+            ranks.quantile, parameters=(Q,), average=True, alpha="hides", light="mixes", result_range="samples",
+            aliases=("percentile", "rank")),
     Reducer("mode", "The most frequent value (a tie: the smallest): for label maps.", "most frequent x", "input",
-            ranks.mode, picks=True, alpha="hides", light="keeps", result_range="samples"),
+            ranks.mode, picks=True, alpha="hides", light="keeps", result_range="samples",
+            aliases=("majority", "mostfrequent", "vote")),
     Reducer("var", "The population variance.", "mean (x - mean x)^2", "float", cores.variance,
-            result_range="nonnegative"),
+            result_range="nonnegative",
+            aliases=("variance",)),
     Reducer("std", "The population standard deviation.", "sqrt(mean (x - mean x)^2)", "float", cores.deviation,
-            result_range="nonnegative"),
+            result_range="nonnegative",
+            aliases=("stddev", "stdev", "sd", "standarddeviation", "deviation")),
     Reducer("range", "Maximum minus minimum: local contrast.", "max x - min x", "unsigned", cores.spread,
-            result_range="nonnegative"),
+            result_range="nonnegative",
+            aliases=("ptp", "peaktopeak", "contrast")),
     Reducer("blur", "Binomial weights: the anti-aliased average.", "sum w x / sum w, w binomial", "mean",
-            cores.weighted_mean, weighted=True, average=True, alpha="weighs", light="mixes", result_range="samples"),
+            cores.weighted_mean, weighted=True, average=True, alpha="weighs", light="mixes", result_range="samples",
+            aliases=("gaussian", "binomial", "antialias")),
     Reducer("subsample", "The first sample: what a stride alone keeps.", "x_0", "input", picks.first, picks=True,
-            nan_wins=False, light="keeps", result_range="samples"),
+            nan_wins=False, light="keeps", result_range="samples",
+            aliases=("nearest", "decimate", "downsample", "first", "stride", "skip")),
 )
 
 REDUCERS: Mapping[str, Reducer] = {row.name: row for row in _ROWS}
+
+
+def suggest_reducers(name: str, others: Iterable[str] = ()) -> list[str]:
+    """Return what a name that is no reducer's may mean: by the aliases of the rows, or what looks like it.
+
+    ``others`` are names of other commands that it may be.
+
+    >>> suggest_reducers("mean_pool"), suggest_reducers("AvgPool2d"), suggest_reducers("maxx")
+    (['avg'], ['avg'], ['max'])
+    """
+    from difflib import get_close_matches
+
+    word = re.sub(r"[^a-z0-9]", "", name.lower())
+    base = re.sub(r"^(global|adaptive|block|nan)|(pool|pooling|filter|reduce)?([123]d)?$", "", word)
+    found = [row.name for row in REDUCERS.values() if {word, base} & {row.name, *row.aliases}]
+    return found or get_close_matches(name, [*REDUCERS, *others])

@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "poolcli").rglob("*.py"))
 
 LEVELS = (
-    ("errors", "extras", "progress", "text"),
+    ("aliases", "errors", "extras", "progress", "text"),
     ("axes", "kernels", "windows"),
     ("layouts",),
     ("reducers",),

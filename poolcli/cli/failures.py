@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from types import FrameType
 
 import click
 
+from .. import aliases
 from ..errors import OptionError
 from ..reducers import REDUCERS
 from ..text import printable
@@ -21,6 +24,12 @@ FLAGS = {"ceil_mode": "--ceil", "return_indices": "--indices"}
 """What is typed where that is not the keyword."""
 KEYWORDS = {*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS, *FLAGS,
             *(own.name for row in REDUCERS.values() for own in row.parameters)}
+
+
+OPTIONS = {"shape": "--output-shape", "out": "--output", "outfile": "--output", "force": "--overwrite",
+           "workers": "--jobs", "threads": "--jobs", "num_workers": "--jobs", "no_color": "--color=never",
+           "output_shape": "--adaptive", "dry": "--dry-run", "recurse": "--recursive", "format": "--format"}
+"""What others call options that are no keywords."""
 
 
 class Stopped(BaseException):
@@ -124,6 +133,24 @@ def no_such_option(error: click.NoSuchOption, command: str) -> str:
     owners = [row.name for row in REDUCERS.values() if keyword in {p.name for p in row.parameters}]
     if owners:
         return f"is a parameter of {', '.join(owners)}, not of {command.split()[-1]}"
-    near = (error.possibilities or [f"{command} --help"])[0]
+    near = foreign_option(error, keyword) or (error.possibilities or [f"{command} --help"])[0]
     name = "; a name that begins with - goes behind --" if not error.option_name.startswith("--") else ""
     return f"is no option of {command}; {near} would work{name}"
+
+
+def foreign_option(error: click.NoSuchOption, keyword: str) -> str | None:
+    """Return the option of this command that another library calls by this name, or None."""
+    known = {flag for one in (error.ctx.command.params if error.ctx else ()) for flag in one.opts}
+    if keyword == "mode":
+        return mode_option(known)
+    names = (OPTIONS.get(keyword), flag(aliases.KEYWORDS[keyword]) if keyword in aliases.KEYWORDS else None)
+    return next((name for name in names if name is not None and name.partition("=")[0] in known), None)
+
+
+def mode_option(known: set[str]) -> str | None:
+    """Return what --mode is here: same and valid are paddings, reflect is a pad mode."""
+    value = next((after for word, after in pairwise(sys.argv) if word == "--mode"), "")
+    value = next((word[7:] for word in sys.argv if word.startswith("--mode=")), value)
+    if "--padding" not in known:
+        return None
+    return f"--pad-mode {value}" if value in options.PAD_MODES else f"--padding {value or 'same'}"

@@ -19,7 +19,7 @@ import click
 
 from .. import __version__
 from ..errors import OptionError, PoolError
-from ..reducers import REDUCERS
+from ..reducers import REDUCERS, suggest_reducers
 from ..text import printable
 from . import failures, options, streams
 from .failures import INTERRUPTED, READER_GONE, USAGE
@@ -82,7 +82,12 @@ class Program(click.Group):
     def resolve_command(self, ctx: click.Context,
                         args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; a name that is none gets a suggestion."""
+        if args[0] == "help":  # help, help max
+            args = [*args[1:], "--help"]
         name = args[0]
+        if name == "--help":
+            click.echo(ctx.get_help())
+            ctx.exit()
         if name not in REDUCERS and name not in MODULES and not name.startswith("-") and not ctx.resilient_parsing:
             raise click.UsageError(unknown(name), ctx)
         return super().resolve_command(ctx, args)
@@ -116,6 +121,8 @@ class Program(click.Group):
         for title, names in (("Reducers", REDUCERS), ("Looking inside", STUDIES), ("Other commands", OTHERS)):
             with formatter.section(title):
                 formatter.write_dl([(name, texts[name]) for name in names])
+        formatter.write(f"\n{NAME} max -h prints the everyday options of a command, --help all of them.\n"
+                        "Docs: README.md and docs/ in the source.\n")
 
 
 def helps() -> dict[str, str]:
@@ -125,9 +132,7 @@ def helps() -> dict[str, str]:
 
 def unknown(name: str) -> str:
     """What to say to a command that is none."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, helps())
+    near = suggest_reducers(name, MODULES)
     if near:
         return f"{printable(name)}: no such command; {' or '.join(near)} would work"
     return f"{printable(name)}: no such command; a reducer comes first, as in {NAME} max image.png"
@@ -143,7 +148,7 @@ def print_version(context: click.Context, _: click.Parameter, value: bool) -> No
 program = Program(
     NAME,
     help="Pool images and feature maps: any reducer with any window layout.",
-    params=[click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=print_version,
+    params=[click.Option(["--version", "-V"], is_flag=True, is_eager=True, expose_value=False, callback=print_version,
                          allow_from_autoenv=False, help="Print the version."), options.debug()],
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": options.ENVIRONMENT},
     subcommand_metavar="REDUCER [OPTIONS] INPUT...",

@@ -11,7 +11,7 @@ files       --output --overwrite --skip-existing --in-place --dry-run --recursiv
             --format --jobs --fail-fast --isolate --timeout --scheduler
 pictures    --frames --max-pixels --allow-truncated --quality --compress-level         every reducer
             --alpha --linear --strip
-report      --json --jsonl --csv --table --verbose --quiet --no-color --debug          every reducer; all: --debug
+report      --json --jsonl --csv --table --verbose --quiet --color --debug             every reducer; all: --debug
 parameters  --p --q --r --eps --weight ...                                             the reducers that have them
 ==========  =========================================================================  ===========================
 
@@ -141,7 +141,7 @@ def files() -> list[click.Option]:
         flag("--overwrite", help="Replace outputs that exist."),
         flag("--skip-existing", help="Pass over inputs whose output exists."),
         flag("--in-place", help="Write over the inputs; with -o, let an output be its own input."),
-        flag("--dry-run", help="Print what would be written, and write nothing."),
+        flag("--dry-run", "-n", help="Print what would be written, and write nothing."),
         flag("--recursive", "-r", help="Go down into folders."),
         globs("--include", "Of a folder, only files that match: *.png, or sub/*. May be repeated."),
         globs("--exclude", "Of a folder, leave out files and folders that match. May be repeated."),
@@ -152,7 +152,8 @@ def files() -> list[click.Option]:
         option("--indices", type=path(), metavar="FILE", help="Write where each value stood, as .npy of int64."),
         option("--format", "file_format", type=file_format, metavar="NAME",
                help="The output's format: png, tiff, npy ... Default: by its ending; npy to stdout."),
-        option("--jobs", type=grammar.positive, metavar="N", help="Threads, or files at once. Default: the cores."),
+        option("--jobs", "-j", type=grammar.positive, metavar="N",
+               help="Threads, or files at once. Default: the cores."),
         flag("--fail-fast", help="Stop at the first file that fails."),
         flag("--isolate", help="Work in processes of their own: a decoder that crashes costs its own file."),
         option("--timeout", type=grammar.seconds, metavar="S",
@@ -203,9 +204,30 @@ def report() -> list[click.Option]:
         flag("--table", help="A row for each file, however many; from ten files on the default is a summary."),
         flag("--verbose", "-v", help="Say on stderr what is done, file by file; --table too."),
         flag("--quiet", "-q", help="Print errors only."),
-        flag("--no-color", help="No colours; NO_COLOR=1 does the same."),
+        color(),
         debug(),
     ]
+
+
+COLORS = ("auto", "always", "never")
+
+
+def color() -> click.Option:
+    """Whether colours are printed."""
+    return option("--color", type=choice(COLORS), metavar="WHEN", default="auto",
+                  help="auto (default: on terminals), always or never; NO_COLOR=1 is never, FORCE_COLOR=1 always.")
+
+
+def wants_color(given: Values) -> bool | None:
+    """Return True where colours are wanted on any stream, False where on none, None where on terminals.
+
+    The option comes before the variables, and NO_COLOR before FORCE_COLOR.
+    """
+    if given["color"] != "auto":
+        return bool(given["color"] == "always")
+    if os.environ.get("NO_COLOR"):
+        return False
+    return True if os.environ.get("FORCE_COLOR") else None
 
 
 def debug() -> click.Option:

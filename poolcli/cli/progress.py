@@ -25,7 +25,7 @@ WIDE, MEDIUM = 60, 36
 class Bar:
     """A bar that appears when a run takes a while, and leaves nothing behind."""
 
-    def __init__(self, total: int, colour: bool, unit: str = "files", after: float = AFTER) -> None:
+    def __init__(self, total: int, colour: bool | None, unit: str = "files", after: float = AFTER) -> None:
         self.total, self.colour, self.unit = total, colour, unit
         self.done, self.over = 0, False
         self.lock = Lock()
@@ -62,7 +62,7 @@ class Bar:
 
 
 @contextmanager
-def parts_shown(shows: bool, colour: bool) -> Iterator[None]:
+def parts_shown(shows: bool, colour: bool | None) -> Iterator[None]:
     """Draw a bar for the parts of each array that is pooled in a block: jobs of chunks, slabs, or blocks in memory.
 
     Of parts within parts only the outermost are counted.
@@ -95,12 +95,12 @@ def parts_shown(shows: bool, colour: bool) -> Iterator[None]:
             bar.stop()
 
 
-def drawn(colour: bool, unit: str) -> Progress:
+def drawn(colour: bool | None, unit: str) -> Progress:
     """The bar for this terminal."""
     from rich.console import Console
     from rich.progress import Progress
 
-    console = Console(file=sys.stderr, no_color=None if colour else True)
+    console = Console(file=sys.stderr, no_color=True if colour is False else None)
     return Progress(*columns(console.width, unit), console=console, transient=True)
 
 

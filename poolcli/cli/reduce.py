@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 THREADS = "POOLCLI_THREADS"
 """Caps the threads of a kernel."""
+SHORT_SECTIONS = 2
+"""Those of windows and values, or a study's own and those of its stages, come first."""
+DOCS = "Docs: README.md and docs/ in the source."
 Section = tuple[str, list[click.Option]]
 
 
@@ -29,28 +32,57 @@ class SectionedCommand(click.Command):
         super().__init__(name, help=text, **settings)
         self.examples, self.sections = examples, sections
         self.params += [one for _, group in sections for one in group]
+        self.params.append(short_help())
         for one in self.params:
             one.envvar = variable(name, one) or one.envvar
 
+    def format_short_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What it does, examples, usage, and the options of windows and values."""
+        self.format_head(ctx, formatter)
+        for title, group in self.sections[:SHORT_SECTIONS]:
+            with formatter.section(title):
+                formatter.write_dl([row for one in group if (row := one.get_help_record(ctx)) is not None])
+        formatter.write(f"\n{ctx.command_path} --help prints all options.\n{DOCS}\n")
+
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What it does, examples, usage, options."""
+        self.format_head(ctx, formatter)
+        self.format_options(ctx, formatter)
+
+    def format_head(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What it does, examples, usage."""
         formatter.write(f"{fill(self.help or '', formatter.width)}\n\nExamples:\n")
         formatter.write("".join(f"  {line}\n" for line in self.examples) + "\n")
         self.format_usage(ctx, formatter)
-        self.format_options(ctx, formatter)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Every section with its title."""
         help_option = self.get_help_option(ctx)
         for title, group in self.sections:
-            last = [help_option] if help_option is not None and group is self.sections[-1][1] else []
+            last = [self.params[-1], help_option] if help_option and group is self.sections[-1][1] else []
             rows = [row for one in (*group, *last) if (row := one.get_help_record(ctx)) is not None]
             with formatter.section(title):
                 formatter.write_dl(rows)
         one = next((one for one in self.params if one.name == "size"), self.sections[0][1][0])
         value = "3" if one.name == "size" else str(one.metavar)
         formatter.write(f"\nEvery option can come from the environment: {variable(self.name or '', one)}={value} is "
-                        f"{failures.longest(one)} {value}.\n")
+                        f"{failures.longest(one)} {value}.\n{DOCS}\n")
+
+
+def short_help() -> click.Option:
+    """-h."""
+    return click.Option(["-h", "short_help"], is_flag=True, is_eager=True, expose_value=False,
+                        callback=print_short_help, allow_from_autoenv=False,
+                        help="Print help in short: examples, windows, values.")
+
+
+def print_short_help(context: click.Context, _: click.Parameter, value: bool) -> None:
+    """Print the help of everyday options and end."""
+    if value and isinstance(context.command, SectionedCommand):
+        formatter = context.make_formatter()
+        context.command.format_short_help(context, formatter)
+        click.echo(formatter.getvalue().rstrip("\n"))
+        context.exit()
 
 
 def variable(command: str, parameter: click.Parameter) -> str | None:

@@ -6,7 +6,6 @@ what programs read is there: nothing else may be on its stream.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 from collections import Counter
@@ -22,14 +21,14 @@ from ..batch import DRY_RUN, STDIO, Running, Settings
 from ..files.quiet import keep_stderr
 from ..report import FileReport, Report
 from ..text import printable
-from . import streams, usage
+from . import options, streams, usage
 from .bodies import FORMS, Body, Names, Silent, form
 from .layouts import explain_layout
 from .progress import Bar, parts_shown
 from .streams import Pen, is_terminal
 from .summary import MANY_FILES, summary, unread_line
 
-Drawn = Callable[[Sequence[FileReport], Pen, bool], str]
+Drawn = Callable[[Sequence[FileReport], Pen, bool | None], str]
 NOTES_OF_A_KIND = 3
 """Notes that differ by numbers only and have a line each, of many files."""
 COMPILING_AFTER = 0.3
@@ -45,7 +44,7 @@ class Talk:
     files: bool = False
     """--verbose: a line for each file."""
     bar: bool = False
-    colour: bool = True
+    colour: bool | None = None
     debug: bool = False
 
 
@@ -216,7 +215,7 @@ def view(given: Mapping[str, Any], settings: Settings, expected: int, debug: boo
     free = at_end or given["quiet"] or not is_terminal(stream)
     talk = Talk(errors=not alone, notes=not alone and not given["quiet"], files=not alone and given["verbose"],
                 bar=not alone and not given["quiet"] and free and is_terminal(sys.stderr),
-                colour=not given["no_color"], debug=debug)
+                colour=options.wants_color(given), debug=debug)
     return View(made, pen, talk, expected, usage.nothing(given))
 
 
@@ -231,7 +230,7 @@ def body(given: Mapping[str, Any], settings: Settings, pen: Pen, drawn: Drawn | 
         return Names(pen)
     from .table import Table
 
-    return Table(pen, not given["no_color"] and not os.environ.get("NO_COLOR"), drawn, rows=rows_wanted(given))
+    return Table(pen, options.wants_color(given), drawn, rows=rows_wanted(given))
 
 
 def rows_wanted(given: Mapping[str, Any]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any, TextIO
@@ -27,7 +28,7 @@ NUMBERS = ("min", "mean", "max")
 TITLES = ("input\noutput", "shape", "type", "pool", "uncovered", *NUMBERS, "time")
 FIRST_NUMBER = TITLES.index("min")
 
-Draw = Callable[[Sequence[FileReport], Pen, bool], str]
+Draw = Callable[[Sequence[FileReport], Pen, bool | None], str]
 """Makes the text of some files for a stream, in colour or not."""
 
 
@@ -39,7 +40,7 @@ class Table:
 
     shows_summary = True
 
-    def __init__(self, pen: Pen, colour: bool = True, draw: Draw | None = None, rows: bool = False) -> None:
+    def __init__(self, pen: Pen, colour: bool | None = None, draw: Draw | None = None, rows: bool = False) -> None:
         self.pen, self.colour, self.draw, self.rows = pen, colour, draw or RowPrinter(), rows
         self.files: list[FileReport] = []
         self.seen = 0
@@ -86,7 +87,7 @@ class RowPrinter:
         self.widths = [max(map(len, title.split("\n"))) for title in TITLES]
         self.printed = 0
 
-    def __call__(self, files: Sequence[FileReport], pen: Pen, colour: bool) -> str:
+    def __call__(self, files: Sequence[FileReport], pen: Pen, colour: bool | None) -> str:
         """Return the text: as wide as the terminal, or as wide as it takes where there is none."""
         page = Page(pen.stream)
         console = a_console(page, colour)
@@ -198,12 +199,15 @@ class Page(StringIO):
         return is_terminal(self.stream)
 
 
-def a_console(page: Page, colour: bool) -> Console:
+def a_console(page: Page, colour: bool | None) -> Console:
     """A console; what it gets are Text and tables of Text, in which it looks for no markup, emoji or numbers."""
     from rich.console import Console
 
     # with both lengths given, rich does not take a dumb terminal for one of 80 columns
-    return Console(file=page, color_system="auto" if colour else None, width=terminal_width(page.stream), height=25)
+    forced = "truecolor" if os.environ.get("COLORTERM") in ("truecolor", "24bit") else "256"
+    system: Any = "auto" if colour is None else forced if colour else None
+    return Console(file=page, color_system=system, no_color=False if colour else None,
+                   width=terminal_width(page.stream), height=25)
 
 
 # A row for each file.

@@ -60,7 +60,7 @@ command = click.Command(
         click.Argument(["reducers"], nargs=-1, type=click.Choice(list(REDUCERS)), metavar="[REDUCER]..."),
         click.Option(["--dtype", "dtypes"], multiple=True, type=click.Choice(DTYPES), metavar="TYPE",
                      help="Type of the samples, as in uint8; may be given several times."),
-        click.Option(["--jobs"], type=click.IntRange(min=1), metavar="N", help="Processes. Default: the cores."),
+        click.Option(["--jobs", "-j"], type=click.IntRange(min=1), metavar="N", help="Processes. Default: the cores."),
         click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only."),
     ],
 )

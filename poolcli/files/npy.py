@@ -103,6 +103,9 @@ def _header(fields: dict[Any, Any], offset: int) -> Header:
 def _dtype(descr: object) -> np.dtype[Any]:
     """Turn a descr into a dtype without showing hostile text to ``numpy.dtype``."""
     match = _DESCR.fullmatch(descr) if isinstance(descr, str) else None
+    if descr in ("<V2", "|V2", ">V2", "bfloat16"):
+        raise PoolError("two bytes that are no number of NumPy, as bfloat16 is saved; x.astype(numpy.float32) before "
+                        "saving would work")
     if match is None or match[2] not in _DTYPES:
         raise PoolError(f"dtype {_dtype_name(descr)} cannot be pooled; bool, integers and float16 to float64 can")
     import numpy as np

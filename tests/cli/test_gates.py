@@ -240,7 +240,7 @@ def test_row_70_a_bar_on_a_terminal_and_nowhere_else(tmp_path: Path, process: Pr
     _, printed = on_terminal(tmp_path, *arguments, COLUMNS="80")
     drawn = [match.end() for match in bar.finditer(printed)]
     assert len(drawn) > 1 and "\x1b[2K" in printed[drawn[-1]:printed.index("600 files: 600 done")]
-    plain = on_terminal(tmp_path, *arguments, "--no-color", COLUMNS="80")[1]
+    plain = on_terminal(tmp_path, *arguments, "--color=never", COLUMNS="80")[1]
     assert bar.search(plain) and not re.search(r"\x1b\[[0-9;]*3[0-9]", plain)
     assert not bar.search(on_terminal(tmp_path, *arguments, TERM="dumb", COLUMNS="80")[1])
     assert not bar.search(on_terminal(tmp_path, *arguments, "-q", COLUMNS="80")[1])

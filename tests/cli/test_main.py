@@ -216,12 +216,26 @@ def test_data_and_terminals(tmp_path: Path) -> None:
 
 
 def test_the_table_on_a_terminal(tmp_path: Path) -> None:
-    """Coloured, unless NO_COLOR, TERM=dumb or --no-color."""
+    """Coloured, unless NO_COLOR, TERM=dumb or --color=never."""
     arguments = ["max", str(SAMPLES / "noisy.png"), "-o", "y.png", "--overwrite"]
     assert "\x1b[1m" in on_terminal(tmp_path, *arguments, COLUMNS="200")[1]
     assert "\x1b" not in on_terminal(tmp_path, *arguments, COLUMNS="200", TERM="dumb")[1]
     assert "\x1b" not in on_terminal(tmp_path, *arguments, COLUMNS="200", NO_COLOR="1")[1]
-    assert "\x1b" not in on_terminal(tmp_path, *arguments, "--no-color", COLUMNS="200")[1]
+    assert "\x1b" not in on_terminal(tmp_path, *arguments, "--color=never", COLUMNS="200")[1]
+
+
+def test_colours_that_are_wanted_anywhere(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--color=always before NO_COLOR before FORCE_COLOR; a pipe has none of itself."""
+    arguments = ["max", str(SAMPLES / "noisy.png"), "-o", str(tmp_path / "y.png"), "--overwrite"]
+    assert "\x1b" not in here(*arguments).out
+    assert "\x1b" in here(*arguments, "--color=always").out
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b" in here(*arguments).out
+    assert "\x1b" not in here(*arguments, "--color", "never").out
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in here(*arguments).out
+    assert "\x1b" in here(*arguments, "--color=always").out
+    assert here("explain", SAMPLES / "noisy.png", "--color", "sometimes").code == 2
 
 
 def test_an_ascii_locale(process: Process, tmp_path: Path) -> None:
@@ -318,3 +332,24 @@ def test_json_writes_and_schema(here: Call, numbers: Path) -> None:
     again = here("max", "--fractional", str(first["windows"]["fractional"][0]), "--seed", str(first["windows"]["seed"]),
                  numbers, "--json", "--overwrite")
     assert json.loads(again.out)["files"][0]["values"] == first["values"]
+
+
+def test_the_short_help(here: Call) -> None:
+    """-h has examples, windows, values and no more; --help has all; both end with where the docs are."""
+    for command in ("max", "explain", "chain", "pyramid"):
+        short, whole = here(command, "-h"), here(command, "--help")
+        assert (short.code, whole.code) == (0, 0)
+        assert "Examples:" in short.out and "--size" in short.out and "--overwrite" not in short.out
+        assert len(short.out) < len(whole.out) and "--color" in whole.out
+        assert all(one.out.splitlines()[-1].startswith("Docs: README.md") for one in (short, whole))
+    assert here("--help").out == here("help").out == here("-h").out
+    assert here("help", "max").out == here("max", "--help").out
+    assert here("-V").out == here("--version").out
+    assert here("help", "nope").code == 2
+
+
+def test_short_flags(here: Call, tmp_path: Path) -> None:
+    """-n is --dry-run, -j is --jobs."""
+    called = here("max", "-n", "-j", "2", SAMPLES / "noisy.png", "-o", tmp_path / "x.png")
+    assert called.code == 0 and "noisy.png -> " in called.out and names(tmp_path) == []
+    assert "-j" in here("warmup", "--help").out

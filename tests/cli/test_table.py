@@ -48,7 +48,7 @@ class Stream(io.TextIOWrapper):
         return self.buffer.getvalue().decode(self.encoding)  # type: ignore[attr-defined]
 
 
-def drawn(*files: FileReport, columns: int | None = None, colour: bool = False, encoding: str = "utf-8",
+def drawn(*files: FileReport, columns: int | None = None, colour: bool | None = False, encoding: str = "utf-8",
           total: Report | None = None, rows: bool = False) -> str:
     """The table on a terminal of so many columns, or in a pipe."""
     stream = Stream(columns is not None, encoding)
@@ -168,7 +168,7 @@ def test_the_table_is_plain_where_it_must_be() -> None:
     """Escape codes on a terminal only, and not with --no-color; ASCII boxes where the encoding has no others."""
     assert "\x1b[" in drawn(IMAGE, columns=120, colour=True)
     assert "\x1b" not in drawn(IMAGE, columns=120, colour=False)
-    assert "\x1b" not in drawn(IMAGE, colour=True)
+    assert "\x1b" not in drawn(IMAGE, colour=None)
     assert drawn(replace(IMAGE, input="é.png"), encoding="ascii").isascii()
     assert "\\xe9.png" in drawn(replace(IMAGE, input="é.png"), encoding="ascii")
     assert "\\u25" not in drawn(IMAGE, encoding="ascii")

@@ -68,7 +68,7 @@ def the_stages(typed: Sequence[str], given: dict[str, Any]) -> tuple[Stage, ...]
 TITLES = ("stage", "shape", "type", "uncovered", "min", "mean", "max", "time")
 
 
-def drawn(files: Sequence[FileReport], pen: Pen, colour: bool) -> str:
+def drawn(files: Sequence[FileReport], pen: Pen, colour: bool | None) -> str:
     """A table for each file, one row a stage; where that is too wide, one line a fact."""
     from ..streams import is_terminal
     from ..table import MOST_PREVIEWS, UNLIMITED, Page, a_console, text, value_parts

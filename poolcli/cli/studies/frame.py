@@ -65,7 +65,7 @@ class Study:
         from ..show import told_of_compiling
 
         shows = not given["quiet"]
-        bar = parts_shown(shows and streams.is_terminal(sys.stderr), not given["no_color"])
+        bar = parts_shown(shows and streams.is_terminal(sys.stderr), options.wants_color(given))
         try:
             self.check_outputs(asked)
             with failing(asked.names[0] if asked.names else self.name), told_of_compiling(shows), bar:
@@ -144,4 +144,4 @@ def report_options() -> list[click.Option]:
     """What is printed."""
     return [options.flag("--json", "as_json", help="One JSON document instead of tables."),
             options.flag("--quiet", "-q", help="Print errors only."),
-            options.flag("--no-color", help="No colours; NO_COLOR=1 does the same."), options.debug()]
+            options.color(), options.debug()]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ...text import printable
-from .. import streams
+from .. import options, streams
 from .asked import STDIO, Answer
 
 FAILED = 1
@@ -25,7 +24,7 @@ def printed(name: str, answer: Answer, given: Mapping[str, Any]) -> int:
 
         pen.write(json.dumps(document(name, answer.data), allow_nan=False) + "\n")
     elif not given["quiet"]:
-        pen.write(drawn(answer.parts(), pen, not given["no_color"] and not os.environ.get("NO_COLOR")))
+        pen.write(drawn(answer.parts(), pen, options.wants_color(given)))
     for note in answer.notes if not given["quiet"] else ():
         streams.complain(f"note: {printable(note)}")
     for problem in answer.problems:
@@ -33,7 +32,7 @@ def printed(name: str, answer: Answer, given: Mapping[str, Any]) -> int:
     return answer.code if pen.close() else FAILED
 
 
-def drawn(parts: Sequence[Any], pen: streams.Pen, colour: bool) -> str:
+def drawn(parts: Sequence[Any], pen: streams.Pen, colour: bool | None) -> str:
     """The parts as text: as wide as the terminal, or as wide as it takes where there is none."""
     from ..table import UNLIMITED, Page, a_console
 

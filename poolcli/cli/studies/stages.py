@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ...errors import OptionError
-from ...reducers import REDUCERS, Reducer
+from ...reducers import REDUCERS, Reducer, suggest_reducers
 from ...studies.stages import Stage, as_stage
 from ...text import printable
 from .. import failures, options
@@ -31,13 +31,11 @@ def divided(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
 
 def check_misspelt(names: Iterable[str]) -> None:
     """Refuse what is meant as a stage and begins with no reducer: "maxx -k 2", or maxx where no such file is."""
-    from difflib import get_close_matches
-
     for text in names:
         words = text.split()
-        if not words or os.path.lexists(text) or not words[0].isalnum():
+        if not words or os.path.lexists(text) or not words[0].replace("_", "").isalnum():
             continue
-        near = get_close_matches(words[0], REDUCERS)
+        near = suggest_reducers(words[0])
         if words[1].startswith("-") if len(words) > 1 else near:
             would = f"{' or '.join(near)} would work" if near else "poolcli list prints all"
             raise OptionError("STAGE", f"{shown(text)} begins with no reducer's name; {would}")

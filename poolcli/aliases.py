@@ -1,0 +1,26 @@
+"""What other libraries call our keywords: used for suggestions only, so that a name stays one name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+KEYWORDS: Mapping[str, str] = {
+    "kernel": "size", "kernel_size": "size", "kernel_shape": "size", "ksize": "size", "pool_size": "size",
+    "window": "size", "window_size": "size", "block_size": "size", "strides": "stride", "step": "stride",
+    "pad": "padding", "pads": "padding", "dilations": "dilation", "dilation_rate": "dilation", "ceil": "ceil_mode",
+    "output_size": "adaptive", "output_ratio": "fractional", "data_format": "layout", "axes": "layout",
+    "return_index": "return_indices", "indices": "return_indices", "no_data": "nodata", "mask_value": "nodata",
+    "fill_value": "pad_value", "cval": "pad_value", "padding_mode": "pad_mode", "norm_type": "p", "exponent": "p",
+    "divisor_override": "divisor", "random_seed": "seed", "rounding": "round", "keepdims": "squeeze", "type": "dtype",
+}
+"""By the word of PyTorch, Keras, ONNX, OpenCV, SciPy, scikit-image or GDAL, the keyword of ours."""
+
+
+def suggest_keywords(name: str, known: Iterable[str]) -> list[str]:
+    """Return the keywords that a misspelt or foreign one may mean: the alias, or those that look like it."""
+    from difflib import get_close_matches
+
+    known = list(known)
+    name = name.lower().replace("-", "_")
+    alias = KEYWORDS.get(name)
+    return [alias] if alias in known else get_close_matches(name, known)

@@ -51,7 +51,7 @@ def test_a_word_for_an_option(here: Call, arguments: list[str], answer: str) -> 
 
 
 @pytest.mark.parametrize(("word", "answer"), [
-    ("ceil", "ceil_mode"), ("kernel_size", "size"), ("sizee", "size"), ("paddding", "padding"),
+    ("ceil", "ceil_mode"), ("kernel_size", "size"), ("paddding", "padding"),
     ("return_index", "return_indices"), ("data_format", "layout")])
 def test_a_word_for_a_keyword(word: str, answer: str) -> None:
     """In Python."""

@@ -13,6 +13,7 @@ from ..errors import PoolError
 from . import metadata
 from .atomic import explained
 from .formats import ENDINGS, FORMATS
+from .jxl import read_jxl_header
 from .loaded import MAX_FRAMES, MAX_PIXELS, Frames, Loaded, Source
 from .netpbm import read_ppm
 from .opener import Opener, cause, image_kind, sniff
@@ -191,8 +192,9 @@ def _is_lossy(file: Opener) -> bool:
         file.stream.seek(12)
         return file.stream.read(4) != b"VP8L"
     compression = file.image.info.get("compression") if file.image is not None else None
-    if file.kind == "JXL":  # a JPEG inside is one of its own, all else is not told by the header
-        return bool(getattr(file.image, "jpeg", False))
+    if file.kind == "JXL":  # a JPEG that was packed is lossy too
+        header = read_jxl_header(file.stream)
+        return bool(getattr(file.image, "jpeg", False)) or (header is not None and header.lossy)
     return FORMATS[file.kind].lossy or compression in ("jpeg", "tiff_jpeg", "webp")
 
 

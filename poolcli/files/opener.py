@@ -13,6 +13,7 @@ from ..errors import PoolError
 from ..extras import lacking
 from ..text import printable
 from .formats import FORMATS
+from .jxl import read_jxl_header
 
 if TYPE_CHECKING:
     from PIL import ImageFile
@@ -128,6 +129,8 @@ class Opener:
         unheard("PIL")
         image, self.ready = self.ready, None
         if image is None:
+            if self.kind == "JXL" and (header := read_jxl_header(self.stream)):  # its plugin decodes all to open it
+                check_pixels(header.size, self.max_pixels)
             self.stream.seek(0)
             image = plugin(self.kind)(self.stream)
             if self.frame:

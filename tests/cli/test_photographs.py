@@ -14,6 +14,7 @@ from PIL import Image
 
 from poolcli.errors import PoolError
 from poolcli.files import read
+from poolcli.files.jxl import read_jxl_header
 from poolcli.files.opener import image_kind
 
 
@@ -116,6 +117,29 @@ def test_jpeg_xl_is_lossless_unless_asked(run: Call, tmp_path: Path) -> None:
     Image.fromarray(deep).save(tmp_path / "d.png")
     assert run("subsample", "-k", "2", "d.png", "-o", "d.jxl").code == 0
     assert np.array_equal(read(tmp_path / "d.jxl").array, deep[::2, ::2])
+
+
+@pytest.mark.parametrize("size", [(64, 96), (8, 8), (61, 97), (7, 300), (200, 200), (90, 160)])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "LA"])
+def test_the_header_of_jpeg_xl(mode: str, size: tuple[int, int], tmp_path: Path) -> None:
+    """Its size, and whether it is lossy, as its encoder was told; with a container around it too."""
+    pytest.importorskip("pillow_jxl", reason="the extra is missing")
+    for number, options in enumerate(({"lossless": True}, {"quality": 80}, {"quality": 80, "use_container": True})):
+        path = tmp_path / f"{number}.jxl"
+        Image.new(mode, size, "red" if "RGB" in mode else 80).save(path, "JXL", **options)
+        with path.open("rb") as stream:
+            header = read_jxl_header(stream)
+        assert header is not None and header.size == size and header.lossy is ("quality" in options)
+    assert read_jxl_header(io.BytesIO(b"\xff\x0a")) is None and read_jxl_header(io.BytesIO(b"")) is None
+
+
+def test_lossy_jpeg_xl_stays_lossy_and_large_ones_are_refused(run: Call, tmp_path: Path) -> None:
+    """A quality goes on; more pixels than allowed are seen before they are decoded."""
+    saved(tmp_path / "a.jxl", quality=70)
+    done = run("avg", "-k", "2", "--json", "a.jxl", "-o", "b.jxl")
+    assert "lossy: JXL of quality 85" in done.out and read(tmp_path / "b.jxl").source.lossy
+    refused = run("avg", "-k", "2", "--max-pixels", "1000", "a.jxl", "-o", "c.jxl")
+    assert refused.code == 1 and "96x64 is more than 1,000 pixels" in refused.err
 
 
 @pytest.mark.parametrize(("ending", "extra"), [("heic", "heif"), ("jxl", "jxl")])

@@ -379,3 +379,68 @@ def test_a_window_larger_than_a_page_is_refused() -> None:
     x = np.broadcast_to(np.uint8(0), (3000, MOST_BYTES))
     with pytest.raises(poolcli.PoolError, match=r"larger than a page.*smaller windows would work"):
         made(x, "max", size=(3000, 2))
+
+
+# Numbers of the reader's own.
+
+
+@pytest.mark.parametrize("typed", ["1 3 2 4\n5 6 7 8\n9 10 11 12\n13 14 15 16", "[[1, 3], [5, 6]]",
+                                   "1,3,9; 5,6,2; 7,1,4"])
+def test_a_matrix_may_be_pasted(opened: Open, typed: str) -> None:
+    """Of any size: what the page makes of it is the library's."""
+    driver = opened(A, "avg", size=2)
+    driver.execute_script("by('own').open = true; by('matrix').value = arguments[0]; by('use').click()", typed)
+    rows = re.split(r"[;\n]", typed.replace("],", ";"))
+    x = np.array([[int(n) for n in re.findall(r"\d+", row)] for row in rows], np.uint8)
+    assert driver.find_element("id", "trouble").text == ""
+    same(driver, x, "avg", size=2)
+
+
+@pytest.mark.parametrize(("typed", "why"), [
+    ("1 2\n3", "Row 2 has 1 numbers, row 1 has 2"), ("1 x", '"x" is no number'), ("1 256", "0 to 255"),
+    ("", "no numbers"),
+    ("5", "does not fit"),
+])
+def test_what_cannot_be_pasted_is_told(opened: Open, typed: str, why: str) -> None:
+    """And the page stays as it was."""
+    driver = opened(A, "max", size=2)
+    driver.execute_script("by('own').open = true; by('matrix').value = arguments[0]; by('use').click()", typed)
+    assert why in driver.find_element("id", "trouble").text
+    same(driver, A, "max", size=2)
+
+
+def test_a_cell_may_be_changed(opened: Open) -> None:
+    """A double click, a number, Enter."""
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    driver = opened(A, "max", size=2)
+    ActionChains(driver).double_click(driver.find_element("css selector", '#input [data-at="1,2"]')).perform()
+    driver.switch_to.active_element.send_keys("200", Keys.ENTER)
+    x = A.copy()
+    x[1, 2] = 200
+    same(driver, x, "max", size=2)
+
+
+@pytest.mark.parametrize("width", [400, 600, 1000, 1600])
+def test_numbers_are_never_cut_nor_too_small(opened: Open, width: int) -> None:
+    """Nothing below 9 px; where there is no room a board scrolls."""
+    x = np.random.default_rng(0).normal(size=(11, 12)).astype(np.float32) * 10
+    driver = opened(x, "avg", size=3, stride=1)
+    driver.set_window_size(width, 1000)
+    try:
+        cut, least = driver.execute_script("""
+          const cells = [...document.querySelectorAll(".numbers b, .samples b")];
+          const all = [...document.querySelectorAll(".numbers *, .samples *")];
+          const sizes = all.map((e) => parseFloat(getComputedStyle(e).fontSize));
+          const cut = cells.filter((e) => e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent);
+          return [cut, Math.min(...sizes)];""")
+        assert cut == [] and least >= 9
+        assert driver.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    finally:
+        driver.set_window_size(1280, 1000)
+
+
+def test_no_digits_are_made_up(opened: Open) -> None:
+    """2^60 is written as it is."""
+    assert opened(A, "max").execute_script("return [text(2 ** 60), shown(2 ** 60)]") == ["1152921504606846976"] * 2

@@ -26,7 +26,7 @@ from ..explaining.arithmetic import ARITHMETIC
 from ..explaining.exact import Array
 from ..explaining.explanation import Explanation
 
-SCRIPTS = ("windows.js", "reducers.js", "writing.js", "colours.js", "boards.js", "controls.js", "view.js")
+SCRIPTS = ("windows.js", "reducers.js", "writing.js", "colours.js", "boards.js", "controls.js", "matrix.js", "view.js")
 MOST_BYTES = 480 << 10
 """Of samples: 640 KiB as base64, so that a page stays below a megabyte. 400 x 400 pixels in colour."""
 MOST_CHANNELS = 4

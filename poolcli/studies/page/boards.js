@@ -25,9 +25,8 @@ function brief(v) {
 
 /** Tell a grid how long its longest number is, so that letters are small enough. */
 function fit(grid) {
-  const small = 0.7; // of shares
   const lengths = [...grid.querySelectorAll("b")].map((cell) => Math.max(
-    (cell.firstElementChild ?? cell).textContent.length, small * (cell.querySelector("small")?.textContent.length ?? 0)));
+    (cell.firstElementChild ?? cell).textContent.length, cell.querySelector("small")?.textContent.length ?? 0));
   grid.style.setProperty("--letters", Math.max(2, ...lengths));
 }
 
@@ -42,7 +41,9 @@ function numberBoard(rows, columns, value, tint) {
     board.append(element("i", { text: h }));
     for (let w = columns[0]; w <= columns[1]; w += 1) {
       const v = value(h, w);
-      const cell = element("b", { text: v === null ? "\u00b7" : brief(v), class: v === null ? "void" : null });
+      const short = v === null ? "\u00b7" : brief(v);
+      const whole = v === null || short === plain(v) ? null : plain(v);
+      const cell = element("b", { text: short, class: v === null ? "void" : null, title: whole });
       cell.dataset.at = `${h},${w}`;
       if (v !== null) cell.style.setProperty("--tint", `${Math.round(45 * tint(v))}%`);
       cells.set(cell.dataset.at, cell);

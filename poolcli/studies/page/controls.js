@@ -62,11 +62,13 @@ function chooseReducer(name) {
   state.settings.parameters = Object.fromEntries(own);
 }
 
+const LABELS = { count_include_pad: "padding counts as zeros", divisor: "divide the sum by (empty: how many samples)" };
+
 /** The reducer's own parameters. */
 function parameterControls() {
   const inputs = rowOf().parameters.map((one) => {
     const value = state.settings.parameters[one.name];
-    const flag = one.kind === "flag", words = one.name.replaceAll("_", " ");
+    const flag = one.kind === "flag", words = LABELS[one.name] ?? one.name.replaceAll("_", " ");
     const input = element("input", { id: `parameter-${one.name}`, type: flag ? "checkbox" : "number", step: "any" });
     if (flag) input.checked = Boolean(value);
     else input.value = value ?? "";
@@ -92,6 +94,7 @@ function chooseParameter(one, input) {
 function showControls() {
   const { settings } = state;
   by("reducer").value = settings.reducer;
+  by("sentence").textContent = rowOf().help;
   by("layout").value = settings.layout;
   by("channel").value = state.channel;
   by("ceil").checked = settings.ceil;

@@ -42,13 +42,23 @@ function build() {
   by("input").replaceChildren(boards.input.node);
   const [, rows, columns] = model.reaches;
   const counts = model.axes.map((axis) => axis.starts.length);
-  by("input-size").textContent = sizeOf(model.axes.map((axis) => axis.length));
+  by("input-size").textContent = [sizeOf(model.axes.map((axis) => axis.length)), ...partShown(depth)].join(", ");
   by("output-size").textContent = `${sizeOf(counts)}, ${resultType()}`;
   const count = (rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1);
   const small = count <= MOST_CELLS && columns[1] - columns[0] < MOST_COLUMNS;
   if (small) outputNumbers(rows, columns);
   else outputPicture(rows, columns);
   by("output").replaceChildren(boards.output.node);
+}
+
+const AXES = ["slices", "rows", "columns"];
+
+/** Which part of the input is on the page, and which slice of a volume is shown. */
+function partShown(depth) {
+  const cut = (a) => data.axes[a].letter && data.extent[a] < data.axes[a].length;
+  const parts = AXES.flatMap((name, a) => (
+    cut(a) ? [`${name} ${data.origin[a]} to ${data.origin[a] + data.extent[a] - 1} of it`] : []));
+  return data.axes[0].letter ? [...parts, `slice ${depth} is shown`] : parts;
 }
 
 const sizeOf = (lengths) => lengths.filter((_, a) => data.axes[a].letter).join(" x ");
@@ -225,6 +235,7 @@ function follow(board, move) {
 }
 
 controls();
+own();
 follow(by("input"), onInput);
 follow(by("output"), onOutput);
 for (const button of document.querySelectorAll("[data-move]")) {

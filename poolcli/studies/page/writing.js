@@ -4,13 +4,13 @@
 function text(v) {
   if (v === null) return "none";
   if (!Number.isFinite(v)) return String(v).replace("Infinity", "inf").replace("NaN", "nan");
-  const near = Number(v.toPrecision(10));
+  const near = Number.isInteger(v) ? v : Number(v.toPrecision(10));
   const written = plain(near);
   return near === v ? written : written.replace(/(e.*)?$/, "...$1");
 }
 
 /** A sample in seven digits. */
-const shown = (v) => (Number.isFinite(v) ? plain(Number(v.toPrecision(7))) : text(v));
+const shown = (v) => (Number.isFinite(v) && !Number.isInteger(v) ? plain(Number(v.toPrecision(7))) : text(v));
 
 /** A result in as many digits as tell it from its neighbours in its dtype. */
 function digits(v, dtype) {
@@ -20,7 +20,8 @@ function digits(v, dtype) {
   return plain(enough ? Number(v.toPrecision(enough)) : v);
 }
 
-const plain = (v) => String(v).replace("e+", "e");
+/** A number as it is: String() would end large whole numbers in zeros that they do not have. */
+const plain = (v) => (Number.isInteger(v) && Math.abs(v) < 1e21 ? String(BigInt(v)) : String(v).replace("e+", "e"));
 const signed = (written) => (written.startsWith("-") ? `(${written})` : written);
 const often = (count) => ["never", "once", "twice"][count] ?? `${count} times`;
 

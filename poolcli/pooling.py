@@ -210,6 +210,7 @@ def pool(x: ArrayLike | Lazy, reducer: str = "max", *, out: Array | None = None,
     Returns an array with each pooled axis as long as it has windows, native and C-contiguous; ``out``, of exactly that
     shape and dtype, if given. With ``return_indices`` also where each value stood: flat within its plane of pooled
     axes, int64, -1 for none. An array of Dask's gives one of Dask's: the same values, computed when they are asked for.
+    A masked array gives a masked one: its masked samples are missing, and values of windows without samples masked.
 
     >>> import numpy as np
     >>> pool(np.arange(16).reshape(4, 4), "max", size=2)
@@ -220,6 +221,8 @@ def pool(x: ArrayLike | Lazy, reducer: str = "max", *, out: Array | None = None,
     """
     if (elsewhere := ELSEWHERE.get(type(x).__module__.partition(".")[0])) is not None:
         return import_module(elsewhere, __package__).pool(x, reducer, out=out, return_indices=return_indices, **options)
+    if is_masked(x):
+        return import_module(".masked", __package__).pool(x, reducer, out=out, return_indices=return_indices, **options)
     array = as_array(x)
     pooling, settled = recalled(array, reducer, options, return_indices)
     try:
@@ -249,7 +252,14 @@ def as_array(x: ArrayLike | Lazy) -> Array:
     except Exception as error:  # an object's own conversion may raise anything
         raise PoolError(f"not an array: {error or type(error).__name__}{what_would_work(x)}") from error
     dtypes.check_dtype(array.dtype)
+    if is_masked(x) and np.any(getattr(x, "mask", False)):
+        raise PoolError("masked samples are missing for pool alone; x.filled(value), with nodata=value, would work")
     return array
+
+
+def is_masked(x: Any) -> bool:
+    """Return whether this is a masked array of NumPy's; numpy.ma need not be imported to know."""
+    return isinstance(x, np.ndarray) and type(x) is not np.ndarray and hasattr(x, "_mask")
 
 
 def what_would_work(x: Any) -> str:

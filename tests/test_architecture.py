@@ -25,7 +25,7 @@ LEVELS = (
     ("engine",),
     ("settled",),
     ("boxes", "pooling"),
-    ("bench", "clipping", "colour", "drawing", "files", "report", "slabs", "warming"),
+    ("bench", "clipping", "colour", "drawing", "files", "masked", "report", "slabs", "warming"),
     ("chunked", "streaming", "studies"),
     ("batch",),
     ("cli",),

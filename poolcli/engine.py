@@ -157,6 +157,8 @@ def each_block(make_runner: Callable[[], Runner], blocks: Sequence[Block], inter
     This thread is one of them. The others are daemons, and a block too large to cut gets one too: so Ctrl-C is seen.
     """
     count = min(threads, len(blocks))
+    if len(blocks) > 1:
+        compiled.stop_noting()
     shared = Shared(progress.shown(iter(blocks), len(blocks)))
 
     def work() -> None:

@@ -219,12 +219,13 @@ def pool(x: ArrayLike | Lazy, reducer: str = "max", *, out: Array | None = None,
 
     Raises PoolError for whatever cannot be pooled; nothing else.
     """
-    if (elsewhere := ELSEWHERE.get(type(x).__module__.partition(".")[0])) is not None:
+    if type(x) is not np.ndarray and (
+            elsewhere := ELSEWHERE.get(type(x).__module__.partition(".")[0])) is not None:
         return import_module(elsewhere, __package__).pool(x, reducer, out=out, return_indices=return_indices, **options)
     if is_masked(x):
         return import_module(".masked", __package__).pool(x, reducer, out=out, return_indices=return_indices, **options)
     array = as_array(x)
-    pooling, settled = recalled(array, reducer, options, return_indices)
+    pooling, settled = cached_prepare(array, reducer, options, return_indices)
     try:
         if out is not None:
             check_out(out, *settled.result)
@@ -278,37 +279,40 @@ def check_out(out: Array, shape: tuple[int, ...], dtype: dtypes.Type) -> None:
         raise PoolError("out is read-only")
 
 
-# What recent calls have settled.
+# What recent calls have in common.
 
-RECENT, MOST_WINDOWS = 64, 1 << 16
-"""How many calls are remembered, and how many windows one may have along an axis: a few MB in all."""
+CACHE_SIZE = 256
+"""How many calls are remembered. A plan of regular windows holds no table of them: some 10 kB each."""
+MOST_LISTED = 1 << 16
+"""How many windows a plan may list one by one along an axis to be remembered."""
 
-_recent: dict[Any, tuple[Pooling, Settled]] = {}
+_prepared: dict[Any, tuple[Pooling, Settled]] = {}
 
 
-def recalled(array: Array, reducer: str, options: Mapping[str, Any],
-             return_indices: bool) -> tuple[Pooling, Settled]:
-    """What was asked and its plan: as they were for the last call with the same options on such an array.
+def cached_prepare(array: Array, reducer: str, options: Mapping[str, Any],
+                   return_indices: bool) -> tuple[Pooling, Settled]:
+    """Check the options and plan, or find what the last call with the same options on such an array has prepared.
 
     After 64 MB have gone through the caches, Python's own code is no longer in them: checking, planning and choosing a
     kernel anew took 1.0 ms, where max 2x2/2 on those 64 MB takes 2.6.
     """
     try:
-        key = reducer, *exact((return_indices, *options, *options.values())), array.shape, array.dtype
+        key = cache_key(reducer, array, options, return_indices)
+        found = _prepared.get(key)
     except TypeError:
-        return asked(array, reducer, options, return_indices)
-    found = _recent.get(key)
+        return prepare_call(array, reducer, options, return_indices)
     if found is None:
-        found = asked(array, reducer, options, return_indices)
-        if len(_recent) >= RECENT:
-            forget()
-        if max(len(windows) for windows in found[1].plan.windows) <= MOST_WINDOWS:
-            _recent[key] = found
+        found = prepare_call(array, reducer, options, return_indices)
+        if len(_prepared) >= CACHE_SIZE:
+            cache_clear()
+        if all(windows.regular or len(windows) <= MOST_LISTED for windows in found[1].plan.windows):
+            _prepared[key] = found
     return found
 
 
-def asked(array: Array, reducer: str, options: Mapping[str, Any], return_indices: bool) -> tuple[Pooling, Settled]:
-    """What was asked, checked, and its plan for such an array."""
+def prepare_call(array: Array, reducer: str, options: Mapping[str, Any],
+                 return_indices: bool) -> tuple[Pooling, Settled]:
+    """Check the options and plan for such an array."""
     pooling = prepare(reducer, **options)
     return_indices = check_flag("return_indices", as_python(return_indices))
     if return_indices:
@@ -316,18 +320,36 @@ def asked(array: Array, reducer: str, options: Mapping[str, Any], return_indices
     return pooling, pooling.settle(pooling.plan(array.shape), array.dtype, return_indices)
 
 
-def forget() -> None:
-    """Remember no call."""
-    _recent.clear()
+def cache_clear() -> None:
+    """Forget what recent calls have prepared."""
+    _prepared.clear()
+
+
+SIMPLE = (int, str, bool, type(None))
+"""Types of which equal values are the same value, given that the types are."""
+
+
+def cache_key(reducer: str, array: Array, options: Mapping[str, Any], return_indices: bool) -> Any:
+    """A key that only the very same call has: 1, 1.0 and True differ. TypeError for options that have none."""
+    kinds: tuple[type, ...] = ()
+    values = tuple(options.values())
+    for value in values:
+        kind = type(value)
+        if kind not in SIMPLE:
+            values = tuple(map(exact, values))
+            break
+        kinds = (*kinds, kind)
+    indices = return_indices if type(return_indices) is bool else exact(return_indices)
+    return reducer, array.shape, array.dtype, indices, tuple(options), values, kinds
 
 
 def exact(value: Any) -> Any:
-    """A key that only the very same value has: 1, 1.0 and True differ. TypeError for what has none."""
+    """A value, or what stands for it, that equals only the very same one. TypeError for what has none."""
     kind = type(value)
     if kind in (tuple, list):
         return (kind, *map(exact, value))
     if kind is float:
         return value.hex()
-    if kind in (int, bool, str, type(None)) or isinstance(value, (type, np.dtype)):
+    if kind in SIMPLE or isinstance(value, (type, np.dtype)):
         return kind, value
     raise TypeError

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import axes, dtypes, engine
+from . import axes, compiled, direct_call, dtypes, engine
 from .drivers import policy
 from .errors import PoolError
 from .plans import Part, Plan, place_in, runs
@@ -38,6 +38,8 @@ class Settled:
     pad_mode: str = "exclude"
     pad_value: float = 0
     seed: int = 0
+    direct: list[direct_call.DirectCall | None] = field(default_factory=lambda: [None])
+    """The call of the kernel, if a run was nothing but that."""
 
     @cached_property
     def choice(self) -> Choice | policy.Deferred | None:
@@ -52,11 +54,17 @@ class Settled:
     def run(self, array: Array, out: Array | None = None, choice: Choice | policy.Deferred | None = None,
             part: Part | None = None) -> Result:
         """Pool an array, into ``out`` if given, by a kernel of this plan, or of the one of which it is a part."""
+        if part is None and (direct := self.direct[0]) is not None:
+            repeated = direct.run(array, out)
+            if repeated is not None:
+                return Result(repeated, None)
         work, plan = self.on(array, part), self.plan
         written = None if out is None else written_in_place(out, array, plan)
         try:
-            values, indices = engine.run(work, written, self.choice if part is None else choice,
-                                         part is None or part.of.full_shape == plan.full_shape)
+            if part is None:
+                values, indices = self.run_whole(work, written)
+            else:
+                values, indices = engine.run(work, written, choice, part.of.full_shape == plan.full_shape)
         except NoPlace as failure:
             raise no_place(failure.index, work, plan, part) from None
         if written is None:
@@ -64,6 +72,21 @@ class Settled:
             if out is not None:
                 out[...] = result
         return Result(result if out is None else out, None if indices is None else restored(indices, plan))
+
+    def run_whole(self, work: Work, written: Array | None) -> tuple[Array, Array | None]:
+        """Run the plan, and keep the call if it was a single one."""
+        if not self.may_repeat or self.direct[0] is not None:
+            return engine.run(work, written, self.choice)
+        with compiled.note_calls() as calls:
+            values, indices = engine.run(work, written, self.choice)
+        kernel = self.choice.kernel if isinstance(self.choice, policy.Deferred) else self.choice
+        self.direct[0] = direct_call.from_calls(calls, kernel, work, values, self.result)
+        return values, indices
+
+    @cached_property
+    def may_repeat(self) -> bool:
+        """Whether a call of one kernel may be kept."""
+        return direct_call.may_repeat(self.plan, self.work, self.pad_mode)
 
     def on(self, array: Array, part: Part | None = None) -> Work:
         """The work on an array."""

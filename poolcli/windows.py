@@ -92,12 +92,46 @@ class Windows:
         """How many samples of the axis lie in no window."""
         return self.length - int(self.reads().sum())
 
+    @property
+    def regular(self) -> bool:
+        """Whether all windows have one size and stand at equal distances."""
+        starts, stops = self.starts, self.stops
+        return isinstance(starts, range) and isinstance(stops, range) and starts.step == stops.step
+
+    def edges(self) -> tuple[int, int]:
+        """Split regular windows: those before the first number and from the second on may be clipped, none between."""
+        assert isinstance(self.starts, range) and isinstance(self.stops, range)
+        step, n = self.starts.step, len(self)
+        head = min(n, max(0, ceil_div(-self.starts.start, step)))
+        tail = min(n, max(0, (self.length - self.stops.start) // step + 1))
+        return (head, tail) if head < tail else (n, n)
+
+    def size_range(self) -> tuple[int, int]:
+        """The fewest and the most positions that a window has, overhang and all; in no time for regular windows."""
+        sizes = self[:1].sizes() if self.regular else self.sizes()
+        return int(sizes.min()), int(sizes.max())
+
+    def count_range(self) -> tuple[int, int]:
+        """The fewest and the most samples that a window has; of windows that are whole, one is looked at."""
+        if self.regular:
+            head, tail = self.edges()
+            parts = [self[begin:stop].present()[1] for begin, stop in ((0, head), (head, min(head + 1, tail)),
+                                                                       (tail, len(self)))]
+        else:
+            parts = [self.present()[1]]
+        return (min(int(part.min()) for part in parts if len(part)),
+                max(int(part.max()) for part in parts if len(part)))
+
     def empty(self) -> int | None:
         """The number of the first window without a sample, or None."""
         import numpy as np
 
-        count = self.present()[1]
-        return None if count.all() else int(np.argmin(count))
+        head, tail = self.edges() if self.regular else (len(self), len(self))
+        for begin, stop in ((0, head), (tail, len(self))):
+            count = self[begin:stop].present()[1]
+            if not count.all():
+                return begin + int(np.argmin(count))
+        return None
 
     def on_padded_axis(self) -> Windows:
         """The same windows where the padding has been filled with samples (``pad_mode``)."""

@@ -56,13 +56,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True)
 def forgetful(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nothing that a test has changed stays in what recent calls have settled; a quick run compiles few kernels."""
-    pooling.forget()
+    pooling.cache_clear()
     if os.environ[QUICK] and selection.is_tiny(request.node):
         with selection.compiling(selection.dtypes(request.node)):
             yield
     else:
         yield
-    pooling.forget()
+    pooling.cache_clear()
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ LEVELS = (
     ("reducers",),
     ("compiled", "dtypes"),
     ("keywords", "plans", "work"),
-    ("drivers",),
+    ("direct_call", "drivers"),
     ("engine",),
     ("settled",),
     ("boxes", "pooling"),

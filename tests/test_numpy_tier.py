@@ -85,7 +85,7 @@ def test_results_are_those_of_the_kernels(reducer: str) -> None:
         for options in ({"size": 3, "stride": 1, "padding": "same"}, {"size": 8}, {"adaptive": 5}):
             by_numpy = poolcli.pool(x, reducer, layout="HWC", **options)
             with policy.use_tier(policy.KERNELS):
-                pooling.forget()
+                pooling.cache_clear()
                 by_kernels = poolcli.pool(x, reducer, layout="HWC", **options)
             np.testing.assert_array_equal(by_numpy, by_kernels)
             assert by_numpy.dtype == by_kernels.dtype
@@ -134,7 +134,7 @@ def test_much_work_is_worth_a_kernel(nothing_compiled: list[compiled.Recipe],
     monkeypatch.setattr(policy, "COMPILE_AFTER", 0.0)
     poolcli.pool(x, "max", size=2)
     assert nothing_compiled
-    assert not pooling.recalled(x, "max", {"size": 2}, False)[1].choice.pays()  # type: ignore[union-attr]
+    assert not pooling.cached_prepare(x, "max", {"size": 2}, False)[1].choice.pays()  # type: ignore[union-attr]
 
 
 def test_a_long_call_compiles_at_once(nothing_compiled: list[compiled.Recipe],

@@ -39,7 +39,7 @@ def pooled(x: Any, reducer: str, options: dict[str, Any], monkeypatch: pytest.Mo
     with monkeypatch.context() as patch:
         patch.setattr(folding, "LARGE", 0)
         patch.setattr(engine, "CHOICES", (choose,))
-        pooling.forget()
+        pooling.cache_clear()
         return poolcli.pool(x, reducer, **options), made
 
 
@@ -305,7 +305,7 @@ def test_first_samples_are_slices(dtype: str, options: dict[str, Any], shape: tu
     monkeypatch.setattr(engine, "CHOICES", (lambda work: choices.append(slicing.choose(work)) or choices[-1],))
     found = poolcli.pool(x, "subsample", return_indices=True, **options)
     monkeypatch.setattr(engine, "CHOICES", ())
-    pooling.forget()
+    pooling.cache_clear()
     wanted = poolcli.pool(x, "subsample", return_indices=True, **options)
     assert choices != [None]
     for a, b in zip(found, wanted, strict=True):
@@ -351,9 +351,9 @@ def test_only_what_is_not_finite_is_repaired(dtype: str, options: dict[str, Any]
     x = np.arange(64).reshape(8, 8).astype(dtype)
     wanted = poolcli.pool(x, "avg", size=2, **options)
     monkeypatch.setattr(engine, "CHOICES", (lambda work: Refusing(np.nan if kept else 7),))
-    pooling.forget()
+    pooling.cache_clear()
     found = poolcli.pool(x, "avg", size=2, **options)
-    pooling.forget()
+    pooling.cache_clear()
     assert np.array_equal(found[:, -1], wanted[:, -1])
     assert np.array_equal(found[:, :-1], np.full((4, 3), 42) if kept else wanted[:, :-1])
 

@@ -26,7 +26,7 @@ def both(monkeypatch: pytest.MonkeyPatch, x: np.ndarray[Any, Any], reducer: str,
     monkeypatch.setattr(engine, "CHOICES", (choose,))
     quick = poolcli.pool(x, reducer, **options)
     monkeypatch.setattr(engine, "CHOICES", (folding.choose,))
-    pooling.forget()
+    pooling.cache_clear()
     slow = poolcli.pool(x, reducer, **options)
     assert taken[0] is not None
     assert quick.dtype == slow.dtype

@@ -40,7 +40,7 @@ def test_what_compares_equal_is_not_the_same(options: dict[str, Any], others: di
 @pytest.mark.parametrize("array", [X.astype(np.float64), X[:4], X.astype(">f4"), X.reshape(6, 8, 1)])
 def test_another_array_is_another_call(array: Any) -> None:
     """Shape, dtype and byte order are part of a call."""
-    pooling.forget()
+    pooling.cache_clear()
     alone = poolcli.pool(array, "avg", size=2)
     poolcli.pool(X, "avg", size=2)
     again = poolcli.pool(array, "avg", size=2)
@@ -59,15 +59,15 @@ def test_no_array_is_kept() -> None:
 
 
 def test_little_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few calls, and none of many windows."""
-    monkeypatch.setattr(pooling, "RECENT", 3)
-    monkeypatch.setattr(pooling, "MOST_WINDOWS", 100)
+    """Few calls, and none that lists many windows."""
+    monkeypatch.setattr(pooling, "CACHE_SIZE", 3)
+    monkeypatch.setattr(pooling, "MOST_LISTED", 100)
     for n in range(8):
         poolcli.pool(np.zeros(50 + n), "max", size=2)
-        assert len(pooling._recent) <= 3
-    before = len(pooling._recent)
-    poolcli.pool(np.zeros(300), "max", size=2)
-    assert len(pooling._recent) == before
+        assert len(pooling._prepared) <= 3
+    before = len(pooling._prepared)
+    poolcli.pool(np.zeros(300), "max", adaptive=199)
+    assert len(pooling._prepared) == before
 
 
 def test_threads_may_share_a_call() -> None:
@@ -87,3 +87,56 @@ def test_threads_may_share_a_call() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+# The one kernel call of a small array, made again.
+
+
+def direct_of(x: np.ndarray, **options: Any) -> Any:
+    """The call that is kept for such an array."""
+    return pooling.cached_prepare(x, "max", options, False)[1].direct[0]
+
+
+def test_a_small_array_keeps_its_kernel_call() -> None:
+    """From the second array on only addresses change; each result has memory of its own."""
+    arrays = [np.random.default_rng(i).random((8, 9), np.float32) for i in range(4)]
+    results = [poolcli.pool(x, "max", size=2) for x in arrays]
+    assert direct_of(arrays[0], size=2) is not None
+    for x, result in zip(arrays, results, strict=True):
+        np.testing.assert_array_equal(result, x[:, :8].reshape(4, 2, 4, 2).max(axis=(1, 3)))
+
+
+def test_what_a_kernel_cannot_do_goes_the_long_way() -> None:
+    """An infinite sum that did not overflow is told from one that did, after a call that was kept."""
+    x = np.ones((4, 4))
+    for _ in range(2):
+        poolcli.pool(x, "avg", size=2)
+    x[:2, :2] = 1.7e308
+    assert poolcli.pool(x, "avg", size=2)[0, 0] == 1.7e308
+    x[0, 0] = np.inf
+    assert poolcli.pool(x, "avg", size=2)[0, 0] == np.inf
+
+
+def test_arrays_that_lie_otherwise_are_read_right() -> None:
+    """Strided, Fortran's, read-only, empty of bytes of their own; and results into ``out``, even the array itself."""
+    x = np.random.default_rng(5).random((8, 8), np.float32)
+    expected = poolcli.pool(x, "max", size=2)
+    assert direct_of(x, size=2) is not None
+    frozen = x.copy()
+    frozen.flags.writeable = False
+    for same in (np.asfortranarray(x), np.repeat(x, 2, axis=0)[::2], frozen, x[::-1].copy()[::-1]):
+        np.testing.assert_array_equal(poolcli.pool(same, "max", size=2), expected)
+    wide = np.zeros((4, 8), np.float32)
+    for out in (np.empty((4, 4), np.float32), wide[:, ::2], x[:4, :4]):
+        assert poolcli.pool(x, "max", size=2, out=out) is out
+        np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("options", [{"dtype": "float16"}, {"pad_mode": "edge", "padding": 1}, {"layout": "CHW"}])
+def test_what_needs_more_than_a_kernel_keeps_no_call(options: dict[str, Any]) -> None:
+    """Conversions and padding are done anew for each array."""
+    shape = (3, 6, 6) if "layout" in options else (6, 6)
+    x = np.random.default_rng(3).random(shape).astype("float16" if "dtype" in options else "float32")
+    first = poolcli.pool(x, "max", size=2, **options)
+    np.testing.assert_array_equal(poolcli.pool(x.copy(), "max", size=2, **options), first)
+    assert "layout" in options or direct_of(x, size=2, **options) is None

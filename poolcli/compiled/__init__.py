@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Call", "Recipe", "announce", "is_kept", "is_ready", "keep", "load", "name_purpose", "plain", "recorded",
-           "works"]
+__all__ = ["Call", "NotedCall", "Recipe", "announce", "is_kept", "is_ready", "keep", "load", "name_purpose",
+           "note_calls", "plain", "recorded", "stop_noting", "works"]
 
 
 def silent(message: str) -> None:
@@ -60,7 +60,42 @@ def load(recipe: Recipe) -> Call:
             return nothing
         if recipe not in _loaded:
             _loaded[recipe] = _compiled(recipe) or plain(recipe)
-        return _loaded[recipe]
+        call = _loaded[recipe]
+    calls = getattr(_here, "calls", None)
+    return call if calls is None else noting(call, calls)
+
+
+# What a run calls, to be called again.
+
+NotedCall = tuple[Callable[..., int] | None, "Sequence[NDArray[Any]]"]
+"""The function behind a kernel that takes addresses (None: it runs as plain Python), and its arguments."""
+_here = threading.local()
+
+
+@contextmanager
+def note_calls() -> Iterator[list[NotedCall]]:
+    """Meanwhile note the kernels that this thread calls, and with what."""
+    calls: list[NotedCall] = []
+    _here.calls = calls
+    try:
+        yield calls
+    finally:
+        _here.calls = None
+
+
+def stop_noting() -> None:
+    """Give up noting calls: there are several, or several threads."""
+    if getattr(_here, "calls", None) is not None:
+        _here.calls.extend([(None, ())] * 2)
+        _here.calls = None
+
+
+def noting(call: Call, calls: list[NotedCall]) -> Call:
+    """The kernel, which notes its calls."""
+    def note(arrays: Sequence[NDArray[Any]]) -> int:
+        calls.append((getattr(call, "function", None), arrays))
+        return call(arrays)
+    return note
 
 
 def name_purpose(purpose: str) -> None:

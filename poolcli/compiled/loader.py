@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -22,11 +22,20 @@ def callable_of(code: Code, arguments: int) -> Call:
     """The kernel in this code, of so many pointers. Calling it drops the GIL."""
     function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * arguments)(address_of(code))
 
-    def call(arrays: Sequence[NDArray[Any]]) -> int:
-        # .ctypes.data would take four times as long
-        return int(function(*[array.__array_interface__["data"][0] for array in arrays]))
+    return NativeCall(function)
 
-    return call
+
+class NativeCall:
+    """A kernel that is called with arrays."""
+
+    def __init__(self, function: Callable[..., int]) -> None:
+        self.function = function
+        """It takes addresses."""
+
+    def __call__(self, arrays: Sequence[NDArray[Any]]) -> int:
+        """Run on arrays in the order of the kernel's arguments."""
+        # .ctypes.data would take four times as long
+        return self.function(*[array.__array_interface__["data"][0] for array in arrays])
 
 
 def address_of(code: Code) -> int:

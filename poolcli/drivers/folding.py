@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,8 @@ LONGEST_ROW = 1 << 17
 class Choice:
     """The fold and the kernel for a plan. Parts of the plan run by the same choice, so that they equal the whole."""
 
+    single_call: ClassVar[bool] = True
+    """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
     fold: Fold
     recipe: compiled.Recipe
     kinds: NDArray[np.int64]

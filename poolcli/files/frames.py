@@ -84,7 +84,7 @@ def pages(file: Opener, numbers: range, read: Callable[[Opener], Loaded]) -> Loa
     chain = _chain(file)
     found: list[Loaded] = []
     for number in numbers:
-        found.append(read(replace(file, frame=number, ready=_at(chain, number), image=None)))
+        found.append(read(replace(file, frame=number, ready=_at(chain, number), image=None, counts=False)))
         check_total(found[0].array.shape[1::-1], len(numbers), file.max_pixels)
     kinds = {(page.array.shape, page.array.dtype, page.source.mode) for page in found}
     if len(kinds) > 1:

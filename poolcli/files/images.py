@@ -14,7 +14,7 @@ from . import metadata
 from .atomic import explained
 from .formats import ENDINGS, FORMATS
 from .jxl import read_jxl_header
-from .loaded import MAX_FRAMES, MAX_PIXELS, Frames, Loaded, Source
+from .loaded import MAX_FRAMES, MAX_PIXELS, MAX_STACK, Frames, Loaded, Source
 from .netpbm import read_ppm
 from .opener import Opener, cause, image_kind, sniff
 from .pixels import Picture, combined, gather, plain, rawmode, turned, with_rawmode
@@ -62,6 +62,10 @@ def _read_frames(asked: Opener, frames: Frames | int) -> Loaded:
     first = None if asked.kind in MOVING else _read(asked)
     # What else a JPEG holds is a preview of the same picture.
     count = counted(asked.open()) if first is None else first.source.frames if asked.kind == "TIFF" else 1
+    if first is not None and count == MAX_FRAMES:
+        count = _counted(asked.open(), MAX_STACK)
+        if count == MAX_STACK and (isinstance(frames, int) or frames.last is None):
+            raise PoolError(f"{MAX_STACK:,} pages or more; --frames 1-1000 takes some of them")
     numbers = (Frames(frames, frames) if isinstance(frames, int) else frames).numbers(count)
     if count == 1:
         return first or _read(asked)
@@ -70,6 +74,7 @@ def _read_frames(asked: Opener, frames: Frames | int) -> Loaded:
         made = replace(made, source=replace(made.source, notes=ending_note(asked.name, asked.kind)))
     else:
         made = pages(replace(asked, image=None), numbers, _read)
+        made = replace(made, source=replace(made.source, frames=count))
     return one_frame(made) if isinstance(frames, int) else made
 
 
@@ -94,7 +99,8 @@ def _read(file: Opener) -> Loaded:
     # Pillow turns TIFF itself, and tifffile's pages are turned where they are read.
     array = picture.array if file.kind == "TIFF" else turned(picture.array, _orientation(file.image))
     carried = None if file.image is None else metadata.found(file.image)  # before frames are counted: it seeks
-    frames, more = _frames(file.image, file.frame) if picture.frames is None else _told(picture.frames, file.frame)
+    frames, more = (1, ()) if not file.counts else (
+        _frames(file.image, file.frame) if picture.frames is None else _told(picture.frames, file.frame))
     source = Source(
         name=file.name,
         format=file.kind,
@@ -175,16 +181,16 @@ def _told(count: int, frame: int) -> tuple[int, tuple[str, ...]]:
     return count, (f"{which} of {count:,}{more} frames",) if count > 1 else ()
 
 
-def _counted(image: ImageFile.ImageFile) -> int:
+def _counted(image: ImageFile.ImageFile, most: int = MAX_FRAMES) -> int:
     """Count frames without decoding them; TIFF pages one by one and at most 1,000, for a chain costs its square."""
     if image.format != "TIFF":
         return int(getattr(image, "n_frames", 1))
-    for frame in range(1, MAX_FRAMES):
+    for frame in range(1, most):
         try:
             image.seek(frame)
         except EOFError:
             return frame
-    return MAX_FRAMES
+    return most
 
 
 def _is_lossy(file: Opener) -> bool:

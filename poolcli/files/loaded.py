@@ -19,6 +19,9 @@ MAX_PIXELS = 178_956_970
 MAX_FRAMES = 1_000
 """Pages of a TIFF are counted so far, for finding each costs the chain before it."""
 
+MAX_STACK = 20_000
+"""Pages that are counted where all of them are wanted: each is looked for among those before it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Palette:

@@ -123,6 +123,8 @@ class Opener:
     frame: int = 0
     ready: ImageFile.ImageFile | None = None
     image: ImageFile.ImageFile | None = None
+    counts: bool = True
+    """Whether the frames of the file are counted; of each page of a stack that would cost the square of the stack."""
 
     def open(self) -> ImageFile.ImageFile:
         """Read the header, decode nothing; PoolError when it promises more pixels than allowed."""

@@ -158,6 +158,17 @@ def test_colour_stacks_are_pooled_in_depth(run: Call, tmp_path: Path) -> None:
     assert np.array_equal(tifffile.imread(tmp_path / "b.tif"), np.stack(by_channel, axis=-1))
 
 
+def test_a_stack_of_more_than_a_thousand_pages_is_read_whole(run: Call, tmp_path: Path) -> None:
+    """Pages are counted as far as a thousand where the first is wanted, and to the end where all are."""
+    array = np.arange(1_010, dtype=np.uint16)[:, None, None] * np.ones((1, 2, 2), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", array, photometric="minisblack")
+    assert run("max", "-q", "-k", "2", "--frames", "all", "a.tif", "-o", "b.tif").code == 0
+    assert tifffile.imread(tmp_path / "b.tif").ravel().tolist() == list(range(1_010))
+    assert run("max", "-q", "-k", "2", "--frames", "1010", "a.tif", "-o", "c.tif").code == 0
+    assert tifffile.imread(tmp_path / "c.tif").tolist() == [[1_009]]
+    assert "the file has 1,010" in run("max", "-q", "-k", "2", "--frames", "1011", "a.tif", "-o", "d.tif").err
+
+
 def test_axes_of_pictures() -> None:
     """Planes first, batches before depth, channels last; two axes or one are as they are."""
     for letters, expected in (("HW", "HW"), ("CL", "CL"), ("HWC", "HWC"), ("CHW", "HWC"), ("NCL", "NLC"),

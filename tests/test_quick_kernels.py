@@ -10,8 +10,8 @@ import pytest
 
 import poolcli
 from poolcli import drivers, engine, pooling
-from poolcli.drivers import folding, laning, slicing
-from poolcli.kernels import bands, endings, folds, keys, lanes, rows, small, tall, uneven
+from poolcli.drivers import folding, slicing, tile
+from poolcli.kernels import bands, endings, folds, keys, numerics, rows, small, tall, tile_cores, tiles, uneven
 from poolcli.work import Choice, Work
 
 RNG = np.random.default_rng(5)
@@ -32,7 +32,7 @@ def pooled(x: Any, reducer: str, options: dict[str, Any], monkeypatch: pytest.Mo
     made = []
 
     def choose(work: Work) -> Choice | None:
-        choice = (folding.choose(work) or laning.choose(work)) if quick else None
+        choice = (folding.choose(work) or tile.choose(work)) if quick else None
         made.extend([] if choice is None else [choice.recipe.make])
         return choice
 
@@ -158,7 +158,7 @@ def test_variances_of_hard_samples(samples: str, options: dict[str, Any], monkey
     for reducer in ("var", "std"):
         found, made = pooled(x, reducer, options, monkeypatch, quick=True)
         wanted, _ = pooled(x, reducer, options, monkeypatch, quick=False)
-        assert made[0].__module__ != lanes.__name__
+        assert made[0].__module__ != tiles.__name__
         np.testing.assert_array_max_ulp(found, wanted, 1)
 
 
@@ -236,13 +236,13 @@ LAID_OUT = [
 
 @pytest.mark.parametrize("reducer", ["lse", "mixed"])
 @pytest.mark.parametrize(("path", "options", "shape"), LAID_OUT, ids=[row[0] for row in LAID_OUT])
-def test_lanes_lie_anywhere(path: str, options: dict[str, Any], shape: tuple[int, ...], reducer: str,
+def test_tiles_lie_anywhere(path: str, options: dict[str, Any], shape: tuple[int, ...], reducer: str,
                             monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows of every kind are gathered right and written where they belong."""
     x = sample("float32", shape)
     found, made = pooled(x, reducer, options, monkeypatch, quick=True)
     wanted, _ = pooled(x, reducer, options, monkeypatch, quick=False)
-    assert made == [lanes.make_kernel]
+    assert made == [tiles.make_kernel]
     assert close(found, wanted)
 
 
@@ -254,7 +254,7 @@ COMPUTED = [
 
 @pytest.mark.parametrize(("reducer", "parameters"), COMPUTED)
 @pytest.mark.parametrize("scale", [1.0, 1e-38, 1e37])
-def test_lanes_compute_what_cores_do(reducer: str, parameters: dict[str, float], scale: float,
+def test_tiles_compute_what_cores_do(reducer: str, parameters: dict[str, float], scale: float,
                                      monkeypatch: pytest.MonkeyPatch) -> None:
     """Every core in lanes gives what the reducer's own core gives, at both ends of float32 too; and beside zeros."""
     x = sample("float32", (6, 80)) * np.float32(scale)
@@ -263,7 +263,7 @@ def test_lanes_compute_what_cores_do(reducer: str, parameters: dict[str, float],
     monkeypatch.setitem(folding.FOLDS, reducer, lambda work, window: None)
     found, made = pooled(x, reducer, options, monkeypatch, quick=True)
     wanted, _ = pooled(x, reducer, options, monkeypatch, quick=False)
-    assert made == [lanes.make_kernel]
+    assert made == [tiles.make_kernel]
     assert close(found, wanted)
 
 
@@ -358,6 +358,79 @@ def test_only_what_is_not_finite_is_repaired(dtype: str, options: dict[str, Any]
     assert np.array_equal(found[:, :-1], np.full((4, 3), 42) if kept else wanted[:, :-1])
 
 
+BESIDE = [
+    ("borders of small maps", {"size": 3, **SAME, "layout": "CHW"}, (9, 7, 7)),
+    ("global averages of small maps", {"size": "all", "layout": "CHW"}, (70, 7, 7)),
+    ("clipped at both ends, strided", {"size": 5, "stride": 3, "padding": 2, "ceil_mode": True}, (19, 90)),
+    ("irregular, of channels", {"fractional": 2.5}, (11, 30, 3)),
+    ("irregular, at random", {"fractional": 1.4, "random": True}, (18, 63)),
+]
+MISSING: list[dict[str, Any]] = [{}, {"nan": "ignore"}, {"nodata": 3}, {"nan": "ignore", "nodata": 3}]
+IN_TILES = [
+    ("max", "float32", {"return_indices": True}), ("min", "uint8", {"return_indices": True}),
+    ("max", "float64", {"dtype": "int16", "return_indices": True}), ("subsample", "int16", {"return_indices": True}),
+    ("stochastic", "float32", {"return_indices": True}), ("stochastic", "uint8", {"expected": True}),
+    ("lse", "int32", {"r": -0.01}), ("soft", "uint8", {"dtype": "uint8"}), ("soft", "float64", {}),
+    ("mixed", "uint8", {"dtype": "int16", "round": "half-even"}), ("mixed", "float32", {"dtype": "float64"}),
+    ("lp", "float64", {"p": 3}), ("gem", "uint8", {"dtype": "uint8", "round": "floor"}),
+    ("median", "float32", {}), ("quantile", "uint8", {"q": 0.3, "dtype": "uint8", "round": "ceil"}),
+    ("mode", "float32", {"return_indices": True}), ("mode", "uint8", {"dtype": "int64"}),
+]
+
+
+@pytest.mark.parametrize("missing", MISSING, ids=["none", "NaN", "nodata", "both"])
+@pytest.mark.parametrize(("reducer", "dtype", "given"), IN_TILES, ids=lambda part: str(part))
+def test_tiles_give_what_the_general_kernel_does(reducer: str, dtype: str, given: dict[str, Any],
+                                                 missing: dict[str, Any],
+                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """Borders, irregular windows, missing samples, indices, every way of rounding: the general kernel's results."""
+    monkeypatch.setattr(folding, "FOLDS", {})
+    for path, options, shape in BESIDE:
+        x = sample(dtype, shape)
+        x = np.abs(np.round(x)) % 6 if missing or reducer in ("mode", "stochastic") else x
+        x = x.astype(dtype)
+        if dtype.startswith("float") and missing:
+            x[RNG.random(shape) < 0.1] = np.nan
+            x[RNG.random(shape) < 0.02] = np.inf
+        found, wanted = (attempt(x, reducer, {**options, **given, **missing}, monkeypatch, quick=quick)
+                         for quick in (True, False))
+        assert found[1] != [] or (reducer == "subsample" and not missing), path
+        assert len(found[0]) == len(wanted[0])
+        assert all(map(close, found[0], wanted[0])), path
+
+
+def attempt(x: Any, reducer: str, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch, *,
+            quick: bool) -> tuple[Any, list[Any]]:
+    """The values, and the indices if wanted, or the error as an array; and what made the kernels."""
+    try:
+        result, made = pooled(x, reducer, options, monkeypatch, quick=quick)
+    except poolcli.PoolError as error:
+        return (np.array([str(error)]),), [None]
+    return (result if isinstance(result, tuple) else (result,)), made
+
+
+@pytest.mark.parametrize("n", range(1, 20))
+def test_sorting_in_lanes(n: int) -> None:
+    """Any number of slots is sorted, what is missing last; checked by every pattern of 0 and 1 for up to 8 slots."""
+    patterns = 1 << min(n, 8)
+    samples = (np.arange(patterns) >> np.arange(n)[:, None] % 8 & 1).astype(float)
+    slots = np.zeros((tiles.EXTRA + 2 * n, patterns))
+    slots[tiles.EXTRA : tiles.EXTRA + n] = samples
+    slots[tiles.EXTRA, ::3] = np.nan
+    wanted = np.sort(np.where(np.isnan(slots), np.inf, slots)[tiles.EXTRA : tiles.EXTRA + n], 0)
+    tile_cores.sort(tiles.Tile(slots.reshape(-1), tiles.EXTRA * patterns, n, patterns, patterns, np.zeros(1), 1))
+    assert np.array_equal(slots[tiles.EXTRA + n :], wanted)
+
+
+@pytest.mark.parametrize("rounding", [numerics.HALF_UP, numerics.HALF_EVEN, numerics.FLOOR, numerics.CEIL])
+def test_rounding_without_branches(rounding: int) -> None:
+    """Pairs around every tie and every whole number are rounded as the pair is, once."""
+    for hi in (-2.0, -1.5, -0.5, 0.0, 0.5, 1.0, 2.5, 0.49999999999999994, 254.5, 4294967294.5):
+        for lo in (0.0, 1e-30, -1e-30):
+            f, g = numerics.rounded(hi, lo, rounding)
+            assert tiles.rounded_narrow(hi, lo, rounding) == f + g
+
+
 def test_means_of_few_that_count() -> None:
     """Every sum of up to four bytes that count is rounded half up, exactly."""
     numbers, filled = np.arange(1021, dtype=np.uint16), np.zeros(1, np.uint8)
@@ -383,7 +456,7 @@ def test_a_row_of_clipped_windows_only(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_drivers_are_asked_for_what_they_serve() -> None:
     """The table that spares imports names every reducer of each driver."""
     assert set(drivers.QUICK["folding"]) == set(folding.FOLDS)
-    assert set(drivers.QUICK["laning"]) == set(laning.CORES)
+    assert set(drivers.QUICK["tile"]) == set(tile.CORES)
     files = Path(drivers.__file__).parent.glob("*.py")
     one = "def choose(work: Work) -> Choice | None:"  # merging.py's gives no Choice
     assert {path.stem for path in files if one in path.read_text("utf-8")} == set(drivers.QUICK)
@@ -400,7 +473,7 @@ def test_threads_change_nothing(reducer: str, dtype: str, options: dict[str, Any
     """The same bytes by one thread and by three, which the smallest work would not get otherwise."""
     x = sample(dtype, (1100, 1000))
     monkeypatch.setattr(engine, "LEAST_MILLISECONDS", 1e-9)
-    monkeypatch.setattr(laning, "BLOCK_SAMPLES", 1 << 17)
+    monkeypatch.setattr(tile, "BLOCK_SAMPLES", 1 << 17)
     found = []
     for threads in ("1", "3"):
         monkeypatch.setenv("POOLCLI_THREADS", threads)

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 QUICK: Mapping[str, tuple[str, ...]] = {
     "folding": ("max", "min", "range", "avg", "sum", "l2", "lp", "var", "std"),
-    "laning": ("lse", "soft", "mixed", "lp", "l2", "gem"),
     "counting": ("median", "quantile"),
     "slicing": ("subsample",),
     "ranking": ("median", "quantile", "mode"),
+    "tile": ("max", "min", "subsample", "stochastic", "lse", "soft", "mixed", "lp", "l2", "gem", "median", "quantile",
+             "mode"),
 }
 """The drivers that may be faster than the general one, in the order in which they are asked, and the reducers that each
 may serve: so that a run imports only those that it needs (17 ms of 34 for a picture's maximum).

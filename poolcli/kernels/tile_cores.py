@@ -1,0 +1,416 @@
+"""Cores in lanes: each computes a whole tile of windows (``tiles.py``), and every loop runs over the lanes of one slot.
+
+A missing sample is a NaN. A core leaves its values in ``VALUE``, as a pair with ``LOW``, or the number of the slot that
+it picks in ``PICK``. What is not finite is done again by the reducer's own core, so nothing here is clever about
+infinities, or about scales where a power overflows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .elementary import cube_root, exponential, logarithm
+from .numerics import (
+    INFINITY,
+    NOT_A_NUMBER,
+    add,
+    divide,
+    double,
+    fast_two_sum,
+    multiply,
+    two_product,
+    two_sum,
+    whole,
+)
+from .ranks import between
+from .tiles import DRAW, LOW, PICK, PRESENT, SPARE_A, SPARE_B, SPARE_C, SPARE_D, VALUE, Tile, fill_slot
+
+_SAFE = 4.0
+"""Up to this power a float32, the largest and the smallest, stays in the range of a normal double."""
+
+
+def is_larger(x: float, y: float) -> bool:
+    """Whether x beats y as a maximum."""
+    return x > y
+
+
+def is_smaller(x: float, y: float) -> bool:
+    """Whether x beats y as a minimum."""
+    return x < y
+
+
+def is_first(x: float, y: float) -> bool:
+    """Nothing beats the first sample."""
+    return False
+
+
+# Picks.
+
+
+def pick_extreme(tile: Tile, beats: Callable[[float, float], bool]) -> None:
+    """Pick the first of the samples that beat all others."""
+    slots, room = tile.slots, tile.room
+    value, pick = VALUE * room, PICK * room
+    for i in range(tile.m):
+        slots[value + i] = slots[tile.first + i]
+        slots[pick + i] = 0.0
+    for p in range(1, tile.n):
+        at, number = tile.first + p * room, double(p)
+        for i in range(tile.m):
+            x, best, picked = slots[at + i], slots[value + i], slots[pick + i]
+            wins = beats(x, best) | (best != best)
+            slots[value + i] = x if wins else best
+            slots[pick + i] = number if wins else picked
+
+
+def maximum(tile: Tile) -> None:
+    """Pick the first largest sample."""
+    pick_extreme(tile, is_larger)
+
+
+def minimum(tile: Tile) -> None:
+    """Pick the first smallest sample."""
+    pick_extreme(tile, is_smaller)
+
+
+def first(tile: Tile) -> None:
+    """Pick the first sample."""
+    pick_extreme(tile, is_first)
+
+
+def draw(tile: Tile) -> None:
+    """Pick the first sample whose running sum exceeds ``DRAW`` times the sum; else the last that is not 0."""
+    slots, room = tile.slots, tile.room
+    value, pick, mass, reach = VALUE * room, PICK * room, SPARE_A * room, SPARE_B * room
+    last, last_pick = SPARE_C * room, SPARE_D * room
+    first(tile)
+    sum_terms(tile, itself, SPARE_A)
+    for i in range(tile.m):
+        slots[reach + i] = 0.0
+        slots[last + i] = slots[value + i]
+        slots[last_pick + i] = slots[pick + i]
+        slots[value + i] = NOT_A_NUMBER
+    for p in range(tile.n):
+        at, number = tile.first + p * room, double(p)
+        for i in range(tile.m):
+            x, drawn, picked, before = slots[at + i], slots[value + i], slots[pick + i], slots[reach + i]
+            late, late_pick, goal = slots[last + i], slots[last_pick + i], slots[DRAW * room + i] * slots[mass + i]
+            x = x if x == x else 0.0
+            wins = (drawn != drawn) & (before + x > goal)
+            slots[reach + i] = before + x
+            slots[value + i] = x if wins else drawn
+            slots[pick + i] = number if wins else picked
+            slots[last + i] = x if x > 0.0 else late
+            slots[last_pick + i] = number if x > 0.0 else late_pick
+    for i in range(tile.m):
+        drawn, picked, late, late_pick = slots[value + i], slots[pick + i], slots[last + i], slots[last_pick + i]
+        drawn, picked = (late, late_pick) if drawn != drawn else (drawn, picked)
+        slots[value + i] = drawn + (slots[mass + i] - slots[mass + i])  # not finite where the sum is not
+        slots[pick + i] = picked
+
+
+# Sums.
+
+
+def itself(x: float) -> float:
+    """A term of a sum."""
+    return x
+
+
+def cube(x: float) -> float:
+    """A term of a sum of cubes."""
+    return x * x * x
+
+
+def square(x: float) -> float:
+    """A term of a sum of squares."""
+    return x * x
+
+
+def sum_terms(tile: Tile, term: Callable[[float], float], to: int) -> None:
+    """Slot ``to`` = the sum of term(x) over the samples of each window, in order."""
+    slots, room = tile.slots, tile.room
+    fill_slot(tile, to, 0.0)
+    for p in range(tile.n):
+        at = tile.first + p * room
+        for i in range(tile.m):
+            y = term(slots[at + i])
+            slots[to * room + i] += y if y == y else 0.0
+
+
+def sum_pairs(tile: Tile) -> None:
+    """``VALUE`` and ``LOW`` = the sum of the samples of each window as a pair."""
+    slots, room = tile.slots, tile.room
+    value, low = VALUE * room, LOW * room
+    fill_slot(tile, VALUE, 0.0)
+    fill_slot(tile, LOW, 0.0)
+    for p in range(tile.n):
+        at = tile.first + p * room
+        for i in range(tile.m):
+            x = slots[at + i]
+            x = x if x == x else 0.0
+            hi, e = two_sum(slots[value + i], x)
+            hi, lo = fast_two_sum(hi, slots[low + i] + e)
+            slots[value + i] = hi
+            slots[low + i] = lo
+
+
+def write_extreme(tile: Tile, beats: Callable[[float, float], bool], to: int) -> None:
+    """Slot ``to`` = the sample of each window that beats all others."""
+    slots, room = tile.slots, tile.room
+    for i in range(tile.m):
+        slots[to * room + i] = slots[tile.first + i]
+    for p in range(1, tile.n):
+        at = tile.first + p * room
+        for i in range(tile.m):
+            x, best = slots[at + i], slots[to * room + i]
+            slots[to * room + i] = x if beats(x, best) | (best != best) else best
+
+
+def mixed(tile: Tile) -> None:
+    """w max + (1 - w) mean; where it is to be precise over one denominator, in pairs."""
+    slots, room, w = tile.slots, tile.room, tile.params[0]
+    value, low, top, present = VALUE * room, LOW * room, SPARE_A * room, PRESENT * room
+    write_extreme(tile, is_larger, SPARE_A)
+    if tile.precise:
+        sum_pairs(tile)
+        for i in range(tile.m):
+            w_hi, w_lo = two_product(w, slots[present + i])
+            a_hi, a_lo = multiply(slots[top + i], 0.0, w_hi, w_lo)
+            b_hi, b_lo = multiply(slots[value + i], slots[low + i], 1.0 - w, 0.0)
+            hi, lo = add(a_hi, a_lo, b_hi, b_lo)
+            slots[value + i], slots[low + i] = divide(hi, lo, slots[present + i])
+        return
+    sum_terms(tile, itself, VALUE)
+    for i in range(tile.m):
+        slots[value + i] = w * slots[top + i] + (1.0 - w) * (slots[value + i] / slots[present + i])
+
+
+# Exponentials.
+
+
+def log_mean_exp(tile: Tile) -> None:
+    """m + log(mean e^(r (x - m))) / r, m the largest for r > 0, else the smallest."""
+    slots, room, r = tile.slots, tile.room, tile.params[0]
+    value, top = VALUE * room, SPARE_A * room
+    if r > 0.0:
+        write_extreme(tile, is_larger, SPARE_A)
+    else:
+        write_extreme(tile, is_smaller, SPARE_A)
+    fill_slot(tile, VALUE, 0.0)
+    for p in range(tile.n):
+        at = tile.first + p * room
+        for i in range(tile.m):
+            x = slots[at + i]
+            e = exponential(r * (x - slots[top + i]))
+            slots[value + i] += e if x == x else 0.0
+    for i in range(tile.m):
+        mean = slots[value + i] / slots[PRESENT * room + i]
+        slots[value + i] = slots[top + i] + logarithm(mean) / r + (slots[top + i] - slots[top + i])
+
+
+def softmax_mean(tile: Tile) -> None:
+    """Sum x e^(x-m) / sum e^(x-m), m the largest."""
+    slots, room = tile.slots, tile.room
+    value, top, mass = VALUE * room, SPARE_A * room, SPARE_B * room
+    write_extreme(tile, is_larger, SPARE_A)
+    fill_slot(tile, VALUE, 0.0)
+    fill_slot(tile, SPARE_B, 0.0)
+    for p in range(tile.n):
+        at = tile.first + p * room
+        for i in range(tile.m):
+            x = slots[at + i]
+            d = x - slots[top + i]
+            weight = exponential(d)
+            slots[mass + i] += weight if x == x else 0.0
+            slots[value + i] += d * weight if x == x else 0.0
+    for i in range(tile.m):
+        slots[value + i] = slots[top + i] + slots[value + i] / slots[mass + i]
+
+
+def expected(tile: Tile) -> None:
+    """Sum x^2 / sum x, scaled by the largest."""
+    slots, room = tile.slots, tile.room
+    value, top, mass = VALUE * room, SPARE_A * room, SPARE_B * room
+    write_extreme(tile, is_larger, SPARE_A)
+    fill_slot(tile, VALUE, 0.0)
+    fill_slot(tile, SPARE_B, 0.0)
+    for p in range(tile.n):
+        at = tile.first + p * room
+        for i in range(tile.m):
+            x = slots[at + i] / slots[top + i]
+            x = x if x == x else 0.0
+            slots[mass + i] += x
+            slots[value + i] += x * x
+    for i in range(tile.m):
+        slots[value + i] = slots[top + i] * (slots[value + i] / slots[mass + i])
+
+
+# Powers.
+
+
+def norm(tile: Tile) -> None:
+    """(sum |x|^p)^(1/p)."""
+    for p in range(tile.n):
+        at = tile.first + p * tile.room
+        for i in range(tile.m):
+            tile.slots[at + i] = abs(tile.slots[at + i])
+    power_mean(tile, tile.params[0], 0)
+
+
+def generalised_mean(tile: Tile) -> None:
+    """(mean max(x, eps)^p)^(1/p)."""
+    least = tile.params[1]
+    for p in range(tile.n):
+        at = tile.first + p * tile.room
+        for i in range(tile.m):
+            x = tile.slots[at + i]
+            tile.slots[at + i] = least if x < least else x
+    power_mean(tile, tile.params[0], 1)
+
+
+def power_mean(tile: Tile, p: float, mean: int) -> None:
+    """(sum x^p)^(1/p) of samples that are not negative, or of their mean; scaled by the largest where that matters."""
+    slots, room = tile.slots, tile.room
+    value, top, inverse = VALUE * room, SPARE_A * room, SPARE_B * room
+    scaled = tile.precise or p > _SAFE
+    if scaled:
+        write_extreme(tile, is_larger, SPARE_A)
+    else:
+        fill_slot(tile, SPARE_A, 1.0)
+    for i in range(tile.m):
+        scale = slots[top + i] if slots[top + i] > 0.0 else 1.0
+        slots[top + i] = scale
+        slots[inverse + i] = 1.0 / scale
+    if p == 2.0:
+        sum_scaled_terms(tile, square)
+    elif p == 3.0:
+        sum_scaled_terms(tile, cube)
+    elif p == 1.0:
+        sum_scaled_terms(tile, itself)
+    else:
+        sum_powers(tile, p)
+    if mean:
+        for i in range(tile.m):
+            slots[value + i] /= slots[PRESENT * room + i]
+    if p == 3.0:
+        for i in range(tile.m):
+            s = slots[value + i]
+            y = cube_root(s)
+            y = y - (y * y * y - s) / (3.0 * y * y)  # within one unit in the last place; 1 is exact
+            slots[value + i] = slots[top + i] * (y if s != 0.0 else 0.0)
+    elif p == 2.0:
+        for i in range(tile.m):
+            slots[value + i] = slots[top + i] * slots[value + i] ** 0.5
+    elif p == 1.0:
+        for i in range(tile.m):
+            slots[value + i] *= slots[top + i]
+    else:
+        for i in range(tile.m):
+            s = slots[value + i]
+            y = exponential(logarithm(s if s != 0.0 else 1.0) / p)
+            slots[value + i] = slots[top + i] * (y if s != 0.0 else 0.0)
+
+
+def sum_scaled_terms(tile: Tile, term: Callable[[float], float]) -> None:
+    """``VALUE`` = the sum of term(x times ``SPARE_B``)."""
+    slots, room, value, inverse = tile.slots, tile.room, VALUE * tile.room, SPARE_B * tile.room
+    fill_slot(tile, VALUE, 0.0)
+    for p in range(tile.n):
+        at = tile.first + p * room
+        for i in range(tile.m):
+            y = term(slots[at + i] * slots[inverse + i])
+            slots[value + i] += y if y == y else 0.0
+
+
+def sum_powers(tile: Tile, p: float) -> None:
+    """``VALUE`` = the sum of (x times ``SPARE_B``)^p."""
+    slots, room, value, inverse = tile.slots, tile.room, VALUE * tile.room, SPARE_B * tile.room
+    fill_slot(tile, VALUE, 0.0)
+    for k in range(tile.n):
+        at = tile.first + k * room
+        for i in range(tile.m):
+            x = slots[at + i] * slots[inverse + i]
+            y = exponential(p * logarithm(x if x != 0.0 else 1.0))
+            slots[value + i] += y if (x == x) & (x != 0.0) else 0.0
+
+
+# Ranks. The samples are sorted behind the slots that hold them, by Batcher's merge exchange (Knuth, The Art of Computer
+# Programming 3, 5.2.2, algorithm M), which takes any number of slots.
+
+
+def sort(tile: Tile) -> None:
+    """Copy the samples behind their slots and sort them there; missing ones come last."""
+    slots, room, to = tile.slots, tile.room, tile.first + tile.n * tile.room
+    for p in range(tile.n):
+        for i in range(tile.m):
+            x = slots[tile.first + p * room + i]
+            slots[to + p * room + i] = x if x == x else INFINITY
+    most = 1
+    while 2 * most < tile.n:
+        most *= 2
+    p = most if tile.n > 1 else 0
+    while p > 0:
+        q, r, d = most, 0, p
+        while d > 0:
+            for k in range(tile.n - d):
+                if (k & p) == r:
+                    exchange(tile, to + k * room, to + (k + d) * room)
+            r = p
+            d = q - p
+            q = q // 2
+        p = p // 2
+
+
+def exchange(tile: Tile, a: int, b: int) -> None:
+    """Bring the smaller of two samples of each lane to the first place."""
+    slots = tile.slots
+    for i in range(tile.m):
+        x, y = slots[a + i], slots[b + i]
+        slots[a + i] = y if y < x else x
+        slots[b + i] = x if y < x else y
+
+
+def quantile(tile: Tile) -> None:
+    """The sample of rank (n - 1) q, n the samples that are present; between two ranks, a point of the line."""
+    slots, room, q = tile.slots, tile.room, tile.params[0]
+    to = tile.first + tile.n * room
+    sort(tile)
+    for i in range(tile.m):
+        n = max(int(slots[PRESENT * room + i]), 1)
+        h = (n - 1) * q
+        j = min(int(whole(h)), n - 1)
+        g = h - j
+        a = slots[to + j * room + i]
+        hi, lo = a, 0.0
+        if g != 0.0 and j + 1 < n:
+            b = slots[to + (j + 1) * room + i]
+            if a != b:
+                hi, lo = between((a, 0.0), (b, 0.0), g)
+        slots[VALUE * room + i], slots[LOW * room + i] = hi, lo
+
+
+def mode(tile: Tile) -> None:
+    """Pick the first sample of the most frequent value; of equally frequent ones, of the smallest."""
+    slots, room, to = tile.slots, tile.room, tile.first + tile.n * tile.room
+    value, most, run = VALUE * room, SPARE_A * room, SPARE_B * room
+    sort(tile)
+    fill_slot(tile, SPARE_A, 1.0)
+    fill_slot(tile, SPARE_B, 1.0)
+    for i in range(tile.m):
+        slots[value + i] = slots[to + i]
+    for p in range(1, tile.n):
+        at, number = to + p * room, double(p)
+        for i in range(tile.m):
+            x, before, length = slots[at + i], slots[at - room + i], slots[run + i] + 1.0
+            longest, best = slots[most + i], slots[value + i]
+            length = length if x == before else 1.0
+            slots[run + i] = length
+            wins = (length > longest) & (number < slots[PRESENT * room + i])
+            slots[most + i] = length if wins else longest
+            slots[value + i] = x if wins else best
+    for p in range(tile.n - 1, -1, -1):
+        at, number = tile.first + p * room, double(p)
+        for i in range(tile.m):
+            x, best, picked = slots[at + i], slots[value + i], slots[PICK * room + i]
+            slots[PICK * room + i] = number if x == best else picked

@@ -32,8 +32,13 @@ def llvm_text(recipe: Recipe) -> tuple[str, str]:
 
     make_jitable()
     pointers = [types.CPointer(getattr(types, name)) for name in recipe.arguments]  # type: ignore[no-untyped-call]
-    kernel = numba.cfunc(types.int64(*pointers), error_model="numpy")(recipe.make(*recipe.parts))
-    return kernel.inspect_llvm(), kernel.native_name
+    level: Any = numba.config.OPT
+    numba.config.OPT = type(level)(0) if recipe.late else level
+    try:
+        kernel = numba.cfunc(types.int64(*pointers), error_model="numpy")(recipe.make(*recipe.parts))
+        return kernel.inspect_llvm(), kernel.native_name
+    finally:
+        numba.config.OPT = level
 
 
 @lru_cache(maxsize=1)

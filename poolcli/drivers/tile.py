@@ -92,7 +92,8 @@ def choose(work: Work) -> Choice | None:
     if most > core.most or (most > FEW and int(np.prod(work.output_shape)) < LEAST_LANES):
         return None
     names = {"read": dtype.name, "write": dtypes.write_dtype(work.result).name}
-    recipe = compiled.Recipe(kernel.make_kernel, parts(work, core), tuple(names.get(a, a) for a in ARGUMENTS))
+    arguments = tuple(names.get(a, a) for a in ARGUMENTS)
+    recipe = compiled.Recipe(kernel.make_kernel, parts(work, core), arguments, late=True)
     return Choice(recipe, core, largest)
 
 

@@ -273,15 +273,15 @@ def power_mean(tile: Tile, p: float, mean: int) -> None:
     """(sum x^p)^(1/p) of samples that are not negative, or of their mean; scaled by the largest where that matters."""
     slots, room = tile.slots, tile.room
     value, top, inverse = VALUE * room, SPARE_A * room, SPARE_B * room
-    scaled = tile.precise or p > _SAFE
-    if scaled:
+    fill_slot(tile, SPARE_A, 1.0)
+    fill_slot(tile, SPARE_B, 1.0)
+    if tile.precise or p > _SAFE:
         write_extreme(tile, is_larger, SPARE_A)
-    else:
-        fill_slot(tile, SPARE_A, 1.0)
-    for i in range(tile.m):
-        scale = slots[top + i] if slots[top + i] > 0.0 else 1.0
-        slots[top + i] = scale
-        slots[inverse + i] = 1.0 / scale
+        for i in range(tile.m):
+            scale = slots[top + i]
+            scale = scale if scale > 0.0 else 1.0
+            slots[top + i] = scale
+            slots[inverse + i] = 1.0 / scale
     if p == 2.0:
         sum_scaled_terms(tile, square)
     elif p == 3.0:
@@ -296,9 +296,15 @@ def power_mean(tile: Tile, p: float, mean: int) -> None:
     if p == 3.0:
         for i in range(tile.m):
             s = slots[value + i]
-            y = cube_root(s)
-            y = y - (y * y * y - s) / (3.0 * y * y)  # within one unit in the last place; 1 is exact
-            slots[value + i] = slots[top + i] * (y if s != 0.0 else 0.0)
+            slots[inverse + i] = s
+            slots[value + i] = cube_root(s) if s != 0.0 else 0.0
+        if tile.precise:
+            for i in range(tile.m):
+                s, y = slots[inverse + i], slots[value + i]
+                nearer = y - (y * y * y - s) / (3.0 * y * y)  # within one unit in the last place; 1 is exact
+                slots[value + i] = nearer if s != 0.0 else 0.0
+        for i in range(tile.m):
+            slots[value + i] *= slots[top + i]
     elif p == 2.0:
         for i in range(tile.m):
             slots[value + i] = slots[top + i] * slots[value + i] ** 0.5
@@ -313,11 +319,20 @@ def power_mean(tile: Tile, p: float, mean: int) -> None:
 
 
 def sum_scaled_terms(tile: Tile, term: Callable[[float], float]) -> None:
-    """``VALUE`` = the sum of term(x times ``SPARE_B``)."""
+    """``VALUE`` = the sum of term(x times ``SPARE_B``), four slots at a time."""
     slots, room, value, inverse = tile.slots, tile.room, VALUE * tile.room, SPARE_B * tile.room
     fill_slot(tile, VALUE, 0.0)
-    for p in range(tile.n):
-        at = tile.first + p * room
+    for k in range(tile.n // 4):
+        at = tile.first + 4 * k * room
+        for i in range(tile.m):
+            scale = slots[inverse + i]
+            a, b = term(slots[at + i] * scale), term(slots[at + room + i] * scale)
+            c, d = term(slots[at + 2 * room + i] * scale), term(slots[at + 3 * room + i] * scale)
+            a, b = a if a == a else 0.0, b if b == b else 0.0
+            c, d = c if c == c else 0.0, d if d == d else 0.0
+            slots[value + i] += (a + b) + (c + d)
+    for k in range(tile.n // 4 * 4, tile.n):
+        at = tile.first + k * room
         for i in range(tile.m):
             y = term(slots[at + i] * slots[inverse + i])
             slots[value + i] += y if y == y else 0.0

@@ -144,14 +144,22 @@ def gather_clipped(src: Buffer, tile: Tile, shape: Shape, inner: int, lanes: Buf
             slots[LAST_NAN * room + i] = number if here & (x != x) else last
 
 
-def find_nans(tile: Tile) -> None:
-    """Write the number of each lane's last NaN."""
-    slots, last = tile.slots, LAST_NAN * tile.room
+def find_nans(tile: Tile) -> int:
+    """Write the number of each lane's last NaN; return how many there are, which most often is none."""
+    slots, last, found = tile.slots, LAST_NAN * tile.room, 0
+    for p in range(tile.n):
+        at = tile.first + p * tile.room
+        for i in range(tile.m):
+            x = slots[at + i]
+            found += 1 if x != x else 0
+    if found == 0:
+        return 0
     for p in range(tile.n):
         at, number = tile.first + p * tile.room, double(p)
         for i in range(tile.m):
             x, before = slots[at + i], slots[last + i]
             slots[last + i] = number if x != x else before
+    return found
 
 
 def drop_nodata(tile: Tile, nodata: float) -> None:
@@ -184,8 +192,8 @@ def fill_slot(tile: Tile, slot: int, value: float) -> None:
 # What a core in lanes could not do.
 
 
-def settle(tile: Tile, core: Callable[..., Any], by_pick: Callable[..., None], near_ties: int, work: Buffer) -> None:
-    """Give NaN to lanes with a NaN that wins or without samples; do those again whose value cannot be trusted."""
+def settle(tile: Tile, core: Callable[..., Any], mend: Callable[..., None], near_ties: int, work: Buffer) -> None:
+    """Do those lanes again whose value cannot be trusted."""
     slots, room = tile.slots, tile.room
     doubtful = 0
     for i in range(tile.m):
@@ -195,7 +203,12 @@ def settle(tile: Tile, core: Callable[..., Any], by_pick: Callable[..., None], n
         for i in range(tile.m):
             x = slots[VALUE * room + i]
             if x - x != 0.0 or (near_ties and is_near_tie(x)):
-                by_pick(tile, i, core, work)
+                mend(tile, i, core, work)
+
+
+def lose(tile: Tile) -> None:
+    """Give NaN to lanes with a NaN that wins, or without samples."""
+    slots, room = tile.slots, tile.room
     for i in range(tile.m):
         last, empty = slots[LAST_NAN * room + i], slots[PRESENT * room + i] == 0.0
         hi, lo, pick = slots[VALUE * room + i], slots[LOW * room + i], slots[PICK * room + i]
@@ -363,16 +376,20 @@ def reset(tile: Tile) -> None:
 def compute(tile: Tile, core_in_lanes: Any, core: Any, mend: Any, clipped: int, geometry: Buffer, nodata: Buffer,
             work: Buffer) -> None:
     """Settle what is missing, then let the core work."""
+    lossy = 1 if clipped or geometry[HAS_NODATA] or geometry[SKIP_NAN] else 0
+    lost = lossy
     if geometry[NAN_WINS] == 0:
         fill_slot(tile, LAST_NAN, -1.0)
     elif clipped == 0:
-        find_nans(tile)
+        lost += find_nans(tile)
     if geometry[HAS_NODATA]:
         drop_nodata(tile, nodata[0])
-    if clipped or geometry[HAS_NODATA] or geometry[SKIP_NAN]:
+    if lossy:
         count_present(tile)
     core_in_lanes(tile)
     settle(tile, core, mend, geometry[NEAR_TIES], work)
+    if lost:
+        lose(tile)
 
 
 def collect(lanes: Buffer, room: int, at: int, shape: Shape, source: int, place: int, target: int, inner: int) -> None:

@@ -459,7 +459,8 @@ def test_drivers_are_asked_for_what_they_serve() -> None:
     assert set(drivers.QUICK["tile"]) == set(tile.CORES)
     files = Path(drivers.__file__).parent.glob("*.py")
     one = "def choose(work: Work) -> Choice | None:"  # merging.py's gives no Choice
-    assert {path.stem for path in files if one in path.read_text("utf-8")} == set(drivers.QUICK)
+    found = {path.stem for path in files if one in path.read_text("utf-8")}
+    assert found - {"numpy_tier"} == set(drivers.QUICK)  # the policy asks that one
 
 
 THREADED = [("max", "uint8", {"size": 2}), ("max", "float32", {"size": 5, **SAME}),

@@ -25,6 +25,8 @@ FLOAT64 = np.dtype(np.float64)
 
 def check_dtype(dtype: Type) -> Type:
     """The dtype in native byte order; PoolError for what is no real number of at most 8 bytes."""
+    if dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.num < 256:  # those of other libraries begin there
+        return dtype.newbyteorder("=")
     if dtype.name == "bfloat16" or (dtype.kind == "V" and dtype.itemsize == 2 and dtype.names is None):
         raise PoolError(f"{'' if dtype.name == 'bfloat16' else 'two bytes that are no number of NumPy, perhaps '}"
                         "bfloat16 cannot be pooled; x.astype(float32) would work")

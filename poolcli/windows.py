@@ -113,25 +113,30 @@ class Windows:
 
     def count_range(self) -> tuple[int, int]:
         """The fewest and the most samples that a window has; of windows that are whole, one is looked at."""
-        if self.regular:
-            head, tail = self.edges()
-            parts = [self[begin:stop].present()[1] for begin, stop in ((0, head), (head, min(head + 1, tail)),
-                                                                       (tail, len(self)))]
-        else:
-            parts = [self.present()[1]]
-        return (min(int(part.min()) for part in parts if len(part)),
-                max(int(part.max()) for part in parts if len(part)))
+        if not self.regular:
+            counts = self.present()[1]
+            return int(counts.min()), int(counts.max())
+        head, tail = self.edges()
+        found = [self.count_at(i) for part in (range(head), range(head, min(head + 1, tail)), range(tail, len(self)))
+                 for i in part]
+        return min(found), max(found)
+
+    def count_at(self, i: int) -> int:
+        """How many samples one window has."""
+        start, stop = int(self.starts[i]), min(int(self.stops[i]), self.length)
+        first = start if start >= 0 else start + ceil_div(-start, self.step) * self.step
+        return max(0, int(ceil_div(stop - first, self.step)))
 
     def empty(self) -> int | None:
         """The number of the first window without a sample, or None."""
         import numpy as np
 
-        head, tail = self.edges() if self.regular else (len(self), len(self))
-        for begin, stop in ((0, head), (tail, len(self))):
-            count = self[begin:stop].present()[1]
-            if not count.all():
-                return begin + int(np.argmin(count))
-        return None
+        if self.regular:
+            head, tail = self.edges()
+            return next((i for part in (range(head), range(tail, len(self))) for i in part if not self.count_at(i)),
+                        None)
+        count = self.present()[1]
+        return None if count.all() else int(np.argmin(count))
 
     def on_padded_axis(self) -> Windows:
         """The same windows where the padding has been filled with samples (``pad_mode``)."""

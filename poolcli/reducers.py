@@ -15,7 +15,8 @@ from math import inf, isfinite
 from typing import Any, Literal
 
 from .errors import OptionError
-from .kernels import cores, picks, ranks
+from .kernels import cores, picks
+from .kernels import order_statistics as ranks
 from .layouts import check_flag
 
 ResultRule = Literal["input", "float", "mean", "rank", "sum", "unsigned"]

@@ -22,7 +22,7 @@ WINDOWS: Sequence[dict[str, Any]] = (
 )
 SHAPES = ((60, 60), (600, 600), (600, 600, 3))
 """Small, and grey and colour so large that the kernels for large arrays are asked for (not those that are made for one
-window of megapixels: ``ranking.FUSED``)."""
+window of megapixels: ``network.FUSED``)."""
 
 
 def recipes(reducers: Iterable[str] = USUAL, dtypes: Iterable[str] = DTYPES) -> list[compiled.Recipe]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import poolcli
 from poolcli import boxes
-from poolcli.drivers import folding, ranking
+from poolcli.drivers import folding, network_tiles
 from poolcli.pooling import Pooling, prepare
 from poolcli.reducers import REDUCERS
 
@@ -90,7 +90,7 @@ def test_boxes_by_the_kernels_of_large_arrays(reducer: str, dtype: str, layout: 
                                               monkeypatch: pytest.MonkeyPatch) -> None:
     """A part runs by the kernel of the whole, with fewer channels too; its memory is the part's own."""
     monkeypatch.setattr(folding, "LARGE", 0)
-    monkeypatch.setattr(ranking, "MIN_COMPARED_PER_PIECE", 0)
+    monkeypatch.setattr(network_tiles, "MIN_SPLIT_WINDOWS", 0)
     shape = (30, 40, 3) if layout == "HWC" else (12, 14, 20)
     x = samples(np.random.default_rng(1), dtype, shape)
     pooling = prepare(reducer, layout=layout, **windows)

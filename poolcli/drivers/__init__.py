@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 QUICK: Mapping[str, tuple[str, ...]] = {
     "folding": ("max", "min", "range", "avg", "sum", "l2", "lp", "var", "std"),
-    "counting": ("median", "quantile"),
+    "histogram": ("median", "quantile"),
     "slicing": ("subsample",),
-    "ranking": ("median", "quantile", "mode"),
+    "network": ("median", "quantile", "mode"),
+    "sliding": ("median", "quantile", "mode"),
     "tile": ("max", "min", "subsample", "stochastic", "lse", "soft", "mixed", "lp", "l2", "gem", "median", "quantile",
              "mode"),
 }

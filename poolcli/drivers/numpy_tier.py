@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import numerics, ranks
+from ..kernels import numerics, order_statistics
 from ..windows import Windows, as_array, shift
 from ..work import Array, Block, NoPlace, Runner, Work, cut, sizes_for
 from .axis_fold import States, add_pairs, fold, merge_errors, two_sum
@@ -228,7 +228,7 @@ def sort_present(part: Part, windows: Array) -> tuple[Array, Array]:
 
 
 def find_quantile(part: Part) -> Array:
-    """The sample of rank (n - 1) q, or a point between two, as ``ranks.quantile`` has it."""
+    """The sample of rank (n - 1) q, or a point between two, as ``order_statistics.quantile`` has it."""
     return over_groups(part, rank_of_group)
 
 
@@ -281,7 +281,7 @@ def between_exactly(a: Array, b: Array, share: Array, work: Work) -> Array:
     values = np.empty(a.size)
     rows = zip(a.reshape(-1).tolist(), b.reshape(-1).tolist(), share.reshape(-1).tolist(), strict=True)
     for i, (low, high, g) in enumerate(rows):
-        pair = (low, 0.0) if low == high or g == 0.0 else ranks.between((low, 0.0), (high, 0.0), g)
+        pair = (low, 0.0) if low == high or g == 0.0 else order_statistics.between((low, 0.0), (high, 0.0), g)
         values[i] = numerics.to_double(*pair)
     return values.reshape(a.shape)
 

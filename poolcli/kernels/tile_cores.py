@@ -22,7 +22,7 @@ from .numerics import (
     two_sum,
     whole,
 )
-from .ranks import between
+from .order_statistics import between
 from .tiles import DRAW, LOW, PICK, PRESENT, SPARE_A, SPARE_B, SPARE_C, SPARE_D, VALUE, Tile, fill_slot
 
 _SAFE = 4.0

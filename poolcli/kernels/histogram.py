@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .networks import SHARE
+from .network_interpreter import SHARE
 from .numerics import Buffer, whole
 
 (PLANE, OUT_PLANE, HEIGHT, WIDTH, INNER, OUT_H, OUT_W, H0, H1, W0, W1, LEFT, RIGHT, LOWEST, ROUNDING) = range(15)
@@ -174,7 +174,7 @@ def make_kernel(end: Callable[..., bool]) -> Callable[..., int]:
                     next_one = low
                     if point[SHARE] > 0.0:
                         next_one = ranked(window, fine, spans, columns, begin, stop, rank + 1, wanted)
-                    good &= end(low + lowest, next_one + lowest, dst, to + k * inner, point, limits,
+                    good &= end(low + lowest, next_one + lowest, dst, to + k * inner, point, 0, limits,
                                 geometry[ROUNDING])
         return 0 if good else 1
 

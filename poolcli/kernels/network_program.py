@@ -1,4 +1,4 @@
-"""Networks (``graphs.py``) as short programs for the network kernel (``networks.py``)."""
+"""Write networks (``network_graph.py``) as short programs for the interpreter (``network_interpreter.py``)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,25 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .graphs import Graph, Ref, Value, ordered, ranked, reaches
-from .networks import BOTH, GREATER, LESSER, LOAD, NAN, RUN, START
+from .network_graph import Graph, Ref, Value, loaded, nan_of, ordered, ranked, reaches, selected
+from .network_interpreter import (
+    BOTH,
+    COUNT,
+    FIELDS,
+    GREATER,
+    HIGH,
+    KIND,
+    LESSER,
+    LOAD,
+    NAN,
+    PICK,
+    RANK,
+    REACH,
+    RUN,
+    RUN_PRESENT,
+    START,
+    B,
+)
 
 RUNS = 3
 """Slots for counting runs: the best sample, its count, the count that goes on."""
@@ -19,7 +36,7 @@ RUNS = 3
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Instructions, a row each (``networks.KIND`` and the fields after it), and where the results are."""
+    """Instructions, a row each (``network_interpreter.KIND`` and the fields after it), and where the results are."""
 
     code: NDArray[np.int64]
     results: tuple[Ref, Ref]
@@ -28,6 +45,8 @@ class Program:
     """How many runs of lanes are kept at a time."""
     reach: int
     """The largest shift: so many lanes further on the first values are needed."""
+    counters: int = 0
+    """Columns whose present samples are counted apart, if they are counted."""
 
 
 def written(graph: Graph, results: Sequence[Ref]) -> Writer:
@@ -103,7 +122,50 @@ def most_frequent(rows: int, columns: int, stride: int, step: int, floating: boo
     return program(writer.code, [Ref(result if nan else best, 0)], result + 1)
 
 
+@lru_cache(maxsize=256)
+def partial_selection(rows: int, columns: int, stride: int, step: int, low: int, high: int, floating: bool) -> Program:
+    """Return the program of windows that lack samples: each lane's own rank, from ``low`` to ``high``, and the next.
+
+    All samples are put in order, which takes about three times as long as one rank of 15 x 15, but one program does for
+    windows that lack any of their samples.
+    """
+    graph, window = loaded(rows, columns, stride, step)
+    high = min(high + 1, rows * columns - 1)
+    samples = selected(graph, [graph.sort(column) for column in window], low, high)
+    nan = nan_of(graph, window) if floating else []
+    writer = written(graph, samples + nan)
+    best, result = writer.slots, writer.slots + 2 * len(nan)
+    writer.code += [*counting(columns, stride, step), (RANK, *[0] * (FIELDS - 1))]
+    writer.code += [(PICK, *writer.at(ref), 0, 0, best, number, 0) for number, ref in enumerate(samples, low)]
+    writer.code += [(NAN, *writer.at(ref), best + i, 0, result + i, 0, 0) for ref in nan for i in range(2)]
+    return program(writer.code, [Ref(result, 0)], result + 2)
+
+
+@lru_cache(maxsize=256)
+def partial_most_frequent(rows: int, columns: int, stride: int, step: int, floating: bool) -> Program:
+    """Return the program of the mode of windows that lack samples: missing ones, last in order, are not counted."""
+    graph, samples, nan = ordered(rows, columns, stride, step, floating)
+    writer = written(graph, samples + nan)
+    best, result = writer.slots, writer.slots + RUNS * len(nan)
+    places = [writer.at(ref) for ref in samples]
+    writer.code += [*counting(columns, stride, step), (START, *places[0], 0, 0, best, 0, 0)]
+    writer.code += [(RUN_PRESENT, *after, *before, best, number, 0)
+                    for number, (before, after) in enumerate(pairwise(places), 1)]
+    writer.code += [(NAN, *writer.at(ref), best, 0, result, 0, 0) for ref in nan]
+    return program(writer.code, [Ref(result, 0)], result + RUNS)
+
+
+def counting(columns: int, stride: int, step: int) -> list[tuple[int, ...]]:
+    """The instructions that add up what is present in each column of a window (counters begin with 1)."""
+    phases = sorted({i * step % stride for i in range(columns)})
+    return [(COUNT, 1 + phases.index(i * step % stride), i * step // stride, *[0] * (FIELDS - 3))
+            for i in range(columns)]
+
+
 def program(code: list[tuple[int, ...]], results: Sequence[Ref], slots: int) -> Program:
     """Instructions as the kernel reads them."""
     numbers = np.array(code, np.int64)
-    return Program(numbers, (results[0], results[-1]), slots, int(numbers[:, -1].max()))
+    loads = numbers[:, KIND] == LOAD
+    phases, counters = np.unique(numbers[loads, B], return_inverse=True)
+    numbers[loads, HIGH] = counters.reshape(-1) + 1
+    return Program(numbers, (results[0], results[-1]), slots, int(numbers[:, REACH].max()), len(phases))

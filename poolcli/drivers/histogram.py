@@ -1,4 +1,4 @@
-"""Drive the histogram kernel (``kernels/histograms.py``): medians and quantiles of 8-bit samples in large windows."""
+"""Drive the histogram kernel (``kernels/histogram.py``): medians and quantiles of 8-bit samples in large windows."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled, dtypes
-from ..kernels import histograms as kernel
-from ..kernels import networks
+from ..kernels import histogram as kernel
+from ..kernels import network_interpreter
 from ..windows import Windows
 from ..work import Array, Block, Runner, Work, cut
-from .pieces import Rank, q_of
-from .ranking import ending
+from .network import ending
+from .network_tiles import Rank, q_of
 
 ARGUMENTS = ("read", "write", *("int64",) * 3, "float64", "float64", "uint8", "columns", "columns", "counts",
              "counts", "counts", "int64", "float64")
@@ -31,7 +31,8 @@ COLUMNS = 1024
 BLOCK_WINDOWS = 1 << 20
 """At some 16 ns each."""
 
-SINGLE: Mapping[Callable[..., Any], Callable[..., bool]] = {networks.end_fixed: networks.end_integer}
+SINGLE: Mapping[Callable[..., Any], Callable[..., bool]] = {
+    network_interpreter.end_fixed: network_interpreter.end_integer}
 """Ways to write for windows of many sizes in one block: the share of each is told, and nothing made from it before."""
 
 

@@ -12,13 +12,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from .graphs import Graph, Ref, Value, ordered, ranked, reaches
-from .networks import CELLS, GREATER, LESSER, LINES, LOAD, NAN, ROUNDING, signed
+from .network_graph import Graph, Ref, Value, ranked, reaches
+from .network_interpreter import CELLS, GREATER, LESSER, LINES, LOAD, NAN, ROUNDING, WHOLE_ROW, signed
 
 BITS = 1
 """Where ``Text.fixed`` has the bits."""
-MODE = -1
-"""In place of a rank."""
 NEAR = 20480
 """Lanes of all slots together, of which so many bytes share the nearest cache with the samples: 5x5/1 on 16 MP of uint8
 takes 5.2 ms by it, by twice as many 6.4."""
@@ -49,11 +47,6 @@ def nan_or(x: Any, y: Any) -> Any:
     return x if x != x else y
 
 
-def if_equal(x: Any, y: Any, best: Any) -> Any:
-    """x where two are equal, else what has been best so far."""
-    return x if x == y else best
-
-
 def passes(graph: Graph, reach: dict[int, int]) -> dict[int, int]:
     """In which loop each value is made: a value that a neighbour's value is needed for comes after that one's loop."""
     found: dict[int, int] = {}
@@ -80,14 +73,12 @@ class Text:
     """Writes the loops."""
 
     fixed: tuple[int, ...] = (0, 0, 0)
-    """A point between two small integers in whole numbers (``networks.end_fixed``), as constants: the share times
-    2^bits, the bits, what is added before they are cut off. No bits: ``end`` writes."""
+    """A point between two small integers in whole numbers (``network_interpreter.end_fixed``), as constants: the share
+    times 2^bits, the bits, what is added before they are cut off. No bits: ``end`` writes."""
 
-    def __init__(self, graph: Graph, lines: Sequence[Sequence[Ref]], nan: Sequence[Ref], inner: int, apart: int,
-                 mode: bool) -> None:
+    def __init__(self, graph: Graph, lines: Sequence[Sequence[Ref]], inner: int, apart: int) -> None:
         self.graph, self.inner, self.apart = graph, inner, apart
-        self.lines = [[*results, *nan] for results in lines]
-        self.nan, self.mode = len(nan), mode
+        self.lines = lines
         results = [ref for line in self.lines for ref in line]
         self.reach = reaches(graph, results)
         self.loops = passes(graph, self.reach)
@@ -127,21 +118,14 @@ class Text:
             yield from self.ending([known[ref] for ref in results], f"to{line}")
 
     def ending(self, found: list[str], to: str) -> Iterator[str]:
-        """The results written; of the mode, the first sample of the longest run: runs of 2 are looked for, of 3, ..."""
+        """The results written."""
         a, b = found[0], found[-1]
-        if self.mode:
-            n = len(found) - self.nan
-            yield f"    best = {a}"
-            for length in range(1, n):
-                for i in reversed(range(n - length)):
-                    yield f"    best = if_equal({found[i]}, {found[i + length]}, best)"
-            a = b = f"nan_or({found[n]}, best)" if self.nan else "best"
         if self.fixed[BITS]:
             share, bits, added = self.fixed
             sum_of_shares = f"signed({a}) * {(1 << bits) - share} + signed({b}) * {share} + {added}"
             yield f"    dst[{to} + i] = ({sum_of_shares}) >> {bits}"
         else:
-            yield f"    good &= end({a}, {b}, dst, {to} + i, params, limits, rounding)"
+            yield f"    good &= end({a}, {b}, dst, {to} + i, params, row, limits, rounding)"
 
     def value(self, ref: Ref, number: int, known: dict[Ref, str]) -> Iterator[str]:
         """A value of a loop, once: from the input, from the slot of an earlier loop, or made."""
@@ -180,8 +164,10 @@ class Text:
 CALLS = {LESSER: "least", GREATER: "most", NAN: "nan_or"}
 
 HEAD = f"""
-def pool_fused(src, dst, code, offsets, sources, targets, geometry, params, limits, slots):
+def pool_fused(src, dst, code, offsets, kinds, sources, targets, table, geometry, params, limits, missing, fill, slots,
+               counts):
     good = True
+    row = geometry[{WHOLE_ROW}]
     rounding = geometry[{ROUNDING}]
     cells = geometry[{CELLS}]
     strips = max((cells + STRIP - 1) // STRIP, 1 + (cells % {VECTOR} > 0))
@@ -199,17 +185,14 @@ TAIL = """            done += n
 
 def text_of(rows: int, columns: int, stride: int, step: int, low: int, high: int, floating: int, inner: int,
             below: int) -> Text:
-    """The loops for one rank or two of a window, or, if ``low`` is MODE, for its mode.
+    """The loops for one rank or two of a window.
 
     Two lines at a time (if each is one row ``below`` the other) where one loop makes both: that of 3x3 on 16 MP of
     uint8 takes 1.9 ms, of one line 2.3.
     """
-    if low == MODE:
-        graph, results, nan = ordered(rows, columns, stride, step, bool(floating))
-        return Text(graph, [results], nan, inner, stride, True)
     for together in range(1 + (below and rows > 1), 0, -1):
         graph, lines = ranked(rows, columns, stride, step, low, high, bool(floating), together)
-        text = Text(graph, lines, [], inner, stride, False)
+        text = Text(graph, lines, inner, stride)
         if text.single:
             break
     return text
@@ -232,8 +215,7 @@ def make_kernel(end: Callable[..., bool], rows: int, columns: int, stride: int, 
     """
     text = text_of(rows, columns, stride, step, low, high, floating, inner, below)
     text.fixed = fixed or text.fixed
-    names: dict[str, Any] = {"end": end, "least": least, "most": most, "nan_or": nan_or, "if_equal": if_equal,
-                             "signed": signed}
+    names: dict[str, Any] = {"end": end, "least": least, "most": most, "nan_or": nan_or, "signed": signed}
     exec(text.kernel(rows), names)  # made of numbers alone
     kernel: Callable[..., int] = names["pool_fused"]
     return kernel

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
-from .networks import GREATER, LESSER, LOAD, NAN
+from .network_interpreter import GREATER, LESSER, LOAD, NAN
 
 
 class Ref(NamedTuple):
@@ -197,9 +197,13 @@ def ranked(rows: int, columns: int, stride: int, step: int, low: int, high: int,
     return graph, results
 
 
+def nan_of(graph: Graph, window: list[list[Ref]]) -> list[Ref]:
+    """A value that is NaN where a sample of the window is."""
+    return [graph.nan_among([graph.nan_among(column) for column in window])]
+
+
 def ordered(rows: int, columns: int, stride: int, step: int, floating: bool) -> tuple[Graph, list[Ref], list[Ref]]:
     """All samples of a window in their order; and, if there may be one, a value that is NaN where one of them is."""
     graph, window = loaded(rows, columns, stride, step)
     samples = selected(graph, [graph.sort(column) for column in window], 0, rows * columns - 1)
-    nan = [graph.nan_among([graph.nan_among(column) for column in window])] if floating else []
-    return graph, samples, nan
+    return graph, samples, nan_of(graph, window) if floating else []

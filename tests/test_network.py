@@ -24,7 +24,7 @@ def both(monkeypatch: pytest.MonkeyPatch, x: np.ndarray[Any, Any], reducer: str,
         return taken[-1]
 
     monkeypatch.setattr(engine, "CHOICES", (choose,))
-    pooling.forget()
+    pooling.cache_clear()
     quick = poolcli.pool(x, reducer, **options)
     monkeypatch.setattr(engine, "CHOICES", (folding.choose,))
     pooling.cache_clear()

@@ -95,6 +95,14 @@ def limits(dtype: Type) -> NDArray[np.float64]:
     return np.array([part for bound in (low, high) for part in (float(bound), float(bound - int(float(bound))))])
 
 
+def whole_limits(dtype: Type) -> tuple[int, int]:
+    """The smallest and the largest value of an integer dtype, as far as int64 has them; 0 and 0 for floats."""
+    if dtype.kind == "f":
+        return 0, 0
+    low, high = (0, 1) if dtype == BOOL else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
+    return low, min(high, int(np.iinfo(np.int64).max))
+
+
 def parse_nodata(value: Any) -> int | float:
     """The number that stands for a missing sample."""
     try:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import poolcli
 from poolcli import boxes
-from poolcli.drivers import folding, network_tiles
+from poolcli.drivers import fold_choose, network_tiles
 from poolcli.pooling import Pooling, prepare
 from poolcli.reducers import REDUCERS
 
@@ -89,7 +89,7 @@ def test_boxes_are_the_whole(reducer: str, data: st.DataObject) -> None:
 def test_boxes_by_the_kernels_of_large_arrays(reducer: str, dtype: str, layout: str, windows: dict[str, Any],
                                               monkeypatch: pytest.MonkeyPatch) -> None:
     """A part runs by the kernel of the whole, with fewer channels too; its memory is the part's own."""
-    monkeypatch.setattr(folding, "LARGE", 0)
+    monkeypatch.setattr(fold_choose, "LARGE", 0)
     monkeypatch.setattr(network_tiles, "MIN_SPLIT_WINDOWS", 0)
     shape = (30, 40, 3) if layout == "HWC" else (12, 14, 20)
     x = samples(np.random.default_rng(1), dtype, shape)

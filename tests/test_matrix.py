@@ -14,7 +14,7 @@ import pytest
 import reference
 
 import poolcli
-from poolcli.drivers.folding import LARGE
+from poolcli.drivers.fold_choose import LARGE
 from poolcli.layouts import LAYOUTS
 from poolcli.reducers import REDUCERS
 

@@ -10,7 +10,7 @@ import pytest
 
 import poolcli
 from poolcli import compiled, engine, pooling
-from poolcli.drivers import folding, histogram, network, network_tiles, sliding
+from poolcli.drivers import fold_choose, histogram, network, network_tiles, sliding
 from poolcli.kernels import network_codegen, network_graph, network_interpreter, network_program
 
 
@@ -26,7 +26,7 @@ def both(monkeypatch: pytest.MonkeyPatch, x: np.ndarray[Any, Any], reducer: str,
     monkeypatch.setattr(engine, "CHOICES", (choose,))
     pooling.cache_clear()
     quick = poolcli.pool(x, reducer, **options)
-    monkeypatch.setattr(engine, "CHOICES", (folding.choose,))
+    monkeypatch.setattr(engine, "CHOICES", (fold_choose.choose,))
     pooling.cache_clear()
     slow = poolcli.pool(x, reducer, **options)
     assert taken[0] is not None

@@ -10,8 +10,19 @@ import pytest
 
 import poolcli
 from poolcli import drivers, engine, pooling
-from poolcli.drivers import folding, slicing, tile
-from poolcli.kernels import bands, endings, folds, keys, numerics, rows, small, tall, tile_cores, tiles, uneven
+from poolcli.drivers import fold_choose, slicing, tile
+from poolcli.kernels import (
+    finalizers,
+    irregular,
+    numerics,
+    ordered_floats,
+    row_pairs,
+    rows,
+    small,
+    tile_cores,
+    tiles,
+    van_herk,
+)
 from poolcli.work import Choice, Work
 
 RNG = np.random.default_rng(5)
@@ -32,12 +43,12 @@ def pooled(x: Any, reducer: str, options: dict[str, Any], monkeypatch: pytest.Mo
     made = []
 
     def choose(work: Work) -> Choice | None:
-        choice = (folding.choose(work) or tile.choose(work)) if quick else None
+        choice = (fold_choose.choose(work) or tile.choose(work)) if quick else None
         made.extend([] if choice is None else [choice.recipe.make])
         return choice
 
     with monkeypatch.context() as patch:
-        patch.setattr(folding, "LARGE", 0)
+        patch.setattr(fold_choose, "LARGE", 0)
         patch.setattr(engine, "CHOICES", (choose,))
         pooling.cache_clear()
         return poolcli.pool(x, reducer, **options), made
@@ -78,20 +89,21 @@ FOLDED = [
     ("range into the unsigned type", small, "range", "int8", {"size": 2}, (8, 90)),
     ("small variances", small, "var", "uint8", {"size": 3, "stride": 1}, (8, 90)),
     ("small deviations", small, "std", "int16", {"size": 2}, (8, 90)),
-    ("bands", bands, "max", "float32", {"size": 7, **SAME}, (9, 700)),
-    ("bands: several strips", bands, "min", "uint8", {"size": 5, "stride": 1}, (10, 2600)),
-    ("bands: narrow maps, clipped at every side", bands, "min", "float64", {"size": 3, **SAME}, (7, 56)),
-    ("bands: rows shorter than a vector", bands, "max", "float32", {"size": (3, 2), "stride": 1}, (9, 5)),
-    ("bands: one row of windows", bands, "max", "int16", {"size": (5, 3), "stride": 1}, (5, 90)),
-    ("bands: windows clipped on both sides", bands, "min", "float32", {"size": 7, **SAME}, (2, 5)),
-    ("bands: channels", bands, "max", "uint8", {"size": 3, **SAME, "layout": "HWC"}, (7, 400, 5)),
-    ("bands: three axes", bands, "max", "float32", {"size": 3, **SAME, "layout": "DHW"}, (4, 6, 70)),
-    ("bands: fewer planes than a window has", bands, "min", "int64", {"size": 3, **SAME, "layout": "DHW"}, (1, 6, 40)),
+    ("bands", row_pairs, "max", "float32", {"size": 7, **SAME}, (9, 700)),
+    ("bands: several strips", row_pairs, "min", "uint8", {"size": 5, "stride": 1}, (10, 2600)),
+    ("bands: narrow maps, clipped at every side", row_pairs, "min", "float64", {"size": 3, **SAME}, (7, 56)),
+    ("bands: rows shorter than a vector", row_pairs, "max", "float32", {"size": (3, 2), "stride": 1}, (9, 5)),
+    ("bands: one row of windows", row_pairs, "max", "int16", {"size": (5, 3), "stride": 1}, (5, 90)),
+    ("bands: windows clipped on both sides", row_pairs, "min", "float32", {"size": 7, **SAME}, (2, 5)),
+    ("bands: channels", row_pairs, "max", "uint8", {"size": 3, **SAME, "layout": "HWC"}, (7, 400, 5)),
+    ("bands: three axes", row_pairs, "max", "float32", {"size": 3, **SAME, "layout": "DHW"}, (4, 6, 70)),
+    ("bands: fewer planes than a window has", row_pairs, "min", "int64", {"size": 3, **SAME, "layout": "DHW"},
+     (1, 6, 40)),
     ("distances where they lie", small, "var", "float32", {"size": 2}, (8, 90)),
     ("distances by columns", small, "std", "float32", {"size": 5, **SAME}, (9, 80)),
-    ("distances, uneven", uneven, "var", "float32", {"fractional": 1.41}, (9, 700)),
+    ("distances, uneven", irregular, "var", "float32", {"fractional": 1.41}, (9, 700)),
     ("distances, rows", rows, "var", "float32", {"size": 9, "stride": 8, "padding": 2}, (20, 90)),
-    ("distances, tall", tall, "std", "float32", {"size": 9, **SAME}, (20, 90)),
+    ("distances, tall", van_herk, "std", "float32", {"size": 9, **SAME}, (20, 90)),
     ("distances of float16", small, "var", "float16", {"size": 2, "layout": "DHW"}, (4, 6, 40)),
     ("rows", rows, "max", "uint8", {"size": 9, "stride": 8}, (20, 90)),
     ("rows, long chains in pairs", rows, "avg", "float32", {"size": (1100, 2), "stride": (1100, 2)}, (1100, 8)),
@@ -100,30 +112,30 @@ FOLDED = [
     ("long rows, errors of additions", rows, "avg", "float32", {"size": (1100, 2048)}, (1100, 2048)),
     ("rows of windows at will", rows, "max", "float32", {"adaptive": (3, 37)}, (20, 90)),
     ("rows of windows at will, channels", rows, "avg", "uint8", {"fractional": 1.4, "random": True}, (9, 30, 3)),
-    ("uneven: one sample or two", uneven, "avg", "float32", {"fractional": 1.41, "random": True}, (9, 700)),
-    ("uneven: three sizes, the middle one at the end", uneven, "avg", "float32",
+    ("uneven: one sample or two", irregular, "avg", "float32", {"fractional": 1.41, "random": True}, (9, 700)),
+    ("uneven: three sizes, the middle one at the end", irregular, "avg", "float32",
      {"fractional": (1, 1.5), "overlapping": True, "random": True, "seed": 2}, (9, 700)),
-    ("uneven: one size", uneven, "min", "float64", {"fractional": 2.2, "size": 3}, (9, 701)),
-    ("uneven: along the rows only", uneven, "avg", "uint8", {"adaptive": (4, 701), "dtype": "uint8"}, (8, 2003)),
-    ("uneven: down the rows only", uneven, "range", "int16", {"adaptive": (5, 450)}, (9, 900)),
-    ("uneven: more windows than samples", uneven, "max", "float32", {"adaptive": (12, 900)}, (9, 700)),
-    ("uneven: pairs of doubles", uneven, "avg", "float64", {"adaptive": (4, 240)}, (9, 500)),
-    ("uneven: channels", uneven, "avg", "float32", {"fractional": 1.4, "random": True}, (9, 290, 3)),
-    ("uneven: many channels", uneven, "sum", "uint16", {"fractional": 2.5, "layout": "HWC"}, (9, 31, 65)),
-    ("uneven: three axes", uneven, "max", "uint8", {"adaptive": (2, 4, 1500), "layout": "DHW"}, (4, 5, 2100)),
-    ("uneven: nodata", uneven, "avg", "uint8", {"fractional": 1.7, "nodata": 3, "dtype": "uint8"}, (9, 1900)),
-    ("uneven: a divisor", uneven, "avg", "float32", {"adaptive": (4, 300), "divisor": 3}, (9, 700)),
+    ("uneven: one size", irregular, "min", "float64", {"fractional": 2.2, "size": 3}, (9, 701)),
+    ("uneven: along the rows only", irregular, "avg", "uint8", {"adaptive": (4, 701), "dtype": "uint8"}, (8, 2003)),
+    ("uneven: down the rows only", irregular, "range", "int16", {"adaptive": (5, 450)}, (9, 900)),
+    ("uneven: more windows than samples", irregular, "max", "float32", {"adaptive": (12, 900)}, (9, 700)),
+    ("uneven: pairs of doubles", irregular, "avg", "float64", {"adaptive": (4, 240)}, (9, 500)),
+    ("uneven: channels", irregular, "avg", "float32", {"fractional": 1.4, "random": True}, (9, 290, 3)),
+    ("uneven: many channels", irregular, "sum", "uint16", {"fractional": 2.5, "layout": "HWC"}, (9, 31, 65)),
+    ("uneven: three axes", irregular, "max", "uint8", {"adaptive": (2, 4, 1500), "layout": "DHW"}, (4, 5, 2100)),
+    ("uneven: nodata", irregular, "avg", "uint8", {"fractional": 1.7, "nodata": 3, "dtype": "uint8"}, (9, 1900)),
+    ("uneven: a divisor", irregular, "avg", "float32", {"adaptive": (4, 300), "divisor": 3}, (9, 700)),
     ("uneven windows of many samples", rows, "max", "float32", {"adaptive": (2, 240)}, (11, 700)),
     ("uneven windows of nine columns", rows, "sum", "uint8", {"adaptive": 650, "layout": "W"}, (6001,)),
     ("uneven windows of nine lines", rows, "sum", "uint8", {"adaptive": (4, 1700)}, (35, 1700)),
     ("rows of dilated windows", rows, "sum", "float32", {"size": 3, "stride": 1, "dilation": 2}, (9, 30)),
-    ("tall", tall, "max", "float32", {"size": 9, **SAME}, (20, 90)),
-    ("tall, doubles", tall, "avg", "float32", {"size": 9, **SAME}, (20, 90)),
-    ("tall, steps of every kind along a row", tall, "sum", "float32", {"size": (9, 127), **SAME}, (20, 200)),
-    ("tall, strides", tall, "min", "float32", {"size": (17, 5), "stride": (3, 2), "padding": (8, 2)}, (60, 33)),
-    ("tall, three axes", tall, "avg", "float32", {"size": (3, 13, 8), "stride": 1, "layout": "DHW"}, (6, 40, 20)),
-    ("tall, dilated along rows", tall, "max", "int16", {"size": 12, "stride": 1, "dilation": (1, 3)}, (30, 70)),
-    ("tall, channels", tall, "max", "uint8", {"size": 11, "stride": 1, "layout": "NHWC"}, (2, 30, 30, 5)),
+    ("tall", van_herk, "max", "float32", {"size": 9, **SAME}, (20, 90)),
+    ("tall, doubles", van_herk, "avg", "float32", {"size": 9, **SAME}, (20, 90)),
+    ("tall, steps of every kind along a row", van_herk, "sum", "float32", {"size": (9, 127), **SAME}, (20, 200)),
+    ("tall, strides", van_herk, "min", "float32", {"size": (17, 5), "stride": (3, 2), "padding": (8, 2)}, (60, 33)),
+    ("tall, three axes", van_herk, "avg", "float32", {"size": (3, 13, 8), "stride": 1, "layout": "DHW"}, (6, 40, 20)),
+    ("tall, dilated along rows", van_herk, "max", "int16", {"size": 12, "stride": 1, "dilation": (1, 3)}, (30, 70)),
+    ("tall, channels", van_herk, "max", "uint8", {"size": 11, "stride": 1, "layout": "NHWC"}, (2, 30, 30, 5)),
 ]
 
 
@@ -173,7 +185,7 @@ def test_uneven_windows_of_what_is_no_number(reducer: str, nan: str, monkeypatch
     options = {"fractional": 1.41, "random": True, "nan": nan}
     found, made = pooled(x, reducer, options, monkeypatch, quick=True)
     wanted, _ = pooled(x, reducer, options, monkeypatch, quick=False)
-    assert made == [uneven.make_kernel]
+    assert made == [irregular.make_kernel]
     assert close(found, wanted)
 
 
@@ -192,7 +204,7 @@ def test_keys_are_in_the_order_of_floats(reducer: str, dtype: str) -> None:
     numbers = [0.0, 1.0, -1.0, info.max, info.min, info.tiny, info.smallest_subnormal, np.inf]
     floats = np.array(order([*numbers, *(-np.array(numbers)), np.nan]), dtype)
     best_last = floats if reducer == "max" else np.append(floats[-2::-1], floats[-1:])
-    lift, _, _, _, end = keys.STEPS[reducer, info.dtype.itemsize]
+    lift, _, value = ordered_floats.STEPS[reducer, info.dtype.itemsize]
     found = [lift(bits, None, None)[0] for bits in best_last.view(whole)]
     assert found == sorted(found)
     assert found[0] == np.iinfo(whole).min
@@ -203,7 +215,7 @@ def test_keys_are_in_the_order_of_floats(reducer: str, dtype: str) -> None:
     assert lift(negative.view(whole)[0], None, None)[0] > found[-2]
     back = np.empty(len(found), whole)
     for i, key in enumerate(found):
-        end((key,), 1.0, 0.5, folds.Output(back, 0, 0, back, 0, back), i)
+        back[i] = value((key,), 1.0, 0.5, back)
     assert back.tobytes() == best_last.tobytes()
 
 
@@ -217,7 +229,7 @@ def test_bands_of_what_is_not_finite(reducer: str, dtype: str, monkeypatch: pyte
     options = {"size": (4, 3), "stride": 1}
     found, made = pooled(x, reducer, options, monkeypatch, quick=True)
     windows = np.lib.stride_tricks.sliding_window_view(x, (4, 3))
-    assert made == [bands.make_kernel]
+    assert made == [row_pairs.make_kernel]
     assert np.array_equal(found, (np.max if reducer == "max" else np.min)(windows, (2, 3)), equal_nan=True)
 
 
@@ -260,7 +272,7 @@ def test_tiles_compute_what_cores_do(reducer: str, parameters: dict[str, float],
     x = sample("float32", (6, 80)) * np.float32(scale)
     x[:2, :20] = 0
     options = {"size": 2, **parameters}
-    monkeypatch.setitem(folding.FOLDS, reducer, lambda work, window: None)
+    monkeypatch.setitem(fold_choose.FOLDS, reducer, lambda work, window: None)
     found, made = pooled(x, reducer, options, monkeypatch, quick=True)
     wanted, _ = pooled(x, reducer, options, monkeypatch, quick=False)
     assert made == [tiles.make_kernel]
@@ -384,7 +396,7 @@ def test_tiles_give_what_the_general_kernel_does(reducer: str, dtype: str, given
                                                  missing: dict[str, Any],
                                                  monkeypatch: pytest.MonkeyPatch) -> None:
     """Borders, irregular windows, missing samples, indices, every way of rounding: the general kernel's results."""
-    monkeypatch.setattr(folding, "FOLDS", {})
+    monkeypatch.setattr(fold_choose, "FOLDS", {})
     for path, options, shape in BESIDE:
         x = sample(dtype, shape)
         x = np.abs(np.round(x)) % 6 if missing or reducer in ("mode", "stochastic") else x
@@ -434,14 +446,14 @@ def test_rounding_without_branches(rounding: int) -> None:
 def test_means_of_few_that_count() -> None:
     """Every sum of up to four bytes that count is rounded half up, exactly."""
     numbers, filled = np.arange(1021, dtype=np.uint16), np.zeros(1, np.uint8)
-    output = folds.Output(np.zeros(1, np.uint8), filled[0], 1, np.zeros(4), 0, np.zeros(1))
+    output = finalizers.Output(np.zeros(1, np.uint8), filled[0], 1, np.zeros(4), 0, 0, 255, (0.0, 0.0))
     for count in range(1, 5):
         for total in numbers[: 255 * count + 1]:
-            assert endings.end_mean_present_of_four((total, np.uint16(count)), 4.0, 0.125, output, 0)
+            assert finalizers.finalize_mean_of_four((total, np.uint16(count)), 4.0, 0.125, output, 0)
             assert output.dst[0] == (2 * int(total) + count) // (2 * count)
     none = np.uint16(0), np.uint16(0)
-    assert endings.end_mean_present_of_four(none, 4.0, 0.125, output, 0)
-    assert not endings.end_mean_present_of_four(none, 4.0, 0.125, output._replace(has_fill=0), 0)
+    assert finalizers.finalize_mean_of_four(none, 4.0, 0.125, output, 0)
+    assert not finalizers.finalize_mean_of_four(none, 4.0, 0.125, output._replace(has_fill=0), 0)
 
 
 def test_a_row_of_clipped_windows_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -455,7 +467,7 @@ def test_a_row_of_clipped_windows_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_drivers_are_asked_for_what_they_serve() -> None:
     """The table that spares imports names every reducer of each driver."""
-    assert set(drivers.QUICK["folding"]) == set(folding.FOLDS)
+    assert set(drivers.QUICK["fold_choose"]) == set(fold_choose.FOLDS)
     assert set(drivers.QUICK["tile"]) == set(tile.CORES)
     files = Path(drivers.__file__).parent.glob("*.py")
     one = "def choose(work: Work) -> Choice | None:"  # merging.py's gives no Choice

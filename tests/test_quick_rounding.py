@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli.drivers import folding
+from poolcli.drivers import fold_choose
 
 
-@pytest.mark.parametrize("large", [0, folding.LARGE], ids=["small and tall kernels", "row kernel"])
+@pytest.mark.parametrize("large", [0, fold_choose.LARGE], ids=["small and tall kernels", "row kernel"])
 @pytest.mark.parametrize("rounding", ["half-up", "half-even"])
 @pytest.mark.parametrize("size", [2, 3, 6])
 @pytest.mark.parametrize("dtype", ["uint8", "int16"])
 def test_means_are_rounded_once(dtype: str, size: int, rounding: str, large: int,
                                 monkeypatch: pytest.MonkeyPatch) -> None:
     """Every mean is the exact one, rounded: a tie goes up, or to the even neighbour."""
-    monkeypatch.setattr(folding, "LARGE", large)
+    monkeypatch.setattr(fold_choose, "LARGE", large)
     bounds = np.iinfo(dtype)
     x = np.random.default_rng(size).integers(bounds.min, bounds.max, (48, 50), dtype=dtype, endpoint=True)
     sums = np.lib.stride_tricks.sliding_window_view(x.astype(np.int64), (size, size)).sum((2, 3))

@@ -9,7 +9,7 @@ import pytest
 
 import poolcli
 from poolcli import slabs, streaming
-from poolcli.drivers import folding
+from poolcli.drivers import fold_choose
 from poolcli.files.npy import read_header
 from poolcli.pooling import prepare
 
@@ -59,7 +59,7 @@ def test_a_stream_is_the_whole(layout: str, windows: str, kernels: str, monkeypa
     """Slabs of a few rows give the very bytes of one call, float sums and draws too, by every kernel."""
     monkeypatch.setattr(slabs, "SLAB_BYTES", 4000)
     if kernels != "row":
-        monkeypatch.setattr(folding, "LARGE", 0)
+        monkeypatch.setattr(fold_choose, "LARGE", 0)
     x = np.random.default_rng(7).random(ARRAYS[layout], np.float32) * 1000
     for reducer in REDUCERS:
         options = {"layout": layout, **WINDOWS[windows]}

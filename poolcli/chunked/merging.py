@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from .. import dtypes, progress
 from ..boxes import Range, Ranges, lengths, needed, part_of
-from ..drivers import merging
-from ..drivers.merging import Merger, States
+from ..drivers import partial as merging
+from ..drivers.partial import Merger, States
 from ..errors import PoolError
 from ..plans import Plan, place_in
 from ..reducers import REDUCERS
@@ -124,7 +124,7 @@ class Gathered:
     def __init__(self, merger: Merger, outputs: Ranges) -> None:
         self.merger, self.outputs = merger, outputs
         shape = lengths(outputs)
-        self.states = tuple(np.zeros(shape, state) for state in merger.fold.states)
+        self.states = tuple(np.zeros(shape, state) for state in merger.fold.dtypes)
         self.begun = np.zeros(shape, bool)
 
     def add(self, part: Folded) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import dtypes, engine, files, progress
 from ..boxes import Ranges, slices
-from ..drivers.merging import Merger
+from ..drivers.partial import Merger
 from ..errors import PoolError
 from ..files.npy import header_bytes
 from ..files.stores import is_store, is_store_name

@@ -29,13 +29,14 @@ def llvm_text(recipe: Recipe) -> tuple[str, str]:
     """Numba's LLVM text of the kernel, and the name of its C entry."""
     import numba
     from numba import types
+    from numba.extending import register_jitable
 
     make_jitable()
     pointers = [types.CPointer(getattr(types, name)) for name in recipe.arguments]  # type: ignore[no-untyped-call]
     level: Any = numba.config.OPT
     numba.config.OPT = type(level)(0) if recipe.late else level
     try:
-        kernel = numba.cfunc(types.int64(*pointers), error_model="numpy")(recipe.make(*recipe.parts))
+        kernel = numba.cfunc(types.int64(*pointers), error_model="numpy")(recipe.kernel(register_jitable(**OPTIONS)))
         return kernel.inspect_llvm(), kernel.native_name
     finally:
         numba.config.OPT = level

@@ -12,13 +12,17 @@ Call = Callable[[Sequence[NDArray[Any]]], int]
 """A kernel ready to run on C-contiguous arrays, given in the order of its arguments."""
 
 
+Part = Callable[..., Any] | int | tuple[Any, ...]
+"""A function of the kernels' room, a constant, or a function that takes parts and returns one, followed by these."""
+
+
 class Recipe(NamedTuple):
     """What a kernel is made of."""
 
     make: Callable[..., Callable[..., int]]
     """Closes a kernel over its parts."""
-    parts: tuple[Callable[..., Any] | int, ...]
-    """Functions and constants."""
+    parts: tuple[Part, ...]
+    """Functions and constants, and functions that are made of others."""
     arguments: tuple[str, ...]
     """The dtype name behind each pointer argument."""
     bundled: bool = False
@@ -29,14 +33,33 @@ class Recipe(NamedTuple):
 
     def text(self) -> str:
         """The recipe as text, the same in every process."""
-        names = [part if isinstance(part, int) else f"{part.__module__}.{part.__qualname__}"
-                 for part in (self.make, *self.parts)]
-        return repr((names, self.arguments, self.bundled, self.late))
+        return repr(([name_of(part) for part in (self.make, *self.parts)], self.arguments, self.bundled, self.late))
+
+    def kernel(self, adopt: Callable[[Callable[..., Any]], Any] = lambda made: None) -> Callable[..., int]:
+        """Make the kernel; ``adopt`` is given each function that was made of others on the way."""
+        return self.make(*(assemble(part, adopt) for part in self.parts))
+
+
+def name_of(part: Part) -> Any:
+    """Return what names a part, the same in every process."""
+    if isinstance(part, tuple):
+        return [name_of(of) for of in part]
+    return part if isinstance(part, int) else f"{part.__module__}.{part.__qualname__}"
+
+
+def assemble(part: Part, adopt: Callable[[Callable[..., Any]], Any]) -> Any:
+    """Make the function that a tuple describes: its first item called with the others, themselves assembled."""
+    if not isinstance(part, tuple):
+        return part
+    combine, *parts = part
+    made = combine(*(assemble(of, adopt) for of in parts))
+    adopt(made)
+    return made
 
 
 def plain(recipe: Recipe) -> Call:
     """The kernel as it stands: slow, equal."""
-    kernel = recipe.make(*recipe.parts)
+    kernel = recipe.kernel()
 
     def call(arrays: Sequence[NDArray[Any]]) -> int:
         with np.errstate(all="ignore"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 QUICK: Mapping[str, tuple[str, ...]] = {
-    "folding": ("max", "min", "range", "avg", "sum", "l2", "lp", "var", "std"),
+    "fold_choose": ("max", "min", "range", "avg", "sum", "l2", "lp", "gem", "mixed", "var", "std"),
     "histogram": ("median", "quantile"),
     "slicing": ("subsample",),
     "network": ("median", "quantile", "mode"),

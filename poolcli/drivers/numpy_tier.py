@@ -19,8 +19,7 @@ from ..kernels import numerics, order_statistics
 from ..windows import Windows, as_array, shift
 from ..work import Array, Block, NoPlace, Runner, Work, cut, sizes_for
 from .axis_fold import States, add_pairs, fold, merge_errors, two_sum
-from .foldable import missing, sum_dtype, written
-from .folded import divisors
+from .fold_table import divisors, missing, sum_dtype, written
 
 BLOCK_SAMPLES = 1 << 19
 """Samples of a block, so that what is made on the way stays in the second cache."""

@@ -72,6 +72,12 @@ def two_product(a: float, b: float) -> Pair:
     p = a * b
     if not abs(p) < _HUGE or abs(a) > _HUGE or abs(b) > _HUGE:
         return p, 0.0
+    return product_in_range(a, b)
+
+
+def product_in_range(a: float, b: float) -> Pair:
+    """``two_product`` where nothing can be too large for Dekker's split: without a branch, so that it vectorises."""
+    p = a * b
     c = _SPLIT * a
     ah = c - (c - a)
     al = a - ah
@@ -103,6 +109,13 @@ def divide(a_hi: float, a_lo: float, d: float) -> Pair:
     p, e = two_product(q, d)
     hi, lo = fast_two_sum(q, (((a_hi - p) - e) + a_lo) / d)
     return (hi, lo) if q - q == 0.0 else (q, 0.0)
+
+
+def divide_in_range(a_hi: float, a_lo: float, d: float) -> Pair:
+    """``divide`` where nothing can be too large for Dekker's split, nor infinite: without a branch."""
+    q = a_hi / d
+    p, e = product_in_range(q, d)
+    return fast_two_sum(q, (((a_hi - p) - e) + a_lo) / d)
 
 
 def to_double(hi: float, lo: float) -> float:
@@ -149,6 +162,12 @@ def put_integer(dst: Buffer, at: int, hi: float, lo: float, limits: Buffer, roun
     """Round the value, saturate it to ``limits`` (low, 0, high as a pair) and write it; False for a NaN."""
     if hi != hi:
         return False
+    dst[at] = whole_of(hi, lo, limits, rounding)
+    return True
+
+
+def whole_of(hi: float, lo: float, limits: Buffer, rounding: int) -> int:
+    """Return the value rounded and saturated to ``limits``, as the 64 bits of an integer, signed or not."""
     if isfinite(hi):
         f, g = rounded(hi, lo, rounding)
     else:
@@ -165,8 +184,7 @@ def put_integer(dst: Buffer, at: int, hi: float, lo: float, limits: Buffer, roun
     elif rest >= _WIDE:
         upper += 1.0
         rest -= _WIDE
-    dst[at] = (int(upper) << 32) + int(rest)
-    return True
+    return (int(upper) << 32) + int(rest)
 
 
 SHRINK = 2.0**-64

@@ -3,7 +3,7 @@
 The rows of a window are folded into one scratch row first: contiguous, whatever the channels, so it is vector code. The
 row is then folded along itself by doubling (spans of 1, 2, 4, ... from two shifted copies), log2(size) passes for any
 size and dilation, and the windows' places are picked from it. Positions in the padding hold the fold's identity, so
-clipped windows cost nothing extra. ``small.py`` and ``tall.py`` are this kernel for two cases that are worth it.
+clipped windows cost nothing extra. ``small.py`` and ``van_herk.py`` are this kernel for two cases that are worth it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .folds import Missing, Output, Scratch
+from .finalizers import Output
+from .fold_states import Missing, Scratch
 from .numerics import Buffer
 
 # The whole numbers of one block, by their place in ``geometry``. Places along W are counted from LOW, the first place
 # that a window of the block has (below 0: padding); the block's scratch row has LENGTH of them. Windows K0:K1 of the
 # block have equal counts. Where TALL, windows of that many rows start every DOWN rows from FIRST on, the rings at TOP.
 # Where LISTED, windows lie at will: the row folded for each of the KINDS is kept, and a place counts from there.
-# The scratch space has the state of no sample at IDENTITY.
+# The scratch space has the state of no sample at IDENTITY. Integer results lie between LOWEST and HIGHEST.
 (D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, A0, A1, D0, D1, H0, H1, W0, W1,
  SKIP_NAN, HAS_NODATA, HAS_FILL, ROUNDING, LOW, LENGTH, K0, K1, STRIDE, KINDS, TALL, TOP, FIRST, DOWN,
- LISTED, STRETCHES, IDENTITY) = range(35)
+ LISTED, STRETCHES, IDENTITY, LOWEST, HIGHEST) = range(37)
 
 ROW = 2
 START, SIZE = 0, 1
@@ -50,7 +51,21 @@ class Fold(NamedTuple):
     save: Callable[..., None]
     scratch: Scratch
     missing: Missing
-    params: Buffer
+    params: tuple[float, float]
+    """Values: a buffer that is read in a loop might be written there too, for all that LLVM knows."""
+
+
+def fold_over(lift: Callable[..., Any], merge: Callable[..., Any], load: Callable[..., Any], save: Callable[..., None],
+              scratch: Scratch, geometry: Buffer, nodata: Buffer, identity: int, params: Buffer) -> Fold:
+    """Return a fold from its steps and buffers; the state of no sample lies at ``identity``."""
+    missing = Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], load(scratch, identity))
+    return Fold(lift, merge, load, save, scratch, missing, (params[0], params[1]))
+
+
+def output_to(dst: Buffer, fill: Buffer, geometry: Buffer, limits: Buffer, params: Buffer) -> Output:
+    """Return what finalizers need to write to dst."""
+    return Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], geometry[LOWEST], geometry[HIGHEST],
+                  (params[0], params[1]))
 
 
 def start_row(fold: Any, src: Buffer, at: int, to: int, n: int) -> None:
@@ -259,16 +274,17 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
 
     def pool_rows(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, geometry: Buffer, table_d: Buffer,
                   table_h: Buffer, table_w: Buffer, kinds: Buffer, share_d: Buffer, share_h: Buffer, share_w: Buffer,
-                  params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer) -> int:
-        fold = Fold(lift, merge, load, save, Scratch(first, second, third),
-                    Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], nodata[1]), params)
-        output = Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
+                  params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer,
+                   fourth: Buffer, fifth: Buffer) -> int:
+        scratch = Scratch(first, second, third, fourth, fifth)
+        fold = fold_over(lift, merge, load, save, scratch, geometry, nodata, geometry[IDENTITY], params)
+        output = output_to(dst, fill, geometry, limits, params)
         inner, low = geometry[INNER], geometry[LOW]
         left = max(low, 0)
         block = Block(src, geometry, table_w, kinds, share_w, geometry[LENGTH] * inner,
                       (geometry[W1] - geometry[W0]) * inner, left,
                       (min(low + geometry[LENGTH], geometry[W]) - left) * inner)
-        fill_row(fold, load(fold.scratch, ROWS * block.room), 0, block.room)
+        fill_row(fold, fold.missing.none, 0, block.room)
         good = True
         for a in range(geometry[A0], geometry[A1]):
             for i in range(geometry[D1] - geometry[D0]):

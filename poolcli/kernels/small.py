@@ -1,9 +1,9 @@
 """The small kernel: folds over windows of a few samples, with their size, stride, channels and count as constants.
 
-A window's samples are read and merged where they lie, with no scratch row between (``few.py``), and the loop over the
-windows is vector code: max 2x2/2 on 16 MP of uint8 takes 0.4 ms, a copy of the input 0.5. Windows that overlap, and
-pixels of four channels, are made in a line (``columns.py``): max 3x3/2 on 16 MP of uint8 takes 0.65 ms, where they lie
-2.4.
+A window's samples are read and merged where they lie, with no scratch row between (``unrolled.py``), and the loop over
+the windows is vector code: max 2x2/2 on 16 MP of uint8 takes 0.4 ms, a copy of the input 0.5. Windows that overlap, and
+pixels of four channels, are made in a line (``shared_columns.py``): max 3x3/2 on 16 MP of uint8 takes 0.65 ms, where
+they lie 2.4.
 """
 
 from __future__ import annotations
@@ -11,9 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .columns import chunk_of, in_a_line, row_of, spare_of
-from .few import Grid, Line, clipped_window, where_they_lie
-from .folds import Missing, Output, Scratch
+from .fold_states import Scratch
 from .numerics import Buffer, fetch
 from .rows import (
     A0,
@@ -23,8 +21,6 @@ from .rows import (
     DOWN,
     H0,
     H1,
-    HAS_FILL,
-    HAS_NODATA,
     IDENTITY,
     K0,
     K1,
@@ -32,20 +28,21 @@ from .rows import (
     OUT_D,
     OUT_H,
     OUT_W,
-    ROUNDING,
     ROW,
     SIZE,
-    SKIP_NAN,
     START,
     STEP_D,
     STEP_H,
     W0,
     W1,
     D,
-    Fold,
     H,
     W,
+    fold_over,
+    output_to,
 )
+from .shared_columns import chunk_of, columnwise, row_of, spare_of
+from .unrolled import Grid, Line, clipped_window, where_they_lie
 
 FAR = 128
 """Lines of the cache between what is asked for and what is read, at least: 8 KB."""
@@ -74,20 +71,21 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
     """
     chunk = chunk_of(line, apart, channels)
     row, spare = (row_of(chunk, size, channels, line), spare_of(size, channels, line)) if in_line else (0, 0)
-    some_windows = in_a_line if in_line else where_they_lie
+    some_windows = columnwise if in_line else where_they_lie
 
     def pool_small(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, geometry: Buffer, table_d: Buffer,
                    table_h: Buffer, table_w: Buffer, kinds: Buffer, share_d: Buffer, share_h: Buffer, share_w: Buffer,
-                   params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer, column0: Buffer,
-                   column1: Buffer, column2: Buffer) -> int:
+                   params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer, fourth: Buffer,
+                   fifth: Buffer, column0: Buffer, column1: Buffer, column2: Buffer, column3: Buffer,
+                   column4: Buffer) -> int:
         inner, low, windows, width = channels, geometry[LOW], geometry[W1] - geometry[W0], geometry[W]
-        fold = Fold(lift, merge, load, save, Scratch(first, second, third),
-                    Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], nodata[1]), params)
-        columns = Scratch(column0, column1, column2) if apart > 1 else fold.scratch
+        scratch = Scratch(first, second, third, fourth, fifth)
+        fold = fold_over(lift, merge, load, save, scratch, geometry, nodata, geometry[IDENTITY], params)
+        columns = Scratch(column0, column1, column2, column3, column4) if apart > 1 else fold.scratch
         grid = Grid(fold, src, geometry[STEP_D] * geometry[H] * width * inner, geometry[STEP_H] * width * inner,
                     deep, rows, size, apart, inner, row, spare, columns)
-        output = Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
-        identity = load(fold.scratch, geometry[IDENTITY])
+        output = output_to(dst, fill, geometry, limits, params)
+        identity = fold.missing.none
         k0, k1 = geometry[K0], geometry[K1]
         total = geometry[A1] * geometry[D] * geometry[H] * width * inner
         ahead = max(rows * grid.line, FAR * line)  # the lines that this row of windows does not read

@@ -23,7 +23,7 @@ LOW, HIGH = -1, 1
 """Which bound: the way that is outward."""
 UNIT = 2.0**-52
 PAIRS, PLAIN = 2.0**-100, 2.0**-43
-"""Of a pair's step; of all steps of a plain sum together, relative to the magnitudes (``drivers/foldable.py``)."""
+"""Of a pair's step; of all steps of a plain sum together, relative to the magnitudes (``drivers/fold_table.py``)."""
 PICKS = ("max", "min", "subsample", "mode", "stochastic")
 EXACT = ("avg", "sum", "median", "range")
 """Of integers, to the last bit."""

@@ -17,7 +17,7 @@ import poolcli
 from poolcli import compiled
 from poolcli.chunked import grid, jobs, merging, volumes
 from poolcli.chunked.sources import InMemory
-from poolcli.drivers import foldable
+from poolcli.drivers import fold_table
 from poolcli.pooling import prepare
 from poolcli.reducers import REDUCERS
 
@@ -40,7 +40,7 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernels of parts as plain Python, lest 300 of them be compiled; jobs of a few hundred bytes."""
     monkeypatch.setattr(merging.merging, "compiled", SimpleNamespace(load=compiled.plain, Recipe=compiled.Recipe))
     monkeypatch.setattr(grid, "JOB_BYTES", 400)
-    monkeypatch.setattr(foldable, "PLAIN_SUMS", 0)  # as of windows of more than a thousand lines
+    monkeypatch.setattr(fold_table, "PLAIN_SUMS", 0)  # as of windows of more than a thousand lines
 
 
 def task_of(x: np.ndarray, reducer: str, most: int = 1000, **options: Any) -> tuple[jobs.Task, volumes.Mapped]:

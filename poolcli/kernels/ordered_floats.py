@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .folds import Missing, Output, load1, save1
-from .numerics import Buffer
+from .fold_states import Missing, Parameters
 
 SIGN, SIGN_LONG = np.int32(31), np.int64(63)
 LOWER, LOWER_LONG = np.int32(2**31 - 1), np.int64(2**63 - 1)
@@ -23,22 +22,22 @@ NANS, NANS_LONG = np.int32(2**23 - 1), np.uint64(2**52 - 1)
 """The NaN of one sign. The long step is taken without a sign: what is signed must not go round in compiled code."""
 
 
-def lift_max(x: Any, missing: Missing, params: Buffer) -> Any:
+def lift_max(x: Any, missing: Missing, params: Parameters) -> Any:
     """The key of a float32, given as its bits, where the largest is asked for."""
     return (np.int32((x ^ ((x >> SIGN) & LOWER)) - NANS),)
 
 
-def lift_min(x: Any, missing: Missing, params: Buffer) -> Any:
+def lift_min(x: Any, missing: Missing, params: Parameters) -> Any:
     """The same where the smallest is."""
     return (np.int32(~(x ^ ((x >> SIGN) & LOWER)) - NANS),)
 
 
-def lift_max_long(x: Any, missing: Missing, params: Buffer) -> Any:
+def lift_max_long(x: Any, missing: Missing, params: Parameters) -> Any:
     """The key of a float64 where the largest is asked for."""
     return (np.int64(np.uint64(x ^ ((x >> SIGN_LONG) & LOWER_LONG)) - NANS_LONG),)
 
 
-def lift_min_long(x: Any, missing: Missing, params: Buffer) -> Any:
+def lift_min_long(x: Any, missing: Missing, params: Parameters) -> Any:
     """The same where the smallest is."""
     return (np.int64(np.uint64(~(x ^ ((x >> SIGN_LONG) & LOWER_LONG))) - NANS_LONG),)
 
@@ -48,38 +47,34 @@ def merge(a: Any, b: Any) -> Any:
     return (a[0] if a[0] > b[0] else b[0],)
 
 
-def end_max(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
-    """The bits of the float32 whose key won."""
+def value_max(state: Any, n: float, inverse: float, params: Parameters) -> Any:
+    """Return the bits of the float32 whose key won."""
     x = np.int32(state[0] + NANS)
-    output.dst[at] = x ^ ((x >> SIGN) & LOWER)
-    return True
+    return x ^ ((x >> SIGN) & LOWER)
 
 
-def end_min(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
-    """The same of a minimum's."""
+def value_min(state: Any, n: float, inverse: float, params: Parameters) -> Any:
+    """Return the same of a minimum's."""
     x = np.int32(~(state[0] + NANS))
-    output.dst[at] = x ^ ((x >> SIGN) & LOWER)
-    return True
+    return x ^ ((x >> SIGN) & LOWER)
 
 
-def end_max_long(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
-    """The bits of the float64 whose key won."""
+def value_max_long(state: Any, n: float, inverse: float, params: Parameters) -> Any:
+    """Return the bits of the float64 whose key won."""
     x = np.int64(np.uint64(state[0]) + NANS_LONG)
-    output.dst[at] = x ^ ((x >> SIGN_LONG) & LOWER_LONG)
-    return True
+    return x ^ ((x >> SIGN_LONG) & LOWER_LONG)
 
 
-def end_min_long(state: Any, n: float, inverse: float, output: Output, at: int) -> bool:
-    """The same of a minimum's."""
+def value_min_long(state: Any, n: float, inverse: float, params: Parameters) -> Any:
+    """Return the same of a minimum's."""
     x = ~np.int64(np.uint64(state[0]) + NANS_LONG)
-    output.dst[at] = x ^ ((x >> SIGN_LONG) & LOWER_LONG)
-    return True
+    return x ^ ((x >> SIGN_LONG) & LOWER_LONG)
 
 
 STEPS = {
-    ("max", 4): (lift_max, merge, load1, save1, end_max),
-    ("min", 4): (lift_min, merge, load1, save1, end_min),
-    ("max", 8): (lift_max_long, merge, load1, save1, end_max_long),
-    ("min", 8): (lift_min_long, merge, load1, save1, end_min_long),
+    ("max", 4): (lift_max, merge, value_max),
+    ("min", 4): (lift_min, merge, value_min),
+    ("max", 8): (lift_max_long, merge, value_max_long),
+    ("min", 8): (lift_min_long, merge, value_min_long),
 }
-"""A fold's steps, by reducer and the bytes of a float. The state of no sample is the least whole number."""
+"""A fold's lift, merge and value, by reducer and the bytes of a float. No sample has the least whole number."""

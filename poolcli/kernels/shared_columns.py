@@ -11,8 +11,8 @@ from __future__ import annotations
 from math import gcd
 from typing import Any
 
-from .few import clipped_window, column, few, kept, sample
-from .folds import Output
+from .finalizers import Output
+from .unrolled import clipped_window, column, few, kept, sample
 
 CHUNK = 16
 """Lines of the cache that are asked for at once, of each row: 2x2/2 on 64 MB of float32 takes 3.0 ms, with 64 4.1."""
@@ -47,7 +47,7 @@ def states_needed(line: int, size: int, apart: int, inner: int) -> int:
     return apart * row_of(chunk_of(line, apart, inner), size, inner, line)
 
 
-def in_a_line(grid: Any, line: Any, x: int, k: int, count: int, identity: Any, end: Any, end_full: Any,
+def columnwise(grid: Any, line: Any, x: int, k: int, count: int, identity: Any, end: Any, end_full: Any,
               output: Output, to: int, samples: int) -> bool:
     """Write ``count`` windows from number k on, at pixel x, by way of scratch rows: of all columns, the identity where
     there is none, every ``apart``-th lies in one of them.
@@ -62,13 +62,13 @@ def in_a_line(grid: Any, line: Any, x: int, k: int, count: int, identity: Any, e
         for i in range(count * grid.inner):
             good &= end(few(grid, kept, i, grid.size), n, 0.5 / n, output, to + i)
     for i in range(max(0, min(count, line.k0 - k))):
-        good &= end_again(grid, line, k, i, end, output, to)
+        good &= finalize_again(grid, line, k, i, end, output, to)
     for i in range(max(0, min(count, line.k1 - k)), count):
-        good &= end_again(grid, line, k, i, end, output, to)
+        good &= finalize_again(grid, line, k, i, end, output, to)
     return good
 
 
-def end_again(grid: Any, line: Any, k: int, i: int, end: Any, output: Output, to: int) -> bool:
+def finalize_again(grid: Any, line: Any, k: int, i: int, end: Any, output: Output, to: int) -> bool:
     """Write window k + i with its own share."""
     n = line.share * line.share_w[k + i]
     good = True
@@ -96,7 +96,7 @@ def keep_columns(grid: Any, line: Any, x: int, count: int, identity: Any) -> Non
         fold.save(grid.columns, i, identity)
     if apart > 1:
         for k in range(count):
-            deal(grid, k * inner)
+            deinterleave(grid, k * inner)
         for p in range(grid.size - apart):
             at_end(grid, line, at, x, count, p, identity)
 
@@ -130,34 +130,34 @@ def make_columns(grid: Any, line: Any, at: int, begin: int, stop: int) -> None:
                 fold.save(grid.columns, i, fold.merge(fold.load(grid.columns, i), state))
 
 
-def deal(grid: Any, at: int) -> None:
+def deinterleave(grid: Any, at: int) -> None:
     """Bring the columns from one window's start to the next to their rows. No loop, here and below: see ``few``."""
-    deal_pixel(grid, at, 0)
-    deal_pixel(grid, at, 1)
+    deinterleave_pixel(grid, at, 0)
+    deinterleave_pixel(grid, at, 1)
     if grid.apart > 2:
-        deal_pixel(grid, at, 2)
+        deinterleave_pixel(grid, at, 2)
     if grid.apart > 3:
-        deal_pixel(grid, at, 3)
+        deinterleave_pixel(grid, at, 3)
     if grid.apart > 4:
-        deal_pixel(grid, at, 4)
+        deinterleave_pixel(grid, at, 4)
     if grid.apart > 5:
-        deal_pixel(grid, at, 5)
+        deinterleave_pixel(grid, at, 5)
     if grid.apart > 6:
-        deal_pixel(grid, at, 6)
+        deinterleave_pixel(grid, at, 6)
 
 
-def deal_pixel(grid: Any, at: int, row: int) -> None:
+def deinterleave_pixel(grid: Any, at: int, row: int) -> None:
     """One of them, of up to four channels."""
-    deal_number(grid, at, row, 0)
+    deinterleave_number(grid, at, row, 0)
     if grid.inner > 1:
-        deal_number(grid, at, row, 1)
+        deinterleave_number(grid, at, row, 1)
     if grid.inner > 2:
-        deal_number(grid, at, row, 2)
+        deinterleave_number(grid, at, row, 2)
     if grid.inner > 3:
-        deal_number(grid, at, row, 3)
+        deinterleave_number(grid, at, row, 3)
 
 
-def deal_number(grid: Any, at: int, row: int, c: int) -> None:
+def deinterleave_number(grid: Any, at: int, row: int, c: int) -> None:
     """One channel of one of them."""
     state = grid.fold.load(grid.columns, at * grid.apart + row * grid.inner + c)
     grid.fold.save(grid.fold.scratch, row * grid.row + at + c, state)

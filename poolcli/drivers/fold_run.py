@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled, dtypes
-from ..kernels import bands, columns, small
+from ..kernels import row_pairs, shared_columns, small
 from ..kernels import rows as kernel
 from ..windows import Windows, as_array
 from ..work import Array, Block, Runner, Work, cut
-from . import chains
-from .foldable import Fold, written
+from . import addition_chain
+from .fold_table import Fold, divisors, written
 
 ROW_STATES, ROW_OF_DOUBLES = 1 << 15, 1 << 11
 """States of a scratch row: rows of uint8 and float32 ran fastest whole, and those of 4096 pixels are half of it. A ring
@@ -23,6 +23,8 @@ of doubles should fit into the second cache (avg 31x31/1 of float32 takes 20.3 m
 """
 BLOCK_SAMPLES = 1 << 24
 """Samples read by one call: 0.1 s for sums in pairs of doubles."""
+MOST_NUMBERS = 5
+"""The most numbers of a fold's state: kernels take so many buffers of states."""
 MOST_PREPARED = 64
 """Blocks whose buffers are kept for the next array."""
 
@@ -36,24 +38,25 @@ class Prepared(NamedTuple):
     identity: int
 
 
-class Laid:
+class FoldLayout:
     """A plan as a fold kernel takes it: the same for all arrays of its shape."""
 
     def __init__(self, work: Work, fold: Fold, kinds: NDArray[np.int64], tall: int) -> None:
         self.work, self.fold, self.kinds, self.tall = work, fold, kinds, tall
-        self.steps = chains.table(int(kinds[-1])) if tall else kinds
+        self.steps = addition_chain.table(int(kinds[-1])) if tall else kinds
         self.tables = [clipped(w) for w in work.windows[:2]]
         self.shares = divisors(work)
         value = 0 if work.nodata is None else work.nodata[0]
-        nodata = np.array([value, fold.identity[0]], work.array.dtype)
+        nodata = np.array([value], work.array.dtype)
         self.missing = nodata, np.zeros(1, written(work)) if work.fill is None else work.fill
-        self.ending = np.array([*work.parameters, 0.0]), dtypes.limits(work.result)
+        self.bounds = dtypes.whole_limits(work.result)
+        self.ending = np.array([*work.parameters, 0.0, 0.0]), dtypes.limits(work.result)
         self.milliseconds = 3e-8 * (work.array.nbytes + 4 * np.prod(work.output_shape) * written(work).itemsize)
         line, size, inner = 64 // work.array.itemsize, int(kinds[-1]), work.output_shape[4]
-        self.least = max(columns.states_needed(line, size, step_of(work.windows[2]), inner),
-                         bands.states_needed(line, size, inner))
+        self.least = max(shared_columns.states_needed(line, size, step_of(work.windows[2]), inner),
+                         row_pairs.states_needed(line, size, inner))
         self.cuts: dict[int, list[Block]] = {}
-        self.parts: dict[tuple[int, int], Across] = {}
+        self.parts: dict[tuple[int, int], RowWindows] = {}
         self.prepared: dict[Block, Prepared] = {}
 
     def blocks(self, threads: int) -> list[Block]:
@@ -77,7 +80,7 @@ class Laid:
 
     def windows_across(self, extent: int, inner: int, apart: int) -> int:
         """How many windows along W a block may have."""
-        doubles = self.tall and np.dtype(self.fold.states[0]).itemsize == 8
+        doubles = self.tall and np.dtype(self.fold.dtypes[0]).itemsize == 8
         states = ROW_OF_DOUBLES if doubles else ROW_STATES
         return max(1, (max(states // inner, 4 * extent) - extent) // apart)
 
@@ -103,7 +106,7 @@ class Laid:
         """Further buffers that a runner has for itself."""
         return []
 
-    def across(self, part: tuple[int, int]) -> Across:
+    def across(self, part: tuple[int, int]) -> RowWindows:
         """The windows along W of one block: most blocks have the same."""
         if part not in self.parts:
             width = self.work.windows[2][part[0] : part[1]]
@@ -113,14 +116,14 @@ class Laid:
             if isinstance(width.starts, range):
                 full = self.shares[2][part[0] : part[1]] == self.shares[2].max()
                 alike = longest_stretch(full & (width.present()[1] == sizes))
-                self.parts[part] = Across(np.stack([starts - low, sizes], 1), low, length, alike, False)
+                self.parts[part] = RowWindows(np.stack([starts - low, sizes], 1), low, length, alike, False)
             else:
                 rows = [kernel.kept_row(kind, length) for kind in range(len(self.kinds))]
                 kept = np.array(rows)[np.searchsorted(self.kinds, sizes)]
-                self.parts[part] = Across(np.stack([starts - low + kept, sizes], 1), low, length, (0, 0), True)
+                self.parts[part] = RowWindows(np.stack([starts - low + kept, sizes], 1), low, length, (0, 0), True)
         return self.parts[part]
 
-    def geometry(self, block: Block, across: Across) -> Array:
+    def geometry(self, block: Block, across: RowWindows) -> Array:
         """The whole numbers of one block, in the kernel's order."""
         work = self.work
         _, *lengths, inner = work.array.shape
@@ -132,14 +135,13 @@ class Laid:
                          *itertools.chain(*block), work.skip_nan, work.nodata is not None, work.fill is not None,
                          work.rounding, across.low, across.length, *across.alike, step_of(width),
                          len(self.kinds), self.tall, top, first, step_of(height), across.listed, across.stretches,
-                         kernel.ROWS * across.length * inner],
-                        np.int64)
+                         kernel.ROWS * across.length * inner, *self.bounds], np.int64)
 
 
-class Folded:
+class FoldRun:
     """A chosen kernel on one array."""
 
-    def __init__(self, work: Work, values: Array, recipe: compiled.Recipe, laid: Laid) -> None:
+    def __init__(self, work: Work, values: Array, recipe: compiled.Recipe, laid: FoldLayout) -> None:
         self.work, self.values, self.recipe, self.laid = work, values, recipe, laid
         self.milliseconds = laid.milliseconds
         self.blocks = laid.blocks
@@ -147,10 +149,10 @@ class Folded:
     def runner(self) -> Runner:
         """A function that runs one block, with scratch space of its own; False if the general kernel must."""
         run, laid = compiled.load(self.recipe), self.laid
-        states, identity = laid.fold.states, laid.fold.identity
-        room: list[Array] = [np.empty(0, state) for state in (*states, np.uint8, np.uint8)[:3]]
+        states, identity = laid.fold.dtypes, laid.fold.none
+        room: list[Array] = [np.empty(0, state) for state in (*states, *(np.uint8,) * MOST_NUMBERS)[:MOST_NUMBERS]]
         samples, values = self.work.array, self.values
-        if self.recipe.make is bands.make_kernel:
+        if self.recipe.make is row_pairs.make_kernel:
             samples, values = samples.view(states[0]), values.view(states[0])
         small_one = self.recipe.make is small.make_kernel
         own = [np.empty(laid.least, one.dtype) for one in room] if small_one else laid.own()
@@ -167,7 +169,7 @@ class Folded:
 
 
 @dataclass(frozen=True, eq=False)
-class Across:
+class RowWindows:
     """The windows along W of one block."""
 
     places: NDArray[np.int64]
@@ -201,14 +203,3 @@ def step_of(windows: Windows) -> int:
 def clipped(windows: Windows) -> NDArray[np.int64]:
     """One of the axes D and H as the kernel reads it: first sample and count of each window."""
     return np.stack(windows.present(), 1)
-
-
-def divisors(work: Work) -> list[NDArray[np.float64]]:
-    """For each axis a number for each window; their product is what a sum is divided by."""
-    ones = [np.ones(len(w)) for w in work.windows]
-    if work.reducer.name != "avg":
-        return ones if work.reducer.name == "sum" else [w.present()[1].astype(float) for w in work.windows]
-    include_pad, divisor = work.parameters
-    if divisor:
-        return [np.full(len(work.windows[0]), divisor), *ones[1:]]
-    return [(w.nominal() if include_pad else w.present()[1]).astype(float) for w in work.windows]

@@ -1,7 +1,7 @@
 """The tall kernel: folds over windows that overlap down the rows, three merges a line whatever their height.
 
 The lines of a window are folded first, by van Herk's and Gil and Werman's two running folds, and the row that comes out
-along itself (``along.py``). Max 31x31/1 on 16 MP of uint8 takes 3.3 ms, avg of float32 21;
+along itself (``fold_row.py``). Max 31x31/1 on 16 MP of uint8 takes 3.3 ms, avg of float32 21;
 with each line folded along itself first, by doubling, it was 4.6 and 29.
 """
 
@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .along import fold_by_steps
-from .folds import Missing, Output, Scratch
+from .finalizers import Output
+from .fold_row import fold_by_steps
+from .fold_states import Scratch
 from .numerics import Buffer
 from .rows import (
     A0,
@@ -22,8 +23,6 @@ from .rows import (
     FIRST,
     H0,
     H1,
-    HAS_FILL,
-    HAS_NODATA,
     IDENTITY,
     INNER,
     LENGTH,
@@ -31,10 +30,8 @@ from .rows import (
     OUT_D,
     OUT_H,
     OUT_W,
-    ROUNDING,
     ROW,
     SIZE,
-    SKIP_NAN,
     START,
     STEP_D,
     STEP_W,
@@ -44,14 +41,15 @@ from .rows import (
     W1,
     Block,
     D,
-    Fold,
     H,
     W,
     add_row,
     copy_row,
     end_windows,
     fill_row,
+    fold_over,
     merge_rows,
+    output_to,
 )
 
 
@@ -151,16 +149,17 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
 
     def pool_tall(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, geometry: Buffer, table_d: Buffer,
                   table_h: Buffer, table_w: Buffer, kinds: Buffer, share_d: Buffer, share_h: Buffer, share_w: Buffer,
-                  params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer) -> int:
-        fold = Fold(lift, merge, load, save, Scratch(first, second, third),
-                    Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], nodata[1]), params)
-        output = Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
+                  params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer,
+                   fourth: Buffer, fifth: Buffer) -> int:
+        scratch = Scratch(first, second, third, fourth, fifth)
+        fold = fold_over(lift, merge, load, save, scratch, geometry, nodata, geometry[IDENTITY], params)
+        output = output_to(dst, fill, geometry, limits, params)
         inner, low = geometry[INNER], geometry[LOW]
         left = max(low, 0)
         block = Block(src, geometry, table_w, kinds, share_w, geometry[LENGTH] * inner,
                       (geometry[W1] - geometry[W0]) * inner, left,
                       (min(low + geometry[LENGTH], geometry[W]) - left) * inner)
-        identity = load(fold.scratch, geometry[IDENTITY])
+        identity = fold.missing.none
         fill_row(fold, identity, 0, block.room)
         good = True
         for a in range(geometry[A0], geometry[A1]):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .folds import Output, Scratch
+from .finalizers import Output
+from .fold_states import Scratch
 from .numerics import Buffer
 from .rows import Fold
 

@@ -1,4 +1,4 @@
-"""Lay out a plan for the uneven kernel (``kernels/uneven.py``): the windows along W in stretches."""
+"""Lay out a plan for the irregular kernel (``kernels/irregular.py``): the windows along W in stretches."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.few import PARTS
+from ..kernels.unrolled import PARTS
 from ..windows import Windows, as_array
 from ..work import Array, Block, Work
-from .foldable import written
-from .folded import Across, Laid, Prepared
+from .fold_run import FoldLayout, Prepared, RowWindows
+from .fold_table import written
 
 LINES = 12
 """Lines of the cache of a stretch, which are asked for at once: max fractional 2.5 of 16 MP of float32 takes 3.1 ms,
@@ -22,9 +22,9 @@ MOST_SAMPLES = 16
 """Samples of the largest window that the kernel is made for: those of larger ones are better shared."""
 
 
-def constants_if_uneven(work: Work) -> tuple[int, ...] | None:
-    """What the uneven kernel is made for: planes of a window, lines and whether there may be one more, columns and how
-    many sizes there are of these, samples in a line of the cache. None where it does not serve.
+def constants_if_irregular(work: Work) -> tuple[int, ...] | None:
+    """What the irregular kernel is made for: planes of a window, lines and whether there may be one more, columns and
+    how many sizes there are of these, samples in a line of the cache. None where it does not serve.
     """
     regular = all(isinstance(w.starts, range) for w in work.windows[1:])
     steady = all(w.step == 1 and not w.before + w.after for w in work.windows)
@@ -47,7 +47,7 @@ def pixels(work: Work) -> int:
     return max(1, LINES * 64 // int(work.array.itemsize * work.array.shape[4]))
 
 
-class Uneven(Laid):
+class IrregularLayout(FoldLayout):
     """A plan of windows that lie at will."""
 
     def windows_across(self, extent: int, inner: int, apart: int) -> int:
@@ -74,7 +74,7 @@ class Uneven(Laid):
         return [np.empty(self.rows * self.stretches[0].length * self.work.array.shape[4], written(self.work))]
 
     @cached_property
-    def stretches(self) -> tuple[Across, NDArray[np.int64]]:
+    def stretches(self) -> tuple[RowWindows, NDArray[np.int64]]:
         """Where the result of each window is picked from, and the table of stretches."""
         width = self.work.windows[2]
         starts, kinds = as_array(width.starts), width.sizes() - self.kinds[0]
@@ -89,4 +89,4 @@ class Uneven(Laid):
             table.append((k, stop, left, most))
             k = stop
         table += [(i, int(kinds[i]), int(starts[i]), 0) for i in range(k, len(starts))]
-        return Across(places, 0, most, (0, 0), False, len(table)), np.array(table, np.int64)
+        return RowWindows(places, 0, most, (0, 0), False, len(table)), np.array(table, np.int64)

@@ -1,4 +1,4 @@
-"""Choose a fold kernel (``kernels/rows.py``, ``small.py``, ``bands.py``, ``tall.py``) by reducer, types, geometry."""
+"""Choose a fold kernel (``kernels/rows.py``, ``small.py``, ``row_pairs.py``, ``van_herk.py``, ``irregular.py``)."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled
-from ..kernels import bands, endings, keys, small, tall, uneven
+from ..kernels import finalizers, irregular, ordered_floats, row_pairs, small, van_herk
 from ..kernels import rows as kernel
 from ..work import Array, Work
-from .foldable import FOLDS, Extent, Fold, end_of_full, written
-from .folded import Folded, Laid, divisors, step_of
-from .uneven import Uneven, constants_if_uneven
+from .fold_run import MOST_NUMBERS, FoldLayout, FoldRun, step_of
+from .fold_table import FOLDS, Extent, Fold, divisors, finalizer_of_full, written
+from .irregular_layout import IrregularLayout, constants_if_irregular
 
-ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 5, "state0", "state1", "state2")
-"""The dtypes of ``pool_rows``' buffers, in order."""
+ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 5)
+"""The dtypes of ``pool_rows``' buffers, in order; those of states follow."""
 
 MOST_KINDS = 3
 """Window sizes on one axis that are worth folding the row for."""
@@ -58,18 +58,18 @@ class Choice:
     """The rows of a window, where the tall kernel runs."""
     constants: tuple[int, ...] | None = None
     """What the small kernel is made for, where that runs."""
-    laid: dict[Any, Laid] = field(default_factory=dict)
+    laid: dict[Any, FoldLayout] = field(default_factory=dict)
     """The last plan or part of one that was laid out, by what it is laid out for."""
 
-    def on(self, work: Work, values: Array) -> Folded:
+    def on(self, work: Work, values: Array) -> FoldRun:
         """The kernel on an array. A part may have fewer channels; its sums are grouped as those of the whole."""
         key = work.windows, work.array.shape, work.origin
         found = self.laid.get(key)
         if found is None:  # another thread may empty it meanwhile
             self.laid.clear()
-            lay_out = Uneven if self.recipe.make is uneven.make_kernel else Laid
+            lay_out = IrregularLayout if self.recipe.make is irregular.make_kernel else FoldLayout
             found = self.laid[key] = lay_out(work.bare(), self.fold, self.kinds, self.tall)
-        return Folded(work, values, self.recipe_for(work), found)
+        return FoldRun(work, values, self.recipe_for(work), found)
 
     def recipe_for(self, work: Work) -> compiled.Recipe:
         """The kernel for a part of the plan."""
@@ -89,13 +89,13 @@ def choose(work: Work) -> Choice | None:
     fold = FOLDS[work.reducer.name](work, Extent(*(int(size.max()) for size in sizes)))
     if fold is None:
         return None
-    if made := constants_if_uneven(work) if work.array.size >= LARGE else None:
+    if made := constants_if_irregular(work) if work.array.size >= LARGE else None:
         arguments = (*dtypes_of(work, fold), written(work).name)
-        return Choice(fold, compiled.Recipe(uneven.make_kernel, (*fold.steps, *made), arguments), kinds, 0)
+        return Choice(fold, compiled.Recipe(irregular.make_kernel, (*fold.steps, *made), arguments), kinds, 0)
     if (of_bands := sizes_if_bands(work, fold)) is not None:
         fold = keyed(work, fold)
         return Choice(fold, recipe_of_bands(work, fold, of_bands), kinds, 0)
-    constants = constants_if_small(work, kinds)
+    constants = None if fold.costly else constants_if_small(work, kinds)
     rows = 0 if constants else rows_if_tall(work)
     return Choice(fold, recipe(work, fold, constants, rows), kinds, rows, constants)
 
@@ -111,19 +111,22 @@ def recipe(work: Work, fold: Fold, constants: tuple[int, ...] | None, rows: int)
     """The kernel to run: tall, small, or the plain one."""
     arguments = dtypes_of(work, fold)
     if rows:
-        return compiled.Recipe(tall.make_kernel, fold.steps, arguments)
+        return compiled.Recipe(van_herk.make_kernel, fold.steps, arguments)
     if constants is None:
         return compiled.Recipe(kernel.make_kernel, (*fold.steps, 1) if has_long_rows(work) else fold.steps, arguments)
-    return compiled.Recipe(small.make_kernel, (*fold.steps, end_of_full(work, fold), *constants,
-                                               64 // work.array.dtype.itemsize), (*arguments, *arguments[-3:]))
+    parts = (*fold.steps, finalizer_of_full(work, fold), *constants, 64 // work.array.dtype.itemsize)
+    return compiled.Recipe(small.make_kernel, parts, (*arguments, *arguments[-MOST_NUMBERS:]))
 
 
 def dtypes_of(work: Work, fold: Fold) -> tuple[str, ...]:
     """The dtypes of ``pool_rows``' buffers for a fold."""
     names = {"read": work.array.dtype.name, "write": written(work).name}
-    for i in range(3):
-        names[f"state{i}"] = np.dtype(fold.states[i]).name if i < len(fold.states) else "uint8"
-    return tuple(names.get(a, a) for a in ARGUMENTS)
+    return (*(names.get(a, a) for a in ARGUMENTS), *state_names(fold))
+
+
+def state_names(fold: Fold) -> list[str]:
+    """The dtypes of a fold's buffers of states."""
+    return [np.dtype(dtype).name for dtype in (*fold.dtypes, *(np.uint8,) * MOST_NUMBERS)[:MOST_NUMBERS]]
 
 
 def constants_if_small(work: Work, kinds: NDArray[np.int64]) -> tuple[int, ...] | None:
@@ -147,7 +150,8 @@ def sizes_if_bands(work: Work, fold: Fold) -> tuple[int, ...] | None:
     _, rows, _ = size = tuple(int(w.sizes().max()) for w in work.windows)
     regular = all(w.step == 1 and int(w.sizes().min()) == most for w, most in zip(work.windows, size, strict=True))
     stride_one = all(isinstance(w.starts, range) and step_of(w) == 1 for w in work.windows[1:])
-    if not (regular and stride_one) or fold.steps[4] is not endings.end_sample or work.array.size < LARGE:
+    samples = fold.convert is finalizers.as_it_is and work.reducer.name in ("max", "min") and not fold.counts
+    if not (regular and stride_one and samples) or work.array.size < LARGE:
         return None
     inner = work.output_shape[4]
     row = work.output_shape[3] * inner * work.array.itemsize
@@ -160,15 +164,16 @@ def keyed(work: Work, fold: Fold) -> Fold:
     dtype = work.array.dtype
     if dtype.kind != "f":
         return fold
-    steps, whole = keys.STEPS[work.reducer.name, dtype.itemsize], np.dtype(f"int{8 * dtype.itemsize}")
-    return Fold(steps, (whole,), (np.iinfo(whole).min,))
+    whole = np.dtype(f"int{8 * dtype.itemsize}")
+    lift, merge, value = ordered_floats.STEPS[work.reducer.name, dtype.itemsize]
+    return Fold(lift, merge, value, finalizers.as_it_is, (whole,), (np.iinfo(whole).min,))
 
 
 def recipe_of_bands(work: Work, fold: Fold, sizes: tuple[int, ...]) -> compiled.Recipe:
     """The band kernel. Floats are given as the whole numbers that have their bits."""
-    state = np.dtype(fold.states[0]).name
-    arguments = (*(state,) * 4, *ARGUMENTS[4:-3], state, "uint8", "uint8")
-    return compiled.Recipe(bands.make_kernel, (*fold.steps, *sizes, 64 // work.array.dtype.itemsize), arguments)
+    state, *others = state_names(fold)
+    arguments = (*(state,) * 4, *ARGUMENTS[4:], state, *others)
+    return compiled.Recipe(row_pairs.make_kernel, (*fold.steps, *sizes, 64 // work.array.dtype.itemsize), arguments)
 
 
 CHANNELS_AT = 4

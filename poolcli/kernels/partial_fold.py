@@ -1,7 +1,7 @@
 """Folds over parts of windows: states that are kept, merged with those of other parts, and ended when all are there.
 
-For windows that no memory holds at once. ``folds.py`` says what a state is; these are the three loops that a fold of a
-window is made of, each a kernel of its own.
+For windows that no memory holds at once. ``fold_states.py`` says what a state is; these are the three loops that a fold
+of a window is made of, each a kernel of its own.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .folds import Missing, Output, Scratch
+from .finalizers import Output
+from .fold_states import Missing, Scratch
 from .numerics import Buffer
 from .rows import ROW, SIZE, START, Fold, add_row, start_row
 
 (OUTER, D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, SKIP_NAN, HAS_NODATA) = range(13)
-"""The whole numbers of a part, by their place in ``geometry``; states lie behind the scratch row of W * INNER."""
+"""The whole numbers of a part, by their place in ``geometry``; states lie behind the scratch row of W * INNER.
+All of it holds the state of no sample at first.
+"""
 
-COUNT, HAS_FILL, ROUNDING = range(3)
+COUNT, HAS_FILL, ROUNDING, LOWEST, HIGHEST = range(5)
 """Those of merging and ending."""
 
 
@@ -38,9 +41,10 @@ def make_states(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
     """
 
     def fold_parts(src: Buffer, nodata: Buffer, geometry: Buffer, table_d: Buffer, table_h: Buffer, table_w: Buffer,
-                   params: Buffer, first: Buffer, second: Buffer, third: Buffer) -> int:
-        fold = Fold(lift, merge, load, save, Scratch(first, second, third),
-                    Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], nodata[1]), params)
+                   params: Buffer, first: Buffer, second: Buffer, third: Buffer, fourth: Buffer, fifth: Buffer) -> int:
+        scratch = Scratch(first, second, third, fourth, fifth)
+        missing = Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], load(scratch, 0))
+        fold = Fold(lift, merge, load, save, scratch, missing, (params[0], params[1]))
         inner, height, deep = geometry[INNER], geometry[H], geometry[D]
         room = geometry[W] * inner
         for a in range(geometry[OUTER]):
@@ -71,8 +75,9 @@ def make_merge(merge: Callable[..., Any], load: Callable[..., Any], save: Callab
     ``begun`` tells for each whether there is something to merge with, ``more`` whether there is something to merge.
     """
 
-    def merge_parts(begun: Buffer, more: Buffer, numbers: Buffer, first: Buffer, second: Buffer, third: Buffer) -> int:
-        scratch = Scratch(first, second, third)
+    def merge_parts(begun: Buffer, more: Buffer, numbers: Buffer, first: Buffer, second: Buffer, third: Buffer,
+                    fourth: Buffer, fifth: Buffer) -> int:
+        scratch = Scratch(first, second, third, fourth, fifth)
         for i in range(numbers[COUNT]):
             if more[i] and begun[i]:
                 save(scratch, i, merge(load(scratch, i), load(scratch, numbers[COUNT] + i)))
@@ -87,9 +92,10 @@ def make_ending(load: Callable[..., Any], end: Callable[..., bool]) -> Callable[
     """Return the kernel that writes values from states; ``bad`` marks those that have none, or none for sure."""
 
     def end_parts(dst: Buffer, fill: Buffer, numbers: Buffer, shares: Buffer, params: Buffer, limits: Buffer,
-                  bad: Buffer, first: Buffer, second: Buffer, third: Buffer) -> int:
-        scratch = Scratch(first, second, third)
-        output = Output(dst, fill[0], numbers[HAS_FILL], limits, numbers[ROUNDING], params)
+                  bad: Buffer, first: Buffer, second: Buffer, third: Buffer, fourth: Buffer, fifth: Buffer) -> int:
+        scratch = Scratch(first, second, third, fourth, fifth)
+        output = Output(dst, fill[0], numbers[HAS_FILL], limits, numbers[ROUNDING], numbers[LOWEST], numbers[HIGHEST],
+                        (params[0], params[1]))
         for i in range(numbers[COUNT]):
             good = end(load(scratch, i), shares[i], 0.5 / shares[i], output, i)
             bad[i] = 0 if good else 1

@@ -1,4 +1,4 @@
-"""Drive the folds of parts (``kernels/parts.py``): for windows that are put together from what several reads hold.
+"""Drive partial folds (``kernels/partial_fold.py``): for windows that are put together from what several reads hold.
 
 Some folds may be put together in any grouping without a bit that differs: extremes, whole numbers in whole numbers, and
 sums in pairs of doubles. These are exact for integers; of floats they hold 106 bits, of which a result keeps 53.
@@ -6,36 +6,24 @@ sums in pairs of doubles. These are exact for integers; of floats they hold 106 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled, dtypes
-from ..kernels import endings, folds
-from ..kernels import parts as kernel
+from ..kernels import finalizers
+from ..kernels import fold_states as fold_steps
+from ..kernels import partial_fold as kernel
 from ..windows import Windows
 from ..work import Array, Work
-from .foldable import FOLDS, TWO, Extent, Fold, missing, written
-from .folded import divisors
+from .fold_run import MOST_NUMBERS
+from .fold_table import FOLDS, Extent, Fold, divisors, missing, of_pair, written
 
 States = tuple[Array, ...]
 """The numbers of states, each as (outer, windows along D, H, W, inner)."""
-
-FREE: tuple[Callable[..., Any], ...] = (
-    folds.merge_max, folds.merge_min, folds.merge_max_present, folds.merge_min_present, folds.merge_range,
-    folds.merge_pair, folds.merge_pair_present, folds.merge_errors)
-"""Merges whose grouping is free."""
-FREE_SUMS = FREE[5:]
-"""Those of them that sum pairs of doubles."""
-WHOLE: tuple[Callable[..., Any], ...] = (folds.merge_sum, folds.merge_sum_present)
-"""Those for which it is where the state is of whole numbers."""
-IN_PAIRS: Mapping[bool, Callable[..., bool]] = {True: endings.end_pair_mean_float, False: endings.end_pair_mean_integer}
-
 
 @dataclass(frozen=True, eq=False)
 class Merger:
@@ -47,13 +35,13 @@ class Merger:
     @property
     def exact(self) -> bool:
         """Whether the grouping is free for certain; not so for sums of floats, in the last of 106 bits."""
-        return self.work.array.dtype.kind != "f" or self.fold.steps[1] not in FREE_SUMS
+        return self.work.array.dtype.kind != "f" or self.fold.grouping == "exact"
 
     @cached_property
-    def names(self) -> tuple[str, str, str]:
+    def names(self) -> list[str]:
         """The dtypes of states."""
-        a, b, c = (np.dtype(state).name for state in (*self.fold.states, np.uint8, np.uint8)[:3])
-        return a, b, c
+        numbers = (*self.fold.dtypes, *(np.uint8,) * MOST_NUMBERS)[:MOST_NUMBERS]
+        return [np.dtype(number).name for number in numbers]
 
     def states(self, array: Array, windows: tuple[Windows, Windows, Windows]) -> States:
         """The states of what a canonical array has of these windows."""
@@ -62,14 +50,14 @@ class Merger:
         shape, room = (outer, *counts, inner), lengths[2] * inner
         held = self.room(room + prod(shape))
         value = 0 if work.nodata is None else work.nodata[0]
-        nodata = np.array([value, self.fold.identity[0]], array.dtype)
+        nodata = np.array([value], array.dtype)
         geometry = np.array([outer, *lengths, inner, *counts, *(one.step for one in windows), work.skip_nan,
                              work.nodata is not None], np.int64)
         tables = [np.stack(one.present(), 1) for one in windows]
         recipe = compiled.Recipe(kernel.make_states, self.fold.steps[:4], (
             array.dtype.name, array.dtype.name, *("int64",) * 4, "float64", *self.names))
         compiled.load(recipe)((array, nodata, geometry, *tables, self.parameters, *held))
-        return tuple(one[room:].reshape(shape) for one in held[: len(self.fold.states)])
+        return tuple(one[room:].reshape(shape) for one in held[: len(self.fold.dtypes)])
 
     def merge(self, states: States, begun: NDArray[np.bool_], more: States, new: NDArray[np.bool_]) -> States:
         """Two parts of the same windows as one; ``begun`` and ``new`` tell which windows each has something of."""
@@ -77,7 +65,7 @@ class Merger:
         both = [np.concatenate([a.reshape(-1), b.reshape(-1)]) for a, b in zip(states, more, strict=True)]
         flags = (np.ascontiguousarray(np.broadcast_to(one, states[0].shape)).view(np.uint8) for one in (begun, new))
         count = states[0].size
-        compiled.load(recipe)((*flags, np.array([count], np.int64), *self.three(both)))
+        compiled.load(recipe)((*flags, np.array([count], np.int64), *self.with_unused(both)))
         return tuple(one[:count].reshape(states[0].shape) for one in both)
 
     def end(self, states: States, shares: NDArray[np.float64]) -> tuple[Array, NDArray[np.bool_]]:
@@ -87,18 +75,19 @@ class Merger:
         work, shape = self.work, states[0].shape
         values, bad = np.empty(shape, written(work)), np.zeros(shape, np.uint8)
         fill = np.zeros(1, values.dtype) if work.fill is None else work.fill
-        numbers = np.array([values.size, work.fill is not None, work.rounding], np.int64)
+        numbers = np.array([values.size, work.fill is not None, work.rounding,
+                            *dtypes.whole_limits(work.result)], np.int64)
         recipe = compiled.Recipe(kernel.make_ending, (self.fold.steps[2], self.fold.steps[4]), (
             values.dtype.name, values.dtype.name, "int64", *("float64",) * 3, "uint8", *self.names))
         flat = [np.ascontiguousarray(one).reshape(-1) for one in states]
         compiled.load(recipe)((values, fill, numbers, np.ascontiguousarray(np.broadcast_to(shares, shape)),
-                               self.parameters, dtypes.limits(work.result), bad, *self.three(flat)))
+                               self.parameters, dtypes.limits(work.result), bad, *self.with_unused(flat)))
         return values, bad.view(np.bool_)
 
     @property
     def parameters(self) -> NDArray[np.float64]:
         """The reducer's."""
-        return np.array([*self.work.parameters, 0.0])
+        return np.array([*self.work.parameters, 0.0, 0.0])
 
     @cached_property
     def shares(self) -> list[NDArray[np.float64]]:
@@ -107,12 +96,12 @@ class Merger:
 
     def room(self, size: int) -> list[Array]:
         """Room for so many states, of no sample each."""
-        full = [np.full(size, none, state) for none, state in zip(self.fold.identity, self.fold.states, strict=True)]
-        return self.three(full)
+        full = [np.full(size, none, state) for none, state in zip(self.fold.none, self.fold.dtypes, strict=True)]
+        return self.with_unused(full)
 
-    def three(self, held: list[Array]) -> list[Array]:
+    def with_unused(self, held: list[Array]) -> list[Array]:
         """As many buffers as kernels take."""
-        return [*held, *(np.zeros(1, np.uint8) for _ in range(3 - len(held)))]
+        return [*held, *(np.zeros(1, np.uint8) for _ in range(MOST_NUMBERS - len(held)))]
 
 
 def choose(work: Work) -> Merger | None:
@@ -123,10 +112,10 @@ def choose(work: Work) -> Merger | None:
     fold = FOLDS[work.reducer.name](work, extent)
     if fold is None:
         return None
-    merge = fold.steps[1]
-    if merge in WHOLE and np.dtype(fold.states[0]).kind in "iu":
-        return Merger(work, fold) if fits(work, extent) else wide(work)
-    return Merger(work, fold) if merge in FREE else None
+    if fold.grouping == "rounded":
+        return None
+    sums = np.dtype(fold.dtypes[0]).kind in "iu" and work.reducer.name not in ("max", "min", "range")
+    return wide(work) if sums and not fits(work, extent) else Merger(work, fold)
 
 
 def fits(work: Work, extent: Extent) -> bool:
@@ -139,5 +128,5 @@ def wide(work: Work) -> Merger | None:
     """Sums that outgrow 64 bits, in pairs; exact below 2^105."""
     if work.reducer.name not in ("avg", "sum") or missing(work):
         return None
-    end = IN_PAIRS[written(work).kind == "f"]
-    return Merger(work, Fold((folds.lift_pair, folds.merge_pair, *TWO, end), (np.float64,) * 2, (0, 0)))
+    return Merger(work, Fold(fold_steps.lift_pair, fold_steps.merge_pair, finalizers.mean_pair, of_pair(work),
+                             (np.float64,) * 2, (0, 0), "pairs"))

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .few import few
-from .folds import Missing, Output, Scratch
+from .finalizers import Output
+from .fold_states import Scratch
 from .numerics import Buffer, fetch, fetch_to_write
 from .rows import (
     A0,
@@ -24,8 +24,6 @@ from .rows import (
     FIRST,
     H0,
     H1,
-    HAS_FILL,
-    HAS_NODATA,
     IDENTITY,
     INNER,
     LENGTH,
@@ -33,10 +31,8 @@ from .rows import (
     OUT_D,
     OUT_H,
     OUT_W,
-    ROUNDING,
     ROW,
     SIZE,
-    SKIP_NAN,
     START,
     W0,
     W1,
@@ -44,7 +40,10 @@ from .rows import (
     Fold,
     H,
     W,
+    fold_over,
+    output_to,
 )
+from .unrolled import few
 
 LINES = 16
 """Lines of the cache that a strip of windows has in a row. Longer ones read and write memory in longer turns, which is
@@ -171,17 +170,18 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
 
     def pool_bands(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, geometry: Buffer, table_d: Buffer,
                    table_h: Buffer, table_w: Buffer, kinds: Buffer, share_d: Buffer, share_h: Buffer, share_w: Buffer,
-                   params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer) -> int:
-        fold = Fold(lift, merge, load, save, Scratch(first, second, third),
-                    Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], nodata[1]), params)
-        output = Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
+                   params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer,
+                   fourth: Buffer, fifth: Buffer) -> int:
+        scratch = Scratch(first, second, third, fourth, fifth)
+        fold = fold_over(lift, merge, load, save, scratch, geometry, nodata, geometry[IDENTITY], params)
+        output = output_to(dst, fill, geometry, limits, params)
         inner, low, width, count = geometry[INNER], geometry[LOW], geometry[W], geometry[H1] - geometry[H0]
         cells, reach = (geometry[W1] - geometry[W0]) * inner, (size - 1) * inner
         left, right = max(-low, 0) * inner, min(geometry[LENGTH], width - low) * inner
         strip = min(cells, LINES * line)
         room = room_of(strip, size, inner, line)
         row, out_row = width * inner, geometry[OUT_W] * inner
-        identity = load(fold.scratch, geometry[IDENTITY])
+        identity = fold.missing.none
         good = True
         for a in range(geometry[A0], geometry[A1]):
             for i in range(geometry[D1] - geometry[D0]):

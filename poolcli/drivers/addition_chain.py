@@ -1,4 +1,4 @@
-"""Short chains of spans, from 1 to a window's size: how a row is folded along itself (``kernels/along.py``)."""
+"""Short chains of spans, from 1 to a window's size: how a row is folded along itself (``kernels/fold_row.py``)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import along, rows
+from ..kernels import fold_row, rows
 
 PASS = 1.5
 """What writing a row costs, in reads of one."""
@@ -27,10 +27,10 @@ def chain(size: int) -> tuple[Step, ...]:
     if size == 1:
         return ()
     found = []
-    for copies in range(2, along.MOST_SOURCES + 1):
+    for copies in range(2, fold_row.MOST_SOURCES + 1):
         for span in range(size // copies, max(0, size // copies - NEAR), -1):
             before, rest = chain(span), size - copies * span
-            if rest == 0 or (copies < along.MOST_SOURCES and rest in (1, *map(sum, before))):
+            if rest == 0 or (copies < fold_row.MOST_SOURCES and rest in (1, *map(sum, before))):
                 found.append((*before, (span,) * copies + (rest,) * (rest > 0)))
                 break
     return min(found, key=cost)
@@ -51,6 +51,6 @@ def table(size: int) -> NDArray[np.int64]:
         held = {span: row for span, row in held.items() if span in needed or span == 1}
         to = next(row for row in range(1, rows.ROWS) if row not in held.values())
         sources = [number for j, span in enumerate(step) for number in (held[span], sum(step[:j]))]
-        found += [to, sum(step), len(step), *sources, *(0,) * (2 * along.MOST_SOURCES - len(sources))]
+        found += [to, sum(step), len(step), *sources, *(0,) * (2 * fold_row.MOST_SOURCES - len(sources))]
         held[sum(step)] = to
     return np.array(found, np.int64)

@@ -1,9 +1,9 @@
-"""The uneven kernel: folds over windows of a few samples that lie at will (adaptive, fractional), of a few sizes.
+"""The irregular kernel: folds over windows of a few samples that lie at will (adaptive, fractional), of a few sizes.
 
 Along a row, results of every size are made at every place, whether a window is there or not: samples are merged where
-they lie (``few.py``), with sizes as constants, so all of that is vector code. Then each window's result is picked from
-the row of its size: the only step that is done one by one, half a cycle for a window. Avg of 2904 x 2904 windows of 1
-to 4 samples on 16 MP of float32 takes 5.6 ms; by rows that are folded for each size and kept (``rows.py``) 16.
+they lie (``unrolled.py``), with sizes as constants, so all of that is vector code. Then each window's result is picked
+from the row of its size: the only step that is done one by one, half a cycle for a window. Avg of 2904 x 2904 windows
+of 1 to 4 samples on 16 MP of float32 takes 5.6 ms; by rows that are folded for each size and kept (``rows.py``) 16.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .few import Grid, clipped_window, column, few
-from .folds import Missing, Output, Scratch
+from .finalizers import Output
+from .fold_states import Scratch
 from .numerics import Buffer, fetch
 from .rows import (
     A0,
@@ -21,26 +21,24 @@ from .rows import (
     D1,
     H0,
     H1,
-    HAS_FILL,
-    HAS_NODATA,
     INNER,
     LENGTH,
     OUT_D,
     OUT_H,
     OUT_W,
-    ROUNDING,
     ROW,
     SIZE,
-    SKIP_NAN,
     START,
     STEP_D,
     STEP_H,
     STRETCHES,
     D,
-    Fold,
     H,
     W,
+    fold_over,
+    output_to,
 )
+from .unrolled import Grid, clipped_window, column, few
 
 STRETCH = 4
 FIRST, STOP, LEFT, WIDE = 0, 1, 2, 3
@@ -114,11 +112,11 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
     def pool_uneven(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, geometry: Buffer, table_d: Buffer,
                     table_h: Buffer, places: Buffer, stretches: Buffer, share_d: Buffer, share_h: Buffer,
                     share_of: Buffer, params: Buffer, limits: Buffer, first: Buffer, second: Buffer, third: Buffer,
-                    ended: Buffer) -> int:
-        fold = Fold(lift, merge, load, save, Scratch(first, second, third),
-                    Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], nodata[1]), params)
-        output = Output(ended, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
-        final = Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], params)
+                    fourth: Buffer, fifth: Buffer, ended: Buffer) -> int:
+        scratch = Scratch(first, second, third, fourth, fifth)
+        fold = fold_over(lift, merge, load, save, scratch, geometry, nodata, 0, params)
+        output = output_to(ended, fill, geometry, limits, params)
+        final = output_to(dst, fill, geometry, limits, params)
         inner, room = geometry[INNER], geometry[LENGTH] * geometry[INNER]
         across, plane = geometry[W] * inner, geometry[H] * geometry[W] * inner
         fewer = Grid(fold, src, geometry[STEP_D] * plane, geometry[STEP_H] * across, deep, rows, size, 1, inner, 0, 0,

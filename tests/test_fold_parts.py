@@ -17,6 +17,7 @@ import reference
 import poolcli
 from poolcli import compiled, engine, pooling
 from poolcli.drivers import fold_choose, fold_run
+from poolcli.kernels import wide
 from poolcli.work import Choice, Work
 
 REDUCERS: dict[str, dict[str, Any]] = {
@@ -28,9 +29,9 @@ RESULTS = [None, "uint8", "uint16", "int32", "float32"]
 
 
 @pytest.fixture
-def folded(monkeypatch: pytest.MonkeyPatch) -> list[Choice | None]:
+def folded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Folds run on small arrays, uncompiled, and what was chosen is noted; blocks that fall back are an error."""
-    chosen: list[Choice | None] = []
+    chosen: list[Any] = []
 
     def choose(work: Work) -> Choice | None:
         chosen.append(fold_choose.choose(work))
@@ -57,13 +58,13 @@ def sample(dtype: str, missing: dict[str, Any]) -> np.ndarray:
 @pytest.mark.parametrize("result", RESULTS, ids=str)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("reducer", REDUCERS)
-def test_parts_go_together(reducer: str, dtype: str, result: str | None, folded: list[Choice | None]) -> None:
+def test_parts_go_together(reducer: str, dtype: str, result: str | None, folded: list[Any]) -> None:
     """Missing samples of either reason, any result and any input: what the oracle gives, by a fold."""
     missing: list[dict[str, Any]] = [{}, {"nodata": 7}, *([{"nan": "ignore"}] if dtype.startswith("f") else [])]
     layouts = ({"size": 3, "stride": 2, "padding": 1}, {"size": (5, 2), "stride": 1})
     for gone, windows in itertools.product(missing, layouts):
         x = sample(dtype, gone)
-        options = {**REDUCERS[reducer], **gone, **windows, **({"dtype": result} if result else {})}
+        options: dict[str, Any] = {**REDUCERS[reducer], **gone, **windows, **({"dtype": result} if result else {})}
         try:
             want = reference.pool(x, reducer, **options)
         except ValueError:
@@ -79,7 +80,7 @@ def test_a_divisor_stays_where_samples_are_missing(dtype: str, options: dict[str
     """What is divided by is what was asked for, or padded windows, not how many samples there are."""
     x = sample(dtype, {"nodata": 7})
     for result in ("float64", "int32"):
-        every = {"nodata": 7, "size": 3, "stride": 2, "padding": 1, "dtype": result, **options}
+        every: dict[str, Any] = {"nodata": 7, "size": 3, "stride": 2, "padding": 1, "dtype": result, **options}
         reference.assert_agrees(poolcli.pool(x, "avg", **every), reference.pool(x, "avg", **every), x, "avg")
 
 
@@ -93,12 +94,12 @@ def test_every_rounding_is_of_the_exact_mean(dtype: str, result: str, rounding: 
     rng = np.random.default_rng(1)
     x = (rng.integers(-40, 80, (8, 60)) / (2 if dtype.startswith("f") else 1)).astype(dtype)
     for size in (1, 2, 3):
-        options = {"size": size, "stride": 1, "dtype": result, "round": rounding}
+        options: dict[str, Any] = {"size": size, "stride": 1, "dtype": result, "round": rounding}
         np.testing.assert_array_equal(poolcli.pool(x, "avg", **options), reference.pool(x, "avg", **options))
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "uint64", "float64"])
-def test_variances_of_wide_samples_are_exact(dtype: str, folded: list[Choice | None]) -> None:
+def test_variances_of_wide_samples_are_exact(dtype: str, folded: list[Any]) -> None:
     """Samples far from 0 and near to one another: the nearest double to the exact variance, or one beside it."""
     rng = np.random.default_rng(2)
     x = (rng.integers(0, 5, (6, 40)) + (1 << 30)).astype(dtype)
@@ -107,8 +108,8 @@ def test_variances_of_wide_samples_are_exact(dtype: str, folded: list[Choice | N
     found = poolcli.pool(x, "var", size=(3, 5), stride=1)
     for i, j in np.ndindex(found.shape):
         window = [Fraction(v.item()) for v in x[i : i + 3, j : j + 5].ravel()]
-        mean = sum(window) / 15
-        exact = float(sum((v - mean) ** 2 for v in window) / 15)
+        mean = sum(window, Fraction(0)) / 15
+        exact = float(sum((v - mean) ** 2 for v in window) / Fraction(15))
         assert abs(found[i, j] - exact) <= (np.spacing(exact) if dtype == "float64" else 0)
     assert folded[-1] is not None
 
@@ -135,3 +136,29 @@ def test_powers_out_of_range_are_those_of_the_general_kernel(reducer: str, optio
     monkeypatch.setattr(fold_run, "compiled", SimpleNamespace(load=compiled.plain))
     pooling.cache_clear()
     np.testing.assert_allclose(poolcli.pool(x, reducer, size=2, **options), want, rtol=1e-13)
+
+
+WIDE = [
+    ({"size": (1, 20)}, (3, 50)), ({"size": "all"}, (5, 37)), ({"adaptive": (2, 3)}, (5, 40)),
+    ({"size": (2, 9), "stride": (1, 9), "padding": (1, 4)}, (6, 30)), ({"size": "all", "layout": "W"}, (133,)),
+    ({"size": (1, 13), "stride": (1, 10), "ceil_mode": True}, (4, 33)),
+    ({"size": (3, 16), "layout": "HWC"}, (6, 50, 3)),
+    ({"size": "all", "layout": "DHW"}, (3, 4, 29)), ({"fractional": (1, 9.3)}, (3, 60)),
+]
+
+
+@pytest.mark.parametrize(("options", "shape"), WIDE, ids=str)
+@pytest.mark.parametrize("reducer", ["max", "avg", "var"])
+@pytest.mark.parametrize("row", [16, 64, 1 << 14])
+def test_wide_windows_are_folded_run_by_run(row: int, reducer: str, options: dict[str, Any], shape: tuple[int, ...],
+                                            folded: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows shorter and longer than the scratch row, of any number of lines, clipped and of several sizes."""
+    monkeypatch.setattr(fold_choose, "LONG_WINDOW", 2)
+    monkeypatch.setattr(fold_choose, "FEW_LINES", 99)
+    monkeypatch.setattr(wide, "RUN_BYTES", row)
+    for dtype, missing in itertools.product(("uint8", "float32"), ({}, {"nodata": 3})):
+        x = np.random.default_rng(5).integers(0, 40, shape).astype(dtype)
+        found = poolcli.pool(x, reducer, **options, **missing)
+        reference.assert_agrees(found, reference.pool(x, reducer, **options, **missing), x, reducer)
+        assert folded[-1] is not None and folded[-1].recipe.make is wide.make_kernel
+        pooling.cache_clear()

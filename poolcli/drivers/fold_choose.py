@@ -10,18 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled
-from ..kernels import finalizers, irregular, ordered_floats, row_pairs, small, van_herk
+from ..kernels import finalizers, irregular, ordered_floats, row_pairs, small, van_herk, wide
 from ..kernels import rows as kernel
 from ..work import Array, Work
-from .fold_run import MOST_NUMBERS, FoldLayout, FoldRun, step_of
+from .fold_run import MOST_NUMBERS, FoldLayout, FoldRun, WideLayout, step_of
 from .fold_table import FOLDS, Extent, Fold, divisors, finalizer_of_full, written
 from .irregular_layout import IrregularLayout, constants_if_irregular
 
 ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 5)
 """The dtypes of ``pool_rows``' buffers, in order; those of states follow."""
 
-MOST_KINDS = 3
-"""Window sizes on one axis that are worth folding the row for."""
 SMALL, FEW, CHANNELS = 7, 49, 4
 """The longest overlapping window, the most samples of one, and the most channels that the small kernel is made for (max
 7x7/1 of 16 MP of float32 takes 13.4 ms by it, by the tall kernel 18.5; avg 7x7/1 of six channels 9.5 and 0.3).
@@ -40,8 +38,13 @@ LINES, LONG = 8, 2048
 4096x4096 of float32 takes 3.9 ms by it, else 7.2. Short rows stay near anyway (64 planes of 512x512: 3.0 by
 it, else 2.0).
 """
-LONGEST_ROW = 1 << 17
-"""A window wider than this is left to the general kernel, which reads it in place."""
+LONG_WINDOW = 256
+"""Samples of a window along W from which on the wide kernel serves, if no sample is in more than two on average: 1x256
+strips of 1 x 4096 of 16 MP of float32 take 5.5 ms by it, max of 1 M samples 0.14; by rows folded for every place 24 and
+1.1. Of windows with more lines, most of the work is to fold these, and rows do that as well unless they are very long.
+"""
+FEW_LINES, VERY_LONG = 8, 1 << 15
+"""Lines of a window up to which that is so, and samples of one from which on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +70,7 @@ class Choice:
         found = self.laid.get(key)
         if found is None:  # another thread may empty it meanwhile
             self.laid.clear()
-            lay_out = IrregularLayout if self.recipe.make is irregular.make_kernel else FoldLayout
+            lay_out = LAYOUTS.get(self.recipe.make, FoldLayout)
             found = self.laid[key] = lay_out(work.bare(), self.fold, self.kinds, self.tall)
         return FoldRun(work, values, self.recipe_for(work), found)
 
@@ -79,16 +82,30 @@ class Choice:
         return recipe(work, self.fold, constants, self.tall)
 
 
+LAYOUTS = {irregular.make_kernel: IrregularLayout, wide.make_kernel: WideLayout}
+"""How plans are laid out for kernels that want it otherwise."""
+
+
+def is_wide(work: Work, kinds: NDArray[np.int64]) -> bool:
+    """Whether windows are long along W, and hardly overlap there."""
+    width = work.windows[2]
+    least, most = int(kinds[0]) * work.array.shape[4], int(kinds[-1]) * work.array.shape[4]
+    lines = max(int(w.sizes().max()) for w in work.windows[:2])
+    long = width.step == 1 and least >= LONG_WINDOW and (lines <= FEW_LINES or most >= VERY_LONG)
+    return long and int(width.sizes().sum()) <= 2 * work.array.shape[3]
+
+
 def choose(work: Work) -> Choice | None:
     """Choose by types, geometry and size, without a look at the data; None where the general kernel serves."""
     sizes = [w.sizes() for w in work.windows]
     kinds = distinct(sizes[2])
-    extent = (int(kinds[-1]) - 1) * work.windows[2].step + 1
-    if work.reducer.name not in FOLDS or work.want_indices or len(kinds) > MOST_KINDS or extent > LONGEST_ROW:
+    if work.reducer.name not in FOLDS or work.want_indices:
         return None
     fold = FOLDS[work.reducer.name](work, Extent(*(int(size.max()) for size in sizes)))
     if fold is None:
         return None
+    if is_wide(work, kinds):
+        return Choice(fold, compiled.Recipe(wide.make_kernel, fold.steps, dtypes_of(work, fold)), kinds, 0)
     if made := constants_if_irregular(work) if work.array.size >= LARGE else None:
         arguments = (*dtypes_of(work, fold), written(work).name)
         return Choice(fold, compiled.Recipe(irregular.make_kernel, (*fold.steps, *made), arguments), kinds, 0)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled, dtypes
-from ..kernels import row_pairs, shared_columns, small
+from ..kernels import row_pairs, shared_columns, small, wide
 from ..kernels import rows as kernel
 from ..windows import Windows, as_array
 from ..work import Array, Block, Runner, Work, cut
@@ -21,6 +21,8 @@ ROW_STATES, ROW_OF_DOUBLES = 1 << 15, 1 << 11
 """States of a scratch row: rows of uint8 and float32 ran fastest whole, and those of 4096 pixels are half of it. A ring
 of doubles should fit into the second cache (avg 31x31/1 of float32 takes 20.3 ms, with whole rows 21.6).
 """
+LONGEST = 1 << 19
+"""Places of a scratch row beyond which it is twice as long as a window only, not four times."""
 BLOCK_SAMPLES = 1 << 24
 """Samples read by one call: 0.1 s for sums in pairs of doubles."""
 MOST_NUMBERS = 5
@@ -82,7 +84,7 @@ class FoldLayout:
         """How many windows along W a block may have."""
         doubles = self.tall and np.dtype(self.fold.dtypes[0]).itemsize == 8
         states = ROW_OF_DOUBLES if doubles else ROW_STATES
-        return max(1, (max(states // inner, 4 * extent) - extent) // apart)
+        return max(1, (max(states // inner, min(4 * extent, LONGEST), 2 * extent) - extent) // apart)
 
     def prepare(self, block: Block) -> Prepared:
         """The buffers of a block, kept."""
@@ -95,12 +97,20 @@ class FoldLayout:
 
     def buffers(self, block: Block) -> Prepared:
         """The buffers of a block."""
-        across, inner = self.across(block[3]), self.work.array.shape[4]
+        across = self.across(block[3])
         rows = [t[i0:i1] for t, (i0, i1) in zip(self.tables, block[1:3], strict=True)]
         shares = [s[i0:i1] for s, (i0, i1) in zip(self.shares, block[1:], strict=True)]
         buffers = (*self.missing, self.geometry(block, across), *rows, across.places, self.steps, *shares, *self.ending)
-        room = kernel.scratch_size(across.length, inner, self.tall, across.listed * len(self.kinds))
-        return Prepared(buffers, max(room, self.least), kernel.ROWS * across.length * inner)
+        return Prepared(buffers, self.room(across), self.identity(across))
+
+    def identity(self, across: RowWindows) -> int:
+        """Where the state of no sample lies in the scratch space."""
+        return int(kernel.ROWS * across.length * self.work.array.shape[4])
+
+    def room(self, across: RowWindows) -> int:
+        """States of scratch space."""
+        inner, kept = self.work.array.shape[4], across.listed * len(self.kinds)
+        return max(kernel.scratch_size(across.length, inner, self.tall, kept), self.least)
 
     def own(self) -> list[Array]:
         """Further buffers that a runner has for itself."""
@@ -135,7 +145,34 @@ class FoldLayout:
                          *itertools.chain(*block), work.skip_nan, work.nodata is not None, work.fill is not None,
                          work.rounding, across.low, across.length, *across.alike, step_of(width),
                          len(self.kinds), self.tall, top, first, step_of(height), across.listed, across.stretches,
-                         kernel.ROWS * across.length * inner, *self.bounds], np.int64)
+                         self.identity(across), *self.bounds], np.int64)
+
+
+class WideLayout(FoldLayout):
+    """A plan of windows that are long along W."""
+
+    @property
+    def run(self) -> int:
+        """States of the scratch row: whole pixels."""
+        inner, numbers = int(self.work.array.shape[4]), sum(np.dtype(dtype).itemsize for dtype in self.fold.dtypes)
+        pixels: int = max(wide.RUN_BYTES // (numbers * inner), 1)
+        return pixels * inner
+
+    def identity(self, across: RowWindows) -> int:
+        """Behind the scratch row."""
+        return self.run
+
+    def room(self, across: RowWindows) -> int:
+        """The scratch row, and the identity."""
+        return self.run + 1
+
+    def across(self, part: tuple[int, int]) -> RowWindows:
+        """The windows along W of one block: each by itself."""
+        if part not in self.parts:
+            width = self.work.windows[2][part[0] : part[1]]
+            places = np.stack([as_array(width.starts), width.sizes()], 1)
+            self.parts[part] = RowWindows(places, 0, 0, (0, 0), False)
+        return self.parts[part]
 
 
 class FoldRun:

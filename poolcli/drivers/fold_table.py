@@ -18,6 +18,7 @@ from .. import dtypes
 from ..compiled.recipe import Part
 from ..kernels import finalizers as end
 from ..kernels import fold_states as states
+from ..kernels import wide
 from ..kernels.numerics import CEIL, FLOOR, HALF_EVEN, HALF_UP
 from ..work import Work
 
@@ -83,8 +84,10 @@ class Extent(NamedTuple):
 
     @property
     def chain(self) -> int:
-        """The most additions that one sample goes through: lines one after another, along a line by doubling."""
-        return self.deep * self.rows + 2 * self.wide.bit_length()
+        """The most additions that one sample goes through: lines, or runs of them, one after another; along a line by
+        doubling.
+        """
+        return self.deep * self.rows * -(-self.wide // wide.MOST_ADDED) + 2 * self.wide.bit_length()
 
 
 # Presence.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 QUICK: Mapping[str, tuple[str, ...]] = {
     "fold_choose": ("max", "min", "range", "avg", "sum", "l2", "lp", "gem", "mixed", "var", "std"),
     "histogram": ("median", "quantile"),
+    "weighted": ("blur",),
     "slicing": ("subsample",),
     "network": ("median", "quantile", "mode"),
     "sliding": ("median", "quantile", "mode"),

@@ -1,0 +1,137 @@
+"""The weighted row kernel: sums of samples times weights that are a product of one weight for each axis.
+
+The lines of a window are added up first, each times its weight, into one scratch row; then places of that row, each
+times its weight, make the windows. So a window of k x k samples takes 2 k products where one by one it takes k^2, and
+all loops over a row are vector code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .finalizers import Output
+from .fold_states import Missing, Parameters, Scratch, cast_like
+from .numerics import Buffer, add, product_in_range
+
+# The whole numbers of one block, by their place in ``geometry``. Places along W are counted from LOW, the first sample
+# that a window of the block has; a scratch row has LENGTH of them. Windows K0:K1 of the block have equal weights and
+# start STRIDE apart.
+(D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, A0, A1, D0, D1, H0, H1, W0, W1,
+ SKIP_NAN, HAS_NODATA, HAS_FILL, ROUNDING, LOW, LENGTH, K0, K1, STRIDE, LOWEST, HIGHEST, NONE) = range(30)
+
+ROW = 3
+START, COUNT, WEIGHT = 0, 1, 2
+"""One window of one axis in its table: its first sample, how many, and where the first one's weight stands."""
+
+
+def accumulate_one(state: Any, x: Any, weight: Any) -> Any:
+    """Return a sum of one number, grown by weight times x."""
+    return (cast_like(state[0] + x[0] * weight, state[0]),)
+
+
+def accumulate_two(state: Any, x: Any, weight: Any) -> Any:
+    """Return the same and the weights of what is there."""
+    return cast_like(state[0] + x[0] * weight, state[0]), cast_like(state[1] + x[1] * weight, state[1])
+
+
+def accumulate_pair(state: Any, x: Any, weight: Any) -> Any:
+    """Return a sum in pairs of doubles, grown by weight times x."""
+    hi, lo = product_in_range(x[0], weight)
+    return add(state[0], state[1], hi, lo + x[1] * weight)
+
+
+def accumulate_pair_and_count(state: Any, x: Any, weight: Any) -> Any:
+    """Return the same and the weights of what is there."""
+    hi, lo = product_in_range(x[0], weight)
+    hi, lo = add(state[0], state[1], hi, lo + x[1] * weight)
+    return hi, lo, state[2] + x[2] * weight
+
+
+class WeightedSum(NamedTuple):
+    """The steps of a weighted sum, and the room it works in."""
+
+    lift: Callable[..., Any]
+    accumulate: Callable[..., Any]
+    load: Callable[..., Any]
+    save: Callable[..., None]
+    scratch: Scratch
+    missing: Missing
+    params: Parameters
+
+
+def clear_row(total: Any, to: int, n: int) -> None:
+    """scratch[to :] = the state of no sample."""
+    for i in range(n):
+        total.save(total.scratch, to + i, total.missing.none)
+
+
+def add_line(total: Any, src: Buffer, at: int, n: int, weight: Any) -> None:
+    """Add n samples, each times a weight, to scratch[0 :]."""
+    for i in range(n):
+        x = total.lift(src[at + i], total.missing, total.params)
+        total.save(total.scratch, i, total.accumulate(total.load(total.scratch, i), x, weight))
+
+
+def add_places(total: Any, at: int, apart: int, inner: int, to: int, count: int, weight: Any) -> None:
+    """Add ``count`` places of ``inner`` states, ``apart`` from one to the next, times a weight to scratch[to :]."""
+    load, scratch = total.load, total.scratch
+    if apart == inner:
+        for i in range(count * inner):
+            total.save(scratch, to + i, total.accumulate(load(scratch, to + i), load(scratch, at + i), weight))
+    elif inner == 1 and apart == 2:
+        for k in range(count):
+            total.save(scratch, to + k, total.accumulate(load(scratch, to + k), load(scratch, at + 2 * k), weight))
+    else:
+        for k in range(count):
+            for c in range(inner):
+                i = to + k * inner + c
+                total.save(scratch, i, total.accumulate(load(scratch, i), load(scratch, at + k * apart + c), weight))
+
+
+def make_kernel(lift: Callable[..., Any], accumulate: Callable[..., Any], load: Callable[..., Any],
+                save: Callable[..., None], finalize: Callable[..., bool]) -> Callable[..., int]:
+    """Return the kernel of one kind of sum and one way of writing: a function over flat buffers.
+
+    It returns 0, or 1 where some window of the block is one for the general kernel.
+    """
+
+    def pool_weighted(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, geometry: Buffer, table_d: Buffer,
+                      table_h: Buffer, table_w: Buffer, weights_d: Buffer, weights_h: Buffer, weights_w: Buffer,
+                      share_d: Buffer, share_h: Buffer, share_w: Buffer, params: Buffer, limits: Buffer,
+                      first: Buffer, second: Buffer, third: Buffer) -> int:
+        scratch = Scratch(first, second, third, third, third)
+        missing = Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], load(scratch, geometry[NONE]))
+        total = WeightedSum(lift, accumulate, load, save, scratch, missing, (params[0], params[1]))
+        output = Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], geometry[LOWEST],
+                        geometry[HIGHEST], (params[0], params[1]))
+        inner, low = geometry[INNER], geometry[LOW]
+        n, windows = geometry[LENGTH] * inner, geometry[W1] - geometry[W0]
+        good = True
+        for a in range(geometry[A0], geometry[A1]):
+            for i in range(geometry[D1] - geometry[D0]):
+                for j in range(geometry[H1] - geometry[H0]):
+                    clear_row(total, 0, n + windows * inner)
+                    for p in range(table_d[ROW * i + COUNT]):
+                        plane = a * geometry[D] + table_d[ROW * i + START] + p * geometry[STEP_D]
+                        for q in range(table_h[ROW * j + COUNT]):
+                            line = plane * geometry[H] + table_h[ROW * j + START] + q * geometry[STEP_H]
+                            weight = weights_d[table_d[ROW * i + WEIGHT] + p] * weights_h[table_h[ROW * j + WEIGHT] + q]
+                            add_line(total, src, (line * geometry[W] + low) * inner, n, weight)
+                    to = (a * geometry[OUT_D] + geometry[D0] + i) * geometry[OUT_H] + geometry[H0] + j
+                    to = (to * geometry[OUT_W] + geometry[W0]) * inner
+                    k = 0
+                    while k < windows:
+                        count = geometry[K1] - geometry[K0] if k == geometry[K0] and geometry[K1] > k else 1
+                        at, held = (table_w[ROW * k + START] - low) * inner, n + k * inner
+                        for t in range(table_w[ROW * k + COUNT]):
+                            add_places(total, at + t * geometry[STEP_W] * inner, geometry[STRIDE] * inner, inner, held,
+                                       count, weights_w[table_w[ROW * k + WEIGHT] + t])
+                        share = share_d[i] * share_h[j] * share_w[k]
+                        inverse = 0.5 / share
+                        for m in range(count * inner):
+                            good &= finalize(load(scratch, held + m), share, inverse, output, to + k * inner + m)
+                        k += count
+        return 0 if good else 1
+
+    return pool_weighted

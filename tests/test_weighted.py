@@ -1,0 +1,47 @@
+"""Sums with a weight for each place: exact for whole numbers, right where samples are missing or sums overflow."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import comb
+
+import numpy as np
+import pytest
+
+import poolcli
+
+
+def exact_blur(x: np.ndarray, size: int) -> list[Fraction]:
+    """Binomial means of all full windows of a series, as fractions."""
+    weights = [comb(size - 1, j) for j in range(size)]
+    return [sum((Fraction(int(v)) * w for v, w in zip(x[i : i + size], weights, strict=True)), Fraction()) /
+            sum(weights) for i in range(len(x) - size + 1)]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "uint64"])
+@pytest.mark.parametrize("size", [2, 7, 31, 53])
+def test_whole_numbers_are_rounded_once(dtype: str, size: int) -> None:
+    """The nearest double of the exact mean, whatever the size of the weights."""
+    x = np.random.default_rng(size).integers(0, np.iinfo(dtype).max, 90, dtype, endpoint=True)
+    expected = [float(value) for value in exact_blur(x, size)]
+    np.testing.assert_array_equal(poolcli.pool(x, "blur", size=size, stride=1), expected)
+
+
+def test_roundings_are_those_of_the_exact_value() -> None:
+    """Ties are seen as ties."""
+    x = np.array([[0, 1, 2, 3], [1, 0, 255, 254]], np.uint8)
+    for how, expected in {"half-up": [1, 129], "half-even": [0, 128], "floor": [0, 128], "ceil": [1, 129]}.items():
+        assert poolcli.pool(x, "blur", size=2, dtype="uint8", round=how).tolist() == [expected]
+
+
+def test_missing_samples_give_up_their_weight() -> None:
+    """NaN ignored, as in a weighted mean of the others; a window of nothing else is NaN."""
+    x = np.array([1.0, np.nan, 3.0, np.nan, np.nan, np.nan, 8.0])
+    result = poolcli.pool(x, "blur", size=3, stride=1, nan="ignore")
+    np.testing.assert_array_equal(result, [(1 + 3) / 2, 3.0, 3.0, np.nan, 8.0])
+
+
+def test_sums_that_overflow_are_repaired() -> None:
+    """The mean of large samples is finite."""
+    x = np.full(9, 1.7e308)
+    np.testing.assert_allclose(poolcli.pool(x, "blur", size=5, stride=1), np.full(5, 1.7e308), rtol=1e-15)

@@ -187,15 +187,15 @@ def test_the_largest_value_is_no_sign_of_a_missing_one(monkeypatch: pytest.Monke
 def test_a_border_needs_one_program() -> None:
     """Clipped windows of 13x13 have one program between them, and its transpose; not one for each of 168 shapes."""
     network_program.partial_selection.cache_clear()
-    network_program.selection.cache_clear()
+    network_program.tile_selection.cache_clear()
     poolcli.pool(samples("uint16", (80, 90)), "median", size=13, stride=1, padding="same", dtype="uint16")
     assert network_program.partial_selection.cache_info().misses == 1
-    assert network_program.selection.cache_info().misses == 1
+    assert network_program.tile_selection.cache_info().misses == 1
 
 
 LARGE_WINDOWS = [
-    pytest.param("uint8", {"size": 17, "stride": 1, "padding": "same"}, {"dtype": "uint8"}, id="clipped frame"),
-    pytest.param("int8", {"size": (9, 33), "stride": (2, 3), "q": 0.3}, {}, id="signed, strides, any rank"),
+    pytest.param("uint8", {"size": 19, "stride": 1, "padding": "same"}, {"dtype": "uint8"}, id="clipped frame"),
+    pytest.param("int8", {"size": (10, 33), "stride": (2, 3), "q": 0.3}, {}, id="signed, strides, any rank"),
     pytest.param("uint8", {"size": 300, "stride": (1, 2), "padding": "same", "q": 0.1}, {"dtype": "uint8"},
                  id="windows beyond the picture"),
 ]
@@ -218,9 +218,9 @@ def test_histograms_of_many_samples(shape: tuple[int, int], size: tuple[int, int
     both(monkeypatch, samples("uint8", shape), "quantile", size=size, stride=1, q=0.7, dtype="uint8")
 
 
-@pytest.mark.parametrize(("size", "driver"), [(13, network), (15, histogram)])
+@pytest.mark.parametrize(("size", "driver"), [(17, network), (19, histogram)])
 def test_histograms_begin_where_they_are_faster(size: int, driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Networks serve windows of up to 200 samples, and what histograms do not."""
+    """Networks serve windows of up to 300 samples, and what histograms do not."""
     taken: list[Any] = []
     choose = engine.choose
     monkeypatch.setattr(engine, "choose", lambda work: taken.append(choose(work)) or taken[-1])
@@ -253,7 +253,8 @@ def test_programs_select_every_rank(shape: tuple[int, int]) -> None:
         width = (windows - 1) * stride + columns
         x = rng.integers(0, 2, (rows, width)).astype(np.uint8)
         room = windows + program.reach + stride
-        geometry = np.zeros(network_interpreter.WHOLE_ROW + 1, np.int64)
+        geometry = np.zeros(network_interpreter.RESULTS, np.int64)
+        geometry[[network_interpreter.TILE_HIGH, network_interpreter.TILE_WIDE, network_interpreter.TOGETHER]] = 1
         geometry[:15] = [1, windows, 1, stride, 1, 1, windows, room, rows, len(program.code), *program.results[0],
                          *program.results[1], 0]
         out, zero = np.zeros(windows, np.uint8), np.zeros(1, np.int64)
@@ -344,9 +345,42 @@ def test_many_values_and_few(monkeypatch: pytest.MonkeyPatch) -> None:
         both(monkeypatch, rng.integers(0, most, (60, 60)).astype(np.int32), "mode", size=13, stride=1)
 
 
-@pytest.mark.parametrize(("dtype", "reducer", "size"), [("uint16", "median", 17), ("float64", "median", 31),
+@pytest.mark.parametrize(("dtype", "reducer", "size"), [("uint16", "median", 19), ("float64", "median", 31),
                                                         ("uint8", "mode", 15), ("float32", "mode", 12)])
 def test_large_windows_slide(dtype: str, reducer: str, size: int) -> None:
     """No window that overlaps its neighbours is too large for a kernel of its own, up to 65,000 samples."""
     prepared = pooling.prepare(reducer, size=size, stride=1)
     assert isinstance(prepared.settle(prepared.plan((100, 100)), dtype).choice, sliding.Choice)
+
+
+TILES = [pytest.param(7, (31, 85), id="four across, two down"), pytest.param(5, (30, 70), id="two by two"),
+         pytest.param((6, 8), (30, 70), id="two ranks"), pytest.param((3, 7), (9, 2100), id="across only, long rows"),
+         pytest.param((9, 5), (300, 40), id="many short rows in a strip"), pytest.param(13, (40, 1200), id="13x13")]
+
+
+@pytest.mark.parametrize(("size", "shape"), TILES)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_tiles_of_windows_share_what_they_have_in_common(size: Any, shape: tuple[int, int], dtype: str,
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every window of a tile has its own median, a NaN in one is none in its neighbour; what is left over is done."""
+    monkeypatch.setattr(network_tiles, "MIN_SPLIT_WINDOWS", 0)
+    x = samples(dtype, (2, *shape))
+    high, wide = (size, size) if isinstance(size, int) else size
+    windows = np.lib.stride_tricks.sliding_window_view(x.astype(np.float64), (high, wide), (1, 2))
+    for options in ({}, {"padding": (high // 2, wide // 2)}):
+        found = poolcli.pool(x, "median", layout="NHW", size=size, stride=1, dtype="float64", **options)
+        inside = found if not options else found[:, high // 2 :, wide // 2 :][:, : windows.shape[1], : windows.shape[2]]
+        wanted = np.sort(windows.reshape(*windows.shape[:3], -1))
+        n = wanted.shape[-1]
+        low, above = wanted[..., (n - 1) // 2], wanted[..., n // 2]
+        with np.errstate(invalid="ignore"):
+            middle = np.where(low == above, low, low + (above - low) / 2)
+        np.testing.assert_array_equal(inside, np.where(np.isnan(wanted[..., -1]), np.nan, middle))
+
+
+def test_tiles_take_fewer_minima_and_maxima() -> None:
+    """Of 15x15 a fourth of what windows take one by one, of 7x7 less than half."""
+    for side, high, wide, most in ((5, 2, 2, 60), (7, 2, 4, 120), (15, 2, 4, 500)):
+        graph, found = network_graph.tiled(side, side, high, wide, side * side // 2, side * side // 2, floating=False)
+        needed = network_graph.reaches(graph, [ref for results in found.values() for ref in results])
+        assert sum(graph.values[number].kind != network_interpreter.LOAD for number in needed) < most * high * wide

@@ -1,4 +1,4 @@
-"""Drive the network kernel (``kernels/network_interpreter.py``): medians, quantiles and modes of up to 256 samples.
+"""Drive the network kernel (``kernels/network_interpreter.py``): medians, quantiles and modes of up to 300 samples.
 
 ``network_tiles.py`` cuts the windows into blocks of one kind; each has a program.
 """
@@ -21,8 +21,9 @@ from .network_tiles import WHOLE_BYTES, NetworkTiles, Rank, q_of
 ARGUMENTS = ("read", "write", *("int64",) * 7, "float64", "float64", "read", "write", "read", "int16")
 """The dtypes of ``pool_network``'s buffers, in order."""
 
-MAX_SAMPLES = 256
-"""The largest window, in samples: 15x15 of uint8 takes 12 ns a window, the general kernel 3 us."""
+MAX_SAMPLES = 300
+"""The largest window, in samples. 17x17 of float32 takes about half of what the sliding kernel takes; to write the
+programs of larger ones, in Python, takes longer than they save on a megapixel."""
 MAX_SAMPLES_COUNTED = 127
 """The same where equal samples are counted in their own type."""
 FUSED = 1 << 21
@@ -95,7 +96,7 @@ class Choice:
         """Return the kernel on an array, of the plan or of a part of it."""
         mine = self.tiles.work
         same = work.windows is mine.windows and work.array.shape == mine.array.shape
-        return Network(work, values, self, self.tiles if same else NetworkTiles(work.bare()))
+        return Network(work, values, self, self.tiles if same else NetworkTiles(work.bare(), self.tiles.single))
 
 
 def choose(work: Work) -> Choice | None:
@@ -110,7 +111,10 @@ def choose(work: Work) -> Choice | None:
     whole = WHOLE_BYTES // work.array.itemsize
     parts = end, whole, int(work.reducer.name == "mode")
     recipe = compiled.Recipe(kernel.make_kernel, parts, tuple(names.get(a, a) for a in ARGUMENTS))
-    return Choice(recipe, generated_recipe(work, tiles, recipe.arguments), tiles)
+    generated = generated_recipe(work, tiles, recipe.arguments)
+    if generated:
+        tiles = NetworkTiles(work.bare(), single=True)
+    return Choice(recipe, generated, tiles)
 
 
 def generated_shape(work: Work, tiles: NetworkTiles, rank: Rank) -> tuple[int, ...]:

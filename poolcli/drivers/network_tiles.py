@@ -16,15 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..kernels.network_interpreter import ABSENT, PARAMS
-from ..kernels.network_program import Program, most_frequent, partial_most_frequent, partial_selection, selection
+from ..kernels.network_program import (
+    Program,
+    most_frequent,
+    partial_most_frequent,
+    partial_selection,
+    selection,
+    tile_selection,
+)
 from ..work import Block, Work, cut
 from .uniform_runs import AxisRuns
 
 Ints = NDArray[np.int64]
 
-SLOTS_BYTES = 1 << 17
-"""What all slots together should fill: of the second cache, with room for the samples."""
-MAX_STRIP_BYTES, MIN_STRIP_BYTES = 2048, 512
+SLOTS_BYTES = 1 << 18
+"""What all slots together should fill, of the second cache: 15x15/1 on 1 MP of float32 takes 43 ms by it, by half as
+much 59."""
+MAX_STRIP_BYTES, MIN_STRIP_BYTES = 2048, 1024
 """What the lanes of a slot fill at most (3x3 and 5x5 ran fastest with it) and at least."""
 WHOLE_BYTES = 256
 """Instructions do so many bytes at a time: less would be done by a slower loop for the rest."""
@@ -109,13 +117,29 @@ class Piece:
 class NetworkTiles:
     """How a plan is cut; the plan's own array is not looked at."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, work: Work, single: bool = False) -> None:
+        self.work, self.single = work, single
         self.axes = [AxisRuns.of(windows) for windows in work.windows]
         self.may_miss = work.skip_nan or work.nodata is not None
         self.whole_lanes = WHOLE_BYTES // work.array.itemsize
         self.kept: dict[Block, Piece] = {}
         self.lines = 0
+
+    @cached_property
+    def tile(self) -> tuple[int, int]:
+        """How many windows down and across are one lane's: those at stride 1 have the more in common the larger."""
+        d, h, w = self.axes
+        one = self.single or self.may_miss or self.work.reducer.name == "mode" or d.size > 1
+        if one or h.windows.step > 1 or w.windows.step > 1 or w.stride != 1 or self.work.array.shape[4] > 1:
+            return 1, 1
+        return (2 if h.size >= 5 and h.stride == 1 else 1), 4 if w.size >= 7 else 2 if w.size >= 5 else 1
+
+    @cached_property
+    def inside(self) -> list[tuple[int, int]]:
+        """The windows of each axis that have all their samples, in whole tiles."""
+        tiles = 1, *self.tile
+        return [(axis.whole[0], axis.whole[1] - (axis.whole[1] - axis.whole[0]) % tile)
+                for axis, tile in zip(self.axes, tiles, strict=True)]
 
     @property
     def samples(self) -> int:
@@ -147,7 +171,7 @@ class NetworkTiles:
         """Return the windows that have all their samples as one block, and those around them."""
         outer, *counts, _ = self.work.output_shape
         everything = [(0, n) for n in counts]
-        inside = [axis.whole for axis in self.axes]
+        inside = self.inside
         if total < MIN_SPLIT_WINDOWS or any(begin == stop for begin, stop in inside):
             return [((0, outer), *everything)]
         parts: list[Block] = []
@@ -164,6 +188,8 @@ class NetworkTiles:
         if way != "W":
             return [block]
         lines = max(1, most // (width * self.work.array.shape[4]))
+        if self.tile[0] > 1 and self.is_inside(block):
+            lines = max(self.tile[0], lines - lines % self.tile[0])
         if self.pairs(block) and height % 2:  # lines in pairs: no pair across two planes
             return cut(block, [1, 1, max(lines & ~1, 2), width])
         return cut(block, [max(1, lines // (height * depth)), max(1, min(depth, lines // height)),
@@ -196,12 +222,13 @@ class NetworkTiles:
         """Lay out one block along the axis that suits it."""
         way = self.way(block)
         along = "N.HW".index(way)
-        sources, targets, kinds, offsets = self.lines_of(block, along)
+        tile = self.tile if way == "W" and self.is_inside(block) else (1, 1)
+        sources, targets, kinds, offsets = self.lines_of(block, along, tile[0])
         if way != "W":  # each channel is a line
             channels = np.arange(self.work.array.shape[4])
             sources, targets = ((numbers[:, None] + channels).reshape(-1) for numbers in (sources, targets))
             kinds = np.repeat(kinds, len(channels))
-        lanes = self.lanes_of(block, along)
+        lanes = self.lanes_of(block, along, tile[1])
         table = np.zeros(2, np.int64)
         if not lanes.regular:
             axis, (begin, stop) = self.axes[2], block[3]
@@ -211,13 +238,20 @@ class NetworkTiles:
         if lanes.regular:
             sources = sources + lanes.origin * lanes.unit
         whole = whole and not (self.may_miss and way != "W")
-        in_pairs = block[2][1] - block[2][0] > 1 or not self.pairs((block[0], *(axis.whole for axis in self.axes)))
-        return self.assembled(lanes, sources, targets, kinds, offsets, table, whole, whole and way == "W" and in_pairs)
+        plan = block[0], *(axis.whole for axis in self.axes)
+        in_pairs = block[2][1] - block[2][0] > 1 or not self.pairs(plan)
+        return self.assembled(lanes, sources, targets, kinds, offsets, table, whole,
+                              whole and way == "W" and in_pairs, tile)
 
-    def lines_of(self, block: Block, along: int) -> tuple[Ints, Ints, Ints, Ints]:
+    def is_inside(self, block: Block) -> bool:
+        """Return whether a block is of windows that have all their samples, in whole tiles."""
+        return all(inside[0] <= part[0] and part[1] <= inside[1] and (part[1] - part[0]) % tile == 0
+                   for part, inside, tile in zip(block[1:], self.inside, (1, *self.tile), strict=True))
+
+    def lines_of(self, block: Block, along: int, together: int) -> tuple[Ints, Ints, Ints, Ints]:
         """Return where each line of windows begins in input and output, its kind, and the rows of each kind.
 
-        Windows of a line have the same rows; a row that is beyond a border is ABSENT.
+        Windows of a line have the same rows; a row beyond a border is ABSENT. ``together`` windows down are one line.
         """
         kinds, sources, targets = (np.zeros(1, np.int64) for _ in range(3))
         offsets = np.zeros((1, 1), np.int64)
@@ -226,19 +260,23 @@ class NetworkTiles:
             if i == along:
                 targets += begin * target
                 continue
-            starts = self.axes[i - 1].starts(begin, stop) if i else np.arange(begin, stop)
+            apart = together if i == 2 else 1
+            starts = (self.axes[i - 1].starts(begin, stop) if i else np.arange(begin, stop))[::apart]
             sources = (sources[:, None] + starts * place).reshape(-1)
-            targets = (targets[:, None] + np.arange(begin, stop) * target).reshape(-1)
-            of_window = np.zeros(stop - begin, np.int64)
+            targets = (targets[:, None] + np.arange(begin, stop, apart) * target).reshape(-1)
+            of_window = np.zeros(len(starts), np.int64)
             if i:
-                present, of_window = np.unique(self.axes[i - 1].present(begin, stop), axis=0, return_inverse=True)
-                more = row_offsets(present, self.axes[i - 1].size, self.axes[i - 1].windows.step * place)
+                rows = self.axes[i - 1].size + apart - 1
+                present, of_window = np.unique(self.axes[i - 1].present(begin, stop)[::apart], axis=0,
+                                               return_inverse=True)
+                present[:, 1] += apart - 1
+                more = row_offsets(present, rows, self.axes[i - 1].windows.step * place)
                 offsets = (offsets[:, None, :, None] + more[:, None, :]).reshape(len(offsets) * len(more), -1)
                 offsets = np.where(offsets < 0, ABSENT, offsets)
             kinds = (kinds[:, None] * (int(of_window.max()) + 1) + of_window.reshape(-1)).reshape(-1)
         return sources, targets, kinds, offsets
 
-    def lanes_of(self, block: Block, along: int) -> Lanes:
+    def lanes_of(self, block: Block, along: int, tile: int) -> Lanes:
         """Return what lanes along an axis are: of the planes 0, of H 2, of W 3."""
         begin, stop = block[along]
         inner = self.work.array.shape[4]
@@ -248,11 +286,14 @@ class NetworkTiles:
         axis = self.axes[along - 1]
         inner = inner if along == 3 else 1
         step = axis.windows.step
+        if tile > 1:
+            return Lanes((stop - begin) // tile, 1, axis.size + tile - 1, tile, 1, unit, out_unit,
+                         int(axis.starts(begin, begin + 1)[0]), axis.windows.length)
         return Lanes((stop - begin) * inner, inner, axis.size, axis.stride or (axis.size - 1) * step + 1, step, unit,
                      out_unit, int(axis.starts(begin, begin + 1)[0]), axis.windows.length, axis.stride > 0)
 
     def assembled(self, lanes: Lanes, sources: Ints, targets: Ints, kinds: Ints, offsets: Ints, table: Ints,
-                  whole: bool, generated: bool) -> Piece:
+                  whole: bool, generated: bool, tile: tuple[int, int]) -> Piece:
         """Return a piece with the programs that it needs."""
         rows = offsets.shape[1]
         shape = rows, lanes.columns, lanes.stride, lanes.step
@@ -261,14 +302,19 @@ class NetworkTiles:
         programs: list[Program | None] = [None, None]
         if whole:
             rank = Rank.of(self.samples, q_of(self.work))
-            programs[0] = most_frequent(*shape, floating) if mode else selection(*shape, rank.low, rank.high, floating)
+            ranks = rank.low, rank.high
+            if tile != (1, 1):
+                window = rows - tile[0] + 1, lanes.columns - tile[1] + 1
+                programs[0] = tile_selection(*window, *tile, *ranks, floating)
+            else:
+                programs[0] = most_frequent(*shape, floating) if mode else selection(*shape, *ranks, floating)
         if self.may_miss or not whole:
             programs[1] = (partial_most_frequent(*shape, floating) if mode
                            else partial_selection(*shape, *self.ranks, floating))
         known = [program for program in programs if program]
         beyond, slots = (max(getattr(program, name) for program in known) for name in ("reach", "slots"))
         beyond *= lanes.inner
-        room = self.room(lanes, beyond, slots)
+        room, together = self.room(lanes, beyond, slots, sources.size if programs[0] and not programs[1] else 1)
         first, second = programs[0].results if programs[0] else ((0, 0), (0, 0))
         geometry = np.array([
             sources.size, lanes.cells, lanes.inner, lanes.stride, lanes.unit, lanes.out_apart,
@@ -276,19 +322,25 @@ class NetworkTiles:
             *first, *second, self.work.rounding, len(programs[1].code) if programs[1] else 0,
             programs[1].results[0].value if programs[1] else 0, programs[1].counters if programs[1] else 0,
             lanes.origin, lanes.length, ((lanes.columns - 1) * lanes.step + 1) * lanes.unit, not lanes.regular,
-            self.may_miss, self.work.skip_nan, self.work.fill is not None, self.samples * PARAMS])
+            self.may_miss, self.work.skip_nan, self.work.fill is not None, self.samples * PARAMS,
+            *tile, int(np.prod(self.work.output_shape[3:])), together, lanes.cells + beyond,
+            *(programs[0].further if programs[0] else ())])
         counts = (programs[1].counters + 2) * room + 2 if programs[1] else 0
         code = np.concatenate([program.code for program in known])
         return Piece(generated, code, offsets.reshape(-1), kinds, sources, targets, table, geometry,
                      slots * room + beyond, counts)
 
-    def room(self, lanes: Lanes, beyond: int, slots: int) -> int:
-        """Return the lanes of a slot."""
+    def room(self, lanes: Lanes, beyond: int, slots: int, lines: int) -> tuple[int, int]:
+        """Return the lanes of a slot, and how many of so many lines are one strip: more where they are short."""
         strip = min(MAX_STRIP_BYTES, max(MIN_STRIP_BYTES, SLOTS_BYTES // slots))
         if lanes.unit != lanes.inner:  # each lane is a line of its own to the cache
             strip = WHOLE_BYTES
         room = max(strip // self.work.array.itemsize, 4 * beyond, lanes.inner + beyond)
-        return -(-min(room, lanes.cells + beyond) // self.whole_lanes) * self.whole_lanes
+        together = 1
+        if lanes.out_apart == lanes.inner and lanes.cells + beyond <= room:
+            together = max(1, min(lines, room // (lanes.cells + beyond)))
+        room = min(room, together * (lanes.cells + beyond))
+        return -(-room // self.whole_lanes) * self.whole_lanes, together
 
 
 def row_offsets(present: Ints, size: int, distance: int) -> Ints:

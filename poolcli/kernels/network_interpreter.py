@@ -18,11 +18,12 @@ from typing import Any
 from .numerics import Buffer, double, put_float, put_integer, widen
 from .order_statistics import between
 
-LOAD, BOTH, LESSER, GREATER, NAN, START, RUN, COUNT, RANK, PICK, RUN_PRESENT = range(11)
+LOAD, BOTH, LESSER, GREATER, NAN, START, RUN, COUNT, RANK, PICK, RUN_PRESENT, ZIP = range(12)
 """What an instruction does: LOAD samples; BOTH the lesser and the greater of a and b, or only the LESSER or GREATER;
 NAN: a where that is NaN, else b; START counting runs of equal samples with a; RUN: count on, from b to a; COUNT the
 present samples of a column; RANK: find each lane's rank from its count; PICK sample number HIGH of the order where it
-is the lane's rank or the next; RUN_PRESENT: as RUN, for sample number HIGH where the lane has so many."""
+is the lane's rank or the next; RUN_PRESENT: as RUN, for sample number HIGH where the lane has so many; ZIP: put a and
+b, each HIGH times a strip's lanes, into one slot in turn."""
 
 KIND, A, A_SHIFT, B, B_SHIFT, LOW, HIGH, REACH = range(8)
 """One instruction: the slots read, how many lanes further on, the slots written, how many lanes beyond the strip.
@@ -31,14 +32,18 @@ FIELDS = 8
 
 (LINES, CELLS, INNER, STRIDE, UNIT, OUT_APART, STRIP, ROOM, ROWS, STEPS, FIRST, FIRST_SHIFT, SECOND, SECOND_SHIFT,
  ROUNDING, PARTIAL_STEPS, PARTIAL_FIRST, COUNTERS, ORIGIN, LENGTH, REACH_SAMPLES, IRREGULAR, MAY_MISS, SKIP_NAN,
- HAS_FILL, WHOLE_ROW) = range(26)
+ HAS_FILL, WHOLE_ROW, TILE_HIGH, TILE_WIDE, OUT_ROW, TOGETHER, PITCH, RESULTS) = range(32)
+RESULT = 4
+"""For each further row of a tile, from RESULTS on: FIRST, FIRST_SHIFT, SECOND, SECOND_SHIFT."""
 """The whole numbers of one block. A line has CELLS lanes in groups of INNER; from one group to the next there are
 STRIDE places of UNIT numbers in the input and OUT_APART numbers in the output. A strip has STRIP lanes, a slot ROOM. A
 window has ROWS rows. STEPS instructions of the whole program (0: there is none), whose results stand in the slots FIRST
 and SECOND, then PARTIAL_STEPS of the partial one, whose results stand in PARTIAL_FIRST and the slot after it, with
 COUNTERS counters. The first lane's window begins at place ORIGIN (which may be negative) of LENGTH. A window reaches
 over REACH_SAMPLES numbers of a row. IRREGULAR: the windows' places are in a table. MAY_MISS: samples may be NaN to be
-skipped (SKIP_NAN) or nodata. WHOLE_ROW: where the parameters of whole windows begin."""
+skipped (SKIP_NAN) or nodata. WHOLE_ROW: where the parameters of whole windows begin. With the whole program a lane is a
+tile of TILE_HIGH x TILE_WIDE windows, rows of the output being OUT_ROW apart. TOGETHER lines are one strip, each PITCH
+lanes after the one before."""
 
 ABSENT = -(1 << 62)
 """The offset of a row that a line's windows do not have."""
@@ -63,6 +68,9 @@ def load(src: Buffer, at: int, apart: int, inner: int, dst: Buffer, to: int, n: 
     elif inner == 1 and apart == 2:
         for i in range(n):
             dst[to + i] = src[at + 2 * i]
+    elif inner == 1 and apart == 4:
+        for i in range(n):
+            dst[to + i] = src[at + 4 * i]
     elif inner == 1:
         for i in range(n):
             dst[to + i] = src[at + apart * i]
@@ -110,6 +118,15 @@ def any_missing(src: Buffer, at: int, n: int, nodata: Any, skip_nan: bool) -> bo
         x = src[at + i]
         found |= 1 if (x == nodata) | ((x != x) & skip_nan) else 0
     return found != 0
+
+
+def zip_lanes(slots: Buffer, a: int, b: int, low: int, n: int) -> None:
+    """Put n numbers of two slots into one, in turn."""
+    for i in range(n):
+        x = slots[a + i]
+        y = slots[b + i]
+        slots[low + 2 * i] = x
+        slots[low + 2 * i + 1] = y
 
 
 def exchange(slots: Buffer, a: int, b: int, low: int, high: int, n: int) -> None:
@@ -297,11 +314,15 @@ def make_kernel(end: Callable[..., bool], whole: int, runs: int) -> Callable[...
         ranks = (geometry[COUNTERS] + 1) * room
         spare = ranks + room
         good = True
-        for line in range(geometry[LINES]):
+        pitch = geometry[PITCH]
+        line = 0
+        while line < geometry[LINES]:
+            together = min(geometry[TOGETHER], geometry[LINES] - line)
             cell = 0
             kind = kinds[line] * rows
             while cell < geometry[CELLS]:
-                n = min(strip, geometry[CELLS] - cell)
+                cells = min(strip, geometry[CELLS] - cell)
+                n = cells + (together - 1) * pitch
                 group = cell // inner
                 base = sources[line] + (cell if apart == inner else group * apart)
                 partial = steps == 0
@@ -338,6 +359,8 @@ def make_kernel(end: Callable[..., bool], whole: int, runs: int) -> Callable[...
                         count_present_runs(slots, a, b, low, room, count, number, counts, spare)
                     elif not runs and op == RANK:
                         find_ranks(counts, ranks, params[0], count)
+                    elif not runs and op == ZIP:
+                        zip_lanes(slots, a, b, low, number * ((n + whole - 1) // whole * whole))
                     elif not runs and op == PICK:
                         pick(slots, a, low, room, count, number, counts, ranks, spare)
                     else:
@@ -348,7 +371,7 @@ def make_kernel(end: Callable[..., bool], whole: int, runs: int) -> Callable[...
                             load_listed(src, sources[line], offset, table, group, phase, unit, inner, slots, low, n,
                                         missing, may_miss, skip_nan, counts, counter)
                         else:
-                            begin, stop = 0, reach
+                            begin, stop = 0, cells + code[at + REACH] * inner
                             if offset == ABSENT:
                                 stop = 0
                                 put_all(slots, low, reach, missing[SENTINEL])
@@ -357,22 +380,27 @@ def make_kernel(end: Callable[..., bool], whole: int, runs: int) -> Callable[...
                                 stop = min(max(0, (geometry[LENGTH] - place + stride - 1) // stride) * inner, reach)
                                 begin = min(max(0, (stride - 1 - place) // stride) * inner, stop)
                                 put_all(slots, low, reach, missing[SENTINEL])
-                            load(src, base + offset + phase * unit + begin // inner * apart, apart, inner, slots,
-                                 low + begin, stop - begin)
+                            for j in range(together):
+                                here = base + sources[line + j] - sources[line] + offset + phase * unit
+                                load(src, here + begin // inner * apart, apart, inner, slots, low + begin + j * pitch,
+                                     stop - begin)
                             if partial:
                                 set_missing(slots, low + begin, stop - begin, missing, may_miss, skip_nan, counts,
                                             counter + begin)
-                if partial:
-                    first, second = geometry[PARTIAL_FIRST] * room, (geometry[PARTIAL_FIRST] + 1) * room
-                else:
-                    first = geometry[FIRST] * room + geometry[FIRST_SHIFT] * inner
-                    second = geometry[SECOND] * room + geometry[SECOND_SHIFT] * inner
-                to = targets[line] + (cell if out_apart == inner else group * out_apart)
-                if not partial and out_apart == inner:
-                    for i in range(n):
-                        good &= end(slots[first + i], slots[second + i], dst, to + i, params, whole_row, limits,
-                                    rounding)
-                else:
+                first, second = geometry[PARTIAL_FIRST] * room, (geometry[PARTIAL_FIRST] + 1) * room
+                to = targets[line] + (cell * geometry[TILE_WIDE] if out_apart == inner else group * out_apart)
+                written = geometry[TILE_HIGH] if not partial else 0
+                for y in range(written):
+                    at = FIRST if y == 0 else RESULTS + (y - 1) * RESULT
+                    first = geometry[at] * room + geometry[at + 1] * inner
+                    second = geometry[at + 2] * room + geometry[at + 3] * inner
+                    for j in range(together if out_apart == inner else 0):
+                        here = to + targets[line + j] - targets[line] + y * geometry[OUT_ROW]
+                        a = first + j * pitch * geometry[TILE_WIDE]
+                        b = second + j * pitch * geometry[TILE_WIDE]
+                        for i in range(cells * geometry[TILE_WIDE]):
+                            good &= end(slots[a + i], slots[b + i], dst, here + i, params, whole_row, limits, rounding)
+                if partial or out_apart != inner:
                     beside = 1 if out_apart == inner else out_apart  # only lanes along W are in groups
                     for i in range(n):
                         row = counts[i] * PARAMS if partial else whole_row
@@ -384,6 +412,7 @@ def make_kernel(end: Callable[..., bool], whole: int, runs: int) -> Callable[...
                         else:
                             good = False
                 cell += strip
+            line += together
         return 0 if good else 1
 
     return pool_network

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .network_graph import Graph, Ref, Value, loaded, nan_of, ordered, ranked, reaches, selected
+from .network_graph import Graph, Ref, Value, loaded, nan_of, ordered, ranked, reaches, selected, tiled
 from .network_interpreter import (
     BOTH,
     COUNT,
@@ -27,6 +27,7 @@ from .network_interpreter import (
     RUN,
     RUN_PRESENT,
     START,
+    ZIP,
     B,
 )
 
@@ -47,6 +48,8 @@ class Program:
     """The largest shift: so many lanes further on the first values are needed."""
     counters: int = 0
     """Columns whose present samples are counted apart, if they are counted."""
+    further: tuple[int, ...] = ()
+    """Of a tile of windows: the slots and shifts of the results of each row after the first."""
 
 
 def written(graph: Graph, results: Sequence[Ref]) -> Writer:
@@ -107,6 +110,30 @@ def selection(rows: int, columns: int, stride: int, step: int, low: int, high: i
     graph, [results] = ranked(rows, columns, stride, step, low, high, floating)
     writer = written(graph, results)
     return program(writer.code, [Ref(*writer.at(ref)) for ref in results], writer.slots)
+
+
+@lru_cache(maxsize=256)
+def tile_selection(rows: int, columns: int, high: int, wide: int, low: int, high_rank: int, floating: bool) -> Program:
+    """Return ``tiled`` as a program; the results of a row of the tile are zipped, to be written side by side."""
+    graph, found = tiled(rows, columns, high, wide, low, high_rank, floating)
+    places = [[found[y, x][end] for x in range(wide)] for y in range(high) for end in range(high_rank - low + 1)]
+    writer = written(graph, [ref for refs in places for ref in refs])
+    slots, results = writer.slots, []
+    for refs in places:
+        lanes, times = [writer.at(ref) for ref in refs], 1
+        while len(lanes) > 1:
+            half = len(lanes) // 2
+            zipped = []
+            for a, b in zip(lanes[:half], lanes[half:], strict=True):
+                writer.code.append((ZIP, *a, *b, slots, times, 0))
+                zipped.append((slots, 0))
+                slots += 2 * times
+            lanes, times = zipped, 2 * times
+        results.append(Ref(*lanes[0]))
+    pairs = [(results[i], results[i + high_rank - low]) for i in range(0, len(results), high_rank - low + 1)]
+    made = program(writer.code, pairs[0], slots)
+    further = tuple(number for first, second in pairs[1:] for number in (*first, *second))
+    return replace(made, further=further)
 
 
 @lru_cache(maxsize=256)

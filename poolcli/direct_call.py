@@ -7,6 +7,7 @@ block, by one call of one kernel, keeps that call's arguments; the next array on
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,18 @@ from .work import Choice, Work
 Array = NDArray[Any]
 MOST_SAMPLES = 1 << 18
 """Samples of the largest array that is worth it: from there on the kernel takes longer than its call."""
+
+
+NOTED_RUNS = {2, 3, 10, 100, 1000, 10000}
+"""Which runs of a plan are looked at: the first may be the only one, and NumPy may do all before a kernel is ready."""
+
+
+@dataclass
+class Repeated:
+    """How often a plan ran the long way, and its kernel call, once that is known."""
+
+    runs: int = 0
+    call: DirectCall | None = None
 
 
 def address(array: Array) -> int:

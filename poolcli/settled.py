@@ -38,8 +38,8 @@ class Settled:
     pad_mode: str = "exclude"
     pad_value: float = 0
     seed: int = 0
-    direct: list[direct_call.DirectCall | None] = field(default_factory=lambda: [None])
-    """The call of the kernel, if a run was nothing but that."""
+    repeated: direct_call.Repeated = field(default_factory=direct_call.Repeated)
+    """What runs before have left."""
 
     @cached_property
     def choice(self) -> Choice | policy.Deferred | None:
@@ -54,10 +54,10 @@ class Settled:
     def run(self, array: Array, out: Array | None = None, choice: Choice | policy.Deferred | None = None,
             part: Part | None = None) -> Result:
         """Pool an array, into ``out`` if given, by a kernel of this plan, or of the one of which it is a part."""
-        if part is None and (direct := self.direct[0]) is not None:
-            repeated = direct.run(array, out)
-            if repeated is not None:
-                return Result(repeated, None)
+        if part is None and self.repeated.call is not None:
+            values = self.repeated.call.run(array, out)
+            if values is not None:
+                return Result(values, None)
         work, plan = self.on(array, part), self.plan
         written = None if out is None else written_in_place(out, array, plan)
         try:
@@ -74,13 +74,14 @@ class Settled:
         return Result(result if out is None else out, None if indices is None else restored(indices, plan))
 
     def run_whole(self, work: Work, written: Array | None) -> tuple[Array, Array | None]:
-        """Run the plan, and keep the call if it was a single one."""
-        if not self.may_repeat or self.direct[0] is not None:
+        """Run the plan; keep the kernel's call, if it is a single one, from the second run on."""
+        self.repeated.runs += 1
+        if self.repeated.runs not in direct_call.NOTED_RUNS or self.repeated.call is not None or not self.may_repeat:
             return engine.run(work, written, self.choice)
         with compiled.note_calls() as calls:
             values, indices = engine.run(work, written, self.choice)
         kernel = self.choice.kernel if isinstance(self.choice, policy.Deferred) else self.choice
-        self.direct[0] = direct_call.from_calls(calls, kernel, work, values, self.result)
+        self.repeated.call = direct_call.from_calls(calls, kernel, work, values, self.result)
         return values, indices
 
     @cached_property

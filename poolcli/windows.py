@@ -62,6 +62,11 @@ class Windows:
 
     def sizes(self) -> Ints:
         """How many positions each window has, overhang and all."""
+        return self._sizes
+
+    @cached_property
+    def _sizes(self) -> Ints:
+        """``sizes``, worked out once: choosing a kernel asks several times."""
         import numpy as np
 
         if isinstance(self.starts, range) and isinstance(self.stops, range) and self.starts.step == self.stops.step:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,6 +87,8 @@ def parameters(work: Work, samples: int, counts: set[int]) -> NDArray[np.float64
 class Choice:
     """The kernel for a plan; parts of it run by the same."""
 
+    single_call: ClassVar[bool] = True
+    """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
     recipe: compiled.Recipe
     generated: compiled.Recipe | None
     """A kernel generated for the windows that have all their samples, if one serves and pays."""

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,8 @@ def lane_core(work: Work) -> LaneCore:
 class Choice:
     """The tile kernel for a plan."""
 
+    single_call: ClassVar[bool] = True
+    """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
     recipe: compiled.Recipe
     core: LaneCore
     largest: tuple[int, ...]

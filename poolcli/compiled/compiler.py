@@ -33,13 +33,14 @@ def llvm_text(recipe: Recipe) -> tuple[str, str]:
 
     make_jitable()
     pointers = [types.CPointer(getattr(types, name)) for name in recipe.arguments]  # type: ignore[no-untyped-call]
-    level: Any = numba.config.OPT
-    numba.config.OPT = type(level)(0) if recipe.late else level
+    config: Any = numba.config
+    level = config.OPT
+    config.OPT = type(level)(0) if recipe.late else level
     try:
         kernel = numba.cfunc(types.int64(*pointers), error_model="numpy")(recipe.kernel(register_jitable(**OPTIONS)))
         return kernel.inspect_llvm(), kernel.native_name
     finally:
-        numba.config.OPT = level
+        config.OPT = level
 
 
 @lru_cache(maxsize=1)

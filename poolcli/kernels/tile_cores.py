@@ -249,47 +249,59 @@ def expected(tile: Tile) -> None:
 # Powers.
 
 
+def magnitude(x: float, least: float) -> float:
+    """The sample as a norm takes it."""
+    return abs(x)
+
+
+def at_least(x: float, least: float) -> float:
+    """The sample as a generalised mean takes it; NaN stays NaN."""
+    return least if x < least else x
+
+
 def norm(tile: Tile) -> None:
     """(sum |x|^p)^(1/p)."""
-    for p in range(tile.n):
-        at = tile.first + p * tile.room
-        for i in range(tile.m):
-            tile.slots[at + i] = abs(tile.slots[at + i])
-    power_mean(tile, tile.params[0], 0)
+    power_mean(tile, magnitude, 0)
 
 
 def generalised_mean(tile: Tile) -> None:
     """(mean max(x, eps)^p)^(1/p)."""
-    least = tile.params[1]
+    power_mean(tile, at_least, 1)
+
+
+def write_largest(tile: Tile, lift: Callable[[float, float], float], least: float, to: int) -> None:
+    """Slot ``to`` = the largest lifted sample of each window."""
+    slots, room = tile.slots, tile.room
+    fill_slot(tile, to, 0.0)
     for p in range(tile.n):
-        at = tile.first + p * tile.room
+        at = tile.first + p * room
         for i in range(tile.m):
-            x = tile.slots[at + i]
-            tile.slots[at + i] = least if x < least else x
-    power_mean(tile, tile.params[0], 1)
+            x, best = lift(slots[at + i], least), slots[to * room + i]
+            slots[to * room + i] = x if x > best else best
 
 
-def power_mean(tile: Tile, p: float, mean: int) -> None:
-    """(sum x^p)^(1/p) of samples that are not negative, or of their mean; scaled by the largest where that matters."""
+def power_mean(tile: Tile, lift: Callable[[float, float], float], mean: int) -> None:
+    """(sum x^p)^(1/p) of lifted samples, or of their mean; scaled by the largest where powers could leave the range."""
+    p, least = tile.params[0], tile.params[1]
     slots, room = tile.slots, tile.room
     value, top, inverse = VALUE * room, SPARE_A * room, SPARE_B * room
     fill_slot(tile, SPARE_A, 1.0)
     fill_slot(tile, SPARE_B, 1.0)
     if tile.precise or p > _SAFE:
-        write_extreme(tile, is_larger, SPARE_A)
+        write_largest(tile, lift, least, SPARE_A)
         for i in range(tile.m):
             scale = slots[top + i]
             scale = scale if scale > 0.0 else 1.0
             slots[top + i] = scale
             slots[inverse + i] = 1.0 / scale
     if p == 2.0:
-        sum_scaled_terms(tile, square)
+        sum_scaled_terms(tile, square, lift, least)
     elif p == 3.0:
-        sum_scaled_terms(tile, cube)
+        sum_scaled_terms(tile, cube, lift, least)
     elif p == 1.0:
-        sum_scaled_terms(tile, itself)
+        sum_scaled_terms(tile, itself, lift, least)
     else:
-        sum_powers(tile, p)
+        sum_powers(tile, p, lift, least)
     if mean:
         for i in range(tile.m):
             slots[value + i] /= slots[PRESENT * room + i]
@@ -318,34 +330,36 @@ def power_mean(tile: Tile, p: float, mean: int) -> None:
             slots[value + i] = slots[top + i] * (y if s != 0.0 else 0.0)
 
 
-def sum_scaled_terms(tile: Tile, term: Callable[[float], float]) -> None:
-    """``VALUE`` = the sum of term(x times ``SPARE_B``), four slots at a time."""
+def sum_scaled_terms(tile: Tile, term: Callable[[float], float], lift: Callable[[float, float], float],
+                     least: float) -> None:
+    """``VALUE`` = the sum of term(x times ``SPARE_B``) over lifted samples, four slots at a time."""
     slots, room, value, inverse = tile.slots, tile.room, VALUE * tile.room, SPARE_B * tile.room
     fill_slot(tile, VALUE, 0.0)
     for k in range(tile.n // 4):
         at = tile.first + 4 * k * room
         for i in range(tile.m):
             scale = slots[inverse + i]
-            a, b = term(slots[at + i] * scale), term(slots[at + room + i] * scale)
-            c, d = term(slots[at + 2 * room + i] * scale), term(slots[at + 3 * room + i] * scale)
+            a, b = lift(slots[at + i], least), lift(slots[at + room + i], least)
+            c, d = lift(slots[at + 2 * room + i], least), lift(slots[at + 3 * room + i], least)
+            a, b, c, d = term(a * scale), term(b * scale), term(c * scale), term(d * scale)
             a, b = a if a == a else 0.0, b if b == b else 0.0
             c, d = c if c == c else 0.0, d if d == d else 0.0
             slots[value + i] += (a + b) + (c + d)
     for k in range(tile.n // 4 * 4, tile.n):
         at = tile.first + k * room
         for i in range(tile.m):
-            y = term(slots[at + i] * slots[inverse + i])
+            y = term(lift(slots[at + i], least) * slots[inverse + i])
             slots[value + i] += y if y == y else 0.0
 
 
-def sum_powers(tile: Tile, p: float) -> None:
-    """``VALUE`` = the sum of (x times ``SPARE_B``)^p."""
+def sum_powers(tile: Tile, p: float, lift: Callable[[float, float], float], least: float) -> None:
+    """``VALUE`` = the sum of (x times ``SPARE_B``)^p over lifted samples."""
     slots, room, value, inverse = tile.slots, tile.room, VALUE * tile.room, SPARE_B * tile.room
     fill_slot(tile, VALUE, 0.0)
     for k in range(tile.n):
         at = tile.first + k * room
         for i in range(tile.m):
-            x = slots[at + i] * slots[inverse + i]
+            x = lift(slots[at + i], least) * slots[inverse + i]
             y = exponential(p * logarithm(x if x != 0.0 else 1.0))
             slots[value + i] += y if (x == x) & (x != 0.0) else 0.0
 

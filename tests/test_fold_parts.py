@@ -162,3 +162,14 @@ def test_wide_windows_are_folded_run_by_run(row: int, reducer: str, options: dic
         reference.assert_agrees(found, reference.pool(x, reducer, **options, **missing), x, reducer)
         assert folded[-1] is not None and folded[-1].recipe.make is wide.make_kernel
         pooling.cache_clear()
+
+
+@pytest.mark.parametrize("result", ["int32", "uint16", "float64"])
+@pytest.mark.parametrize("dtype", ["int64", "uint64"])
+@pytest.mark.usefixtures("folded")
+def test_variances_that_pairs_cannot_hold_fall_back(dtype: str, result: str) -> None:
+    """Squares of integers beyond 2^48 are for the general kernel; windows of none but missing samples stay empty."""
+    x = np.random.default_rng(6).integers(0, 2**62, (6, 8)).astype(dtype)
+    x[:2, :2], x[0, 5] = 0, 0
+    options: dict[str, Any] = {"size": 2, "nodata": 0, "dtype": result}
+    reference.assert_agrees(poolcli.pool(x, "var", **options), reference.pool(x, "var", **options), x, "var")

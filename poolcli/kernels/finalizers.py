@@ -444,4 +444,5 @@ def pair_or_nan_to_float(value: Any, output: Output) -> Any:
 def pair_to_integer(value: Any, output: Output) -> Any:
     """Write a pair into an integer of any size, by any rounding: exact, but no vector code."""
     good = isfinite(value[0])
-    return whole_of(value[0] if good else 0.0, value[1], output.limits, output.rounding), good
+    hi, lo = value if good else (0.0, 0.0)
+    return whole_of(hi, lo, output.limits, output.rounding), good

@@ -15,6 +15,14 @@ class OptionError(PoolError):
         self.option = option
 
 
+class OutputError(PoolError):
+    """An output that cannot be written; ``target`` is its name, None for a stream that has none."""
+
+    def __init__(self, message: str, target: str | None = None) -> None:
+        super().__init__(message)
+        self.target = target
+
+
 class LayoutError(PoolError):
     """An array whose shape does not say which axis holds its channels; ``layouts`` are the letters that it may have."""
 

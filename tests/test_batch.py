@@ -382,7 +382,8 @@ def test_a_full_disk_stops_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyP
     inputs = [picture(tmp_path / f"{i}.png", GREY) for i in range(3)]
     monkeypatch.setattr("os.fsync", fail)
     done = pool_files(inputs, output=f"{tmp_path}/out/")
-    assert [file.error for file in done] == [f"cannot be written: {os.strerror(number)}"] * (1 if stops else 3)
+    assert [file.error for file in done] == [f"{tmp_path}/out/{i}.png cannot be written: {os.strerror(number)}"
+                                             for i in range(1 if stops else 3)]
     assert list((tmp_path / "out").iterdir()) == []
 
 

@@ -62,7 +62,8 @@ class Planned:
             return Job(source, output, wanted or format_for(output), self.indices_of(source, lot.root))
         except PoolError as error:
             missing = not kind(source)  # then reading it says so, which is the better reason
-            return Job(source, output, None, None, problem=None if missing else str(error))
+            reason = None if missing else files.describe_foreign(source) or str(error)
+            return Job(source, output, None, None, problem=reason)
 
     def output_of(self, source: str, root: str | None) -> str | None:
         """The name of an output; None: standard output."""
@@ -106,6 +107,8 @@ class Pairs:
 
 def plan_jobs(inputs: Iterable[str], row: Named, settings: Settings) -> Planned:
     """Lay down every output before any work; PoolError lists all that would lose a file, a line for each."""
+    for option in ("output", "indices"):
+        targets.check_fields(option, getattr(settings, option))
     notes = Notes()
     lots = list(found(inputs, settings, notes, tuple({**REDUCERS, row.name: row})))
     planned = Planned(lots, row, settings, notes)

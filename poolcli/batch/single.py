@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import files, report
-from ..errors import LayoutError, PoolError
+from ..errors import LayoutError, OutputError, PoolError
 from ..report import FileReport
 from ..text import printable, redacted
 from .chunks import attempt_chunked
@@ -66,6 +66,8 @@ def failed(blank: FileReport, error: Exception) -> FileReport:
 
 def reason(error: Exception) -> str:
     """What went wrong, in one line."""
+    if isinstance(error, OutputError) and error.target is not None:
+        return f"{printable(error.target)} {error}"
     if isinstance(error, PoolError):
         return str(error)
     if isinstance(error, OSError):

@@ -114,5 +114,5 @@ def opened_target(job: Job, settings: Settings) -> Iterator[IO[bytes]]:
         return
     if settings.stdout is None:
         raise PoolError("standard output is closed; -o FILE would work")
-    with files.explained():
+    with files.explained(target=files.STANDARD_OUTPUT):
         yield settings.stdout

@@ -20,6 +20,9 @@ Value = TypeVar("Value")
 _WHOLE = re.compile(r"[0-9]+")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?|[+-]?inf(inity)?|nan", re.IGNORECASE)
+_AMOUNT = re.compile(r"([0-9]{1,20}(?:_[0-9]{1,20}){0,9}(?:\.[0-9]{1,20})?)(?:e\+?([0-9]{1,2})|([kmg]))?",
+                     re.IGNORECASE)
+_UNITS = {"": 0, "k": 3, "m": 6, "g": 9}
 _DIGITS = 20
 """As many as the largest 64-bit number has; int() itself gives up at 4,300."""
 _LONGEST = 400
@@ -115,6 +118,20 @@ def positive(text: str) -> int:
     if number < 1:
         raise click.BadParameter("0 is too few; 1 or more would work")
     return number
+
+
+def amount(text: str) -> int:
+    """A whole number from 1 in any notation: 50000000, 50_000_000, 5e7, 50M."""
+    found = _AMOUNT.fullmatch(text)
+    if found is None:
+        raise click.BadParameter(f"{shown(text)} is no whole number; 50000000, 50_000_000, 5e7 or 50M would work")
+    from decimal import Decimal
+
+    number, exponent, unit = found.groups()
+    value = Decimal(number.replace("_", "")).scaleb(int(exponent or _UNITS[(unit or "").lower()]))
+    if value != int(value) or not 1 <= value < 10**_DIGITS:
+        raise click.BadParameter(f"{shown(text)} is no whole number from 1 to below 1e{_DIGITS}; 50M would work")
+    return int(value)
 
 
 def seconds(text: str) -> float:

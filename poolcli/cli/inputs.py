@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -10,12 +11,37 @@ from typing import IO, Any
 
 from ..batch import STDIO
 from ..errors import OptionError, PoolError
+from ..files.globs import MAGIC
+from ..files.literals import is_literal
 from ..files.names import LINES, NULS, read_names
-from ..files.urls import local
+from ..files.urls import is_url, local
 from ..text import printable
 
 LISTS = {"files_from": LINES, "files_from0": NULS}
 """Options that name a list, and what is between its names."""
+
+
+def expand_globs(inputs: Sequence[str]) -> tuple[str, ...]:
+    """Put the files that fit it in the place of each pattern, sorted, as a shell does where it is not quoted.
+
+    A file of the very name comes first, and so does a matrix in brackets. ``**`` stands for folders of any depth. A
+    pattern that nothing fits stays: reading it says so.
+    """
+    return tuple(name for given in inputs for name in (_matches(given) if _is_glob(given) else [given]))
+
+
+def _is_glob(name: str) -> bool:
+    if not any(sign in name for sign in MAGIC) or is_url(name):
+        return False
+    return not os.path.lexists(name) and not is_literal(name)
+
+
+def _matches(pattern: str) -> list[str]:
+    from glob import glob
+
+    # Path.glob takes no absolute pattern and drops a leading "./"
+    found = sorted(glob(pattern, recursive=True)) or [pattern]  # noqa: PTH207
+    return [f"./{name}" if name == STDIO else name for name in found]
 
 
 def lists(given: Mapping[str, Any]) -> dict[str, str]:

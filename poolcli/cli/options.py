@@ -22,7 +22,7 @@ library's keywords; ``keywords`` picks them out. Nothing here imports NumPy: usa
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -148,7 +148,7 @@ def files() -> list[click.Option]:
         option("--files-from", type=path(), metavar="FILE", help="More inputs: a name a line; - for stdin."),
         option("--files-from0", type=path(), metavar="FILE", help="The same with NUL between names: find -print0."),
         flag("--stream", help="Arrays one after another on one pipe: each is pooled and written as it comes."),
-        option("--key", metavar="NAME", help="The array of an .npz file or of a .zarr group."),
+        key("The array of an .npz file or of a .zarr group."),
         option("--indices", type=path(), metavar="FILE", help="Write where each value stood, as .npy of int64."),
         option("--format", "file_format", type=file_format, metavar="NAME",
                help="The output's format: png, tiff, npy ... Default: by its ending; npy to stdout."),
@@ -168,7 +168,7 @@ def pictures() -> list[click.Option]:
     return [
         option("--frames", type=grammar.frames, metavar="WHICH",
                help="Of several frames or pages: first (default), all, a number from 1, or a range 2-5."),
-        option("--max-pixels", type=grammar.positive, metavar="N", help="Refuse larger pictures. Default 178956970."),
+        option("--max-pixels", type=grammar.amount, metavar="N", help="Refuse larger pictures. Default 178956970."),
         flag("--allow-truncated", help="Read pictures that are cut short as far as they go."),
         option("--quality", type=grammar.between(1, 100), metavar="N",
                help="Of JPEG, WebP, AVIF, HEIC, JPEG XL: 1 to 100; below 90 most have colours at half resolution. "
@@ -188,6 +188,30 @@ def pictures() -> list[click.Option]:
 def globs(name: str, help: str) -> click.Option:
     """Patterns against names."""
     return click.Option([name], multiple=True, metavar="GLOB", help=help)
+
+
+class ArrayName(click.types.StringParamType):
+    """The name of one array; in an environment variable it may hold spaces."""
+
+    name = "name"
+
+    def split_envvar_value(self, rv: str) -> Sequence[str]:
+        """Take it as it is."""
+        return [rv]
+
+
+def key(help: str) -> click.Option:
+    """Which array of several is read: one, so twice is an error."""
+    return click.Option(["--key"], multiple=True, type=ArrayName(), metavar="NAME", callback=one_key, help=help)
+
+
+def one_key(_: click.Context, parameter: click.Parameter, given: Sequence[str]) -> str | None:
+    """The one that was given, or None."""
+    if len(given) > 1:
+        names = ", ".join(map(grammar.shown, given))
+        raise click.BadParameter(f"was given {len(given)} times ({names}), and one array is read; a run for each would "
+                                 "work", param=parameter)
+    return given[0] if given else None
 
 
 def path() -> click.Path:

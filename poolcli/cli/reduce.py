@@ -121,8 +121,9 @@ def body(row: Reducer) -> Callable[..., int]:
 
         from .. import batch
         from . import usage
-        from .inputs import names
+        from .inputs import expand_globs, names
 
+        inputs = expand_globs(inputs)
         settings = usage.settings(inputs, row, given)
         planned = batch.plan_jobs(names(inputs, given), row, settings)
 

@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import PoolError
-from .atomic import atomic, atomic_folder, explained
+from .atomic import STANDARD_OUTPUT, atomic, atomic_folder, explained
+from .foreign import describe_foreign
 from .formats import (
     DEFAULT_ENCODING,
     ENDINGS,
@@ -29,7 +30,7 @@ from .formats import (
 )
 from .hollow import hollow
 from .images import ending_note, opened, read_image, sniff
-from .literals import is_literal
+from .literals import find_wrong_cell, is_literal, is_nearly_literal
 from .loaded import MAX_PIXELS, Frames, Loaded, Palette, Source
 from .npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
 from .opener import image_kind
@@ -45,6 +46,7 @@ __all__ = [
     "ENDINGS",
     "FORMATS",
     "MAX_PIXELS",
+    "STANDARD_OUTPUT",
     "Encoding",
     "Format",
     "Frames",
@@ -53,6 +55,7 @@ __all__ = [
     "Source",
     "atomic",
     "atomic_folder",
+    "describe_foreign",
     "explained",
     "format_named",
     "format_of",
@@ -107,10 +110,38 @@ def read(
 
         array, notes = read_literal(name)
         return Loaded(array, None, Source(name, "TEXT", notes=notes))
-    with opened(path) as stream:
-        if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            return _from_file(stream, name, key, options)
-        return _from_stream(stream, name, key, options)
+    try:
+        with opened(path) as stream:
+            if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                return _from_file(stream, name, key, options)
+            return _from_stream(stream, name, key, options)
+    except PoolError as error:
+        if isinstance(error.__cause__, FileNotFoundError) and (reason := explain_missing(name)) is not None:
+            raise PoolError(reason) from error.__cause__
+        raise
+
+
+def explain_missing(name: str) -> str | None:
+    """Say what a name may have been meant as for which there is no file: a pattern, or a matrix; None for a name."""
+    from .globs import MAGIC
+
+    if not is_nearly_literal(name):
+        return "no file fits the pattern" if any(sign in name for sign in MAGIC) else None
+    wrong = _find_wrong(name)
+    return None if wrong is None else f"no file has this name, and as a matrix it is wrong: {wrong}"
+
+
+def _find_wrong(matrix: str) -> str | None:
+    if not matrix.lstrip().startswith("["):
+        wrong = find_wrong_cell(matrix)
+        return None if wrong is None else f"{wrong}; '1 3; 5 6' would work"
+    from .text_arrays import read_literal
+
+    try:
+        read_literal(matrix)
+    except PoolError as error:
+        return str(error)
+    return None
 
 
 def _input(stdin: IO[bytes] | None) -> IO[bytes]:
@@ -125,6 +156,8 @@ def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str,
     head = stream.read(12)
     kind = sniff(head)
     stream.seek(0)
+    if kind in (None, "NPZ") and (reason := describe_foreign(name)) is not None:  # torch.save writes a ZIP too
+        raise PoolError(reason)
     if (text := _text_format(kind, head, name)) is not None:
         return _from_text(stream, name, text)
     if kind == "NPY":
@@ -271,7 +304,7 @@ def write(
         holds(row, array.dtype, array.shape, source.mode, source.pages)
         with atomic(target, overwrite=overwrite, again=again) as stream:
             return _encode(array, source, row, stream, encoding)
-    with explained():
+    with explained(target=STANDARD_OUTPUT):
         lost = _encode(array, source, _row(format) or FORMATS["NPY"], target, encoding)
         target.flush()
         return lost

@@ -12,13 +12,15 @@ import stat
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
-from ..errors import PoolError
+from ..errors import OutputError, PoolError
 from .stale import remove, temporary, temporary_folder
 from .urls import EXISTS, is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+STANDARD_OUTPUT = "standard output"
+"""What messages call it."""
 _RENAMES_OPEN = os.name == "posix"
 # What file systems without hard links answer (FAT, some network mounts).
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
@@ -40,7 +42,7 @@ def atomic(path: str | os.PathLike[str], *, overwrite: bool = False, again: bool
         with writing(os.fspath(path), overwrite=overwrite) as stream:
             yield stream
         return
-    with explained():
+    with explained(target=os.fspath(path)):
         old = _status(path)
         if (old is not None and not stat.S_ISREG(old.st_mode)) or _is_descriptor(path):
             opening = _straight(path, old)
@@ -51,14 +53,21 @@ def atomic(path: str | os.PathLike[str], *, overwrite: bool = False, again: bool
 
 
 @contextmanager
-def explained(done: str = "written") -> Iterator[None]:
-    """Turn OSError into PoolError with its errno text and itself as the cause; BrokenPipeError passes."""
+def explained(done: str = "written", target: str | None = None) -> Iterator[None]:
+    """Turn OSError into PoolError with its errno text and itself as the cause; BrokenPipeError passes.
+
+    With the name of a ``target`` that is written it is an OutputError, which holds that name.
+    """
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise PoolError(f"cannot be {done}: {error.strerror or error}") from error
+        reason = f"cannot be {done}: {error.strerror or error}"
+        raise (PoolError(reason) if target is None else OutputError(reason, target)) from error
+    except OutputError as error:
+        error.target = error.target or target
+        raise
 
 
 def _status(path: str | os.PathLike[str]) -> os.stat_result | None:
@@ -86,7 +95,7 @@ def _is_descriptor(path: str | os.PathLike[str]) -> bool:
 @contextmanager
 def _straight(path: str | os.PathLike[str], old: os.stat_result | None) -> Iterator[IO[bytes]]:
     if old is not None and stat.S_ISDIR(old.st_mode):
-        raise PoolError("is a folder; a file name, or the folder with a slash at its end, would work")
+        raise OutputError("is a folder; a file name, or the folder with a slash at its end, would work")
     with open(path, "wb") as stream:
         yield stream
 
@@ -94,7 +103,7 @@ def _straight(path: str | os.PathLike[str], old: os.stat_result | None) -> Itera
 @contextmanager
 def _replaced(path: str, old: os.stat_result | None, overwrite: bool, again: bool) -> Iterator[IO[bytes]]:
     if old is not None and not overwrite and not again:
-        raise PoolError(EXISTS)
+        raise OutputError(EXISTS)
     folder = os.path.dirname(path)
     os.makedirs(folder, exist_ok=True)
     descriptor, name = temporary(folder)
@@ -151,7 +160,7 @@ def _must_be(temporary: str, path: str, again: bool) -> None:
     from filecmp import cmp
 
     if not (again and cmp(temporary, path, shallow=False)):
-        raise PoolError(EXISTS)
+        raise OutputError(EXISTS)
 
 
 # Folders: a chunked array is one.
@@ -165,7 +174,7 @@ def atomic_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> I
     forced to the disk one by one; after a loss of power the folder may be there with chunks that are cut short. Every
     OSError becomes PoolError with that error as its cause.
     """
-    with explained():
+    with explained(target=os.fspath(path)):
         final = os.path.realpath(path)
         _check_free(final, overwrite)
         os.makedirs(os.path.dirname(final), exist_ok=True)
@@ -185,7 +194,7 @@ def atomic_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> I
 
 def _check_free(path: str, overwrite: bool) -> None:
     if os.path.lexists(path) and not overwrite:
-        raise PoolError(EXISTS)
+        raise OutputError(EXISTS)
 
 
 def _put_in_place(name: str, path: str) -> None:

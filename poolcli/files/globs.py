@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property
 
+MAGIC = "*?["
+"""Signs that make a name a pattern."""
+
 
 @dataclass(frozen=True)
 class Globs:

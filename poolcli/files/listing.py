@@ -7,14 +7,13 @@ from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from .formats import KNOWN
-from .globs import Globs
+from .globs import MAGIC, Globs
 from .remote import explained, found, is_s3
 from .scan import made, passes, unread_picture
 from .urls import protocol
 
 PAGE = 1_000
 """The most names that S3 lists at once."""
-MAGIC = "*?["
 
 Listing = Iterator[list[str]]
 

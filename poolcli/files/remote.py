@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import IO, Any
 
-from ..errors import PoolError
+from ..errors import OutputError, PoolError
 from ..text import printable
 from .urls import EXISTS, check, protocol
 
@@ -45,14 +45,18 @@ def found(url: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def explained(done: str) -> Iterator[None]:
-    """Turn whatever a network may raise into PoolError, with a reason in one line and no secret in it."""
+def explained(done: str, target: str | None = None) -> Iterator[None]:
+    """Turn whatever a network may raise into PoolError, with a reason in one line and no secret in it.
+
+    With the name of a ``target`` that is written it is an OutputError, which holds that name.
+    """
     try:
         yield
     except (PoolError, MemoryError):
         raise
     except Exception as error:
-        raise PoolError(f"cannot be {done}: {_reason(error)}") from error
+        reason = f"cannot be {done}: {_reason(error)}"
+        raise (PoolError(reason) if target is None else OutputError(reason, target)) from error
 
 
 def _reason(error: Exception) -> str:
@@ -88,7 +92,7 @@ def writing(url: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
     store is asked to create it only where there is none. One of the same bytes is taken for our own: an answer may
     have been lost, or a worker with its report.
     """
-    with explained("written"), tempfile.NamedTemporaryFile(prefix="poolcli-") as temporary:
+    with explained("written", url), tempfile.NamedTemporaryFile(prefix="poolcli-") as temporary:
         yield temporary.file
         temporary.file.flush()
         system, path = found(url)
@@ -98,7 +102,7 @@ def writing(url: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
             system.put_file(temporary.name, path, mode="overwrite" if overwrite else "create", **told)
         except FileExistsError as error:
             if not _same(temporary.file, system, path):
-                raise PoolError(EXISTS) from error
+                raise OutputError(EXISTS, url) from error
 
 
 def _same(file: IO[bytes], system: Any, path: str) -> bool:

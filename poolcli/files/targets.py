@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 
+from ..errors import OptionError
 from ..text import printable
 from .stores import is_store_name
 from .urls import Place, is_url, place
 
 STDIO = "-"
-_FIELDS = re.compile(r"\{(stem|ext|reducer|parent)\}")
+FIELDS = ("stem", "ext", "reducer", "parent")
+_FIELDS = re.compile(rf"\{{({'|'.join(FIELDS)})\}}")
+_ANY_FIELD = re.compile(r"\{(\w*)(?:[!:.][^{}]*)?\}")
 
 
 class Naming:
@@ -80,6 +84,24 @@ def is_folder(output: str) -> bool:
 def is_pattern(output: str) -> bool:
     """Return True when ``-o`` has a field, so that several inputs may share it."""
     return _FIELDS.search(output) is not None
+
+
+def unknown_field(output: str, known: Sequence[str] = FIELDS) -> str | None:
+    """Return the first field of a pattern that is none of those known; None where a folder has this very name.
+
+    >>> unknown_field("{stem}_{name}.png"), unknown_field("{stem}{ext}")
+    ('{name}', None)
+    """
+    unknown = next((found[0] for found in _ANY_FIELD.finditer(output)
+                    if found[0] not in {f"{{{name}}}" for name in known}), None)
+    return None if unknown is None or (not is_url(output) and os.path.isdir(output)) else unknown
+
+
+def check_fields(option: str, output: str | None, known: Sequence[str] = FIELDS) -> None:
+    """Raise OptionError for a pattern with a field that is not known."""
+    if output is not None and (unknown := unknown_field(output, known)) is not None:
+        fields = " ".join(f"{{{name}}}" for name in known)
+        raise OptionError(option, f"{printable(unknown)} is no field of a pattern; {fields} would work")
 
 
 def unwritable(folder: str) -> str | None:

@@ -12,6 +12,8 @@ from cli.calls import SAMPLES, Call, names, save_picture
 from poolcli.cli import main
 
 SEVERAL = "a folder with a slash at its end, or a pattern with {stem}, would work"
+FIELDS = "{stem} {ext} {reducer} {parent} would work"
+TWICE = "--key: was given 2 times ('a', 'b'), and one array is read; a run for each would work"
 
 USAGE: list[tuple[str, str]] = [
     ("max", "INPUT: is missing; poolcli max image.png would work"),
@@ -48,10 +50,25 @@ USAGE: list[tuple[str, str]] = [
     ("max --pad-value 3 x.png", '--pad-value: goes with --pad-mode "constant", not with "exclude"'),
     ("max --global --pad-mode edge x.png", "--pad-mode: global windows have no padding; fixed and same windows have"),
     ("max --jobs 0 x.png", "--jobs: 0 is too few; 1 or more would work"),
+    ("max --max-pixels 1.5 x.png", "--max-pixels: '1.5' is no whole number from 1 to below 1e20; 50M would work"),
+    ("max --max-pixels 0 x.png", "--max-pixels: '0' is no whole number from 1 to below 1e20; 50M would work"),
+    ("max --max-pixels 1e99 x.png", "--max-pixels: '1e99' is no whole number from 1 to below 1e20; 50M would work"),
+    ("max --max-pixels x x.png",
+     "--max-pixels: 'x' is no whole number; 50000000, 50_000_000, 5e7 or 50M would work"),
+    ("max --key a --key b x.npz", TWICE),
+    ("explain --key a --key b x.npz", TWICE),
+    ("max x.png -o {name}.png", "--output: {name} is no field of a pattern; " + FIELDS),
+    ("max x.png -o {stem:3}.png",
+     "--output: {stem:3} is no field of a pattern; " + FIELDS),
+    ("max x.png --indices {}.npy", "--indices: {} is no field of a pattern; " + FIELDS),
+    ("chain max x.png -o {name}.png",
+     "--output: {name} is no field of a pattern; " + FIELDS),
+    ("pyramid x.png -o {name}.png",
+     "--output: {name} is no field of a pattern; {level} {stem} {ext} {reducer} {parent} would work"),
     ("max --quality 101 x.png", "--quality: 101 is not from 1 to 100"),
     ("max --format exe x.png",
-     "--format: no format is called 'exe'; known are png, tiff, gif, bmp, ppm, webp, jpeg, npy, npz, zarr, csv, tsv "
-     "and text"),
+     "--format: no format is called 'exe'; known are png, tiff, gif, bmp, ppm, webp, jpeg, avif, heif, jxl, npy, npz, "
+     "zarr, csv, tsv and text"),
     ("avg --indices i.npy x.png",
      "--indices: avg picks no sample, so it has no indices; those that do: max, min, stochastic, mode, subsample"),
     ("max --indices i.npy --pad-mode edge x.png",

@@ -119,7 +119,7 @@ def test_gate_4_a_full_disk(tmp_path: Path) -> None:
     if done.returncode == 99 or b"unshare" in done.stderr:
         pytest.skip("no file system can be mounted here")
     assert (done.returncode, done.stderr) == (
-        3, b"poolcli: in/01.npy: cannot be written: No space left on device\n")
+        3, b"poolcli: in/01.npy: disk/01.npy cannot be written: No space left on device\n")
     assert names(tmp_path / "kept") == ["00.npy", "01.npy"]
     assert (tmp_path / "kept/01.npy").read_bytes() == b"old"
     assert np.load(tmp_path / "kept/00.npy").shape == (200, 200)

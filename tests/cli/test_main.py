@@ -170,7 +170,8 @@ def without_compiling(err: bytes) -> bytes:
      "the report cannot be written: No space left on device; another place, or --quiet, would work"),
     (["max", str(FEATURES), "-o", "z.npy", "--json"],
      "the report cannot be written: No space left on device; another place, or --quiet, would work"),
-    (["max", str(FEATURES), "-o", "-", "-q"], f"{FEATURES}: cannot be written: No space left on device"),
+    (["max", str(FEATURES), "-o", "-", "-q"],
+     f"{FEATURES}: standard output cannot be written: No space left on device"),
 ])
 def test_a_full_disk_behind_stdout(process: Process, arguments: list[str], message: str) -> None:
     """Exit 1 and one line, for help and version too."""
@@ -195,7 +196,7 @@ def test_stdout_closed(tmp_path: Path) -> None:
     assert closed(1, f"max {FEATURES} -o z.npy -q", tmp_path) == (0, b"", b"")
     assert (tmp_path / "z.npy").read_bytes() == (tmp_path / "y.npy").read_bytes()
     assert closed(1, f"max {FEATURES} -o - -q", tmp_path) == (
-        1, b"", f"poolcli: {FEATURES}: cannot be written: Bad file descriptor\n".encode())
+        1, b"", f"poolcli: {FEATURES}: standard output cannot be written: Bad file descriptor\n".encode())
 
 
 def test_stdin_and_stderr_closed(tmp_path: Path) -> None:

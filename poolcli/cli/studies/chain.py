@@ -32,15 +32,16 @@ NOT_FOR_CHAINS = {"indices": None, "stream": False, "isolate": False, "timeout":
 
 def run(arguments: tuple[str, ...], layout: str | None, **given: Any) -> int:
     """Parse, plan, pool, report."""
-    typed, inputs = calls.divided(arguments)
+    typed, named = calls.divided(arguments)
     stages = the_stages(typed, given)
 
     from ... import batch
     from ...batch.chained import Chains, Poolings
     from .. import show, usage
-    from ..inputs import names
+    from ..inputs import expand_globs, names
 
     given = {**given, **NOT_FOR_CHAINS}
+    inputs = expand_globs(named)
     settings = usage.settings(inputs, None, given)
     poolings = Poolings(stages, layout, options.default_layouts())
     planned = batch.plan_jobs(names(inputs, given), poolings, settings)

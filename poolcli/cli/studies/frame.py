@@ -19,6 +19,7 @@ from ...studies.stages import PARAMETERS, check_owned
 from ...text import printable
 from .. import grammar, options, streams
 from ..failures import USAGE
+from ..inputs import expand_globs
 from ..layouts import explain_layout
 from ..reduce import SectionedCommand
 from . import outputs
@@ -96,7 +97,8 @@ class Study:
         found = tuple(calls.stage(text, shared) for text in typed or (self.default if self.pools else ()))
         check_owned(found, shared)
         paths = {option: outputs.place(given[option], option) for option in outputs.PATHS if given.get(option)}
-        return Asked(found, tuple(outputs.place(name, "INPUT") for name in names), shared, {**given, **paths})
+        inputs = tuple(outputs.place(name, "INPUT") for name in expand_globs(names))
+        return Asked(found, inputs, shared, {**given, **paths})
 
 
 def shared_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,10 +135,10 @@ def output_option(help: str) -> click.Option:
 def file_options() -> list[click.Option]:
     """How the input is read and outputs are written."""
     return [options.flag("--overwrite", help="Replace outputs that exist."),
-            options.option("--key", metavar="NAME", help="The array of an .npz file."),
+            options.key("The array of an .npz file."),
             options.option("--frames", "frames", type=grammar.positive, metavar="N",
                            help="Which frame or page of several, from 1. Default: the first."),
-            options.option("--max-pixels", type=grammar.positive, metavar="N",
+            options.option("--max-pixels", type=grammar.amount, metavar="N",
                            help="Refuse larger pictures. Default 178956970.")]
 
 

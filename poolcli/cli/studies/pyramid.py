@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import OptionError
+from ...files import targets
 from ...text import printable
 from .. import grammar, options
 from .asked import STDIO, Answer, Asked, failing
@@ -53,15 +54,16 @@ def levels(asked: Asked) -> Answer:
     column = asked.given["hypercolumn"]
     if in_chunks(name, asked.output) and not column:
         return in_group(asked, name)
+    targets.check_fields("output", asked.output, (LEVEL.strip("{}"), *targets.FIELDS))
     output = asked.output or default(name, "_hypercolumn.npy" if column else f"_level{LEVEL}{Path(name).suffix}")
     task = prepared(asked, name, output)
     if column:
         return hypercolumn(task, output)
-    targets = (output,) * len(task.ladder) if in_one(output) else named(output, name, task)
+    outputs = (output,) * len(task.ladder) if in_one(output) else named(output, name, task)
     with failing(name):
-        check(task, targets)
-        made = written(task, output, targets)
-    return Answer(Levels(name, task.pooling.reducer.name, task.letters, made), lambda: shown(made), task.notes(targets))
+        check(task, outputs)
+        made = written(task, output, outputs)
+    return Answer(Levels(name, task.pooling.reducer.name, task.letters, made), lambda: shown(made), task.notes(outputs))
 
 
 # All in one array.

@@ -489,6 +489,7 @@ def test_gate_4_ulimit_f(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(b"old")
     code = (
         "import resource, sys, numpy as np\nfrom poolcli import files\n"
+        "sys.dont_write_bytecode = True  # under the limit a .pyc would be cut short, and stay so\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "array = np.random.default_rng(0).integers(0, 256, (90, 90), dtype='u1')\n"
         "array = array if 'gif' in sys.argv[1] else np.dstack((array, array, array))\n"

@@ -11,7 +11,7 @@ import pytest
 import poolcli
 from poolcli import compiled, engine, pooling
 from poolcli.drivers import fold_choose, histogram, network, network_tiles, sliding
-from poolcli.kernels import network_codegen, network_graph, network_interpreter, network_program
+from poolcli.kernels import network_codegen, network_graph, network_interpreter, network_program, order_statistics
 
 
 def both(monkeypatch: pytest.MonkeyPatch, x: np.ndarray[Any, Any], reducer: str, **options: Any) -> None:
@@ -315,7 +315,7 @@ def test_windows_that_slide_give_what_the_general_kernel_gives(shape: tuple[int,
                                                               monkeypatch: pytest.MonkeyPatch) -> None:
     """In several tiles; NaN win or are left out, nodata are left out, equal samples are told apart by nothing."""
     monkeypatch.setattr(network, "choose", sliding.choose)
-    monkeypatch.setattr(sliding, "GENERAL_NS", np.inf)
+    monkeypatch.setattr(sliding, "GENERAL_NS", dict.fromkeys(sliding.GENERAL_NS, np.inf))
     monkeypatch.setattr(sliding, "TILE_SAMPLES", 2000)
     rank = {"q": 0.3} if reducer == "quantile" else {}
     x = samples("float32", shape)
@@ -328,7 +328,7 @@ def test_windows_that_slide_give_what_the_general_kernel_gives(shape: tuple[int,
 def test_a_window_of_missing_samples_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """It has the value that stands for nothing, or is an error where there is none."""
     monkeypatch.setattr(network, "choose", sliding.choose)
-    monkeypatch.setattr(sliding, "GENERAL_NS", np.inf)
+    monkeypatch.setattr(sliding, "GENERAL_NS", dict.fromkeys(sliding.GENERAL_NS, np.inf))
     x = samples("float64", (30, 30))
     x[:20, :20] = np.nan
     both(monkeypatch, x, "median", size=9, stride=1, nan="ignore")
@@ -339,7 +339,7 @@ def test_a_window_of_missing_samples_only(monkeypatch: pytest.MonkeyPatch) -> No
 def test_many_values_and_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counts of all values are compared where these are few, else those of a window's samples: the mode is the same."""
     monkeypatch.setattr(network, "choose", sliding.choose)
-    monkeypatch.setattr(sliding, "GENERAL_NS", np.inf)
+    monkeypatch.setattr(sliding, "GENERAL_NS", dict.fromkeys(sliding.GENERAL_NS, np.inf))
     rng = np.random.default_rng(2)
     for most in (5, 20000):
         both(monkeypatch, rng.integers(0, most, (60, 60)).astype(np.int32), "mode", size=13, stride=1)
@@ -384,3 +384,18 @@ def test_tiles_take_fewer_minima_and_maxima() -> None:
         graph, found = network_graph.tiled(side, side, high, wide, side * side // 2, side * side // 2, floating=False)
         needed = network_graph.reaches(graph, [ref for results in found.values() for ref in results])
         assert sum(graph.values[number].kind != network_interpreter.LOAD for number in needed) < most * high * wide
+
+
+@pytest.mark.parametrize("values", [1, 2, 3, 200, 1 << 30])
+def test_selection_puts_every_rank_in_its_place(values: int) -> None:
+    """Few values or many, in order or not: smaller ones before the rank, larger ones after, nothing lost."""
+    rng = np.random.default_rng(values)
+    for n in (1, 24, 25, 26, 100, 961):
+        x = rng.integers(0, values, n).astype(np.int32)
+        for given, rank in product((x, np.sort(x), -np.sort(x)), {0, n // 2, n - 1}):
+            a = given.copy()
+            order_statistics.select(a, n, rank)
+            assert a[rank] == np.sort(given)[rank]
+            assert (a[:rank] <= a[rank]).all()
+            assert (a[rank:] >= a[rank]).all()
+            assert np.array_equal(np.sort(a), np.sort(given))

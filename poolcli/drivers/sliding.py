@@ -20,9 +20,11 @@ ARGUMENTS = ("uint16", "read", "write", *("int64",) * 4, "float64", "float64", "
 
 TILE_SAMPLES = 65000
 """Samples of a tile at most: ranks are numbers of 16 bits."""
-SORT_NS, CHANGE_NS, FIND_NS, SCAN_NS, GENERAL_NS = 20.0, 1.5, 30.0, 1.0, 8.0
+SORT_NS, CHANGE_NS, FIND_NS, SCAN_NS = 20.0, 1.5, 30.0, 1.0
 """About what it takes to sort a sample of a tile, to take one in or let it go, to find a rank, to look at a sample for
-the mode; and what the general kernel takes for a sample."""
+the mode."""
+GENERAL_NS = {"median": 4.5, "quantile": 4.5, "mode": 40.0}
+"""What the general kernel takes for a sample: it selects, for the mode it sorts."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +49,7 @@ def choose(work: Work) -> Choice | None:
     if not all(map(goes_on, work.windows)):
         return None
     counts = tile_counts(work.windows)
-    if nanoseconds(work, counts) > GENERAL_NS * average_samples(work):
+    if nanoseconds(work, counts) > GENERAL_NS[work.reducer.name] * average_samples(work):
         return None
     mode = work.reducer.name == "mode"
     end = ending(work, [q_of(work) % 1.0])  # no share has more bits than the quantile

@@ -62,7 +62,7 @@ def sample(dtype: str, missing: dict[str, Any]) -> np.ndarray:
 def test_parts_go_together(reducer: str, dtype: str, result: str | None, folded: list[Any]) -> None:
     """Missing samples of either reason, any result and any input: what the oracle gives, by a fold."""
     missing: list[dict[str, Any]] = [{}, {"nodata": 7}, *([{"nan": "ignore"}] if dtype.startswith("f") else [])]
-    layouts = ({"size": 3, "stride": 2, "padding": 1}, {"size": (5, 2), "stride": 1})
+    layouts: tuple[dict[str, Any], ...] = ({"size": 3, "stride": 2, "padding": 1}, {"size": (5, 2), "stride": 1})
     for gone, windows in itertools.product(missing, layouts):
         x = sample(dtype, gone)
         options: dict[str, Any] = {**REDUCERS[reducer], **gone, **windows, **({"dtype": result} if result else {})}

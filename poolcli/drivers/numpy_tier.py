@@ -20,6 +20,7 @@ from ..windows import Windows, as_array, shift
 from ..work import Array, Block, NoPlace, Runner, Work, cut, sizes_for
 from .axis_fold import States, add_pairs, fold, merge_errors, two_sum
 from .fold_table import divisors, missing, sum_dtype, written
+from .weighted import AxisWeights
 
 BLOCK_SAMPLES = 1 << 19
 """Samples of a block, so that what is made on the way stays in the second cache."""
@@ -191,6 +192,34 @@ def round_quotient(total: Array, n: Array, rounding: int) -> Array:
     return floor
 
 
+def find_blur(part: Part) -> Array:
+    """Sum w x / sum w with binomial weights, of whole numbers whose weighted sums are exact."""
+    work, present = part.work, part.present
+    largest = float(np.prod([AxisWeights.of(windows).totals.max() for windows in work.windows]))
+    if part.x.dtype.kind == "f" or largest * 2.0 ** (8 * part.x.dtype.itemsize + 1) >= EXACT:
+        raise Declined
+    x = part.x if present is None else np.where(present, part.x, 0)
+    total = sum_weighted(x.astype(np.int64), part.windows)
+    there = np.ones((1, *part.x.shape[1:4], 1), np.bool_) if present is None else present
+    weight = np.maximum(sum_weighted(there.astype(np.int64), part.windows), 1)
+    return total / weight if written(work).kind == "f" else round_quotient(total, weight, work.rounding)
+
+
+def sum_weighted(x: Array, windows: tuple[Windows, ...]) -> Array:
+    """The sum of samples times binomial weights, one axis after another."""
+    for axis, along in enumerate(windows, 1):
+        axis_weights = AxisWeights.of(along)
+        first, count, begin = axis_weights.table.T
+        total: Array = np.zeros(1, np.int64)
+        for j in range(int(count.max())):
+            at = np.minimum(begin + j, len(axis_weights.weights) - 1)
+            weight = np.where(count > j, axis_weights.weights[at], 0).astype(np.int64)
+            place = np.minimum(first + j * along.step, x.shape[axis] - 1)
+            total = total + np.take(x, place, axis=axis) * weight.reshape([-1 if i == axis else 1 for i in range(5)])
+        x = total
+    return x
+
+
 # Gathered windows: those with equal numbers of samples at a time.
 
 
@@ -318,12 +347,29 @@ def over_groups(part: Part, compute: Callable[[Part, Array], Array]) -> Array:
     return result
 
 
-COMPUTE: Mapping[str, tuple[Compute, bool]] = {
-    "max": (find_max, False), "min": (find_min, False), "range": (find_range, False),
-    "sum": (find_sum, False), "avg": (find_mean, False),
-    "median": (find_quantile, True), "quantile": (find_quantile, True), "mode": (find_mode, True),
+@dataclass(frozen=True)
+class Row:
+    """What computes a reducer, and about what it costs on a machine of 2024."""
+
+    compute: Compute
+    byte: float
+    """Nanoseconds for each byte of the input."""
+    output: float
+    """Nanoseconds for each window of integers."""
+    floats: float
+    """Nanoseconds for each window of floats."""
+    gathered: float = 0.0
+    """Nanoseconds for each sample of each window, where windows are gathered; 0 where they are not."""
+
+
+COMPUTE: Mapping[str, Row] = {
+    "max": Row(find_max, 0.4, 1.2, 2.0), "min": Row(find_min, 0.4, 1.2, 2.0), "range": Row(find_range, 0.6, 2.5, 4.0),
+    "sum": Row(find_sum, 0.5, 2.0, 90.0), "avg": Row(find_mean, 0.5, 3.0, 110.0),
+    "blur": Row(find_blur, 5.0, 50.0, 50.0),
+    "median": Row(find_quantile, 0.0, 160.0, 160.0, 12.0), "quantile": Row(find_quantile, 0.0, 160.0, 160.0, 12.0),
+    "mode": Row(find_mode, 0.0, 60.0, 60.0, 18.0),
 }
-"""What computes a reducer, and whether it gathers windows."""
+"""The reducers that NumPy serves."""
 
 
 # Storing.
@@ -387,8 +433,7 @@ def most_samples(work: Work) -> int:
 class Choice:
     """The NumPy tier for a plan."""
 
-    compute: Compute
-    gathers: bool
+    row: Row
     samples: int
     """The samples of the largest window."""
 
@@ -399,14 +444,13 @@ class Choice:
 
 def choose(work: Work) -> Choice | None:
     """The tier, where it may serve; a look at the data may still decline a block."""
-    found = COMPUTE.get(work.reducer.name)
-    if found is None or work.want_indices:
+    row = COMPUTE.get(work.reducer.name)
+    if row is None or work.want_indices:
         return None
-    compute, gathers = found
     samples = most_samples(work)
-    if gathers and samples > MOST_GATHERED:
+    if (row.gathered and samples > MOST_GATHERED) or (work.reducer.weighted and work.array.dtype.kind == "f"):
         return None
-    return Choice(compute, gathers, samples)
+    return Choice(row, samples)
 
 
 class SliceRun:
@@ -425,7 +469,9 @@ class SliceRun:
         """Blocks whose samples stay in the second cache."""
         work = self.work
         outputs = max(1, int(np.prod(work.output_shape[:4])))
-        samples = GATHERED // self.choice.samples if self.choice.gathers else BLOCK_SAMPLES * outputs // work.array.size
+        samples = BLOCK_SAMPLES * outputs // work.array.size
+        if self.choice.row.gathered:
+            samples = GATHERED // self.choice.samples
         return cut(work.whole, sizes_for(work.whole, max(1, samples // work.output_shape[4])))
 
     def runner(self) -> Runner:
@@ -444,7 +490,7 @@ class SliceRun:
         """Compute one block and write it."""
         part, place = self.part(block), tuple(slice(*span) for span in block)
         out = self.values[place]
-        empty = store(part, self.choice.compute(part), out)
+        empty = store(part, self.choice.row.compute(part), out)
         if empty.any():
             if self.work.fill is None:
                 at = np.argwhere(empty)[0] + [*(span[0] for span in block), 0]
@@ -473,7 +519,6 @@ def shift_windows(windows: Windows, low: int, high: int) -> Windows:
 
 def estimate(choice: Choice, work: Work) -> float:
     """About how many milliseconds one thread takes."""
-    outputs = float(np.prod(work.output_shape))
-    if choice.gathers:
-        return 0.1 + outputs * choice.samples * 1.2e-5
-    return 0.1 + 1e-6 * work.array.size * work.array.itemsize + outputs * 4e-6
+    row, outputs = choice.row, float(np.prod(work.output_shape))
+    of_output = (row.floats if work.array.dtype.kind == "f" else row.output) + row.gathered * choice.samples
+    return 0.1 + 1e-6 * (row.byte * work.array.nbytes + of_output * outputs)

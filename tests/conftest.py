@@ -53,6 +53,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker("long")
 
 
+THREADS = "POOLCLI_THREADS"
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line, called in this process, sets how many threads kernels get: for one test only."""
+    before = os.environ.get(THREADS)
+    monkeypatch.setenv(THREADS, "")  # so that what is there now comes back at the end
+    if before is None:
+        monkeypatch.delenv(THREADS)
+    else:
+        monkeypatch.setenv(THREADS, before)
+
+
 @pytest.fixture(autouse=True)
 def forgetful(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nothing that a test has changed stays in what recent calls have settled; a quick run compiles few kernels."""

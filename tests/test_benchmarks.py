@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,9 @@ import poolcli  # noqa: E402
 from benchmarks import cases, commands, curves, exactness, folder, photographs, run, table  # noqa: E402
 from benchmarks.measure import Budget, Line, race  # noqa: E402
 from benchmarks.peers import PEERS, Ask, Peer  # noqa: E402
+from benchmarks.scan import __main__ as scan_main  # noqa: E402
+from benchmarks.scan import dimensions, pauses, shares, walk  # noqa: E402
+from benchmarks.scan import peers as scan_peers  # noqa: E402
 
 ONCE = Budget(rounds=1, seconds=0)
 TINY = [case.scaled(kept=5, divide=1e9) for case in cases.CASES]
@@ -153,3 +158,126 @@ def test_curves_are_drawn(tmp_path: Path) -> None:
         assert picture.size == (2 * curves.WIDTH, 2 * curves.HEIGHT)
         assert len(picture.getcolors(1 << 20) or []) > 4
         assert picture.getpixel((0, 0))[3] == 0
+
+
+# The scan.
+
+
+def planted(slow: Callable[[dimensions.Case], bool]) -> walk.Meter:
+    """A meter that finds every case as fast as its work, but for some."""
+    return walk.Meter(lambda case: (100 if slow(case) else 1) * (1e-3 + case.units() * 1e-9))
+
+
+@pytest.fixture
+def tiny_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every array that is drawn is small."""
+    tiny = [replace(d, weights={1 << 10: 1}, plain=lambda case: 1 << 10) if d.name == "size" else d
+            for d in dimensions.DIMENSIONS]
+    monkeypatch.setattr(dimensions, "DIMENSIONS", tiny)
+
+
+@pytest.mark.usefixtures("tiny_space")
+def test_a_scan_of_a_seed_walks_the_same_cases() -> None:
+    """Few cases, with peers and the oracle: all results agree, and every comparison has a time."""
+    found = [walk.walk(5, cases=3, seconds=60, meter=planted(lambda case: False)) for _ in range(2)]
+    assert [one.case for one in found[0].near] == [one.case for one in found[1].near]
+    assert (found[0].cases, found[0].wrong, found[0].differing, found[0].failed) == (3, [], [], [])
+    assert all(one.theirs > 0 for one in found[0].peers)
+
+
+def test_a_scan_measures_by_itself() -> None:
+    """The meter takes the CPU time of a real call."""
+    assert walk.time_by_kernels(dimensions.Case(size=1 << 12)) > 0
+
+
+def test_a_scan_finds_a_planted_slow_case() -> None:
+    """What is a hundred times dearer than its neighbour is a cliff, and nothing else is."""
+    case = dimensions.Case("max", "uint16", memory="strided")
+    found = walk.Findings()
+    walk.look(case, planted(lambda case: case.memory == "strided"), (), found)
+    assert {one.against for one in found.near if one.ratio >= walk.DEAR} == {"memory"}
+    assert found.cliffs == 1
+    walk.look(case, planted(lambda case: False), (), found)
+    assert found.cliffs == 1
+
+
+def test_a_scan_leaves_out_peers_that_are_not_installed() -> None:
+    """They are not asked, and named at the end."""
+    def refuse(case: dimensions.Case, x: np.ndarray) -> Callable[[], np.ndarray]:
+        raise AssertionError("asked")
+
+    unknown = scan_peers.Peer("unknown", "no_such_module", refuse)
+    found = walk.Findings()
+    walk.look(dimensions.Case(size=1 << 12), planted(lambda case: False), (unknown,), found)
+    assert not found.peers
+
+
+def test_a_scan_notes_a_peer_that_gives_something_else() -> None:
+    """A wrong result is listed; a peer that fails does not end the walk."""
+    def fail() -> np.ndarray:
+        raise RuntimeError("no such dtype")
+
+    wrong = scan_peers.Peer("wrong", "numpy", lambda case, x: lambda: case.pool(x) + 1)
+    failing = scan_peers.Peer("failing", "numpy", lambda case, x: fail)
+    found = walk.Findings()
+    walk.look(dimensions.Case(size=1 << 12), planted(lambda case: False), (wrong, failing), found)
+    assert len(found.differing) == len(found.failed) == 1
+    assert [one.agrees for one in found.peers] == [False]
+
+
+PEER_CASES = [
+    dimensions.Case("avg", "float32", size=1 << 10), dimensions.Case("max", "float32", size=1 << 10, indices=True),
+    dimensions.Case("subsample", size=1 << 10), dimensions.Case("avg", size=1 << 10, result="input"),
+    dimensions.Case("median", size=1 << 10, window="3", stride="1"),
+    dimensions.Case("max", "uint16", "RGB", 1 << 10, "4", "1"),
+    dimensions.Case("blur", "float32", "RGB", 1 << 10, "5", "1"),
+    dimensions.Case("avg", "float64", "L", 1 << 10, "5", "1"),
+    dimensions.Case("std", "float32", "L", 1 << 10, "5", "1", missing="nan"),
+    dimensions.Case("l2", "float32", "NCHW", 1 << 8, "3", "1"), dimensions.Case("avg", "float64", "DHW", 1 << 9),
+    dimensions.Case("avg", "float32", "NCHW", 1 << 8, "adaptive"),
+    dimensions.Case("min", "int16", "RGBA", 1 << 8, "global"),
+    dimensions.Case("var", "float64", size=1 << 8, window="strip"),
+]
+
+
+@pytest.mark.parametrize("case", PEER_CASES, ids=lambda case: case.name)
+def test_peers_of_a_scan_do_the_same(case: dimensions.Case) -> None:
+    """Every peer that serves a case gives what poolcli gives, and some does."""
+    found = walk.Findings()
+    assert list(walk.compared(case, planted(lambda case: False), scan_peers.PEERS, found))
+    assert (found.differing, found.failed) == ([], [])
+
+
+def test_shares_of_a_scan_are_of_all_draws() -> None:
+    """Each draw is served by some family; nothing is compiled for it."""
+    assert sum(shares.shares(1, 30).values()) == 30
+    assert 0 < shares.first_tier(1, 30) <= 30
+
+
+def test_weights_of_a_scan_are_as_it_says() -> None:
+    """2x2 and 3x3 are half of all windows, 78 % are fixed, half of all arrays are grey or RGB."""
+    weights = {d.name: d.weights for d in dimensions.DIMENSIONS}
+    assert weights["window"]["2"] + weights["window"]["3"] == 50
+    assert sum(n for name, n in weights["window"].items() if name.isdigit()) == 78
+    assert weights["layout"]["HW"] + weights["layout"]["RGB"] == 50
+    assert all(sum(one.values()) == 100 for one in weights.values())
+
+
+def test_a_day_of_the_scan_has_47_calls_that_plan() -> None:
+    """Each can be pooled; the count is what is promised."""
+    assert len(pauses.DAY) == 47
+    for reducer, dtype, shape, keywords in pauses.DAY:
+        pooling = poolcli.pooling.prepare(reducer, **keywords)
+        assert pooling.settle(pooling.plan(shape), np.dtype(dtype)).work is not None
+
+
+@pytest.mark.usefixtures("tiny_space")
+def test_the_scan_prints_the_worst(tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command: figures, tables, and the rows as JSON."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    assert scan_main.main(["--cases", "1", "--seed", "2", "--json", str(tmp_path / "rows.json")]) == 0
+    out = capsys.readouterr().out
+    assert "Seed 2: 1 cases" in out
+    assert "dearest beside a neighbour" in out
+    assert (tmp_path / "rows.json").read_text().startswith("[")

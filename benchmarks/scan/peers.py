@@ -225,7 +225,7 @@ def moving(module_name: str, names: Mapping[str, str], case: Case, x: Array) -> 
         return None
     run, k = getattr(__import__(module_name), name), case.k
     least = 1 if case.missing == "nan" else k
-    return lambda: run(x, k, min_count=least)[k - 1 :]
+    return lambda: run(x, window=k, min_count=least)[k - 1 :]
 
 
 XARRAY = {"max": "max", "min": "min", "avg": "mean", "sum": "sum", "std": "std", "var": "var", "median": "median"}

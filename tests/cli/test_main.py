@@ -303,6 +303,7 @@ def test_compiling_is_told_only_when_it_takes_long(here: Call, numbers: Path, mo
             raise poolcli.PoolError("enough")
         return load
 
+    monkeypatch.setenv("POOLCLI_COMPILE", "always")  # NumPy would do so little work, without a kernel
     monkeypatch.setattr(show, "COMPILING_AFTER", 0.05)
     monkeypatch.setattr(compiled, "load", slow(0, "compiling a kernel, this once"))
     assert here("max", numbers).err == f"poolcli: {numbers}: enough\n"

@@ -14,6 +14,8 @@ COLOURS = np.array([(8, 8, 28), (48, 16, 92), (106, 26, 110), (162, 44, 96), (21
 """Dark to light in about equal steps of lightness, so that it reads the same in grey and for the colour-blind."""
 LEVELS = 2041
 """More than the colours between two of these differ; looked up, 12 MP take 0.3 s and not 1."""
+LARGE = 1e307
+"""Beyond it the ends are halved, lest their difference be infinite."""
 MISSING = (96, 128, 128)
 """NaN: a colour that is none of the scale."""
 
@@ -29,8 +31,12 @@ def heat(values: NDArray[Any], low: float | None = None, high: float | None = No
     finite = values[np.isfinite(values)]
     low = float(finite.min(initial=np.inf)) if low is None else low
     high = float(finite.max(initial=-np.inf)) if high is None else high
+    low, high = np.nan_to_num([low, high])
+    if max(abs(low), abs(high)) > LARGE:
+        values, low, high = values / 2, low / 2, high / 2
     span = high - low
-    share = np.clip((values - low) / span, 0, 1) if span > 0 else np.where(np.isnan(values), np.nan, 0.0)
+    with np.errstate(over="ignore"):  # far beyond the ends is at the end
+        share = np.clip((values - low) / span, 0, 1) if span > 0 else np.where(np.isnan(values), np.nan, 0.0)
     missing = np.isnan(share)
     share[missing] = 0
     coloured: NDArray[np.uint8] = scale()[np.rint(share * (LEVELS - 1)).astype(np.int16)]

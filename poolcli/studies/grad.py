@@ -115,7 +115,7 @@ def unpadded(found: Floats, plan: Plan, mode: str) -> Floats:
 
 
 GRADIENTS: Mapping[str, Gradient] = {"avg": linear.average, "sum": linear.total, "blur": linear.weighted,
-                                     "mixed": linear.mixed, "range": picked.extremes}
+                                     "mixed": linear.mixed, "range": linear.extremes}
 """Those that neither pick a sample nor have a formula in SLOPES."""
 
 

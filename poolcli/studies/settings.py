@@ -54,14 +54,24 @@ class Choice:
     """Without a ceiling there would be another number of windows."""
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a setting of one axis has to have; None where it is free."""
+
+    size: int | None = None
+    stride: int | None = None
+    padding: int | None = None
+
+
 def settings_for(shape: Sequence[int], target: Sequence[int], *, layout: str | None = None,
-                 most: int = 10) -> tuple[Setting, ...]:
+                 most: int = 10, **held: Any) -> tuple[Setting, ...]:
     """Plain settings that pool an array of ``shape`` to ``target``, one length for each pooled axis.
 
     Best coverage comes first, then least overlap, then the simplest. The search is bounded: symmetric padding of at
     most half a window, the 256 smallest sizes that can do it, or of large ones those that just read all.
+    ``size``, ``stride``, ``padding`` (symmetric) and ``ceil_mode=True``, where given, are those of every setting found.
     Every setting has been planned. An empty answer says that only adaptive, or uneven padding, gets there. Raises
-    PoolError where the number of axes is wrong.
+    PoolError where the number of axes is wrong, and for other keywords.
 
     >>> [one.options for one in settings_for((225, 225), (112, 112), most=2)]
     ['--size 3 --stride 2', '--size 4 --stride 2 --ceil']
@@ -69,9 +79,11 @@ def settings_for(shape: Sequence[int], target: Sequence[int], *, layout: str | N
     resolved = axes.resolve(tuple(shape), None if layout is None else axes.check_layout(layout))
     wanted = checked(target, resolved)
     lengths = [shape[i] for i in resolved.pooled]
-    combined = sorted(one for ceil in (False, True)
-                      for one in islice(combinations(lengths, wanted, ceil), MOST_COMBINED)
-                      if not ceil or any(choice.needs_ceil for choice in one[1]))
+    ceiling = bool(held.pop("ceil_mode", False))
+    each = held_of(held, len(lengths))
+    combined = sorted(one for ceil in ((True,) if ceiling else (False, True))
+                      for one in islice(combinations(lengths, wanted, ceil, each), MOST_COMBINED)
+                      if not ceil or ceiling or any(choice.needs_ceil for choice in one[1]))
     found: dict[str, Setting] = {}
     for _, choices in combined:
         setting = planned(choices, shape, resolved.letters, wanted)
@@ -80,6 +92,21 @@ def settings_for(shape: Sequence[int], target: Sequence[int], *, layout: str | N
         if len(found) >= most:
             break
     return tuple(found.values())
+
+
+def held_of(given: Mapping[str, Any], axes_count: int) -> tuple[Held, ...]:
+    """What each axis has to have, of keywords as ``pool`` takes them; OptionError for what no plain setting has."""
+    each: dict[str, tuple[int, ...]] = {}
+    for name, value in given.items():
+        if name not in ("size", "stride", "padding"):
+            raise OptionError(name, "goes with stages, not with a target; size, stride, padding and ceil would work")
+        numbers = tuple(value) if isinstance(value, (tuple, list)) else (value,) * axes_count
+        numbers = tuple(one[0] if isinstance(one, (tuple, list)) and len(set(one)) == 1 else one for one in numbers)
+        if len(numbers) != axes_count or any(type(one) is not int for one in numbers):
+            raise OptionError(name, f"{value!r} is not one whole number, or one for each of the {axes_count} pooled "
+                                    "axes, which is what a search for a target can hold on to")
+        each[name] = numbers
+    return tuple(Held(**{name: numbers[axis] for name, numbers in each.items()}) for axis in range(axes_count))
 
 
 def checked(target: Sequence[int], resolved: axes.Axes) -> tuple[int, ...]:
@@ -96,10 +123,11 @@ def checked(target: Sequence[int], resolved: axes.Axes) -> tuple[int, ...]:
 Scored = tuple[tuple[float, float, int, tuple[int, ...]], tuple[Choice, ...]]
 
 
-def combinations(lengths: Sequence[int], wanted: Sequence[int], ceil: bool) -> Iterator[Scored]:
+def combinations(lengths: Sequence[int], wanted: Sequence[int], ceil: bool,
+                 held: Sequence[Held]) -> Iterator[Scored]:
     """Settings of all axes together: one for all; of each axis its own only where that one leaves something out."""
-    each = [{(c.size, c.stride, c.pad): c for c in sorted(choices(n, m, ceil))}
-            for n, m in zip(lengths, wanted, strict=True)]
+    each = [{(c.size, c.stride, c.pad): c for c in sorted(choices(n, m, ceil, must))}
+            for n, m, must in zip(lengths, wanted, held, strict=True)]
     alike = [tuple(one[key] for one in each) for key in each[0] if all(key in one for one in each)]
     yield from (scored(group) for group in alike)
     if not any(sum(c.missing for c in group) == 0 for group in alike):
@@ -113,11 +141,13 @@ def scored(group: tuple[Choice, ...]) -> Scored:
              tuple(sum(odd) for odd in zip(*(c.oddness for c in group), strict=True))), group)
 
 
-def choices(n: int, m: int, ceil: bool) -> Iterator[Choice]:
+def choices(n: int, m: int, ceil: bool, held: Held) -> Iterator[Choice]:
     """What makes m windows of an axis of n: for each size and padding the strides that do."""
-    for size in sizes(n, m):
-        for pad in sorted({p for p in (0, 1, 2, 3, (size - 1) // 2, size // 2) if 0 <= p <= size // 2}):
-            for stride in strides(n + 2 * pad - size, m, size, ceil):
+    for size in sizes(n, m) if held.size is None else (held.size,):
+        pads = (0, 1, 2, 3, (size - 1) // 2, size // 2) if held.padding is None else (held.padding,)
+        for pad in sorted({p for p in pads if 0 <= p <= size // 2}):
+            free = held.stride is None
+            for stride in strides(n + 2 * pad - size, m, size, ceil) if free else (held.stride or 0,):
                 windows = made(n, size, stride, pad, ceil)
                 if windows is not None and len(windows) == m:
                     yield choice(windows, size, stride, pad, ceil)

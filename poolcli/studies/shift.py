@@ -232,7 +232,9 @@ def blurring(dense: Floats, plan: Plan, strides: tuple[int, ...], moves: Sequenc
     """The aliasing of a stage, and what blurs before its stride would make of it; ``dense`` is it at stride 1."""
     pooled = plan.axes.pooled
     planes = Subject.of(dense, plan.axes)
-    found = spectrum(planes.plane(o)[..., c] for o in range(planes.count) for c in range(planes.canonical.shape[4]))
+    exponent = exponent_of(dense)  # squares of 2^-1000 would be 0, and a share has no unit
+    found = spectrum(np.ldexp(planes.plane(o)[..., c], -exponent)
+                     for o in range(planes.count) for c in range(planes.canonical.shape[4]))
     plain = dense_changes(dense, pooled, strides, moves).score(span)
     rows = []
     for taps in TAPS:
@@ -244,6 +246,12 @@ def blurring(dense: Floats, plan: Plan, strides: tuple[int, ...], moves: Sequenc
             score = changes.score(span)
             rows.append(Blurred(taps, score, folded(found, strides, taps), 1 - score / plain if plain > 0 else None))
     return folded(found, strides, 1), tuple(rows)
+
+
+def exponent_of(values: Floats) -> int:
+    """The power of two just above all finite values; 0 of none."""
+    largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
+    return int(np.frexp(largest)[1])
 
 
 def folded(found: Spectrum | None, strides: Sequence[int], taps: int) -> float | None:

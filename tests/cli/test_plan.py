@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,3 +89,27 @@ def test_what_is_wrong_is_said_in_one_line(here: Call, given: list[str], code: i
     """And with what would work."""
     found = here("plan", *given)
     assert (found.code, found.out) == (code, "") and said in found.err and found.err.count("\n") == 1
+
+
+def test_what_is_typed_beside_a_target_is_held(here: Call) -> None:
+    """-k, --padding, -s and --ceil beside --target are in every setting; what no search can hold is refused."""
+    for typed in (["-k", "3"], ["--padding", "1"], ["-s", "2"], ["-k", "3", "--padding", "1"]):
+        found = json.loads(here("plan", "224x224", "--target", "112x112", *typed, "--json").out)["settings"]
+        assert found
+        for one in found:
+            held = of_first_axis(one["keywords"])
+            assert all(held[name] == wanted for name, wanted in zip(map(SHORT.get, typed[::2]), map(int, typed[1::2]),
+                                                             strict=True))
+    nothing = here("plan", "225x225", "--target", "112x112", "-k", "1", "-s", "1")
+    assert nothing.code == 1 and "size and stride gives 112x112" in nothing.err
+    refused = here("plan", "225x225", "--target", "112x112", "--dilation", "2")
+    assert refused.code == 2 and "goes with stages" in refused.err
+
+
+SHORT = {"-k": "size", "-s": "stride", "--padding": "padding"}
+
+
+def of_first_axis(keywords: dict[str, Any]) -> dict[str, int]:
+    """Size, stride and padding of the first axis, with their defaults."""
+    size = keywords["size"][0]
+    return {"size": size, "stride": keywords.get("stride", [size])[0], "padding": keywords.get("padding", [[0]])[0][0]}

@@ -55,3 +55,12 @@ def test_a_sheet_holds_every_picture_as_it_is() -> None:
     assert (found[10:30, 10:40] == 7).all() and (found == (1, 2, 3)).all(axis=2).sum() == 600
     assert (found[48:78, 10:40] == PAGE).all(axis=2).mean() > 0.9
     assert (found[30:48, 10:60] != PAGE).any()
+
+
+def test_infinities_and_the_largest_numbers_are_drawn_without_a_warning() -> None:
+    """An infinity has the colour of its end, and a span beyond float64 is a span like others."""
+    found = heat(np.array([[-np.inf, -1.7e308, 0.0, 1.7e308, np.inf]]))
+    plain = heat(np.array([[-1.0, -1.0, 0.0, 1.0, 1.0]]))
+    np.testing.assert_array_equal(found, plain)
+    heat(np.array([[np.inf, 1.0]]), 0.0, np.inf)
+    heat(np.array([[np.inf, np.inf]]), np.inf, np.inf)

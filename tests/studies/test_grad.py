@@ -215,3 +215,10 @@ def test_a_map_has_the_last_two_pooled_axes() -> None:
     assert (flattened(x, "NHCW") == x.sum(axis=(0, 2))).all()
     assert (flattened(x[0, 0], "LC") == x[0, 0].sum(axis=1)[None]).all()
     assert flattened(np.array([[np.nan, 1]])).tolist() == [[0, 1]]
+
+
+def test_a_nan_in_a_window_makes_the_slope_of_range_nan_at_all_of_its_samples() -> None:
+    """max - min of a NaN is NaN wherever its samples are; other windows, and --nan ignore, keep their numbers."""
+    x = np.array([1.0, np.nan, 3.0, 5.0, 2.0, 4.0])
+    np.testing.assert_array_equal(poolcli.grad(x, "range", size=3), [np.nan, np.nan, np.nan, 1, -1, 0])
+    np.testing.assert_array_equal(poolcli.grad(x, "range", size=3, nan="ignore"), [-1, 0, 1, 1, -1, 0])

@@ -289,3 +289,11 @@ def test_values_without_energy_are_refused() -> None:
     with pytest.raises(PoolError, match=r"of up to 1\.7e\+308 have no energy.*would work"):
         poolcli.shift(np.full((8, 8), 1.7e308), "max")
     assert poolcli.shift(np.full((8, 8), 1e139), "max").rows[0].aliasing is not None
+
+
+@pytest.mark.parametrize("power", [-1000, -300, 300])
+def test_the_unit_of_an_array_does_not_matter_to_its_aliasing(power: int) -> None:
+    """Aliasing is a share: that of x 2^k is that of x."""
+    x = np.random.default_rng(3).normal(size=(24, 24))
+    plain, scaled = (poolcli.shift(one, ["avg"], size=2).rows[0] for one in (x, np.ldexp(x, power)))
+    assert plain.aliasing and scaled.aliasing == pytest.approx(plain.aliasing, rel=1e-9)

@@ -71,8 +71,10 @@ def targets(asked: Asked, given: Input, layout: str | None) -> Answer:
     if asked.stages:
         last = linked(shape, asked.stages, layout, dtype_of(given.dtype))[-1].plan
         shape, layout = last.output_shape, last.output_letters
-    found = Targets(shape, target, settings_for(shape, target, layout=layout))
-    said = f"nothing plain gives {sides(target)} from {sides(shape)}; --adaptive {sides(target)} does"
+    held = {} if asked.stages else {name: value for name, value in asked.shared.items() if name != "layout"}
+    found = Targets(shape, target, settings_for(shape, target, layout=layout, **held))
+    such = f" with that {' and '.join(held)}" if held else ""
+    said = f"nothing plain{such} gives {sides(target)} from {sides(shape)}; --adaptive {sides(target)} does"
     problems = () if found.settings else (said,)
     return Answer(found, lambda: [target_table(found)] if found.settings else [], (), len(problems), problems)
 
@@ -201,7 +203,9 @@ def target_table(found: Targets) -> Any:
 def own() -> Sequence[Any]:
     """The options of this command; --layout and --dtype say what the input is, not what each stage makes of it."""
     return [options.option("--target", type=lengths, metavar="LENGTHS",
-                           help="List the plain settings that give this output: 112x112, a length a pooled axis."),
+                           help="List the plain settings that give this output: 112x112, a length a pooled axis; with "
+                                "-k, -s, --padding or --ceil only those that have it; behind stages, "
+                                "from what they leave."),
             options.flag("--strict", help="End with exit code 1 where any sample is in no window."),
             options.option("--layout", type=options.layout, metavar="LETTERS",
                            help="A letter for each axis of the input; N and C are kept, every other is pooled."),
@@ -212,7 +216,8 @@ def own() -> Sequence[Any]:
 STUDY = Study(
     "plan", "What a chain of poolings makes of a shape or a file, without touching a pixel.",
     ['poolcli plan 224x224x3 "max -k 3 -s 2 --padding 1" "avg -k 2"', "poolcli plan 1x64x56x56 --layout NCHW max -k 2",
-     'poolcli plan image.png --strict "max -k 3 -s 2"', "poolcli plan 225x225 --target 112x112"],
+     'poolcli plan image.png --strict "max -k 3 -s 2"', "poolcli plan 225x225 --target 112x112 -k 3",
+     'poolcli plan 448x448 "avg -k 2" --target 112x112'],
     look, own(), usage="SHAPE|FILE [STAGE]...", default=(),
     files=[one for one in file_options() if one.name != "overwrite"])
 command = STUDY.command()

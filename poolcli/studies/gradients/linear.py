@@ -90,3 +90,13 @@ def mixed(task: Task) -> Floats:
     weight = task.pooling.parameters["weight"]
     mean = linear(task, [None] * 3, np.where(mass(task) > 0, (1 - weight) * task.upstream / mass(task), 0))
     return mean + winners(task, of(task, "max"), weight * task.upstream) if weight else mean
+
+
+def extremes(task: Task) -> Floats:
+    """+1 at the first maximum, -1 at the first minimum; a window with a NaN gives NaN to all of its samples."""
+    found = winners(task, of(task, "max"), task.upstream) - winners(task, of(task, "min"), task.upstream)
+    if task.array.dtype.kind == "f":
+        undefined = np.isnan(run(of(task, "max"))[0])
+        if undefined.any():
+            found[linear(task, [None] * 3, undefined.astype(np.float64)) > 0] = np.nan
+    return found

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...work import Work
 from .. import gather
-from .task import Array, Floats, Task, of, run
+from .task import Array, Floats, Task, run
 
 
 def picked(task: Task) -> Floats:
@@ -39,12 +39,3 @@ def add(found: Floats, block: gather.Block, flat: Array, present: Array, values:
     places = (flat - low) * found.shape[4] + inner
     plane = found[block[0]].reshape(-1, found.shape[4])[low:high]
     plane += np.bincount(places.reshape(-1), values.reshape(-1), plane.size).reshape(plane.shape)
-
-
-def extremes(task: Task) -> Floats:
-    """+1 at the first maximum, -1 at the first minimum; a NaN has NaN."""
-    if task.array.dtype.kind != "f":
-        return winners(task, of(task, "max"), task.upstream) - winners(task, of(task, "min"), task.upstream)
-    values, _ = run(of(task, "max"))
-    upstream = np.where(np.isnan(values), np.nan, task.upstream)
-    return winners(task, of(task, "max"), upstream) - winners(task, of(task, "min"), upstream)

@@ -38,16 +38,9 @@ def llvm_text(recipe: Recipe) -> tuple[str, str]:
     config.OPT = type(level)(0) if recipe.late else level
     try:
         kernel = numba.cfunc(types.int64(*pointers), error_model="numpy")(recipe.kernel(register_jitable(**OPTIONS)))
-        text, entry = kernel.inspect_llvm(), kernel.native_name
+        return kernel.inspect_llvm(), kernel.native_name
     finally:
         config.OPT = level
-    return (without_overlap(text, entry) if recipe.distinct else text), entry
-
-
-def without_overlap(text: str, entry: str) -> str:
-    """Mark the entry's pointers as those of buffers that do not overlap."""
-    head = re.compile(rf"^define .*@{re.escape(entry)}\(.*$", re.MULTILINE)
-    return head.sub(lambda line: line.group().replace("ptr ", "ptr noalias "), text, count=1)
 
 
 @lru_cache(maxsize=1)

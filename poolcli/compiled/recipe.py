@@ -30,13 +30,11 @@ class Recipe(NamedTuple):
     late: bool = False
     """Whether code is optimised only once all of it is inlined: a kernel of many functions compiles in two thirds of
     the time (a tile kernel in 6.0 s of 9.8 on a busy machine), but some loops are no vector code then (avg 31x31)."""
-    distinct: bool = False
-    """Whether no two buffers overlap, which LLVM is told: loads from places in a table become vector code then."""
 
     def text(self) -> str:
         """The recipe as text, the same in every process."""
         names = [name_of(part) for part in (self.make, *self.parts)]
-        return repr((names, self.arguments, self.bundled, self.late, self.distinct))
+        return repr((names, self.arguments, self.bundled, self.late))
 
     def kernel(self, adopt: Callable[[Callable[..., Any]], Any] = lambda made: None) -> Callable[..., int]:
         """Make the kernel; ``adopt`` is given each function that was made of others on the way."""

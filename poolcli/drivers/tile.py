@@ -95,7 +95,7 @@ def choose(work: Work) -> Choice | None:
         return None
     names = {"read": dtype.name, "write": dtypes.write_dtype(work.result).name}
     arguments = tuple(names.get(a, a) for a in ARGUMENTS)
-    recipe = compiled.Recipe(kernel.make_kernel, parts(work, core), arguments, late=True, distinct=True)
+    recipe = compiled.Recipe(kernel.make_kernel, parts(work, core), arguments, late=True)
     return Choice(recipe, core, largest)
 
 

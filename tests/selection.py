@@ -29,7 +29,8 @@ LONG = (
 SAMPLED = {
     "studies/test_bounds.py::test_hill": 6, "studies/test_explain.py::test_every_layout": 8,
     "studies/test_group.py::test_a_turned": 4, "test_benchmarks.py": 4, "test_boxes.py": 4, "test_chains.py": 4,
-    "test_matrix.py::test_larger_arrays": 8, "test_quick_kernels.py": 8, "test_network.py": 4, "test_slabs.py": 3,
+    "test_matrix.py::test_larger_arrays": 8, "test_quick_kernels.py": 8, "test_masked.py": 6, "test_network.py": 4,
+    "test_slabs.py": 3,
 }
 """Large tables of cases: one row in so many is run. Which, follows from its name."""
 TINY = (

@@ -16,6 +16,12 @@ MASK = RNG.random((6, 8)) < 0.4
 MASK[:2, :2] = True
 
 
+@pytest.fixture(autouse=True)
+def kernels_first() -> None:
+    """Masks are about values, not about kernels: NumPy does small work, as users see it."""
+
+
+
 def values_of(dtype: str) -> Any:
     """48 samples, none negative."""
     made = RNG.integers(0, 2 if dtype == "bool" else 100, (6, 8))

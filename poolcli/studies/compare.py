@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from math import isfinite
+from dataclasses import dataclass, field, replace
+from math import inf, isfinite, ldexp
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,9 @@ class Comparison:
         return sheet([(enlarged(picture, LEAST_TILE), label) for picture, label in self.tiles()])
 
 
+MOST = 1.7976931348623157e308
+
+
 def compare(x: ArrayLike, stages: Any = None, *, upsample: str = "nearest", data_range: float | None = None,
             tile: int = TILE, **shared: Any) -> Comparison:
     """Pool an array in several ways and measure what each keeps.
@@ -116,7 +119,8 @@ def compare(x: ArrayLike, stages: Any = None, *, upsample: str = "nearest", data
     check(upsample, data_range, tile)
     plans = [stage.pooling.plan(array.shape) for stage in chosen]
     try:
-        return compared(array, chosen, plans, upsample, data_range, tile)
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is left out of the means
+            return compared(array, chosen, plans, upsample, data_range, tile)
     except MemoryError:
         raise PoolError(f"not enough memory to compare poolings of shape {axes.describe(array.shape)}") from None
 
@@ -139,16 +143,18 @@ def compared(array: Array, stages: Sequence[Stage], plans: Sequence[Plan], upsam
     low, high = subjects.extent(subject)
     span = float(data_range or subjects.data_range(array.dtype, low, high))
     black, white = subjects.span(array.dtype) or (low, high)
-    noise, slope = texture(subject, [np.ones(max(0, n - 1)) for n in subject.lengths])
+    exponent = subjects.exponent_of(low, high)
+    noise, slope = texture(replace(subject, exponent=exponent), [np.ones(max(0, n - 1)) for n in subject.lengths])
     rows = []
     for stage, plan in zip(stages, plans, strict=True):
-        own = Subject.of(array, plan.axes, stage.pooling.missing(), (low + high) / 2)
+        own = Subject.of(array, plan.axes, stage.pooling.missing(), low / 2 + high / 2, exponent)
         values = stage.pooling.run(array, plan).values.reshape(plan.full_shape)
         picture = shown(values, stage, plan, (black, white), tile, array.dtype.kind == "u")
         rows.append(kept(stage, plan, own, values, span, upsample, slope, picture))
     part = region(array.shape, first, tile)
     picture = bright(detail(array, part), black, white, array.dtype.kind == "u")
-    return Comparison(array.shape, array.dtype.name, span, upsample, noise, slope, words(array, part, black, white),
+    return Comparison(array.shape, array.dtype.name, span, upsample, squared(noise, exponent),
+                      squared(slope, exponent), words(array, part, black, white),
                       tuple(rows), picture)
 
 
@@ -164,13 +170,29 @@ def shown(values: Array, stage: Stage, plan: Plan, ends: tuple[float, float], ti
 def kept(stage: Stage, plan: Plan, subject: Subject, values: Array, span: float, upsample: str, slope: float | None,
          picture: NDArray[np.uint8]) -> Kept:
     """A row."""
-    result = Subject.of(values, plan.axes, stage.pooling.missing(), subject.offset)
+    result = Subject.of(values, plan.axes, stage.pooling.missing(), subject.offset, subject.exponent)
+    exponent = subject.exponent
+    span = ldexp(min(span, MOST), -exponent)
     squares, likeness = differences(subject, result, [UPSAMPLINGS[upsample](w) for w in plan.windows], span)
     noise, energy = texture(result, [np.diff(centres(w)) for w in plan.windows])
     share = None if energy is None or not slope else energy / slope
     return Kept(stage.title, stage.reducer, values.shape, values.dtype.name, measures.psnr(squares.value, span),
-                likeness.value, squares.value, squares.largest ** 0.5 if squares.count else None, noise, share,
+                likeness.value, squared(squares.value, exponent),
+                times(squares.largest ** 0.5, exponent) if squares.count else None, squared(noise, exponent), share,
                 stage.reducer not in OTHER_SCALE, picture)
+
+
+def squared(value: float | None, exponent: int) -> float | None:
+    """A mean of squares in the array's own unit."""
+    return None if value is None else times(value, 2 * exponent)
+
+
+def times(value: float, exponent: int) -> float:
+    """The value times two to a power; infinite beyond float64."""
+    try:
+        return ldexp(value, exponent)
+    except OverflowError:
+        return inf
 
 
 def differences(subject: Subject, result: Subject, places: Sequence[Places], span: float) -> tuple[Mean, Mean]:
@@ -187,7 +209,7 @@ def differences(subject: Subject, result: Subject, places: Sequence[Places], spa
             difference = (x - y)[start - above:]
             squares.add(difference * difference)
             if similar and stop - above >= measures.WINDOW:
-                likeness.add(measures.similarity(x, y, span, subject.axes, subject.offset))
+                likeness.add(measures.similarity(x, y, span, subject.axes, ldexp(subject.offset, -subject.exponent)))
     return squares, likeness
 
 

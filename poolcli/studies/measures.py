@@ -116,4 +116,4 @@ def noise_variance(rough: float | None, axes: int) -> float | None:
     J. Immerkaer, "Fast noise variance estimation", Computer Vision and Image Understanding 64(2), 1996. Slopes give
     nothing; fine texture and edges count as noise, so that it is too large where there is much of them.
     """
-    return None if rough is None else (math.sqrt(math.pi / 2) * rough / 6 ** (axes / 2)) ** 2
+    return None if rough is None else math.pi / 2 * (rough / 6 ** (axes / 2)) * (rough / 6 ** (axes / 2))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf, isfinite
+from math import frexp, inf, isfinite
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,9 @@ from ..axes import Axes
 from . import measures
 
 Array = NDArray[Any]
+
+USUAL = 200
+"""Exponents of two within which a fourth power is a normal float64, as SSIM needs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +27,14 @@ class Subject:
     nodata: int | float | None = None
     offset: float = 0.0
     """Taken from every sample: formulas that need differences alone are exacter near 0."""
+    exponent: int = 0
+    """Samples are divided by two to this power, so that no square of theirs overflows or vanishes."""
 
     @classmethod
-    def of(cls, array: Array, axes: Axes, nodata: int | float | None = None, offset: float = 0.0) -> Subject:
+    def of(cls, array: Array, axes: Axes, nodata: int | float | None = None, offset: float = 0.0,
+           exponent: int = 0) -> Subject:
         """An array by its layout."""
-        return cls(axes.canonical(array), len(axes.pooled), nodata, offset if isfinite(offset) else 0.0)
+        return cls(axes.canonical(array), len(axes.pooled), nodata, offset if isfinite(offset) else 0.0, exponent)
 
     @property
     def count(self) -> int:
@@ -54,7 +60,13 @@ class Subject:
             made[np.isinf(made)] = np.nan
         if self.offset:
             made -= self.offset
-        return made
+        return np.ldexp(made, -self.exponent) if self.exponent else made
+
+
+def exponent_of(low: float, high: float) -> int:
+    """The power of two to divide by where squares of squares leave float64; 0 of all usual numbers."""
+    exponent = frexp(max(abs(low), abs(high)))[1]
+    return exponent if abs(exponent) > USUAL else 0
 
 
 def extent(subject: Subject) -> tuple[float, float]:

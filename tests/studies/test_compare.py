@@ -271,3 +271,12 @@ def test_what_cannot_be_compared(keywords: dict[str, Any]) -> None:
 def test_the_command_offers_what_there_is() -> None:
     """The names of ways to lay a result over the array."""
     assert tuple(UPSAMPLINGS) == OFFERED and UPSAMPLINGS["nearest"] is nearest and UPSAMPLINGS["bilinear"] is bilinear
+
+
+@pytest.mark.parametrize("power", [-1000, -300, 300, 530, 1000])
+def test_psnr_and_ssim_are_the_same_in_any_unit(power: int) -> None:
+    """They have no unit: those of x 2^k are those of x, without a warning."""
+    x = np.random.default_rng(4).normal(size=(20, 20))
+    plain, scaled = (poolcli.compare(one, ["max"], size=2).rows[0] for one in (x, np.ldexp(x, power)))
+    assert scaled.psnr == pytest.approx(plain.psnr, rel=1e-9)
+    assert scaled.ssim == pytest.approx(plain.ssim, rel=1e-9)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 BRINGS: Mapping[str, str] = MappingProxyType({"aiohttp": "cloud", "distributed": "dask", "fsspec": "cloud",
                                               "pillow_heif": "heif", "pillow_jxl": "jxl",
-                                              "s3fs": "cloud", "zarr": "zarr"})
+                                              "s3fs": "cloud", "simplejpeg": "jpeg", "zarr": "zarr"})
 """Which extra brings a library."""
 
 

@@ -91,6 +91,8 @@ class Reducer:
     samples is the same; "" is nothing that is light, and is refused."""
     aliases: tuple[str, ...] = ()
     """What others call it, in lower case without signs, "pool" or a number of dimensions: for suggestions only."""
+    memory_bound: bool = False
+    """Small windows of bytes take about as long as reading them: a channel more costs less than a copy without it."""
     variants: Mapping[str, Reducer] = field(default_factory=dict)
     """A flag that makes it another reducer."""
 
@@ -124,13 +126,13 @@ _EXPECTED = Reducer("stochastic", "The expected value of the draw.", "sum x^2 / 
 _ROWS = (
     Reducer("max", "The largest sample: bright detail survives.", "max x", "input", picks.maximum, picks=True,
             alpha="hides", light="keeps", result_range="samples",
-            aliases=("maximum", "amax", "dilate", "dilation")),
+            memory_bound=True, aliases=("maximum", "amax", "dilate", "dilation")),
     Reducer("min", "The smallest sample: dark detail survives.", "min x", "input", picks.minimum, picks=True,
             alpha="hides", light="keeps", result_range="samples",
-            aliases=("minimum", "amin", "erode", "erosion")),
+            memory_bound=True, aliases=("minimum", "amin", "erode", "erosion")),
     Reducer("avg", "The mean, exact for integers.", "sum x / n", "mean", cores.average,
             parameters=(COUNT_INCLUDE_PAD, DIVISOR), average=True, alpha="weighs",
-            light="mixes", result_range="samples",
+            light="mixes", result_range="samples", memory_bound=True,
             aliases=("mean", "average", "area", "box", "blockmean")),
     Reducer("sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", cores.total,
             result_range="nonnegative",
@@ -179,7 +181,7 @@ _ROWS = (
             cores.weighted_mean, weighted=True, average=True, alpha="weighs", light="mixes", result_range="samples",
             aliases=("gaussian", "binomial", "antialias")),
     Reducer("subsample", "The first sample: what a stride alone keeps.", "x_0", "input", picks.first, picks=True,
-            nan_wins=False, light="keeps", result_range="samples",
+            nan_wins=False, light="keeps", result_range="samples", memory_bound=True,
             aliases=("nearest", "decimate", "downsample", "first", "stride", "skip")),
 )
 

@@ -38,6 +38,7 @@ HOMES = {
     "llvmlite": ("compiled",),
     "platformdirs": ("compiled",),
     "PIL": ("drawing", "files"),
+    "simplejpeg": ("files",),
     "tifffile": ("files",),
     "zarr": ("chunked",),
     "dask": ("batch", "chunked"),

@@ -98,7 +98,8 @@ def attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -
         return streamed
     indexed = pooling.reducer.name in KEEPS_PALETTE and not (settings.linear or settings.premultiplied)
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
-                        allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames)
+                        allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames,
+                        shared=True)
     return attempt_loaded(loaded, job, pooling, settings, blank)
 
 

@@ -11,6 +11,7 @@ from .. import files, report
 from ..errors import PoolError
 from ..report import FileReport
 from .described import geometry, with_values
+from .four_channels import pool_four, unpacked
 from .jobs import Job, Settings, may_replace
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def attempt_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Setting
     task = fitted(loaded, job, pooling)
     task.check_holds()
     light = colours_as(task, settings)
+    task = unpacked(task, alone=light is None and not settings.statistics)
     result = pooled(task, light)
     clipped = clip_notes(task, result, pooling, settings, light)
     lost = write(task, result, settings)
@@ -65,6 +67,8 @@ def colours_as(task: Task, settings: Settings) -> Light | None:
 def pooled(task: Task, light: Light | None) -> Result:
     """The result, of colours as light where that is wished."""
     if light is None:
+        if (result := pool_four(task)) is not None:
+            return result
         return task.pooling.run(task.array, task.plan, return_indices=task.job.indices is not None)
     from .. import colour
     from ..settled import Result

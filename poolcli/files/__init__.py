@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import PoolError
+from .arrow import pack, widen
 from .atomic import STANDARD_OUTPUT, atomic, atomic_folder, explained
 from .foreign import describe_foreign
 from .formats import (
@@ -65,11 +66,13 @@ __all__ = [
     "is_lossy",
     "looks_like_text",
     "npy_data",
+    "pack",
     "read",
     "read_data",
     "remove",
     "settle_encoding",
     "sweep",
+    "widen",
     "write",
 ]
 
@@ -83,6 +86,7 @@ def read(
     indexed: bool = False,
     frames: Frames | int | None = None,
     stdin: IO[bytes] | None = None,
+    shared: bool = False,
 ) -> Loaded:
     """Read a picture, an array or text, by its first bytes; ``"-"`` is ``stdin`` (the process's own).
 
@@ -92,11 +96,12 @@ def read(
     The array is (H, W) or (H, W, C) for pictures, of any shape for arrays; a .npy file is memory-mapped and may be
     big-endian, Fortran-ordered and read-only. ``key`` chooses within an .npz, ``indexed`` keeps palette indices;
     ``frames`` takes other pictures of a file than the first: one by its number, or several along a first axis N.
+    With ``shared`` a picture may be the decoder's own memory: read-only, and RGB a view of three of four channels.
     Everything wrong with the file raises PoolError with a message that does not repeat its name.
     """
     name = os.fspath(path)
     options = {"max_pixels": max_pixels, "allow_truncated": allow_truncated, "indexed": indexed,
-               "frames": frames}
+               "frames": frames, "shared": shared}
     if name == "-":
         return _from_stream(_input(stdin), name, key, options)
     if is_url(name):

@@ -10,6 +10,7 @@ from zlib import Z_DEFAULT_STRATEGY
 
 from ..errors import PoolError
 from . import metadata
+from .arrow import pack, widen
 from .formats import DEFAULT_ENCODING, DRAWING, EXPANDED, WIDE, Encoding, Format, holds, mode_of, settle_encoding
 from .loaded import Palette, Source
 from .nodata import NODATA, nodata_text
@@ -77,7 +78,7 @@ def write_image(
 
 
 def _write_one(array: Array, source: Source, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:
-    picture, mode, palette = _prepared(array, source, row)
+    picture, mode, palette = _prepared(array if row.spare_byte else pack(array), source, row)
     lost: tuple[str, ...] = ()
     if encoding.palette and palette is None and mode in ("L", "RGB", "RGBA") and "P" in row.modes:
         picture, mode, palette, lost = with_palette(picture)
@@ -237,10 +238,12 @@ def _image(array: Array, mode: str, palette: Palette | None) -> Image.Image:
     import numpy as np
     from PIL import Image
 
+    size = (array.shape[1], array.shape[0])
+    if mode == "RGB" and (wide := widen(array)) is not None:  # the memory itself, as Pillow would lay it out
+        return Image.frombuffer("RGBX", size, wide.reshape(-1).data, "raw", "RGBX", 0, 1)  # type: ignore[arg-type]
     data = np.ascontiguousarray(array, _DTYPES.get(mode, "u1"))
     stored = _STORED.get(mode, mode)
     raw = _RAW.get(stored, stored)
-    size = (array.shape[1], array.shape[0])
     make = Image.frombuffer if stored in _MAPPED else Image.frombytes
     image = make(stored, size, data.reshape(-1).view("u1").data, "raw", raw, 0, 1)  # type: ignore[arg-type]
     if palette is not None:

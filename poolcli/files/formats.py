@@ -77,6 +77,8 @@ class Format:
     """Whether it carries EXIF tags."""
     xmp: bool = False
     """Whether Pillow writes an XMP packet into it under that name."""
+    spare_byte: bool = False
+    """Whether Pillow encodes RGB from pixels of four bytes, of which it ignores the last."""
     library: str | None = None
     """What reads and writes it in place of Pillow alone; an extra brings it, and it is imported only for such files."""
 
@@ -172,7 +174,7 @@ _ROWS = (
     Format("WEBP", (".webp",), _words("RGB RGBA"), side=16_383, icc=True, frames=True, options=_webp,
            quality=OTHER_QUALITY, exif=True, xmp=True),
     Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _words("L RGB CMYK"), True, 65_500, True, options=_jpeg,
-           quality=JPEG_QUALITY, exif=True, xmp=True),
+           quality=JPEG_QUALITY, exif=True, xmp=True, spare_byte=True),
     # Pillow's encoder of AVIF always goes through YCbCr: at quality 100 samples are off by up to 3.
     Format("AVIF", (".avif",), _words("L RGB RGBA"), True, 65_535, True, options=_avif,
            quality=OTHER_QUALITY, exif=True, xmp=True),

@@ -13,6 +13,7 @@ from ..errors import PoolError
 from . import metadata
 from .atomic import explained
 from .formats import ENDINGS, FORMATS
+from .jpeg import decode_jpeg
 from .jxl import read_jxl_header
 from .loaded import MAX_FRAMES, MAX_PIXELS, MAX_STACK, Frames, Loaded, Source
 from .netpbm import read_ppm
@@ -37,16 +38,18 @@ def read_image(
     allow_truncated: bool = False,
     indexed: bool = False,
     frames: Frames | int | None = None,
+    shared: bool = False,
 ) -> Loaded:
     """Read a picture of a file (a path or a seekable binary stream): (H, W) or (H, W, C), native byte order.
 
     Palettes are expanded to their colours; ``indexed=True`` gives the indices instead and keeps the palette in the
     source. The EXIF orientation is applied. ``frames`` is the number of one picture, from 1, or Frames: those lie
-    along a first axis N, as they are seen. Everything wrong with the file raises PoolError, without ``name`` in it.
+    along a first axis N, as they are seen. With ``shared`` the array may be the decoder's own memory: read-only, and
+    RGB a view of three of four channels. Everything wrong with the file raises PoolError, without ``name`` in it.
     """
     with opened(file) as stream, pillow_limits(max_pixels, allow_truncated), captured() as chatter:
         kind = image_kind(stream)
-        asked = Opener(name, stream, kind, max_pixels, allow_truncated, indexed)
+        asked = Opener(name, stream, kind, max_pixels, allow_truncated, indexed, shared=shared)
         try:
             return _read(asked) if frames is None else _read_frames(asked, frames)
         except PoolError:
@@ -118,7 +121,16 @@ def _read(file: Opener) -> Loaded:
 
 
 def _read_plain(file: Opener) -> Picture:
-    return plain(file.open(), file.indexed)
+    # of formats with several frames Pillow may draw the next one into the memory of the first
+    return plain(file.open(), file.indexed, file.shared and not FORMATS[file.kind].frames)
+
+
+def _read_jpeg(file: Opener) -> Picture:
+    image = file.open()
+    array = None if file.allow_truncated or file.frame else decode_jpeg(image, file.stream)
+    if array is None:
+        return plain(image, file.indexed, file.shared)
+    return Picture(array, image.mode, None, image.info.get("icc_profile"))
 
 
 def _read_png(file: Opener) -> Picture:
@@ -155,7 +167,7 @@ _HEAD = 1 << 16
 
 
 _READERS: Mapping[str, Callable[[Opener], Picture]] = MappingProxyType(
-    {"PNG": _read_png, "TIFF": read_tiff, "PPM": read_ppm, "AVIF": _read_deep, "HEIF": _read_deep}
+    {"JPEG": _read_jpeg, "PNG": _read_png, "TIFF": read_tiff, "PPM": read_ppm, "AVIF": _read_deep, "HEIF": _read_deep}
 )
 
 

@@ -125,6 +125,8 @@ class Opener:
     image: ImageFile.ImageFile | None = None
     counts: bool = True
     """Whether the frames of the file are counted; of each page of a stack that would cost the square of the stack."""
+    shared: bool = False
+    """Whether the array may be the decoder's own memory."""
 
     def open(self) -> ImageFile.ImageFile:
         """Read the header, decode nothing; PoolError when it promises more pixels than allowed."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PoolError
+from .arrow import view_pixels, widen
 from .loaded import Palette
 
 if TYPE_CHECKING:
@@ -47,8 +48,11 @@ class Picture:
     """The value of samples that are missing."""
 
 
-def plain(image: ImageFile.ImageFile, indexed: bool = False) -> Picture:
-    """Decode ``image`` as Pillow understands it, palettes and transparent colours expanded unless ``indexed``."""
+def plain(image: ImageFile.ImageFile, indexed: bool = False, shared: bool = False) -> Picture:
+    """Decode ``image`` as Pillow understands it, palettes and transparent colours expanded unless ``indexed``.
+
+    With ``shared`` the array may be the image's own memory, which must not be changed from then on.
+    """
     raw = rawmode(image)
     image.load()
     icc = image.info.get("icc_profile")
@@ -57,7 +61,9 @@ def plain(image: ImageFile.ImageFile, indexed: bool = False) -> Picture:
     mode = _CONVERTED.get(image.mode, image.mode)
     if mode not in _AS_IS:
         raise PoolError(f"pixels of mode {image.mode} are not supported; save it as PNG or TIFF")
-    array = gather(image if image.mode in _DTYPES or mode == image.mode else image.convert(mode))
+    decoded = image if image.mode in _DTYPES or mode == image.mode else image.convert(mode)
+    viewed = view_pixels(decoded) if shared else None
+    array = gather(decoded) if viewed is None else viewed
     return _keyed(Picture(array, mode, None, icc), image.info.get("transparency"), _STRETCHED.get(raw, 1))
 
 
@@ -100,11 +106,19 @@ _TURNS: dict[int, Callable[[Array], Array]] = {
 
 
 def turned(array: Array, orientation: object) -> Array:
-    """Return ``array`` upright and C-contiguous; the array itself when ``orientation`` is 1 or nothing known."""
+    """Return ``array`` upright and C-contiguous; the array itself when ``orientation`` is 1 or nothing known.
+
+    A view of three of four bytes stays one: pixels are moved as whole numbers of 32 bits then.
+    """
     import numpy as np
 
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
-    return array if turn is None else np.ascontiguousarray(turn(array))
+    if turn is None:
+        return array
+    if array.itemsize == 1 and (wide := widen(array)) is not None:
+        whole = np.ascontiguousarray(turn(wide.view(np.uint32)[..., 0]))
+        return whole.view(array.dtype).reshape(*whole.shape, 4)[..., :3]
+    return np.ascontiguousarray(turn(array))
 
 
 def combined(file: Opener, swapped: str) -> Array:

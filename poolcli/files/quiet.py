@@ -11,7 +11,7 @@ import sys
 import threading
 import warnings
 from contextlib import ExitStack, contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,11 +61,33 @@ def pillow_limits(max_pixels: int, allow_truncated: bool) -> Iterator[None]:
         # Pillow warns above its number and refuses above twice that.
         _assign(undo, Image, "MAX_IMAGE_PIXELS", -(-max_pixels // 2))
         _assign(undo, ImageFile, "LOAD_TRUNCATED_IMAGES", allow_truncated)
+        _one_block(undo, max_pixels)
         undo.enter_context(warnings.catch_warnings())
         warnings.filterwarnings("ignore", module=r"PIL\.")
 
     with _pillow.hold((max_pixels, allow_truncated), enter):
         yield
+
+
+_LARGEST_BLOCK = 2**31 - 1
+"""What Pillow's allocator of single blocks can take, in bytes."""
+
+
+def _one_block(undo: ExitStack, max_pixels: int) -> None:
+    """Have Pillow keep each image in one block of memory, which alone it shows through Arrow.
+
+    By default it cuts images above 16 MiB, RGB of 2048 x 2048, and photographs are larger. The switch is private, but
+    was there before Arrow and is what Pillow's own message about several blocks leads to; without it, or with images
+    too large for one block, pixels are copied as ever.
+    """
+    from PIL import Image
+
+    core: Any = getattr(Image, "core", None)
+    if 4 * max_pixels > _LARGEST_BLOCK:
+        return
+    with suppress(AttributeError, TypeError, ValueError):
+        undo.callback(core.set_use_block_allocator, core.get_use_block_allocator())
+        core.set_use_block_allocator(1)
 
 
 def _assign(undo: ExitStack, module: object, name: str, value: object) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import PoolError
 from ..files import pack, widen
@@ -16,14 +16,14 @@ from ..files import pack, widen
 if TYPE_CHECKING:
     from ..plans import Plan
     from ..settled import Result
-    from .whole import Task
 
+T = TypeVar("T", bound=Any)
 MOST_READ = 4.0
 """How often a sample is read at most. Of 3x3 windows at stride 1, nine times, a third more work costs 0.6 ms a
 megapixel of the 0.9 that the copy would."""
 
 
-def unpacked(task: Task, alone: bool) -> Task:
+def unpacked(task: T, alone: bool) -> T:
     """The task with its samples as its kernel should read them.
 
     Four channels stay where ``alone``, that is where nothing but the kernel reads the samples, and where a third more
@@ -35,7 +35,7 @@ def unpacked(task: Task, alone: bool) -> Task:
     return replace(task, loaded=replace(task.loaded, array=array), array=array)
 
 
-def _pays(task: Task) -> bool:
+def _pays(task: Any) -> bool:
     pooling, plan = task.pooling, task.plan
     return (pooling.reducer.memory_bound and pooling.nodata is None and plan.axes.letters == "HWC"
             and task.job.indices is None and _times_read(plan) <= MOST_READ)
@@ -46,15 +46,13 @@ def _times_read(plan: Plan) -> float:
     return prod(len(windows) * windows.size_range()[1] / windows.length for windows in plan.windows)
 
 
-def pool_four(task: Task) -> Result | None:
+def pool_four(task: Any) -> Result | None:
     """Pool a view of three of four channels as four; None for any other array, and where the fourth is in the way."""
     wide = widen(task.array)
     if wide is None or task.job.indices is not None:
         return None
-    from .whole import stack_layout
-
     try:
-        plan = task.pooling.plan(wide.shape, stack_layout(task.loaded, task.pooling))
+        plan = task.pooling.plan(wide.shape, task.plan.axes.letters)
         values = task.pooling.run(wide, plan, return_indices=False).values[..., :3]
     except PoolError:  # the three channels tell what is wrong with them
         return None

@@ -170,13 +170,15 @@ def test_a_bilevel_picture_stays_one(tmp_path: Path, reducer: str, expected: lis
     ("avg", [[191, 0]]), ("sum", [[255, 0]]), ("blur", [[191, 0]]), ("std", [[110, 0]]), ("mixed", [[223, 0]]),
 ])
 def test_a_bilevel_picture_turns_grey(tmp_path: Path, reducer: str, expected: list[list[int]]) -> None:
-    """Where it is not: True is 255, and a note says so; .npy of bool too."""
+    """Where it is not: True is 255, and a note says so; .npy of bool too. A sum of whites is clipped, and told."""
+    clipped = ("1 of 2 samples are clipped to 255; -o NAME.npy or --dtype uint16 would hold them",)
     picture(tmp_path / "a.png", BILEVEL)
     np.save(tmp_path / "a.npy", BILEVEL)
     for name in ("a.png", "a.npy"):
         done = one_file(tmp_path / name, tmp_path / "b.png", reducer, overwrite=True)
         assert (done.input_dtype, done.output_dtype) == ("bool", "uint8")
-        assert done.notes == ("1-bit pixels pooled as 8-bit grey, white as 255",)
+        turned = ("1-bit pixels pooled as 8-bit grey, white as 255",)
+        assert done.notes == ((*clipped, *turned) if reducer == "sum" else turned)
         mode, found = read(tmp_path / "b.png")
         assert (mode, found.tolist()) == ("L", expected)
 

@@ -207,7 +207,11 @@ counted, so that nobody takes them for done."""
 def in_folders() -> tuple[str, ...]:
     """Endings of files that are inputs in a folder: those that can be read here."""
     return tuple(ending for ending, row in ENDINGS.items()
-                 if row.found_in_folders and (row.library is None or lacking(row.library) is None))
+                 if row.found_in_folders and _is_installed(row))
+
+
+def _is_installed(row: Format) -> bool:
+    return row.library is None or lacking(row.library) is None
 
 
 def unread_ending(name: str) -> str | None:
@@ -302,8 +306,6 @@ def holds(
             raise PoolError(f"{row.name} holds rows and columns, and the result has {len(shape)} axes: {shape}; .npy "
                             "can hold it, and where axes have length 1 --squeeze would work")
         return
-    if row.library is not None and (reason := lacking(row.library)):
-        raise PoolError(f"{row.name} {reason}")
     if pages is not None:
         if not row.frames:
             several = _either([one.endings[0] for one in _ROWS if one.frames])
@@ -324,6 +326,8 @@ def holds(
         raise PoolError(
             f"{row.name} holds sides up to {row.side:,} pixels, not {shape[1]}x{shape[0]}; .npy and .tif can hold it"
         )
+    if row.library is not None and (reason := lacking(row.library)):  # last: nobody installs what would not help
+        raise PoolError(f"{row.name} {reason}")
 
 
 def has_tifffile() -> bool:
@@ -343,7 +347,7 @@ def _takes(row: Format, mode: str | None) -> bool:
 
 
 def _able(mode: str | None) -> str:
-    exact = [row.endings[0] for row in _ROWS if _takes(row, mode) and not row.lossy]
+    exact = [row.endings[0] for row in _ROWS if _takes(row, mode) and not row.lossy and _is_installed(row)]
     return _either([*exact, ".npy"])
 
 

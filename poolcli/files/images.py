@@ -182,7 +182,7 @@ def _frames(image: ImageFile.ImageFile | None, frame: int = 0) -> tuple[int, tup
     if image is None:  # read without Pillow
         return 1, ()
     try:
-        return _told(_counted(image), frame)
+        return _told(_counted(image, MAX_FRAMES), frame)
     except Exception:
         return 1, ("what follows its first frame cannot be read",)
 
@@ -193,8 +193,8 @@ def _told(count: int, frame: int) -> tuple[int, tuple[str, ...]]:
     return count, (f"{which} of {count:,}{more} frames",) if count > 1 else ()
 
 
-def _counted(image: ImageFile.ImageFile, most: int = MAX_FRAMES) -> int:
-    """Count frames without decoding them; TIFF pages one by one and at most 1,000, for a chain costs its square."""
+def _counted(image: ImageFile.ImageFile, most: int) -> int:
+    """Count frames without decoding them; TIFF pages one by one and at most ``most``."""
     if image.format != "TIFF":
         return int(getattr(image, "n_frames", 1))
     for frame in range(1, most):

@@ -53,11 +53,22 @@ def test_the_modes_of_the_rows_are_all_tested() -> None:
     assert set().union(*(row.modes for row in FORMATS.values())) == set(MODES)
 
 
+@pytest.fixture(params=[True, False], ids=["all-installed", "none-installed"])
+def installed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the libraries that extras bring are there, whatever this machine has."""
+    monkeypatch.setattr("poolcli.extras.find_spec", lambda name: request.param or None)
+    return bool(request.param)
+
+
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("mode", MODES)
-def test_row_55_a_refusal_names_formats_that_can(name: str, mode: str) -> None:
-    """Whatever ending an error proposes takes the same array without loss."""
+def test_row_55_a_refusal_names_formats_that_can(name: str, mode: str, installed: bool) -> None:
+    """Whatever ending an error proposes takes the same array without loss, with what is installed."""
     dtype, channels, source = MODES[mode]
+    if not installed and FORMATS[name].library is not None and _fits(name, mode):
+        with pytest.raises(PoolError, match=rf"{name} needs \w+, which is not installed; pip install"):
+            holds(FORMATS[name], dtype, _shape(channels), source)
+        return
     try:
         holds(FORMATS[name], dtype, _shape(channels), source)
     except PoolError as error:
@@ -71,6 +82,12 @@ def test_row_55_a_refusal_names_formats_that_can(name: str, mode: str) -> None:
             holds(ENDINGS[ending], dtype, _shape(channels), source)
 
 
+def _fits(name: str, mode: str) -> bool:
+    modes = FORMATS[name].modes
+    return mode in modes or {"P": "RGB", "P+A": "RGBA", "PA": "RGBA"}.get(mode) in modes
+
+
+@pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize(("dtype", "channels"), NO_FORMAT)
 def test_row_55_what_only_arrays_hold_is_sent_to_npy(dtype: str, channels: int,
                                                      monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +111,15 @@ def test_row_55_the_exact_words() -> None:
         holds(FORMATS["PNG"], "float32", (4, 4))
     with pytest.raises(PoolError, match=re.escape("PNG cannot hold uint8 with 4 channels (CMYK); .tif or .npy can")):
         holds(FORMATS["PNG"], "uint8", (4, 4, 4), "CMYK")
+
+
+def test_row_55_the_exact_words_follow_what_is_installed(installed: bool) -> None:
+    """A format is proposed where it can be written now, and what is missing is named where it alone is missing."""
+    able = ".png, .tif, .gif, .jxl or .npy can" if installed else ".png, .tif, .gif or .npy can"
+    with pytest.raises(PoolError, match=re.escape(f"BMP cannot hold uint8 with 2 channels; {able}")):
+        holds(FORMATS["BMP"], "uint8", (4, 4, 2))
+    with pytest.raises(PoolError, match="JXL cannot hold float32 with 1 channel"):
+        holds(FORMATS["JXL"], "float32", (4, 4))
 
 
 def test_row_12_cmyk_goes_to_jpeg_and_tiff_only() -> None:

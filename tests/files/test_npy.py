@@ -296,7 +296,7 @@ REFUSED = {
     "S3": "string",
     "M8[ns]": "datetime",
     "m8[s]": "timedelta",
-    "V2": "void",
+    "V3": "void",
     "i4,f8": "structured",
 }
 
@@ -312,6 +312,13 @@ def test_row_33_other_dtypes_are_named(dtype: str) -> None:
     header = data[: read_length(data)]
     with pytest.raises(PoolError, match=rf"dtype {REFUSED[dtype]}.* cannot be pooled; bool, integers and float16"):
         read(header)
+
+
+def test_row_33_bfloat16_is_named_with_what_helps() -> None:
+    """NumPy saves it as two bytes of no kind; the command that makes them numbers is told."""
+    data = saved(np.zeros(1, "V2"))
+    with pytest.raises(PoolError, match=r"as bfloat16 is saved; x\.astype\(numpy\.float32\) before saving would work"):
+        read(data[: read_length(data)])
 
 
 def read_length(data: bytes) -> int:

@@ -64,8 +64,8 @@ def with_text(inputs: Sequence[str], settings: Settings, *, quiet: bool) -> Sett
 
     Without -o the report shows it; with --quiet there is none, and with --format the data are wanted.
     """
-    if len(inputs) != 1 or settings.stream or not is_text(inputs[0]):
-        return settings
+    if len(inputs) != 1 or settings.stream or (settings.isolate and inputs[0] == STDIO) or not is_text(inputs[0]):
+        return settings  # a worker process reads standard input itself: not a byte may be taken from it here
     bare = settings.output is None and is_typed(inputs[0]) and (quiet or settings.format is not None)
     settings = replace(settings, output=STDIO) if bare else settings
     if settings.output == STDIO and settings.format is None:

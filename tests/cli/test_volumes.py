@@ -170,7 +170,7 @@ def test_a_bar_counts_the_parts_of_one_array(arguments: tuple[str, ...], here: C
     class Noted:
         """A bar that is only written down."""
 
-        def __init__(self, total: int, colour: bool, unit: str) -> None:
+        def __init__(self, total: int, colour: bool | None, unit: str, after: float) -> None:
             seen.append([total, unit, 0])
 
         def advance(self) -> None:

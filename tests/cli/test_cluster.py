@@ -268,7 +268,8 @@ def test_the_scheduler_goes_away(pictures: Path, cluster: Started) -> None:
 @needs_dask
 def test_workers_of_one_machine_compile_once(pictures: Path, site: Path) -> None:
     """Two that begin together: one compiles, the other waits for it."""
-    env = environment(site, pictures / "notes") | {"POOLCLI_CACHE_DIR": str(pictures / "kernels")}
+    env = environment(site, pictures / "notes") | {
+        "POOLCLI_CACHE_DIR": str(pictures / "kernels"), "POOLCLI_COMPILE": "always"}
     done = run(pictures, "max", "in", "-o", "out/", "-q", "--scheduler", "local", "--jobs", "2", env=env)
     assert (done.returncode, done.stderr) == (0, "")
     assert (pictures / "notes").read_text().splitlines() == ["compiled"]

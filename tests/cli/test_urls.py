@@ -65,7 +65,8 @@ def store() -> Iterator[dict[str, str]]:
         assert server.stdout is not None
         port = int(server.stdout.readline())
         yield {**os.environ, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_ACCESS_KEY_ID": "somebody",
-               "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": "us-east-1"}
+               "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_DEFAULT_REGION": "us-east-1",
+               "POOLCLI_LAYOUT": "HWC NHWC NDHWC"}
         server.kill()
 
 

@@ -10,6 +10,7 @@ import click
 
 from ..axes import Axes, describe
 from ..errors import LayoutError
+from ..reducers import REDUCERS
 from ..text import printable, redacted
 from . import options
 from .inputs import LISTS
@@ -42,7 +43,7 @@ def repeat_command(letters: str, name: str | None = None) -> str:
 
 
 def keep_options(command: click.Command, words: Sequence[str]) -> Iterator[str]:
-    """Yield the options of a command line and their values, without its inputs and lists of inputs."""
+    """Yield the stages and options of a command line, and their values, without its inputs and lists of inputs."""
     takes = {flag: one for one in command.params if isinstance(one, click.Option)
              for flag in (*one.opts, *one.secondary_opts)}
     rest = iter(words)
@@ -50,6 +51,8 @@ def keep_options(command: click.Command, words: Sequence[str]) -> Iterator[str]:
         if word == "--":
             return
         if not word.startswith("-") or word == "-":
+            if command.name not in REDUCERS and word.partition(" ")[0] in REDUCERS:
+                yield word  # a stage
             continue
         option = takes.get(word.partition("=")[0] if word.startswith("--") else last_flag(word, takes))
         found = [word]

@@ -93,6 +93,16 @@ def test_of_several_inputs_the_command_takes_the_one(here: Call, maps: Path) -> 
     assert np.load("out/maps.npy").shape == (2, 8, 7, 8)
 
 
+def test_of_a_chain_the_command_keeps_its_stages(here: Call, maps: Path) -> None:
+    """Reducers are no inputs."""
+    failed = here("chain", "max -k 2", "avg", "--size", "2", "maps.npy", "-o", "out/", "-q")
+    np.save("grey.npy", np.zeros((4, 4)))
+    of_two = here("chain", "max -k 2", "avg", "--size", "2", "maps.npy", "grey.npy", "-o", "more/", "-q")
+    for words in (*offered(failed.err), *offered(of_two.err)):
+        assert {"max -k 2", "avg"} <= set(words)
+        assert here(*words[1:], "--overwrite").code == 0
+
+
 def test_where_all_need_one_the_code_is_2(here: Call, maps: Path) -> None:
     """As for one file; 1 where another reason is among them."""
     np.save("other.npy", np.zeros((8, 9, 10)))

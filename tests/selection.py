@@ -29,7 +29,11 @@ LONG = (
 SAMPLED = {
     "studies/test_bounds.py::test_hill": 6, "studies/test_explain.py::test_every_layout": 8,
     "studies/test_group.py::test_a_turned": 4, "test_benchmarks.py": 4, "test_boxes.py": 4, "test_chains.py": 4,
-    "test_matrix.py::test_larger_arrays": 8, "test_quick_kernels.py": 8, "test_masked.py": 6, "test_network.py": 4,
+    "test_contracts.py::test_form_in": 3, "test_contracts.py::test_infinities": 3, "test_fold_parts.py::test_parts": 3,
+    "test_matrix.py::test_matrix": 4, "test_matrix.py::test_missing": 4, "test_matrix.py::test_parameters": 3,
+    "test_numpy_tier.py::test_results": 3, "studies/test_grad.py::test_gradients_are": 3,
+    "studies/test_bounds.py::test_no_array": 3, "test_matrix.py::test_larger_arrays": 8,
+    "test_quick_kernels.py": 8, "test_masked.py": 6, "test_network.py": 4,
     "test_slabs.py": 3,
 }
 """Large tables of cases: one row in so many is run. Which, follows from its name."""

@@ -14,7 +14,7 @@ from PIL import Image
 import poolcli
 from poolcli import batch
 from poolcli.batch import Settings, foresight, lots, planning
-from poolcli.files import collisions
+from poolcli.files.paths import collisions
 from poolcli.pooling import prepare
 from poolcli.reducers import REDUCERS
 from poolcli.report import FileReport

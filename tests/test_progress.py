@@ -13,7 +13,7 @@ import pytest
 import poolcli
 from poolcli import compiled, engine, pooling, progress, slabs, streaming
 from poolcli.cli import progress as bars
-from poolcli.files.npy import header_bytes, read_header
+from poolcli.files.arrays.npy import header_bytes, read_header
 
 
 class Seen:

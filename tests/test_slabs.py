@@ -10,7 +10,7 @@ import pytest
 import poolcli
 from poolcli import slabs, streaming
 from poolcli.drivers import fold_choose
-from poolcli.files.npy import read_header
+from poolcli.files.arrays.npy import read_header
 from poolcli.pooling import prepare
 
 WINDOWS = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import axes, colour, files, report
 from ..errors import PoolError
-from ..files.stores import is_store, is_store_name
+from ..files.paths.zarr_paths import is_store, is_store_name
 from ..report import FileReport
 from ..settled import Result
 from ..studies import links

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import files
 from ..errors import PoolError
-from ..files.stores import check_extra, is_store
+from ..files.paths.zarr_paths import check_extra, is_store
 from ..report import FileReport
 from ..text import printable
 from .described import geometry, with_values

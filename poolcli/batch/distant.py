@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import OptionError, PoolError
-from ..files import listing, targets
+from ..files.paths import output_paths
+from ..files.remote import object_listing
 from ..text import printable
 from .jobs import Settings
 from .lots import Lot, Notes
@@ -18,8 +19,8 @@ def listed(url: str, settings: Settings, notes: Notes, reducers: tuple[str, ...]
                                     "-o s3://BUCKET/FOLDER/ or -o FOLDER/ would work")
     root = url.rstrip("/") + "/"
     output = settings.output
-    into_folder = output is not None and targets.is_folder(output)
-    pages = listing.scan(root, recursive=settings.recursive, globs=settings.globs, note=notes.add,
+    into_folder = output is not None and output_paths.is_folder(output)
+    pages = object_listing.scan(root, recursive=settings.recursive, globs=settings.globs, note=notes.add,
                          unread=notes.add_unread, skip=[output] if output is not None and into_folder else [],
                          reducers=reducers if output is not None and not into_folder else ())
     try:
@@ -34,7 +35,7 @@ def matched(pattern: str) -> Iterator[Lot]:
     there."""
     found = False
     try:
-        root, pages = listing.matching(pattern)
+        root, pages = object_listing.matching(pattern)
         for names in pages:
             found = True
             yield Lot.of(names, root)

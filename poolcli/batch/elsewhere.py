@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from ..files.urls import Place, Url, is_url
+from ..files.paths.urls import Place, Url, is_url
 from ..report import FileReport
 from ..text import printable
 from .jobs import Job

@@ -19,7 +19,7 @@ from .jobs import Job
 from .worker import outcome
 
 if TYPE_CHECKING:
-    from ..files.urls import Place
+    from ..files.paths.urls import Place
 
 TALK = "poolcli"
 """The topic of events under which a worker says what compiling has to say."""

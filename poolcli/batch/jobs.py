@@ -9,18 +9,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from ..files import MAX_PIXELS, Encoding, Format, Frames, targets
+from ..files import MAX_PIXELS, Encoding, Format, Frames
+from ..files.arrays.literals import is_literal
 from ..files.formats import DEFAULT_ENCODING
-from ..files.globs import ALL, Globs
-from ..files.literals import is_literal
-from ..files.stores import is_store, is_store_name
-from ..files.urls import Place, is_url
+from ..files.paths import output_paths
+from ..files.paths.globs import ALL, Globs
+from ..files.paths.urls import Place, is_url
+from ..files.paths.zarr_paths import is_store, is_store_name
 from ..text import redacted
 
 if TYPE_CHECKING:
     from ..chunked.running import Each
 
-STDIO = targets.STDIO
+STDIO = output_paths.STDIO
 DRY_RUN = "dry run: nothing was written"
 MOST_SHOWN = 40
 """Characters of a typed matrix that a report shows in place of a name."""
@@ -36,7 +37,7 @@ class Present:
 
     def __call__(self, url: str) -> bool:
         """Ask."""
-        from ..files.presence import Presence
+        from ..files.remote.object_exists import Presence
 
         self.found = self.found or Presence()
         return self.found(url)
@@ -150,9 +151,9 @@ def is_folder(path: str) -> bool:
 
 def stands_for_many(url: str) -> bool:
     """Whether a URL stands for what is below it, or for what fits it as a pattern."""
-    from ..files import listing
+    from ..files.remote import object_listing
 
-    return listing.is_pattern(url) or listing.is_folder(url)
+    return object_listing.is_pattern(url) or object_listing.is_folder(url)
 
 
 def is_special(path: str | Place) -> bool:
@@ -172,4 +173,6 @@ def is_kept(path: Place, job: Job, settings: Settings) -> bool:
 
 def may_replace(path: Place, job: Job, settings: Settings) -> bool:
     """Whether an old file may give way."""
-    return settings.overwrite or (settings.in_place and targets.identity(path) == targets.identity(job.source))
+    if settings.overwrite:
+        return True
+    return settings.in_place and output_paths.identity(path) == output_paths.identity(job.source)

@@ -13,13 +13,14 @@ from typing import Protocol
 
 from .. import files
 from ..errors import OptionError, PoolError
-from ..files import Format, targets
-from ..files.collisions import check_targets
+from ..files import Format
+from ..files.arrays.literals import LITERAL_NAME, is_literal
 from ..files.formats import KNOWN
-from ..files.literals import LITERAL_NAME, is_literal
-from ..files.scan import ours, scan
-from ..files.stores import is_store_name, plain
-from ..files.urls import Place, is_url, named, place
+from ..files.paths import output_paths
+from ..files.paths.collisions import check_targets
+from ..files.paths.scan import ours, scan
+from ..files.paths.urls import Place, is_url, named, place
+from ..files.paths.zarr_paths import is_store_name, plain
 from ..reducers import REDUCERS
 from ..text import printable
 from .jobs import STDIO, Job, Settings, is_folder, is_special, kind, stands_for_many
@@ -39,8 +40,8 @@ class Planned:
 
     def __init__(self, lots: Sequence[Lot], row: Named, settings: Settings, notes: Notes) -> None:
         self.lots, self.settings, self.notes = lots, settings, notes
-        self.output = targets.Naming(settings.output, row.name)
-        self.indices = None if settings.indices is None else targets.Naming(settings.indices, row.name)
+        self.output = output_paths.Naming(settings.output, row.name)
+        self.indices = None if settings.indices is None else output_paths.Naming(settings.indices, row.name)
         self.in_place = settings.output is None and settings.in_place
 
     def __len__(self) -> int:
@@ -108,7 +109,7 @@ class Pairs:
 def plan_jobs(inputs: Iterable[str], row: Named, settings: Settings) -> Planned:
     """Lay down every output before any work; PoolError lists all that would lose a file, a line for each."""
     for option in ("output", "indices"):
-        targets.check_fields(option, getattr(settings, option))
+        output_paths.check_fields(option, getattr(settings, option))
     notes = Notes()
     lots = list(found(inputs, settings, notes, tuple({**REDUCERS, row.name: row})))
     planned = Planned(lots, row, settings, notes)
@@ -120,10 +121,11 @@ def plan_jobs(inputs: Iterable[str], row: Named, settings: Settings) -> Planned:
 
 def check_folder(option: str, output: str | None) -> None:
     """Refuse a folder in which every file would fail after all its work."""
-    if output is not None and output != STDIO and targets.is_folder(output) and not targets.is_pattern(output):
-        reason = targets.unwritable(output)
-        if reason is not None:
-            raise OptionError(option, reason)
+    if output is None or output == STDIO or not output_paths.is_folder(output) or output_paths.is_pattern(output):
+        return
+    reason = output_paths.unwritable(output)
+    if reason is not None:
+        raise OptionError(option, reason)
 
 
 def found(inputs: Iterable[str], settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
@@ -152,7 +154,7 @@ def found(inputs: Iterable[str], settings: Settings, notes: Notes, reducers: tup
 
 def distant(url: str, settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
     """The inputs that a URL stands for; who asks for none imports nothing of it."""
-    from ..files.listing import is_pattern
+    from ..files.remote.object_listing import is_pattern
     from .distant import listed, matched
 
     return matched(url) if is_pattern(url) else listed(url, settings, notes, reducers)
@@ -181,7 +183,7 @@ def scanned(root: str, settings: Settings, notes: Notes, reducers: tuple[str, ..
         raise OptionError("output", f"is needed when a folder is the input, as {printable(root)} is; "
                                     "-o FOLDER/ would work")
     # Into a folder outputs keep their names, so x_max.png can only be an input there.
-    into_folder = settings.output is not None and targets.is_folder(settings.output)
+    into_folder = settings.output is not None and output_paths.is_folder(settings.output)
     skip = [settings.output] if settings.output is not None and into_folder else []
     broken: list[Lot] = []
     for folder, names in scan(root, recursive=settings.recursive, skip=skip, globs=settings.globs, note=notes.add,
@@ -195,7 +197,7 @@ def scanned(root: str, settings: Settings, notes: Notes, reducers: tuple[str, ..
 
 def takes_several(output: str) -> bool:
     """Whether an output can name more than one file."""
-    return output != STDIO and (targets.is_folder(output) or targets.is_pattern(output))
+    return output != STDIO and (output_paths.is_folder(output) or output_paths.is_pattern(output))
 
 
 def file_name(source: str) -> str:

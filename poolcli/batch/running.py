@@ -17,7 +17,7 @@ from .whole import Task, fitted
 
 if TYPE_CHECKING:
     from ..files import Loaded
-    from ..files.urls import Place
+    from ..files.paths.urls import Place
     from ..pooling import Pooling
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..clipping import ClipCounter
-    from ..files.npy import Header
+    from ..files.arrays.npy import Header
     from ..plans import Plan
     from ..pooling import Pooling
 

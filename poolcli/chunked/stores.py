@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .. import dtypes
 from ..boxes import Ranges, lengths, slices
 from ..errors import PoolError
-from ..files.stores import check_extra
+from ..files.paths.zarr_paths import check_extra
 from ..text import printable
 from . import ome
 from .sources import Plain

@@ -16,8 +16,8 @@ from .. import dtypes, engine, files, progress
 from ..boxes import Ranges, slices
 from ..drivers.partial import Merger
 from ..errors import PoolError
-from ..files.npy import header_bytes
-from ..files.stores import is_store, is_store_name
+from ..files.arrays.npy import header_bytes
+from ..files.paths.zarr_paths import is_store, is_store_name
 from ..plans import Plan
 from ..pooling import Pooling
 from ..report import Stats, Tally

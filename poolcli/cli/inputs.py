@@ -11,10 +11,10 @@ from typing import IO, Any
 
 from ..batch import STDIO
 from ..errors import OptionError, PoolError
-from ..files.globs import MAGIC
-from ..files.literals import is_literal
-from ..files.names import LINES, NULS, read_names
-from ..files.urls import is_url, local
+from ..files.arrays.literals import is_literal
+from ..files.paths.file_lists import LINES, NULS, read_names
+from ..files.paths.globs import MAGIC
+from ..files.paths.urls import is_url, local
 from ..text import printable
 
 LISTS = {"files_from": LINES, "files_from0": NULS}

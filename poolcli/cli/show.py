@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from .. import report
 from ..batch import DRY_RUN, STDIO, Running, Settings
-from ..files.quiet import keep_stderr
+from ..files.stderr_capture import keep_stderr
 from ..report import FileReport, Report
 from ..text import printable
 from . import options, streams, usage

@@ -14,10 +14,11 @@ import click
 from .. import extras, files
 from ..batch import STDIO, Settings, is_folder, is_special, stands_for_many, takes_several
 from ..errors import OptionError, PoolError
-from ..files import Encoding, Format, Frames, targets, urls
-from ..files.globs import Globs
-from ..files.stores import check_extra, is_store, is_store_name, plain
-from ..files.urls import is_url
+from ..files import Encoding, Format, Frames
+from ..files.paths import output_paths, urls
+from ..files.paths.globs import Globs
+from ..files.paths.urls import is_url
+from ..files.paths.zarr_paths import check_extra, is_store, is_store_name, plain
 from ..reducers import REDUCERS, Reducer
 from ..text import printable
 from .bodies import FORMS, form
@@ -274,5 +275,5 @@ def check_indices(several: bool, row: Reducer, indices: str) -> None:
     if several and not takes_several(indices):
         raise OptionError("indices", f"{printable(indices)} takes the indices of one result, and there may be "
                                      "several; a folder with a slash at its end, or a pattern with {stem}, would work")
-    if not targets.is_folder(indices) and not indices.lower().endswith(".npy") and not is_special(indices):
+    if not output_paths.is_folder(indices) and not indices.lower().endswith(".npy") and not is_special(indices):
         raise OptionError("indices", f"are written as .npy, and {printable(indices)} does not end so")

@@ -14,7 +14,8 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import PoolError
-from .arrow import pack, widen
+from .arrays.literals import find_wrong_cell, is_literal, is_nearly_literal
+from .arrays.npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
 from .atomic import STANDARD_OUTPUT, atomic, atomic_folder, explained
 from .foreign import describe_foreign
 from .formats import (
@@ -29,19 +30,18 @@ from .formats import (
     is_lossy,
     settle_encoding,
 )
-from .hollow import hollow
-from .images import ending_note, opened, read_image, sniff
-from .literals import find_wrong_cell, is_literal, is_nearly_literal
-from .loaded import MAX_PIXELS, Frames, Loaded, Palette, Source
-from .npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
-from .opener import image_kind
-from .stale import remove, sweep
-from .urls import is_url, named
+from .header import hollow
+from .image_info import MAX_PIXELS, Frames, Loaded, Palette, Source
+from .images.arrow import pack, widen
+from .images.decode import ending_note, opened, read_image, sniff
+from .images.pillow_open import image_kind
+from .paths.urls import is_url, named
+from .tempfiles import remove, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .loaded import Array
+    from .image_info import Array
 
 __all__ = [
     "ENDINGS",
@@ -105,13 +105,13 @@ def read(
     if name == "-":
         return _from_stream(_input(stdin), name, key, options)
     if is_url(name):
-        from . import remote
+        from .remote import fsspec_io
 
-        with remote.reading(name) as stream:
+        with fsspec_io.reading(name) as stream:
             loaded = _from_stream(stream, named(name), key, options)
             return replace(loaded, source=replace(loaded.source, nbytes=stream.tell()))
     if is_literal(name):
-        from .text_arrays import read_literal
+        from .arrays.text_arrays import read_literal
 
         array, notes = read_literal(name)
         return Loaded(array, None, Source(name, "TEXT", notes=notes))
@@ -128,7 +128,7 @@ def read(
 
 def explain_missing(name: str) -> str | None:
     """Say what a name may have been meant as for which there is no file: a pattern, or a matrix; None for a name."""
-    from .globs import MAGIC
+    from .paths.globs import MAGIC
 
     if not is_nearly_literal(name):
         return "no file fits the pattern" if any(sign in name for sign in MAGIC) else None
@@ -140,7 +140,7 @@ def _find_wrong(matrix: str) -> str | None:
     if not matrix.lstrip().startswith("["):
         wrong = find_wrong_cell(matrix)
         return None if wrong is None else f"{wrong}; '1 3; 5 6' would work"
-    from .text_arrays import read_literal
+    from .arrays.text_arrays import read_literal
 
     try:
         read_literal(matrix)
@@ -180,7 +180,7 @@ def _text_format(kind: str | None, head: bytes, name: str) -> str | None:
         return "TEXT" if kind is None and looks_like_text(head) else None
     if not row.is_text:
         return None
-    from .text_arrays import may_be_named_text
+    from .arrays.text_arrays import may_be_named_text
 
     return row.name if kind is None or may_be_named_text(head) else None
 
@@ -189,20 +189,20 @@ def looks_like_text(head: bytes) -> bool:
     """Return True when first bytes, of which ``sniff`` knows nothing, are those of a text."""
     if sniff(head) is not None:
         return False
-    from .text_arrays import looks_like_text as looks
+    from .arrays.text_arrays import looks_like_text as looks
 
     return looks(head)
 
 
 def _from_text(stream: IO[bytes], name: str, format: str, head: bytes = b"") -> Loaded:
-    from .text_arrays import read_text
+    from .arrays.text_arrays import read_text
 
     array, notes = read_text(stream, head)
     return Loaded(array, None, Source(name, format, notes=notes))
 
 
 def _from_npz(stream: IO[bytes], name: str, key: str | None) -> Loaded:
-    from .npz import read_npz
+    from .arrays.npz import read_npz
 
     array, found = read_npz(stream, key)
     return Loaded(array, None, Source(name, "NPZ", notes=ending_note(name, "NPZ"), key=found))
@@ -323,18 +323,18 @@ def _encode(array: Array, source: Source, row: Format, stream: IO[bytes], encodi
     if row.name == "NPY":
         write_npy(array, stream)
     elif row.name == "NPZ":
-        from .npz import write_npz
+        from .arrays.npz import write_npz
 
         write_npz(array, stream, source.key)
     elif row.separator is not None:
-        from .delimited import write_text
+        from .arrays.delimited import write_text
 
         holds(row, array.dtype, array.shape)
         write_text(array, stream, row.separator)
     elif row.name == "ZARR":
         raise PoolError("ZARR is a folder of chunks, no stream of bytes; a name that ends in .zarr would work")
     else:
-        from .encode import write_image
+        from .images.encode import write_image
 
         return write_image(array, source, row, stream, encoding)
     return ()

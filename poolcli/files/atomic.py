@@ -13,8 +13,8 @@ from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
 from ..errors import OutputError, PoolError
-from .stale import remove, temporary, temporary_folder
-from .urls import EXISTS, is_url
+from .paths.urls import EXISTS, is_url
+from .tempfiles import remove, temporary, temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,7 +37,7 @@ def atomic(path: str | os.PathLike[str], *, overwrite: bool = False, again: bool
     failure of ours.
     """
     if is_url(path):
-        from .remote import writing
+        from .remote.fsspec_io import writing
 
         with writing(os.fspath(path), overwrite=overwrite) as stream:
             yield stream

@@ -22,7 +22,7 @@ import pytest
 from cli.calls import Process, names, on_terminal, save_picture
 
 import poolcli
-from poolcli.files.stale import TEMPORARY
+from poolcli.files.tempfiles import TEMPORARY
 
 KILLS = int(os.environ.get("KILLS", "6"))
 POOLCLI = [sys.executable, "-m", "poolcli"]

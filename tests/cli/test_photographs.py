@@ -14,8 +14,8 @@ from PIL import Image
 
 from poolcli.errors import PoolError
 from poolcli.files import read
-from poolcli.files.jxl import read_jxl_header
-from poolcli.files.opener import image_kind
+from poolcli.files.images.jxl import read_jxl_header
+from poolcli.files.images.pillow_open import image_kind
 
 
 @pytest.fixture

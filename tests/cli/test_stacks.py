@@ -13,7 +13,7 @@ from cli.calls import Call
 from PIL import Image
 
 from poolcli.batch.whole import picture_axes
-from poolcli.files.metadata import describes_pixels
+from poolcli.files.images.metadata import describes_pixels
 
 PAGES, HEIGHT, WIDTH = 24, 64, 80
 

@@ -23,7 +23,7 @@ import pytest
 from cli.calls import SAMPLES, Call, names
 
 from poolcli import extras, text
-from poolcli.files import urls
+from poolcli.files.paths import urls
 
 needs_cloud = pytest.mark.skipif(any(importlib.util.find_spec(name) is None for name in ("s3fs", "fsspec", "aiohttp")),
                                  reason='needs s3fs: pip install "poolcli[cloud]"')
@@ -269,19 +269,19 @@ def test_a_store_without_pages(here: Call, memory: Any, tmp_path: Path) -> None:
 def test_an_object_appears_whole_or_not_at_all(memory: Any) -> None:
     """And never replaces another that came meanwhile, but for one of the same bytes."""
     from poolcli.errors import PoolError
-    from poolcli.files import remote
+    from poolcli.files.remote import fsspec_io
 
-    with pytest.raises(KeyboardInterrupt), remote.writing("memory://out/a", overwrite=False) as stream:
+    with pytest.raises(KeyboardInterrupt), fsspec_io.writing("memory://out/a", overwrite=False) as stream:
         stream.write(b"half")
         raise KeyboardInterrupt
     assert not memory.exists("/out/a")
     for _ in range(2):
-        with remote.writing("memory://out/a", overwrite=False) as stream:
+        with fsspec_io.writing("memory://out/a", overwrite=False) as stream:
             stream.write(b"whole")
-    with pytest.raises(PoolError, match=r"^exists"), remote.writing("memory://out/a", overwrite=False) as stream:
+    with pytest.raises(PoolError, match=r"^exists"), fsspec_io.writing("memory://out/a", overwrite=False) as stream:
         stream.write(b"other")
     assert memory.cat_file("/out/a") == b"whole"
-    with remote.writing("memory://out/a", overwrite=True) as stream:
+    with fsspec_io.writing("memory://out/a", overwrite=True) as stream:
         stream.write(b"other")
     assert memory.cat_file("/out/a") == b"other"
 

@@ -13,9 +13,9 @@ from PIL import Image
 from poolcli import files
 from poolcli.batch import four_channels
 from poolcli.cli.main import run
-from poolcli.files.arrow import pack, view_pixels, widen
-from poolcli.files.images import read_image
-from poolcli.files.quiet import pillow_limits
+from poolcli.files.images.arrow import pack, view_pixels, widen
+from poolcli.files.images.decode import read_image
+from poolcli.files.stderr_capture import pillow_limits
 
 SIZES = ((1, 1), (1, 9), (9, 1), (7, 5), (2305, 2049))
 
@@ -58,7 +58,7 @@ def test_outputs_are_those_of_a_copy(reducer: str, ending: str, tmp_path: Path,
     monkeypatch.setattr("sys.argv", ["poolcli", *line, str(tmp_path / f"four{ending}")])
     assert run() == 0
     monkeypatch.setattr(four_channels, "widen", lambda array: None)  # stays so: nothing is a view then
-    monkeypatch.setattr("poolcli.files.pixels.view_pixels", lambda image: None)
+    monkeypatch.setattr("poolcli.files.images.pixels.view_pixels", lambda image: None)
     monkeypatch.setattr("sys.argv", ["poolcli", *line, str(tmp_path / f"three{ending}")])
     assert run() == 0
     assert (tmp_path / f"four{ending}").read_bytes() == (tmp_path / f"three{ending}").read_bytes()

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from poolcli.errors import PoolError
 from poolcli.files import Frames, Source, read, write
-from poolcli.files.loaded import Timing
+from poolcli.files.image_info import Timing
 
 ALL = Frames()
 DURATIONS = [100, 200, 300, 50, 70]

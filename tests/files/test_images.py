@@ -24,10 +24,11 @@ from PIL import Image, ImageFile
 from poolcli import files
 from poolcli.errors import PoolError
 from poolcli.extras import lacking
-from poolcli.files import DEFAULT_ENCODING, FORMATS, Encoding, Loaded, Palette, Source, encode
-from poolcli.files.encode import write_image
-from poolcli.files.images import read_image, sniff
-from poolcli.files.quiet import captured, pillow_limits
+from poolcli.files import DEFAULT_ENCODING, FORMATS, Encoding, Loaded, Palette, Source
+from poolcli.files.images import encode
+from poolcli.files.images.decode import read_image, sniff
+from poolcli.files.images.encode import write_image
+from poolcli.files.stderr_capture import captured, pillow_limits
 
 tifffile = pytest.importorskip("tifffile")
 NOTHING = Source("x", "NPY")
@@ -471,7 +472,7 @@ def test_row_15_the_first_of_several_frames(kind: str) -> None:
 
 def test_row_15_frames_are_counted_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chain of TIFF pages costs Pillow its square."""
-    monkeypatch.setattr("poolcli.files.images.MAX_FRAMES", 4)
+    monkeypatch.setattr("poolcli.files.images.decode.MAX_FRAMES", 4)
     assert read(_frames("TIFF", 6)).source.notes == ("the first of 4 or more frames",)
 
 
@@ -652,7 +653,7 @@ def test_row_61_a_stderr_closed_later_breaks_nothing() -> None:
 def test_row_21_python_keeps_its_stderr() -> None:
     """keep_stderr() gives sys.stderr a descriptor of its own: a progress bar is not swallowed by a capture."""
     code = (
-        "import sys, os\nfrom poolcli.files.quiet import captured, keep_stderr\nkeep_stderr()\n"
+        "import sys, os\nfrom poolcli.files.stderr_capture import captured, keep_stderr\nkeep_stderr()\n"
         "with captured():\n    print('mine', file=sys.stderr)\n    os.write(2, b'theirs')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
@@ -663,7 +664,7 @@ def test_row_21_pillows_log_stays_off_stderr() -> None:
     """Without a handler, logging prints errors to stderr as a last resort."""
     data = planes(noise("uint8", (4, 4, 9)), "contig")
     code = (
-        "from poolcli import files\nfrom poolcli.files.quiet import keep_stderr\n"
+        "from poolcli import files\nfrom poolcli.files.stderr_capture import keep_stderr\n"
         "keep_stderr()\nprint(files.read('-').array.shape)"
     )
     done = subprocess.run([sys.executable, "-c", code], input=data, capture_output=True, check=True)

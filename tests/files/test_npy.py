@@ -26,8 +26,8 @@ from hypothesis.extra import numpy as hnp
 from poolcli import files
 from poolcli.errors import PoolError
 from poolcli.files import Source
-from poolcli.files.npy import header_bytes, read_header, read_npy, read_npy_stream, write_npy
-from poolcli.files.npz import read_npz, write_npz
+from poolcli.files.arrays.npy import header_bytes, read_header, read_npy, read_npy_stream, write_npy
+from poolcli.files.arrays.npz import read_npz, write_npz
 
 DTYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]
 TEXT = "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }"
@@ -164,7 +164,7 @@ def test_row_24_more_claimed_than_there(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "x.npy").write_bytes(data)
     with pytest.raises(PoolError, match="claims 48 bytes of data, 47 are there"):
         files.read("-", stdin=io.BytesIO(data))
-    monkeypatch.setattr("poolcli.files.npy.fill", lambda *args: pytest.fail("the data was read first"))
+    monkeypatch.setattr("poolcli.files.arrays.npy.fill", lambda *args: pytest.fail("the data was read first"))
     with pytest.raises(PoolError, match="claims 48 bytes of data, 47 are there"):
         files.read(tmp_path / "x.npy")
 
@@ -536,7 +536,7 @@ def test_row_35_a_member_is_checked_against_its_real_size(monkeypatch: pytest.Mo
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("a.npy", npy(TEXT.replace("(2, 3)", "(100000000,)"), bytes(48)))
         archive.writestr("b.npy", saved(np.array([None])))
-    monkeypatch.setattr("poolcli.files.npz.fill", lambda *args: pytest.fail("the data was read first"))
+    monkeypatch.setattr("poolcli.files.arrays.npz.fill", lambda *args: pytest.fail("the data was read first"))
     with pytest.raises(PoolError, match=r"^the header claims 800,000,000 bytes of data, 48 are there"):
         read_npz(stream, "a")
     with pytest.raises(PoolError, match=r"^dtype object"):
@@ -545,10 +545,10 @@ def test_row_35_a_member_is_checked_against_its_real_size(monkeypatch: pytest.Mo
 
 def test_row_35_zip_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the ratio and over the size: refused before it is inflated; a map of zeros below the size is none."""
-    monkeypatch.setattr("poolcli.files.npz.MAX_INFLATED", 1 << 20)
+    monkeypatch.setattr("poolcli.files.arrays.npz.MAX_INFLATED", 1 << 20)
     with pytest.raises(PoolError, match=r"a inflates from .* looks like a zip bomb; save it as \.npy"):
         read_npz(io.BytesIO(npz(a=np.zeros(1 << 20))))
-    monkeypatch.setattr("poolcli.files.npz.MAX_RATIO", 10)
+    monkeypatch.setattr("poolcli.files.arrays.npz.MAX_RATIO", 10)
     assert read_npz(io.BytesIO(npz(a=np.zeros(1 << 10))))[0].size == 1 << 10
     assert read_npz(io.BytesIO(npz(a=noise("u1", (1 << 20) + 1))))[0].size == (1 << 20) + 1
 

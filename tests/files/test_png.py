@@ -11,8 +11,8 @@ from files.pictures import noise
 from PIL import Image
 
 from poolcli.files import Encoding, Source, read, write
-from poolcli.files.images import read_image
-from poolcli.files.png import HUFFMAN, photographic
+from poolcli.files.images.decode import read_image
+from poolcli.files.images.png import HUFFMAN, photographic
 
 KINDS = [(dtype, channels) for dtype in ("uint8", "uint16") for channels in (1, 2, 3, 4)]
 

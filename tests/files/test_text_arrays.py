@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from poolcli import PoolError, files
-from poolcli.files import text_arrays
-from poolcli.files.literals import is_literal
+from poolcli.files.arrays import text_arrays
+from poolcli.files.arrays.literals import is_literal
 
 NAN = float("nan")
 FOUR = [[1, 3], [5, 6]]

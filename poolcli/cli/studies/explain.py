@@ -54,7 +54,7 @@ def page_of(asked: Asked, loaded: Loaded, pooling: Pooling, plan: Plan, found: E
     """The page: a picture in its own colours."""
     import numpy as np
 
-    from ...files.palettes import expanded
+    from ...files.images.palettes import expanded
     from ...studies.page import page
 
     source, palette = loaded.source, None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import OptionError, PoolError
-from ...files import urls
+from ...files.paths import urls
 from ...studies.stages import Stage, as_stage
 from ...text import printable
 from .asked import STDIO, Asked, failing
@@ -101,7 +101,7 @@ def prepared(asked: Asked, name: str, output: str) -> Task:
 
 def named(output: str, name: str, task: Task) -> tuple[str, ...]:
     """The output of each level from 1 on."""
-    from ...files.targets import Naming, is_folder
+    from ...files.paths.output_paths import Naming, is_folder
 
     if is_folder(output):
         source = Path("stdin.npy" if name == STDIO else urls.named(name))
@@ -121,7 +121,7 @@ def folder(output: str) -> str:
 def check(task: Task, targets: Sequence[str]) -> None:
     """Refuse, before any level is made, what cannot be written."""
     from ... import files
-    from ...files.tiff_pyramid import check_pyramid
+    from ...files.images.tiff_pyramid import check_pyramid
 
     output = targets[0]
     dtype, overwrite = task.pooling.result_dtype(task.array.dtype), task.asked.given["overwrite"]
@@ -167,7 +167,7 @@ def made_levels(task: Task, records: list[Made], targets: Sequence[str]) -> Iter
 def written(task: Task, output: str, targets: Sequence[str]) -> tuple[Made, ...]:
     """Write each level as it is made."""
     from ... import files
-    from ...files.tiff_pyramid import write_pyramid
+    from ...files.images.tiff_pyramid import write_pyramid
 
     records: list[Made] = []
     found = made_levels(task, records, targets)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import OptionError, PoolError
-from ...files import urls
-from ...files.stores import ENDING, check_extra, is_store, is_store_name, plain
+from ...files.paths import urls
+from ...files.paths.zarr_paths import ENDING, check_extra, is_store, is_store_name, plain
 from ...text import printable
 from .. import options
 from .asked import Answer, Asked, failing

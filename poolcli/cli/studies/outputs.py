@@ -9,7 +9,8 @@ from typing import Any
 
 from ...batch import STDIO, is_special
 from ...errors import OptionError, PoolError
-from ...files import format_of, targets, urls
+from ...files import format_of
+from ...files.paths import output_paths, urls
 from ...text import printable
 from ..inputs import a_name
 
@@ -48,8 +49,8 @@ def check_free(target: str, inputs: Iterable[str], overwrite: bool) -> None:
     """Raise PoolError for an output that is an input, or that exists and may not be written over."""
     if target == STDIO or is_special(target):
         return
-    found = targets.identity(target)
-    if found is not None and any(found == targets.identity(name) for name in inputs if name != STDIO):
+    found = output_paths.identity(target)
+    if found is not None and any(found == output_paths.identity(name) for name in inputs if name != STDIO):
         raise PoolError("is the input; another name would work")
     if os.path.lexists(target) and not Path(target).is_dir() and not overwrite:
         raise PoolError("exists; --overwrite would work")

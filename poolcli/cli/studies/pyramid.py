@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import OptionError
-from ...files import targets
+from ...files.paths import output_paths
 from ...text import printable
 from .. import grammar, options
 from .asked import STDIO, Answer, Asked, failing
@@ -54,7 +54,7 @@ def levels(asked: Asked) -> Answer:
     column = asked.given["hypercolumn"]
     if in_chunks(name, asked.output) and not column:
         return in_group(asked, name)
-    targets.check_fields("output", asked.output, (LEVEL.strip("{}"), *targets.FIELDS))
+    output_paths.check_fields("output", asked.output, (LEVEL.strip("{}"), *output_paths.FIELDS))
     output = asked.output or default(name, "_hypercolumn.npy" if column else f"_level{LEVEL}{Path(name).suffix}")
     task = prepared(asked, name, output)
     if column:

@@ -83,11 +83,11 @@ def understood(asked: Asked) -> dict[str, Any]:
 
 def where(asked: Asked, name: str) -> str:
     """The output's name."""
-    from ...files import targets
+    from ...files.paths import output_paths
 
     if name == STDIO and asked.output is None:
         raise OptionError("output", "output is missing; -o FILE says where the result goes")
-    found = str(targets.target(name, asked.output, "unpool") or STDIO)
+    found = str(output_paths.target(name, asked.output, "unpool") or STDIO)
     outputs.check_ending("output", found)
     with failing(found):
         outputs.check_free(found, asked.names, bool(asked.given["overwrite"]))

@@ -1,0 +1,92 @@
+"""Reading and writing .npz: one array out of a zip file, each member's header checked against its real size."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING
+
+from ...errors import PoolError
+from ...text import printable
+from .npy import Header, check_size, fill, read_header, write_npy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..image_info import Array
+
+# Deflate shrinks at most 1,032 times, so a real map of zeros comes near the ratio: both limits have to be passed.
+MAX_RATIO = 1_000
+MAX_INFLATED = 1 << 30
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def read_npz(file: str | os.PathLike[str] | IO[bytes], key: str | None = None) -> tuple[Array, str]:
+    """Return one array of an .npz file and its name; PoolError when ``key`` is needed and missing, or names none."""
+    with _member(file, key) as (member, header, name):
+        return fill(member, header), name
+
+
+def npz_header(file: str | os.PathLike[str] | IO[bytes], key: str | None = None) -> tuple[Header, str]:
+    """Return what the header of that array says, and its name."""
+    with _member(file, key) as (_, header, name):
+        return header, name
+
+
+@contextmanager
+def _member(file: str | os.PathLike[str] | IO[bytes], key: str | None) -> Iterator[tuple[IO[bytes], Header, str]]:
+    with _zip_errors(), zipfile.ZipFile(file) as archive:
+        name = _chosen(archive.namelist(), key)
+        info = archive.getinfo(name)
+        if info.file_size > MAX_INFLATED and info.file_size > MAX_RATIO * info.compress_size:
+            raise PoolError(
+                f"{_key(name)} inflates from {info.compress_size:,} to {info.file_size:,} bytes, which looks like a "
+                "zip bomb; save it as .npy"
+            )
+        with archive.open(info) as member:
+            header = read_header(member)
+            check_size(header, info.file_size - header.offset)
+            yield member, header, _key(name)
+
+
+@contextmanager
+def _zip_errors() -> Iterator[None]:
+    # zipfile and its decompressors raise ten kinds on damaged files: BadZipFile, zlib.error, RuntimeError when it is
+    # encrypted, NotImplementedError, struct.error, ...
+    try:
+        yield
+    except PoolError:
+        raise
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise
+        why = printable(str(error))[:100] or type(error).__name__
+        raise PoolError(f"not a readable .npz file ({why}); save the arrays anew") from error
+
+
+def _chosen(names: list[str], key: str | None) -> str:
+    arrays = [name for name in names if name.endswith(".npy")]
+    listed = ", ".join(printable(_key(name)) for name in arrays[:20]) + ", ..." * (len(arrays) > 20)
+    if key is not None:
+        found = [name for name in arrays if key in (name, _key(name))]
+        if not found:
+            raise PoolError(f"no array is called '{printable(key)}'; --key takes one of: {listed or '(none)'}")
+        return found[0]
+    if len(arrays) == 1:
+        return arrays[0]
+    if not arrays:
+        raise PoolError("the .npz file holds no array; numpy.savez writes one that does")
+    raise PoolError(f"the .npz file holds {len(arrays)} arrays; --key takes one of: {listed}")
+
+
+def _key(name: str) -> str:
+    return name.removesuffix(".npy")
+
+
+def write_npz(array: Array, stream: IO[bytes], key: str | None = None) -> None:
+    """Write ``array`` as the one member ``key`` (arr_0) of an .npz file to an open stream, which may be a pipe."""
+    # A fixed date: the same array gives the same bytes at any hour and in any time zone.
+    info = zipfile.ZipInfo(f"{key or 'arr_0'}.npy", _EPOCH)
+    with zipfile.ZipFile(stream, "w") as archive, archive.open(info, "w", force_zip64=True) as member:
+        write_npy(array, member)

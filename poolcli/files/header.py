@@ -1,0 +1,122 @@
+"""What a file's header alone says of its array: shape and type, and no sample."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from ..errors import PoolError
+from .arrays.npy import read_header
+from .image_info import Loaded, Source
+from .images.decode import opened
+from .images.pillow_open import Opener, sniff
+from .images.pixels import rawmode
+from .stderr_capture import captured, pillow_limits
+
+if TYPE_CHECKING:
+    from typing import IO
+
+    from PIL import ImageFile
+
+    from .image_info import Array
+
+# Formats of which Pillow reads no more than the header to open them, and modes that come as they are.
+_LIGHT = {"PNG", "JPEG", "BMP", "TIFF"}
+_MODES = {"L": ("uint8", 1), "LA": ("uint8", 2), "RGB": ("uint8", 3), "RGBA": ("uint8", 4), "CMYK": ("uint8", 4)}
+_SIDEWAYS = {5, 6, 7, 8}
+"""EXIF orientations whose rows stand up as columns."""
+_TEXTS = (b"tEXt", b"zTXt", b"iTXt")
+_WIDE = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}
+
+
+def hollow(path: str | os.PathLike[str], *, max_pixels: int, key: str | None = None) -> Loaded | None:
+    """Return what ``read`` would, with an array that has no memory behind it; None where the header does not say.
+
+    Of .npy and .npz, of grey, RGB and CMYK as TIFF, and of PNG, JPEG and BMP pictures without a palette, a transparent
+    colour or 1-bit pixels. PoolError as ``read`` raises it.
+    """
+    if not os.path.isfile(path):  # a FIFO would wait for a writer
+        return None
+    with opened(path) as stream:
+        kind = sniff(stream.read(12))
+        stream.seek(0)
+        if kind == "NPY":
+            header = read_header(stream)
+            return Loaded(_without_memory(header.dtype.name, header.shape), None, Source(os.fspath(path), kind))
+        if kind == "NPZ":
+            from .arrays.npz import npz_header
+
+            header, found = npz_header(stream, key)
+            source = Source(os.fspath(path), kind, key=found)
+            return Loaded(_without_memory(header.dtype.name, header.shape), None, source)
+        return _picture(stream, os.fspath(path), kind, max_pixels) if kind in _LIGHT else None
+
+
+def _picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded | None:
+    with pillow_limits(max_pixels, allow_truncated=False), captured():
+        try:
+            image = Opener(name, stream, kind, max_pixels).open()
+        except PoolError:
+            raise
+        except Exception:  # reading it will say what is wrong
+            return None
+    if kind == "TIFF":
+        return _tiff(image, name)
+    raw = rawmode(image)
+    dtype, channels = ("uint16", _WIDE[raw]) if raw in _WIDE else _MODES.get(image.mode, ("", 0))
+    if not channels or "transparency" in image.info:
+        return None
+    width, height = image.size
+    if kind == "PNG" and _may_be_turned_later(stream):
+        return None
+    if _orientation(image) in _SIDEWAYS:
+        width, height = height, width
+    mode = "CMYK" if image.mode == "CMYK" else None
+    return _loaded(dtype, (height, width, channels), Source(name, kind, mode))
+
+
+def _tiff(image: ImageFile.ImageFile, name: str) -> Loaded | None:
+    """By its tags: whole bytes a sample, of grey, RGB and CMYK."""
+    from .images.tiff import tiff_layout
+
+    layout = tiff_layout(image)
+    if layout is None:
+        return None
+    dtype, (height, width, channels), orientation = layout
+    if orientation in _SIDEWAYS:
+        width, height = height, width
+    mode = "CMYK" if image.mode == "CMYK" else None
+    return _loaded(dtype, (height, width, channels), Source(name, "TIFF", mode))
+
+
+def _loaded(dtype: str, shape: tuple[int, int, int], source: Source) -> Loaded:
+    letters = "HWC"[: 3 if shape[2] > 1 else 2]
+    return Loaded(_without_memory(dtype, shape[: len(letters)]), letters, source)
+
+
+def _orientation(image: ImageFile.ImageFile) -> object:
+    from PIL import Image
+
+    with suppress(Exception):  # a damaged EXIF block says nothing about the pixels
+        return Image.Image.getexif(image).get(274)  # PngImageFile's own would decode the pixels first
+    return None
+
+
+def _may_be_turned_later(stream: IO[bytes]) -> bool:
+    """Whether a PNG has anything behind its pixels that may hold an orientation. Chunks are hopped over, not read."""
+    stream.seek(8)
+    behind = False
+    while len(head := stream.read(8)) == 8:
+        kind = head[4:]
+        behind = behind or kind == b"IDAT"
+        if behind and (kind == b"eXIf" or (kind in _TEXTS and stream.peek(3)[:3] in (b"Raw", b"XML"))):  # type: ignore[attr-defined]
+            return True
+        stream.seek(int.from_bytes(head[:4], "big") + 4, os.SEEK_CUR)
+    return False
+
+
+def _without_memory(dtype: str, shape: tuple[int, ...]) -> Array:
+    import numpy as np
+
+    return np.broadcast_to(np.zeros((), dtype), shape)

@@ -1,0 +1,166 @@
+"""Opening a picture with the one Pillow plugin that its first bytes ask for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import IO, TYPE_CHECKING
+
+from ...errors import PoolError
+from ...extras import lacking
+from ...text import printable
+from ..formats import FORMATS
+from .jxl import read_jxl_header
+
+if TYPE_CHECKING:
+    from PIL import ImageFile
+
+# First bytes, as the plugins themselves test them; P0, P7, Py are none of ours, Pf is PFM.
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\x93NUMPY", "NPY"),
+    (b"PK\3\4", "NPZ"),
+    (b"PK\5\6", "NPZ"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF87a", "GIF"),
+    (b"GIF89a", "GIF"),
+    (b"BM", "BMP"),
+    *((start, "TIFF") for start in (b"II*\0", b"MM\0*", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0")),
+    (b"\xff\x0a", "JXL"),
+    (b"\0\0\0\x0cJXL \r\n\x87\n", "JXL"),
+    *((b"P" + kind, "PPM") for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"f")),
+)
+
+# Only the plugin that is needed is imported, and called by name: 8 ms. Image.open without a file name imports five
+# (11 ms), for a format that it does not know yet all 43 (24 ms); it says "cannot identify" whatever is wrong, and
+# without an allow-list it would start Ghostscript for an EPS file.
+_PLUGINS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "PNG": ("PngImagePlugin", "PngImageFile"),
+        "JPEG": ("JpegImagePlugin", "jpeg_factory"),
+        "WEBP": ("WebPImagePlugin", "WebPImageFile"),
+        "TIFF": ("TiffImagePlugin", "TiffImageFile"),
+        "GIF": ("GifImagePlugin", "GifImageFile"),
+        "BMP": ("BmpImagePlugin", "BmpImageFile"),
+        "PPM": ("PpmImagePlugin", "PpmImageFile"),
+        "AVIF": ("AvifImagePlugin", "AvifImageFile"),
+        "HEIF": ("pillow_heif.as_plugin", "HeifImageFile"),
+        "JXL": ("pillow_jxl.JpegXLImagePlugin", "JXLImageFile"),
+    }
+)
+
+
+# The major brand of files made of boxes (ISO 23000-22, AV1 Image File Format); those of HEIF's own may hold AVIF.
+_BRANDS: Mapping[bytes, str] = MappingProxyType(
+    {b"avif": "AVIF", b"avis": "AVIF", **dict.fromkeys((b"mif1", b"msf1", b"miaf"), "HEIF"),
+     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "HEIF")})
+
+
+def sniff(head: bytes) -> str | None:
+    """Return the name of the format that a file with these first 12 bytes has, arrays included, or None."""
+    if head[4:8] == b"ftyp" and (kind := _BRANDS.get(head[8:12])):
+        return "AVIF" if kind == "HEIF" and b"avif" in head[12:] else kind
+    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
+        return "WEBP"
+    return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+
+
+def image_kind(stream: IO[bytes]) -> str:
+    """Return the format of the picture in ``stream``; raise PoolError when it is empty or no picture."""
+    stream.seek(0)
+    head = stream.read(64)
+    if not head:
+        raise PoolError("empty file; an image or a .npy array would work")
+    kind = sniff(head)
+    if kind is None or kind not in _PLUGINS:
+        raise PoolError(f"not an image that poolcli reads; {', '.join(_PLUGINS)} and .npy arrays would work")
+    return kind
+
+
+def plugin(kind: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
+    """Import the plugin for a format, which registers its writer too, and return what opens a stream."""
+    module, factory = _PLUGINS[kind]
+    library = FORMATS[kind].library
+    if library is not None and (reason := lacking(library)):
+        raise PoolError(f"{kind} {reason}")
+    found = importlib.import_module(f"PIL.{module}" if library is None else module)
+    if library == "pillow_heif":
+        found.register_heif_opener()
+    elif kind == "AVIF" and not found.SUPPORTED:
+        raise PoolError("AVIF is not in this build of Pillow; Pillow from PyPI has it")
+    opens: Callable[[IO[bytes]], ImageFile.ImageFile] = getattr(found, factory)
+    return opens
+
+
+_BLOCK = 1 << 24
+"""Bytes given to a decoder at once: it works without the GIL, and threads meet at it once a file, not each 64 KB."""
+
+
+@cache
+def unheard(library: str) -> None:
+    """Give a library's log a handler, once: without any, what it logs would reach stderr as a last resort."""
+    import logging
+
+    logging.getLogger(library).addHandler(logging.NullHandler())
+
+
+@dataclass(slots=True)
+class Opener:
+    """One frame of a picture file that can be opened more than once; ``image`` is what was opened last.
+
+    ``ready`` is an image that stands at that frame already: seeking there again costs the square of a long chain.
+    """
+
+    name: str
+    stream: IO[bytes]
+    kind: str
+    max_pixels: int
+    allow_truncated: bool = False
+    indexed: bool = False
+    frame: int = 0
+    ready: ImageFile.ImageFile | None = None
+    image: ImageFile.ImageFile | None = None
+    counts: bool = True
+    """Whether the frames of the file are counted; of each page of a stack that would cost the square of the stack."""
+    shared: bool = False
+    """Whether the array may be the decoder's own memory."""
+
+    def open(self) -> ImageFile.ImageFile:
+        """Read the header, decode nothing; PoolError when it promises more pixels than allowed."""
+        unheard("PIL")
+        image, self.ready = self.ready, None
+        if image is None:
+            if self.kind == "JXL" and (header := read_jxl_header(self.stream)):  # its plugin decodes all to open it
+                check_pixels(header.size, self.max_pixels)
+            self.stream.seek(0)
+            image = plugin(self.kind)(self.stream)
+            if self.frame:
+                image.seek(self.frame)
+        check_pixels(image.size, self.max_pixels)
+        image.decodermaxblock = _BLOCK
+        self.image = image
+        return image
+
+
+def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
+    """Raise PoolError for a picture of more than ``max_pixels``; called with the header's size, before decoding."""
+    if size[0] * size[1] > max_pixels:
+        raise PoolError(f"{size[0]}x{size[1]} is more than {max_pixels:,} pixels; --max-pixels raises the limit")
+
+
+def check_total(size: tuple[int, ...], count: int, max_pixels: int) -> None:
+    """Raise PoolError where so many frames of a size are more than ``max_pixels`` together."""
+    if size[0] * size[1] * count > max_pixels:
+        raise PoolError(f"{count:,} frames of {size[0]}x{size[1]} are more than {max_pixels:,} pixels together; "
+                        "--max-pixels raises the limit, --frames 1-9 takes some of them")
+
+
+def cause(error: Exception, chatter: str) -> str:
+    """Put what Pillow raised, and what its C library printed, on one line. KeyError(320) alone would say only 320."""
+    text = printable(" ".join(str(error).split()))
+    if not text or not isinstance(error, (OSError, SyntaxError, ValueError)):
+        text = f"{type(error).__name__} {text}".strip()
+    return f"{text[:160]}: {printable(chatter)}" if chatter else text[:160]

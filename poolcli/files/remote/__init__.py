@@ -1,0 +1,1 @@
+"""Objects behind URLs: read, written, listed and looked for through fsspec."""

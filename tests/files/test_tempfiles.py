@@ -1,0 +1,121 @@
+"""Temporary files that a killed run left behind are cleared, and those of a run at work are not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from poolcli.files import atomic, sweep, tempfiles
+
+WRITER = """
+import sys
+from poolcli.files import atomic
+with atomic("x.npy", overwrite=True) as stream:
+    stream.write(b"new")
+    print(flush=True)
+    sys.stdin.read()
+"""
+
+
+def leftovers(folder: Path) -> list[str]:
+    """Temporary files."""
+    return [name for name in os.listdir(folder) if name.startswith(tempfiles.TEMPORARY)]  # noqa: PTH208
+
+
+def writer(folder: Path) -> subprocess.Popen[bytes]:
+    """Another process in the middle of writing x.npy; closing its stdin lets it finish."""
+    started = subprocess.Popen([sys.executable, "-c", WRITER], cwd=folder, stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE)
+    assert started.stdout is not None
+    started.stdout.readline()
+    return started
+
+
+def test_row_66_the_next_run_clears_what_a_killed_one_left(tmp_path: Path) -> None:
+    """While the writer lives its file stays and is finished; once it was killed, the file goes. The old output stays
+    whole till then."""
+    (tmp_path / "x.npy").write_bytes(b"old")
+    with writer(tmp_path) as alive, writer(tmp_path) as killed:
+        sweep(tmp_path)
+        assert len(leftovers(tmp_path)) == 2
+        killed.send_signal(signal.SIGKILL)
+        killed.wait(30)
+        assert (len(leftovers(tmp_path)), (tmp_path / "x.npy").read_bytes()) == (2, b"old")
+        sweep(tmp_path)
+        assert len(leftovers(tmp_path)) == 1
+        alive.communicate(timeout=30)
+    assert (leftovers(tmp_path), (tmp_path / "x.npy").read_bytes()) == ([], b"new")
+
+
+def test_a_writer_in_this_process_is_seen_too(tmp_path: Path) -> None:
+    """On another thread, say."""
+    with atomic(tmp_path / "x") as stream:
+        stream.write(b"new")
+        sweep(tmp_path)
+    assert (tmp_path / "x").read_bytes() == b"new"
+
+
+def test_what_is_not_ours_stays(tmp_path: Path) -> None:
+    """Of another host, whose locks may be unseen here; of another ending; a link, a FIFO."""
+    ours = tempfiles._ours()
+    others = [f"{tempfiles.TEMPORARY}00000000-1.tmp", f"{tempfiles.TEMPORARY}1.tmp", f"{ours}1.png", "x.tmp"]
+    for name in others:
+        (tmp_path / name).touch()
+    (tmp_path / f"{ours}link.tmp").symlink_to(tmp_path / "x.tmp")
+    os.mkfifo(tmp_path / f"{ours}fifo.tmp")
+    (tmp_path / f"{ours}stale.tmp").touch()
+    before = set(os.listdir(tmp_path))  # noqa: PTH208
+    sweep(tmp_path)
+    assert before - set(os.listdir(tmp_path)) == {f"{ours}stale.tmp"}  # noqa: PTH208
+
+
+def test_a_folder_is_cleared_when_nobody_holds_it(tmp_path: Path) -> None:
+    """A chunked array on its way is a folder: held while its writer lives, removed with all that is in it after."""
+    descriptor, held = tempfiles.temporary_folder(os.fspath(tmp_path))
+    (Path(held) / "chunk").touch()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (Path(held) / "link").symlink_to(elsewhere)
+    sweep(tmp_path)
+    assert (Path(held) / "chunk").exists()
+    os.close(descriptor)
+    sweep(tmp_path)
+    assert os.listdir(tmp_path) == ["elsewhere"]  # noqa: PTH208
+
+
+def test_without_locks_nothing_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some network file systems have none: writing works, and no file can be told to be stale."""
+    (tmp_path / f"{tempfiles._ours()}1.tmp").touch()
+    monkeypatch.setattr("fcntl.flock", lambda *_: (_ for _ in ()).throw(OSError(38, "not implemented")))
+    with atomic(tmp_path / "x") as stream:
+        stream.write(b"new")
+    sweep(tmp_path)
+    assert len(leftovers(tmp_path)) == 1
+
+
+def test_a_file_that_was_cleared_before_it_was_held_is_made_again(tmp_path: Path,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between its creation and its lock another run may take it for a stale one."""
+    real, swept = tempfiles._hold, []
+
+    def hold(descriptor: int) -> bool:
+        if not swept:
+            swept.append(True)
+            monkeypatch.setattr(tempfiles, "_hold", real)
+            sweep(tmp_path)
+        return real(descriptor)
+
+    monkeypatch.setattr(tempfiles, "_hold", hold)
+    with atomic(tmp_path / "x") as stream:
+        stream.write(b"new")
+    assert swept and (tmp_path / "x").read_bytes() == b"new"
+
+
+def test_a_missing_folder_is_no_matter(tmp_path: Path) -> None:
+    """It will be made."""
+    sweep(tmp_path / "missing")

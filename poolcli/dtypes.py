@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import OptionError, PoolError
-from .kernels import numerics
+from .kernels import double_double
 from .reducers import Reducer
 
-ROUNDINGS = {"half-up": numerics.HALF_UP, "half-even": numerics.HALF_EVEN, "floor": numerics.FLOOR,
-             "ceil": numerics.CEIL}
+ROUNDINGS = {"half-up": double_double.HALF_UP, "half-even": double_double.HALF_EVEN, "floor": double_double.FLOOR,
+             "ceil": double_double.CEIL}
 """How an exact value becomes an integer; half-up is floor(v + 1/2), towards +infinity."""
 
 Type = np.dtype[Any]

@@ -15,7 +15,7 @@ from math import inf, isfinite
 from typing import Any, Literal
 
 from .errors import OptionError
-from .kernels import cores, picks
+from .kernels import arithmetic, selection
 from .kernels import order_statistics as ranks
 from .layouts import check_flag
 
@@ -120,43 +120,43 @@ DIVISOR = Parameter("divisor", "int", None, "divide by this instead of the count
                     lambda d: 1 <= d < inf, leaves_range=True)
 EXPECTED = Parameter("expected", "flag", False, "the expected value, sum p_i x_i, instead of a draw")
 
-_EXPECTED = Reducer("stochastic", "The expected value of the draw.", "sum x^2 / sum x", "float", cores.expected,
+_EXPECTED = Reducer("stochastic", "The expected value of the draw.", "sum x^2 / sum x", "float", arithmetic.expected,
                     nonnegative=True, light="mixes", result_range="samples")
 
 _ROWS = (
-    Reducer("max", "The largest sample: bright detail survives.", "max x", "input", picks.maximum, picks=True,
+    Reducer("max", "The largest sample: bright detail survives.", "max x", "input", selection.maximum, picks=True,
             alpha="hides", light="keeps", result_range="samples",
             memory_bound=True, aliases=("maximum", "amax", "dilate", "dilation")),
-    Reducer("min", "The smallest sample: dark detail survives.", "min x", "input", picks.minimum, picks=True,
+    Reducer("min", "The smallest sample: dark detail survives.", "min x", "input", selection.minimum, picks=True,
             alpha="hides", light="keeps", result_range="samples",
             memory_bound=True, aliases=("minimum", "amin", "erode", "erosion")),
-    Reducer("avg", "The mean, exact for integers.", "sum x / n", "mean", cores.average,
+    Reducer("avg", "The mean, exact for integers.", "sum x / n", "mean", arithmetic.average,
             parameters=(COUNT_INCLUDE_PAD, DIVISOR), average=True, alpha="weighs",
             light="mixes", result_range="samples", memory_bound=True,
             aliases=("mean", "average", "area", "box", "blockmean")),
-    Reducer("sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", cores.total,
+    Reducer("sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", arithmetic.total,
             result_range="nonnegative",
             aliases=("add", "total")),
-    Reducer("lp", "The p-norm of the window.", "(sum |x|^p)^(1/p)", "float", cores.norm, parameters=(P,),
+    Reducer("lp", "The p-norm of the window.", "(sum |x|^p)^(1/p)", "float", arithmetic.norm, parameters=(P,),
             result_range="nonnegative",
             aliases=("norm", "pnorm")),
-    Reducer("l2", "The Euclidean norm of the window.", "(sum x^2)^(1/2)", "float", cores.norm, presets=(2.0,),
+    Reducer("l2", "The Euclidean norm of the window.", "(sum x^2)^(1/2)", "float", arithmetic.norm, presets=(2.0,),
             result_range="nonnegative",
             aliases=("euclidean", "euclideannorm")),
     Reducer("gem", "The generalised mean of retrieval networks.", "(mean max(x, eps)^p)^(1/p)", "float",
-            cores.generalised_mean, parameters=(GEM_P, EPS), light="mixes", result_range="samples",
+            arithmetic.generalised_mean, parameters=(GEM_P, EPS), light="mixes", result_range="samples",
             aliases=("generalizedmean", "generalisedmean", "powermean")),
     Reducer("lse", "Log-sum-exp: a smooth maximum (r > 0) or minimum (r < 0).", "log(mean exp(r x)) / r", "float",
-            cores.log_mean_exp, parameters=(R,), result_range="samples",
+            arithmetic.log_mean_exp, parameters=(R,), result_range="samples",
             aliases=("logsumexp",)),
-    Reducer("soft", "Softmax-weighted mean (SoftPool).", "sum x e^x / sum e^x", "float", cores.softmax_mean,
+    Reducer("soft", "Softmax-weighted mean (SoftPool).", "sum x e^x / sum e^x", "float", arithmetic.softmax_mean,
             result_range="samples",
             aliases=("softmax",)),
-    Reducer("mixed", "Maximum and mean, mixed.", "w max x + (1 - w) mean x", "mean", cores.mixed,
+    Reducer("mixed", "Maximum and mean, mixed.", "w max x + (1 - w) mean x", "mean", arithmetic.mixed,
             parameters=(WEIGHT,), light="mixes", result_range="samples",
             aliases=("mix",)),
     Reducer("stochastic", "A sample drawn in proportion to its value.", "x_i with p_i = x_i / sum x", "input",
-            picks.draw, picks=True, draws=True, nonnegative=True, parameters=(EXPECTED,),
+            selection.draw, picks=True, draws=True, nonnegative=True, parameters=(EXPECTED,),
             variants={"expected": _EXPECTED}, light="mixes", result_range="samples",
             aliases=("sample", "draw")),
     Reducer("median", "The middle value: removes salt and pepper.", "median x", "rank", ranks.quantile,
@@ -168,19 +168,19 @@ _ROWS = (
     Reducer("mode", "The most frequent value (a tie: the smallest): for label maps.", "most frequent x", "input",
             ranks.mode, picks=True, alpha="hides", light="keeps", result_range="samples",
             aliases=("majority", "mostfrequent", "vote")),
-    Reducer("var", "The population variance.", "mean (x - mean x)^2", "float", cores.variance,
+    Reducer("var", "The population variance.", "mean (x - mean x)^2", "float", arithmetic.variance,
             result_range="nonnegative",
             aliases=("variance",)),
-    Reducer("std", "The population standard deviation.", "sqrt(mean (x - mean x)^2)", "float", cores.deviation,
+    Reducer("std", "The population standard deviation.", "sqrt(mean (x - mean x)^2)", "float", arithmetic.deviation,
             result_range="nonnegative",
             aliases=("stddev", "stdev", "sd", "standarddeviation", "deviation")),
-    Reducer("range", "Maximum minus minimum: local contrast.", "max x - min x", "unsigned", cores.spread,
+    Reducer("range", "Maximum minus minimum: local contrast.", "max x - min x", "unsigned", arithmetic.spread,
             result_range="nonnegative",
             aliases=("ptp", "peaktopeak", "contrast")),
     Reducer("blur", "Binomial weights: the anti-aliased average.", "sum w x / sum w, w binomial", "mean",
-            cores.weighted_mean, weighted=True, average=True, alpha="weighs", light="mixes", result_range="samples",
-            aliases=("gaussian", "binomial", "antialias")),
-    Reducer("subsample", "The first sample: what a stride alone keeps.", "x_0", "input", picks.first, picks=True,
+            arithmetic.weighted_mean, weighted=True, average=True, alpha="weighs", light="mixes",
+            result_range="samples", aliases=("gaussian", "binomial", "antialias")),
+    Reducer("subsample", "The first sample: what a stride alone keeps.", "x_0", "input", selection.first, picks=True,
             nan_wins=False, light="keeps", result_range="samples", memory_bound=True,
             aliases=("nearest", "decimate", "downsample", "first", "stride", "skip")),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from poolcli.drivers import addition_chain
-from poolcli.kernels import fold_row, rows
+from poolcli.kernels.fold import fold_row, rows
 
 SIZES = [*range(1, 600), 4095, 65536, 131071]
 

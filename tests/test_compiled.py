@@ -27,6 +27,7 @@ ANYBODY = 0o022
 def recipe_of(reducer: str, dtype: str) -> Recipe:
     """The kernel that a small array gets, compiled and kept."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POOLCLI_COMPILE", "always")
         patch.setattr(compiled, "_loaded", {})
         poolcli.pool(np.ones((8, 8), dtype), reducer, size=2)
         (recipe,) = compiled._loaded

@@ -17,7 +17,7 @@ import reference
 import poolcli
 from poolcli import compiled, engine, pooling
 from poolcli.drivers import fold_choose, fold_run
-from poolcli.kernels import wide
+from poolcli.kernels.fold import wide
 from poolcli.work import Choice, Work
 
 REDUCERS: dict[str, dict[str, Any]] = {

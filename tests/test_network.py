@@ -11,7 +11,11 @@ import pytest
 import poolcli
 from poolcli import compiled, engine, pooling
 from poolcli.drivers import fold_choose, histogram, network, network_tiles, sliding
-from poolcli.kernels import network_codegen, network_graph, network_interpreter, network_program, order_statistics
+from poolcli.kernels import order_statistics
+from poolcli.kernels.network import codegen as network_codegen
+from poolcli.kernels.network import graph as network_graph
+from poolcli.kernels.network import interpreter as network_interpreter
+from poolcli.kernels.network import program as network_program
 
 
 def both(monkeypatch: pytest.MonkeyPatch, x: np.ndarray[Any, Any], reducer: str, **options: Any) -> None:

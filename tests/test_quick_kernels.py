@@ -11,18 +11,8 @@ import pytest
 import poolcli
 from poolcli import drivers, engine, pooling
 from poolcli.drivers import fold_choose, slicing, tile
-from poolcli.kernels import (
-    finalizers,
-    irregular,
-    numerics,
-    ordered_floats,
-    row_pairs,
-    rows,
-    small,
-    tile_cores,
-    tiles,
-    van_herk,
-)
+from poolcli.kernels import double_double, tile_cores, tiles
+from poolcli.kernels.fold import finalizers, irregular, ordered_floats, row_pairs, rows, small, van_herk
 from poolcli.work import Choice, Work
 
 RNG = np.random.default_rng(5)
@@ -436,12 +426,13 @@ def test_sorting_in_lanes(n: int) -> None:
     assert np.array_equal(slots[tiles.EXTRA + n :], wanted)
 
 
-@pytest.mark.parametrize("rounding", [numerics.HALF_UP, numerics.HALF_EVEN, numerics.FLOOR, numerics.CEIL])
+@pytest.mark.parametrize("rounding", [double_double.HALF_UP, double_double.HALF_EVEN, double_double.FLOOR,
+                                      double_double.CEIL])
 def test_rounding_without_branches(rounding: int) -> None:
     """Pairs around every tie and every whole number are rounded as the pair is, once."""
     for hi in (-2.0, -1.5, -0.5, 0.0, 0.5, 1.0, 2.5, 0.49999999999999994, 254.5, 4294967294.5):
         for lo in (0.0, 1e-30, -1e-30):
-            f, g = numerics.rounded(hi, lo, rounding)
+            f, g = double_double.rounded(hi, lo, rounding)
             assert tiles.rounded_narrow(hi, lo, rounding) == f + g
 
 

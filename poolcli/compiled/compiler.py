@@ -54,21 +54,21 @@ def make_jitable() -> None:
     from numba.extending import overload, register_jitable
 
     from .. import kernels
-    from ..kernels import numerics
+    from ..kernels import double_double
 
-    typed = numerics.widen, numerics.fetch, numerics.fetch_to_write
-    for info in pkgutil.iter_modules(kernels.__path__, kernels.__name__ + "."):
+    typed = double_double.widen, double_double.fetch, double_double.fetch_to_write
+    for info in pkgutil.walk_packages(kernels.__path__, kernels.__name__ + "."):
         module = importlib.import_module(info.name)
         for _, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__ and function not in typed:
                 register_jitable(**OPTIONS)(function)
 
-    @overload(numerics.widen, jit_options=OPTIONS)
+    @overload(double_double.widen, jit_options=OPTIONS)
     def widen(x: Any) -> Any:
         long = isinstance(x, types.Integer) and x.bitwidth == 64  # type: ignore[attr-defined]  # bitwidth: every width
-        return numerics.widen_long if long else numerics.widen_exact
+        return double_double.widen_long if long else double_double.widen_exact
 
-    for number, fetch in enumerate((numerics.fetch, numerics.fetch_to_write)):
+    for number, fetch in enumerate((double_double.fetch, double_double.fetch_to_write)):
         overload(fetch, jit_options=OPTIONS)(prefetching(number))
 
 

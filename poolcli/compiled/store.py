@@ -46,7 +46,7 @@ def common_key() -> str:
 
     own = Path(__file__).parent
     sources = blake2b()
-    for path in [*sorted((own.parent / "kernels").glob("*.py")), *sorted(own.glob("*.py"))]:
+    for path in [*sorted((own.parent / "kernels").rglob("*.py")), *sorted(own.glob("*.py"))]:
         sources.update(path.read_bytes())
     return repr((__version__, sources.hexdigest(), version("numba"), version("llvmlite"), sys.version, target.text()))
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import fold_row, rows
+from ..kernels.fold import fold_row, rows
 
 PASS = 1.5
 """What writing a row costs, in reads of one."""

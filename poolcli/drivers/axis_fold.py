@@ -114,7 +114,7 @@ def fold_listed(state: States, axis: int, windows: Windows, merge: Merge, identi
     return result
 
 
-# Pairs of doubles, as in ``kernels/numerics.py``, over whole arrays.
+# Pairs of doubles, as in ``kernels/double_double.py``, over whole arrays.
 
 
 def two_sum(a: Array, b: Array) -> States:

@@ -1,4 +1,4 @@
-"""Choose a fold kernel (``kernels/rows.py``, ``small.py``, ``row_pairs.py``, ``van_herk.py``, ``irregular.py``)."""
+"""Choose a fold kernel: ``rows.py``, ``small.py``, ``row_pairs.py``, ``van_herk.py`` or ``irregular.py``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled
-from ..kernels import finalizers, irregular, ordered_floats, row_pairs, small, van_herk, wide
-from ..kernels import rows as kernel
+from ..kernels.fold import finalizers, irregular, ordered_floats, row_pairs, small, van_herk, wide
+from ..kernels.fold import rows as kernel
 from ..work import Array, Work
 from .fold_run import MOST_NUMBERS, FoldLayout, FoldRun, WideLayout, step_of
 from .fold_table import FOLDS, Extent, Fold, divisors, finalizer_of_full, written

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled, dtypes
-from ..kernels import row_pairs, shared_columns, small, wide
-from ..kernels import rows as kernel
+from ..kernels.fold import row_pairs, shared_columns, small, wide
+from ..kernels.fold import rows as kernel
 from ..windows import Windows, as_array
 from ..work import Array, Block, Runner, Work, cut
 from . import addition_chain

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from .. import dtypes
 from ..compiled.recipe import Part
-from ..kernels import finalizers as end
-from ..kernels import fold_states as states
-from ..kernels import wide
-from ..kernels.numerics import CEIL, FLOOR, HALF_EVEN, HALF_UP
+from ..kernels.double_double import CEIL, FLOOR, HALF_EVEN, HALF_UP
+from ..kernels.fold import finalizers as end
+from ..kernels.fold import fold_states as states
+from ..kernels.fold import wide
 from ..work import Work
 
 PLAIN_SUMS = 1024

@@ -1,4 +1,4 @@
-"""Drive the general kernel (``kernels/windows.py``): every reducer over every layout."""
+"""Drive the general kernel (``kernels/general.py``): every reducer over every layout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled, dtypes
-from ..kernels import windows as kernel
+from ..kernels import general as kernel
 from ..windows import Windows
 from ..work import Array, Block, NoPlace, Work, cut, sizes_for
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .. import compiled, dtypes
 from ..kernels import histogram as kernel
-from ..kernels import network_interpreter
+from ..kernels.network import interpreter
 from ..windows import Windows
 from ..work import Array, Block, Runner, Work, cut
 from .network import ending
@@ -33,7 +33,7 @@ BLOCK_WINDOWS = 1 << 20
 """At some 16 ns each."""
 
 SINGLE: Mapping[Callable[..., Any], Callable[..., bool]] = {
-    network_interpreter.end_fixed: network_interpreter.end_integer}
+    interpreter.end_fixed: interpreter.end_integer}
 """Ways to write for windows of many sizes in one block: the share of each is told, and nothing made from it before."""
 
 

@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.unrolled import PARTS
+from ..kernels.fold.unrolled import PARTS
 from ..windows import Windows, as_array
 from ..work import Array, Block, Work
 from .fold_run import FoldLayout, Prepared, RowWindows

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled, dtypes
-from ..kernels import network_codegen
-from ..kernels import network_interpreter as kernel
-from ..kernels.numerics import CEIL, FLOOR, HALF_EVEN, HALF_UP
+from ..kernels.double_double import CEIL, FLOOR, HALF_EVEN, HALF_UP
+from ..kernels.network import codegen
+from ..kernels.network import interpreter as kernel
 from ..work import Array, Block, Runner, Work
 from .network_tiles import WHOLE_BYTES, NetworkTiles, Rank, q_of
 
@@ -140,13 +140,13 @@ def generated_recipe(work: Work, tiles: NetworkTiles, arguments: tuple[str, ...]
         return None
     rank = Rank.of(tiles.samples, q_of(work))
     shape = generated_shape(work, tiles, rank)
-    if not network_codegen.slots_needed(*shape):
+    if not codegen.slots_needed(*shape):
         return None
     end = ending(work, [rank.share])
     row = parameters(work, tiles.samples, set())[tiles.samples]
     share, bits, even, added = (int(number) for number in row[1:])
     fixed = (share, bits, added) if end is kernel.end_fixed and not even else ()
-    return compiled.Recipe(network_codegen.make_kernel, (end, *shape, *fixed), arguments)
+    return compiled.Recipe(codegen.make_kernel, (end, *shape, *fixed), arguments)
 
 
 SPARE = 64
@@ -187,7 +187,7 @@ class Network:
             piece = self.tiles[block]
             recipe, lanes = choice.recipe, piece.slots
             if choice.generated and piece.generated:
-                recipe, lanes = choice.generated, network_codegen.slots_needed(*choice.generated.parts[1:10])
+                recipe, lanes = choice.generated, codegen.slots_needed(*choice.generated.parts[1:10])
             for i, size in enumerate((lanes + SPARE, piece.counts + SPARE)):
                 if room[i].size < size:
                     room[i] = aligned(size, room[i].dtype)

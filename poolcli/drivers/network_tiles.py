@@ -15,8 +15,8 @@ from math import floor
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels.network_interpreter import ABSENT, PARAMS
-from ..kernels.network_program import (
+from ..kernels.network.interpreter import ABSENT, PARAMS
+from ..kernels.network.program import (
     Program,
     most_frequent,
     partial_most_frequent,

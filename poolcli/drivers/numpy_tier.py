@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..kernels import numerics, order_statistics
+from ..kernels import double_double, order_statistics
 from ..windows import Windows, as_array, shift
 from ..work import Array, Block, NoPlace, Runner, Work, cut, sizes_for
 from .axis_fold import States, add_pairs, fold, merge_errors, two_sum
@@ -158,7 +158,7 @@ def find_mean(part: Part) -> Array:
         hi, lo = sum_floats(part)
         divisor = part.divisor if count is None else np.maximum(count, 1).astype(np.float64)
         q = hi / divisor
-        # the remainder of the first division, exact by splitting as numerics.divide has it
+        # the remainder of the first division, exact by splitting as double_double.divide has it
         return whole_result(part, add_quotient(q, hi, lo, divisor), (hi, lo))
     total = sum_whole(part)
     if written(work).kind == "f":
@@ -169,7 +169,7 @@ def find_mean(part: Part) -> Array:
 
 
 def add_quotient(q: Array, hi: Array, lo: Array, divisor: Array) -> Array:
-    """(hi + lo) / divisor, given q = hi / divisor: ``numerics.divide`` rounded to one double."""
+    """(hi + lo) / divisor, given q = hi / divisor: ``double_double.divide`` rounded to one double."""
     high = q * 134217729.0
     high = high - (high - q)
     d = divisor * 134217729.0
@@ -181,12 +181,12 @@ def add_quotient(q: Array, hi: Array, lo: Array, divisor: Array) -> Array:
 
 def round_quotient(total: Array, n: Array, rounding: int) -> Array:
     """total / n as a whole number, by any of the four roundings, in whole numbers."""
-    if rounding == numerics.HALF_UP:
+    if rounding == double_double.HALF_UP:
         total, n = 2 * total + n, 2 * n
-    if rounding == numerics.CEIL:
+    if rounding == double_double.CEIL:
         total = total + n - 1
     floor: Array = np.floor_divide(total, n)
-    if rounding == numerics.HALF_EVEN:
+    if rounding == double_double.HALF_EVEN:
         twice = 2 * (total - floor * n)
         floor += (twice > n) | ((twice == n) & (floor % 2 == 1))
     return floor
@@ -310,7 +310,7 @@ def between_exactly(a: Array, b: Array, share: Array, work: Work) -> Array:
     rows = zip(a.reshape(-1).tolist(), b.reshape(-1).tolist(), share.reshape(-1).tolist(), strict=True)
     for i, (low, high, g) in enumerate(rows):
         pair = (low, 0.0) if low == high or g == 0.0 else order_statistics.between((low, 0.0), (high, 0.0), g)
-        values[i] = numerics.to_double(*pair)
+        values[i] = double_double.to_double(*pair)
     return values.reshape(a.shape)
 
 
@@ -394,12 +394,12 @@ def store(part: Part, values: Array, out: Array) -> NDArray[np.bool_]:
 
 def round_doubles(values: Array, rounding: int) -> Array:
     """Doubles as whole numbers."""
-    if rounding == numerics.HALF_EVEN:
+    if rounding == double_double.HALF_EVEN:
         return np.rint(values)
-    if rounding == numerics.CEIL:
+    if rounding == double_double.CEIL:
         return np.ceil(values)
     floor = np.floor(values)
-    return floor if rounding == numerics.FLOOR else floor + (values - floor >= 0.5)
+    return floor if rounding == double_double.FLOOR else floor + (values - floor >= 0.5)
 
 
 def copy_saturated(values: Array, out: Array, work: Work) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled, dtypes
-from ..kernels import finalizers
-from ..kernels import fold_states as fold_steps
-from ..kernels import partial_fold as kernel
+from ..kernels.fold import finalizers
+from ..kernels.fold import fold_states as fold_steps
+from ..kernels.fold import partial_fold as kernel
 from ..windows import Windows
 from ..work import Array, Work
 from .fold_run import MOST_NUMBERS

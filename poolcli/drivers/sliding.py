@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled, dtypes
-from ..kernels import network_interpreter as ends
 from ..kernels import sliding as kernel
+from ..kernels.network import interpreter as ends
 from ..windows import Windows
 from ..work import Array, Block, Runner, Work, cut
 from .network import ending

@@ -1,4 +1,4 @@
-"""Drive the weighted row kernel (``kernels/weighted_rows.py``): sums with a weight for each place of a window.
+"""Drive the weighted row kernel (``kernels/fold/weighted_rows.py``): sums with a weight for each place of a window.
 
 Sums are whole numbers of 32 bits or doubles where these hold them exactly, doubles where the result is a float of at
 most 32 bits, and pairs of doubles elsewhere; so whole numbers come out exactly, rounded once.
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled, dtypes
-from ..kernels import finalizers as end
-from ..kernels import fold_states as states
-from ..kernels import weighted_rows as kernel
+from ..kernels.fold import finalizers as end
+from ..kernels.fold import fold_states as states
+from ..kernels.fold import weighted_rows as kernel
 from ..windows import Windows
 from ..work import Array, Block, Runner, Work, cut
 from .fold_run import longest_stretch, step_of

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .network_interpreter import SHARE
-from .numerics import Buffer, whole
+from .double_double import Buffer, whole
+from .network.interpreter import SHARE
 
 (PLANE, OUT_PLANE, HEIGHT, WIDTH, INNER, OUT_H, OUT_W, H0, H1, W0, W1, LEFT, RIGHT, LOWEST, ROUNDING) = range(15)
 """The whole numbers of a block: a plane, its windows H0:H1 and W0:W1, which have the columns LEFT:RIGHT; the dtype's

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import isfinite
 from typing import Any
 
-from .numerics import Buffer, Pair, add, multiply, two_sum, whole, widen
-from .windows import Window
+from .double_double import Buffer, Pair, add, multiply, two_sum, whole, widen
+from .general import Window
 
 _FEW = 24  # below it, insertion is faster than partition (uint8 and float32, 3x3 to 7x7)
 

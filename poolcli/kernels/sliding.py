@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .network_interpreter import PARAMS, SHARE, signed
-from .numerics import Buffer, whole
+from .double_double import Buffer, whole
+from .network.interpreter import PARAMS, SHARE, signed
 
 (DEEP, HIGH, WIDE, TARGET, OUT_DEEP, OUT_HIGH, OUT_WIDE, DEEP_APART, HIGH_APART, DEEP_STEP, HIGH_STEP, WIDE_STEP,
  RANKS, NAN_FROM, HAS_FILL, ROUNDING) = range(16)

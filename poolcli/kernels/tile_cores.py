@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .elementary import cube_root, exponential, logarithm
-from .numerics import (
+from .double_double import (
     INFINITY,
     NOT_A_NUMBER,
     add,
@@ -24,6 +23,7 @@ from .numerics import (
 )
 from .order_statistics import between
 from .tiles import DRAW, LOW, PICK, PRESENT, SPARE_A, SPARE_B, SPARE_C, SPARE_D, VALUE, Tile, fill_slot
+from .vector_math import cube_root, exponential, logarithm
 
 _SAFE = 4.0
 """Up to this power a float32, the largest and the smallest, stays in the range of a normal double."""

@@ -17,18 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .numerics import (
-    CEIL,
-    HALF_EVEN,
-    HALF_UP,
-    NOT_A_NUMBER,
-    Buffer,
-    double,
-    fetch,
-    put_integer,
-    to_double,
-)
-from .windows import Window
+from .double_double import CEIL, HALF_EVEN, HALF_UP, NOT_A_NUMBER, Buffer, double, fetch, put_integer, to_double
+from .general import Window
 
 # The whole numbers that describe one block of work, by their place in ``geometry``.
 (D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, A0, A1, D0, D1, H0, H1, W0, W1, LARGEST_D, LARGEST_H,
@@ -320,7 +310,7 @@ def put_wide(tile: Tile, output: Output, dst: Buffer, to: int) -> bool:
 
 
 def rounded_narrow(hi: float, lo: float, rounding: int) -> float:
-    """The pair rounded once to a whole number, for |hi| < 2^34: ``numerics.rounded`` without branches."""
+    """The pair rounded once to a whole number, for |hi| < 2^34: ``double_double.rounded`` without branches."""
     f = floor_narrow(hi)
     f = f - 1.0 if (f == hi) & (lo < 0.0) else f  # a fraction in hi is >= ulp(hi), so lo cannot lead out of [f, f + 1)
     rest = (hi - f) + lo

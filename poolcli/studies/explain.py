@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from .. import report
 from ..boxes import needed, part_of
 from ..errors import PoolError
-from ..kernels.windows import Window
+from ..kernels.general import Window
 from ..plans import Part, Plan
 from ..pooling import Pooling, as_array, prepare
 from ..reducers import REDUCERS

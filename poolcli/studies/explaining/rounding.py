@@ -17,7 +17,7 @@ RULES: Mapping[str, Callable[[Fraction], int]] = {
     "floor": math.floor,
     "ceil": math.ceil,
 }
-"""The roundings; ``kernels/numerics.py`` does the same on pairs of doubles."""
+"""The roundings; ``kernels/double_double.py`` does the same on pairs of doubles."""
 
 
 def bounds(dtype: dtypes.Type) -> tuple[int, int]:

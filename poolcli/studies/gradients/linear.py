@@ -9,7 +9,7 @@ import numpy as np
 
 from ... import dtypes
 from ...drivers.general import table
-from ...kernels.windows import COUNT, WEIGHT
+from ...kernels.general import COUNT, WEIGHT
 from ...reducers import REDUCERS
 from ...windows import Windows
 from .. import reach

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .elementary import exponential, logarithm
-from .numerics import Buffer, add, double, fast_two_sum, product_in_range, two_sum, widen
+from ..double_double import Buffer, add, double, fast_two_sum, product_in_range, two_sum, widen
+from ..vector_math import exponential, logarithm
 
 INFINITY, NOT_A_NUMBER = np.inf, np.nan
 _SMALL, _TINY = 2.0**-900, 2.0**-960

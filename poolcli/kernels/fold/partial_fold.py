@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..double_double import Buffer
 from .finalizers import Output
 from .fold_states import Missing, Scratch
-from .numerics import Buffer
 from .rows import ROW, SIZE, START, Fold, add_row, start_row
 
 (OUTER, D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, SKIP_NAN, HAS_NODATA) = range(13)

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..double_double import Buffer
 from .finalizers import Output
 from .fold_states import Missing, Scratch
-from .numerics import Buffer
 
 # The whole numbers of one block, by their place in ``geometry``. Places along W are counted from LOW, the first place
 # that a window of the block has (below 0: padding); the block's scratch row has LENGTH of them. Windows K0:K1 of the

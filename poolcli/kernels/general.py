@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .numerics import NOT_A_NUMBER, Buffer, Pair, put_float, put_integer, widen
+from .double_double import NOT_A_NUMBER, Buffer, Pair, put_float, put_integer, widen
 
 # The whole numbers that describe one block of work, by their place in ``geometry``.
 # The canonical array is (outer, D, H, W, inner); a block is outer A0:A1 and windows D0:D1, H0:H1, W0:W1.

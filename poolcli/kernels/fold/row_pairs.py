@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..double_double import Buffer, fetch, fetch_to_write
 from .finalizers import Output
 from .fold_states import Scratch
-from .numerics import Buffer, fetch, fetch_to_write
 from .rows import (
     A0,
     A1,

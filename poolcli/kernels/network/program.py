@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from .network_graph import Graph, Ref, Value, loaded, nan_of, ordered, ranked, reaches, selected, tiled
-from .network_interpreter import (
+from .graph import Graph, Ref, Value, loaded, nan_of, ordered, ranked, reaches, selected, tiled
+from .interpreter import (
     BOTH,
     COUNT,
     FIELDS,

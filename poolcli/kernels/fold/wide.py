@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..double_double import Buffer
 from .fold_states import Scratch
-from .numerics import Buffer
 from .rows import (
     A0,
     A1,

@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..double_double import Buffer, fetch
 from .finalizers import Output
 from .fold_states import Scratch
-from .numerics import Buffer, fetch
 from .rows import (
     A0,
     A1,

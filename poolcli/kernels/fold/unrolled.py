@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..double_double import Buffer
 from .finalizers import Output
 from .fold_states import Scratch
-from .numerics import Buffer
 from .rows import Fold
 
 PARTS = 8

@@ -15,9 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .elementary import bits_of, cube_root, exponential, logarithm
-from .fold_states import Parameters
-from .numerics import (
+from ..double_double import (
     Buffer,
     add,
     divide,
@@ -31,6 +29,8 @@ from .numerics import (
     whole_of,
     widen,
 )
+from ..vector_math import bits_of, cube_root, exponential, logarithm
+from .fold_states import Parameters
 
 _TO_WHOLE = 6755399441055744.0  # 2^52 + 2^51: adding and subtracting it rounds to a whole number, ties to even
 _WHOLE_BITS = 0x4338000000000000  # its bits; those of a number added to it lie above

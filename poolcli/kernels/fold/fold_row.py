@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .numerics import Buffer
+from ..double_double import Buffer
 
 TO, SPAN, COUNT, SOURCES = range(4)
 """A step: the row it makes, how many samples each of its states has, how many copies are merged, and of these each a

@@ -1,6 +1,6 @@
 """Cores that compute: each returns a window's value as (hi, lo). The samples hold no NaN.
 
-Sums run in pairs (about 106 bits, ``numerics.py``), so that averages of integers are exact and nothing drifts over
+Sums run in pairs (about 106 bits, ``double_double.py``), so that averages of integers are exact and nothing drifts over
 10^8 samples; powers and exponentials run in float64, scaled by the window's extreme so that nothing overflows.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import exp, isfinite, log, sqrt
 
-from .numerics import (
+from .double_double import (
     INFINITY,
     NOT_A_NUMBER,
     SHRINK,
@@ -22,7 +22,7 @@ from .numerics import (
     two_sum,
     widen,
 )
-from .windows import Window
+from .general import Window
 
 _LARGE = 2.0**480  # beyond it, and below its inverse, squares leave float64's range
 _TINY = 2.0**-960

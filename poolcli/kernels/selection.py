@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .numerics import INFINITY, SHRINK, to_double, widen
-from .windows import Window
+from .double_double import INFINITY, SHRINK, to_double, widen
+from .general import Window
 
 
 def maximum(window: Window) -> int:

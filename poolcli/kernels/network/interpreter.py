@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .numerics import Buffer, double, put_float, put_integer, widen
-from .order_statistics import between
+from ..double_double import Buffer, double, put_float, put_integer, widen
+from ..order_statistics import between
 
 LOAD, BOTH, LESSER, GREATER, NAN, START, RUN, COUNT, RANK, PICK, RUN_PRESENT, ZIP = range(12)
 """What an instruction does: LOAD samples; BOTH the lesser and the greater of a and b, or only the LESSER or GREATER;

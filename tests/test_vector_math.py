@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from poolcli.kernels.elementary import cube_root, exponential, logarithm
+from poolcli.kernels.vector_math import cube_root, exponential, logarithm
 
 RNG = np.random.default_rng(3)
 FEW_UNITS = 2.5

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from typing import NamedTuple
 
-from .network_interpreter import GREATER, LESSER, LOAD, NAN
+from .interpreter import GREATER, LESSER, LOAD, NAN
 
 
 class Ref(NamedTuple):

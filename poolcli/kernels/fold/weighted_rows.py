@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..double_double import Buffer, add, product_in_range
 from .finalizers import Output
 from .fold_states import Missing, Parameters, Scratch, cast_like
-from .numerics import Buffer, add, product_in_range
 
 # The whole numbers of one block, by their place in ``geometry``. Places along W are counted from LOW, the first sample
 # that a window of the block has; a scratch row has LENGTH of them. Windows K0:K1 of the block have equal weights and

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..double_double import Buffer
 from .finalizers import Output
 from .fold_row import fold_by_steps
 from .fold_states import Scratch
-from .numerics import Buffer
 from .rows import (
     A0,
     A1,

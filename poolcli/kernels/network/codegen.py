@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
-from .network_graph import Graph, Ref, Value, ranked, reaches
-from .network_interpreter import CELLS, GREATER, LESSER, LINES, LOAD, NAN, ROUNDING, WHOLE_ROW, signed
+from .graph import Graph, Ref, Value, ranked, reaches
+from .interpreter import CELLS, GREATER, LESSER, LINES, LOAD, NAN, ROUNDING, WHOLE_ROW, signed
 
 BITS = 1
 """Where ``Text.fixed`` has the bits."""

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from .errors import PoolError
 
 if TYPE_CHECKING:
-    from .layouts import LAYOUTS
+    from .core.reducers import REDUCERS
+    from .core.windowings import LAYOUTS
     from .pooling import plan, pool
-    from .reducers import REDUCERS
     from .studies.bounds import bounds
     from .studies.chain import chain
     from .studies.compare import compare
@@ -60,8 +60,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "LAYOUTS": "layouts",
-    "REDUCERS": "reducers",
+    "LAYOUTS": "core.windowings",
+    "REDUCERS": "core.reducers",
     "bounds": "studies.bounds",
     "chain": "studies.chain",
     "compare": "studies.compare",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .axes import describe
+from .core.axes import describe
 from .pooling import pool
 
 Array = NDArray[Any]

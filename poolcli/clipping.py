@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import dtypes
-from .boxes import Ranges, everything, needed, part_of, slices
-from .plans import Part, Plan
+from .core import dtypes
+from .core.boxes import Ranges, everything, needed, part_of, slices
+from .core.plans import Part, Plan
+from .core.reducers import REDUCERS
 from .pooling import Pooling
-from .reducers import REDUCERS
 
 Array = NDArray[Any]
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .core.reducers import REDUCERS, Reducer
 from .errors import OptionError, PoolError
 from .pooling import Pooling
-from .reducers import REDUCERS, Reducer
 
 if TYPE_CHECKING:
-    from .plans import Plan
+    from .core.plans import Plan
 
 Array = NDArray[Any]
 

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import compiled, dtypes
-from .plans import Plan
+from . import compiled
+from .core import dtypes
+from .core.plans import Plan
 from .work import Choice, Work
 
 Array = NDArray[Any]

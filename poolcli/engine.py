@@ -11,7 +11,8 @@ from importlib import import_module
 
 import numpy as np
 
-from . import compiled, dtypes, progress
+from . import compiled, progress
+from .core import dtypes
 from .drivers import QUICK, general, policy
 from .work import Array, Block, Choice, Quick, Runner, Work
 

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import dtypes
+from .core import dtypes
+from .core.plans import Plan
+from .core.pool_options import as_python
+from .core.reducers import REDUCERS
+from .core.windowings import check_flag
 from .errors import OptionError, PoolError
-from .keywords import as_python
-from .layouts import check_flag
-from .plans import Plan
 from .pooling import Pooling, as_array, check_out, prepare
-from .reducers import REDUCERS
 
 Array = NDArray[Any]
 WIDER: Mapping[str, str] = {"bool": "uint8", "uint8": "uint16", "int8": "int16", "uint16": "uint32", "int16": "int32",

@@ -14,12 +14,12 @@ from typing import Any, Literal, Protocol, Unpack, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import axes, dtypes
+from .core import axes, dtypes
+from .core.plans import Part, Plan, check_memory, place_in
+from .core.pool_options import Keywords, WindowKeywords, as_python, check_names, value_fields, window_keywords
+from .core.reducers import REDUCERS, Reducer, suggest_reducers
+from .core.windowings import WindowOptions, check_flag, check_seed, window_options
 from .errors import OptionError, PoolError
-from .keywords import Keywords, WindowKeywords, as_python, check_names, value_fields, window_keywords
-from .layouts import WindowOptions, check_flag, check_seed, window_options
-from .plans import Part, Plan, check_memory, place_in
-from .reducers import REDUCERS, Reducer, suggest_reducers
 from .settled import Result, Settled, canonical_windows, stand_in
 from .work import Work
 

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import axes, compiled, direct_call, dtypes, engine
+from . import compiled, direct_call, engine
+from .core import axes, dtypes
+from .core.plans import Part, Plan, place_in, runs
+from .core.windows import Windows
 from .drivers import policy
 from .errors import PoolError
-from .plans import Part, Plan, place_in, runs
-from .windows import Windows
 from .work import Choice, NoPlace, Work
 
 Array = NDArray[Any]

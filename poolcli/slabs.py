@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .boxes import Range, Ranges, everything, part_of
-from .plans import Part, Plan
+from .core.boxes import Range, Ranges, everything, part_of
+from .core.plans import Part, Plan
+from .core.windows import as_array
 from .pooling import Pooling
-from .windows import as_array
 
 Array = NDArray[Any]
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import progress
+from .core.plans import Plan
 from .files.arrays.npy import Header, check_size, header_bytes, write_all
-from .plans import Plan
 from .pooling import Pooling
 from .slabs import Check, Cut, count_slabs, cut_of, obstacle, pool_slabs, reads
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from . import compiled
-from .dtypes import parse_dtype
+from .core.dtypes import parse_dtype
+from .core.reducers import REDUCERS
 from .errors import PoolError
 from .pooling import pool
-from .reducers import REDUCERS
 
 USUAL = ("max", "min", "avg", "median")
 DTYPES = ("uint8", "uint16", "float32", "float64")

@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .dtypes import Type
-from .reducers import Reducer
-from .windows import Windows
+from .core.dtypes import Type
+from .core.reducers import Reducer
+from .core.windows import Windows
 
 Array = NDArray[Any]
 Block = tuple[tuple[int, int], ...]

@@ -15,16 +15,14 @@ ROOT = Path(__file__).parents[1]
 FILES = sorted((ROOT / "poolcli").rglob("*.py"))
 
 LEVELS = (
-    ("aliases", "errors", "extras", "progress", "text"),
-    ("axes", "kernels", "windows"),
-    ("layouts",),
-    ("reducers",),
-    ("compiled", "dtypes"),
-    ("keywords", "plans", "work"),
+    ("errors", "optional_deps", "progress", "redact"),
+    ("kernels",),
+    ("core",),
+    ("compiled", "work"),
     ("direct_call", "drivers"),
     ("engine",),
     ("settled",),
-    ("boxes", "pooling"),
+    ("pooling",),
     ("bench", "clipping", "colour", "drawing", "files", "masked", "report", "slabs", "warming"),
     ("chunked", "streaming", "studies"),
     ("batch",),

@@ -16,8 +16,8 @@ from PIL import Image
 import poolcli
 from poolcli import batch, files
 from poolcli.batch import Settings, running
+from poolcli.core.reducers import REDUCERS
 from poolcli.pooling import prepare
-from poolcli.reducers import REDUCERS
 from poolcli.report import FileReport
 
 

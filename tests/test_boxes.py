@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import poolcli
-from poolcli import boxes
+from poolcli.core import boxes
+from poolcli.core.reducers import REDUCERS
 from poolcli.drivers import fold_choose, network_tiles
 from poolcli.pooling import Pooling, prepare
-from poolcli.reducers import REDUCERS
 
 WINDOWS: list[dict[str, Any]] = [
     {"size": 2},

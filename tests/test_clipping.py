@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from poolcli import clipping, pooling
-from poolcli.reducers import REDUCERS
+from poolcli.core.reducers import REDUCERS
 
 Array = Any
 RNG = np.random.default_rng(12)

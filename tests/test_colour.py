@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from poolcli.colour import Light, pool
+from poolcli.core.reducers import REDUCERS, Reducer
 from poolcli.errors import PoolError
 from poolcli.pooling import prepare
-from poolcli.reducers import REDUCERS, Reducer
 
 WITH_MEANING = {
     "alpha": ("avg", "blur", "max", "min", "median", "quantile", "mode"),

@@ -15,7 +15,7 @@ import pytest
 import reference
 
 import poolcli
-from poolcli.reducers import REDUCERS
+from poolcli.core.reducers import REDUCERS
 
 NAN, INF = np.nan, np.inf
 every_reducer = pytest.mark.parametrize("reducer", REDUCERS)

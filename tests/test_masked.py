@@ -9,7 +9,7 @@ import pytest
 
 import poolcli
 from poolcli import masked
-from poolcli.reducers import REDUCERS
+from poolcli.core.reducers import REDUCERS
 
 RNG = np.random.default_rng(12)
 MASK = RNG.random((6, 8)) < 0.4

@@ -14,9 +14,9 @@ import pytest
 import reference
 
 import poolcli
+from poolcli.core.reducers import REDUCERS
+from poolcli.core.windowings import LAYOUTS
 from poolcli.drivers.fold_choose import LARGE
-from poolcli.layouts import LAYOUTS
-from poolcli.reducers import REDUCERS
 
 SHAPES = {1: ((2, 9, 2), "NLC"), 2: ((5, 6, 2), "HWC"), 3: ((2, 4, 5, 3), "CDHW")}
 # kept axes in front, behind and between

@@ -12,8 +12,8 @@ import reference
 
 import poolcli
 from poolcli import compiled, pooling
+from poolcli.core.reducers import REDUCERS
 from poolcli.drivers import numpy_tier, policy
-from poolcli.reducers import REDUCERS
 
 WINDOWS: list[dict[str, Any]] = [
     {"size": 2},

@@ -14,9 +14,9 @@ from PIL import Image
 import poolcli
 from poolcli import batch
 from poolcli.batch import Settings, foresight, lots, planning
+from poolcli.core.reducers import REDUCERS
 from poolcli.files.paths import collisions
 from poolcli.pooling import prepare
-from poolcli.reducers import REDUCERS
 from poolcli.report import FileReport
 
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 6)

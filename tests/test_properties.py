@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as npst
 from reference import Options
 
 import poolcli
-from poolcli.reducers import REDUCERS
-from poolcli.windows import Windows
+from poolcli.core.reducers import REDUCERS
+from poolcli.core.windows import Windows
 
 lengths = st.integers(1, 12)
 pads = st.integers(0, 4) | st.tuples(st.integers(0, 4), st.integers(0, 4)).map(lambda pair: (pair,))

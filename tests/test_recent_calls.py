@@ -12,7 +12,7 @@ import pytest
 
 import poolcli
 from poolcli import pooling
-from poolcli.reducers import REDUCERS
+from poolcli.core.reducers import REDUCERS
 
 X = np.arange(48, dtype=np.float32).reshape(6, 8)
 

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poolcli.core.windowings import window_options
+from poolcli.core.windows import Windows
 from poolcli.errors import PoolError
-from poolcli.layouts import window_options
-from poolcli.windows import Windows
 
 
 @st.composite

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import poolcli
+from poolcli.core.reducers import REDUCERS
 from poolcli.pooling import prepare
-from poolcli.reducers import REDUCERS
 from poolcli.settled import Settled
 
 Array = NDArray[Any]

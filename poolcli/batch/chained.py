@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from .. import axes, colour, files, report
+from .. import colour, files, report
+from ..core import axes
 from ..errors import PoolError
 from ..files.paths.zarr_paths import is_store, is_store_name
 from ..report import FileReport

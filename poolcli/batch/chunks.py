@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from .. import files
 from ..errors import PoolError
 from ..files.paths.zarr_paths import check_extra, is_store
+from ..redact import printable
 from ..report import FileReport
-from ..text import printable
 from .described import geometry, with_values
 from .jobs import Job, Settings, is_special, may_replace
 from .whole import attempt_loaded

@@ -11,7 +11,7 @@ from ..report import FileReport
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..plans import Plan
+    from ..core.plans import Plan
     from ..pooling import Pooling
 
     Array = NDArray[Any]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ..errors import OptionError, PoolError
 from ..files.paths import output_paths
 from ..files.remote import object_listing
-from ..text import printable
+from ..redact import printable
 from .jobs import Settings
 from .lots import Lot, Notes
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..files.paths.urls import Place, Url, is_url
+from ..redact import printable
 from ..report import FileReport
-from ..text import printable
 from .jobs import Job
 
 

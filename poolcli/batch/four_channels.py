@@ -14,7 +14,7 @@ from ..errors import PoolError
 from ..files import pack, widen
 
 if TYPE_CHECKING:
-    from ..plans import Plan
+    from ..core.plans import Plan
     from ..settled import Result
 
 T = TypeVar("T", bound=Any)

@@ -16,7 +16,7 @@ from ..files.paths import output_paths
 from ..files.paths.globs import ALL, Globs
 from ..files.paths.urls import Place, is_url
 from ..files.paths.zarr_paths import is_store, is_store_name
-from ..text import redacted
+from ..redact import redacted
 
 if TYPE_CHECKING:
     from ..chunked.running import Each

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .. import files
+from ..core.reducers import REDUCERS
 from ..errors import OptionError, PoolError
 from ..files import Format
 from ..files.arrays.literals import LITERAL_NAME, is_literal
@@ -21,8 +22,7 @@ from ..files.paths.collisions import check_targets
 from ..files.paths.scan import ours, scan
 from ..files.paths.urls import Place, is_url, named, place
 from ..files.paths.zarr_paths import is_store_name, plain
-from ..reducers import REDUCERS
-from ..text import printable
+from ..redact import printable
 from .jobs import STDIO, Job, Settings, is_folder, is_special, kind, stands_for_many
 from .lots import MOST_NAMED, Lot, Notes
 

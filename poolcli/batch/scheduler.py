@@ -7,9 +7,9 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import extras
+from .. import optional_deps
 from ..errors import OptionError
-from ..text import printable
+from ..redact import printable
 from .jobs import LOCAL
 from .workers import interrupts_blocked
 
@@ -30,7 +30,7 @@ def connected(scheduler: str, workers: int) -> tuple[LocalCluster | None, Client
 
     OptionError where that does not go. Ctrl-C is for us to heed: threads and processes that start here are deaf to it.
     """
-    if (reason := extras.lacking("distributed")) is not None:
+    if (reason := optional_deps.lacking("distributed")) is not None:
         raise OptionError("scheduler", reason)
     resource_tracker.ensure_running()  # which unblocks interrupts when it starts
     with interrupts_blocked():

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from .. import files, report
 from ..errors import LayoutError, OutputError, PoolError
+from ..redact import printable, redacted
 from ..report import FileReport
-from ..text import printable, redacted
 from .chunks import attempt_chunked
 from .jobs import DRY_RUN, STDIO, Job, Settings, is_kept
 from .streamed import attempt_stream

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..clipping import ClipCounter
+    from ..core.plans import Plan
     from ..files.arrays.npy import Header
-    from ..plans import Plan
     from ..pooling import Pooling
 
     Array = NDArray[Any]

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..colour import Light
+    from ..core.plans import Plan
     from ..files import Loaded, Source
-    from ..plans import Plan
     from ..pooling import Pooling
     from ..settled import Result
 

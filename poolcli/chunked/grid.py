@@ -8,9 +8,9 @@ from contextlib import suppress
 from itertools import product
 from math import ceil, prod
 
-from ..boxes import Ranges
-from ..plans import Plan
-from ..windows import Windows
+from ..core.boxes import Ranges
+from ..core.plans import Plan
+from ..core.windows import Windows
 
 JOB_BYTES = 1 << 26
 """Samples of one job where windows need no more: 64 MiB, which takes some 0.1 s to decode. Smaller jobs read more of

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import axes
-from ..boxes import Ranges, lengths, needed, part_of
+from ..core import axes
+from ..core.boxes import Ranges, lengths, needed, part_of
+from ..core.plans import Plan
 from ..errors import PoolError
-from ..plans import Plan
 from ..pooling import Pooling
 from ..report import Tally
 from . import grid

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dtypes, engine
-from ..boxes import Ranges, lengths, needed, part_of
+from .. import engine
+from ..core import dtypes
+from ..core.boxes import Ranges, lengths, needed, part_of
+from ..core.plans import Plan
 from ..errors import OptionError, PoolError
-from ..plans import Plan
 from ..pooling import Pooling, prepare
 from .jobs import squeezed
 from .sources import Plain, Source, padded

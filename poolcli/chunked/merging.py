@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dtypes, progress
-from ..boxes import Range, Ranges, lengths, needed, part_of
+from .. import progress
+from ..core import dtypes
+from ..core.boxes import Range, Ranges, lengths, needed, part_of
+from ..core.plans import Plan, place_in
+from ..core.reducers import REDUCERS
+from ..core.windows import Windows
 from ..drivers import partial as merging
 from ..drivers.partial import Merger, States
 from ..errors import PoolError
-from ..plans import Plan, place_in
-from ..reducers import REDUCERS
 from ..report import Tally
 from ..settled import without_place
-from ..windows import Windows
 from . import grid
 from .jobs import NOWHERE, Task, finished
 from .running import Each

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from .. import dtypes, files, progress
-from ..boxes import Ranges, everything
-from ..plans import Plan
+from .. import files, progress
+from ..core import dtypes
+from ..core.boxes import Ranges, everything
+from ..core.plans import Plan
 from ..pooling import Pooling
 from . import grid, ome, stores
 from .jobs import Task

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dtypes, files
-from ..boxes import Range, Ranges, lengths, slices
+from .. import files
+from ..core import dtypes
+from ..core.boxes import Range, Ranges, lengths, slices
 from ..errors import PoolError
 
 if TYPE_CHECKING:
-    from ..plans import Plan
+    from ..core.plans import Plan
     from ..pooling import Pooling
 
 Array = NDArray[Any]

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dtypes
-from ..boxes import Ranges, lengths, slices
+from ..core import dtypes
+from ..core.boxes import Ranges, lengths, slices
 from ..errors import PoolError
 from ..files.paths.zarr_paths import check_extra
-from ..text import printable
+from ..redact import printable
 from . import ome
 from .sources import Plain
 

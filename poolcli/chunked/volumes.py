@@ -12,13 +12,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dtypes, engine, files, progress
-from ..boxes import Ranges, slices
+from .. import engine, files, progress
+from ..core import dtypes
+from ..core.boxes import Ranges, slices
+from ..core.plans import Plan
 from ..drivers.partial import Merger
 from ..errors import PoolError
 from ..files.arrays.npy import header_bytes
 from ..files.paths.zarr_paths import is_store, is_store_name
-from ..plans import Plan
 from ..pooling import Pooling
 from ..report import Stats, Tally
 from . import grid, merging, ome

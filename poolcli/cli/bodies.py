@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from .. import report
 from ..batch import DRY_RUN, STDIO
+from ..redact import printable
 from ..report import FileReport
-from ..text import printable
 from .streams import Pen
 
 

@@ -12,10 +12,10 @@ from types import FrameType
 
 import click
 
-from .. import aliases
+from ..core import choices
+from ..core.reducers import REDUCERS
 from ..errors import OptionError
-from ..reducers import REDUCERS
-from ..text import printable
+from ..redact import printable
 from . import options
 
 USAGE, INTERRUPTED, READER_GONE = 2, 130, 141
@@ -143,7 +143,7 @@ def foreign_option(error: click.NoSuchOption, keyword: str) -> str | None:
     known = {flag for one in (error.ctx.command.params if error.ctx else ()) for flag in one.opts}
     if keyword == "mode":
         return mode_option(known)
-    names = (OPTIONS.get(keyword), flag(aliases.KEYWORDS[keyword]) if keyword in aliases.KEYWORDS else None)
+    names = (OPTIONS.get(keyword), flag(choices.KEYWORDS[keyword]) if keyword in choices.KEYWORDS else None)
     return next((name for name in names if name is not None and name.partition("=")[0] in known), None)
 
 

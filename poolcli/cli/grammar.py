@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import click
 
-from ..text import printable
+from ..redact import printable
 
 Value = TypeVar("Value")
 

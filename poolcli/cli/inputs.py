@@ -15,7 +15,7 @@ from ..files.arrays.literals import is_literal
 from ..files.paths.file_lists import LINES, NULS, read_names
 from ..files.paths.globs import MAGIC
 from ..files.paths.urls import is_url, local
-from ..text import printable
+from ..redact import printable
 
 LISTS = {"files_from": LINES, "files_from0": NULS}
 """Options that name a list, and what is between its names."""

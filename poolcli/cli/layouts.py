@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from ..axes import Axes, describe
+from ..core.axes import Axes, describe
+from ..core.reducers import REDUCERS
 from ..errors import LayoutError
-from ..reducers import REDUCERS
-from ..text import printable, redacted
+from ..redact import printable, redacted
 from . import options
 from .inputs import LISTS
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import click
 
-from ..layouts import LAYOUTS
-from ..reducers import REDUCERS, Parameter
+from ..core.reducers import REDUCERS, Parameter
+from ..core.windowings import LAYOUTS
 from .streams import is_terminal
 
 Rows = Sequence[Sequence[str]]

@@ -18,9 +18,9 @@ from typing import Any
 import click
 
 from .. import __version__
+from ..core.reducers import REDUCERS, suggest_reducers
 from ..errors import OptionError, PoolError
-from ..reducers import REDUCERS, suggest_reducers
-from ..text import printable
+from ..redact import printable
 from . import failures, options, streams
 from .failures import INTERRUPTED, READER_GONE, USAGE
 

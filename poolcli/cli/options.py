@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from ..core.reducers import Parameter, Reducer
 from ..errors import OptionError, PoolError
-from ..reducers import Parameter, Reducer
 from . import grammar
 
 if TYPE_CHECKING:
@@ -284,14 +284,14 @@ def nodata(text: str) -> float | int | str:
 
 def layout(text: str) -> str:
     """Layout letters."""
-    from ..axes import check_layout
+    from ..core.axes import check_layout
 
     return named(check_layout, text)
 
 
 def default_layouts() -> tuple[str, ...]:
     """Return the layouts of POOLCLI_LAYOUT: of arrays that do not say their axes, each by how many axes it names."""
-    from ..axes import check_layout
+    from ..core.axes import check_layout
 
     try:
         return tuple(check_layout(letters) for letters in os.environ.get(LAYOUT, "").replace(",", " ").split())
@@ -301,7 +301,7 @@ def default_layouts() -> tuple[str, ...]:
 
 def default_layout(count: int) -> str | None:
     """Return the one of so many axes, or None."""
-    from ..axes import pick_layout
+    from ..core.axes import pick_layout
 
     return pick_layout(default_layouts(), count)
 
@@ -337,7 +337,7 @@ def keywords(row: Reducer, given: Values) -> dict[str, Any]:
 
 def check_early(row: Reducer, chosen: Values) -> None:
     """Raise what ``pooling.prepare`` would, before it costs 60 ms to import."""
-    from ..layouts import window_options
+    from ..core.windowings import window_options
 
     names = [name for name in WINDOW_KEYWORDS if name != "seed" or not row.draws]
     window_options({name: chosen[name] for name in names if name in chosen})

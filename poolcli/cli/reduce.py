@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..reducers import Reducer
+from ..core.reducers import Reducer
 from . import failures, options
 
 if TYPE_CHECKING:

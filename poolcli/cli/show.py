@@ -19,8 +19,8 @@ from typing import Any, Self
 from .. import report
 from ..batch import DRY_RUN, STDIO, Running, Settings
 from ..files.stderr_capture import keep_stderr
+from ..redact import printable
 from ..report import FileReport, Report
-from ..text import printable
 from . import options, streams, usage
 from .bodies import FORMS, Body, Names, Silent, form
 from .layouts import explain_layout

@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from typing import IO, TextIO
 
-from ..text import redacted
+from ..redact import redacted
 
 # /dev/null opened the wrong way round: what is asked of the descriptor fails, as it would were it still closed.
 _STANDARD = ((0, "stdin", os.O_WRONLY, "r"), (1, "stdout", os.O_RDONLY, "w"), (2, "stderr", os.O_WRONLY, "w"))

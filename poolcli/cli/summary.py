@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..redact import printable
 from ..report import Report
-from ..text import printable
 
 MOST_REASONS = 10
 

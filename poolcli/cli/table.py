@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ..redact import printable
 from ..report import FileReport, Plane, Stats, short
-from ..text import printable
 from .alignment import ASCII_ELLIPSIS, ELLIPSIS, NumberColumn, align_units, shorten_middle
 from .streams import Pen, is_terminal, terminal_width
 from .summary import MANY_FILES

@@ -11,16 +11,16 @@ from typing import Any
 
 import click
 
-from .. import extras, files
+from .. import files, optional_deps
 from ..batch import STDIO, Settings, is_folder, is_special, stands_for_many, takes_several
+from ..core.reducers import REDUCERS, Reducer
 from ..errors import OptionError, PoolError
 from ..files import Encoding, Format, Frames
 from ..files.paths import output_paths, urls
 from ..files.paths.globs import Globs
 from ..files.paths.urls import is_url
 from ..files.paths.zarr_paths import check_extra, is_store, is_store_name, plain
-from ..reducers import REDUCERS, Reducer
-from ..text import printable
+from ..redact import printable
 from .bodies import FORMS, form
 from .inputs import a_name, lists
 from .options import NO_NODATA
@@ -228,7 +228,7 @@ def check_scheduler(inputs: Sequence[str], settings: Settings) -> None:
         raise OptionError("scheduler", f"and {named[0]} exclude each other{why}; one of them would work")
     if STDIO in inputs or settings.output == STDIO:
         raise OptionError("scheduler", "sends names, not data, so - goes not with it; a file name would work")
-    if (reason := extras.lacking("distributed")) is not None:
+    if (reason := optional_deps.lacking("distributed")) is not None:
         raise OptionError("scheduler", reason)
 
 

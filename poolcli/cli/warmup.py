@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..reducers import REDUCERS
+from ..core.reducers import REDUCERS
 from . import streams
 
 if TYPE_CHECKING:

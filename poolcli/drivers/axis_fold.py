@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..windows import Windows
+from ..core.windows import Windows
 from ..work import Array
 
 DIRECT = 8

@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled, dtypes
+from .. import compiled
+from ..core import dtypes
+from ..core.windows import Windows, as_array
 from ..kernels.fold import row_pairs, shared_columns, small, wide
 from ..kernels.fold import rows as kernel
-from ..windows import Windows, as_array
 from ..work import Array, Block, Runner, Work, cut
 from . import addition_chain
 from .fold_table import Fold, divisors, written

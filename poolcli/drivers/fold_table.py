@@ -14,8 +14,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dtypes
 from ..compiled.recipe import Part
+from ..core import dtypes
 from ..kernels.double_double import CEIL, FLOOR, HALF_EVEN, HALF_UP
 from ..kernels.fold import finalizers as end
 from ..kernels.fold import fold_states as states

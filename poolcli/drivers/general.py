@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled, dtypes
+from .. import compiled
+from ..core import dtypes
+from ..core.windows import Windows
 from ..kernels import general as kernel
-from ..windows import Windows
 from ..work import Array, Block, NoPlace, Work, cut, sizes_for
 
 ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 6, "read", "read", "float64")

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled, dtypes
+from .. import compiled
+from ..core import dtypes
+from ..core.windows import Windows
 from ..kernels import histogram as kernel
 from ..kernels.network import interpreter
-from ..windows import Windows
 from ..work import Array, Block, Runner, Work, cut
 from .network import ending
 from .network_tiles import Rank, q_of

@@ -8,8 +8,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.windows import Windows, as_array
 from ..kernels.fold.unrolled import PARTS
-from ..windows import Windows, as_array
 from ..work import Array, Block, Work
 from .fold_run import FoldLayout, Prepared, RowWindows
 from .fold_table import written

@@ -12,7 +12,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled, dtypes
+from .. import compiled
+from ..core import dtypes
 from ..kernels.double_double import CEIL, FLOOR, HALF_EVEN, HALF_UP
 from ..kernels.network import codegen
 from ..kernels.network import interpreter as kernel

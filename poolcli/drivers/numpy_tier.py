@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.windows import Windows, as_array, shift
 from ..kernels import double_double, order_statistics
-from ..windows import Windows, as_array, shift
 from ..work import Array, Block, NoPlace, Runner, Work, cut, sizes_for
 from .axis_fold import States, add_pairs, fold, merge_errors, two_sum
 from .fold_table import divisors, missing, sum_dtype, written

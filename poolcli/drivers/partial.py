@@ -13,11 +13,12 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled, dtypes
+from .. import compiled
+from ..core import dtypes
+from ..core.windows import Windows
 from ..kernels.fold import finalizers
 from ..kernels.fold import fold_states as fold_steps
 from ..kernels.fold import partial_fold as kernel
-from ..windows import Windows
 from ..work import Array, Work
 from .fold_run import MOST_NUMBERS
 from .fold_table import FOLDS, Extent, Fold, divisors, missing, of_pair, written

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dtypes
+from ..core import dtypes
 from ..work import Array, Block, Runner, Work, cut, sizes_for
 
 BLOCK_SAMPLES = 1 << 24

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled, dtypes
+from .. import compiled
+from ..core import dtypes
+from ..core.windows import Windows
 from ..kernels import sliding as kernel
 from ..kernels.network import interpreter as ends
-from ..windows import Windows
 from ..work import Array, Block, Runner, Work, cut
 from .network import ending
 from .network_tiles import q_of

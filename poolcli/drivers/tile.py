@@ -11,10 +11,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled, dtypes
+from .. import compiled
+from ..core import dtypes
+from ..core.windows import Windows
 from ..kernels import tile_cores as cores
 from ..kernels import tiles as kernel
-from ..windows import Windows
 from ..work import Array, Block, Runner, Work, cut, sizes_for
 
 ARGUMENTS = ("read", "write", "write", "write", *("int64",) * 6, *("float64",) * 6)

@@ -14,11 +14,12 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled, dtypes
+from .. import compiled
+from ..core import dtypes
+from ..core.windows import Windows
 from ..kernels.fold import finalizers as end
 from ..kernels.fold import fold_states as states
 from ..kernels.fold import weighted_rows as kernel
-from ..windows import Windows
 from ..work import Array, Block, Runner, Work, cut
 from .fold_run import longest_stretch, step_of
 from .fold_table import EXACT_BITS, LOADS, SAVES, Fold, missing, of_pair, of_ratio, present, written

@@ -16,8 +16,8 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import PoolError
-from ..extras import BRINGS, lacking
-from ..text import printable
+from ..optional_deps import BRINGS, lacking
+from ..redact import printable
 
 
 @dataclass(frozen=True, slots=True)

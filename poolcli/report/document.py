@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 from io import StringIO
 from typing import Any
 
-from ..text import printable
+from ..redact import printable
 from .records import FileReport, Stats
 
 SCHEMA = 1

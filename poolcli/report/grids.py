@@ -11,9 +11,9 @@ from .records import Grid
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..plans import Plan
-    from ..reducers import Reducer
-    from ..windows import Windows
+    from ..core.plans import Plan
+    from ..core.reducers import Reducer
+    from ..core.windows import Windows
 
     Array = NDArray[Any]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..reducers import REDUCERS
+from ..core.reducers import REDUCERS
 
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from ..plans import Plan
+    from ..core.plans import Plan
+    from ..core.windows import Windows
     from ..pooling import Pooling
-    from ..windows import Windows
 
 KINDS: Mapping[str, Callable[[float], Any]] = {"float": float, "int": int, "flag": bool}
 

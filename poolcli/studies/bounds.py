@@ -14,12 +14,12 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import dtypes
+from ..core import dtypes
+from ..core.plans import Plan
+from ..core.pool_options import Keywords
+from ..core.reducers import REDUCERS
 from ..errors import PoolError
-from ..keywords import Keywords
-from ..plans import Plan
 from ..pooling import Pooling, prepare
-from ..reducers import REDUCERS
 from . import boxes, corners, ends, variances
 from .outward import HIGH, LOW, all_finite, computes, counts, into, margin, most_samples, outward
 

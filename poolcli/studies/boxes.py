@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dtypes
+from ..core import dtypes
+from ..core.plans import Plan
 from ..errors import PoolError
-from ..plans import Plan
 from ..pooling import Pooling, prepare
 from ..settled import restored
 from . import ends, gather

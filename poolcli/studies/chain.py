@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import axes, report
+from .. import report
+from ..core import axes
 from ..errors import PoolError
 from ..pooling import as_array
 from ..report import Stats

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import dtypes
+from ..core import dtypes
 from ..errors import OptionError, PoolError
 from ..pooling import as_array
 

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import report
-from ..boxes import needed, part_of
+from ..core.boxes import needed, part_of
+from ..core.plans import Part, Plan
+from ..core.reducers import REDUCERS
 from ..errors import PoolError
 from ..kernels.general import Window
-from ..plans import Part, Plan
 from ..pooling import Pooling, as_array, prepare
-from ..reducers import REDUCERS
 from .explaining import rounding
 from .explaining.arithmetic import ARITHMETIC
 from .explaining.exact import Array, exactly, number, text
@@ -26,7 +26,7 @@ from .explaining.reasons import Present, Reasoning
 from .explaining.window import STATES, Seen, kept_axes, seen
 
 if TYPE_CHECKING:
-    from ..keywords import Keywords
+    from ..core.pool_options import Keywords
 
 def explain(x: ArrayLike, reducer: str = "max", *, at: Sequence[int] | int | None = None, channel: int | None = None,
             batch: int | None = None, **options: Unpack[Keywords]) -> Explanation:

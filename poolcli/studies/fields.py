@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..windows import Windows, as_array
+from ..core.windows import Windows, as_array
 
 Ints = NDArray[np.int64]
 

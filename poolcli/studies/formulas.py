@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..layouts import ALL, WindowOptions, per_axis
+from ..core.windowings import ALL, WindowOptions, per_axis
+from ..core.windows import Windows, ceil_div
 from ..report.words import decimal
-from ..windows import Windows, ceil_div
 
 
 def formula(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..windows import Windows
+from ..core.windows import Windows
 
 Array = NDArray[Any]
 Block = tuple[slice, slice, slice, slice, slice]

@@ -9,13 +9,13 @@ from typing import Unpack
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import axes as layouts
-from .. import dtypes
+from ..core import axes as layouts
+from ..core import dtypes
+from ..core.plans import Plan
+from ..core.pool_options import Keywords
+from ..core.reducers import REDUCERS, Reducer
 from ..errors import PoolError
-from ..keywords import Keywords
-from ..plans import Plan
 from ..pooling import Pooling, as_array, prepare
-from ..reducers import REDUCERS, Reducer
 from ..settled import canonical_windows
 from . import reach
 from .gradients import linear, picked

@@ -15,12 +15,12 @@ from typing import Any, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import dtypes
+from ..core import dtypes
+from ..core.plans import Plan
+from ..core.pool_options import WINDOW_KEYWORDS, Keywords
+from ..core.reducers import REDUCERS
 from ..errors import OptionError, PoolError
-from ..keywords import WINDOW_KEYWORDS, Keywords
-from ..plans import Plan
 from ..pooling import Pooling, as_array, prepare
-from ..reducers import REDUCERS
 from .stages import Stage, as_stage
 from .symmetries import Transform, check_over, strides, transforms
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import axes as layouts
+from ..core import axes as layouts
 from ..errors import OptionError, PoolError
 
 Array = NDArray[Any]

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import axes
+from ..core import axes
+from ..core.plans import Plan
+from ..core.windowings import MOST
+from ..core.windows import Windows
 from ..errors import OptionError, PoolError
-from ..layouts import MOST
-from ..plans import Plan
 from ..pooling import Pooling
 from ..report.words import window_stride
-from ..windows import Windows
 from .fields import Field, bounds
 from .formulas import stride_of
 

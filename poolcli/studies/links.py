@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .. import axes, dtypes
+from ..core import axes, dtypes
+from ..core.plans import Plan
+from ..core.windows import Windows
 from ..errors import LayoutError, OptionError, PoolError
-from ..plans import Plan
-from ..windows import Windows
 from .fields import reached
 from .stages import Stage
 

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dtypes
+from ..core import dtypes
+from ..core.reducers import REDUCERS
 from ..pooling import Pooling, prepare
-from ..reducers import REDUCERS
 from ..work import Work
 
 Array = NDArray[Any]

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..axes import describe
+from ..core.axes import describe
+from ..core.plans import Plan
 from ..errors import PoolError
-from ..plans import Plan
 from ..pooling import Pooling
 
 Array = NDArray[Any]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..windows import Windows
+from ..core.windows import Windows
 from .gather import positions
 
 Array = NDArray[Any]

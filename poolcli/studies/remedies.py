@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..core.plans import Plan
+from ..core.windowings import ALL, per_axis, window_options
 from ..errors import PoolError
-from ..layouts import ALL, per_axis, window_options
-from ..plans import Plan
 from ..pooling import Pooling
 from .fields import common_extent
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import dtypes
+from ..core import dtypes
 from ..errors import PoolError
 
 Array = NDArray[Any]

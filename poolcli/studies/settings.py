@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any
 
-from .. import axes
+from ..core import axes
+from ..core.plans import Plan
+from ..core.windowings import fixed
+from ..core.windows import Windows
 from ..errors import OptionError, PoolError
-from ..layouts import fixed
-from ..plans import Plan
 from ..pooling import prepare
-from ..windows import Windows
 from .remedies import typed
 
 MOST_SIZES = 256

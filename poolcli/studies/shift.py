@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import axes
+from ..core import axes
+from ..core.plans import Plan
 from ..drawing.heat import enlarged, heat
 from ..drawing.sheet import sheet, shrunk
 from ..errors import OptionError, PoolError
-from ..plans import Plan
 from ..pooling import as_array, prepare
 from . import subjects
 from .phases import Changes, Moved, blurred_once, dense_changes, floats, shifts

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import axes
+from ..core import axes
 from ..errors import PoolError
 from ..pooling import as_array
 from .ladder import rungs

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..core.reducers import REDUCERS
 from ..errors import OptionError
-from ..reducers import REDUCERS
 
 if TYPE_CHECKING:
     from ..pooling import Pooling

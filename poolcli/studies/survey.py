@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import dtypes
+from ..core import dtypes
+from ..core.windows import Windows
 from ..errors import PoolError
 from ..report.words import window_stride
-from ..windows import Windows
 from .fields import Field, runs
 from .formulas import formula, stride_of
 from .links import Link, left_out, linked

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.plans import Plan
 from ..errors import OptionError, PoolError
-from ..plans import Plan
 
 Array = NDArray[Any]
 OVER = ("rot4", "flips", "d4")

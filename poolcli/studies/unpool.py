@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import axes as layouts
-from .. import dtypes
+from ..core import axes as layouts
+from ..core import dtypes
+from ..core.plans import Plan, check_memory
+from ..core.pool_options import WINDOW_KEYWORDS, one_of
+from ..core.windowings import kept
 from ..errors import OptionError, PoolError
-from ..keywords import WINDOW_KEYWORDS, one_of
-from ..layouts import kept
-from ..plans import Plan, check_memory
 from ..pooling import Pooling, as_array, prepare
 from ..settled import canonical_windows
 from . import reach

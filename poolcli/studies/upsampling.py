@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..windows import Windows, as_array
+from ..core.windows import Windows, as_array
 
 Array = NDArray[Any]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..axes import Axes
+from ..core.axes import Axes
 from .upsampling import Places
 
 Array = NDArray[Any]

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import poolcli
-from poolcli.reducers import REDUCERS
+from poolcli.core.reducers import REDUCERS
 
 da = pytest.importorskip("dask.array", reason='the extra is missing: pip install "poolcli[dask]"')
 

@@ -17,9 +17,9 @@ import poolcli
 from poolcli import compiled
 from poolcli.chunked import grid, jobs, merging, volumes
 from poolcli.chunked.sources import InMemory
+from poolcli.core.reducers import REDUCERS
 from poolcli.drivers import fold_table
 from poolcli.pooling import prepare
-from poolcli.reducers import REDUCERS
 
 WINDOWS: list[dict[str, Any]] = [
     {"size": "all"},

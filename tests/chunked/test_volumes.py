@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import poolcli
-from poolcli.boxes import needed
 from poolcli.chunked import grid, jobs, volumes
 from poolcli.chunked.sources import InMemory, Npy, padded
 from poolcli.chunked.stores import Zarr
+from poolcli.core.boxes import needed
+from poolcli.core.reducers import REDUCERS
 from poolcli.pooling import prepare
-from poolcli.reducers import REDUCERS
 
 WINDOWS: list[dict[str, Any]] = [
     {"size": 2},

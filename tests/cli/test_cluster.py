@@ -23,7 +23,7 @@ import numpy as np
 import pytest
 from cli.calls import SAMPLES, Call, names
 
-from poolcli import extras
+from poolcli import optional_deps
 from poolcli.batch import Job, Settings, errands, scheduler
 from poolcli.batch.errands import Errand
 from poolcli.errors import PoolError
@@ -310,7 +310,7 @@ def test_what_cannot_be(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_the_extra_is_named(here: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Where distributed is not installed."""
     np.save(tmp_path / "a.npy", np.zeros((4, 4)))
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    monkeypatch.setattr(optional_deps, "find_spec", lambda name: None)
     done = here("max", tmp_path / "a.npy", "--scheduler", "local")
     assert done == (2, "", "poolcli: --scheduler: needs distributed, which is not installed; "
                            'pip install "poolcli[dask]" would work\n')

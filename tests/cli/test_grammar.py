@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolcli.cli import grammar
-from poolcli.text import printable
+from poolcli.redact import printable
 
 READ: list[tuple[Callable[[str], Any], str, Any]] = [
     (grammar.whole, "7", 7),

@@ -20,8 +20,8 @@ import pytest
 from cli.calls import names, save_picture
 
 from poolcli import files
+from poolcli.core.reducers import REDUCERS
 from poolcli.pooling import prepare
-from poolcli.reducers import REDUCERS
 
 DEADLY = """
 import os, signal, time

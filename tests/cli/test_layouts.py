@@ -11,7 +11,7 @@ import pytest
 from cli.calls import Call, Process, names, save_picture
 
 import poolcli
-from poolcli.axes import guess_layout
+from poolcli.core.axes import guess_layout
 from poolcli.errors import LayoutError
 
 UNCLEAR = [(2, 8, 15, 17), (8, 15, 17), (3, 32, 32), (16, 16, 5), (16, 16, 16), (4, 4, 4), (1, 512, 4, 4),

@@ -19,8 +19,8 @@ from PIL import Image
 
 import poolcli
 from poolcli.cli import failures, listing, main
-from poolcli.layouts import LAYOUTS
-from poolcli.reducers import REDUCERS
+from poolcli.core.reducers import REDUCERS
+from poolcli.core.windowings import LAYOUTS
 
 FEATURES = SAMPLES / "feature_map.npy"
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from cli.calls import Call
 
-from poolcli import dtypes, pooling
-from poolcli import keywords as library
+from poolcli import pooling
 from poolcli.cli import failures, main, options
-from poolcli.reducers import REDUCERS
+from poolcli.core import dtypes
+from poolcli.core import pool_options as library
+from poolcli.core.reducers import REDUCERS
 
 KEYWORDS: list[tuple[str, list[str], dict[str, Any]]] = [
     ("max", [], {}),

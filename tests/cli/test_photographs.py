@@ -149,7 +149,7 @@ def test_a_missing_extra_is_named(ending: str, extra: str, run: Call, tmp_path: 
     heads = {"heic": b"\0\0\0\x1cftypheic\0\0\0\0mif1heic", "jxl": b"\0\0\0\x0cJXL \r\n\x87\n"}
     (tmp_path / f"a.{ending}").write_bytes(heads[ending] + bytes(99))
     Image.fromarray(photograph()).save(tmp_path / "a.png")
-    monkeypatch.setattr("poolcli.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("poolcli.optional_deps.find_spec", lambda name: None)
     for arguments in ((f"a.{ending}", "-o", "b.png"), ("a.png", "-o", f"b.{ending}")):
         done = run("max", *arguments)
         assert done.code == 1 and f'pip install "poolcli[{extra}]" would work' in done.err

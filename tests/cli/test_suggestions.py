@@ -10,9 +10,9 @@ import pytest
 from cli.calls import Call
 
 import poolcli
-from poolcli import aliases, keywords
 from poolcli.cli import failures, main
-from poolcli.reducers import REDUCERS, suggest_reducers
+from poolcli.core import choices, pool_options
+from poolcli.core.reducers import REDUCERS, suggest_reducers
 
 WORDS = {"mean": "avg", "average": "avg", "mean_pool": "avg", "maximum": "max", "minimum": "min", "avgpool": "avg",
          "maxpool": "max", "AvgPool2d": "avg", "adaptive_avg_pool2d": "avg", "global_average_pool": "avg",
@@ -33,8 +33,8 @@ def test_aliases_are_of_one_reducer_and_no_name() -> None:
     words = [word for row in REDUCERS.values() for word in row.aliases]
     assert len(set(words)) == len(words) and not set(words) & {*REDUCERS, *main.MODULES}
     assert all(suggest_reducers(word) == [row.name] for row in REDUCERS.values() for word in row.aliases)
-    known = {*keywords.Keywords.__annotations__, "out", "return_indices"}
-    assert set(aliases.KEYWORDS.values()) <= known and not set(aliases.KEYWORDS) & known
+    known = {*pool_options.Keywords.__annotations__, "out", "return_indices"}
+    assert set(choices.KEYWORDS.values()) <= known and not set(choices.KEYWORDS) & known
 
 
 @pytest.mark.parametrize(("arguments", "answer"), [

@@ -49,7 +49,7 @@ def test_what_an_extra_reads_is_passed_over_without_it(ending: str, extra: str, 
     """A folder of a telephone does not fail for each picture; the line says what reads them. Asked for, they fail."""
     from poolcli.files import formats
 
-    monkeypatch.setattr("poolcli.extras.find_spec", lambda name: None)
+    monkeypatch.setattr("poolcli.optional_deps.find_spec", lambda name: None)
     formats.in_folders.cache_clear()
     try:
         (folder / "in" / f"g{ending}").write_bytes(b"x")

@@ -12,7 +12,7 @@ import pytest
 from cli.calls import Call, save_picture
 from cli.test_options import commands
 
-from poolcli.reducers import REDUCERS
+from poolcli.core.reducers import REDUCERS
 
 WRITES = ("output", "indices", "heat", "map")
 """Options that name a file to write."""

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from cli.calls import SAMPLES, Call, names
 
-from poolcli import extras, text
+from poolcli import optional_deps, redact
 from poolcli.files.paths import urls
 
 needs_cloud = pytest.mark.skipif(any(importlib.util.find_spec(name) is None for name in ("s3fs", "fsspec", "aiohttp")),
@@ -317,7 +317,7 @@ def test_what_cannot_be(here: Call, words: list[str], message: str) -> None:
 @pytest.mark.parametrize(("name", "library"), [("s3://bucket/a.png", "fsspec"), ("https://host/a.png", "fsspec")])
 def test_the_extra_is_named(here: Call, monkeypatch: pytest.MonkeyPatch, name: str, library: str) -> None:
     """Where fsspec is not installed; exit 2."""
-    monkeypatch.setattr(extras, "find_spec", lambda _: None)
+    monkeypatch.setattr(optional_deps, "find_spec", lambda _: None)
     assert here("max", name, "-o", "out/") == (
         2, "", f'poolcli: INPUT: {name} needs {library}, which is not installed; pip install "poolcli[cloud]" would '
                "work\n")
@@ -330,7 +330,7 @@ def test_the_extra_is_named(here: Call, monkeypatch: pytest.MonkeyPatch, name: s
 ])
 def test_secrets_of_urls_are_stars(given: str, shown: str) -> None:
     """Whatever is printed goes through this; names that are no URLs stay."""
-    assert text.redacted(given) == shown == text.printable(given)
+    assert redact.redacted(given) == shown == redact.printable(given)
 
 
 def test_names_of_urls() -> None:

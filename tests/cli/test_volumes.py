@@ -17,7 +17,7 @@ from chunked.volumes_made import read, stored, zarr
 from cli.calls import Call, names
 
 import poolcli
-from poolcli import extras
+from poolcli import optional_deps
 from poolcli.chunked import grid
 from poolcli.cli import progress, show, streams
 
@@ -103,7 +103,7 @@ def test_what_chunked_outputs_have_not_is_refused(here: Call, volume: str, tmp_p
 def test_the_extra_is_named_where_it_is_missing(here: Call, volume: str, tmp_path: Path,
                                                 monkeypatch: pytest.MonkeyPatch) -> None:
     """One line and exit code 2, for inputs and outputs."""
-    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    monkeypatch.setattr(optional_deps, "find_spec", lambda name: None)
     np.save(tmp_path / "x.npy", np.zeros((4, 4)))
     for arguments in ((volume, "-o", tmp_path / "y.npy"), (tmp_path / "x.npy", "-o", tmp_path / "y.zarr")):
         called = here("max", *arguments)

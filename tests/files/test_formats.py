@@ -56,7 +56,7 @@ def test_the_modes_of_the_rows_are_all_tested() -> None:
 @pytest.fixture(params=[True, False], ids=["all-installed", "none-installed"])
 def installed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Whether the libraries that extras bring are there, whatever this machine has."""
-    monkeypatch.setattr("poolcli.extras.find_spec", lambda name: request.param or None)
+    monkeypatch.setattr("poolcli.optional_deps.find_spec", lambda name: request.param or None)
     return bool(request.param)
 
 

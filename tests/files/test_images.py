@@ -23,12 +23,12 @@ from PIL import Image, ImageFile
 
 from poolcli import files
 from poolcli.errors import PoolError
-from poolcli.extras import lacking
 from poolcli.files import DEFAULT_ENCODING, FORMATS, Encoding, Loaded, Palette, Source
 from poolcli.files.images import encode
 from poolcli.files.images.decode import read_image, sniff
 from poolcli.files.images.encode import write_image
 from poolcli.files.stderr_capture import captured, pillow_limits
+from poolcli.optional_deps import lacking
 
 tifffile = pytest.importorskip("tifffile")
 NOTHING = Source("x", "NPY")

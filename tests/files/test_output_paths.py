@@ -31,7 +31,7 @@ from poolcli.files import Source, atomic
 from poolcli.files.paths.collisions import check_targets
 from poolcli.files.paths.output_paths import is_folder, is_pattern, target
 from poolcli.files.paths.scan import ours, scan
-from poolcli.text import printable
+from poolcli.redact import printable
 
 SOURCE = Source("x", "NPY")
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import poolcli
 from poolcli import PoolError
-from poolcli.reducers import REDUCERS
+from poolcli.core.reducers import REDUCERS
 from poolcli.studies import bounds as bounding
 from poolcli.studies import ends, outward
 

@@ -15,7 +15,7 @@ import reference
 from test_matrix import EVERY_DTYPE, LAYOUT_ROWS, MIXED, PARAMETERS, ROUNDED
 
 import poolcli
-from poolcli.reducers import REDUCERS
+from poolcli.core.reducers import REDUCERS
 from poolcli.studies.explain import Explanation
 from poolcli.studies.explaining import rounding
 from poolcli.studies.explaining.arithmetic import ARITHMETIC

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import poolcli
 from poolcli import PoolError
-from poolcli.reducers import REDUCERS
+from poolcli.core.reducers import REDUCERS
 from poolcli.studies.group import AGREEABLE, ORDERED
 
 Array = NDArray[Any]

@@ -16,8 +16,8 @@ import reference
 from studies import browser as chromium
 
 import poolcli
+from poolcli.core.reducers import REDUCERS
 from poolcli.pooling import prepare
-from poolcli.reducers import REDUCERS
 from poolcli.studies.explain import explained
 from poolcli.studies.explaining.arithmetic import ARITHMETIC
 from poolcli.studies.page import MOST_BYTES, page

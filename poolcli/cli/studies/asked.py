@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...core.reducers import REDUCERS
 from ...errors import OptionError, PoolError
-from ...reducers import REDUCERS
 from .. import options, streams
 from . import outputs
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import OptionError
+from ...redact import printable
 from ...report import FileReport
 from ...studies.stages import check_owned
-from ...text import printable
 from .. import options
 from ..reduce import SectionedCommand, share_cores
 from . import stages as calls

@@ -7,9 +7,9 @@ from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any
 
+from ...redact import printable
 from ...studies.stages import Stage, as_stages
 from ...studies.usual import off_scale, typed, usual
-from ...text import printable
 from .. import grammar, options
 from .asked import Answer, Asked, laid_out
 from .frame import Study, output_option

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...errors import OptionError
-from ...text import printable
+from ...redact import printable
 from .. import grammar, options
 from .asked import Answer, Asked
 from .frame import Study, file_options, output_option
@@ -33,7 +33,7 @@ class Converted:
 
 def answer(asked: Asked) -> Answer:
     """Read, convert, write."""
-    from ...axes import resolve
+    from ...core.axes import resolve
     from ...report import MOST_VALUES, preview
     from ...studies.index_formats import convert_indices
 
@@ -52,7 +52,7 @@ def answer(asked: Asked) -> Answer:
 
 def parts(found: Converted, planes: tuple[Plane, ...]) -> list[Any]:
     """A line, and the new indices."""
-    from ...axes import describe
+    from ...core.axes import describe
     from ..table import plane, text
 
     said = f"indices into {describe(found.shape)} {found.layout}, {found.source} -> {found.target}"

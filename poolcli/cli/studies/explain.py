@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...text import printable
+from ...redact import printable
 from .. import grammar, options
 from ..table import text
 from . import outputs
@@ -16,8 +16,8 @@ from .frame import Study
 from .printing import table
 
 if TYPE_CHECKING:
+    from ...core.plans import Plan
     from ...files import Loaded
-    from ...plans import Plan
     from ...pooling import Pooling
     from ...studies.explaining.explanation import Explanation
     from ...studies.explaining.window import AxisWindow

@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 
+from ...core.reducers import REDUCERS, Parameter
 from ...errors import LayoutError, OptionError
-from ...reducers import REDUCERS, Parameter
+from ...redact import printable
 from ...studies.stages import PARAMETERS, check_owned
-from ...text import printable
 from .. import grammar, options, streams
 from ..failures import USAGE
 from ..inputs import expand_globs

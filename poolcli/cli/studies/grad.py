@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...errors import PoolError
-from ...text import printable
+from ...redact import printable
 from .. import options
 from .asked import STDIO, Answer, Asked, FileFailed
 from .frame import Study, output_option
@@ -104,7 +104,7 @@ def drawn(made: Array, letters: str) -> Array:
 
 def parts(found: Blamed, planes: tuple[Plane, ...]) -> list[Any]:
     """What was asked, the numbers, the wins, the values."""
-    from ...axes import describe
+    from ...core.axes import describe
     from ...report import short
     from ..table import plane, text
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...core.reducers import REDUCERS
 from ...errors import OptionError, PoolError
-from ...reducers import REDUCERS
 from .. import options
 from .asked import Answer, Asked, failing
 from .frame import Study, output_option

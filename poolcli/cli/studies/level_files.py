@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import OptionError, PoolError
 from ...files.paths import urls
+from ...redact import printable
 from ...studies.stages import Stage, as_stage
-from ...text import printable
 from .asked import STDIO, Asked, failing
 from .levels_table import Made
 

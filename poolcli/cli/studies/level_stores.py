@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...errors import OptionError, PoolError
 from ...files.paths import urls
 from ...files.paths.zarr_paths import ENDING, check_extra, is_store, is_store_name, plain
-from ...text import printable
+from ...redact import printable
 from .. import options
 from .asked import Answer, Asked, failing
 from .level_files import default, the_stage
@@ -67,7 +67,7 @@ def check(asked: Asked, name: str, output: str) -> None:
 
 def planned(asked: Asked, volume: Volume) -> tuple[Pooling, tuple[Rung, ...]]:
     """The pooling and its levels; they have the input's dtype unless --dtype says otherwise, as pictures do."""
-    from ... import dtypes
+    from ...core import dtypes
     from ...studies.ladder import rungs
 
     pooling = the_stage(asked, "avg").pooling

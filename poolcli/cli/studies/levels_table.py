@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...text import printable
+from ...redact import printable
 from .asked import STDIO
 from .numbers import percent, sides
 from .printing import table

@@ -11,7 +11,7 @@ from ...batch import STDIO, is_special
 from ...errors import OptionError, PoolError
 from ...files import format_of
 from ...files.paths import output_paths, urls
-from ...text import printable
+from ...redact import printable
 from ..inputs import a_name
 
 OPTIONS = ("output", "heat", "map")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import OptionError
+from ...redact import printable
 from ...studies.stages import as_stage
-from ...text import printable
 from .. import grammar, options
 from .asked import STDIO, Answer, Asked, failing
 from .frame import Study, file_options
@@ -81,7 +81,7 @@ def targets(asked: Asked, given: Input, layout: str | None) -> Answer:
 
 def dtype_of(name: str) -> Any:
     """A dtype by its name."""
-    from ...dtypes import parse_dtype
+    from ...core.dtypes import parse_dtype
 
     return parse_dtype(name)
 

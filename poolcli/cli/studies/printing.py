@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ...text import printable
+from ...redact import printable
 from .. import options, streams
 from .asked import STDIO, Answer
 

@@ -10,7 +10,7 @@ import click
 
 from ...errors import OptionError
 from ...files.paths import output_paths
-from ...text import printable
+from ...redact import printable
 from .. import grammar, options
 from .asked import STDIO, Answer, Asked, failing
 from .frame import Study, output_option
@@ -95,7 +95,7 @@ def spatial(asked: Asked) -> Answer:
     with failing(name):
         layout = asked.given["layout"] or loaded.layout
         vector = spp(loaded.array, (stage.reducer, stage.keywords), bins=bins, layout=layout)
-    from ...axes import resolve
+    from ...core.axes import resolve
 
     letters = resolve(loaded.array.shape, layout).letters
     grids = tuple((count,) * sum(letter not in "NC" for letter in letters) for count in bins)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import PoolError
+from ...redact import printable
 from ...studies.usual import off_scale
-from ...text import printable
 from .. import grammar, options
 from .asked import STDIO, Answer, Asked, failing, laid_out
 from .compare import the_usual

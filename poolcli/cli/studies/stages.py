@@ -10,10 +10,10 @@ from typing import Any
 
 import click
 
+from ...core.reducers import REDUCERS, Reducer, suggest_reducers
 from ...errors import OptionError
-from ...reducers import REDUCERS, Reducer, suggest_reducers
+from ...redact import printable
 from ...studies.stages import Stage, as_stage
-from ...text import printable
 from .. import failures, options
 
 

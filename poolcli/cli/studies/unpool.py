@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...errors import OptionError
-from ...text import printable
+from ...redact import printable
 from .. import grammar, options
 from . import outputs
 from .asked import STDIO, Answer, Asked, failing
@@ -46,7 +46,7 @@ def answer(asked: Asked) -> Answer:
     """Read, unpool, write."""
     import numpy as np
 
-    from ...axes import resolve
+    from ...core.axes import resolve
     from ...report import MOST_VALUES, preview, stats
     from ...studies.unpool import unpool
 
@@ -110,7 +110,7 @@ def how(given: Mapping[str, Any]) -> str:
 
 def parts(found: Unpooled, planes: tuple[Plane, ...]) -> list[Any]:
     """What was done, a row before, a row after, the values."""
-    from ...axes import describe
+    from ...core.axes import describe
     from ...report import short
     from ..table import plane, text
 

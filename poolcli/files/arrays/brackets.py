@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ...errors import PoolError
-from ...text import printable
+from ...redact import printable
 from .delimited import parse_lines, split_lines
 
 if TYPE_CHECKING:

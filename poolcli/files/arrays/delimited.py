@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from typing import IO, TYPE_CHECKING
 
 from ...errors import PoolError
-from ...text import printable
+from ...redact import printable
 from .npy import write_all
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 
-from ...text import printable
+from ...redact import printable
 
 LITERAL_NAME = "matrix.txt"
 """What a typed matrix is called where its result needs a name."""

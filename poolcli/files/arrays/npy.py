@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from ...errors import PoolError
-from ...text import printable
+from ...redact import printable
 
 if TYPE_CHECKING:
     import numpy as np

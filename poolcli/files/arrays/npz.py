@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING
 
 from ...errors import PoolError
-from ...text import printable
+from ...redact import printable
 from .npy import Header, check_size, fill, read_header, write_npy
 
 if TYPE_CHECKING:

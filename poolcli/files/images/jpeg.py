@@ -47,7 +47,7 @@ def decode_jpeg(image: Image.Image, stream: IO[bytes]) -> Array | None:
 
 @cache
 def _has_simplejpeg() -> bool:
-    from ...extras import lacking
+    from ...optional_deps import lacking
 
     return lacking("simplejpeg") is None
 

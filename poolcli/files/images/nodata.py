@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import PoolError
-from ...text import printable
+from ...redact import printable
 
 if TYPE_CHECKING:
     from .pixels import Picture
@@ -54,7 +54,7 @@ def as_sample(text: str, dtype: Any) -> int | float | None:
 
     A text of float32 data is rounded to float32, as its samples were: 0.1, and -3.40282346638529e+38 of old GDAL.
     """
-    from ... import dtypes
+    from ...core import dtypes
 
     number = dtypes.parse_nodata(text)
     if not dtypes.holds(dtype, number):
@@ -71,7 +71,7 @@ def white(dtype: Any) -> int:
 
 def nodata_text(value: int | float | None, dtype: Any) -> str | None:
     """The text of tag 42113 for samples of ``dtype``; None where there is no nodata value, or it is no such sample."""
-    from ... import dtypes
+    from ...core import dtypes
 
     if value is None or not dtypes.holds(dtype, value):
         return None

@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
 from ...errors import PoolError
-from ...extras import lacking
-from ...text import printable
+from ...optional_deps import lacking
+from ...redact import printable
 from ..formats import FORMATS
 from .jxl import read_jxl_header
 

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 from ...errors import PoolError
-from ...text import printable
+from ...redact import printable
 from .output_paths import identity
 from .urls import is_url
 

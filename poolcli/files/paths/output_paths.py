@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from ...errors import OptionError
-from ...text import printable
+from ...redact import printable
 from .urls import Place, is_url, place
 from .zarr_paths import is_store_name
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import unquote
 
-from ... import extras
+from ... import optional_deps
 from ...errors import PoolError
-from ...text import printable
+from ...redact import printable
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # two letters at least: C:/ is a drive
 WEB = ("http", "https")
@@ -72,7 +72,7 @@ def named(name: str) -> str:
 def check(name: str) -> None:
     """Raise PoolError where a URL cannot be followed for want of the extra."""
     found = protocol(name)
-    lacking = None if found is None else extras.lacking(*_NEEDS.get(found, ("fsspec",)))
+    lacking = None if found is None else optional_deps.lacking(*_NEEDS.get(found, ("fsspec",)))
     if lacking is not None:
         raise PoolError(f"{printable(name)} {lacking}")
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from ...errors import PoolError
-from ...extras import lacking
+from ...optional_deps import lacking
 
 ENDING = ".zarr"
 _MARKS = ("zarr.json", ".zarray", ".zgroup")

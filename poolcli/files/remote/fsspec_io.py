@@ -15,7 +15,7 @@ from functools import lru_cache
 from typing import IO, Any
 
 from ...errors import OutputError, PoolError
-from ...text import printable
+from ...redact import printable
 from ..paths.urls import EXISTS, check, protocol
 
 BLOCK = 8 << 20

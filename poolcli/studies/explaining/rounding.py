@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from ... import dtypes
+from ...core import dtypes
 from .exact import Number, as_float, finite, text
 
 RULES: Mapping[str, Callable[[Fraction], int]] = {

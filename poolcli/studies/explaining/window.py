@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import dtypes
+from ...core import dtypes
+from ...core.windows import Windows, as_array
 from ...drivers.general import binomial
-from ...windows import Windows, as_array
 
 if TYPE_CHECKING:
-    from ...plans import Plan
+    from ...core.plans import Plan
     from ...pooling import Pooling
 
 Array = NDArray[Any]

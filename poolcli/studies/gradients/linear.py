@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ... import dtypes
+from ...core import dtypes
+from ...core.reducers import REDUCERS
+from ...core.windows import Windows
 from ...drivers.general import table
 from ...kernels.general import COUNT, WEIGHT
-from ...reducers import REDUCERS
-from ...windows import Windows
 from .. import reach
 from .picked import winners
 from .task import Array, Floats, Task, of, run

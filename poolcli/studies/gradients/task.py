@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ... import engine
+from ...core.reducers import REDUCERS
 from ...pooling import Pooling
-from ...reducers import REDUCERS
 from ...settled import Settled
 from ...work import Work
 

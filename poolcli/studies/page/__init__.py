@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from ... import dtypes
+from ...core import dtypes
+from ...core.plans import Plan
+from ...core.reducers import REDUCERS, Reducer
+from ...core.windows import Windows, as_array
 from ...errors import PoolError
-from ...plans import Plan
 from ...pooling import Pooling
-from ...reducers import REDUCERS, Reducer
-from ...windows import Windows, as_array
 from ..explaining.arithmetic import ARITHMETIC
 from ..explaining.exact import Array
 from ..explaining.explanation import Explanation

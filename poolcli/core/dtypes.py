@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import OptionError, PoolError
-from .kernels import double_double
+from ..errors import OptionError, PoolError
+from ..kernels import double_double
 from .reducers import Reducer
 
 ROUNDINGS = {"half-up": double_double.HALF_UP, "half-even": double_double.HALF_EVEN, "floor": double_double.FLOOR,

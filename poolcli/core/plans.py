@@ -10,8 +10,8 @@ from itertools import product, repeat
 from math import prod
 from typing import Any
 
+from ..errors import PoolError
 from . import axes
-from .errors import PoolError
 from .windows import Windows
 
 

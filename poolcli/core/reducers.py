@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from math import inf, isfinite
 from typing import Any, Literal
 
-from .errors import OptionError
-from .kernels import arithmetic, selection
-from .kernels import order_statistics as ranks
-from .layouts import check_flag
+from ..errors import OptionError
+from ..kernels import arithmetic, selection
+from ..kernels import order_statistics as ranks
+from .windowings import check_flag
 
 ResultRule = Literal["input", "float", "mean", "rank", "sum", "unsigned"]
 """How the result's dtype follows from the input's; ``dtypes.result_dtype`` is the rule itself."""

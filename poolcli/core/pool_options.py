@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..errors import OptionError
 from . import axes, dtypes
-from .aliases import suggest_keywords
-from .errors import OptionError
-from .layouts import LAYOUTS, WindowOptions, check_flag
+from .choices import suggest_keywords
 from .reducers import REDUCERS, Reducer
+from .windowings import LAYOUTS, WindowOptions, check_flag
 
 if TYPE_CHECKING:
     from fractions import Fraction

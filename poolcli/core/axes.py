@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .errors import LayoutError, OptionError, PoolError
+from ..errors import LayoutError, OptionError, PoolError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

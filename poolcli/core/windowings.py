@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .errors import OptionError, PoolError
+from ..errors import OptionError, PoolError
 from .windows import Windows, ceil_div
 
 if TYPE_CHECKING:

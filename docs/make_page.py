@@ -15,11 +15,11 @@ HERE = Path(__file__).parent
 SIZE = (1280, 900)
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from studies.browser import started  # noqa: E402  # the tests know how to start it
+from analysis.browser import started  # noqa: E402  # the tests know how to start it
 
+from poolcli.analysis.explain.explain import explained  # noqa: E402
+from poolcli.analysis.explain.page import page  # noqa: E402
 from poolcli.pooling import prepare  # noqa: E402
-from poolcli.studies.explain import explained  # noqa: E402
-from poolcli.studies.page import page  # noqa: E402
 
 
 def shown() -> str:

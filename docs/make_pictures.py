@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 import poolcli
+from poolcli.analysis.grad.grad import flattened
 from poolcli.drawing import heat
-from poolcli.studies.grad import flattened
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parent / "sample_images" / "image.png"

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from poolcli.cli.studies.frame import Study
+from poolcli.cli.analysis.study import Study
 
 HERE = Path(__file__).parent
 WIDTH = 100
@@ -64,7 +64,7 @@ PAGE = """\
 def screen(command: str) -> str:
     """The command's view as SVG, the command itself as its title."""
     _, name, *words = shlex.split(command)
-    module = import_module(f"poolcli.cli.studies.{name}")
+    module = import_module(f"poolcli.cli.analysis.{name}_command")
     console = Console(record=True, width=WIDTH, file=StringIO(), force_terminal=True, color_system="truecolor")
     for part in parts(module.STUDY, words) if hasattr(module, "STUDY") else [printed(name, words)]:
         console.print(part)

@@ -16,23 +16,23 @@ from typing import TYPE_CHECKING, Any
 from .errors import PoolError
 
 if TYPE_CHECKING:
+    from .analysis.bounds.bounds import bounds
+    from .analysis.bounds.intervals import interval
+    from .analysis.chain import chain
+    from .analysis.compare.compare import compare
+    from .analysis.explain.explain import explain
+    from .analysis.grad.grad import grad
+    from .analysis.group.group import group
+    from .analysis.plan.find_settings import settings_for
+    from .analysis.plan.survey import survey
+    from .analysis.pyramid.hypercolumn import hypercolumn, spp
+    from .analysis.pyramid.pyramid import pyramid
+    from .analysis.shift.shift import shift
+    from .analysis.unpool.index_formats import convert_indices
+    from .analysis.unpool.unpool import unpool
     from .core.reducers import REDUCERS
     from .core.windowings import LAYOUTS
     from .pooling import plan, pool
-    from .studies.bounds import bounds
-    from .studies.chain import chain
-    from .studies.compare import compare
-    from .studies.ends import interval
-    from .studies.explain import explain
-    from .studies.grad import grad
-    from .studies.group import group
-    from .studies.index_formats import convert_indices
-    from .studies.pyramid import pyramid
-    from .studies.settings import settings_for
-    from .studies.shift import shift
-    from .studies.stacks import hypercolumn, spp
-    from .studies.survey import survey
-    from .studies.unpool import unpool
 
 __version__ = "0.1.0"
 __all__ = [
@@ -62,23 +62,23 @@ __all__ = [
 _HOMES = {
     "LAYOUTS": "core.windowings",
     "REDUCERS": "core.reducers",
-    "bounds": "studies.bounds",
-    "chain": "studies.chain",
-    "compare": "studies.compare",
-    "convert_indices": "studies.index_formats",
-    "explain": "studies.explain",
-    "grad": "studies.grad",
-    "group": "studies.group",
-    "hypercolumn": "studies.stacks",
-    "interval": "studies.ends",
+    "bounds": "analysis.bounds.bounds",
+    "chain": "analysis.chain",
+    "compare": "analysis.compare.compare",
+    "convert_indices": "analysis.unpool.index_formats",
+    "explain": "analysis.explain.explain",
+    "grad": "analysis.grad.grad",
+    "group": "analysis.group.group",
+    "hypercolumn": "analysis.pyramid.hypercolumn",
+    "interval": "analysis.bounds.intervals",
     "plan": "pooling",
     "pool": "pooling",
-    "pyramid": "studies.pyramid",
-    "settings_for": "studies.settings",
-    "shift": "studies.shift",
-    "spp": "studies.stacks",
-    "survey": "studies.survey",
-    "unpool": "studies.unpool",
+    "pyramid": "analysis.pyramid.pyramid",
+    "settings_for": "analysis.plan.find_settings",
+    "shift": "analysis.shift.shift",
+    "spp": "analysis.pyramid.hypercolumn",
+    "survey": "analysis.plan.survey",
+    "unpool": "analysis.unpool.unpool",
 }
 
 

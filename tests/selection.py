@@ -21,25 +21,25 @@ LONG = (
     "chunked/test_lazy.py", "chunked/test_merging.py", "chunked/test_volumes.py::test_chunks_are_the_whole",
     "cli/test_bench.py", "cli/test_cluster.py", "cli/test_gates.py", "cli/test_multiscale.py",
     "cli/test_urls.py::test_", "cli/test_volumes_on_dask.py", "files/test_hostile.py",
-    "studies/test_bounds.py::test_least_of_reals", "studies/test_page.py",
+    "analysis/test_bounds.py::test_least_of_reals", "analysis/test_page.py",
     "test_docs.py::test_commands_of_the_pages_run", "test_matrix.py::test_large_arrays", "test_onnx.py",
     "test_properties.py",
 )
 """Clusters, browsers, servers, kills, fuzzing and the largest arrays. Beginnings of names below tests/."""
 SAMPLED = {
-    "studies/test_bounds.py::test_hill": 6, "studies/test_explain.py::test_every_layout": 8,
-    "studies/test_group.py::test_a_turned": 4, "test_benchmarks.py": 4, "test_boxes.py": 4, "test_chains.py": 4,
+    "analysis/test_bounds.py::test_hill": 6, "analysis/test_explain.py::test_every_layout": 8,
+    "analysis/test_group.py::test_a_turned": 4, "test_benchmarks.py": 4, "test_boxes.py": 4, "test_chains.py": 4,
     "test_contracts.py::test_form_in": 3, "test_contracts.py::test_infinities": 3, "test_fold_parts.py::test_parts": 3,
     "test_matrix.py::test_matrix": 4, "test_matrix.py::test_missing": 4, "test_matrix.py::test_parameters": 3,
-    "test_numpy_tier.py::test_results": 3, "studies/test_grad.py::test_gradients_are": 3,
-    "studies/test_bounds.py::test_no_array": 3, "test_matrix.py::test_larger_arrays": 8,
+    "test_numpy_tier.py::test_results": 3, "analysis/test_grad.py::test_gradients_are": 3,
+    "analysis/test_bounds.py::test_no_array": 3, "test_matrix.py::test_larger_arrays": 8,
     "test_quick_kernels.py": 8, "test_masked.py": 6, "test_network.py": 4,
     "test_slabs.py": 3,
 }
 """Large tables of cases: one row in so many is run. Which, follows from its name."""
 TINY = (
-    "studies/test_bounds.py", "studies/test_chain.py", "studies/test_explain.py", "studies/test_grad.py",
-    "studies/test_group.py", "test_matrix.py", "test_worked_examples.py",
+    "analysis/test_bounds.py", "analysis/test_chain.py", "analysis/test_explain.py", "analysis/test_grad.py",
+    "analysis/test_group.py", "test_matrix.py", "test_worked_examples.py",
 )
 """Where arrays are so small that kernels need not be compiled to be quick: they run as plain Python."""
 COMPILED = {"test_matrix.py::test_larger": ("uint8", "float32"), "test_matrix.py": ("uint8",)}

@@ -24,7 +24,7 @@ LEVELS = (
     ("settled",),
     ("pooling",),
     ("bench", "clipping", "colour", "drawing", "files", "masked", "report", "slabs", "warming"),
-    ("chunked", "streaming", "studies"),
+    ("analysis", "chunked", "streaming"),
     ("batch",),
     ("cli",),
     ("__init__", "__main__"),

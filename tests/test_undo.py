@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli.studies.grad import known
+from poolcli.analysis.grad.grad import known
 
 GOLDEN = Path(__file__).with_name("golden") / "undo.npz"
 META = json.loads(str(np.load(GOLDEN)["meta"]))

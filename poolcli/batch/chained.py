@@ -7,14 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import colour, files, report
+from ..analysis import stage_plans
+from ..analysis.chain import Chain, StageRecord, run
+from ..analysis.stages import Stage
 from ..core import axes
 from ..errors import PoolError
 from ..files.paths.zarr_paths import is_store, is_store_name
 from ..report import FileReport
 from ..settled import Result
-from ..studies import links
-from ..studies.chain import Chain, StageRecord, run
-from ..studies.stages import Stage
 from .described import with_values
 from .jobs import Job, Settings
 from .running import Running
@@ -97,7 +97,7 @@ def with_file_nodata(source: files.Source, poolings: Poolings, settings: Setting
     return replace(poolings, stages=heeding), (nodata_note(value),)
 
 
-def fitted(loaded: Loaded, job: Job, poolings: Poolings) -> tuple[Task, list[links.Link], Array]:
+def fitted(loaded: Loaded, job: Job, poolings: Poolings) -> tuple[Task, list[stage_plans.Link], Array]:
     """The last stage as a job of its own, all stages planned, and the array of the first.
 
     A picture as output has its input's dtype: the last stage rounds to it, those before do not round at all.
@@ -110,7 +110,7 @@ def fitted(loaded: Loaded, job: Job, poolings: Poolings) -> tuple[Task, list[lin
         if array is not loaded.array:
             notes.append("1-bit pixels pooled as 8-bit grey, white as 255")
     layout = poolings.layout or loaded.layout or axes.pick_layout(poolings.default_layouts, array.ndim)
-    planned = links.linked(array.shape, stages, layout, array.dtype.newbyteorder("="))
+    planned = stage_plans.linked(array.shape, stages, layout, array.dtype.newbyteorder("="))
     last = planned[-1]
     stand_in = np.broadcast_to(np.zeros((), last.dtype), last.plan.input_shape)
     return Task(job, loaded, stand_in, last.stage.pooling, last.plan, tuple(notes)), planned, array
@@ -135,14 +135,14 @@ def in_grey(keywords: Any) -> dict[str, Any]:
     return {name: keywords[name] * 255 for name in ("nodata", "pad_value") if keywords.get(name) in (0, 1)}
 
 
-def described(task: Task, planned: Sequence[links.Link], done: Chain, settings: Settings,
+def described(task: Task, planned: Sequence[stage_plans.Link], done: Chain, settings: Settings,
               blank: ChainReport) -> FileReport:
     """What there is to say of a job that is done."""
     first, last = planned[0], planned[-1]
     notes = (*blank.notes, *task.notes, *lossy(task.job, settings, task.loaded.source.lossy))
     made = replace(blank, stages=done.stages, axes=first.plan.axes.letters, input_shape=first.plan.input_shape,
                    output_shape=last.plan.output_shape, input_dtype=task.loaded.array.dtype.name,
-                   output_dtype=done.values.dtype.name, uncovered=links.left_out(planned), notes=notes)
+                   output_dtype=done.values.dtype.name, uncovered=stage_plans.left_out(planned), notes=notes)
     if not settings.statistics:
         return made
     pooling = first.stage.pooling

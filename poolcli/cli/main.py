@@ -29,17 +29,21 @@ OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python looks for garbage after 700, a hundred times while modules are imported, which make none: 7 ms of 119."""
 
 STUDIES: Mapping[str, tuple[str, str]] = {
-    "plan": ("studies.plan", "What a chain of poolings makes of a shape: sizes, fields, bytes, what is left out."),
-    "explain": ("studies.explain", "Explain one output value: its window, the arithmetic, the rounding."),
-    "compare": ("studies.compare", "Many reducers side by side: pictures, and what each keeps in numbers."),
-    "chain": ("studies.chain", "Several poolings one after another, without files between them."),
-    "pyramid": ("studies.pyramid", "An array pooled again and again: levels, hypercolumns, spatial pyramid pooling."),
-    "group": ("studies.group", "Pool over a stack of arrays, or over turned, flipped or shifted copies."),
-    "grad": ("studies.grad", "Where a gradient goes: which samples a pooling listens to, as numbers and as a picture."),
-    "unpool": ("studies.unpool", "Undo a pooling: values back to where they stood, or over their windows."),
-    "convert-indices": ("studies.convert_indices", "Renumber indices for PyTorch, ONNX or TensorFlow."),
-    "shift": ("studies.shift", "How stable poolings are when the picture moves, and what their strides fold back."),
-    "bounds": ("studies.bounds", "What every output can become when inputs move within intervals."),
+    "plan": ("analysis.plan_command",
+             "What a chain of poolings makes of a shape: sizes, fields, bytes, what is left out."),
+    "explain": ("analysis.explain_command", "Explain one output value: its window, the arithmetic, the rounding."),
+    "compare": ("analysis.compare_command", "Many reducers side by side: pictures, and what each keeps in numbers."),
+    "chain": ("analysis.chain_command", "Several poolings one after another, without files between them."),
+    "pyramid": ("analysis.pyramid_command",
+                "An array pooled again and again: levels, hypercolumns, spatial pyramid pooling."),
+    "group": ("analysis.group_command", "Pool over a stack of arrays, or over turned, flipped or shifted copies."),
+    "grad": ("analysis.grad_command",
+             "Where a gradient goes: which samples a pooling listens to, as numbers and as a picture."),
+    "unpool": ("analysis.unpool_command", "Undo a pooling: values back to where they stood, or over their windows."),
+    "convert-indices": ("analysis.convert_indices_command", "Renumber indices for PyTorch, ONNX or TensorFlow."),
+    "shift": ("analysis.shift_command",
+              "How stable poolings are when the picture moves, and what their strides fold back."),
+    "bounds": ("analysis.bounds_command", "What every output can become when inputs move within intervals."),
 }
 """Commands that look inside, in the order in which people ask: the module here that has them as ``command``, and their
 line of help."""

@@ -99,7 +99,7 @@ def test_colours_come_with_a_terminal() -> None:
 
     from rich.console import Console
 
-    from poolcli.cli.studies.grids import Grids
+    from poolcli.cli.analysis.display.window_grids import Grids
 
     x = np.array([[1, 3], [2, 4]])
     for colours in ("truecolor", None):

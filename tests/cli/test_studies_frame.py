@@ -12,12 +12,12 @@ import pytest
 from cli.calls import Call
 
 from poolcli import compiled
+from poolcli.analysis.stages import as_stages
 from poolcli.cli import main, show
-from poolcli.cli.studies.asked import Answer, Asked
-from poolcli.cli.studies.frame import Study, output_option
-from poolcli.cli.studies.printing import table
-from poolcli.cli.studies.stages import divided
-from poolcli.studies.stages import as_stages
+from poolcli.cli.analysis.context import Answer, Asked
+from poolcli.cli.analysis.display.output import table
+from poolcli.cli.analysis.stage_arguments import divided
+from poolcli.cli.analysis.study import Study, output_option
 
 
 def look(asked: Asked) -> Answer:

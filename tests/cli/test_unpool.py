@@ -11,9 +11,9 @@ from cli.calls import SAMPLES, Call, save_picture
 from PIL import Image
 
 import poolcli
-from poolcli.cli.studies import unpool as command
-from poolcli.studies import index_formats
-from poolcli.studies import unpool as library
+from poolcli.analysis.unpool import index_formats
+from poolcli.analysis.unpool import unpool as library
+from poolcli.cli.analysis import unpool_command as command
 
 FEATURES = SAMPLES / "feature_map.npy"
 

@@ -1,0 +1,1 @@
+"""What every output can become when inputs move within intervals."""

@@ -1,0 +1,195 @@
+"""What every output can become when each input moves within an interval of its own: certified bounds.
+
+A reducer that never falls when a sample grows has its extremes where all samples have theirs, so the pooled ends are
+exact. The others are searched window by window (``interval_extremes.py``, ``variance_extremes.py``). Float results that
+were computed, not picked, are rounded outward (``outward_rounding.py``), so that the bounds hold for what ``pool``
+gives and for the formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...core import dtypes
+from ...core.plans import Plan
+from ...core.pool_options import Keywords
+from ...core.reducers import REDUCERS
+from ...errors import PoolError
+from ...pooling import Pooling, prepare
+from . import interval_extremes, interval_search, intervals, variance_extremes
+from .outward_rounding import HIGH, LOW, all_finite, computes, counts, into, margin, most_samples, outward
+
+Array = NDArray[Any]
+COPIES = ("reflect", "edge", "wrap")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a reducer is bounded."""
+
+    text: str
+    """In words, for reports."""
+    solve: interval_search.Solve | None = None
+    """The extremes of windows side by side; None where the pooled ends are."""
+    ends: Callable[[Array, Array], tuple[Array, Array]] = lambda low, high: (low, high)
+    """The two arrays whose pooled values are the bounds."""
+    exact: bool = True
+    once: bool = True
+    """Exact, too, where padding repeats a sample: equal intervals get equal samples."""
+    doubles: bool = False
+    """Searched in float64, which does not tell all 64-bit integers apart."""
+
+
+MONOTONE = Way("exact: it never falls when a sample grows, so both ends are pooled")
+SIZE = Way("exact: the samples nearest to 0 and farthest from it are pooled",
+           ends=lambda low, high: (intervals.nearest_to_zero(low, high), intervals.farthest_from_zero(low, high)))
+SPREAD = Way("exact where no interval lies inside another, or windows have at most 9 samples; else sound",
+             variance_extremes.variance, once=False, doubles=True)
+WAYS = {
+    "lp": SIZE, "l2": SIZE,
+    "soft": Way("exact: fractional programming, one sample at a time", interval_extremes.soft, doubles=True),
+    "expected": Way("exact: fractional programming, one sample at a time", interval_extremes.expected,
+                    doubles=True),
+    "stochastic": Way("sound: what this seed's draws can reach", interval_extremes.draw, exact=False),
+    "mode": Way("sound: values that can be as frequent as the surest one; exact where only one can",
+                interval_extremes.mode),
+    "var": SPREAD, "std": SPREAD,
+    "range": Way("exact: from max low - min high, or 0, to the largest high minus another sample's low",
+                 interval_extremes.spread, once=False),
+}
+"""The reducers that are not monotone."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bounds:
+    """Between which values every output lies. Arrays have the shape and dtype that ``pool`` gives."""
+
+    reducer: str
+    low: Array
+    high: Array
+    exact: bool
+    """Every bound is attained by some input within the intervals, up to the rounding outward; else they are sound."""
+    share_exact: float
+    """Of the outputs, how many have exact bounds."""
+    rounded: bool
+    """Bounds were rounded outward, because floats were computed with."""
+    method: str
+    """Why they hold, in words."""
+    smallest: float
+    """The smallest high - low; NaN outputs are left out."""
+    mean: float
+    largest: float
+    widest: tuple[int, ...] | None
+    """Where the largest is; None where all outputs are NaN."""
+    letters: str = field(metadata={"document": False})
+    """The layout letters of the outputs."""
+
+    @property
+    def widths(self) -> Array:
+        """high - low as float64."""
+        return widths(self.low, self.high)
+
+
+def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unpack[Keywords]) -> Bounds:
+    """Bound ``pool(x, reducer, ...)`` for every x of the same dtype with low <= x <= high, sample by sample.
+
+    ``low`` and ``high`` have one shape and dtype; ``interval`` makes them around an array. Keywords are those of
+    ``pool``. What is missing (NaN, nodata) is missing in both, and stays missing; what is present stays present. NaN
+    that arises from infinities of both signs lies outside of any bounds.
+
+    >>> low, high = intervals.interval(np.array([[1, 2], [3, 4]]), 1)
+    >>> found = bounds(low, high, "avg", size=2)
+    >>> found.low, found.high, found.exact
+    (array([[1.5]]), array([[3.5]]), True)
+
+    Raises PoolError for ends that do not fit together, and for whatever ``pool`` refuses.
+    """
+    pooling = prepare(reducer, **options)
+    a, b = intervals.checked_ends(low, high, pooling.missing())
+    dtype = dtypes.check_dtype(a.dtype)
+    a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+    plan = pooling.plan(a.shape)
+    pooling.check_array(a)
+    pooling.check_array(b)
+    way = WAYS.get("expected" if pooling.parameters.get("expected") else reducer, MONOTONE)
+    try:
+        under, over, exact = (of_ends if way.solve is None else of_windows)(pooling, plan, a, b, way)
+    except MemoryError:
+        raise PoolError(f"not enough memory to bound an array of shape {a.shape}") from None
+    rounded = computes(pooling, dtype, counts_of(pooling, plan, dtype))
+    return summed_up(pooling, plan, way, (under, over), exact, rounded)
+
+
+def summed_up(pooling: Pooling, plan: Plan, way: Way, found: tuple[Array, Array], exact: Array,
+              rounded: bool) -> Bounds:
+    """The answer with its widths."""
+    width = widths(*found)
+    some = width[~np.isnan(width)]
+    at = None if not some.size else tuple(int(i) for i in np.unravel_index(np.nanargmax(width), width.shape))
+    least, mean, most = (some.min(), some.mean(), some.max()) if some.size else (np.nan,) * 3
+    return Bounds(pooling.reducer.name, *found, bool(exact.all()), float(exact.mean()) if exact.size else 1.0, rounded,
+                  way.text, float(least), float(mean), float(most), at, plan.output_letters)
+
+
+def widths(low: Array, high: Array) -> Array:
+    """high - low as float64, right for whole numbers of any width; 0 between equal infinities."""
+    if low.dtype.kind in "iu":
+        unsigned = np.dtype(f"u{low.dtype.itemsize}")
+        with np.errstate(over="ignore"):
+            return np.asarray(high.astype(unsigned) - low.astype(unsigned), np.float64)
+    with np.errstate(invalid="ignore"):
+        apart = np.asarray(high, np.float64) - np.asarray(low, np.float64)
+    return np.where(high == low, 0.0, apart)
+
+
+def counts_of(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> NDArray[np.int64] | None:
+    """How many samples the windows have, where missing ones do not make that unknown."""
+    return counts(pooling.settle(plan, dtype).work)
+
+
+# Monotone reducers.
+
+
+def of_ends(pooling: Pooling, plan: Plan, low: Array, high: Array, way: Way) -> tuple[Array, Array, Array]:
+    """The two arrays pooled, and rounded outward where floats are computed with."""
+    a, b = intervals.off_nodata(*way.ends(low, high), ~intervals.is_missing(low, pooling.missing()), pooling.missing())
+    if not computes(pooling, low.dtype, counts_of(pooling, plan, low.dtype)):
+        under, over = (pooling.run(part, plan).values for part in (a, b))
+        return under, over, np.ones(under.shape, np.bool_)
+    result, in_doubles = pooling.result_dtype(low.dtype), replace(pooling, dtype=dtypes.FLOAT64)
+    values = [in_doubles.run(part, plan).values for part in (a, b)]
+    far = magnitudes(pooling, plan, low, high)
+    samples, finite = most_samples(pooling.settle(plan, low.dtype).work), all_finite(low, high)
+    found = []
+    for value, side in zip(values, (LOW, HIGH), strict=True):
+        by = margin(pooling, low.dtype, samples, value, far, far)
+        found.append(into(outward(value, by, side, finite), pooling, result, side))
+    return found[0], found[1], np.ones(found[0].shape, np.bool_)
+
+
+def magnitudes(pooling: Pooling, plan: Plan, low: Array, high: Array) -> Array:
+    """What the pooling makes of magnitudes: how much a sum has in it that may cancel. For ranks, the largest."""
+    far = np.abs(intervals.farthest_from_zero(low, high).astype(np.float64))
+    missing = pooling.missing()
+    if missing is not None:
+        far[intervals.is_missing(low, missing)] = np.nan
+    ranked = pooling.reducer.name in ("median", "quantile")
+    sums = replace(pooling, nodata=None, dtype=dtypes.FLOAT64, pad_value=abs(pooling.pad_value),
+                   nan="ignore" if missing is not None or pooling.skips_nan() else pooling.nan)
+    if ranked:
+        sums = replace(sums, reducer=REDUCERS["max"], parameters={})
+    return sums.run(far, plan).values
+
+
+def of_windows(pooling: Pooling, plan: Plan, low: Array, high: Array, way: Way) -> tuple[Array, Array, Array]:
+    """Searched window by window."""
+    assert way.solve is not None
+    under, over, exact = interval_search.searched(pooling, plan, low, high, way.solve)
+    blurred = way.doubles and low.dtype.kind in "iu" and low.dtype.itemsize == 8
+    certain = way.exact and not blurred and (way.once or pooling.pad_mode not in COPIES)
+    return under, over, exact & certain

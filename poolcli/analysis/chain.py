@@ -1,0 +1,93 @@
+"""Poolings one after another on an array, and what each of them made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import report
+from ..core import axes
+from ..errors import PoolError
+from ..pooling import as_array
+from ..report import Stats
+from .stage_plans import Link, linked
+from .stages import as_stages
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """What one stage did. The fields are those of a file's report, where they have the same names."""
+
+    stage: str
+    reducer: str
+    parameters: Mapping[str, Any]
+    layout: str
+    """The name of the window layout."""
+    axes: str
+    windows: Mapping[str, Any]
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    input_dtype: str
+    output_dtype: str
+    uncovered: Mapping[str, int]
+    output_stats: Stats | None
+    """Of its result; None where nobody looks."""
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Chain:
+    """The result of the last stage, and a record of each."""
+
+    values: Array
+    stages: tuple[StageRecord, ...] = field(default=())
+
+
+def chain(x: ArrayLike, stages: Any, *, layout: str | None = None, **shared: Any) -> Chain:
+    """Pool an array by several stages, each on the result of the one before.
+
+    ``stages`` are names of reducers or pairs of name and keywords: ``["max", ("avg", {"size": 3})]``; ``shared``
+    keywords go to each that does not say its own. ``layout`` names the axes of ``x``; later stages go on with what is
+    left of them. The result is that of ``pool`` called for each in turn: between stages nothing is rounded, so that the
+    mean of uint8 is float64 there, unless a stage says ``dtype``. Only what a
+    stage reads and what it makes is held.
+
+    >>> import numpy as np
+    >>> chain(np.arange(16.0).reshape(4, 4), ["max", "avg"], size=2).values
+    array([[10.]])
+
+    Raises PoolError where a stage cannot pool what it gets, and says which.
+    """
+    array = as_array(x)
+    links = linked(array.shape, as_stages(stages, shared), layout, array.dtype)
+    try:
+        return run(array, links)
+    except MemoryError:
+        raise PoolError(f"not enough memory to pool an array of shape {axes.describe(array.shape)}") from None
+
+
+def run(array: Array, links: Sequence[Link], look: bool = True) -> Chain:
+    """The same of stages that are planned; without ``look`` there are no statistics."""
+    records = []
+    for number, link in enumerate(links, 1):
+        begun = perf_counter()
+        with link.naming(number):
+            array = link.stage.pooling.run(array, link.plan).values
+        records.append(record(link, array, perf_counter() - begun, look))
+    return Chain(array, tuple(records))
+
+
+def record(link: Link, values: Array, seconds: float, look: bool) -> StageRecord:
+    """What a stage did."""
+    pooling, plan = link.stage.pooling, link.plan
+    stats = report.stats(values, skip_nan=pooling.nan == "ignore", nodata=pooling.nodata) if look else None
+    return StageRecord(link.stage.title, pooling.reducer.name, report.parameters(pooling), pooling.window.layout.name,
+                       plan.axes.letters, report.windows(pooling, plan), plan.input_shape, plan.output_shape,
+                       link.dtype.name, np.dtype(values.dtype).name, plan.uncovered, stats, round(seconds, 6))

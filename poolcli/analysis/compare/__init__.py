@@ -1,0 +1,1 @@
+"""Several poolings of one array side by side."""

@@ -1,0 +1,264 @@
+"""The same windows with many reducers: what each keeps of the array, measured and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import inf, isfinite, ldexp
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...core import axes
+from ...core.plans import Plan
+from ...drawing.heat import enlarged
+from ...drawing.sheet import sheet
+from ...errors import OptionError, PoolError
+from ...pooling import as_array
+from .. import float_planes
+from ..defaults import OTHER_SCALE, usual
+from ..float_planes import Subject
+from ..preview_images import Region, bright, detail, region
+from ..stages import Stage, as_stages
+from . import metrics
+from .metrics import Mean
+from .upsampling import UPSAMPLINGS, Places, centres, nearest, upsampled
+
+Array = NDArray[Any]
+
+TILE = 360
+"""Samples along a side of what is shown: six tiles of it make a sheet that a screen holds."""
+LEAST_TILE = 180
+"""Pixels of the longer side of a tile; smaller ones are enlarged."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """What one pooling keeps. Errors are those of its result laid over the array again, sample by sample."""
+
+    stage: str
+    reducer: str
+    shape: tuple[int, ...]
+    dtype: str
+    psnr: float | None
+    """dB; inf where nothing was lost, None where the range is 0."""
+    ssim: float | None
+    """Mean structural similarity, 1 at most; None where a side has fewer than 7 samples, or the range is 0."""
+    mean_squared_error: float | None
+    largest_error: float | None
+    noise_variance: float | None
+    """Of the result itself; None where a side has fewer than 3 samples."""
+    edge_energy: float | None
+    """The result's mean squared slope as a share of the array's; None where that has none."""
+    on_scale: bool
+    """Whether its values are on the samples' own scale: a sum or a deviation is not."""
+    picture: NDArray[np.uint8] = field(repr=False, metadata={"document": False})
+    """The part that is shown, a byte a channel."""
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """An array, and what is left of it by several poolings."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    data_range: float
+    upsample: str
+    noise_variance: float | None
+    mean_squared_slope: float | None
+    """Per sample of distance, summed over the pooled axes."""
+    shown: str
+    """Which part the pictures show and how values became light, in words; empty: all as it is."""
+    rows: tuple[Kept, ...]
+    picture: NDArray[np.uint8] = field(repr=False, metadata={"document": False})
+
+    def tiles(self) -> list[tuple[NDArray[np.uint8], str]]:
+        """The array's picture and the poolings', equally large, with their labels."""
+        found = [(self.picture, "the original")]
+        for row in self.rows:
+            said = "" if row.psnr is None or not row.on_scale else f", {row.psnr:.1f} dB"
+            found.append((row.picture, row.stage + said))
+        return found
+
+    def sheet(self) -> NDArray[np.uint8]:
+        """All tiles on one (H, W, 3) picture, small ones enlarged by whole pixels."""
+        return sheet([(enlarged(picture, LEAST_TILE), label) for picture, label in self.tiles()])
+
+
+MOST = 1.7976931348623157e308
+
+
+def compare(x: ArrayLike, stages: Any = None, *, upsample: str = "nearest", data_range: float | None = None,
+            tile: int = TILE, **shared: Any) -> Comparison:
+    """Pool an array in several ways and measure what each keeps.
+
+    ``stages`` are reducers' names, or (name, keywords) of ``poolcli.pool``; by default max, min, avg, median, subsample
+    and a blur of about twice the window. ``shared`` keywords go to all that do not say them.
+
+    Each result is laid over the array again: ``upsample`` "nearest" gives every sample the value of the window whose
+    middle is nearest (of two the lower), "bilinear" goes in straight lines from middle to middle. Against that:
+
+    - PSNR = 10 log10(R^2 / mean (x - y)^2), and the largest |x - y|, over all samples and channels together;
+    - SSIM after Wang et al. 2004 (``metrics.similarity``), windows of 7 along each pooled axis, mean over channels.
+
+    Of array and result as they are:
+
+    - the variance of the noise after Immerkaer 1996 (``metrics.noise_variance``);
+    - edge energy: the mean of ((v[i + 1] - v[i]) / d)^2 along an axis, summed over the pooled axes; d is how far apart
+      the windows' middles are, 1 for the array. A ramp keeps all of it, an ideal edge 1 / stride.
+
+    R is ``data_range``: by default what the dtype spans for bool (1), 8 and 16 bits (255, 65535), else max - min of the
+    finite samples. NaN, infinities and nodata are left out of all means. Results are those of ``poolcli.pool``, so
+    averages of integers are not rounded unless ``dtype`` says so. Pictures show the middle, at most ``tile`` samples of
+    each side.
+
+    Raises PoolError for whatever cannot be pooled.
+    """
+    array = as_array(x)
+    chosen = as_stages(usual(shared) if stages is None else stages, shared)
+    check(upsample, data_range, tile)
+    plans = [stage.pooling.plan(array.shape) for stage in chosen]
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is left out of the means
+            return compared(array, chosen, plans, upsample, data_range, tile)
+    except MemoryError:
+        raise PoolError(f"not enough memory to compare poolings of shape {axes.describe(array.shape)}") from None
+
+
+def check(upsample: str, data_range: float | None, tile: int) -> None:
+    """Raise OptionError for what cannot be."""
+    if upsample not in UPSAMPLINGS:
+        raise OptionError("upsample", f"upsample must be one of {', '.join(UPSAMPLINGS)}, not {upsample!r}")
+    if data_range is not None and not (isinstance(data_range, (int, float)) and 0 < data_range < float("inf")):
+        raise OptionError("data_range", f"data_range must be a number above 0, not {data_range!r}")
+    if type(tile) is not int or tile < 1:
+        raise OptionError("tile", f"tile must be a whole number >= 1, not {tile!r}")
+
+
+def compared(array: Array, stages: Sequence[Stage], plans: Sequence[Plan], upsample: str, data_range: float | None,
+             tile: int) -> Comparison:
+    """All of it, one pooling after another, so that one result is in memory at a time."""
+    first = plans[0].axes
+    subject = Subject.of(array, first, stages[0].pooling.missing())
+    low, high = float_planes.extent(subject)
+    span = float(data_range or float_planes.data_range(array.dtype, low, high))
+    black, white = float_planes.span(array.dtype) or (low, high)
+    exponent = float_planes.exponent_of(low, high)
+    noise, slope = texture(replace(subject, exponent=exponent), [np.ones(max(0, n - 1)) for n in subject.lengths])
+    rows = []
+    for stage, plan in zip(stages, plans, strict=True):
+        own = Subject.of(array, plan.axes, stage.pooling.missing(), low / 2 + high / 2, exponent)
+        values = stage.pooling.run(array, plan).values.reshape(plan.full_shape)
+        picture = shown(values, stage, plan, (black, white), tile, array.dtype.kind == "u")
+        rows.append(kept(stage, plan, own, values, span, upsample, slope, picture))
+    part = region(array.shape, first, tile)
+    picture = bright(detail(array, part), black, white, array.dtype.kind == "u")
+    return Comparison(array.shape, array.dtype.name, span, upsample, squared(noise, exponent),
+                      squared(slope, exponent), words(array, part, black, white),
+                      tuple(rows), picture)
+
+
+def shown(values: Array, stage: Stage, plan: Plan, ends: tuple[float, float], tile: int,
+          alpha: bool) -> NDArray[np.uint8]:
+    """A result's picture, as large as the array's; black and white are its own where it is on another scale."""
+    if stage.reducer in OTHER_SCALE:
+        ends = float_planes.extent(Subject.of(values, plan.axes))
+    laid = [nearest(one) for one in plan.windows]
+    return bright(detail(values, region(plan.input_shape, plan.axes, tile), laid), *ends, alpha)
+
+
+def kept(stage: Stage, plan: Plan, subject: Subject, values: Array, span: float, upsample: str, slope: float | None,
+         picture: NDArray[np.uint8]) -> Kept:
+    """A row."""
+    result = Subject.of(values, plan.axes, stage.pooling.missing(), subject.offset, subject.exponent)
+    exponent = subject.exponent
+    span = ldexp(min(span, MOST), -exponent)
+    squares, likeness = differences(subject, result, [UPSAMPLINGS[upsample](w) for w in plan.windows], span)
+    noise, energy = texture(result, [np.diff(centres(w)) for w in plan.windows])
+    share = None if energy is None or not slope else energy / slope
+    return Kept(stage.title, stage.reducer, values.shape, values.dtype.name, metrics.psnr(squares.value, span),
+                likeness.value, squared(squares.value, exponent),
+                times(squares.largest ** 0.5, exponent) if squares.count else None, squared(noise, exponent), share,
+                stage.reducer not in OTHER_SCALE, picture)
+
+
+def squared(value: float | None, exponent: int) -> float | None:
+    """A mean of squares in the array's own unit."""
+    return None if value is None else times(value, 2 * exponent)
+
+
+def times(value: float, exponent: int) -> float:
+    """The value times two to a power; infinite beyond float64."""
+    try:
+        return ldexp(value, exponent)
+    except OverflowError:
+        return inf
+
+
+def differences(subject: Subject, result: Subject, places: Sequence[Places], span: float) -> tuple[Mean, Mean]:
+    """Squared differences and similarities, block by block."""
+    squares, likeness = Mean(), Mean()
+    similar = span > 0 and min(subject.lengths) >= metrics.WINDOW
+    for number in range(subject.count):
+        plane, pooled = subject.plane(number), result.plane(number)
+        for start, stop in metrics.row_blocks(plane.shape):
+            above = max(0, start - metrics.WINDOW + 1) if similar else start
+            x = subject.floats(plane[above:stop])
+            y = upsampled(result.floats(pooled_rows(pooled, places[0], above, stop)),
+                          (moved(places[0], above, stop), *places[1:]))
+            difference = (x - y)[start - above:]
+            squares.add(difference * difference)
+            if similar and stop - above >= metrics.WINDOW:
+                likeness.add(metrics.similarity(x, y, span, subject.axes, ldexp(subject.offset, -subject.exponent)))
+    return squares, likeness
+
+
+def pooled_rows(pooled: Array, places: Places, start: int, stop: int) -> Array:
+    """Those rows of a result that samples start:stop of the first axis are made from."""
+    return pooled[places.low[start] : places.high[stop - 1] + 1]
+
+
+def moved(places: Places, start: int, stop: int) -> Places:
+    """The places of samples start:stop, counted from the first of ``pooled_rows``."""
+    part, first = places[start:stop], places.low[start]
+    return Places(part.low - first, part.high - first, part.weight)
+
+
+def texture(subject: Subject, steps: Sequence[NDArray[np.float64]]) -> tuple[float | None, float | None]:
+    """The noise's variance and the mean squared slope; ``steps`` are the distances along each axis."""
+    rough, slopes = Mean(), [Mean() for _ in steps]
+    for number in range(subject.count):
+        plane = subject.plane(number)
+        for start, stop in metrics.row_blocks(plane.shape):
+            block = subject.floats(plane[max(0, start - 2):stop])
+            if min(block.shape[:-1]) > 2:
+                rough.add(metrics.roughness(block, subject.axes))
+            new = block[start - max(0, start - 2):] if subject.axes > 1 else block
+            for axis, mean in enumerate(slopes):
+                add_slopes(mean, block if axis == 0 else new, axis, steps[axis], start)
+    found = [mean.value for mean in slopes if mean.value is not None]
+    return metrics.noise_variance(rough.value, subject.axes), sum(found) if found else None
+
+
+def add_slopes(mean: Mean, block: NDArray[np.float64], axis: int, steps: NDArray[np.float64], start: int) -> None:
+    """The squared slopes along an axis; along the first one only those that end in rows from ``start`` on."""
+    if axis == 0:
+        block = block[1:] if start > 1 else block
+        steps = steps[max(0, start - 1):max(0, start - 1) + len(block) - 1]
+    rises = np.diff(block, axis=axis)
+    steps = np.where(steps == 0, np.nan, steps).reshape([-1 if i == axis else 1 for i in range(block.ndim)])
+    mean.add((rises / steps) ** 2)
+
+
+def words(array: Array, part: Region, black: float, white: float) -> str:
+    """What the pictures show, where that is not everything as it is."""
+    said = [part.words(array.shape)]
+    channels = array.shape[part.axes.letters.find("C")] if "C" in part.axes.letters else 1
+    if channels > 4 or (channels in (2, 4) and array.dtype.kind != "u"):
+        said.append(f"channel 1 of {channels}")
+    if float_planes.span(array.dtype) is None and isfinite(white):
+        said.append(f"{black:.4g} is black and {white:.4g} white")
+    return "; ".join(one for one in said if one)
+
+

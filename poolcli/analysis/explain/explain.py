@@ -1,0 +1,196 @@
+"""One value of a pooling, explained: its window, the samples in it, the arithmetic, the rounding."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ... import report
+from ...core.boxes import needed, part_of
+from ...core.plans import Part, Plan
+from ...core.reducers import REDUCERS
+from ...errors import PoolError
+from ...kernels.general import Window
+from ...pooling import Pooling, as_array, prepare
+from . import rounding_text
+from .arithmetic import ARITHMETIC
+from .exact_numbers import Array, exactly, number, text
+from .explanation import Explanation, Winner
+from .reasoning import Present, Reasoning
+from .window_samples import STATES, Seen, kept_axes, seen
+
+if TYPE_CHECKING:
+    from ...core.pool_options import Keywords
+
+def explain(x: ArrayLike, reducer: str = "max", *, at: Sequence[int] | int | None = None, channel: int | None = None,
+            batch: int | None = None, **options: Unpack[Keywords]) -> Explanation:
+    """Tell how one value of ``pool(x, reducer, **options)`` comes about.
+
+    ``at`` has an index for each pooled axis of the result (before ``squeeze``), negative ones from the end; by default
+    the window in the middle. ``channel`` and ``batch`` are indices on the axes C and N, by default 0.
+
+    >>> found = explain([[1, 3], [5, 6]], "avg", size=2)
+    >>> found.steps, found.value, found.result.item()
+    (('(1 + 3 + 5 + 6) / 4', '15 / 4'), Fraction(15, 4), 3.75)
+
+    Raises PoolError for whatever cannot be pooled, and where there is no such window.
+    """
+    array, pooling = as_array(x), prepare(reducer, **options)
+    return explained(array, pooling, pooling.plan(array.shape), at, channel, batch)
+
+
+def explained(array: Array, pooling: Pooling, plan: Plan, at: Sequence[int] | int | None = None,
+              channel: int | None = None, batch: int | None = None) -> Explanation:
+    """``explain`` for a pooling that has been prepared and planned."""
+    pooling.check_array(array)
+    kept = {letter: kept_index(letter, given, plan) for letter, given in (("N", batch), ("C", channel))
+            if given is not None or letter in plan.axes.letters}
+    place = pooled_index(at, plan)
+    cell = tuple(kept[letter] if letter in kept else place[plan.axes.pooled.index(i)]
+                 for i, letter in enumerate(plan.axes.letters))
+    window = seen(pooling, plan, array, cell)
+    reasoning = reasoned(pooling, plan, window, cell)
+    result = value_at(pooling, plan, array, cell)
+    dtype = pooling.result_dtype(array.dtype)
+    return Explanation(
+        pooling.reducer.name, REDUCERS[pooling.reducer.name].value, report.parameters(pooling), plan.axes.letters,
+        plan.full_shape, cell, place, kept, window.axes, window.values, window.states, STATES,
+        int(window.there.sum()), window.nominal, reasoning.setup, reasoning.steps, reasoning.rule,
+        winner_of(pooling, window, reasoning), laid_out(window, reasoning.shares), reasoning.meaning,
+        None if not window.there.any() else reasoning.value, exact_text(window, reasoning),
+        settled(pooling, window, reasoning, dtype), result, dtype.name, array.dtype.name)
+
+
+# Which value.
+
+
+def pooled_index(at: Sequence[int] | int | None, plan: Plan) -> tuple[int, ...]:
+    """The window on each pooled axis; PoolError where there is none."""
+    letters = plan.axes.pooled_letters()
+    if at is None:
+        return tuple((len(one) - 1) // 2 for one in plan.windows)
+    given = (at,) if isinstance(at, (int, np.integer)) else tuple(at)
+    if len(given) != len(letters):
+        example = ",".join(str((len(one) - 1) // 2) for one in plan.windows)
+        raise PoolError(f"at names {len(given)} {'index' if len(given) == 1 else 'indices'}, but {letters} "
+                        f"{'is' if len(letters) == 1 else 'are'} pooled; {example} would work")
+    return tuple(checked(i, len(one), f"window {i} of axis {letter}")
+                 for i, one, letter in zip(given, plan.windows, letters, strict=True))
+
+
+def kept_index(letter: str, given: int | None, plan: Plan) -> int:
+    """The index on a kept axis."""
+    name = {"C": "channel", "N": "batch"}[letter]
+    lengths = kept_axes(plan)
+    if letter not in lengths:
+        raise PoolError(f"{name} {given} was asked for, but layout {plan.axes.letters} has no axis {letter}")
+    return checked(0 if given is None else given, lengths[letter], f"{name} {given or 0}")
+
+
+def checked(i: Any, n: int, what: str) -> int:
+    """An index from 0 on, or PoolError."""
+    if not isinstance(i, (int, np.integer)) or isinstance(i, bool) or not -n <= i < n:
+        raise PoolError(f"there is no {what}; {f'0 to {n - 1}' if n else 'nothing'} would work, or -1 from the end"
+                        if n else f"there is no {what}: the axis is empty")
+    return int(i) % n
+
+
+# How it comes about.
+
+
+def reasoned(pooling: Pooling, plan: Plan, window: Seen, cell: tuple[int, ...]) -> Reasoning:
+    """The arithmetic; NaN and empty windows first, for which no reducer has a rule of its own."""
+    there = window.there
+    x = np.asarray(window.values[there])
+    if not len(x):
+        return Reasoning(("no sample is present",), math.nan)
+    if x.dtype.kind == "f" and pooling.reducer.nan_wins and np.isnan(x).any():
+        last = int(np.flatnonzero(np.isnan(x))[-1])
+        return Reasoning(("a NaN is in the window, and NaN wins (--nan propagate)",), math.nan,
+                         winner=last if pooling.reducer.picks else None,
+                         rule="the last NaN, as in PyTorch" if pooling.reducer.picks else "")
+    weights = window.weights()[there] if pooling.reducer.weighted else None
+    draw = drawn(pooling, plan, cell) if pooling.reducer.draws else 0.0
+    present = Present(x, window.nominal, weights, draw, pooling.parameters)
+    reason = ARITHMETIC.get(pooling.reducer.name)
+    with np.errstate(all="ignore"):  # infinities among the samples are as good as other numbers
+        found = by_core(pooling, present) if reason is None else reason(present)
+    written = text(found.value)
+    return found if found.steps[-1] == written else replace(found, steps=(*found.steps, written))
+
+
+def drawn(pooling: Pooling, plan: Plan, cell: tuple[int, ...]) -> float:
+    """This output's own random number."""
+    alone, part = alone_in(plan, cell)
+    return float(pooling.settle(alone, np.uint8).draws(part).item())
+
+
+def by_core(pooling: Pooling, present: Present) -> Reasoning:
+    """A reducer without arithmetic of its own: what its core makes of the samples, in plain Python."""
+    n = len(present.x)
+    weights = np.ones(n) if present.weights is None else present.weights
+    parameters = np.array([*pooling.kernel_parameters(), 0.0])
+    answer = pooling.reducer.core(Window(present.x, 0, n, present.nominal, weights, present.draw, parameters,
+                                         np.empty(n, present.x.dtype)))
+    if pooling.reducer.picks:
+        return Reasoning((pooling.reducer.value,), number(present.x[answer]), winner=answer)
+    hi, lo = answer
+    return Reasoning((pooling.reducer.value,), Fraction(hi) + Fraction(lo) if math.isfinite(hi) else hi)
+
+
+def winner_of(pooling: Pooling, window: Seen, reasoning: Reasoning) -> Winner | None:
+    """Where the sample that is the result stands."""
+    if reasoning.winner is None:
+        return None
+    flat = int(np.flatnonzero(window.there)[reasoning.winner])
+    offset = tuple(int(i) for i in np.unravel_index(flat, window.states.shape))
+    place = tuple(one.positions[i] for one, i in zip(window.axes, offset, strict=True))
+    told = pooling.reducer.picks and pooling.pad_mode == "exclude"
+    index = int(np.ravel_multi_index(place, [one.length for one in window.axes])) if told else None
+    return Winner(offset, place, index)
+
+
+def laid_out(window: Seen, shares: Array | None) -> Array | None:
+    """Shares of samples at the positions of the window."""
+    if shares is None:
+        return None
+    found = np.full(window.states.shape, np.nan)
+    found[window.there] = shares
+    return found
+
+
+def exact_text(window: Seen, reasoning: Reasoning) -> str:
+    """The value before rounding."""
+    return "none" if not window.there.any() else exactly(reasoning.value)
+
+
+def settled(pooling: Pooling, window: Seen, reasoning: Reasoning, dtype: np.dtype[Any]) -> str:
+    """The last step in words."""
+    if window.there.any() and reasoning.value == reasoning.value:
+        return rounding_text.in_words(reasoning.value, reasoning.exact, dtype, pooling.round)
+    what = "NaN" if window.there.any() else "nothing"
+    return f"{what} is NaN in {dtype}" if dtype.kind == "f" else f"{what} is the nodata value in {dtype}"
+
+
+# What the library gives.
+
+
+def value_at(pooling: Pooling, plan: Plan, array: Array, cell: tuple[int, ...]) -> Any:
+    """The result at one place, to the last bit, from this window alone where its plan can be cut so."""
+    if pooling.pad_mode != "exclude":  # padding that is data comes from anywhere
+        return pooling.run(array, replace(plan, squeeze=False)).values[cell]
+    alone, part = alone_in(plan, cell)
+    inputs = tuple(slice(i, i + n) for i, n in zip(part.corner, alone.input_shape, strict=True))
+    return pooling.run(array[inputs], alone, part=part).values.reshape(-1)[0]
+
+
+def alone_in(plan: Plan, cell: tuple[int, ...]) -> tuple[Plan, Part]:
+    """The part of a plan that is one output."""
+    outputs = tuple((i, i + 1) for i in cell)
+    return part_of(plan, outputs, needed(plan, outputs))

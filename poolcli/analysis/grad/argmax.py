@@ -1,0 +1,41 @@
+"""Reducers that pick a sample, or are made of such: winner takes all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ...work import Work
+from .. import unfold
+from .gradient_task import Array, Floats, Task, run
+
+
+def picked(task: Task) -> Floats:
+    """All to the sample that a window is."""
+    return winners(task, task.work, task.upstream)
+
+
+def winners(task: Task, work: Work, upstream: Array) -> Floats:
+    """The upstream gradient of each window, where its pick stands."""
+    _, indices = run(replace(work, want_indices=True))
+    assert indices is not None
+    found = np.zeros(work.array.shape)
+    for block in unfold.blocks(work.output_shape, 1):
+        add(found, block, indices[block], indices[block] >= 0, upstream[block])
+    return found
+
+
+def add(found: Floats, block: unfold.Block, flat: Array, present: Array, values: Array) -> None:
+    """Add the values of a block of windows at the samples they belong to: ``flat`` in the plane of the block's first
+    axis. A sample may have several."""
+    values = np.broadcast_to(values, flat.shape)
+    inner = np.broadcast_to(np.arange(found.shape[4])[block[4]], flat.shape)
+    if not present.all():
+        flat, values, inner = flat[present], values[present], inner[present]
+    if not flat.size:
+        return
+    low, high = int(flat.min()), int(flat.max()) + 1
+    places = (flat - low) * found.shape[4] + inner
+    plane = found[block[0]].reshape(-1, found.shape[4])[low:high]
+    plane += np.bincount(places.reshape(-1), values.reshape(-1), plane.size).reshape(plane.shape)

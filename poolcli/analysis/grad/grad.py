@@ -1,0 +1,128 @@
+"""Who is to blame: the gradient of a pooling, sample by sample."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...core import axes as layouts
+from ...core import dtypes
+from ...core.plans import Plan
+from ...core.pool_options import Keywords
+from ...core.reducers import REDUCERS, Reducer
+from ...errors import PoolError
+from ...pooling import Pooling, as_array, prepare
+from ...settled import canonical_windows
+from .. import adjoint
+from . import argmax, linear
+from .derivatives import SLOPES
+from .gradient_task import Array, Floats, Task
+from .windowed import windowed
+
+
+def grad(x: ArrayLike, reducer: str = "max", upstream: ArrayLike | None = None, **options: Unpack[Keywords]) -> Array:
+    """The gradient of sum(upstream * pool(x, reducer, ...)) by every sample of ``x``; ``upstream`` is all ones if not
+    given, else of the result's shape.
+
+    Keywords are those of ``pool``; ``dtype`` and ``round`` are passed over, for the gradient is that of the exact
+    value. Overlapping windows add up; padding that is data (``pad_mode``) gives its share to the samples that it
+    repeats; samples that no window reaches, and missing ones, have 0. Computed in float64; the result has the dtype of
+    floats, and is float64 for all else.
+
+    max, min, mode, subsample, and stochastic: all to the sample that ``return_indices`` names, so with ones the
+    gradient counts how many windows each sample wins. mixed and range: of their parts. avg, sum, blur: the weights. All
+    others by the formulas of ``derivatives.py``. Where there is no derivative: the first of equal extremes has it
+    all (of NaN the last, as PyTorch), |x| at 0 has slope 0, std 0 where all samples are equal, expected 0 where all
+    are 0, gem 1 from eps on.
+
+    >>> import numpy as np
+    >>> grad(np.array([[1, 3], [2, 2]]), "max")
+    array([[0., 1.],
+           [0., 0.]])
+    >>> grad(np.array([1.0, 3.0, 2.0]), "avg", size=2, stride=1)
+    array([0.5, 1. , 0.5])
+
+    Raises PoolError for what ``pool`` cannot pool, and for an upstream of another shape.
+    """
+    return differentiated(as_array(x), prepare(reducer, **options), upstream)
+
+
+def differentiated(array: Array, pooling: Pooling, upstream: ArrayLike | None = None,
+                   layout: str | None = None) -> Array:
+    """The gradient of a pooling that is settled, at an array; ``layout`` is used where the pooling names none."""
+    pooling = replace(pooling, dtype=None, round="half-up")
+    gradient = gradient_of(pooling.reducer)
+    plan = pooling.plan(array.shape, layout)
+    pooling.check_array(array)
+    try:
+        task = Task(pooling, pooling.settle(plan, array.dtype), array, canonical_upstream(upstream, plan))
+        with np.errstate(all="ignore"):
+            found = unpadded(gradient(task), plan, pooling.pad_mode)
+    except MemoryError:
+        raise PoolError(f"not enough memory for a gradient of shape {layouts.describe(array.shape)}") from None
+    dtype = dtypes.check_dtype(array.dtype)
+    return np.ascontiguousarray(plan.axes.restored(found, array.shape), dtype if dtype.kind == "f" else np.float64)
+
+
+Gradient = Callable[[Task], Floats]
+"""From a task to the gradient of the canonical array."""
+
+
+def gradient_of(row: Reducer) -> Gradient:
+    """How a reducer is differentiated, or PoolError."""
+    if row.picks:
+        return argmax.picked
+    if row.name in GRADIENTS:
+        return GRADIENTS[row.name]
+    if row.name in SLOPES:
+        return windowed
+    raise PoolError(f"the gradient of {row.name} is not known; those that are: {', '.join(known())}")
+
+
+def known() -> list[str]:
+    """The reducers that have a gradient."""
+    return [name for name, row in REDUCERS.items() if row.picks or name in GRADIENTS or name in SLOPES]
+
+
+def canonical_upstream(given: ArrayLike | None, plan: Plan) -> Array:
+    """The gradient of the result as a canonical array."""
+    canonical = plan.axes.canonical_shape(plan.full_shape)
+    if given is None:
+        return np.broadcast_to(1.0, canonical)
+    array = as_array(given)
+    if array.shape != plan.output_shape:
+        raise PoolError(f"upstream has the shape {layouts.describe(array.shape)}, the result "
+                        f"{layouts.describe(plan.output_shape)}; one number for each value would work")
+    return plan.axes.canonical(array.reshape(plan.full_shape)).astype(np.float64)
+
+
+def unpadded(found: Floats, plan: Plan, mode: str) -> Floats:
+    """The gradient of the samples: that of padding goes to what it repeats."""
+    windows = canonical_windows(plan)
+    if mode == "exclude" or not any(one.before or one.after for one in windows):
+        return found
+    if mode == "constant":
+        cuts = [slice(one.before, one.before + one.length) for one in windows]
+        return found[(slice(None), *cuts)]
+    result = np.empty((len(found), *(one.length for one in windows), found.shape[4]))
+    for (o, d, rows), sums in adjoint.spread(found, [adjoint.of_padding(one, mode) for one in windows]):
+        result[o, d, rows] = sums
+    return result
+
+
+GRADIENTS: Mapping[str, Gradient] = {"avg": linear.average, "sum": linear.total, "blur": linear.weighted,
+                                     "mixed": linear.mixed, "range": linear.extremes}
+"""Those that neither pick a sample nor have a formula in SLOPES."""
+
+
+def flattened(gradient: Array, layout: str | None = None) -> Array:
+    """A gradient as a map of its last two pooled axes (one: a map of one row), the others added up, NaN left out."""
+    axes = layouts.resolve(gradient.shape, layout)
+    shown = axes.pooled[-2:]
+    others = tuple(i for i in range(gradient.ndim) if i not in shown)
+    summed: Array = np.asarray(np.sum(gradient, axis=others, dtype=np.float64, where=~np.isnan(gradient)))
+    return summed.reshape(1, -1) if len(shown) == 1 else summed

@@ -1,0 +1,35 @@
+"""Reducers that compute: a formula on the samples of windows, block by block."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...work import Work
+from .. import unfold
+from .argmax import add
+from .derivatives import EXACT, SLOPES
+from .gradient_task import Array, Floats, Task
+
+
+def windowed(task: Task) -> Floats:
+    """The slope of each sample in each window, times the window's upstream gradient."""
+    work = task.work
+    slope, parameters = SLOPES[work.reducer.name], work.parameters
+    found = np.zeros(work.array.shape)
+    for part in unfold.gathered(work.array, work.windows):
+        present, values = here(part, work), part.values
+        slopes = slope(values if slope in EXACT else values.astype(np.float64), present, parameters)
+        if values.dtype.kind == "f" and not work.skip_nan:
+            slopes = np.where((np.isnan(values) & present).any(axis=0), np.nan, slopes)
+        add(found, part.block, part.flat, present, slopes * task.upstream[part.block])
+    return found
+
+
+def here(part: unfold.Gathered, work: Work) -> Array:
+    """Which samples are present and not missing."""
+    present: Array = part.present
+    if work.skip_nan:
+        present = present & ~np.isnan(part.values)
+    if work.nodata is not None:
+        present = present & (part.values != work.nodata)
+    return present

@@ -1,0 +1,1 @@
+"""Poolings over stacks of arrays and over transformed copies."""

@@ -1,0 +1,233 @@
+"""Group pooling: over a stack of arrays, or over transformed copies of one.
+
+Cohen and Welling, "Group Equivariant Convolutional Networks", arXiv 1602.07576: pooling over a group's copies, each
+brought back, commutes with the group: a turned input gives the turned result. Laptev and others, "TI-Pooling", arXiv
+1604.06318: not brought back, it is invariant. What reduces the copies is ``pool`` itself, over an axis on which they
+are stacked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...core import dtypes
+from ...core.plans import Plan
+from ...core.pool_options import WINDOW_KEYWORDS, Keywords
+from ...core.reducers import REDUCERS
+from ...errors import OptionError, PoolError
+from ...pooling import Pooling, as_array, prepare
+from ..stages import Stage, as_stage
+from .transforms import Transform, check_over, strides, transforms
+
+Array = NDArray[Any]
+STACK = "stack"
+AGREEABLE = ("max", "min", "avg", "gem", "lse", "soft", "mixed", "median", "quantile", "mode")
+"""Reducers that make of copies which agree what they agree on, in any order: by default they reduce the copies too."""
+ORDERED = ("subsample", "blur", "stochastic")
+"""Which copy comes first matters to them, so that nothing is promised."""
+MOST_CHECKED = 9
+"""Transforms that a check tries: each pools every copy anew. All of rot4, flips, d4 and shift:3 in two axes."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far pooling a transformed input is from what it should be: largest and mean |difference|."""
+
+    transform: str
+    largest: float
+    mean: float
+    plain_largest: float
+    """The same of the pooling without the group."""
+    plain_mean: float
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Pooled over a group."""
+
+    reducer: str
+    """Of the windows of each copy, or "" where there were none: a stack without windows."""
+    by: str
+    """Of the copies."""
+    over: str
+    """stack, rot4, flips, d4 or shift:K."""
+    members: tuple[str, ...]
+    """The transforms, or the numbers of the arrays."""
+    promise: str
+    """equivariant: a transformed input gives the transformed result; invariant: the same result; "" for a stack."""
+    exact: bool
+    """The promise holds but for rounding and chance; over shift:K it nearly holds."""
+    values: Array
+    checks: tuple[Deviation, ...]
+    largest: float | None
+    """Over all checks; None where none was made."""
+    mean: float | None
+    plain_largest: float | None
+    plain_mean: float | None
+    letters: str = field(metadata={"document": False})
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """How copies are pooled and reduced."""
+
+    pooling: Pooling
+    by: Pooling
+    over: str
+    invariant: bool
+
+    def copies(self, array: Array) -> tuple[Plan, tuple[Transform, ...]]:
+        """The plan of the array as it is, and the transforms."""
+        plan = self.pooling.plan(array.shape)
+        return plan, transforms(self.over, plan)
+
+    def run(self, array: Array) -> Array:
+        """Every copy transformed, pooled, brought back unless invariant; then reduced over the copies."""
+        plan, copies = self.copies(array)
+        apart = strides(plan, self.over)
+        pooled = []
+        for one in copies:
+            values = self.plain(one.forward(array, plan.axes.pooled))
+            pooled.append(values if self.invariant else one.back(values, plan.axes.pooled, apart))
+        return reduced(self.by, pooled)
+
+    def plain(self, array: Array) -> Array:
+        """Pooled without the group."""
+        return self.pooling.run(array, self.pooling.plan(array.shape)).values
+
+
+def group(x: ArrayLike, reducer: str = "max", *, over: str | None = None, by: Any = None,
+          invariant: bool = False, check: bool = True, **options: Unpack[Keywords]) -> Group:
+    """Pool over transformed copies of an array (``over``), or over a list of arrays of one shape and dtype.
+
+    ``over`` is "rot4" (quarter turns of the last two pooled axes), "flips" (of every pooled axis), "d4" (turns and
+    flips of the last two, 8 copies) or "shift:K" (circular shifts by 0 ... K - 1 along every pooled axis). Each copy is
+    pooled as ``pool(x, reducer, **options)`` but for ``dtype`` and ``squeeze``, which are of the result. It is brought
+    back by the inverse transform, and the copies are reduced ``by`` a reducer (its name, or name and parameters; by
+    default the same one, or avg where copies that agree would give something else, as in var): the result is
+    equivariant. ``invariant=True`` does not bring back. With one window over everything both are the same. A list is
+    reduced element by element by the reducer itself; with window keywords each array is pooled first, then it is as
+    with copies.
+
+    ``check`` measures the promise on this array: the deviation of f(g x) from g f(x), or from f(x), for up to 9 of the
+    transforms g, beside that of the plain pooling.
+
+    >>> group(np.arange(9).reshape(3, 3), "subsample", over="rot4", size=3).values
+    array([[4.]])
+
+    Raises PoolError where copies have other shapes than the array (turns with windows that differ by axis), a shift
+    cannot be brought back (windows that are not equally far apart), and for whatever ``pool`` refuses.
+    """
+    windows = any(options.get(name) not in (None, False) for name in WINDOW_KEYWORDS)
+    same = reducer in AGREEABLE or (over is None and not windows)
+    pooling, reducing = poolings(reducer, by or (None if same else "avg"), options)
+    if over is None:
+        return of_stack(x, pooling, reducing, windows)
+    array = as_array(x)
+    recipe = Recipe(replace(pooling, dtype=None, squeeze=False), reducing, check_over(over), bool(invariant))
+    plan, copies = recipe.copies(array)
+    values = recipe.run(array)
+    promise = "invariant" if invariant or all(len(one) == 1 for one in plan.windows) else "equivariant"
+    checks = tuple(checked(recipe, array, plan, some(copies), promise, values)) if check else ()
+    chance = pooling.reducer.draws or reducing.reducer.name in ORDERED
+    exact = not over.startswith("shift") and not chance
+    return answer(pooling, reducing, over, [one.name for one in copies], promise, exact, values, checks, plan)
+
+
+def answer(pooling: Pooling, reducing: Pooling, over: str, members: Sequence[str], promise: str, exact: bool,
+           values: Array, checks: Sequence[Deviation], plan: Plan) -> Group:
+    """With the deviations summed up."""
+    far = [max(values) if i % 2 == 0 else float(np.mean(values)) for i, values in enumerate(zip(*(
+        (one.largest, one.mean, one.plain_largest, one.plain_mean) for one in checks), strict=True))]
+    letters = plan.axes.letters
+    if pooling.squeeze:
+        gone = tuple(i for i in plan.axes.pooled if values.shape[i] == 1)
+        values, letters = values.squeeze(gone), "".join(c for i, c in enumerate(letters) if i not in gone)
+    largest, mean, plain_largest, plain_mean = far or (None,) * 4
+    return Group(pooling.reducer.name, reducing.reducer.name, over, tuple(members), promise, exact, values,
+                 tuple(checks), largest, mean, plain_largest, plain_mean, letters)
+
+
+def poolings(reducer: str, by: Any, options: Mapping[str, Any]) -> tuple[Pooling, Pooling]:
+    """That of the windows, and that of the copies: one axis, all of it, with the first one's ways of values."""
+    pooling = prepare(reducer, **options)
+    own = {p.name: options[p.name] for p in REDUCERS[reducer].parameters if options.get(p.name) is not None}
+    stage: Stage = as_stage((reducer, own) if by is None else by)
+    _ = stage.pooling
+    known = {p.name for p in REDUCERS[stage.reducer].parameters}
+    strange = [name for name in stage.keywords if name not in known]
+    if strange:
+        raise OptionError("by", f"{strange[0]} cannot be said of the reducer of the copies; its own parameters can")
+    found = prepare(stage.reducer, **{**stage.keywords, "size": "all", "layout": "GC"})
+    nan = "ignore" if pooling.skips_nan() else "propagate"
+    return pooling, replace(found, nan=nan, nodata=pooling.missing(), dtype=pooling.dtype, round=pooling.round,
+                            seed=pooling.seed)
+
+
+def of_stack(x: Any, pooling: Pooling, reducing: Pooling, windows: bool) -> Group:
+    """Arrays reduced element by element, after each has been pooled if it is asked for."""
+    arrays = [as_array(one) for one in x] if isinstance(x, (list, tuple)) else []
+    if not arrays:
+        raise PoolError('a list of arrays is missing, or what one is to be transformed by; over="rot4" would work')
+    first = arrays[0]
+    for i, one in enumerate(arrays):
+        if one.shape != first.shape or one.dtype.newbyteorder("=") != first.dtype.newbyteorder("="):
+            raise PoolError(f"array {i} is {one.dtype} of shape {one.shape}, the first {first.dtype} of shape "
+                            f"{first.shape}; arrays of one shape and dtype would work")
+    alone = replace(pooling, dtype=None, squeeze=False)
+    plan = (alone if windows else prepare("max", size=1, layout=pooling.layout)).plan(first.shape)
+    values = reduced(reducing, [alone.run(one, plan).values for one in arrays] if windows else arrays)
+    found = answer(pooling, reducing, STACK, [str(i) for i in range(len(arrays))], "", True, values, (), plan)
+    return found if windows else replace(found, reducer="")
+
+
+def reduced(by: Pooling, copies: Sequence[Array]) -> Array:
+    """The copies stacked on an axis G, and that axis pooled: any reducer, exact as always."""
+    shape = copies[0].shape
+    for one in copies:
+        if one.shape != shape:
+            raise PoolError(f"pooled copies have shapes {shape} and {one.shape}; windows that are alike along the axes "
+                            "that are turned, and for an invariant result a square input, would work")
+    stacked = np.stack([one.reshape(-1) for one in copies])
+    if by.nodata is not None and not dtypes.holds(stacked.dtype, by.nodata):
+        by = replace(by, nodata=None)
+    return by.run(stacked, by.plan(stacked.shape)).values.reshape(shape)
+
+
+# How far from the promise.
+
+
+def some(copies: Sequence[Transform]) -> Sequence[Transform]:
+    """All but the first, which changes nothing; of many, some that are spread evenly."""
+    rest = copies[1:]
+    return rest if len(rest) <= MOST_CHECKED else [rest[i * (len(rest) - 1) // (MOST_CHECKED - 1)]
+                                                   for i in range(MOST_CHECKED)]
+
+
+def checked(recipe: Recipe, array: Array, plan: Plan, some: Sequence[Transform], promise: str,
+            values: Array) -> Sequence[Deviation]:
+    """f(g x) beside g f(x), or f(x), for each g; f is the group's pooling, then the plain one."""
+    axes, apart = plan.axes.pooled, strides(plan, recipe.over)
+    plain = recipe.plain(array)
+
+    def off(pool: Callable[[Array], Array], result: Array, one: Transform) -> tuple[float, float]:
+        wanted = result if promise == "invariant" else one.forward(result, axes, apart)
+        return difference(pool(one.forward(array, axes)), wanted)
+
+    return [Deviation(one.name, *off(recipe.run, values, one), *off(recipe.plain, plain, one)) for one in some]
+
+
+def difference(found: Array, wanted: Array) -> tuple[float, float]:
+    """Largest and mean |difference|; equal infinities and NaN at the same places are equal."""
+    if found.shape != wanted.shape:
+        return np.inf, np.inf
+    a, b = found.astype(np.float64), wanted.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        apart = np.where((a == b) | (np.isnan(a) & np.isnan(b)), 0.0, np.abs(a - b))
+    apart = np.where(np.isnan(apart), np.inf, apart)
+    return float(apart.max(initial=0)), float(apart.mean()) if apart.size else 0.0

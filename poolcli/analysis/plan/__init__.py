@@ -1,0 +1,1 @@
+"""What a chain of poolings makes of a shape, and which settings give a wanted shape."""

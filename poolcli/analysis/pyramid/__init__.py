@@ -1,0 +1,1 @@
+"""Arrays pooled again and again."""

@@ -1,0 +1,162 @@
+"""Pyramids: an array pooled again and again, each level exact, and how far rounding level by level would drift.
+
+A mean of means is the mean of all only where nothing is rounded on the way and all windows are full. So averages, sums,
+extremes and norms of level L are taken over windows of the input itself (s^L wide where a window is s wide), partial
+ones at the edges with what they hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...core import axes
+from ...errors import PoolError
+from ...pooling import Pooling, as_array
+from ..stages import as_stage
+from .pyramid_plan import Rung, rungs
+
+Array = NDArray[Any]
+NAMES = ("mode", "subsample")
+"""Reducers that take each sample as a name, of which some may be lost."""
+MOST_NAMED = 100
+BLOCK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How a level differs from the one that pooling the rounded level before would give."""
+
+    max: float
+    """The largest absolute difference."""
+    mean: float
+    """The mean absolute difference."""
+    share: float
+    """The share of samples that differ."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The different values of a level."""
+
+    kept: int
+    """How many of the input's are there."""
+    lost: int
+    """How many are not."""
+    which: tuple[int | float, ...]
+    """Those that are not, in order; the first hundred."""
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """One level; number 0 is the input."""
+
+    number: int
+    values: Array
+    scale: tuple[float, ...]
+    """For each axis: samples of the input from one sample to the next."""
+    offset: tuple[float, ...]
+    """For each axis: where the first sample is centred, the input's first being at 0."""
+    exact: bool
+    """Whether it is made of the input's samples, not of the level before."""
+    drift: Drift | None = None
+    labels: Labels | None = None
+    centres: tuple[NDArray[np.float64], ...] = field(default=(), metadata={"document": False})
+    """For each pooled axis: where the samples are centred."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pyramid:
+    """The input as level 0, and the levels above it."""
+
+    reducer: str
+    axes: str
+    levels: tuple[Level, ...]
+
+
+def pyramid(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None, smallest: int | None = None,
+            exact: bool | None = None, drift: bool = True, layout: str | None = None, **keywords: Any) -> Pyramid:
+    """Pool an array again and again: ``levels`` times, or as long as every pooled side has ``smallest`` samples.
+
+    ``reducer`` and keywords are those of ``pool``. Averages, sums, extremes and norms are exact, where windows tile (no
+    overlap, no gaps): level L is the pooling of all samples of the input below it, rounded once if ``dtype`` asks for
+    it. ``exact=True`` does that for every reducer, or raises; ``exact=False`` pools the level before, unrounded.
+    ``drift`` tells for each level how pooling the level before *as it is stored* would differ. For mode and subsample
+    each level tells which labels are lost.
+
+    >>> import numpy as np
+    >>> made = pyramid(np.arange(64, dtype=np.uint8).reshape(8, 8), "avg", levels=2, dtype="uint8")
+    >>> [level.values.shape for level in made.levels], made.levels[2].values.tolist()
+    ([(8, 8), (4, 4), (2, 2)], [[14, 18], [46, 50]])
+
+    Raises PoolError where a level cannot be made, and says how many can.
+    """
+    array, pooling = as_array(x), as_stage(reducer, keywords).pooling
+    ladder = rungs(array.shape, pooling, levels=levels, smallest=smallest, exact=exact, layout=layout)
+    try:
+        made = tuple(with_reports(array, pooling, ladder, drift))
+    except MemoryError:
+        raise PoolError(f"not enough memory for the levels of {axes.describe(array.shape)}") from None
+    return Pyramid(pooling.reducer.name, axes.resolve(array.shape, pooling.layout or layout).letters, made)
+
+
+def each_level(array: Array, pooling: Pooling, ladder: Iterator[Rung]) -> Iterator[tuple[Level, Rung | None]]:
+    """The levels, one by one, the input first; nothing is rounded between them.
+
+    Only the input and the level before are held. Where samples are missing by a nodata value, a level of whole numbers
+    is pooled as it is stored: only there that value stands for what is missing.
+    """
+    yield Level(0, array, (1.0,) * array.ndim, (0.0,) * array.ndim, True), None
+    before, plain = array, replace(pooling, dtype=None)
+    for rung in ladder:
+        source, plan = (before, rung.step) if rung.whole is None else (array, rung.whole)
+        values = pooling.run(source, plan).values
+        stored = pooling.nodata is not None or plain.result_dtype(before.dtype) == values.dtype
+        if rung.whole is None:
+            before = values if stored else plain.run(before, plan).values
+        yield Level(rung.number, values, rung.scale, rung.offset, rung.whole is not None, centres=rung.centres()), rung
+
+
+def with_reports(array: Array, pooling: Pooling, ladder: Iterator[Rung], drift: bool) -> Iterator[Level]:
+    """The same with drift and labels."""
+    named = labels(array, pooling) if pooling.reducer.name in NAMES else None
+    stored = array
+    for level, rung in each_level(array, pooling, ladder):
+        if rung is not None and drift:
+            as_stored = replace(pooling, dtype=level.values.dtype)
+            stored = level.values if rung.number == 1 else as_stored.run(stored, rung.step).values
+            level = replace(level, drift=difference(stored, level.values))
+        if rung is not None and named is not None:
+            there = labels(level.values, pooling)
+            lost = np.setdiff1d(named, there)
+            level = replace(level, labels=Labels(len(named) - len(lost), len(lost), tuple(lost[:MOST_NAMED].tolist())))
+        yield level
+
+
+def labels(array: Array, pooling: Pooling) -> Array:
+    """The different values of an array, in order, without missing ones."""
+    if array.dtype.kind in "bu" and array.itemsize <= 2:
+        found = np.flatnonzero(np.bincount(array.reshape(-1).astype(np.uint16, copy=False), minlength=1))
+    else:
+        found = np.unique(array)
+        found = found[~np.isnan(found)] if array.dtype.kind == "f" else found
+    return found[found != pooling.nodata] if pooling.nodata is not None else found
+
+
+def difference(one: Array, other: Array) -> Drift:
+    """How two arrays of one shape and dtype differ; NaN is like NaN. Block by block, in float64."""
+    worst, total, count = 0.0, 0.0, 0
+    one, other = one.reshape(-1), other.reshape(-1)
+    for start in range(0, one.size, BLOCK):
+        a, b = one[start : start + BLOCK], other[start : start + BLOCK]
+        unlike = (a != b) & ~((a != a) & (b != b))
+        if unlike.any():
+            with np.errstate(invalid="ignore"):
+                apart = np.abs(a[unlike].astype(np.float64) - b[unlike].astype(np.float64))
+            worst, total = max(worst, float(np.nanmax(apart))), total + float(np.nansum(apart))
+            count += apart.size
+    return Drift(worst, total / max(one.size, 1), count / max(one.size, 1))

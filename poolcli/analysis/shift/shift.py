@@ -1,0 +1,297 @@
+"""How stable poolings are when the picture moves, and what their strides fold back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...core import axes
+from ...core.plans import Plan
+from ...drawing.heat import enlarged, heat
+from ...drawing.sheet import sheet, shrunk
+from ...errors import OptionError, PoolError
+from ...pooling import as_array, prepare
+from .. import float_planes
+from ..defaults import OTHER_SCALE, usual
+from ..float_planes import Subject
+from ..preview_images import bright, detail, region
+from ..stages import Stage, as_stages, with_layout
+from .aliasing import Spectrum, spectrum
+from .equivariance import Changes, Moved, blurred_once, dense_changes, floats, shifts
+
+Array = NDArray[Any]
+Floats = NDArray[np.float64]
+
+PLANE = 1 << 20
+"""Samples of a plane that are looked at: 1024 x 1024, or as many along 1 or 3 axes."""
+WORK = 1 << 26
+"""Samples that the largest windows of a plane have together at stride 1; a few seconds for the slowest kernels."""
+FEWEST = 4
+"""Windows that go side by side into what is looked at, however large they are."""
+ALL = 1 << 22
+"""Samples of all planes together; the float64 arrays of a stage are 32 MB each."""
+MOST_SHIFTS = 64
+"""Shifts that are tried: all phases of strides up to 8x8 or 4x4x4; of larger strides so many, evenly chosen."""
+LARGEST = 1e140
+"""Of pooled values: the squares of a Fourier transform of 2^22 of them are below float64's largest number."""
+TAPS = (2, 3, 4, 5, 6, 7)
+"""Of the blurs that are tried before the stride (Zhang has 1 to 7)."""
+LEAST_TILE = 256
+
+
+@dataclass(frozen=True)
+class Blurred:
+    """The same reducer at stride 1, a binomial blur, then the stride."""
+
+    taps: int
+    score: float
+    aliasing: float | None
+    gain: float | None
+    """How much of the instability is gone: 1 - score / score without a blur; None where there was none."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stability:
+    """One pooling of an array that moves."""
+
+    stage: str
+    reducer: str
+    stride: tuple[int, ...]
+    shifts: int
+    """How many shifts were tried."""
+    score: float
+    """The mean change of a cell as a share of the input's range: 0 is perfectly stable."""
+    worst: float
+    """The largest change as a share of the range."""
+    unchanged: float | None
+    """The share of cells, over all shifts, whose value is exactly the same."""
+    by_shift: tuple[tuple[int, float], ...]
+    """The score of the shifts by so many samples along the axis that moved most."""
+    equivariance: float | None
+    """The largest deviation for shifts by whole strides, in the values' own unit: 0 but for reducers that draw."""
+    aliasing: float | None
+    """The share of the energy that the stride folds (``spectra``); None where samples are missing."""
+    rank: int | None
+    """By aliasing, 1 is the least."""
+    blurred: tuple[Blurred, ...]
+    on_scale: bool
+    heat: Floats = field(repr=False, metadata={"document": False})
+    """(h, w): the mean change of each cell over shifts, channels and planes, as a share of the range; NaN: borders."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shifts:
+    """An array, and how its poolings change when it moves."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    looked_at: tuple[int, ...]
+    """The shape of the part that was looked at: the middle of the pooled axes."""
+    span: float
+    """max - min of that part."""
+    rows: tuple[Stability, ...]
+    picture: NDArray[np.uint8] = field(repr=False, metadata={"document": False})
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it was looked at."""
+        return self.looked_at == self.shape
+
+    def sheet(self) -> NDArray[np.uint8]:
+        """The part and a heat map for each pooling, all of one scale, on one (H, W, 3) picture; light is unstable."""
+        high = max((float(np.nanmax(row.heat)) for row in self.rows), default=0.0)
+        maps = [(enlarged(heat(row.heat, 0.0, high), LEAST_TILE), f"{row.stage}, {100 * row.score:.2g}%")
+                for row in self.rows]
+        width = max(picture.shape[1] for picture, _ in maps)
+        said = f"the original; lightest is {100 * high:.2g}%"
+        return sheet([(shrunk(self.picture, max(width, *(picture.shape[0] for picture, _ in maps))), said), *maps])
+
+
+def shift(x: ArrayLike, stages: Any = None, *, max_shift: int | None = None, crop: int | None = None,
+          **shared: Any) -> Shifts:
+    """Pool an array as it moves, and measure how much the results change.
+
+    ``stages`` are reducers' names, or (name, keywords) of ``poolcli.pool``, with fixed windows; by default max, min,
+    avg, median, subsample and a blur of about twice the window. ``shared`` keywords go to all that do not say them.
+
+    Each shift t in [0, s) along each pooled axis, or in [0, max_shift], gives y_t, the pooling of x[t:]; all are cut to
+    one size. With y_0 that of no shift,
+
+    - score = mean over t != 0 and cells of |y_t - y_0| / (max x - min x): 0 is perfectly stable (poolcli's own
+      definition; Zhang, arXiv 1904.11486, scores trained networks);
+    - unchanged: the share of cells that are exactly the same;
+    - equivariance: the largest deviation of pooling x moved by whole strides from moving y: 0 in theory;
+    - aliasing: the share of the energy that the stride folds back (``aliasing.py``), by which poolings are ranked;
+    - the same for the reducer at stride 1, a binomial blur of 2 to 7 taps, and then the stride.
+
+    Cells whose windows reach into padding are left out of all; so are values that are NaN or nodata. A large array is
+    looked at in its middle: at most ``crop`` samples along each pooled axis (default: 2^20 samples of a plane, fewer
+    for windows of more than 64), and as many planes as make 2^22 samples. Of more than 64 shifts so many are chosen
+    evenly.
+
+    Raises PoolError for whatever cannot be pooled, for windows without a stride, and where no sample is a number.
+    """
+    array = as_array(x)
+    chosen = as_stages(usual(shared) if stages is None else stages, shared)
+    check(max_shift, crop)
+    first = chosen[0].pooling.plan(array.shape).axes
+    for stage in chosen:
+        check_stage(stage, array, first)
+    chosen = tuple(with_layout(stage, first.letters) for stage in chosen)  # a crop's shape may not be clear
+    part = middle(array, first, crop or enough([stage.pooling.plan(array.shape) for stage in chosen]))
+    subject = Subject.of(part, first, chosen[0].pooling.missing())
+    if not any(np.isfinite(subject.floats(subject.plane(number))).any() for number in range(subject.count)):
+        raise PoolError("no sample is there to change: all that are looked at are missing, NaN or infinite")
+    low, high = float_planes.extent(subject)
+    try:
+        rows = [stability(stage, part, high - low, max_shift) for stage in chosen]
+    except MemoryError:
+        raise PoolError(f"not enough memory for shifts of shape {axes.describe(part.shape)}; a smaller crop would "
+                        "work") from None
+    ends = float_planes.span(array.dtype) or (low, high)
+    picture = bright(detail(part, region(part.shape, first, max(part.shape))), *ends, array.dtype.kind == "u")
+    return Shifts(array.shape, array.dtype.name, part.shape, high - low, tuple(ranked(rows)), picture)
+
+
+def check(max_shift: int | None, crop: int | None) -> None:
+    """Raise OptionError for what cannot be."""
+    for name, value in (("max_shift", max_shift), ("crop", crop)):
+        if value is not None and (type(value) is not int or value < 1):
+            raise OptionError(name, f"{name} must be a whole number >= 1, not {value!r}")
+
+
+def check_stage(stage: Stage, array: Array, first: axes.Axes) -> None:
+    """Refuse windows that have no stride, and another layout than the first stage's."""
+    layout = stage.pooling.window.layout.name
+    if layout not in ("fixed", "same"):
+        raise PoolError(f"{layout} windows follow the array and have no stride to shift by; fixed windows, with a size "
+                        "and a stride, would work")
+    if stage.pooling.plan(array.shape).axes != first:
+        raise OptionError("layout", "all stages need one layout here")
+
+
+def enough(plans: Sequence[Plan]) -> int:
+    """How many samples of each pooled axis are looked at: fewer where windows are large."""
+    sizes = [[int(windows.sizes()[0]) for windows in plan.windows] for plan in plans]
+    samples = min(PLANE, WORK // max(prod(one) for one in sizes))
+    side: int = max(round(samples ** (1 / len(sizes[0]))), FEWEST * max(max(one) for one in sizes))
+    return side
+
+
+def middle(array: Array, resolved: axes.Axes, side: int) -> Array:
+    """At most so many samples of each pooled axis, from the middle; the first of N and C as far as there is room."""
+    cut: list[slice] = [slice(None)] * array.ndim
+    for axis in resolved.pooled:
+        start = max(0, (array.shape[axis] - side) // 2)
+        cut[axis] = slice(start, start + side)
+    found = array[tuple(cut)]
+    for letter in axes.KEPT:
+        axis = resolved.letters.find(letter)
+        if axis >= 0 and found.size > ALL:
+            room = max(1, ALL // max(1, prod(found.shape) // found.shape[axis]))
+            found = found[(slice(None),) * axis + (slice(room),)]
+    return found
+
+
+def stability(stage: Stage, part: Array, span: float, max_shift: int | None) -> Stability:
+    """One row, not yet ranked."""
+    plan = stage.pooling.plan(part.shape)
+    dense = at_stride_1(stage, part)
+    check_size(dense)
+    strides = tuple(stride_of(plan, axis) for axis in range(len(plan.windows)))
+    most = [s - 1 if max_shift is None else max_shift for s in strides]
+    moves = list(shifts(most, MOST_SHIFTS))
+    moved = Moved.by(part, stage.pooling, strides, most)
+    changes, summed = Changes(), np.zeros(())
+    for at in moves:
+        change = moved.change(at)
+        changes.add(change, max(at))
+        summed = summed + change
+    aliasing, blurs = blurring(dense, plan, strides, moves, span)
+    by_shift = tuple((distance, total / count / span if count and span else 0.0)
+                     for distance, (total, count) in sorted(changes.by_distance.items()))
+    return Stability(stage.title, stage.reducer, strides, len(moves), changes.score(span),
+                     changes.worst / span if span else 0.0, changes.same / changes.count if changes.count else None,
+                     by_shift, moved.equivariance(), aliasing, None, blurs, stage.reducer not in OTHER_SCALE,
+                     heat_of(moved, summed / (max(1, len(moves)) * (span or 1.0))))
+
+
+def stride_of(plan: Plan, axis: int) -> int:
+    """From window to window; a single window has its size."""
+    starts = plan.windows[axis].starts
+    return int(starts[1] - starts[0]) if len(starts) > 1 else int(plan.windows[axis].sizes()[0])
+
+
+def blurring(dense: Floats, plan: Plan, strides: tuple[int, ...], moves: Sequence[tuple[int, ...]],
+             span: float) -> tuple[float | None, tuple[Blurred, ...]]:
+    """The aliasing of a stage, and what blurs before its stride would make of it; ``dense`` is it at stride 1."""
+    pooled = plan.axes.pooled
+    planes = Subject.of(dense, plan.axes)
+    exponent = exponent_of(dense)  # squares of 2^-1000 would be 0, and a share has no unit
+    found = spectrum(np.ldexp(planes.plane(o)[..., c], -exponent)
+                     for o in range(planes.count) for c in range(planes.canonical.shape[4]))
+    plain = dense_changes(dense, pooled, strides, moves).score(span)
+    rows = []
+    for taps in TAPS:
+        if min(dense.shape[axis] for axis in pooled) < 2:
+            break
+        dense = blurred_once(dense, pooled)
+        changes = dense_changes(dense, pooled, strides, moves)
+        if changes.count or not moves:
+            score = changes.score(span)
+            rows.append(Blurred(taps, score, folded(found, strides, taps), 1 - score / plain if plain > 0 else None))
+    return folded(found, strides, 1), tuple(rows)
+
+
+def exponent_of(values: Floats) -> int:
+    """The power of two just above all finite values; 0 of none."""
+    largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
+    return int(np.frexp(largest)[1])
+
+
+def folded(found: Spectrum | None, strides: Sequence[int], taps: int) -> float | None:
+    """The aliasing, None of no spectrum."""
+    return None if found is None else found.aliasing(strides, taps)
+
+
+def at_stride_1(stage: Stage, part: Array) -> Floats:
+    """The reducer's value of every window that lies in the array, wherever it starts."""
+    plain = {name: value for name, value in stage.keywords.items()
+             if name not in ("padding", "pad_mode", "pad_value", "ceil_mode", "squeeze")}
+    pooling = prepare(stage.reducer, **{**plain, "stride": 1})
+    return floats(pooling.run(part, pooling.plan(part.shape)).values, pooling.missing())
+
+
+def check_size(dense: Floats) -> None:
+    """Refuse values whose squares are infinite."""
+    largest = float(np.max(np.abs(dense), initial=0.0, where=np.isfinite(dense)))
+    if largest > LARGEST:
+        raise PoolError(f"pooled values of up to {largest:.3g} have no energy in float64; smaller ones, below "
+                        f"{LARGEST:.0e}, would work")
+
+
+def heat_of(moved: Moved, changes: Floats) -> Floats:
+    """Changes of inner cells as (h, w) of all cells, means over the other axes; NaN at the borders."""
+    plan = moved.plan
+    whole = np.full(plan.full_shape, np.nan)
+    none = (0,) * len(plan.windows)
+    whole[moved.cells(none, none)] = changes
+    shown = plan.axes.pooled[-2:]
+    others = tuple(i for i in range(whole.ndim) if i not in shown)
+    missing = np.isnan(whole)
+    count = (~missing).sum(axis=others)
+    with np.errstate(invalid="ignore"):
+        found: Floats = np.where(missing, 0, whole).sum(axis=others) / np.where(count, count, np.nan)
+    return found.reshape(-1, found.shape[-1])
+
+
+def ranked(rows: Sequence[Stability]) -> list[Stability]:
+    """The rows as given, the least aliasing first in rank; equal ones share a rank."""
+    known = [row.aliasing for row in rows if row.aliasing is not None]
+    return [replace(row, rank=None if row.aliasing is None else 1 + sum(one < row.aliasing for one in known))
+            for row in rows]

@@ -1,0 +1,79 @@
+"""Stages in a row: each planned on the shape and the type that the one before leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..core import axes, dtypes
+from ..core.plans import Plan
+from ..core.windows import Windows
+from ..errors import LayoutError, OptionError, PoolError
+from .receptive_field import reached
+from .stages import Stage
+
+
+@dataclass(frozen=True)
+class Link:
+    """A stage in its place: its plan, and which axis of the chain's input each axis of its own input is."""
+
+    stage: Stage
+    plan: Plan
+    origin: tuple[int, ...]
+    dtype: dtypes.Type
+
+    def naming(self, number: int) -> naming:
+        """A block in which a PoolError says which stage it is about."""
+        return naming(f"stage {number}, {self.stage.title}, on {axes.describe(self.plan.input_shape)}")
+
+    @property
+    def result(self) -> dtypes.Type:
+        """The dtype of its result."""
+        return self.stage.pooling.result_dtype(self.dtype)
+
+
+def linked(shape: Sequence[int], stages: Sequence[Stage], layout: str | None, dtype: dtypes.Type) -> list[Link]:
+    """Plan every stage on the output of the one before; axes keep their letters unless a stage names its own."""
+    links: list[Link] = []
+    sizes, letters, origin = tuple(shape), layout, tuple(range(len(tuple(shape))))
+    for stage in stages:
+        with naming(f"stage {len(links) + 1}, {stage.title}, on {axes.describe(sizes)}"):
+            plan = stage.pooling.plan(sizes, axes.check_layout(letters) if letters else None)
+        links.append(Link(stage, plan, origin, dtype))
+        squeezed = {i for i in plan.axes.pooled if plan.squeeze and plan.full_shape[i] == 1}
+        origin = tuple(one for i, one in enumerate(origin) if i not in squeezed)
+        sizes, letters, dtype = plan.output_shape, plan.output_letters, links[-1].result
+    return links
+
+
+class naming:
+    """Names the stage that a PoolError is about. Options that are wrong for any array pass as they are, and a
+    layout that is missing, which is the input's."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+
+    def __enter__(self) -> None:
+        """Nothing."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
+        """The same error, with the stage before it."""
+        if isinstance(error, PoolError) and not isinstance(error, (OptionError, LayoutError)):
+            raise PoolError(f"{self.title}: {error}") from error
+
+
+def pooled_axes(links: Sequence[Link]) -> dict[int, list[Windows]]:
+    """Of each axis of the chain's input that any stage pools: its windows, stage by stage."""
+    chains: dict[int, list[Windows]] = {}
+    for link in links:
+        for i, windows in zip(link.plan.axes.pooled, link.plan.windows, strict=True):
+            chains.setdefault(link.origin[i], []).append(windows)
+    return chains
+
+
+def left_out(links: Sequence[Link]) -> dict[str, int]:
+    """For each pooled axis of the chain's input, by its letter: how many samples reach no output of the last stage."""
+    first = links[0].plan
+    return {first.axes.letters[i]: first.input_shape[i] - int(reached(chain).sum())
+            for i, chain in sorted(pooled_axes(links).items())}

@@ -1,0 +1,1 @@
+"""Pooled values back at the size of the input, and how libraries number indices."""

@@ -1,0 +1,269 @@
+"""Back to the size before pooling: values where they stood, or spread over their windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...core import axes as layouts
+from ...core import dtypes
+from ...core.plans import Plan, check_memory
+from ...core.pool_options import WINDOW_KEYWORDS, one_of
+from ...core.windowings import kept
+from ...errors import OptionError, PoolError
+from ...pooling import Pooling, as_array, prepare
+from ...settled import canonical_windows
+from .. import adjoint
+from ..rounding import rounded
+from .index_formats import NONE, Ints, Tensor, as_indices, check_format, outside, to_plane
+
+Array = NDArray[Any]
+LONG = 2**31
+"""An axis on which any window fits: what its windows look like tells how long an axis of so many is."""
+
+
+def unpool(values: ArrayLike, indices: ArrayLike | None = None, size: Any = None, stride: Any = None,
+           padding: Any = None, output_shape: Sequence[int] | int | None = None, layout: str | None = None, *,
+           spread: str | None = None, duplicates: str = "last", index_format: str = "torch", **others: Any) -> Array:
+    """Undo a pooling as far as that goes: an array of the size before, ``values`` in it, 0 where nothing is known.
+
+    With ``indices`` of the shape of ``values`` each value stands where its index says: ``pool(...,
+    return_indices=True)`` gives both (Zeiler et al., "Adaptive Deconvolutional Networks", 2011). ``index_format`` says
+    how they count (``poolcli.convert_indices``); torch reads them in the plane of the result, onnx in the plane of the
+    default size, and then by coordinates, as their operators do. -1 is passed over. ``duplicates`` says what becomes
+    of an index that several values have: last (default, as PyTorch on a CPU), first, sum (integers saturate), max, or
+    error.
+
+    With ``spread="nearest"`` every sample has the value of its window, of several that whose middle is nearest (of
+    two the first); with ``"average"`` the mean of its windows' values, of integers as float64 or as ``dtype``, rounded
+    as ``round`` says.
+
+    The windows are those of ``pool``: ``size`` (2), ``stride``, ``padding``, ``dilation``, ``ceil_mode``, or
+    ``adaptive``, or ``fractional``. Fixed windows tell the size before, (o - 1) s - before - after + k on an axis of
+    o values, ``same`` ones o s; ``output_shape`` overrides it: all axes, or the pooled ones.
+
+    >>> import numpy as np
+    >>> unpool(np.array([[5, 7]]), np.array([[4, 6]]), size=2)
+    array([[0, 0, 0, 0],
+           [5, 0, 7, 0]])
+
+    Raises PoolError for shapes that do not fit, and for an index outside the plane.
+    """
+    asked = {"size": size, "stride": stride, "padding": padding, "layout": layout, **others}
+    rule = one_of(tuple(DUPLICATES))("duplicates", duplicates)
+    check_asked(asked, indices is not None, spread)
+    array = as_array(values)
+    array = array.astype(dtypes.check_dtype(array.dtype), copy=False)
+    pooling = prepare("max", **asked)
+    axes = layouts.resolve(array.shape, pooling.layout)
+    default = None if output_shape is not None and index_format != "onnx" else default_shape(pooling, axes, array.shape)
+    shape = wanted_shape(output_shape, axes, array.shape) if output_shape is not None else default
+    if shape is None:
+        raise PoolError(f"{pooling.window.layout.name} windows do not tell how large the array was; "
+                        "an output_shape would work")
+    check_memory(Plan(axes, shape, tuple(kept(shape[i]) for i in axes.pooled)))
+    if indices is None:
+        pooling = replace(pooling, layout=axes.letters)
+        return spread_out(array, fitting(pooling, shape, array.shape), spread or "", pooling)
+    row = check_format("index_format", index_format)
+    flat = to_plane(checked_indices(indices, array.shape), Tensor(axes, shape if default is None else default), row)
+    if default is not None and default != shape:
+        flat = moved(flat, Tensor(axes, default), Tensor(axes, shape))
+    return placed(array, flat, Tensor(axes, shape), rule)
+
+
+# What was asked.
+
+
+def check_asked(asked: Mapping[str, Any], with_indices: bool, spread: str | None) -> None:
+    """Indices or a way to spread, and only keywords that mean something then."""
+    if spread is not None:
+        one_of(tuple(SPREADS))("spread", spread)
+    if with_indices == (spread is not None):
+        said = ("does not go with indices; one of them would work" if with_indices else
+                'is missing, and so are indices; nearest, average, or the indices of the values would work')
+        raise OptionError("spread", f"spread {said}")
+    for name, value in asked.items():
+        if value is None or value is False or name in WINDOW_KEYWORDS or name == "layout":
+            continue
+        if name not in ("dtype", "round"):
+            raise OptionError(name, f"{name} is no option of unpool; those of windows, layout, dtype and round are")
+        if spread != "average":
+            raise OptionError(name, f'{name} goes with spread "average"; all else keeps the dtype of the values')
+
+
+def default_shape(pooling: Pooling, axes: layouts.Axes, shape: Sequence[int]) -> tuple[int, ...] | None:
+    """The shape before pooling that fixed and same windows tell, or None."""
+    if pooling.window.layout.name not in ("fixed", "same"):
+        return None
+    found = list(shape)
+    for i, windows in zip(axes.pooled, pooling.window.windows([LONG] * len(axes.pooled)), strict=True):
+        if len(windows) == 1 or isinstance(windows.starts, np.ndarray) or isinstance(windows.stops, np.ndarray):
+            return None  # one window over the whole axis
+        step, extent = windows.starts.step, windows.stops.start - windows.starts.start
+        same = pooling.window.layout.name == "same"
+        found[i] = shape[i] * step if same else (shape[i] - 1) * step - windows.before - windows.after + extent
+        if found[i] < 1:
+            raise PoolError(f"{shape[i]} windows with so much padding are of no axis; less padding would work")
+    return tuple(found)
+
+
+def wanted_shape(given: Sequence[int] | int, axes: layouts.Axes, shape: Sequence[int]) -> tuple[int, ...]:
+    """``output_shape`` of all axes, from all of them or from the pooled ones."""
+    try:
+        lengths = tuple(int(n) for n in np.atleast_1d(np.asarray(given)))
+        whole = bool((np.asarray(given) == np.asarray(lengths)).all())
+    except (TypeError, ValueError):
+        lengths, whole = (), False
+    if not whole or not lengths or min(lengths) < 0:
+        raise OptionError("output_shape", f"output_shape is a length for each axis, not {given!r}")
+    full = list(shape)
+    places = axes.pooled if len(lengths) == len(axes.pooled) else range(len(full))
+    if len(lengths) != len(places):
+        raise PoolError(f"output_shape {layouts.describe(lengths)} names {len(lengths)} axes, {axes.letters} has "
+                        f"{len(full)}, {len(axes.pooled)} of them pooled")
+    for i, n in zip(places, lengths, strict=True):
+        full[i] = n
+    if any(full[i] != n for i, n in enumerate(shape) if i not in axes.pooled):
+        raise PoolError(f"output_shape {layouts.describe(full)} differs from the values' {layouts.describe(shape)} "
+                        f"along an axis that is not pooled ({axes.letters})")
+    layouts.resolve(full, axes.letters)
+    return tuple(full)
+
+
+def checked_indices(given: ArrayLike, shape: tuple[int, ...]) -> Ints:
+    """Indices, one for each value."""
+    found = as_indices(given)
+    if found.shape != shape:
+        raise PoolError(f"indices of shape {layouts.describe(found.shape)} do not go with values of shape "
+                        f"{layouts.describe(shape)}; one for each value would work")
+    return found
+
+
+def moved(flat: Ints, old: Tensor, new: Tensor) -> Ints:
+    """Indices within a plane as those of the same coordinates in another; PoolError where it has none."""
+    places = np.unravel_index(np.maximum(flat, 0), old.plane)
+    wrong = flat != NONE
+    wrong &= np.logical_or.reduce([place >= n for place, n in zip(places, new.plane, strict=True)])
+    if wrong.any():
+        at = tuple(int(i) for i in np.argwhere(wrong)[0])
+        raise outside(int(flat[at]), at, new)
+    inside = [np.minimum(place, n - 1) for place, n in zip(places, new.plane, strict=True)]
+    return np.where(flat == NONE, NONE, np.ravel_multi_index(inside, new.plane))
+
+
+# Values where they stood.
+
+
+def placed(values: Array, flat: Ints, tensor: Tensor, rule: str) -> Array:
+    """Zeros of the tensor's shape, each value at its index."""
+    axes = tensor.axes
+    given, at = axes.canonical(values), axes.canonical(flat)
+    canonical = axes.canonical_shape(tensor.shape)
+    try:
+        result = np.zeros(canonical, values.dtype)
+    except (MemoryError, ValueError):
+        raise PoolError(f"not enough memory for an array of shape {layouts.describe(tensor.shape)}") from None
+    planes = np.arange(canonical[0]).reshape(-1, 1, 1, 1, 1) * tensor.size
+    places = (planes + at) * canonical[4] + np.arange(canonical[4])
+    there = at != NONE
+    chosen, where = (given.reshape(-1), places.reshape(-1)) if there.all() else (given[there], places[there])
+    DUPLICATES[rule](result.reshape(-1), where, chosen)
+    return np.ascontiguousarray(axes.restored(result, tensor.shape))
+
+
+def last(result: Array, where: Ints, values: Array) -> None:
+    """In the order of the windows, each over the one before; NumPy promises that of one axis."""
+    result[where] = values
+
+
+def first(result: Array, where: Ints, values: Array) -> None:
+    """The first stays."""
+    result[where[::-1]] = values[::-1]
+
+
+def added(result: Array, where: Ints, values: Array) -> None:
+    """The sum, integers saturating at the limits of their dtype."""
+    if values.dtype.kind == "f":
+        result[:] = np.bincount(where, values.astype(np.float64), len(result))
+        return
+    if values.dtype == np.bool_:
+        result[where[values]] = True
+        return
+    limits = np.iinfo(values.dtype)
+    total = np.zeros(len(result), f"{values.dtype.kind}8")
+    np.add.at(total, where, values)
+    about = np.bincount(where, values, len(result))  # where the 64 bits wrapped, this is 2^64 away
+    total[about - total > 2.0**63] = limits.max
+    total[total - about > 2.0**63] = limits.min
+    result[:] = np.clip(total, limits.min, limits.max)
+
+
+def largest(result: Array, where: Ints, values: Array) -> None:
+    """The largest; a NaN wins."""
+    result[where] = values
+    np.maximum.at(result, where, values)
+
+
+def refused(result: Array, where: Ints, values: Array) -> None:
+    """PoolError if there is one."""
+    counts = np.bincount(where, minlength=len(result))
+    if counts.max(initial=0) > 1:
+        twice = int(np.argmax(counts > 1))
+        raise PoolError(f"{counts[twice]} values have the index of sample {twice} (flat in the result); duplicates "
+                        "last, first, sum or max would work")
+    result[where] = values
+
+
+DUPLICATES: Mapping[str, Callable[[Array, Ints, Array], None]] = {
+    "last": last, "first": first, "sum": added, "max": largest, "error": refused,
+}
+"""What becomes of an index that several values have."""
+
+
+# Values over their windows.
+
+
+def fitting(pooling: Pooling, shape: Sequence[int], values: tuple[int, ...]) -> Plan:
+    """The plan of the pooling that is undone."""
+    plan = pooling.plan(shape)
+    if plan.full_shape != values:
+        raise PoolError(f"these windows make {layouts.describe(plan.full_shape)} of {layouts.describe(shape)}, not "
+                        f"{layouts.describe(values)}; another output_shape, or the windows that were used, would work")
+    return plan
+
+
+def spread_out(values: Array, plan: Plan, how: str, pooling: Pooling) -> Array:
+    """An array of the plan's input shape."""
+    canonical = SPREADS[how](plan.axes.canonical(values), plan, pooling)
+    return np.ascontiguousarray(plan.axes.restored(canonical, plan.input_shape))
+
+
+def by_nearest(values: Array, plan: Plan, pooling: Pooling) -> Array:
+    """The values of the nearest windows, 0 outside all of them."""
+    result = values
+    for axis, windows in enumerate(canonical_windows(plan), 1):
+        sources, there = adjoint.nearest(windows)
+        result = result.take(sources, axis)
+        np.moveaxis(result, axis, 0)[~there] = 0
+    return result
+
+
+def by_average(values: Array, plan: Plan, pooling: Pooling) -> Array:
+    """The mean of the windows' values, 0 outside all of them."""
+    reached = [adjoint.of_windows(windows) for windows in canonical_windows(plan)]
+    counts = [np.maximum(one.weights.sum(axis=1), 1) for one in reached]
+    dtype = pooling.dtype or (values.dtype if values.dtype.kind == "f" else dtypes.FLOAT64)
+    result = np.empty((len(values), *(len(one) for one in reached), values.shape[4]), dtype)
+    for (o, d, rows), sums in adjoint.spread(values, reached):
+        sums /= counts[0][d] * counts[1][rows, None, None] * counts[2][:, None]
+        result[o, d, rows] = rounded(sums, dtype, pooling.round)
+    return result
+
+
+SPREADS: Mapping[str, Callable[[Array, Plan, Pooling], Array]] = {"nearest": by_nearest, "average": by_average}
+"""How a value without an index goes back over its window."""

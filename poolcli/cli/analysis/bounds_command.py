@@ -1,0 +1,163 @@
+"""``poolcli bounds``: what every output can become when each input moves within an interval of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...errors import OptionError
+from .. import grammar, options
+from .context import Answer, Asked
+from .display.output import table
+from .study import Study, output_option
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...analysis.bounds.bounds import Bounds
+    from ...analysis.stages import Stage
+    from ...files import Loaded
+
+    Array = NDArray[Any]
+
+HELP = """\
+Bound every output for inputs that are not known exactly: each sample may lie anywhere within --eps of what the FILE
+has, or between those of two files, LOW and HIGH. The bounds are certain; where they are exact, some input reaches
+them."""
+
+EXAMPLES = (
+    'poolcli bounds photo.png --eps 2 "max -k 2"      how far maxima move when each sample moves by up to 2',
+    'poolcli bounds low.npy high.npy "avg -k 3 -s 2" -o both.npy',
+    'poolcli bounds photo.png --eps 8 "soft -k 4" --heat widths.png',
+)
+MOST_SHOWN = 36
+"""Outputs whose bounds are printed one by one: a 6 x 6 map."""
+
+
+def answer(asked: Asked) -> Answer:
+    """Read one file or two, bound, write what is asked for."""
+    from ...analysis.bounds.bounds import bounds
+
+    stage, loaded = asked.the_stage(), first(asked)
+    low, high = intervals(asked, loaded)
+    found = bounds(low, high, stage.reducer, **keywords(stage, asked.output, loaded))
+    notes = (*written(asked, found, loaded.source), *heated(asked, found))
+    return Answer(found, lambda: parts(stage, found), notes)
+
+
+def first(asked: Asked) -> Loaded:
+    """The first file, once the number of files is right."""
+    eps, names = asked.given.get("eps"), asked.names
+    if len(names) not in (1, 2) or (len(names) == 1) != (eps is not None):
+        raise OptionError("INPUT", "one file with --eps, or two files, LOW and HIGH, would work")
+    if len(names) == 2 and asked.given.get("clip") is not None:
+        raise OptionError("clip", "goes with --eps; LOW and HIGH are taken as they are")
+    check_output(asked.output)
+    return asked.load(names[0])
+
+
+def check_output(target: str | None) -> None:
+    """Refuse an output that holds one picture: there are two."""
+    if target not in (None, "-") and "{bound}" not in str(target) and not str(target).lower().endswith(".npy"):
+        raise OptionError("output", "low and high go into one .npy, or into two files such as out_{bound}.png; --heat "
+                                    "FILE makes a picture of their widths")
+
+
+def intervals(asked: Asked, loaded: Loaded) -> tuple[Array, Array]:
+    """The ends, of one file or of two."""
+    from ...analysis.bounds.intervals import interval
+
+    if asked.given.get("eps") is None:
+        return loaded.array, asked.load(asked.names[1]).array
+    return interval(loaded.array, asked.given["eps"], clip=asked.given.get("clip"),
+                    nodata=asked.the_stage().pooling.missing())
+
+
+def keywords(stage: Stage, output: str | None, loaded: Loaded) -> Mapping[str, Any]:
+    """The stage's, and what the file settles: its layout, and for bounds that become pictures its dtype."""
+    from ...files import format_of
+
+    chosen = {"layout": loaded.layout, **stage.keywords}
+    if output is not None and "{bound}" in output and not format_of(output).is_array:
+        chosen.setdefault("dtype", loaded.array.dtype.newbyteorder("="))
+    return chosen
+
+
+def written(asked: Asked, found: Bounds, source: Any) -> tuple[str, ...]:
+    """Both bounds: on a new first axis of one array, or apart in two files named by {bound}."""
+    import numpy as np
+
+    target = asked.output
+    if target is None:
+        return ()
+    if "{bound}" in target:
+        return tuple(note for name, values in (("low", found.low), ("high", found.high))
+                     for note in asked.write(target.replace("{bound}", name), values, source))
+    return asked.write(target, np.stack([found.low, found.high]))
+
+
+def heated(asked: Asked, found: Bounds) -> tuple[str, ...]:
+    """The picture of the widths."""
+    target = asked.given.get("heat")
+    if target is None:
+        return ()
+    from ...drawing import heat
+
+    return asked.write(target, heat.enlarged(heat.heat(flat(found), 0.0)))
+
+
+def flat(found: Bounds) -> Array:
+    """The widths as (H, W): the largest over batch, channels and a volume's depth; a sequence is one row."""
+    import numpy as np
+
+    pooled = [i for i, letter in enumerate(found.letters) if letter not in "NC"][-2:]
+    over = tuple(i for i in range(found.low.ndim) if i not in pooled)
+    with np.errstate(invalid="ignore"):
+        widths = np.fmax.reduce(found.widths, axis=over) if over else found.widths
+    return np.atleast_2d(widths)
+
+
+def parts(stage: Stage, found: Bounds) -> Sequence[Any]:
+    """For people."""
+    from ..table import text
+
+    rows = [("bounds", found.method), *certainty(found),
+            ("outputs", f"{'x'.join(map(str, found.low.shape)) or 'one'} {found.low.dtype}"),
+            ("width", f"{found.smallest:.6g} to {found.largest:.6g}, mean {found.mean:.6g}")]
+    if found.widest is not None:
+        rows.append(("widest at", f"{', '.join(map(str, found.widest))}: {pair(found, found.widest)}"))
+    made = [table(("pooling", stage.title), rows, left=2)]
+    if 0 < found.low.size <= MOST_SHOWN:
+        import numpy as np
+
+        made += [text(""), table(("output", "low", "high"), [
+            (", ".join(map(str, at)), f"{found.low[at]}", f"{found.high[at]}") for at in np.ndindex(found.low.shape)])]
+    return made
+
+
+def certainty(found: Bounds) -> Sequence[tuple[str, str]]:
+    """How good the bounds are, in this case."""
+    share = "all" if found.exact else f"{found.share_exact:.1%}"
+    rows = [("exact", f"{share} of the outputs" if found.exact or found.share_exact else "none; all are sound")]
+    if found.rounded:
+        rows.append(("rounding", "outward, since floats are computed with"))
+    return rows
+
+
+def pair(found: Bounds, at: tuple[int, ...]) -> str:
+    """Both bounds of one output."""
+    return f"{found.low[at]} to {found.high[at]}"
+
+
+OWN = [
+    options.option("--eps", type=grammar.number, metavar="E", help="How far each sample may move, in its own units."),
+    click.Option(["--clip"], type=grammar.number, nargs=2, metavar="LOW HIGH",
+                 help="Samples stay between these. Default: the dtype's range."),
+    output_option("Both bounds: FILE.npy with low and high on a new first axis, or two files: out_{bound}.png."),
+    options.option("--heat", type=options.path(), metavar="FILE", help="A picture of how wide the bounds are."),
+]
+
+STUDY = Study("bounds", HELP, EXAMPLES, answer, OWN, usage="FILE [HIGH] [STAGE]", formats=("heat",))
+command = STUDY.command()

@@ -1,0 +1,169 @@
+"""What a study was asked, and what it answers: arguments and options, its files, what to print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...core.reducers import REDUCERS
+from ...errors import OptionError, PoolError
+from .. import options, streams
+from . import output_checks
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...analysis.stages import Stage
+    from ...files import Loaded
+
+    Array = NDArray[Any]
+
+STDIO = "-"
+
+
+class FileFailed(Exception):
+    """A file cannot be read, pooled or written: one line, exit code 1."""
+
+    def __init__(self, name: str, error: PoolError) -> None:
+        super().__init__(name, error)
+        self.name, self.error = name, error
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a study found, in every form."""
+
+    data: Any
+    """A dataclass or mapping: the JSON document."""
+    parts: Callable[[], Sequence[Any]]
+    """What rich prints for people: Text and tables of Text, never markup."""
+    notes: tuple[str, ...] = ()
+    code: int = 0
+    """Exit code."""
+    problems: tuple[str, ...] = ()
+    """Why the code is none that is good, a line each; said even when all else is quiet."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was typed."""
+
+    stages: tuple[Stage, ...]
+    """The quoted calls, or the study's default, each with the command's own options filled in."""
+    names: tuple[str, ...]
+    """The other arguments: files, or shapes."""
+    shared: Mapping[str, Any]
+    """The command's own window and value options, as keywords."""
+    given: Mapping[str, Any]
+    """Every option by its name, as click has it."""
+    read: list[str] = field(default_factory=list)
+    """Names of files that have been read."""
+
+    @property
+    def output(self) -> str | None:
+        """What ``-o`` got."""
+        found: str | None = self.given.get("output")
+        return found
+
+    def the_file(self, such: str = "image.png") -> str:
+        """The one file, or a usage error that gives an example."""
+        if len(self.names) != 1:
+            said = "is missing" if not self.names else f"takes one file, not {len(self.names)}"
+            raise OptionError("INPUT", f"{said}; {click.get_current_context().command_path} {such} would work")
+        return self.names[0]
+
+    def the_stage(self) -> Stage:
+        """The one stage, or a usage error."""
+        if len(self.stages) != 1:
+            raise OptionError("STAGE", f"takes one pooling, not {len(self.stages)}")
+        return self.stages[0]
+
+    def load(self, name: str, indexed: bool = False) -> Loaded:
+        """Read a file; FileFailed where that cannot be. ``indexed`` keeps the indices of a palette picture."""
+        from ... import files
+
+        self.read.append(name)
+        if name == STDIO and streams.is_terminal(sys.stdin):
+            raise OptionError("INPUT", "- is the terminal; a file name, or a pipe into poolcli, would work")
+        with failing(name):
+            loaded = files.read(name, key=self.given.get("key"), frames=self.given.get("frames"), indexed=indexed,
+                                max_pixels=self.given.get("max_pixels") or files.MAX_PIXELS, stdin=sys.stdin.buffer)
+        loaded = replace(loaded, layout=loaded.layout or options.default_layout(loaded.array.ndim))
+        return self.with_alpha(self.with_nodata(loaded))
+
+    def with_alpha(self, loaded: Loaded) -> Loaded:
+        """Note that a study averages a picture with transparency channel by channel."""
+        if not any(REDUCERS[stage.reducer].average for stage in self.stages):
+            return loaded
+        from ...colour import apart_notes
+
+        notes = apart_notes(loaded.array, loaded.source.mode, [REDUCERS[stage.reducer] for stage in self.stages])
+        return replace(loaded, source=replace(loaded.source, notes=(*loaded.source.notes, *notes)))
+
+    def with_nodata(self, loaded: Loaded) -> Loaded:
+        """Note that a study takes no nodata value from the file, where none was given."""
+        value = loaded.source.nodata
+        if value is None or any("nodata" in stage.keywords for stage in self.stages) or "nodata" in self.shared:
+            return loaded
+        note = f"samples of {value} are data here, though the file names it as nodata; --nodata {value} leaves them out"
+        notes = loaded.source.notes if self.given.get("nodata") else (*loaded.source.notes, note)
+        return replace(loaded, source=replace(loaded.source, nodata=None, notes=notes))
+
+    def write(self, target: str, array: Array, source: Any = None, encoding: Any = None) -> tuple[str, ...]:
+        """Write an array to a file, or to ``-``; the ending says the format. Whole or not at all, never over an input.
+
+        ``source`` is that of the file it came from, where modes and profiles should stay as they were. Returns notes.
+        """
+        from ... import files
+
+        named = source or files.Source(target, "NPY")
+        with failing(target):
+            if target == STDIO:
+                return files.write(sys.stdout.buffer, array, named)
+            self.check_free(target)
+            chosen = {} if encoding is None else {"encoding": encoding}
+            return files.write(target, array, named, overwrite=bool(self.given.get("overwrite")), **chosen)
+
+    def write_text(self, target: str, text: str) -> None:
+        """Write a text to a file, or to ``-``: whole or not at all, never over an input."""
+        from ... import files
+
+        with failing(target):
+            if target == STDIO:
+                with files.explained():
+                    sys.stdout.buffer.write(text.encode())
+                    sys.stdout.buffer.flush()
+                return
+            self.check_free(target)
+            with files.atomic(target, overwrite=bool(self.given.get("overwrite"))) as stream:
+                stream.write(text.encode())
+
+    def check_free(self, target: str) -> None:
+        """Refuse to write over an input, or over what is there without --overwrite."""
+        output_checks.check_free(target, (*self.names, *self.read), bool(self.given.get("overwrite")))
+
+
+def laid_out(stages: Sequence[Stage], loaded: Loaded) -> tuple[Stage, ...]:
+    """Return the stages with the layout of a file that has one, where they name none."""
+    from ...analysis.stages import with_layout
+
+    return tuple(stages if loaded.layout is None else (with_layout(stage, loaded.layout) for stage in stages))
+
+
+class failing:
+    """Names the file that a PoolError is about. Options that are wrong for any file pass as usage errors."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> None:
+        """Nothing."""
+
+    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
+        """PoolError becomes FileFailed."""
+        if isinstance(error, PoolError) and not isinstance(error, OptionError):
+            raise FileFailed(self.name, error) from error

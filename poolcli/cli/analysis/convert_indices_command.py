@@ -1,0 +1,72 @@
+"""``poolcli convert-indices``: the same places, as another library numbers them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...errors import OptionError
+from ...redact import printable
+from .. import grammar, options
+from .context import Answer, Asked
+from .study import Study, file_options, output_option
+from .unpool_command import FORMATS, choice
+
+if TYPE_CHECKING:
+    from ...report import Plane
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was converted."""
+
+    input: str
+    output: str
+    source: str
+    target: str
+    shape: tuple[int, ...]
+    """Of the array that the indices point into."""
+    layout: str
+    indices: Any
+    """The new ones, when they are few."""
+
+
+def answer(asked: Asked) -> Answer:
+    """Read, convert, write."""
+    from ...analysis.unpool.index_formats import convert_indices
+    from ...core.axes import resolve
+    from ...report import MOST_VALUES, preview
+
+    name, given = asked.the_file("where.npy"), asked.given
+    for needed in ("shape", "output"):
+        if given[needed] is None:
+            raise OptionError(needed, f"{needed} is missing; --shape 1x3x8x8 -o converted.npy would work")
+    source, target = given["from"] or FORMATS[0], given["to"] or FORMATS[0]
+    letters = resolve(given["shape"], given["layout"] or options.default_layout(len(given["shape"]))).letters
+    made = convert_indices(asked.load(name).array, source, target, given["shape"], letters)
+    asked.write(given["output"], made)
+    found = Converted(name, given["output"], source, target, given["shape"], letters,
+                      made if made.size <= MOST_VALUES else None)
+    return Answer(found, lambda: parts(found, preview(made, letters)))
+
+
+def parts(found: Converted, planes: tuple[Plane, ...]) -> list[Any]:
+    """A line, and the new indices."""
+    from ...core.axes import describe
+    from ..table import plane, text
+
+    said = f"indices into {describe(found.shape)} {found.layout}, {found.source} -> {found.target}"
+    shown = [text(f"{printable(found.input)} -> {printable(found.output)}: {said}")]
+    return shown + [part for one in planes for part in (text(f"values {one.label}".strip() + ":"), plane(one))]
+
+
+STUDY = Study(
+    "convert-indices", "Renumber indices for PyTorch, ONNX or TensorFlow.",
+    ["poolcli convert-indices where.npy --to onnx --shape 1x3x8x8 --layout NCHW -o onnx.npy"], answer, usage="FILE",
+    pools=False, files=[one for one in file_options() if one.name in ("overwrite", "key")],
+    own=[choice("--from", FORMATS, "FORMAT", f"How FILE counts: {', '.join(FORMATS)}. Default torch."),
+         choice("--to", FORMATS, "FORMAT", "How the result counts. Default torch."),
+         options.option("--shape", type=grammar.lengths, metavar="SHAPE", help="Of what was pooled: 1x3x8x8."),
+         *(one for one in options.values() if one.name == "layout"),
+         output_option("A .npy file, or - for stdout.")])
+command = STUDY.command()

@@ -1,0 +1,130 @@
+"""``poolcli group``: pooling over a stack of files, or over transformed copies of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ...core.reducers import REDUCERS
+from ...errors import OptionError, PoolError
+from .. import options
+from .context import Answer, Asked, failing
+from .display.formatting import sides
+from .display.output import table
+from .study import Study, output_option
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...analysis.group.group import Group
+    from ...analysis.stages import Stage
+    from ...files import Loaded
+
+    Array = NDArray[Any]
+
+HELP = """\
+Pool over a group. Several FILEs of one shape are reduced element by element, after the windows of the STAGE if it has
+any. One FILE with --over is pooled in every turned, flipped or shifted copy; each result is brought back, and the
+copies are reduced: a transformed picture gives the transformed result, and with --global the same result. The check
+prints how far from that it is, beside plain pooling. A second STAGE says what reduces the copies."""
+EXAMPLES = (
+    'poolcli group map.npy --over rot4 "max -k 3 -s 2" -o pooled.npy',
+    'poolcli group photo.png --over d4 "subsample -k 2" avg      the second one reduces the copies',
+    "poolcli group 1.png 2.png 3.png median -o still.png         what moves goes",
+)
+PROMISES = {
+    "equivariant": "equivariant: the transformed input gives the transformed result",
+    "invariant": "invariant: the transformed input gives the same result",
+}
+
+
+def answer(asked: Asked) -> Answer:
+    """Read, pool over the group, write."""
+    from ...analysis.group.group import group
+
+    over = asked.given.get("over")
+    stage, by = two(asked)
+    files = read(asked, over)
+    keywords = {"invariant": bool(asked.given["invariant"]),
+                "check": not asked.given["no_check"], "over": over, "by": by, **for_output(asked, stage, files[0])}
+    found = group(files[0].array if over else [one.array for one in files], stage.reducer, **keywords)
+    notes = () if asked.output is None else asked.write(asked.output, found.values, files[0].source)
+    return Answer(found, lambda: parts(stage, found), notes)
+
+
+def two(asked: Asked) -> tuple[Stage, Any]:
+    """The windows' pooling, and the copies' reducer with its own parameters."""
+    if len(asked.stages) > 2:
+        raise OptionError("STAGE", f"takes a pooling and the reducer of the copies, not {len(asked.stages)} stages")
+    if len(asked.stages) == 1:
+        return asked.stages[0], None
+    second = asked.stages[1]
+    own = {p.name for p in REDUCERS[second.reducer].parameters}
+    return asked.stages[0], (second.reducer, {name: value for name, value in second.keywords.items() if name in own})
+
+
+def read(asked: Asked, over: str | None) -> list[Loaded]:
+    """One file with --over, or several."""
+    if bool(over) != (len(asked.names) == 1) or not asked.names:
+        raise OptionError("INPUT", "one file with --over, or several files of one shape, would work")
+    if not over and asked.given["invariant"]:
+        raise OptionError("invariant", "goes with --over")
+    files = [asked.load(name) for name in asked.names]
+    for name, one in zip(asked.names, files, strict=True):
+        with failing(name):
+            check_like(one.array, files[0].array, asked.names[0])
+    return files
+
+
+def check_like(array: Array, first: Array, name: str) -> None:
+    """Refuse an array that is not like the first one, by the files' names."""
+    if array.shape != first.shape or array.dtype != first.dtype:
+        raise PoolError(f"is {array.dtype} of {sides(array.shape)}, but {name} is {first.dtype} of "
+                        f"{sides(first.shape)}; files of one shape and dtype would work")
+
+
+def for_output(asked: Asked, stage: Stage, first: Loaded) -> Mapping[str, Any]:
+    """The stage's keywords; a result that becomes a picture has the picture's own dtype."""
+    from ...files import format_of
+
+    chosen = {"layout": first.layout, **stage.keywords}
+    if asked.output not in (None, "-") and not format_of(str(asked.output)).is_array:
+        chosen.setdefault("dtype", first.array.dtype.newbyteorder("="))
+    return chosen
+
+
+def parts(stage: Stage, found: Group) -> Sequence[Any]:
+    """For people."""
+    from ..table import text
+
+    values = found.values
+    members = f"{len(found.members)} {'copies' if found.promise else 'arrays'}"
+    rows = [("over", f"{found.over}: {members}, reduced by {found.by}"),
+            ("output", f"{'x'.join(map(str, values.shape)) or 'one'} {values.dtype}, {ends(values)}")]
+    if found.promise:
+        rows.insert(1, ("promise", PROMISES[found.promise] + ("" if found.exact else "; here only nearly")))
+    made = [table(("pooling", stage.title if found.reducer else "element by element"), rows, left=2)]
+    if found.checks:
+        made += [text(""), table(("how far from it", "largest", "mean", "plain largest", "plain mean"), [
+            (one.transform, *(f"{x:.6g}" for x in (one.largest, one.mean, one.plain_largest, one.plain_mean)))
+            for one in found.checks])]
+    return made
+
+
+def ends(values: Any) -> str:
+    """The least and the largest."""
+    return f"{values.min()} to {values.max()}" if values.size else "empty"
+
+
+OWN = [
+    options.option("--over", metavar="GROUP",
+                   help="Copies: rot4 (quarter turns), flips, d4 (both) or shift:K (circular, 0 to K - 1 an axis)."),
+    options.flag("--invariant", help="Do not bring the copies back: the same result, not the transformed one."),
+    click.Option(["--no-check"], is_flag=True, default=False, help="Do not measure how far from its promise it is."),
+    output_option("Write the result: .npy, or a picture."),
+]
+
+STUDY = Study("group", HELP, EXAMPLES, answer, OWN, usage="FILE... [STAGE [BY]]")
+command = STUDY.command()

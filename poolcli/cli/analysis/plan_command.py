@@ -1,0 +1,223 @@
+"""``poolcli plan``: what a chain of poolings makes of a shape or of a file's header, no pixel touched."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...analysis.stages import as_stage
+from ...errors import OptionError
+from ...redact import printable
+from .. import grammar, options
+from .context import STDIO, Answer, Asked, failing
+from .display.formatting import alike, in_bytes, percent, sides
+from .display.output import table
+from .study import Study, file_options
+
+if TYPE_CHECKING:
+    from ...analysis.plan.find_settings import Setting
+    from ...analysis.plan.survey import AxisSurvey, StageSurvey, Survey
+
+_SHAPE = re.compile(r"[0-9]{1,19}(x[0-9]{1,19})*")
+DTYPE = "float32"
+
+
+@dataclass(frozen=True)
+class Input:
+    """What is planned for: a shape, its letters if the file says them, its type."""
+
+    shape: tuple[int, ...]
+    layout: str | None
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What ``--target`` finds."""
+
+    input_shape: tuple[int, ...]
+    target: tuple[int, ...]
+    settings: tuple[Setting, ...]
+
+
+def look(asked: Asked) -> Answer:
+    """The survey of the stages, or the settings that give a target."""
+    given = the_input(asked)
+    layout = asked.given["layout"] or given.layout or options.default_layout(len(given.shape))
+    return targets(asked, given, layout) if asked.given["target"] else surveyed(asked, given, layout)
+
+
+def surveyed(asked: Asked, given: Input, layout: str | None) -> Answer:
+    """What the stages make."""
+    from ...analysis.plan.survey import survey
+
+    stages = asked.stages or (as_stage("max", asked.shared),)
+    found = survey(given.shape, stages, layout=layout, dtype=given.dtype)
+    problems = tuple(complaints(found)) if asked.given["strict"] else ()
+    return Answer(found, lambda: parts(found), (), 1 if problems else 0, problems)
+
+
+def targets(asked: Asked, given: Input, layout: str | None) -> Answer:
+    """Settings for the target, from what the stages typed leave."""
+    from ...analysis.plan.find_settings import settings_for
+    from ...analysis.stage_plans import linked
+
+    if asked.given["strict"]:
+        raise OptionError("strict", "goes with stages, not with --target")
+    target, shape = asked.given["target"], given.shape
+    if asked.stages:
+        last = linked(shape, asked.stages, layout, dtype_of(given.dtype))[-1].plan
+        shape, layout = last.output_shape, last.output_letters
+    held = {} if asked.stages else {name: value for name, value in asked.shared.items() if name != "layout"}
+    found = Targets(shape, target, settings_for(shape, target, layout=layout, **held))
+    such = f" with that {' and '.join(held)}" if held else ""
+    said = f"nothing plain{such} gives {sides(target)} from {sides(shape)}; --adaptive {sides(target)} does"
+    problems = () if found.settings else (said,)
+    return Answer(found, lambda: [target_table(found)] if found.settings else [], (), len(problems), problems)
+
+
+def dtype_of(name: str) -> Any:
+    """A dtype by its name."""
+    from ...core.dtypes import parse_dtype
+
+    return parse_dtype(name)
+
+
+# The input.
+
+
+def the_input(asked: Asked) -> Input:
+    """A shape that was typed, or what a file's header says; a file called 3x3 is written ./3x3."""
+    name, wanted = asked.the_file(), asked.given["dtype"]
+    if _SHAPE.fullmatch(name):
+        return Input(tuple(int(part) for part in name.split("x")), None, wanted or DTYPE)
+    if wanted:
+        raise OptionError("dtype", "goes with a shape; a file has a type of its own")
+    if name != STDIO and not Path(name).exists() and re.fullmatch(r"[0-9x]+", name):
+        raise OptionError("INPUT", f"{printable(name)} is neither a shape nor a file; 224x224x3 would work")
+    found = header(asked, name)
+    return Input(found.array.shape, found.layout, found.array.dtype.name)
+
+
+def header(asked: Asked, name: str) -> Any:
+    """What the header says; where it does not say all, the file is read, as ``chain`` would."""
+    from ... import files
+    from ...batch.single import KEEPS_PALETTE
+
+    with failing(name):
+        hollow = None if name == STDIO or asked.given["frames"] else files.hollow(
+            name, max_pixels=asked.given["max_pixels"] or files.MAX_PIXELS, key=asked.given["key"])
+    indexed = bool(asked.stages) and all(stage.reducer in KEEPS_PALETTE for stage in asked.stages)
+    return hollow or asked.load(name, indexed)
+
+
+def lengths(text: str) -> tuple[int, ...]:
+    """A target: a whole number for each pooled axis."""
+    found = grammar.steps(text)
+    return found if isinstance(found, tuple) else (found,)
+
+
+# For people.
+
+
+def parts(found: Survey) -> list[Any]:
+    """The table of the stages, their formulas, what is left out, the whole."""
+    rows: list[tuple[str, ...]] = [("", f"{sides(found.input_shape)} {found.axes}", "1", "1", "0", "", "")]
+    rows += [row(number, stage) for number, stage in enumerate(found.stages, 1)]
+    titles = ("stage", "shape", "sees", "jump", "first", "overlap", "kept")
+    return [table(titles, rows, left=2), plain("\n".join(["", *lines(found)]))]
+
+
+def plain(text: str) -> Any:
+    """Text that is never markup."""
+    from ..table import text as as_text
+
+    return as_text(text)
+
+
+def row(number: int, stage: StageSurvey) -> tuple[str, ...]:
+    """A stage in the table; one number where all axes have the same."""
+    axes = stage.by_axis
+    return (str(number), sides(stage.output_shape), alike([field(one) for one in axes]),
+            alike([f"{one.jump:.4g}" for one in axes]), alike([f"{one.first_centre:g}" for one in axes]),
+            alike([str(one.overlap) for one in axes]), percent(stage.kept))
+
+
+def field(one: AxisSurvey) -> str:
+    """The receptive field, of windows of several lengths from the least."""
+    same = one.receptive_field_least == one.receptive_field
+    return str(one.receptive_field) if same else f"{one.receptive_field_least}-{one.receptive_field}"
+
+
+def lines(found: Survey) -> list[str]:
+    """Formulas and what is left out, stage by stage; then the whole."""
+    said = []
+    for number, stage in enumerate(found.stages, 1):
+        said.append(f"{number} {printable(stage.stage)}")
+        said += [f"   {one.axis}: {one.formula}" for one in stage.by_axis]
+        said += [f"   {amount(stage.values_in, stage.input_dtype, stage.bytes_in)} -> "
+                 f"{amount(stage.values_out, stage.output_dtype, stage.bytes_out)}"]
+        said += [f"   {text}" for text in left_out(stage)]
+    return [*said, f"chain: {sides(found.input_shape)} -> {sides(found.output_shape)}, {in_bytes(found.bytes_in)} -> "
+                   f"{in_bytes(found.bytes_out)}; {percent(found.kept)} of the values remain, "
+                   f"{percent(found.coverage)} of the input is seen"]
+
+
+def amount(values: int, dtype: str, size: int) -> str:
+    """How many values of which type, and how many bytes."""
+    return f"{values:,} {dtype}, {in_bytes(size)}"
+
+
+def left_out(stage: StageSurvey) -> list[str]:
+    """What no window reaches, and what would."""
+    missing = [f"{one.axis} {places(one)}" for one in stage.by_axis if one.uncovered]
+    if not missing:
+        return []
+    ways = [f"{one.change} ({sides(one.output_shape)})" for one in stage.remedies]
+    return [f"no window reaches {', '.join(missing)}; {' or '.join(ways) or 'only another layout'} would"]
+
+
+def places(one: AxisSurvey) -> str:
+    """Which samples: 223 of 0-223."""
+    shown = [str(first) if stop == first + 1 else f"{first}-{stop - 1}" for first, stop in one.uncovered_at[:3]]
+    more = ", ..." if len(one.uncovered_at) > len(shown) else ""
+    return f"{', '.join(shown)}{more} ({one.uncovered:,} of {one.input:,})"
+
+
+def complaints(found: Survey) -> list[str]:
+    """A line for each stage that leaves something out."""
+    return [f"strict: stage {number}, {stage.stage}: {text}" for number, stage in enumerate(found.stages, 1)
+            for text in left_out(stage)]
+
+
+def target_table(found: Targets) -> Any:
+    """Settings, the best first."""
+    rows = [(one.options, percent(one.coverage), alike([str(n) for n in one.uncovered.values()]),
+             f"{one.coverage + one.overlap:.3g} x") for one in found.settings]
+    return table((f"{sides(found.input_shape)} -> {sides(found.target)}", "read", "uncovered", "reads"), rows)
+
+
+def own() -> Sequence[Any]:
+    """The options of this command; --layout and --dtype say what the input is, not what each stage makes of it."""
+    return [options.option("--target", type=lengths, metavar="LENGTHS",
+                           help="List the plain settings that give this output: 112x112, a length a pooled axis; with "
+                                "-k, -s, --padding or --ceil only those that have it; behind stages, "
+                                "from what they leave."),
+            options.flag("--strict", help="End with exit code 1 where any sample is in no window."),
+            options.option("--layout", type=options.layout, metavar="LETTERS",
+                           help="A letter for each axis of the input; N and C are kept, every other is pooled."),
+            options.option("--dtype", type=options.choice(options.DTYPES), metavar="TYPE",
+                           help=f"The type of a SHAPE's values. Default {DTYPE}.")]
+
+
+STUDY = Study(
+    "plan", "What a chain of poolings makes of a shape or a file, without touching a pixel.",
+    ['poolcli plan 224x224x3 "max -k 3 -s 2 --padding 1" "avg -k 2"', "poolcli plan 1x64x56x56 --layout NCHW max -k 2",
+     'poolcli plan image.png --strict "max -k 3 -s 2"', "poolcli plan 225x225 --target 112x112 -k 3",
+     'poolcli plan 448x448 "avg -k 2" --target 112x112'],
+    look, own(), usage="SHAPE|FILE [STAGE]...", default=(),
+    files=[one for one in file_options() if one.name != "overwrite"])
+command = STUDY.command()

@@ -1,0 +1,185 @@
+"""From a file to the files of its levels: all is planned and all names are checked before the first is made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...analysis.stages import Stage, as_stage
+from ...errors import OptionError, PoolError
+from ...files.paths import urls
+from ...redact import printable
+from .context import STDIO, Asked, failing
+from .display.levels_table import Made
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ...analysis.pyramid.pyramid import Level
+    from ...analysis.pyramid.pyramid_plan import Rung
+    from ...files import Loaded
+    from ...pooling import Pooling
+
+    Array = NDArray[Any]
+
+LEVEL = "{level}"
+TIFF = (".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class Task:
+    """The input, what is done to it, and the plans of all levels."""
+
+    asked: Asked
+    name: str
+    loaded: Loaded
+    array: Array
+    pooling: Pooling
+    layout: str | None
+    ladder: tuple[Rung, ...]
+
+    def notes(self, outputs: Sequence[str]) -> tuple[str, ...]:
+        """What is worth knowing of the input, and of outputs that are not read back as they were written."""
+        from ... import files
+        rows = {files.ENDINGS.get(Path(name).suffix.lower()) for name in outputs}
+        settled = {row.name: (row, files.settle_encoding(row, files.Encoding(), self.loaded.source.lossy))
+                   for row in rows if row is not None}
+        lossy = sorted((name, encoding.quality) for name, (row, encoding) in settled.items()
+                       if files.is_lossy(row, encoding))
+        return (*self.loaded.source.notes, *(f"lossy: {name} of quality {quality}" for name, quality in lossy))
+
+    @property
+    def letters(self) -> str:
+        """The axes."""
+        return self.ladder[0].step.axes.letters
+
+
+def the_stage(asked: Asked, default: str) -> Stage:
+    """The stage that was typed, or a default one with the command's own options."""
+    return asked.the_stage() if asked.stages else as_stage(default, asked.shared)
+
+
+def default(name: str, ending: str) -> str:
+    """A name beside the input."""
+    if name == STDIO:
+        raise OptionError("output", "is needed where - is the input; -o FOLDER/ would work")
+    if urls.protocol(name) in urls.WEB:
+        raise OptionError("output", "is needed where the input is on the web, which takes no files; -o FOLDER/ would "
+                                    "work")
+    # the name as text: a Path would make one slash of the two in s3://
+    return name.removesuffix(Path(name).suffix) + ending
+
+
+def in_one(output: str) -> bool:
+    """Whether all levels go into one file, or one after another down a pipe."""
+    return output == STDIO or (output.lower().endswith(TIFF) and LEVEL not in output)
+
+
+def prepared(asked: Asked, name: str, output: str) -> Task:
+    """Read and plan; a picture as output has its input's dtype, and so has a hypercolumn of a picture."""
+    from ...analysis.pyramid.pyramid_plan import rungs
+    from ...batch.chained import for_picture
+    from ...batch.single import KEEPS_PALETTE
+    from ...files import ENDINGS
+
+    stage = the_stage(asked, "avg")
+    loaded = asked.load(name, indexed=stage.reducer in KEEPS_PALETTE and not asked.given["hypercolumn"])
+    array, column = loaded.array, asked.given["hypercolumn"]
+    ending = Path(output if Path(output).suffix or output == STDIO else name).suffix.lower()
+    if loaded.source.mode is not None if column else ending in ENDINGS and not ENDINGS[ending].is_array:
+        array, (stage,) = for_picture(array, (stage,))
+    layout = asked.given["layout"] or loaded.layout
+    exact = {"exact": True, "repeated": False}.get(asked.given["how"])
+    with failing(name):
+        ladder = tuple(rungs(array.shape, stage.pooling, levels=asked.given["levels"], exact=exact, layout=layout,
+                             smallest=asked.given["smallest"]))
+    return Task(asked, name, loaded, array, stage.pooling, layout, ladder)
+
+
+def named(output: str, name: str, task: Task) -> tuple[str, ...]:
+    """The output of each level from 1 on."""
+    from ...files.paths.output_paths import Naming, is_folder
+
+    if is_folder(output):
+        source = Path("stdin.npy" if name == STDIO else urls.named(name))
+        return tuple(f"{folder(output)}{source.stem}_level{rung.number}{source.suffix}" for rung in task.ladder)
+    if LEVEL not in output and len(task.ladder) > 1:
+        raise OptionError("output", f"{printable(output)} takes one level, and there are {len(task.ladder)}; {LEVEL} "
+                                    "in it, a folder with a slash at its end, or .tif for all in one would work")
+    found = (Naming(output.replace(LEVEL, str(rung.number)), task.pooling.reducer.name)(name) for rung in task.ladder)
+    return tuple(one or STDIO for one in found)
+
+
+def folder(output: str) -> str:
+    """A folder's name with one slash at its end; of a URL as it stands, where a Path would make one slash of two."""
+    return output.rstrip("/") + "/" if urls.is_url(output) else f"{Path(output)}{os.sep}"
+
+
+def check(task: Task, targets: Sequence[str]) -> None:
+    """Refuse, before any level is made, what cannot be written."""
+    from ... import files
+    from ...files.images.tiff_pyramid import check_pyramid
+
+    output = targets[0]
+    dtype, overwrite = task.pooling.result_dtype(task.array.dtype), task.asked.given["overwrite"]
+    for target, rung in zip(targets, task.ladder, strict=True):
+        if target == STDIO:
+            continue
+        with failing(target):
+            task.asked.check_free(target)
+            if Path(target).is_file() and not overwrite:
+                raise PoolError("exists; --overwrite would work")
+            if in_one(output):
+                check_pyramid(channels_last(rung.shape, task.letters), task.loaded.source.mode)
+            else:
+                row = files.format_of(target)
+                shape = rung.shape if row.is_array else channels_last(rung.shape, task.letters)
+                files.holds(row, dtype, shape, task.loaded.source.mode)
+
+
+def channels_last(shape: Sequence[int], letters: str) -> tuple[int, ...]:
+    """A shape with the axis C at its end."""
+    return tuple(n for n, letter in zip(shape, letters, strict=True) if letter != "C") + tuple(
+        n for n, letter in zip(shape, letters, strict=True) if letter == "C")
+
+
+def as_picture(values: Array, letters: str) -> Array:
+    """An array with its channels last."""
+    import numpy as np
+
+    return np.moveaxis(values, letters.index("C"), -1) if "C" in letters else values
+
+
+def made_levels(task: Task, records: list[Made], targets: Sequence[str]) -> Iterator[Level]:
+    """The levels as they are made, each noted down."""
+    from ...analysis.pyramid.pyramid import with_reports
+
+    for level in with_reports(task.array, task.pooling, iter(task.ladder), drift=True):
+        target = None if level.number == 0 else targets[level.number - 1]
+        records.append(Made(level.number, level.values.shape, level.values.dtype.name, level.scale, level.offset,
+                            level.exact, level.drift, level.labels, target))
+        yield level
+
+
+def written(task: Task, output: str, targets: Sequence[str]) -> tuple[Made, ...]:
+    """Write each level as it is made."""
+    from ... import files
+    from ...files.images.tiff_pyramid import write_pyramid
+
+    records: list[Made] = []
+    found = made_levels(task, records, targets)
+    if output != STDIO and in_one(output):
+        with failing(output):
+            write_pyramid(output, (as_picture(level.values, task.letters) for level in found), len(targets) + 1,
+                          task.loaded.source, overwrite=bool(task.asked.given["overwrite"]))
+        return tuple(records)
+    for level in found:
+        if level.number:
+            target = targets[level.number - 1]
+            array = target == STDIO or files.format_of(target).is_array
+            task.asked.write(target, level.values if array else as_picture(level.values, task.letters),
+                             None if target == STDIO else task.loaded.source)
+    return tuple(records)

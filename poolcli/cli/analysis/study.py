@@ -1,0 +1,150 @@
+"""What all studies share: a command with its options, reading what was typed, running it.
+
+A study's own module says its options and turns ``Asked`` into an ``Answer``; nothing else there knows of click, streams
+or exit codes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from ...analysis.stages import PARAMETERS, check_owned
+from ...core.reducers import REDUCERS, Parameter
+from ...errors import LayoutError, OptionError
+from ...redact import printable
+from .. import grammar, options, streams
+from ..failures import USAGE
+from ..inputs import expand_globs
+from ..layouts import explain_layout
+from ..reduce import SectionedCommand
+from . import output_checks
+from . import stage_arguments as calls
+from .context import STDIO, Answer, Asked, FileFailed, failing
+from .display.output import FAILED, printed
+
+
+@dataclass(frozen=True)
+class Study:
+    """A command that looks inside."""
+
+    name: str
+    help: str
+    examples: Sequence[str]
+    answer: Callable[[Asked], Answer]
+    own: Sequence[click.Option] = ()
+    usage: str = "FILE [STAGE]"
+    default: Sequence[str] = ("max",)
+    """The stages where none was typed."""
+    pools: bool = True
+    """Takes stages, and their options."""
+    files: Sequence[click.Option] = field(default_factory=lambda: file_options())
+    formats: Sequence[str] = output_checks.OPTIONS
+    """Options whose files have formats by their endings, none of them chunked."""
+
+    def command(self) -> SectionedCommand:
+        """It, for click."""
+        taken = {one.name for one in self.own}
+        every = (*options.windows(), *options.values(), *parameters()) if self.pools else ()
+        shared = [one for one in every if one.name not in taken]
+        files = [one for one in self.files if one.name not in taken]
+        sections = [(self.name.capitalize(), list(self.own)), ("Of every stage that does not say it itself", shared),
+                    ("Files", files), ("Report", report_options())]
+        return SectionedCommand(self.name, self.help, list(self.examples), [one for one in sections if one[1]],
+                                params=[click.Argument(["arguments"], nargs=-1, metavar=self.usage)], callback=self.run)
+
+    def run(self, arguments: tuple[str, ...], **given: Any) -> int:
+        """Parse, look, print."""
+        if given.get("output") == STDIO and streams.is_terminal(sys.stdout):
+            raise OptionError("output", "- is the terminal, and the data are binary; -o FILE, or a pipe, would work")
+        asked = self.asked(arguments, given)
+        from ..progress import parts_shown
+        from ..show import told_of_compiling
+
+        shows = not given["quiet"]
+        bar = parts_shown(shows and streams.is_terminal(sys.stderr), options.wants_color(given))
+        try:
+            self.check_outputs(asked)
+            with failing(asked.names[0] if asked.names else self.name), told_of_compiling(shows), bar:
+                answer = self.answer(asked)
+            return printed(self.name, answer, given)
+        except FileFailed as failure:
+            error = failure.error
+            unclear = isinstance(error, LayoutError)
+            said = explain_layout(error) if isinstance(error, LayoutError) else printable(str(error))
+            streams.complain(f"{printable(failure.name)}: {said}")
+            if options.debugging():
+                raise failure.error from None
+            return USAGE if unclear else FAILED
+
+    def check_outputs(self, asked: Asked) -> None:
+        """Refuse what cannot be written before anything is computed; names that are made later are checked then."""
+        for option, target in output_checks.named(asked.given).items():
+            if option in self.formats:
+                output_checks.check_ending(option, target)
+            with failing(target):
+                asked.check_free(target)
+
+    def asked(self, arguments: Sequence[str], given: Mapping[str, Any]) -> Asked:
+        """What was typed, the stages checked."""
+        typed, names = calls.divided(arguments)
+        taken = {one.name for one in self.own}
+        shared = shared_keywords({name: value for name, value in given.items() if name not in taken})
+        found = tuple(calls.stage(text, shared) for text in typed or (self.default if self.pools else ()))
+        check_owned(found, shared)
+        paths = {option: output_checks.place(given[option], option)
+                 for option in output_checks.PATHS if given.get(option)}
+        inputs = tuple(output_checks.place(name, "INPUT") for name in expand_globs(names))
+        return Asked(found, inputs, shared, {**given, **paths})
+
+
+def shared_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The command's own window, value and parameter options as keywords; each stage checks what goes with what."""
+    names = (*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS, *(one.name for one in own_parameters()))
+    chosen = {name: given[name] for name in names if given.get(name) is not None and given.get(name) is not False}
+    if chosen.get("nodata") == options.NO_NODATA:
+        del chosen["nodata"]
+    if given.get("global_windows"):
+        chosen["size"] = "all"
+    return chosen
+
+
+def own_parameters() -> list[Parameter]:
+    """Every parameter of a reducer, once."""
+    return list({one.name: one for row in REDUCERS.values() for one in row.parameters}.values())
+
+
+def parameters() -> list[click.Option]:
+    """The reducers' own options; those of no stage that is asked for are refused."""
+    made = []
+    for one in own_parameters():
+        found = options.parameter(one)
+        found.help = f"Of {', '.join(PARAMETERS[one.name])}."
+        made.append(found)
+    return made
+
+
+def output_option(help: str) -> click.Option:
+    """``-o`` with what it is for in this study."""
+    return options.option("--output", "-o", type=options.path(), metavar="OUT", help=help)
+
+
+def file_options() -> list[click.Option]:
+    """How the input is read and outputs are written."""
+    return [options.flag("--overwrite", help="Replace outputs that exist."),
+            options.key("The array of an .npz file."),
+            options.option("--frames", "frames", type=grammar.positive, metavar="N",
+                           help="Which frame or page of several, from 1. Default: the first."),
+            options.option("--max-pixels", type=grammar.amount, metavar="N",
+                           help="Refuse larger pictures. Default 178956970.")]
+
+
+def report_options() -> list[click.Option]:
+    """What is printed."""
+    return [options.flag("--json", "as_json", help="One JSON document instead of tables."),
+            options.flag("--quiet", "-q", help="Print errors only."),
+            options.color(), options.debug()]

@@ -1,0 +1,149 @@
+"""``poolcli unpool``: values back to where they stood, or over their windows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ...errors import OptionError
+from ...redact import printable
+from .. import grammar, options
+from . import output_checks
+from .context import STDIO, Answer, Asked, failing
+from .display.output import table
+from .study import Study, output_option
+
+if TYPE_CHECKING:
+    from ...report import Plane, Stats
+
+SPREADS = ("nearest", "average")
+DUPLICATES = ("last", "first", "sum", "max", "error")
+FORMATS = ("torch", "onnx", "onnx-column-major", "tensorflow", "tensorflow-batch")
+"""The library has these names too, in rooms that import NumPy; tests/cli/test_unpool.py holds them together."""
+
+
+@dataclass(frozen=True)
+class Unpooled:
+    """What was read and what was written."""
+
+    input: str
+    indices: str | None
+    output: str
+    how: str
+    layout: str
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    input_dtype: str
+    output_dtype: str
+    input_stats: Stats
+    output_stats: Stats
+    values: Any
+    """The result, when it is small."""
+
+
+def answer(asked: Asked) -> Answer:
+    """Read, unpool, write."""
+    import numpy as np
+
+    from ...analysis.unpool.unpool import unpool
+    from ...core.axes import resolve
+    from ...report import MOST_VALUES, preview, stats
+
+    name, given, keywords = asked.the_file(), asked.given, understood(asked)
+    target = where(asked, name)
+    averages = given["spread"] == "average"
+    loaded = asked.load(name, indexed=not averages)
+    array = loaded.array
+    keywords["layout"] = resolve(loaded.array.shape, keywords.get("layout") or loaded.layout).letters
+    if averages and is_picture(target):
+        array = array if array.dtype != np.bool_ else np.where(array, np.uint8(255), np.uint8(0))  # means are grey
+        keywords.setdefault("dtype", array.dtype)
+    if given["indices"] is not None:
+        keywords["indices"] = asked.load(given["indices"]).array
+    made = unpool(array, **keywords)
+    notes = asked.write(target, made, loaded.source)
+    found = Unpooled(name, given["indices"], target, how(given), keywords["layout"], loaded.array.shape, made.shape,
+                     loaded.array.dtype.name, made.dtype.name, stats(loaded.array), stats(made),
+                     made if made.size <= MOST_VALUES else None)
+    return Answer(found, lambda: parts(found, preview(made, found.layout)), (*loaded.source.notes, *notes))
+
+
+def understood(asked: Asked) -> dict[str, Any]:
+    """The library's keywords: of the pooling that is undone its windows, and the command's own options."""
+    from ...analysis.unpool.unpool import check_asked
+
+    stage, given = asked.the_stage(), asked.given
+    said = (*stage.pooling.window.layout.options, "layout", "dtype", "round")
+    windows = {name: value for name, value in stage.keywords.items() if name in said}
+    check_asked(windows, given["indices"] is not None, given["spread"])
+    own = {name: given[name] for name in ("spread", "duplicates", "index_format", "output_shape")}
+    return windows | {name: value for name, value in own.items() if value is not None}
+
+
+def where(asked: Asked, name: str) -> str:
+    """The output's name."""
+    from ...files.paths import output_paths
+
+    if name == STDIO and asked.output is None:
+        raise OptionError("output", "output is missing; -o FILE says where the result goes")
+    found = str(output_paths.target(name, asked.output, "unpool") or STDIO)
+    output_checks.check_ending("output", found)
+    with failing(found):
+        output_checks.check_free(found, asked.names, bool(asked.given["overwrite"]))
+    return found
+
+
+def is_picture(target: str) -> bool:
+    """Whether a file is a picture by its ending."""
+    from ...files import format_of
+
+    return target != STDIO and format_of(target).name not in ("NPY", "NPZ")
+
+
+def how(given: Mapping[str, Any]) -> str:
+    """By what rule, in words."""
+    if given["spread"]:
+        return f"{given['spread']} over the windows"
+    return f"at {given['index_format'] or FORMATS[0]} indices, {given['duplicates'] or DUPLICATES[0]} of duplicates"
+
+
+def parts(found: Unpooled, planes: tuple[Plane, ...]) -> list[Any]:
+    """What was done, a row before, a row after, the values."""
+    from ...core.axes import describe
+    from ...report import short
+    from ..table import plane, text
+
+    sides = (("values", found.input_shape, found.input_dtype, found.input_stats),
+             ("result", found.output_shape, found.output_dtype, found.output_stats))
+    rows = [(title, f"{describe(shape)} {found.layout}", dtype,
+             *(short(one) for one in (stats.min, stats.mean, stats.max)))
+            for title, shape, dtype, stats in sides]
+    shown = [text(f"{printable(found.input)} -> {printable(found.output)}: {found.how}"),
+             table(("", "shape", "type", "min", "mean", "max"), rows, left=3)]
+    return shown + [part for one in planes for part in (text(f"values {one.label}".strip() + ":"), plane(one))]
+
+
+def choice(name: str, names: tuple[str, ...], metavar: str, help: str) -> Any:
+    """An option that is one of some names."""
+    return options.option(name, type=options.choice(names), metavar=metavar, help=help)
+
+
+STUDY = Study(
+    "unpool", "Undo a pooling: each value back to where it stood, or over its window. A quoted stage, or the window "
+    "options, say what is undone.",
+    ["poolcli max -k 2 map.npy -o values.npy --indices where.npy",
+     "poolcli unpool values.npy --indices where.npy -k 2 -o back.npy",
+     'poolcli unpool values.npy "max -k 3 -s 2 --padding 1" --indices where.npy --output-shape 55x55',
+     "poolcli unpool small.png --spread average -k 4 -o large.png"],
+    answer, formats=(),
+    own=[options.option("--indices", type=options.path(), metavar="FILE", help="Where each value stood: .npy."),
+         choice("--index-format", FORMATS, "FORMAT",
+                f"How they count: {', '.join(FORMATS)}. Default torch, as poolcli writes."),
+         choice("--duplicates", DUPLICATES, "WHICH",
+                f"Of an index that several values have: {', '.join(DUPLICATES)}. Default last."),
+         choice("--spread", SPREADS, "HOW", "Without indices: nearest, or average of overlapping windows."),
+         options.option("--output-shape", type=grammar.lengths, metavar="SHAPE",
+                        help="Of all axes, 1x3x8x8, or the pooled ones, 8x8. Default: what the windows tell."),
+         output_option("A file, a FOLDER/ or - for stdout. Default: {stem}_unpool{ext} beside the input.")])
+command = STUDY.command()

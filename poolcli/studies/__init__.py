@@ -1,6 +1,0 @@
-"""Looking at poolings: what they keep, where values come from, what they do to a picture. The core knows none of it.
-
-A study is a function from an array, or a shape, and one or several poolings to plain data: dataclasses of numbers, text
-and arrays. ``stages.py`` says what to pool with, ``gather.py`` gives the samples of windows, ``plain.py`` makes JSON.
-Files, terminals and pictures are dealt with elsewhere.
-"""

@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import zarr
 
-from poolcli.batch.spread import Spread
-from poolcli.chunked import grid, volumes
-from poolcli.chunked.running import Each, Threads
+from poolcli.batch.executors.dask_chunks import Spread
+from poolcli.chunked import chunk_shapes, run_array
+from poolcli.chunked.executors import Each, Threads
 from poolcli.pooling import prepare
 
 PAGE = Path(__file__).parents[1] / "BENCHMARKS.md"
@@ -62,8 +62,8 @@ def seconds(work: Callable[[], Any]) -> Taken:
 
 def pooled(path: str, output: Path, each: Each, **options: Any) -> None:
     """One chunked pooling."""
-    volume = volumes.opened(path, None, lambda: None)  # type: ignore[arg-type,return-value]
-    volumes.pool(prepare("max", layout="DHW", **options), volume, str(output), overwrite=True, looks=False, each=each)
+    volume = run_array.opened(path, None, lambda: None)  # type: ignore[arg-type,return-value]
+    run_array.pool(prepare("max", layout="DHW", **options), volume, str(output), overwrite=True, looks=False, each=each)
 
 
 def copied(path: str, output: Path) -> None:
@@ -71,7 +71,7 @@ def copied(path: str, output: Path) -> None:
     source = zarr.open_array(path, mode="r")
     target = zarr.create_array(store=str(output), shape=source.shape, chunks=source.chunks, dtype=source.dtype,
                                overwrite=True)
-    for box in grid.boxes_of(source.shape, source.chunks):
+    for box in chunk_shapes.boxes_of(source.shape, source.chunks):
         place = tuple(slice(*one) for one in box)
         target[place] = source[place]
 
@@ -119,7 +119,8 @@ def costs(folder: Path) -> Iterator[tuple[str, float]]:
     path, output = str(folder / "tiny.zarr"), folder / "tiny_out.zarr"
     array = zarr.create_array(store=path, shape=(JOBS * TINY,) * 3, chunks=(TINY,) * 3, dtype="uint8")
     array[...] = 1
-    job, chunk, grid.JOB_BYTES, grid.CHUNK_BYTES = grid.JOB_BYTES, grid.CHUNK_BYTES, TINY**3, 1
+    job, chunk = chunk_shapes.JOB_BYTES, chunk_shapes.CHUNK_BYTES
+    chunk_shapes.JOB_BYTES, chunk_shapes.CHUNK_BYTES = TINY**3, 1
     try:
         yield "threads: 1", 1e3 / JOBS**3 * seconds(partial(pooled, path, output, Threads(1))).wall
         for count in (1, 2):
@@ -127,7 +128,7 @@ def costs(folder: Path) -> Iterator[tuple[str, float]]:
                 taken = seconds(partial(pooled, path, output, each))
                 yield f"cluster, workers: {count}", 1e3 / JOBS**3 * taken.wall
     finally:
-        grid.JOB_BYTES, grid.CHUNK_BYTES = job, chunk
+        chunk_shapes.JOB_BYTES, chunk_shapes.CHUNK_BYTES = job, chunk
 
 
 def report(side: int) -> str:

@@ -183,7 +183,7 @@ class Lazy(Protocol):
         """Its tasks."""
 
 
-ELSEWHERE: Mapping[str, str] = {"dask": ".chunked.lazy"}
+ELSEWHERE: Mapping[str, str] = {"dask": ".chunked.dask_array"}
 """Libraries whose arrays are not in memory, and the room that pools them, lazily too."""
 
 

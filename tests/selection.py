@@ -18,7 +18,7 @@ from poolcli import compiled
 from poolcli.compiled import Recipe
 
 LONG = (
-    "chunked/test_lazy.py", "chunked/test_merging.py", "chunked/test_volumes.py::test_chunks_are_the_whole",
+    "chunked/test_dask_array.py", "chunked/test_tree_reduce.py", "chunked/test_run_array.py::test_chunks_are_the_whole",
     "cli/test_bench.py", "cli/test_cluster.py", "cli/test_gates.py", "cli/test_multiscale.py",
     "cli/test_urls.py::test_", "cli/test_volumes_on_dask.py", "files/test_hostile.py",
     "analysis/test_bounds.py::test_least_of_reals", "analysis/test_page.py",

@@ -15,7 +15,7 @@ from PIL import Image
 
 import poolcli
 from poolcli import batch, files
-from poolcli.batch import Settings, running
+from poolcli.batch import Settings, batch_run
 from poolcli.core.reducers import REDUCERS
 from poolcli.pooling import prepare
 from poolcli.report import FileReport
@@ -456,6 +456,6 @@ def test_jobs_side_by_side_report_in_order(tmp_path: Path) -> None:
 def test_a_full_disk_stops_all_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What every next file would meet too ends the run; files that were under way are still reported."""
     jobs = [batch.Job(str(i)) for i in range(100)]
-    monkeypatch.setattr(running, "run_job", lambda job, *_: FileReport(job.source, None, "failed", stops=True))
+    monkeypatch.setattr(batch_run, "run_job", lambda job, *_: FileReport(job.source, None, "failed", stops=True))
     done = list(batch.run(jobs, prepare("max"), Settings(), 2))
     assert 1 <= len(done) <= 4

@@ -13,7 +13,7 @@ from PIL import Image
 
 import poolcli
 from poolcli import batch
-from poolcli.batch import Settings, foresight, lots, planning
+from poolcli.batch import Settings, planning, preflight
 from poolcli.core.reducers import REDUCERS
 from poolcli.files.paths import collisions
 from poolcli.pooling import prepare
@@ -44,7 +44,7 @@ def test_row_59_a_plan_of_many_files_is_small(tmp_path: Path) -> None:
 
 def test_row_59_jobs_are_made_when_their_turn_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first is done before the last exists."""
-    for i in range(foresight.HEADERS + 50):
+    for i in range(preflight.HEADERS + 50):
         (tmp_path / f"{i:05}.png").touch()
     made = 0
     real = planning.Planned.job
@@ -58,7 +58,7 @@ def test_row_59_jobs_are_made_when_their_turn_comes(tmp_path: Path, monkeypatch:
     settings = Settings(output=f"{tmp_path}/out/")
     planned = batch.plan_jobs([str(tmp_path)], REDUCERS["max"], settings)
     next(batch.run(planned, prepare("max"), settings))
-    assert made == foresight.HEADERS + 1
+    assert made == preflight.HEADERS + 1
 
 
 def test_row_57_a_folder_of_links_is_told_in_a_few_lines(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_row_57_a_folder_of_links_is_told_in_a_few_lines(tmp_path: Path) -> None
     for i in range(300):
         (tmp_path / f"{i:03}.png").symlink_to("nowhere")
     notes = list(plan(str(tmp_path), output="out/").notes)
-    assert len(notes) == lots.MOST_NOTES + 1 and notes[-1][1] == "and 200 more names were passed over"
+    assert len(notes) == planning.MOST_NOTES + 1 and notes[-1][1] == "and 200 more names were passed over"
 
 
 def test_row_48_collisions_among_many_are_found(tmp_path: Path) -> None:
@@ -132,8 +132,8 @@ def test_row_55_what_no_output_can_hold_is_told_together_before_the_first_pixel(
         mixed: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The headers say it; then the others are done, and what else is wrong with them is found in its turn."""
     worked: list[str] = []
-    real = batch.running.run_job
-    monkeypatch.setattr(batch.running, "run_job", lambda job, *rest: (worked.append(job.source), real(job, *rest))[1])
+    real = batch.batch_run.run_job
+    monkeypatch.setattr(batch.batch_run, "run_job", lambda job, *rest: (worked.append(job.source), real(job, *rest))[1])
     settings = Settings(output=f"{tmp_path}/out/{{stem}}.png")
     planned = batch.plan_jobs(map(str, mixed), REDUCERS["max"], settings)
     reports = batch.run(planned, prepare("max"), settings)
@@ -149,7 +149,7 @@ def test_row_55_what_no_output_can_hold_is_told_together_before_the_first_pixel(
 def test_row_55_beyond_the_first_headers_a_file_is_told_in_its_turn(mixed: list[Path], tmp_path: Path,
                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written of it all the same."""
-    monkeypatch.setattr(foresight, "HEADERS", 2)
+    monkeypatch.setattr(preflight, "HEADERS", 2)
     done = pooled(mixed, output=f"{tmp_path}/out/{{stem}}.png")
     assert [Path(file.input).stem for file in done if file.status == "failed"] == ["b", "d", "e"]
     assert Path(done[0].input).stem == "b"
@@ -167,7 +167,7 @@ def test_headers_are_left_alone_where_they_are_no_matter(mixed: list[Path], tmp_
     made = Settings(output=f"{out}/{{stem}}.png", **settings)
     planned = batch.plan_jobs(map(str, mixed), REDUCERS["max"], made)
     running = batch.Running(planned, prepare("max"), made)
-    assert foresight.foreseen(planned, made, running.fit, running.blank) == {}
+    assert preflight.foreseen(planned, made, running.fit, running.blank) == {}
 
 
 def test_fail_fast_stops_at_the_first_failure(mixed: list[Path], tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ def test_gate_8_memory_is_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     (tmp_path / "in").mkdir()
     for i in range(5_000):
         (tmp_path / f"in/{i:05}.npy").touch()
-    monkeypatch.setattr(batch.running, "run_job", lambda job, *_: FileReport(job.source, "x", "ok", values=[0] * 100))
+    monkeypatch.setattr(batch.batch_run, "run_job", lambda job, *_: FileReport(job.source, "x", "ok", values=[0] * 100))
     settings = Settings(output=f"{tmp_path}/out/")
     planned = batch.plan_jobs([f"{tmp_path}/in"], REDUCERS["max"], settings)
     reports = batch.run(planned, prepare("max"), settings, workers)

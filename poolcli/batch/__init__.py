@@ -6,11 +6,11 @@ Nothing here prints: one bad file is a report with its error, and the next file 
 
 from __future__ import annotations
 
-from .arrays import Arrays
-from .jobs import DRY_RUN, LOCAL, STDIO, Job, Settings, is_folder, is_special, stands_for_many
+from .batch_run import Running, run
+from .job_runner import run_job
+from .npy_stream import Arrays
 from .planning import Planned, plan_jobs, takes_several
-from .running import Running, run
-from .single import run_job
+from .settings import DRY_RUN, LOCAL, STDIO, Job, Settings, is_folder, is_special, stands_for_many
 
 __all__ = [
     "DRY_RUN",

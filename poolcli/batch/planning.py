@@ -7,8 +7,9 @@ when its turn comes. So what is looked for in all of them at once is what names 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from .. import files
@@ -23,8 +24,66 @@ from ..files.paths.scan import ours, scan
 from ..files.paths.urls import Place, is_url, named, place
 from ..files.paths.zarr_paths import is_store_name, plain
 from ..redact import printable
-from .jobs import STDIO, Job, Settings, is_folder, is_special, kind, stands_for_many
-from .lots import MOST_NAMED, Lot, Notes
+from .settings import STDIO, Job, Settings, is_folder, is_special, kind, stands_for_many
+
+BETWEEN = "\0"
+"""No name has it."""
+MOST_NAMED = 10_000
+"""Names that are packed together, and unpacked together."""
+MOST_NOTES = 100
+"""Names passed over that are told one by one."""
+
+
+@dataclass(frozen=True)
+class Lot:
+    """Inputs of one folder (None: as they were named), found under a root, or what is wrong with the folder.
+
+    Folder and root end in a slash.
+    """
+
+    names: str
+    count: int
+    folder: str | None = None
+    root: str | None = None
+    problem: str | None = None
+
+    @classmethod
+    def of(cls, names: Sequence[str], folder: str | None = None, root: str | None = None,
+           problem: str | None = None) -> Lot:
+        """Pack some names."""
+        return cls(BETWEEN.join(names), len(names), folder, root, problem)
+
+    def sources(self) -> Iterator[str]:
+        """The paths."""
+        before = self.folder or ""
+        return (before + name for name in self.names.split(BETWEEN))
+
+
+@dataclass
+class Notes:
+    """Names that are no inputs and why: the first hundred, and how many more."""
+
+    told: list[tuple[str, str]] = field(default_factory=list)
+    more: int = 0
+    unread: Counter[str] = field(default_factory=Counter)
+    """Files of folders that look like pictures and are not read, by their endings."""
+
+    def add_unread(self, ending: str) -> None:
+        """Count a file that is not read."""
+        self.unread[ending] += 1
+
+    def add(self, name: str, text: str) -> None:
+        """Take one."""
+        if len(self.told) < MOST_NOTES:
+            self.told.append((name, text))
+        else:
+            self.more += 1
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """All that is to be said."""
+        yield from self.told
+        if self.more:
+            yield self.told[-1][0], f"and {self.more:,} more names were passed over"
 
 
 class Named(Protocol):
@@ -155,9 +214,46 @@ def found(inputs: Iterable[str], settings: Settings, notes: Notes, reducers: tup
 def distant(url: str, settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
     """The inputs that a URL stands for; who asks for none imports nothing of it."""
     from ..files.remote.object_listing import is_pattern
-    from .distant import listed, matched
 
     return matched(url) if is_pattern(url) else listed(url, settings, notes, reducers)
+
+
+def listed(url: str, settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
+    """The inputs below a URL; what goes wrong on the way is a lot of its own, and what was listed stays."""
+    from ..files.remote import object_listing
+
+    if settings.output is None and not settings.in_place:
+        raise OptionError("output", f"is needed when a folder is the input, as {printable(url)} is; "
+                                    "-o s3://BUCKET/FOLDER/ or -o FOLDER/ would work")
+    root = url.rstrip("/") + "/"
+    output = settings.output
+    into_folder = output is not None and output_paths.is_folder(output)
+    pages = object_listing.scan(root, recursive=settings.recursive, globs=settings.globs, note=notes.add,
+                         unread=notes.add_unread, skip=[output] if output is not None and into_folder else [],
+                         reducers=reducers if output is not None and not into_folder else ())
+    try:
+        for names in pages:
+            yield Lot.of(names, root, root)
+    except PoolError as error:
+        yield Lot.of([url], problem=str(error))
+
+
+def matched(pattern: str) -> Iterator[Lot]:
+    """The inputs that fit a pattern, as if each had been named; without any the pattern itself is one that is not
+    there."""
+    from ..files.remote import object_listing
+
+    found = False
+    try:
+        root, pages = object_listing.matching(pattern)
+        for names in pages:
+            found = True
+            yield Lot.of(names, root)
+    except PoolError as error:
+        yield Lot.of([pattern], problem=str(error))
+        return
+    if not found:
+        yield Lot.of([pattern], problem="no object fits the pattern")
 
 
 def beside(settings: Settings) -> bool:

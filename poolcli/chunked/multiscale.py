@@ -15,11 +15,11 @@ from ..core import dtypes
 from ..core.boxes import Ranges, everything
 from ..core.plans import Plan
 from ..pooling import Pooling
-from . import grid, ome, stores
-from .jobs import Task
-from .running import Each
+from . import chunk_shapes, ome, stores
+from .executors import Each
+from .run_array import Volume, ready_for
+from .run_box import Task
 from .sources import Source
-from .volumes import Volume, ready_for
 
 BETWEEN = "between"
 """The array of a level as it is before it is rounded, while the next one is made of it."""
@@ -111,7 +111,8 @@ class Writer:
         chunks = source.chunks if isinstance(source, stores.Zarr) else [min(n, LONGEST) for n in source.shape]
         target = self.array("0", source.shape, dtypes.check_dtype(source.dtype), chunks)
         task = Task(self.pooling, plan, source, target, self.each.most, False)
-        boxes = list(grid.aligned(everything(source.shape), chunks, task.itemsize, min(grid.JOB_BYTES, task.most)))
+        most = min(chunk_shapes.JOB_BYTES, task.most)
+        boxes = list(chunk_shapes.aligned(everything(source.shape), chunks, task.itemsize, most))
         for _ in progress.shown(self.each(copy, task, boxes), len(boxes)):
             pass
 

@@ -11,7 +11,7 @@ from chunked.volumes_made import read, stored, zarr
 from cli.calls import Call, names
 
 import poolcli
-from poolcli.chunked import grid, ome
+from poolcli.chunked import chunk_shapes, ome
 
 models = pytest.importorskip("ome_zarr_models", reason='a test dependency is missing: pip install "poolcli[test-all]"')
 
@@ -55,7 +55,7 @@ def places(found: Any) -> list[tuple[str, list[float], list[float]]]:
 def test_a_pyramid_of_a_scan(reducer: str, version: int, here: Call, tmp_path: Path,
                              monkeypatch: pytest.MonkeyPatch) -> None:
     """Each level has the values of the pyramid in memory; scales multiply, samples lie in the middle of theirs."""
-    monkeypatch.setattr(grid, "JOB_BYTES", 5_000)
+    monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 5_000)
     x = np.random.default_rng(0).integers(0, 60_000, (2, 8, 40, 36)).astype(np.uint16)
     path = group(tmp_path, x, version)
     image(path, version)

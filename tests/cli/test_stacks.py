@@ -12,7 +12,7 @@ import tifffile
 from cli.calls import Call
 from PIL import Image
 
-from poolcli.batch.whole import picture_axes
+from poolcli.batch.run_in_memory import picture_axes
 from poolcli.files.images.metadata import describes_pixels
 
 PAGES, HEIGHT, WIDTH = 24, 64, 80

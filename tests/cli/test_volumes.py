@@ -18,7 +18,7 @@ from cli.calls import Call, names
 
 import poolcli
 from poolcli import optional_deps
-from poolcli.chunked import grid
+from poolcli.chunked import chunk_shapes
 from poolcli.cli import progress, show, streams
 
 LIMITED = """
@@ -182,7 +182,7 @@ def test_a_bar_counts_the_parts_of_one_array(arguments: tuple[str, ...], here: C
             seen[-1].append("over")
 
     monkeypatch.setattr(progress, "Bar", Noted)
-    monkeypatch.setattr(grid, "JOB_BYTES", 1 << 12)
+    monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 1 << 12)
     path = stored(tmp_path, np.arange(64 * 64, dtype=np.float32).reshape(64, 64), (8, 8))
     here(*arguments, path, "-o", str(tmp_path / "a.zarr"))
     assert not seen

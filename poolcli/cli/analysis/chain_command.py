@@ -21,7 +21,7 @@ from .study import parameters, shared_keywords
 if TYPE_CHECKING:
     from ...analysis.chain import StageRecord
     from ...analysis.stages import Stage
-    from ...batch.chained import ChainReport
+    from ...batch.run_chain import ChainReport
     from ..streams import Pen
 
 NAME = "chain"
@@ -36,7 +36,7 @@ def run(arguments: tuple[str, ...], layout: str | None, **given: Any) -> int:
     stages = the_stages(typed, given)
 
     from ... import batch
-    from ...batch.chained import Chains, Poolings
+    from ...batch.run_chain import Chains, Poolings
     from .. import show, usage
     from ..inputs import expand_globs, names
 

@@ -38,8 +38,8 @@ def answer(asked: Asked) -> Answer:
 
 def settled(asked: Asked) -> tuple[Loaded, Pooling, Plan, tuple[str, ...]]:
     """The file, and its pooling as the reducer's command has it: a picture keeps its dtype."""
-    from ...batch.single import KEEPS_PALETTE
-    from ...batch.whole import for_picture
+    from ...batch.job_runner import KEEPS_PALETTE
+    from ...batch.run_in_memory import for_picture
 
     pooling = asked.the_stage().pooling
     loaded = asked.load(asked.the_file(), indexed=pooling.reducer.name in KEEPS_PALETTE)

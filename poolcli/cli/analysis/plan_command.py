@@ -105,7 +105,7 @@ def the_input(asked: Asked) -> Input:
 def header(asked: Asked, name: str) -> Any:
     """What the header says; where it does not say all, the file is read, as ``chain`` would."""
     from ... import files
-    from ...batch.single import KEEPS_PALETTE
+    from ...batch.job_runner import KEEPS_PALETTE
 
     with failing(name):
         hollow = None if name == STDIO or asked.given["frames"] else files.hollow(

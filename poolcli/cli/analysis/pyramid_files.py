@@ -81,8 +81,8 @@ def in_one(output: str) -> bool:
 def prepared(asked: Asked, name: str, output: str) -> Task:
     """Read and plan; a picture as output has its input's dtype, and so has a hypercolumn of a picture."""
     from ...analysis.pyramid.pyramid_plan import rungs
-    from ...batch.chained import for_picture
-    from ...batch.single import KEEPS_PALETTE
+    from ...batch.job_runner import KEEPS_PALETTE
+    from ...batch.run_chain import for_picture
     from ...files import ENDINGS
 
     stage = the_stage(asked, "avg")

@@ -17,7 +17,7 @@ from .pyramid_files import default, the_stage
 
 if TYPE_CHECKING:
     from ...analysis.pyramid.pyramid_plan import Rung
-    from ...chunked.volumes import Volume
+    from ...chunked.run_array import Volume
     from ...pooling import Pooling
 
 
@@ -32,11 +32,11 @@ def levels(asked: Asked, name: str) -> Answer:
     output = plain(asked.output) if asked.output is not None else default(name, f"_levels{ENDING}")
     check(asked, name, output)
     from ... import engine
-    from ...chunked import multiscale, volumes
-    from ...chunked.running import Threads
+    from ...chunked import multiscale, run_array
+    from ...chunked.executors import Threads
 
     with failing(name):
-        volume = volumes.opened(name, asked.given.get("key"), lambda: asked.load(name))
+        volume = run_array.opened(name, asked.given.get("key"), lambda: asked.load(name))
         pooling, ladder = planned(asked, volume)
     with failing(output):
         multiscale.write(pooling, volume, ladder, output, each=Threads(engine.thread_count()),

@@ -11,10 +11,10 @@ from concurrent.futures import CancelledError
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ..chunked import grid
-from ..chunked.running import alone
-from ..errors import PoolError
-from .errands import settle
+from ...chunked import chunk_shapes
+from ...chunked.executors import alone
+from ...errors import PoolError
+from .dask_worker import settle
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -46,7 +46,7 @@ class Spread:
         """Bytes of samples that one job may hold: of the worker with the least memory for a thread."""
         told = self.client.scheduler_info().get("workers", {}).values()
         limits = [int(worker["memory_limit"]) // worker["nthreads"] for worker in told if worker.get("memory_limit")]
-        share: int = min([grid.memory() // self.workers, *limits]) // grid.COPIES
+        share: int = min([chunk_shapes.memory() // self.workers, *limits]) // chunk_shapes.COPIES
         return max(1 << 20, share)
 
     def __call__(self, function: Callable[..., Any], common: Any, items: Iterable[Any]) -> Iterator[Any]:

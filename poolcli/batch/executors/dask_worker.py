@@ -9,17 +9,18 @@ import os
 import pickle
 import threading
 from collections import deque
+from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
-from .. import __version__, files
-from ..errors import PoolError
-from ..report import FileReport
-from .jobs import Job
-from .worker import outcome
-
-if TYPE_CHECKING:
-    from ..files.paths.urls import Place
+from ... import __version__, files
+from ...errors import PoolError
+from ...files.paths.urls import Place, Url, is_url
+from ...redact import printable
+from ...report import FileReport
+from ..settings import Job
+from .process_worker import outcome
 
 TALK = "poolcli"
 """The topic of events under which a worker says what compiling has to say."""
@@ -86,7 +87,36 @@ def settle() -> None:
     """Once in a worker: a thread for a job, for the worker has a thread for each core; and say what compiling says."""
     from distributed import get_worker
 
-    from .. import compiled
+    from ... import compiled
 
     os.environ.setdefault("POOLCLI_THREADS", "1")
     compiled.announce = lambda text: get_worker().log_event(TALK, text)
+
+
+# Jobs as a process in another folder needs them, and their reports with the names that were given here.
+
+
+def away(job: Job) -> Job:
+    """The job as a process in another folder needs it."""
+    return replace(job, source=os.fspath(absolute(job.source)),
+                   output=None if job.output is None else absolute(job.output),
+                   indices=None if job.indices is None else absolute(job.indices))
+
+
+def absolute(name: str | Place) -> Place:
+    """Without resolving anything: a link may lead elsewhere on a worker."""
+    return Url(name) if is_url(name) else Path.cwd() / name
+
+
+def named_back(report: FileReport, job: Job, sent: Job) -> FileReport:
+    """The report with the names as they were given."""
+    pairs = [(printable(there), printable(here)) for there, here in
+             ((sent.output, job.output), (sent.indices, job.indices)) if there is not None and here is not None]
+
+    def named(text: str) -> str:
+        for there, here in pairs:
+            text = text.replace(there, here)
+        return text
+
+    return replace(report, input=job.source_name, output=job.output_name(), notes=tuple(map(named, report.notes)),
+                   error=None if report.error is None else named(report.error))

@@ -22,9 +22,9 @@ from ..files.arrays.npy import header_bytes
 from ..files.paths.zarr_paths import is_store, is_store_name
 from ..pooling import Pooling
 from ..report import Stats, Tally
-from . import grid, merging, ome
-from .jobs import NOWHERE, Target, Task, do, finished, outputs_of, pooled, squeezed
-from .running import Each, Threads
+from . import chunk_shapes, ome, tree_reduce
+from .executors import Each, Threads
+from .run_box import NOWHERE, Target, Task, do, finished, outputs_of, pooled, squeezed
 from .sources import InMemory, Npy, Source, nbytes, padded
 
 Array = NDArray[Any]
@@ -88,7 +88,7 @@ def opened(path: str, key: str | None, read: Callable[[], files.Loaded]) -> Volu
 def in_memory(volume: Volume) -> Array:
     """All of a volume, where that is no danger."""
     shape, dtype = volume.source.shape, volume.source.dtype
-    size, most = nbytes(shape, dtype), grid.memory() // 4
+    size, most = nbytes(shape, dtype), chunk_shapes.memory() // 4
     if size > most:
         raise PoolError(f"takes {size:,} bytes, and {most:,} may be held for an output that is written in one piece; "
                         "one that ends in .zarr or .npy would work")
@@ -129,16 +129,16 @@ class Ready:
 def ready_for(pooling: Pooling, plan: Plan, source: Source, each: Each, looks: bool) -> Ready:
     """Settle how a plan is run on a source."""
     task = settled(pooling, plan, source, each.most, looks)
-    merger = merging.merger_of(task)
-    most = grid.UNBOUNDED if merger is not None else min(grid.JOB_BYTES, task.most)
+    merger = tree_reduce.merger_of(task)
+    most = chunk_shapes.UNBOUNDED if merger is not None else min(chunk_shapes.JOB_BYTES, task.most)
     itemsize = pooling.result_dtype(source.dtype).itemsize
-    return Ready(task, merger, grid.chunks_of(task.plan, task.source.chunks, itemsize, task.itemsize, most))
+    return Ready(task, merger, chunk_shapes.chunks_of(task.plan, task.source.chunks, itemsize, task.itemsize, most))
 
 
 def done_by(each: Each, task: Task, merger: Merger | None, chunk: tuple[int, ...]) -> Generator[Tally, None, None]:
     """All jobs, done; values go through here where workers elsewhere cannot write into the target."""
     if merger is not None:
-        yield from merging.run(task, merger, chunk, each)
+        yield from tree_reduce.run(task, merger, chunk, each)
         return
     boxes = list(outputs_of(task, chunk, 2 * each.workers))
     if each.near or not isinstance(task.target, Mapped):

@@ -20,7 +20,7 @@ from ..core.boxes import Ranges, lengths, needed, part_of
 from ..core.plans import Plan
 from ..errors import OptionError, PoolError
 from ..pooling import Pooling, prepare
-from .jobs import squeezed
+from .run_box import squeezed
 from .sources import Plain, Source, padded
 
 Array = NDArray[Any]

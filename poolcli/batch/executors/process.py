@@ -13,15 +13,15 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context, resource_tracker
 from typing import TYPE_CHECKING
 
-from .. import compiled, files
-from ..errors import PoolError
-from ..report import FileReport
-from .jobs import STDIO, Job, Settings
-from .single import blank_report, failed
-from .worker import Stdin, serve
+from ... import compiled, files
+from ...errors import PoolError
+from ...report import FileReport
+from ..job_runner import blank_report, failed
+from ..settings import STDIO, Job, Settings
+from .process_worker import Stdin, serve
 
 if TYPE_CHECKING:
-    from ..pooling import Pooling
+    from ...pooling import Pooling
 
 GRACE = 0.5
 """Seconds for a worker that is told to end to remove what it was writing."""

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Any, Protocol
 
 from .. import engine
-from . import grid
+from . import chunk_shapes
 
 
 class Each(Protocol):
@@ -46,7 +46,7 @@ class Threads:
     @property
     def most(self) -> int:
         """Bytes of samples that one call may hold."""
-        return grid.most_of_job(self.workers)
+        return chunk_shapes.most_of_job(self.workers)
 
     def __call__(self, function: Callable[..., Any], common: Any, items: Iterable[Any]) -> Iterator[Any]:
         """Results in order, at most two calls a thread under way. One call has all threads for its kernels."""

@@ -15,7 +15,7 @@ from ..core.plans import Plan
 from ..errors import PoolError
 from ..pooling import Pooling
 from ..report import Tally
-from . import grid
+from . import chunk_shapes
 from .sources import Source, nbytes
 
 Array = NDArray[Any]
@@ -79,7 +79,7 @@ def squeezed(plan: Plan) -> set[int]:
 
 def pooled(task: Task, outputs: Ranges) -> Array:
     """The values of a box, in one piece where its samples fit into memory."""
-    parts = list(grid.pieces(task.plan, outputs, task.itemsize, task.most))
+    parts = list(chunk_shapes.pieces(task.plan, outputs, task.itemsize, task.most))
     if len(parts) == 1:
         return pooled_piece(task, outputs)
     values = np.empty(lengths(outputs), task.pooling.result_dtype(task.source.dtype))
@@ -109,5 +109,5 @@ def too_large(task: Task, inputs: Ranges, size: int) -> PoolError:
 
 def outputs_of(task: Task, chunk: tuple[int, ...], jobs: int) -> Iterator[Ranges]:
     """The jobs of a task, as the boxes of their outputs: at least so many, if there are chunks enough."""
-    shape = grid.job_shape(task.plan, chunk, task.itemsize, jobs, min(grid.JOB_BYTES, task.most))
-    yield from grid.boxes_of(task.plan.full_shape, shape)
+    shape = chunk_shapes.job_shape(task.plan, chunk, task.itemsize, jobs, min(chunk_shapes.JOB_BYTES, task.most))
+    yield from chunk_shapes.boxes_of(task.plan.full_shape, shape)

@@ -15,11 +15,10 @@ from ..errors import PoolError
 from ..files.paths.zarr_paths import is_store, is_store_name
 from ..report import FileReport
 from ..settled import Result
-from .described import with_values
-from .jobs import Job, Settings
-from .running import Running
-from .single import KEEPS_PALETTE, guarded, not_begun
-from .whole import STAYS_BILEVEL, Task, lossy, nodata_note, write
+from .batch_run import Running
+from .job_runner import KEEPS_PALETTE, guarded, not_begun
+from .run_in_memory import STAYS_BILEVEL, Task, lossy, nodata_note, with_values, write
+from .settings import Job, Settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from .. import files
 from ..errors import PoolError
 from ..report import FileReport
-from .jobs import STDIO, Job, Settings
-from .single import failed, passed_over
+from .job_runner import failed, passed_over
+from .settings import STDIO, Job, Settings
 
 if TYPE_CHECKING:
     from ..files import Loaded
-    from .whole import Task
+    from .run_in_memory import Task
 
     Fit = Callable[[Loaded, Job], Task]
 

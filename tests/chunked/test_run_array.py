@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import poolcli
-from poolcli.chunked import grid, jobs, volumes
+from poolcli.chunked import chunk_shapes, run_array, run_box
 from poolcli.chunked.sources import InMemory, Npy, padded
 from poolcli.chunked.stores import Zarr
 from poolcli.core.boxes import needed
@@ -39,16 +39,16 @@ LAYOUTS = {"L": (50,), "HW": (40, 30), "HWC": (30, 20, 3), "NCHW": (2, 3, 20, 24
 
 def pooled(path: str, output: Path, reducer: str, workers: int = 2, **options: Any) -> np.ndarray:
     """The result of a chunked run."""
-    volumes.pool(prepare(reducer, **options), volumes.opened(path, None, lambda: None), str(output), overwrite=True,
-                 each=volumes.Threads(workers))
+    run_array.pool(prepare(reducer, **options), run_array.opened(path, None, lambda: None), str(output), overwrite=True,
+                 each=run_array.Threads(workers))
     return read(output) if output.suffix == ".zarr" else np.load(output)
 
 
 @pytest.fixture
 def small_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs of a chunk or two, and chunks as small as they come."""
-    monkeypatch.setattr(grid, "JOB_BYTES", 4000)
-    monkeypatch.setattr(grid, "CHUNK_BYTES", 64)
+    monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 4000)
+    monkeypatch.setattr(chunk_shapes, "CHUNK_BYTES", 64)
 
 
 @pytest.mark.usefixtures("small_jobs")
@@ -82,19 +82,19 @@ class CountingStore(zarr.storage.LocalStore):
         return await super().get(key, *args, **options)
 
 
-def counted(path: str, tmp_path: Path, **options: Any) -> tuple[Counter[str], jobs.Task]:
+def counted(path: str, tmp_path: Path, **options: Any) -> tuple[Counter[str], run_box.Task]:
     """How often each chunk was read, and the task that did it."""
     source = Zarr(path)
     source.__dict__["array"] = zarr.open_array(CountingStore(path, read_only=True), mode="r")
     CountingStore.seen = Counter()
     pooling = prepare("max", layout="HW", **options)
     plan = pooling.plan(source.shape)
-    chunk = grid.chunks_of(plan, source.chunks, 1, 1)
-    task = volumes.settled(pooling, plan, source, 1 << 30, False)
-    boxes = list(jobs.outputs_of(task, chunk, 1))
+    chunk = chunk_shapes.chunks_of(plan, source.chunks, 1, 1)
+    task = run_array.settled(pooling, plan, source, 1 << 30, False)
+    boxes = list(run_box.outputs_of(task, chunk, 1))
     assert len(boxes) > 3
     for outputs in boxes:
-        jobs.do(task, outputs)
+        run_box.do(task, outputs)
     wanted: Counter[str] = Counter()
     for outputs in boxes:
         (a, b), (c, d) = needed(task.plan, outputs)
@@ -126,10 +126,10 @@ def test_a_task_is_a_value(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", source.read(((0, 100), (0, 100))))
     pooling = prepare("avg", size=3, padding=1, pad_mode="reflect")
     for one in (source, Npy(str(tmp_path / "x.npy"))):
-        task = volumes.settled(pooling, pooling.plan((100, 100)), one, 1 << 20, True)
+        task = run_array.settled(pooling, pooling.plan((100, 100)), one, 1 << 20, True)
         sent = pickle.dumps(task)
         assert len(sent) < 4000
-        values = jobs.pooled(pickle.loads(sent), ((0, 34), (0, 34)))
+        values = run_box.pooled(pickle.loads(sent), ((0, 34), (0, 34)))
         assert values.tobytes() == poolcli.pool(one.array[...], "avg", size=3, padding=1, pad_mode="reflect").tobytes()
 
 
@@ -138,9 +138,9 @@ def test_no_two_jobs_share_a_chunk(tmp_path: Path) -> None:
     x = np.zeros((100, 90), np.uint8)
     pooling = prepare("max", size=3, stride=2)
     plan = pooling.plan(x.shape)
-    chunk = grid.chunks_of(plan, (20, 20), 1, 1)
-    task = jobs.Task(pooling, plan, InMemory(x), volumes.Mapped(x), 1 << 20)
-    for outputs in jobs.outputs_of(task, chunk, 4):
+    chunk = chunk_shapes.chunks_of(plan, (20, 20), 1, 1)
+    task = run_box.Task(pooling, plan, InMemory(x), run_array.Mapped(x), 1 << 20)
+    for outputs in run_box.outputs_of(task, chunk, 4):
         for (start, stop), n, full in zip(outputs, chunk, plan.full_shape, strict=True):
             assert start % n == 0 and (stop % n == 0 or stop == full)
 
@@ -148,30 +148,30 @@ def test_no_two_jobs_share_a_chunk(tmp_path: Path) -> None:
 def test_chunks_of_the_output_follow_the_input() -> None:
     """What a chunk becomes, at least a megabyte where there is so much, and no more samples than a job may hold."""
     plan = prepare("max", layout="DHW").plan((1024, 1024, 1024))
-    assert grid.chunks_of(plan, (64, 64, 64), 1, 1) == (128, 128, 64) or np.prod(
-        grid.chunks_of(plan, (64, 64, 64), 1, 1)) >= 1 << 20
-    assert all(n % 32 == 0 for n in grid.chunks_of(plan, (64, 64, 64), 1, 1))
+    assert chunk_shapes.chunks_of(plan, (64, 64, 64), 1, 1) == (128, 128, 64) or np.prod(
+        chunk_shapes.chunks_of(plan, (64, 64, 64), 1, 1)) >= 1 << 20
+    assert all(n % 32 == 0 for n in chunk_shapes.chunks_of(plan, (64, 64, 64), 1, 1))
     projection = prepare("max", layout="DHW", size=("all", 1, 1)).plan((1024, 1024, 1024))
-    shape = grid.chunks_of(projection, (64, 64, 64), 1, 1)
-    assert grid.cost(projection, shape, 1) <= grid.JOB_BYTES
+    shape = chunk_shapes.chunks_of(projection, (64, 64, 64), 1, 1)
+    assert chunk_shapes.cost(projection, shape, 1) <= chunk_shapes.JOB_BYTES
 
 
 def test_what_no_job_may_hold_says_so() -> None:
     """A median must see its window whole; the error tells how large that is and what would work."""
     pooling = prepare("median", size="all")
     x = np.zeros((100, 100))
-    task = jobs.Task(pooling, pooling.plan(x.shape), InMemory(x), volumes.Mapped(np.zeros((1, 1))), 1000)
+    task = run_box.Task(pooling, pooling.plan(x.shape), InMemory(x), run_array.Mapped(np.zeros((1, 1))), 1000)
     with pytest.raises(poolcli.PoolError, match=r"a window takes 100x100 samples \(80,000 bytes\), which median needs"):
-        jobs.do(task, ((0, 1), (0, 1)))
+        run_box.do(task, ((0, 1), (0, 1)))
 
 
 def test_a_large_box_is_pooled_in_pieces() -> None:
     """Where the samples of one chunk of the output are more than a job may hold, it is pooled part by part."""
     x = np.random.default_rng(0).random((60, 50))
     pooling = prepare("avg", size=5, stride=1)
-    task = jobs.Task(pooling, pooling.plan(x.shape), InMemory(x), volumes.Mapped(x), 900)
-    assert len(list(grid.pieces(task.plan, ((0, 56), (0, 46)), 8, 900))) == 64
-    assert jobs.pooled(task, ((0, 56), (0, 46))).tobytes() == poolcli.pool(x, "avg", size=5, stride=1).tobytes()
+    task = run_box.Task(pooling, pooling.plan(x.shape), InMemory(x), run_array.Mapped(x), 900)
+    assert len(list(chunk_shapes.pieces(task.plan, ((0, 56), (0, 46)), 8, 900))) == 64
+    assert run_box.pooled(task, ((0, 56), (0, 46))).tobytes() == poolcli.pool(x, "avg", size=5, stride=1).tobytes()
 
 
 @pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
@@ -214,7 +214,7 @@ def test_a_codec_that_runs_what_it_reads_is_refused(tmp_path: Path) -> None:
     (path / ".zarray").write_text(metadata.replace('"filters": null', '"filters": [{"id": "pickle", "protocol": 4}]'),
                                   encoding="utf-8")
     with pytest.raises(poolcli.PoolError, match="pickle"):
-        volumes.opened(str(path), None, lambda: None)
+        run_array.opened(str(path), None, lambda: None)
 
 
 @pytest.mark.parametrize("version", [2, 3])

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import poolcli
 from poolcli import compiled
-from poolcli.chunked import grid, jobs, merging, volumes
+from poolcli.chunked import chunk_shapes, run_array, run_box, tree_reduce
 from poolcli.chunked.sources import InMemory
 from poolcli.core.reducers import REDUCERS
 from poolcli.drivers import fold_table
@@ -38,17 +38,17 @@ MERGED = ("max", "min", "range", "avg", "sum", "var", "std")
 @pytest.fixture
 def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernels of parts as plain Python, lest 300 of them be compiled; jobs of a few hundred bytes."""
-    monkeypatch.setattr(merging.merging, "compiled", SimpleNamespace(load=compiled.plain, Recipe=compiled.Recipe))
-    monkeypatch.setattr(grid, "JOB_BYTES", 400)
+    monkeypatch.setattr(tree_reduce.merging, "compiled", SimpleNamespace(load=compiled.plain, Recipe=compiled.Recipe))
+    monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 400)
     monkeypatch.setattr(fold_table, "PLAIN_SUMS", 0)  # as of windows of more than a thousand lines
 
 
-def task_of(x: np.ndarray, reducer: str, most: int = 1000, **options: Any) -> tuple[jobs.Task, volumes.Mapped]:
+def task_of(x: np.ndarray, reducer: str, most: int = 1000, **options: Any) -> tuple[run_box.Task, run_array.Mapped]:
     """A task whose jobs may hold little, and where its values go."""
     pooling = prepare(reducer, **options)
     plan = pooling.plan(x.shape)
-    target = volumes.Mapped(np.zeros(plan.output_shape, pooling.result_dtype(x.dtype)))
-    task = volumes.settled(pooling, plan, Tiled(x), most, True)
+    target = run_array.Mapped(np.zeros(plan.output_shape, pooling.result_dtype(x.dtype)))
+    task = run_array.settled(pooling, plan, Tiled(x), most, True)
     return replace(task, target=target), target
 
 
@@ -64,11 +64,11 @@ class Tiled(InMemory):
 def merged(x: np.ndarray, reducer: str, chunk: int, **options: Any) -> np.ndarray | None:
     """The result by way of parts; None where the reducer has none."""
     task, target = task_of(x, reducer, **options)
-    merger = merging.chosen(task)
+    merger = tree_reduce.chosen(task)
     if merger is None:
         return None
     shape = tuple(min(n, chunk) for n in task.plan.full_shape)
-    for _ in merging.run(task, merger, shape, volumes.Threads(1)):
+    for _ in tree_reduce.run(task, merger, shape, run_array.Threads(1)):
         pass
     return target.array
 
@@ -108,7 +108,7 @@ def content(x: np.ndarray) -> bytes:
 
 def test_which_folds_merge() -> None:
     """Extremes and sums do; of what is left, whole numbers only; what must see its window whole does not."""
-    found = {(name, dtype): merging.chosen(task_of(np.ones((40, 40), dtype), name, size="all")[0]) is not None
+    found = {(name, dtype): tree_reduce.chosen(task_of(np.ones((40, 40), dtype), name, size="all")[0]) is not None
              for name in REDUCERS for dtype in ("uint8", "float64")}
     assert {name for (name, dtype), there in found.items() if there and dtype == "uint8"} == set(MERGED)
     assert {name for (name, dtype), there in found.items() if there and dtype == "float64"} == {
@@ -138,7 +138,7 @@ def test_a_sum_that_overflows_says_so() -> None:
 @pytest.mark.usefixtures("uncompiled")
 def test_sums_beyond_64_bits_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terabyte of 32-bit numbers sums to more than 63 bits: then pairs carry it, which are exact."""
-    monkeypatch.setattr(merging.merging, "fits", lambda work, extent: False)
+    monkeypatch.setattr(tree_reduce.merging, "fits", lambda work, extent: False)
     x = np.random.default_rng(0).integers(0, 2**32, (40, 30), np.uint32)
     for reducer in ("sum", "avg"):
         assert merged(x, reducer, 100, adaptive=3).tobytes() == poolcli.pool(x, reducer, adaptive=3).tobytes()
@@ -152,13 +152,13 @@ def test_a_volume_with_one_window(reducer: str, dtype: str, options: dict[str, A
     x = (np.random.default_rng(0).standard_normal((40, 44, 30)) * 40 + 120).astype(dtype)
     x[3, 4, 5] = np.nan if options else 0
     path = stored(tmp_path, x, (16, 16, 16))
-    monkeypatch.setattr(grid, "JOB_BYTES", 20_000)
-    monkeypatch.setattr(grid, "most_of_job", lambda workers: 30_000)
+    monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 20_000)
+    monkeypatch.setattr(chunk_shapes, "most_of_job", lambda workers: 30_000)
     for windows in ({"size": "all"}, {"adaptive": 2}):
-        volumes.pool(prepare(reducer, layout="DHW", **windows, **options), volumes.opened(path, None, lambda: None),
-                     str(tmp_path / "y.zarr"), overwrite=True, each=volumes.Threads(2))
+        run_array.pool(prepare(reducer, layout="DHW", **windows, **options), run_array.opened(path, None, lambda: None),
+                     str(tmp_path / "y.zarr"), overwrite=True, each=run_array.Threads(2))
         whole = poolcli.pool(x, reducer, layout="DHW", **windows, **options)
         assert read(tmp_path / "y.zarr").tobytes() == whole.tobytes()
     with pytest.raises(poolcli.PoolError, match="median needs all at once"):
-        volumes.pool(prepare("median", layout="DHW", size="all"), volumes.opened(path, None, lambda: None),
+        run_array.pool(prepare("median", layout="DHW", size="all"), run_array.opened(path, None, lambda: None),
                      str(tmp_path / "z.zarr"))

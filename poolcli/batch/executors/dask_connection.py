@@ -1,4 +1,4 @@
-"""Finding the scheduler of a cluster, or starting one. Only this file and ``cluster.py`` know distributed."""
+"""Finding the scheduler of a cluster, or starting one. Only this file and ``dask.py`` know distributed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import optional_deps
-from ..errors import OptionError
-from ..redact import printable
-from .jobs import LOCAL
-from .workers import interrupts_blocked
+from ... import optional_deps
+from ...errors import OptionError
+from ...redact import printable
+from ..settings import LOCAL
+from .process import interrupts_blocked
 
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PATIENCE = 10.0
 """Seconds to reach a scheduler, and between looks at how many workers there are."""
 ALLOWED = 1
-"""Deaths of workers that Dask passes over before it gives a job back, on a local cluster; ``cluster.py`` sees to it
+"""Deaths of workers that Dask passes over before it gives a job back, on a local cluster; ``dask.py`` sees to it
 that there are three in all. Elsewhere the scheduler's own setting holds, which is 3."""
 LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application", "bokeh")
 """Each has a level of its own in distributed's defaults, and writes to stderr, where our lines are."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from ..report import FileReport
-from .jobs import Job, Settings
-from .promises import Done, Place, Promise
+from ...report import FileReport
+from ..settings import Job, Settings
+from .base import Done, Place, Promise
 
 if TYPE_CHECKING:
-    from ..pooling import Pooling
+    from ...pooling import Pooling
 
 Perform = Callable[[Job], FileReport]
 
@@ -62,7 +62,7 @@ class Processes:
     """Worker processes, each with a thread here, or with this one, that waits for it."""
 
     def __init__(self, pooling: Pooling, settings: Settings, count: int) -> None:
-        from .workers import Crew  # multiprocessing takes 15 ms to import
+        from .process import Crew  # multiprocessing takes 15 ms to import
 
         self.crew = Crew(pooling, settings)
         self.waiting = in_turn(self.crew.perform, count)
@@ -87,7 +87,7 @@ def in_turn(perform: Perform, count: int) -> Here | Threads:
 def place(perform: Perform, pooling: Pooling, settings: Settings, workers: int) -> Place:
     """Where the settings want jobs to be done, ``workers`` at once; ``perform`` does one in this process."""
     if settings.scheduler is not None and not settings.dry_run:
-        from .cluster import Cluster  # distributed takes 0.4 s to import
+        from .dask import Cluster  # distributed takes 0.4 s to import
 
         return Cluster(pooling, settings, workers)
     if settings.isolate:

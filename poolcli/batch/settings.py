@@ -19,7 +19,7 @@ from ..files.paths.zarr_paths import is_store, is_store_name
 from ..redact import redacted
 
 if TYPE_CHECKING:
-    from ..chunked.running import Each
+    from ..chunked.executors import Each
 
 STDIO = output_paths.STDIO
 DRY_RUN = "dry run: nothing was written"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from .. import files
 from ..report import FileReport
-from .foresight import foreseen
-from .jobs import Job, Settings
-from .places import place
-from .promises import Promise
-from .single import blank_report, run_job
-from .whole import Task, fitted
+from .executors.base import Promise
+from .executors.local import place
+from .job_runner import blank_report, run_job
+from .preflight import foreseen
+from .run_in_memory import Task, fitted
+from .settings import Job, Settings
 
 if TYPE_CHECKING:
     from ..files import Loaded

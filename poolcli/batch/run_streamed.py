@@ -11,9 +11,8 @@ from typing import IO, TYPE_CHECKING, Any
 from .. import files, report
 from ..errors import PoolError
 from ..report import FileReport
-from .described import geometry, with_values
-from .jobs import STDIO, Job, Settings, may_replace
-from .whole import attempt_loaded
+from .run_in_memory import attempt_loaded, geometry, with_values
+from .settings import STDIO, Job, Settings, may_replace
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from ..report import FileReport
-from .jobs import Job
+from ...report import FileReport
+from ..settings import Job
 
 
 class Promise(Protocol):

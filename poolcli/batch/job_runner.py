@@ -15,10 +15,10 @@ from .. import files, report
 from ..errors import LayoutError, OutputError, PoolError
 from ..redact import printable, redacted
 from ..report import FileReport
-from .chunks import attempt_chunked
-from .jobs import DRY_RUN, STDIO, Job, Settings, is_kept
-from .streamed import attempt_stream
-from .whole import attempt_loaded
+from .run_chunked import attempt_chunked
+from .run_in_memory import attempt_loaded
+from .run_streamed import attempt_stream
+from .settings import DRY_RUN, STDIO, Job, Settings, is_kept
 
 if TYPE_CHECKING:
     from ..pooling import Pooling

@@ -24,9 +24,9 @@ from ..drivers.partial import Merger, States
 from ..errors import PoolError
 from ..report import Tally
 from ..settled import without_place
-from . import grid
-from .jobs import NOWHERE, Task, finished
-from .running import Each
+from . import chunk_shapes
+from .executors import Each
+from .run_box import NOWHERE, Task, finished
 
 Array = NDArray[Any]
 Flags = NDArray[np.bool_]
@@ -34,8 +34,8 @@ Flags = NDArray[np.bool_]
 
 def merger_of(task: Task) -> Merger | None:
     """The fold that puts windows together from parts, if the reducer has one and the windows are worth it."""
-    largest = grid.cost(task.plan, [1] * len(task.plan.input_shape), task.itemsize)
-    if largest <= min(task.most, grid.JOB_BYTES // 2):
+    largest = chunk_shapes.cost(task.plan, [1] * len(task.plan.input_shape), task.itemsize)
+    if largest <= min(task.most, chunk_shapes.JOB_BYTES // 2):
         return None
     merger = chosen(task)
     return merger if merger is not None and (merger.exact or largest > task.most) else None
@@ -82,8 +82,8 @@ def fold(task: Task, portion: Portion) -> Folded:
 
 def portions(task: Task, outputs: Ranges) -> Iterator[Portion]:
     """What the windows of a box of outputs are put together from, in the order of the array."""
-    most = min(grid.JOB_BYTES, task.most)
-    for inputs in grid.aligned(needed(task.plan, outputs), task.source.chunks, task.itemsize, most):
+    most = min(chunk_shapes.JOB_BYTES, task.most)
+    for inputs in chunk_shapes.aligned(needed(task.plan, outputs), task.source.chunks, task.itemsize, most):
         hit = list(inputs)
         for axis, windows in zip(task.plan.axes.pooled, task.plan.windows, strict=True):
             hit[axis] = reaching(windows, outputs[axis], inputs[axis])
@@ -108,7 +108,7 @@ def along(values: NDArray[Any], axis: int, ndim: int) -> NDArray[Any]:
 
 def run(task: Task, merger: Merger, chunk: tuple[int, ...], each: Each) -> Iterator[Tally]:
     """All boxes of outputs, one after another; their parts side by side."""
-    boxes = list(grid.boxes_of(task.plan.full_shape, chunk))
+    boxes = list(chunk_shapes.boxes_of(task.plan.full_shape, chunk))
     count = sum(1 for box in boxes for _ in portions(task, box))
     parts = (portion for box in boxes for portion in portions(task, box))
     folded = progress.shown(each(fold, replace(task, target=NOWHERE), parts), count)

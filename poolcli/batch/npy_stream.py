@@ -11,13 +11,13 @@ from typing import IO, TYPE_CHECKING
 from .. import files
 from ..errors import PoolError
 from ..report import FileReport
-from .jobs import STDIO, Job
-from .running import Running
-from .single import blank_report, failed, passed_over, run_job
-from .streamed import opened_target
+from .batch_run import Running
+from .job_runner import blank_report, failed, passed_over, run_job
+from .run_streamed import opened_target
+from .settings import STDIO, Job
 
 if TYPE_CHECKING:
-    from .jobs import Settings
+    from .settings import Settings
 
 
 class Nothing(Exception):

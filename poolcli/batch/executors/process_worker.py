@@ -9,15 +9,15 @@ import traceback
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
-from ..errors import PoolError
-from ..report import FileReport
-from .jobs import Job, Settings
-from .single import run_job
+from ...errors import PoolError
+from ...report import FileReport
+from ..job_runner import run_job
+from ..settings import Job, Settings
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
-    from ..pooling import Pooling
+    from ...pooling import Pooling
 
 READY = "ready"
 
@@ -39,7 +39,7 @@ def inherited() -> IO[bytes] | None:
 
 def serve(pipe: Connection, pooling: Pooling, settings: Settings, stdin: IO[bytes] | None) -> None:
     """Do the jobs that come through the pipe, until it is closed."""
-    from .. import compiled
+    from ... import compiled
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is our parent who decides
     signal.signal(signal.SIGTERM, stop)

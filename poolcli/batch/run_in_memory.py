@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from .. import files, report
 from ..errors import PoolError
 from ..report import FileReport
-from .described import geometry, with_values
 from .four_channels import pool_four, unpacked
-from .jobs import Job, Settings, may_replace
+from .settings import Job, Settings, may_replace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -266,3 +265,19 @@ def with_numbers(done: FileReport, task: Task, values: Array) -> FileReport:
                    output_stats=report.stats(values, skip_nan=skip_nan, nodata=nodata))
     return replace(with_values(done, values, task.plan),
                    grid=report.grid(task.array, values, task.plan, task.pooling.reducer))
+
+
+# What the report says of a job that is done, for whole arrays and streams alike.
+
+
+def geometry(pooling: Pooling, plan: Plan) -> dict[str, Any]:
+    """The fields of a report that follow from the plan."""
+    return {"layout": pooling.window.layout.name, "axes": plan.axes.letters, "windows": report.windows(pooling, plan),
+            "input_shape": plan.input_shape, "output_shape": plan.output_shape, "uncovered": plan.uncovered}
+
+
+def with_values(done: FileReport, values: Array, plan: Plan) -> FileReport:
+    """The same with values to look at."""
+    small = values.size <= report.MOST_VALUES
+    return replace(done, values=values.tolist() if small else None,
+                   preview=report.preview(values, plan.output_letters))

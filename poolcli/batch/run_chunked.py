@@ -10,12 +10,11 @@ from ..errors import PoolError
 from ..files.paths.zarr_paths import check_extra, is_store
 from ..redact import printable
 from ..report import FileReport
-from .described import geometry, with_values
-from .jobs import Job, Settings, is_special, may_replace
-from .whole import attempt_loaded
+from .run_in_memory import attempt_loaded, geometry, with_values
+from .settings import Job, Settings, is_special, may_replace
 
 if TYPE_CHECKING:
-    from ..chunked.volumes import Outcome
+    from ..chunked.run_array import Outcome
     from ..pooling import Pooling
 
 IN_CHUNKS = ("ZARR", "NPY")
@@ -56,12 +55,12 @@ def check_wishes(job: Job, settings: Settings) -> None:
 def in_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """The same where both ends are arrays."""
     from .. import engine
-    from ..chunked import volumes
-    from ..chunked.running import Threads
+    from ..chunked import run_array
+    from ..chunked.executors import Threads
 
     assert job.output is not None
-    volume = volumes.opened(job.source, settings.key, lambda: picture(job, settings))
-    done = volumes.pool(pooling, volume, str(job.output), overwrite=may_replace(job.output, job, settings),
+    volume = run_array.opened(job.source, settings.key, lambda: picture(job, settings))
+    done = run_array.pool(pooling, volume, str(job.output), overwrite=may_replace(job.output, job, settings),
                         looks=settings.statistics, each=settings.each or Threads(engine.thread_count()))
     blank = replace(blank, notes=(*blank.notes, *clip_notes(pooling, done, settings)))
     return described(done, pooling, settings, blank)
@@ -88,10 +87,10 @@ def picture(job: Job, settings: Settings) -> files.Loaded:
 
 def loaded(job: Job, settings: Settings) -> files.Loaded:
     """A chunked array in memory, for an output that is written in one piece."""
-    from ..chunked import volumes
+    from ..chunked import run_array
 
-    volume = volumes.opened(job.source, settings.key, lambda: picture(job, settings))
-    array = volumes.in_memory(volume)
+    volume = run_array.opened(job.source, settings.key, lambda: picture(job, settings))
+    array = run_array.in_memory(volume)
     note = "held in memory whole; an output that ends in .zarr or .npy is written chunk by chunk"
     return files.Loaded(array, volume.letters, files.Source(job.source, "ZARR", notes=(*volume.notes, note)))
 

@@ -1,4 +1,4 @@
-"""Jobs on a Dask cluster, sent to its scheduler; ``errands.py`` is what its workers do.
+"""Jobs on a Dask cluster, sent to its scheduler; ``dask_worker.py`` is what its workers do.
 
 What names tell is settled here, before a job is sent, by the same code as in a local batch; so a job that is done a
 second time, because the worker with its report was lost, never meets its own output as another's.
@@ -19,20 +19,19 @@ from dataclasses import replace
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
-from .. import compiled
-from ..errors import PoolError
-from ..report import FileReport
-from .chunks import has_chunks
-from .elsewhere import away, named_back
-from .errands import TALK, Errand, halt, perform
-from .jobs import Job, Settings
-from .promises import Done, Promise
-from .scheduler import PATIENCE, connected
-from .single import blank_report, failed, not_begun, run_job
-from .spread import Spread
+from ... import compiled
+from ...errors import PoolError
+from ...report import FileReport
+from ..job_runner import blank_report, failed, not_begun, run_job
+from ..run_chunked import has_chunks
+from ..settings import Job, Settings
+from .base import Done, Promise
+from .dask_chunks import Spread
+from .dask_connection import PATIENCE, connected
+from .dask_worker import TALK, Errand, away, halt, named_back, perform
 
 if TYPE_CHECKING:
-    from ..pooling import Pooling
+    from ...pooling import Pooling
 
 Coming = Future[FileReport | None]
 """The report of a job; None where its run had ended before it began."""

@@ -17,7 +17,7 @@ from ..report import FileReport
 from ..settled import Result
 from .batch_run import Running
 from .job_runner import KEEPS_PALETTE, guarded, not_begun
-from .run_in_memory import STAYS_BILEVEL, Task, lossy, nodata_note, with_values, write
+from .run_in_memory import STAYS_BILEVEL, Task, describe_place, lossy, nodata_note, with_place, with_values, write
 from .settings import Job, Settings
 
 if TYPE_CHECKING:
@@ -78,13 +78,16 @@ def attempt(job: Job, poolings: Poolings, settings: Settings, blank: ChainReport
     indexed = all(stage.pooling.reducer.name in KEEPS_PALETTE for stage in poolings.stages)
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                         allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames)
+    loaded = with_place(loaded, settings)
     poolings, heeded = with_file_nodata(loaded.source, poolings, settings)
     heeded += colour.apart_notes(loaded.array, loaded.source.mode, [stage.pooling.reducer for stage in poolings.stages])
     task, planned, array = fitted(loaded, job, poolings)
     task.check_holds()
     done = run(array, planned, settings.statistics)
     lost = write(task, Result(done.values, None), settings)
-    return described(task, planned, done, settings, replace(blank, notes=(*blank.notes, *heeded, *lost)))
+    blank = replace(blank, notes=(*blank.notes, *heeded, *lost),
+                    place=describe_place(loaded.source.place, *(link.plan for link in planned)))
+    return described(task, planned, done, settings, blank)
 
 
 def with_file_nodata(source: files.Source, poolings: Poolings, settings: Settings) -> tuple[Poolings, tuple[str, ...]]:
@@ -111,8 +114,19 @@ def fitted(loaded: Loaded, job: Job, poolings: Poolings) -> tuple[Task, list[sta
     layout = poolings.layout or loaded.layout or axes.pick_layout(poolings.default_layouts, array.ndim)
     planned = stage_plans.linked(array.shape, stages, layout, array.dtype.newbyteorder("="))
     last = planned[-1]
+    loaded = pooled_before(loaded, planned)
     stand_in = np.broadcast_to(np.zeros((), last.dtype), last.plan.input_shape)
     return Task(job, loaded, stand_in, last.stage.pooling, last.plan, tuple(notes)), planned, array
+
+
+def pooled_before(loaded: Loaded, planned: Sequence[stage_plans.Link]) -> Loaded:
+    """The input with the place that the last stage's has."""
+    place = loaded.source.place
+    if place is None:
+        return loaded
+    for link in planned[:-1]:
+        place = place.pooled(link.plan)
+    return replace(loaded, source=replace(loaded.source, place=place))
 
 
 def for_picture(array: Array, stages: Sequence[Stage]) -> tuple[Array, tuple[Stage, ...]]:
@@ -139,7 +153,7 @@ def described(task: Task, planned: Sequence[stage_plans.Link], done: Chain, sett
     """What there is to say of a job that is done."""
     first, last = planned[0], planned[-1]
     notes = (*blank.notes, *task.notes, *lossy(task.job, settings, task.loaded.source.lossy))
-    made = replace(blank, stages=done.stages, layout=first.plan.axes.letters, input_shape=first.plan.input_shape,
+    made = replace(blank, stages=done.stages, axes=first.plan.axes.letters, input_shape=first.plan.input_shape,
                    output_shape=last.plan.output_shape, input_dtype=task.loaded.array.dtype.name,
                    output_dtype=done.values.dtype.name, uncovered=stage_plans.left_out(planned), notes=notes)
     if not settings.statistics:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import files, report
 from ..errors import PoolError
-from ..report import FileReport
+from ..report import FileReport, PlaceChange
 from .four_channels import pool_four, unpacked
 from .settings import Job, Settings, may_replace
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..colour import Light
+    from ..core.place import Place
     from ..core.plans import Plan
     from ..files import Loaded, Source
     from ..pooling import Pooling
@@ -31,6 +32,7 @@ STAYS_BILEVEL = ("input", "unsigned", "rank")
 
 def attempt_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """One job whose input is at hand."""
+    loaded = with_place(loaded, settings)
     pooling, heeded = with_file_nodata(loaded.source, pooling, settings)
     task = fitted(loaded, job, pooling)
     task.check_holds()
@@ -44,6 +46,13 @@ def attempt_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Setting
         asked["nodata"] = pooling.nodata
     blank = replace(blank, notes=(*blank.notes, *heeded, *clipped, *lost), parameters={**blank.parameters, **asked})
     return described(task, result, settings, blank)
+
+
+def with_place(loaded: Loaded, settings: Settings) -> Loaded:
+    """Forget where the samples lie, where nobody wants to know."""
+    if settings.keeps_place or loaded.source.place is None:
+        return loaded
+    return replace(loaded, source=replace(loaded.source, place=None))
 
 
 def colours_as(task: Task, settings: Settings) -> Light | None:
@@ -110,6 +119,8 @@ class Task:
     def source(self) -> Source:
         """The input as the writer needs to know it: with as many pages as the result has."""
         known = self.loaded.source
+        if known.place is not None:
+            known = replace(known, place=known.place.pooled(self.plan))
         if self.job.format is None or self.job.format.is_array:
             return known
         _, leading = picture_axes(self.plan.output_letters)
@@ -244,7 +255,8 @@ def described(task: Task, result: Result, settings: Settings, blank: FileReport)
     lost = lossy(task.job, settings, task.loaded.source.lossy)
     done = replace(blank, **geometry(pooling, plan), bytes_in=task.loaded.source.nbytes,
                    input_dtype=task.loaded.array.dtype.name,
-                   output_dtype=values.dtype.name, notes=(*blank.notes, *task.notes, *lost))
+                   output_dtype=values.dtype.name, notes=(*blank.notes, *task.notes, *lost),
+                   place=describe_place(task.loaded.source.place, plan))
     return with_numbers(done, task, values) if settings.statistics else done
 
 
@@ -272,9 +284,18 @@ def with_numbers(done: FileReport, task: Task, values: Array) -> FileReport:
 
 def geometry(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     """The fields of a report that follow from the plan."""
-    return {"windowing": pooling.window.windowing.name, "layout": plan.axes.letters,
-            "windows": report.windows(pooling, plan),
+    return {"layout": pooling.window.layout.name, "axes": plan.axes.letters, "windows": report.windows(pooling, plan),
             "input_shape": plan.input_shape, "output_shape": plan.output_shape, "uncovered": plan.uncovered}
+
+
+def describe_place(place: Place | None, *plans: Plan) -> PlaceChange | None:
+    """Return where an input lies, and where the result of these plans does, one after another."""
+    if place is None:
+        return None
+    before, after = place.with_letters(plans[0].axes.letters), place
+    for plan in plans:
+        after = after.pooled(plan)
+    return PlaceChange(before.facts(), after.facts())
 
 
 def with_values(done: FileReport, values: Array, plan: Plan) -> FileReport:

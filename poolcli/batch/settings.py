@@ -62,6 +62,8 @@ class Settings:
     """Transparent pixels give no colour; None: of averages of pictures they do not."""
     heeds_nodata: bool = True
     """The nodata value that a file names is the default."""
+    keeps_place: bool = True
+    """What the file says of where its samples lie is carried on."""
     frames: Frames | int | None = None
     """Which pictures of a file; None: the first."""
     overwrite: bool = False

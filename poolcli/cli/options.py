@@ -10,7 +10,7 @@ files       --output --overwrite --skip-existing --in-place --dry-run --recursiv
             --include --exclude --files-from --files-from0 --stream --key --indices
             --format --jobs --fail-fast --isolate --timeout --scheduler
 pictures    --frames --max-pixels --allow-truncated --quality --compress-level         every reducer
-            --alpha --linear --strip
+            --alpha --linear --place --compress --strip
 report      --json --jsonl --csv --table --verbose --quiet --color --debug             every reducer; all: --debug
 parameters  --p --q --r --eps --weight ...                                             the reducers that have them
 ==========  =========================================================================  ===========================
@@ -45,6 +45,8 @@ DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32
           "float16", "float32", "float64")
 
 ALPHA = ("apart", "premultiplied")
+PLACES = ("keep", "none")
+COMPRESSIONS = ("none", "deflate", "lzw", "zstd", "lzma", "packbits")
 
 WINDOW_KEYWORDS = ("size", "stride", "padding", "dilation", "ceil_mode", "adaptive", "fractional", "overlapping",
                    "random", "seed", "u")
@@ -181,6 +183,10 @@ def pictures() -> list[click.Option]:
                     "quantile); apart: a channel like others (for all else)."),
         flag("--linear", help="Average light, not sRGB codes: dark and light mix as they do in a lens."),
         flag("--palette", help="Write a palette of at most 256 colours, where the format has palettes."),
+        option("--place", type=choice(PLACES), metavar="HOW",
+               help="keep (default): the result says where it lies, as GeoTIFF and others do; none: it does not."),
+        option("--compress", type=choice(COMPRESSIONS), metavar="HOW",
+               help="Of TIFF: none, deflate, lzw, zstd, lzma or packbits. Default: as the input was."),
         flag("--strip", help="Leave out EXIF, XMP, texts and resolution; the colour profile stays."),
     ]
 

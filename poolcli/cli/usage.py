@@ -37,11 +37,11 @@ def settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str, Any
                                            "in_place", "dry_run", "recursive", "fail_fast", "isolate", "timeout",
                                            "stream", "scheduler")}
     named = {"format": given["file_format"], "max_pixels": given["max_pixels"] or files.MAX_PIXELS}
-    wishes = ("quality", "compress_level", "palette", "strip")
+    wishes = ("quality", "compress_level", "compress", "palette", "strip")
     encoding = {name: given[name] for name in wishes if given[name] is not None}
     made = Settings(**kept, **named, frames=frames(given["frames"]),
                     linear=given["linear"], premultiplied=premultiplied(given["alpha"]),
-                    heeds_nodata=given["nodata"] != NO_NODATA,
+                    heeds_nodata=given["nodata"] != NO_NODATA, keeps_place=given["place"] != "none",
                     encoding=Encoding(**encoding),
                     globs=Globs(given["include"], given["exclude"]),
                     statistics=form(given) is not None or not given["quiet"],

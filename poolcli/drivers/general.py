@@ -1,4 +1,4 @@
-"""Drive the general kernel (``kernels/general.py``): every reducer over every windowing."""
+"""Drive the general kernel (``kernels/general.py``): every reducer over every layout."""
 
 from __future__ import annotations
 

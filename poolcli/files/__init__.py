@@ -22,6 +22,7 @@ from .formats import (
     DEFAULT_ENCODING,
     ENDINGS,
     FORMATS,
+    KNOWN,
     Encoding,
     Format,
     format_named,
@@ -30,6 +31,8 @@ from .formats import (
     is_lossy,
     settle_encoding,
 )
+from .georef.world_file import KIND as WORLD_FILE
+from .georef.world_file import check_world_file, get_affine, with_world_file, write_world_file
 from .header import hollow
 from .image_info import MAX_PIXELS, Frames, Loaded, Palette, Source
 from .images.arrow import pack, widen
@@ -118,12 +121,19 @@ def read(
     try:
         with opened(path) as stream:
             if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-                return _from_file(stream, name, key, options)
+                loaded = _from_file(stream, name, key, options)
+                return loaded if loaded.source.place or not _has_world_file(loaded) else with_world_file(loaded, name)
             return _from_stream(stream, name, key, options)
     except PoolError as error:
         if isinstance(error.__cause__, FileNotFoundError) and (reason := explain_missing(name)) is not None:
             raise PoolError(reason) from error.__cause__
         raise
+
+
+def _has_world_file(loaded: Loaded) -> bool:
+    """Whether one may lie beside it: of pictures alone, so that no other file costs a look."""
+    row = FORMATS.get(loaded.source.format)
+    return row is not None and WORLD_FILE in row.places
 
 
 def explain_missing(name: str) -> str | None:
@@ -307,12 +317,25 @@ def write(
     if isinstance(target, (str, os.PathLike)):
         row = _row(format) or format_of(target)
         holds(row, array.dtype, array.shape, source.mode, source.pages)
+        source, notes = _beside(*source.fit_place(row, array.shape), os.fspath(target))
+        check_world_file(os.fspath(target), source, overwrite=overwrite, again=again)
         with atomic(target, overwrite=overwrite, again=again) as stream:
-            return _encode(array, source, row, stream, encoding)
+            lost = _encode(array, source, row, stream, encoding)
+        write_world_file(os.fspath(target), source, overwrite=overwrite, again=again)
+        return (*notes, *lost)
+    row = _row(format) or FORMATS["NPY"]
+    source, notes = _beside(*source.fit_place(row, array.shape), "")
     with explained(target=STANDARD_OUTPUT):
-        lost = _encode(array, source, _row(format) or FORMATS["NPY"], target, encoding)
+        lost = _encode(array, source, row, target, encoding)
         target.flush()
-        return lost
+        return (*notes, *lost)
+
+
+def _beside(source: Source, notes: tuple[str, ...], path: str) -> tuple[Source, tuple[str, ...]]:
+    """Leave out the place of a picture that says it by a file beside it, where nothing can be beside the output."""
+    if path.lower().endswith(KNOWN) or get_affine(source) is None:
+        return source, notes
+    return replace(source, place=None), (*notes, "its world file is left out: nothing can lie beside the output")
 
 
 def _row(format: Format | str | None) -> Format | None:

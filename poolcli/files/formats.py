@@ -35,6 +35,8 @@ class Encoding:
     """Of formats that can be either; None: lossless unless a quality is asked for, or the input was lossy."""
     palette: bool = False
     """At most 256 colours, as a palette, where the format has those."""
+    compress: str | None = None
+    """Of TIFF: a name of ``tiff_storage.COMPRESSIONS``; None: as the input was."""
     strip: bool = False
     """Leave out all that is not needed to show the pixels; the colour profile is."""
 
@@ -79,6 +81,8 @@ class Format:
     """Whether Pillow writes an XMP packet into it under that name."""
     spare_byte: bool = False
     """Whether Pillow encodes RGB from pixels of four bytes, of which it ignores the last."""
+    places: frozenset[str] = frozenset()
+    """What it says of where its samples lie: kinds of ``poolcli.place.Georeference``."""
     library: str | None = None
     """What reads and writes it in place of Pillow alone; an extra brings it, and it is imported only for such files."""
 
@@ -143,6 +147,7 @@ def _words(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
+_BESIDE = frozenset({"world file"})
 # The order is the order in which a format that can is suggested. Sides: Pillow raises OSError, ValueError or
 # OverflowError above them, by format, and JPEG prints to fd 2 as well.
 _ROWS = (
@@ -155,6 +160,7 @@ _ROWS = (
         frames=True,
         options=_png,
         exif=True,
+        places=_BESIDE,
     ),
     Format(
         "TIFF",
@@ -165,16 +171,17 @@ _ROWS = (
         frames=True,
         pages=True,
         exif=True,
+        places=frozenset({"GeoTIFF", "world file"}),
     ),
     # RGB, LA and RGBA as far as 256 colours reach, which only the pixels can say: writing checks it.
     Format("GIF", (".gif",), _words("L P P+A RGB LA RGBA"), side=65_535, frames=True, options=_gif),
-    Format("BMP", (".bmp",), _words("1 L RGB P"), side=2**31 - 1),
+    Format("BMP", (".bmp",), _words("1 L RGB P"), side=2**31 - 1, places=_BESIDE),
     Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), _words("1 L RGB I;16"), side=2**31 - 1),
     # Grey comes back as three channels, so WebP does not hold it.
     Format("WEBP", (".webp",), _words("RGB RGBA"), side=16_383, icc=True, frames=True, options=_webp,
            quality=OTHER_QUALITY, exif=True, xmp=True),
     Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _words("L RGB CMYK"), True, 65_500, True, options=_jpeg,
-           quality=JPEG_QUALITY, exif=True, xmp=True, spare_byte=True),
+           quality=JPEG_QUALITY, exif=True, xmp=True, spare_byte=True, places=_BESIDE),
     # Pillow's encoder of AVIF always goes through YCbCr: at quality 100 samples are off by up to 3.
     Format("AVIF", (".avif",), _words("L RGB RGBA"), True, 65_535, True, options=_avif,
            quality=OTHER_QUALITY, exif=True, xmp=True),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..core.place import Place
 from ..errors import PoolError
 from .arrays.npy import read_header
+from .georef.geotiff import with_page_tags
+from .georef.world_file import with_world_file
 from .image_info import Loaded, Source
 from .images.decode import opened
 from .images.pillow_open import Opener, sniff
-from .images.pixels import rawmode
+from .images.pixels import Picture, rawmode
 from .stderr_capture import captured, pillow_limits
 
 if TYPE_CHECKING:
@@ -50,7 +54,8 @@ def hollow(path: str | os.PathLike[str], *, max_pixels: int, key: str | None = N
             header, found = npz_header(stream, key)
             source = Source(os.fspath(path), kind, key=found)
             return Loaded(_without_memory(header.dtype.name, header.shape), None, source)
-        return _picture(stream, os.fspath(path), kind, max_pixels) if kind in _LIGHT else None
+        loaded = _picture(stream, os.fspath(path), kind, max_pixels) if kind in _LIGHT else None
+    return loaded if loaded is None or loaded.source.place else with_world_file(loaded, os.fspath(path))
 
 
 def _picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded | None:
@@ -87,7 +92,10 @@ def _tiff(image: ImageFile.ImageFile, name: str) -> Loaded | None:
     if orientation in _SIDEWAYS:
         width, height = height, width
     mode = "CMYK" if image.mode == "CMYK" else None
-    return _loaded(dtype, (height, width, channels), Source(name, "TIFF", mode))
+    loaded = _loaded(dtype, (height, width, channels), Source(name, "TIFF", mode))
+    found = with_page_tags(Picture(loaded.array, mode), image.tag_v2.get, big=False)  # type: ignore[attr-defined]
+    place = None if found.georeference is None else Place.of(found.georeference, loaded.array.shape)
+    return replace(loaded, source=replace(loaded.source, place=place, notes=found.notes))
 
 
 def _loaded(dtype: str, shape: tuple[int, int, int], source: Source) -> Loaded:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PoolError
@@ -10,7 +10,10 @@ from ..errors import PoolError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..core.place import Place
+    from .formats import Format
     from .images.metadata import Metadata
+    from .images.tiff_storage import TiffStorage
 
     Array = NDArray[Any]
 
@@ -81,8 +84,26 @@ class Source:
     metadata: Metadata | None = None
     nodata: int | float | None = None
     """The value of samples that are missing, where the file names one (tag 42113 of TIFF)."""
+    place: Place | None = None
+    """Where its samples lie in the world, where the file says it."""
+    storage: TiffStorage | None = None
+    """How it is stored, where it is a TIFF."""
     nbytes: int = 0
     """What was read, where no file can be asked: of a URL."""
+
+    def fit_place(self, row: Format, shape: tuple[int, ...]) -> tuple[Source, tuple[str, ...]]:
+        """Leave out the place where a format has none, or where it is not that of an array of this shape.
+
+        Returns the source, and notes for all that the format cannot keep.
+        """
+        if self.place is None:
+            return self, ()
+        kind = self.place.georeference.kind
+        if kind not in row.places:
+            return replace(self, place=None), (f"its place ({kind}) is left out: {row.name} holds none",)
+        if not self.place.fits(shape):
+            return replace(self, place=None), (f"its place ({kind}) is left out: the result has other axes",)
+        return self, self.place.losses()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

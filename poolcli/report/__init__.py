@@ -8,7 +8,21 @@ from __future__ import annotations
 from .document import JSON_BETWEEN, JSON_END, JSON_START, SCHEMA, csv_head, csv_line, json_line, json_text, plain
 from .grids import grid
 from .previews import MOST_VALUES, preview, short
-from .records import FAILED, LOSSY, NOTHING, OK, SOME_FAILED, FileReport, Grid, Number, Plane, Report, Stats, Status
+from .records import (
+    FAILED,
+    LOSSY,
+    NOTHING,
+    OK,
+    SOME_FAILED,
+    FileReport,
+    Grid,
+    Number,
+    PlaceChange,
+    Plane,
+    Report,
+    Stats,
+    Status,
+)
 from .statistics import Tally, stats
 from .words import parameters, windows
 
@@ -26,6 +40,7 @@ __all__ = [
     "FileReport",
     "Grid",
     "Number",
+    "PlaceChange",
     "Plane",
     "Report",
     "Stats",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeVar
 
+from ..core.place import PlaceFacts
 from ..errors import LayoutError
 
 LOSSY = "lossy"
@@ -57,6 +58,14 @@ class Grid:
 
 
 @dataclass(frozen=True)
+class PlaceChange:
+    """Where the samples of an input lie in the world, and where those of its result do; None where that is unknown."""
+
+    before: PlaceFacts | None
+    after: PlaceFacts | None
+
+
+@dataclass(frozen=True)
 class FileReport:
     """What became of one input. The fields are those of the JSON document, in its order."""
 
@@ -66,9 +75,9 @@ class FileReport:
     error: str | None = None
     reducer: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    windowing: str | None = None
-    """The kind of windows, a name of ``WINDOWINGS``: fixed, adaptive ..."""
     layout: str | None = None
+    """The name of the window layout: fixed, adaptive ..."""
+    axes: str | None = None
     """The layout letters of the input: HWC."""
     windows: Mapping[str, Any] | None = None
     input_shape: tuple[int, ...] | None = None
@@ -76,6 +85,8 @@ class FileReport:
     input_dtype: str | None = None
     output_dtype: str | None = None
     uncovered: Mapping[str, int] | None = None
+    place: PlaceChange | None = None
+    """Where the file says nothing of one, or it is not wanted, None."""
     input_stats: Stats | None = None
     output_stats: Stats | None = None
     values: Any = None
@@ -99,8 +110,8 @@ class FileReport:
     @property
     def pixels(self) -> int:
         """Places of the input, whatever their channels."""
-        lengths = zip(self.layout or "", self.input_shape or (), strict=True)
-        return math.prod(n for letter, n in lengths if letter != "C") if self.layout else 0
+        lengths = zip(self.axes or "", self.input_shape or (), strict=True)
+        return math.prod(n for letter, n in lengths if letter != "C") if self.axes else 0
 
     @property
     def shapes(self) -> Shapes | None:
@@ -117,9 +128,9 @@ class FileReport:
     @property
     def coverage(self) -> float | None:
         """The share of samples that lie in at least one window."""
-        if self.uncovered is None or self.input_shape is None or self.layout is None:
+        if self.uncovered is None or self.input_shape is None or self.axes is None:
             return None
-        lengths = dict(zip(self.layout, self.input_shape, strict=True))
+        lengths = dict(zip(self.axes, self.input_shape, strict=True))
         return math.prod(1 - n / lengths[letter] for letter, n in self.uncovered.items())
 
 

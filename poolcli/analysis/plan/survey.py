@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...core import dtypes
+from ...core.place import Place, PlaceFacts
 from ...core.windows import Windows
 from ...errors import PoolError
 from ...report.words import window_stride
@@ -58,9 +59,9 @@ class StageSurvey:
 
     stage: str
     reducer: str
-    windowing: str
-    """The kind of windows."""
     layout: str
+    """The name of the window layout."""
+    axes: str
     """The layout letters of its input."""
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
@@ -77,13 +78,15 @@ class StageSurvey:
     by_axis: tuple[AxisSurvey, ...]
     remedies: tuple[Remedy, ...]
     """Changes that would reach every sample, the smallest first."""
+    place: PlaceFacts | None = None
+    """Where its result lies in the world, and how large its pixels are there; None where that is not known."""
 
 
 @dataclass(frozen=True)
 class Survey:
     """A chain of poolings, each on the output of the one before."""
 
-    layout: str
+    axes: str
     """The layout letters of the input."""
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
@@ -102,13 +105,14 @@ class Survey:
 
 
 def survey(shape: Sequence[int], stages: Any = "max", *, layout: str | None = None, dtype: Any = "float32",
-           **shared: Any) -> Survey:
+           place: Place | None = None, **shared: Any) -> Survey:
     """What these poolings make, one after another, of an array of this shape and dtype.
 
     ``stages`` are names of reducers or pairs of name and keywords, as in ``["max", ("avg", {"size": 3})]``; ``shared``
     keywords go to each that does not say its own. ``layout`` names the axes of the first stage's input. Receptive
     fields are those of Araujo, Norris and Sim (Distill 2019), with dilation and padding; where windows are of several
     lengths (adaptive, fractional) they are traced window by window. Bytes are those of the arrays that ``pool`` gives.
+    ``place`` is where the input lies in the world.
 
     Raises PoolError where a stage does not fit, and says which.
 
@@ -125,24 +129,25 @@ def survey(shape: Sequence[int], stages: Any = "max", *, layout: str | None = No
     return Survey(letters, sizes, last.plan.output_shape, first.dtype.name, last.result.name,
                   **amounts(sizes, first.dtype, last.plan.output_shape, last.result), uncovered=lost,
                   coverage=prod(1 - n / sizes[letters.index(letter)] for letter, n in lost.items()),
-                  stages=tuple(surveyed(links)))
+                  stages=tuple(surveyed(links, place)))
 
 
-def surveyed(links: Sequence[Link]) -> list[StageSurvey]:
+def surveyed(links: Sequence[Link], place: Place | None = None) -> list[StageSurvey]:
     """Every stage, its fields on top of those before."""
     fields: dict[int, Field] = {}
     found = []
     for link in links:
         plan, pooling = link.plan, link.stage.pooling
+        place = None if place is None else place.pooled(plan)
         for number, (i, windows) in enumerate(zip(plan.axes.pooled, plan.windows, strict=True)):
             stride = stride_of(pooling.window, number, len(plan.windows)) or window_stride(windows)
             fields[link.origin[i]] = fields.get(link.origin[i], Field()).through(windows, stride)
         found.append(StageSurvey(
-            link.stage.title, pooling.reducer.name, pooling.window.windowing.name, plan.axes.letters, plan.input_shape,
+            link.stage.title, pooling.reducer.name, pooling.window.layout.name, plan.axes.letters, plan.input_shape,
             plan.output_shape, link.dtype.name, link.result.name,
             **amounts(plan.input_shape, link.dtype, plan.output_shape, link.result), coverage=plan.coverage,
             by_axis=tuple(axis_survey(link, number, fields) for number in range(len(plan.windows))),
-            remedies=remedies(pooling, plan)))
+            remedies=remedies(pooling, plan), place=None if place is None else place.facts()))
     return found
 
 

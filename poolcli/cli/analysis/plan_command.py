@@ -20,6 +20,7 @@ from .study import Study, file_options
 if TYPE_CHECKING:
     from ...analysis.plan.find_settings import Setting
     from ...analysis.plan.survey import AxisSurvey, StageSurvey, Survey
+    from ...core.place import Place, PlaceFacts
 
 _SHAPE = re.compile(r"[0-9]{1,19}(x[0-9]{1,19})*")
 DTYPE = "float32"
@@ -27,11 +28,12 @@ DTYPE = "float32"
 
 @dataclass(frozen=True)
 class Input:
-    """What is planned for: a shape, its letters if the file says them, its type."""
+    """What is planned for: a shape, its letters if the file says them, its type, and where it lies."""
 
     shape: tuple[int, ...]
     layout: str | None
     dtype: str
+    place: Place | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def surveyed(asked: Asked, given: Input, layout: str | None) -> Answer:
     from ...analysis.plan.survey import survey
 
     stages = asked.stages or (as_stage("max", asked.shared),)
-    found = survey(given.shape, stages, layout=layout, dtype=given.dtype)
+    found = survey(given.shape, stages, layout=layout, dtype=given.dtype, place=given.place)
     problems = tuple(complaints(found)) if asked.given["strict"] else ()
     return Answer(found, lambda: parts(found), (), 1 if problems else 0, problems)
 
@@ -99,7 +101,7 @@ def the_input(asked: Asked) -> Input:
     if name != STDIO and not Path(name).exists() and re.fullmatch(r"[0-9x]+", name):
         raise OptionError("INPUT", f"{printable(name)} is neither a shape nor a file; 224x224x3 would work")
     found = header(asked, name)
-    return Input(found.array.shape, found.layout, found.array.dtype.name)
+    return Input(found.array.shape, found.layout, found.array.dtype.name, found.source.place)
 
 
 def header(asked: Asked, name: str) -> Any:
@@ -125,7 +127,7 @@ def lengths(text: str) -> tuple[int, ...]:
 
 def parts(found: Survey) -> list[Any]:
     """The table of the stages, their formulas, what is left out, the whole."""
-    rows: list[tuple[str, ...]] = [("", f"{sides(found.input_shape)} {found.layout}", "1", "1", "0", "", "")]
+    rows: list[tuple[str, ...]] = [("", f"{sides(found.input_shape)} {found.axes}", "1", "1", "0", "", "")]
     rows += [row(number, stage) for number, stage in enumerate(found.stages, 1)]
     titles = ("stage", "shape", "sees", "jump", "first", "overlap", "kept")
     return [table(titles, rows, left=2), plain("\n".join(["", *lines(found)]))]
@@ -160,10 +162,22 @@ def lines(found: Survey) -> list[str]:
         said += [f"   {one.axis}: {one.formula}" for one in stage.by_axis]
         said += [f"   {amount(stage.values_in, stage.input_dtype, stage.bytes_in)} -> "
                  f"{amount(stage.values_out, stage.output_dtype, stage.bytes_out)}"]
+        said += [f"   pixel size: {pixel_size(stage.place)}"] * (stage.place is not None)
         said += [f"   {text}" for text in left_out(stage)]
     return [*said, f"chain: {sides(found.input_shape)} -> {sides(found.output_shape)}, {in_bytes(found.bytes_in)} -> "
                    f"{in_bytes(found.bytes_out)}; {percent(found.kept)} of the values remain, "
                    f"{percent(found.coverage)} of the input is seen"]
+
+
+def pixel_size(place: PlaceFacts | None) -> str:
+    """How large a pixel is in the world: 30 x 30 metre, EPSG:32633."""
+    if place is None:
+        return ""
+    sizes = [f"{length:.6g}" for length in place.pixel_size.values()]
+    units = list(place.units.values()) or [place.unit or ""]
+    if len(set(units)) > 1:
+        sizes, units = [f"{size} {unit}" for size, unit in zip(sizes, units, strict=True)], [""]
+    return printable(f"{' x '.join(sizes)} {units[0]}".rstrip() + (f", {place.crs}" if place.crs else ""))
 
 
 def amount(values: int, dtype: str, size: int) -> str:
@@ -177,7 +191,7 @@ def left_out(stage: StageSurvey) -> list[str]:
     if not missing:
         return []
     ways = [f"{one.change} ({sides(one.output_shape)})" for one in stage.remedies]
-    return [f"no window reaches {', '.join(missing)}; {' or '.join(ways) or 'only other windows'} would"]
+    return [f"no window reaches {', '.join(missing)}; {' or '.join(ways) or 'only another layout'} would"]
 
 
 def places(one: AxisSurvey) -> str:

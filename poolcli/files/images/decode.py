@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
+from ...core.place import Place
 from ...errors import PoolError
 from ..atomic import explained
 from ..formats import ENDINGS, FORMATS
@@ -116,6 +117,8 @@ def _read(file: Opener) -> Loaded:
         notes=(*ending_note(file.name, file.kind), *picture.notes, *more),
         metadata=carried,
         nodata=picture.nodata,
+        place=None if picture.georeference is None else Place.of(picture.georeference, array.shape),
+        storage=picture.storage,
     )
     return Loaded(array, "HW" if array.ndim == 2 else "HWC", source)
 

@@ -10,7 +10,19 @@ from zlib import Z_DEFAULT_STRATEGY
 
 from ...errors import PoolError
 from ..arrays.npy import write_all
-from ..formats import DEFAULT_ENCODING, DRAWING, EXPANDED, WIDE, Encoding, Format, holds, mode_of, settle_encoding
+from ..formats import (
+    DEFAULT_ENCODING,
+    DRAWING,
+    EXPANDED,
+    WIDE,
+    Encoding,
+    Format,
+    has_tifffile,
+    holds,
+    mode_of,
+    settle_encoding,
+)
+from ..georef.geotiff import list_georeference_fields
 from ..image_info import Palette, Source
 from ..stderr_capture import captured
 from . import metadata
@@ -19,6 +31,7 @@ from .nodata import NODATA, nodata_text
 from .palettes import expanded, few_colours, gif_transparency, with_palette
 from .pillow_open import cause, plugin
 from .png import Method, photographic, write_pixels
+from .tiff_storage import PILLOW, note_losses
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -61,7 +74,7 @@ def write_image(
     with captured() as chatter:
         try:
             plugin(row.name)
-            if row.name == "TIFF" and not _by_pillow(array, source, row):
+            if row.name == "TIFF" and not _by_pillow(array, source, row, encoding):
                 lost = _write_numbers(array, source, target, encoding)
             elif source.pages is None:
                 lost = _write_one(array, source, row, target, encoding)
@@ -87,6 +100,9 @@ def _write_one(array: Array, source: Source, row: Format, target: Target, encodi
         options["progressive"] = True
     options |= _nodata(source, row, array, options)
     options |= _metadata(source, row, array, options, encoding)
+    options |= _georeference(source, row, options) | _compression(source, row, encoding)
+    if row.name == "TIFF":
+        lost = (*lost, *note_losses(source.storage))
     if (method := _own_method(picture, mode, row, encoding)) is not None:
         write_pixels(picture, _template(mode, options), method, target)
     else:
@@ -126,25 +142,32 @@ def _write_several(array: Array, source: Source, row: Format, target: Target, en
     options = row.options(encoding) | _profile(source, row, mode) | _extras(row, mode, None, array.nbytes)
     options |= _nodata(source, row, array, options)
     options |= _metadata(source, row, array[0], options, encoding)
+    options |= _georeference(source, row, options) | _compression(source, row, encoding)
+    if row.name == "TIFF":
+        lost = (*lost, *note_losses(source.storage))
     options |= played(source.timing, row.name, len(frames), mode)
     first.save(target, row.name, save_all=True, append_images=rest, **options)  # type: ignore[arg-type]
     return lost
 
 
-def _by_pillow(array: Array, source: Source, row: Format) -> bool:
+def _by_pillow(array: Array, source: Source, row: Format, encoding: Encoding) -> bool:
+    """Whether Pillow holds a picture as TIFF, and stores it as the input was and as it is wished."""
     shape = array.shape if source.pages is None else array.shape[1:]
     mode = mode_of(array.dtype, shape, source.mode)
-    return mode in row.modes or EXPANDED.get(mode or "") in row.modes
+    if mode not in row.modes and EXPANDED.get(mode or "") not in row.modes:
+        return False
+    storage = source.storage
+    wanted = encoding.compress is not None or source.place is not None or not (storage is None or storage.is_plain)
+    return not wanted or mode in ("1", "LAB", "PA") or not has_tifffile()
 
 
 def _write_numbers(array: Array, source: Source, target: Target, encoding: Encoding) -> tuple[str, ...]:
     from .tiff_extra import write_tiff_extra
 
-    shape = array.shape if source.pages is None else array.shape[1:]
     whole = io.BytesIO()
-    write_tiff_extra(array, source, mode_of(array.dtype, shape, source.mode), whole, encoding)
+    notes = write_tiff_extra(array, source, whole, encoding)
     write_all(target, whole.getbuffer())
-    return ()
+    return notes
 
 
 def _framed(picture: Array, mode: str, palette: Palette | None) -> Image.Image:
@@ -201,6 +224,28 @@ def _nodata(source: Source, row: Format, array: Array, given: Mapping[str, Any])
     """Name the value of missing samples, where the format has room for it."""
     text = nodata_text(source.nodata, array.dtype) if row.name == "TIFF" else None
     return {} if text is None else {"tiffinfo": {**given.get("tiffinfo", {}), NODATA: text}}
+
+
+def _georeference(source: Source, row: Format, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Say where the picture lies, in the types of fields that GeoTIFF has; Pillow would guess some."""
+    fields = list_georeference_fields(source) if row.name == "TIFF" else ()
+    if not fields:
+        return {}
+    from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+    tags = ImageFileDirectory_v2()
+    for tag, value in given.get("tiffinfo", {}).items():
+        tags[tag] = value
+    for tag, kind, value in fields:
+        tags.tagtype[tag] = kind
+        tags[tag] = value
+    return {"tiffinfo": tags}
+
+
+def _compression(source: Source, row: Format, encoding: Encoding) -> dict[str, Any]:
+    """Compress a TIFF as it is wished, or as the input was, where Pillow can."""
+    codec = encoding.compress or (source.storage.codec if source.storage is not None else None)
+    return {"compression": PILLOW[codec]} if row.name == "TIFF" and codec in PILLOW else {}
 
 
 def _profile(source: Source, row: Format, mode: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ...core.place import Place
 from ...errors import PoolError
 from ..image_info import Loaded, Source, Timing
 from . import metadata
@@ -94,11 +95,23 @@ def pages(file: Opener, numbers: range, read: Callable[[Opener], Loaded]) -> Loa
 
     array = np.stack([page.array for page in found])
     notes = tuple(note for note in found[0].source.notes if "frames" not in note)
-    source = replace(found[0].source, pages=len(found), notes=notes)
+    source = replace(found[0].source, pages=len(found), notes=notes, place=None)
+    source = _with_place(source, found, array.shape)
     if len({repr(page.source.nodata) for page in found}) > 1:
         source = replace(source, nodata=None, notes=(*notes, "its pages name different nodata values, none is used; "
                                                      "--nodata V names one for all"))
     return Loaded(array, "N" + (found[0].layout or "HW"), source)
+
+
+def _with_place(source: Source, found: Sequence[Loaded], shape: tuple[int, ...]) -> Source:
+    """Give a stack the place of its pages, where all that have one have the same."""
+    places = [page.source.place.georeference for page in found if page.source.place is not None]
+    if not places:
+        return source
+    if any(place != places[0] for place in places):
+        return replace(source, notes=(*source.notes, "its pages lie in different places, and none is kept; --frames N "
+                                                     "takes one page"))
+    return replace(source, place=Place.of(places[0].in_stack(), shape))
 
 
 def _at(chain: ImageFile.ImageFile | None, number: int) -> ImageFile.ImageFile | None:
@@ -143,7 +156,8 @@ def _widened(frame: Array, channels: int) -> Array:
 
 def one_frame(loaded: Loaded) -> Loaded:
     """The one picture of a stack of one."""
-    source = replace(loaded.source, pages=None, timing=None)
+    place = None if loaded.source.place is None else loaded.source.place.first()
+    source = replace(loaded.source, pages=None, timing=None, place=place)
     return Loaded(loaded.array[0], (loaded.layout or "NHW")[1:], source)
 
 

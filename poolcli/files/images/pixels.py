@@ -13,8 +13,10 @@ from .arrow import view_pixels, widen
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
 
+    from ...core.place import Georeference
     from ..image_info import Array
     from .pillow_open import Opener
+    from .tiff_storage import TiffStorage
 
 _BAND = 1 << 20
 _DTYPES = {"1": "bool", "I;16": "uint16", "I;16L": "uint16", "I;16B": "uint16", "I": "int32", "F": "float32"}
@@ -46,6 +48,10 @@ class Picture:
     """How many the file has, where Pillow cannot count them."""
     nodata: int | float | None = None
     """The value of samples that are missing."""
+    georeference: Georeference | None = None
+    """Where it lies, as its format has it."""
+    storage: TiffStorage | None = None
+    """How a TIFF stores it."""
 
 
 def plain(image: ImageFile.ImageFile, indexed: bool = False, shared: bool = False) -> Picture:

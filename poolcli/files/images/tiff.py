@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
 from ...errors import PoolError
+from ..georef.geotiff import with_page_tags
 from .nodata import NODATA, with_nodata
 from .pixels import Picture, combined, plain, rawmode, with_rawmode
 from .tiff_extra import read_tiff_extra
@@ -52,6 +53,18 @@ _NATIVE = {
 
 def read_tiff(file: Opener) -> Picture:
     """Read a page of a TIFF, through tifffile where Pillow would lose something and tifffile is installed."""
+    picture = _read_page(file)
+    if picture.storage is not None or file.image is None:
+        return picture
+    return with_page_tags(picture, _tags(file.image).get, big=_is_big(file.stream))
+
+
+def _is_big(stream: IO[bytes]) -> bool:
+    stream.seek(0)
+    return 43 in stream.read(4)[2:]
+
+
+def _read_page(file: Opener) -> Picture:
     try:
         image = file.open()
     except PoolError:

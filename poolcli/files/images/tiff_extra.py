@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any
 
 from ...errors import PoolError
+from ..formats import mode_of
+from ..georef.geotiff import ASCII, list_georeference_fields, with_page_tags
+from ..image_info import Palette
 from .nodata import NODATA, nodata_text, with_nodata
+from .palettes import expanded
 from .pillow_open import check_pixels, unheard
 from .pixels import Picture, turned
+from .tiff_storage import DEFLATE, TiffStorage, can_encode, choose_storage_options
 
 if TYPE_CHECKING:
     from ..formats import Encoding
@@ -39,7 +45,18 @@ def read_tiff_extra(source: Opener, what: str) -> Picture:
         first: Any = file.pages[0]
         tag = page.tags.get(NODATA) or first.tags.get(NODATA)
         picture = Picture(array, mode, None, page.iccprofile, frames=len(file.pages))
+        picture = with_page_tags(picture, partial(_tag_value, page), big=file.is_bigtiff)
         return with_nodata(picture, tag.value if tag else None)
+
+
+def _tag_value(page: Any, number: int) -> Any:
+    """The value of a tag; of a text its bytes, for tifffile guesses how they are encoded."""
+    tag = page.tags.get(number)
+    if tag is None or tag.dtype != ASCII:
+        return None if tag is None else tag.value
+    handle = page.parent.filehandle
+    handle.seek(tag.valueoffset)
+    return handle.read(tag.valuebytecount)
 
 
 def _check(page: Any, what: str, max_pixels: int) -> None:
@@ -63,25 +80,108 @@ def _channels_last(page: Any) -> Array:
 
 # Writing.
 
+CLASSIC = 2**32 - 2**25
+"""Bytes that offsets of 32 bits reach, less some room for tags."""
 
-def write_tiff_extra(array: Array, source: Source, mode: str | None, stream: IO[bytes], encoding: Encoding) -> None:
-    """Write (H, W) or (H, W, C) of any real numbers, or several of these, as TIFF; BigTIFF above 4 GB."""
+
+def write_tiff_extra(array: Array, source: Source, stream: IO[bytes], encoding: Encoding) -> tuple[str, ...]:
+    """Write (H, W) or (H, W, C) of any real numbers, or several of these, as TIFF; BigTIFF above 4 GB.
+
+    Compression, tiles and planes are those of the source, unless the encoding names a compression. Returns notes.
+    """
     import tifffile
 
-    options = kind(mode, 1 if array.ndim == 2 + (source.pages is not None) else array.shape[-1])
-    options |= {"iccprofile": source.icc_profile} if source.icc_profile and mode else {}
-    options |= {} if encoding.strip else carried(source.metadata)
-    if (text := nodata_text(source.nodata, array.dtype)) is not None:
-        options["extratags"] = [*options.get("extratags", ()), (NODATA, 2, 0, text, True)]
-    with tifffile.TiffWriter(stream, bigtiff=array.nbytes > 2**32 - 2**25) as file:
+    storage = source.storage or TiffStorage()
+    codec, notes = choose_codec(storage, encoding)
+    options: dict[str, Any] = {} if encoding.strip else carried(source.metadata)
+    if source.icc_profile and source.mode:
+        options["iccprofile"] = source.icc_profile
+    options["extratags"] = [*options.get("extratags", ()), *list_own_tags(array, source)]
+    big = storage.big or array.nbytes > CLASSIC
+    with tifffile.TiffWriter(stream, bigtiff=big) as file:
         for page in array if source.pages is not None else [array]:
-            file.write(page, metadata=None, software=False, contiguous=False, **options)
+            stored, what = as_stored(page, source)
+            file.write(separate_planes(stored, what), metadata=None, software=False, contiguous=False,
+                       **what, **choose_storage_options(storage, codec, stored.shape, stored.dtype), **options)
+    return notes
+
+
+def choose_codec(storage: TiffStorage, encoding: Encoding) -> tuple[str, tuple[str, ...]]:
+    """Return the compression to write and a note where it is not the one that is asked for, or that the input has.
+
+    PoolError where one that is asked for cannot be written here.
+    """
+    asked = encoding.compress
+    if asked is not None:
+        if not can_encode(asked):
+            raise PoolError(f"TIFF with {asked} compression needs imagecodecs, which is not installed; pip install "
+                            f"imagecodecs would work, or --compress {DEFLATE}")
+        return asked, ()
+    if storage.codec is None:
+        return DEFLATE, (f"stored with {DEFLATE} compression, which loses nothing, in place of the input's",)
+    if can_encode(storage.codec):
+        return storage.codec, ()
+    return DEFLATE, (f"stored with {DEFLATE} compression: {storage.codec} needs imagecodecs, which is not installed",)
+
+
+def list_own_tags(array: Array, source: Source) -> list[tuple[int, int, int, Any, bool]]:
+    """Return the nodata value and the place as tags that tifffile takes."""
+    tags: list[tuple[int, int, int, Any, bool]] = []
+    if (text := nodata_text(source.nodata, array.dtype)) is not None:
+        tags.append((NODATA, ASCII, 0, text, True))
+    for tag, type_, value in list_georeference_fields(source):
+        tags.append((tag, type_, len(value) + (type_ == ASCII), value, True))
+    return tags
+
+
+def separate_planes(stored: Array, what: dict[str, Any]) -> Array:
+    """The samples in C order, planes first where they lie apart."""
+    import numpy as np
+
+    apart = what.get("planarconfig") == "separate"
+    return np.ascontiguousarray(np.moveaxis(stored, -1, 0) if apart else stored)
+
+
+def as_stored(level: Array, source: Source) -> tuple[Array, dict[str, Any]]:
+    """The samples and what they are: 1-bit pixels become grey, colours of a palette that has transparent ones RGBA."""
+    import numpy as np
+
+    if level.dtype == np.bool_:
+        level = np.where(level, np.uint8(255), np.uint8(0))
+    if source.palette is not None and level.ndim == 2 and level.dtype == np.uint8:
+        if source.palette.alpha is None:
+            return level, {"photometric": "palette", "colormap": colormap(source.palette)}
+        level = expanded(level, source.palette)
+    channels = 1 if level.ndim == 2 else level.shape[2]
+    return level, choose_channel_options(source, mode_of(level.dtype, level.shape, source.mode), channels)
+
+
+def choose_channel_options(source: Source, mode: str | None, channels: int) -> dict[str, Any]:
+    """What the channels are: as the input had them where that was read as it stood, else by their number."""
+    known, options = source.storage, kind(mode, channels)
+    if known is None or known.samples != channels or channels == 1:
+        return options
+    if source.mode is None and known.photometric in (1, 2):
+        colours = {1: 1, 2: 3}[known.photometric]
+        options = {"photometric": known.photometric, "planarconfig": "contig"}
+        if channels > colours:
+            extra = (*known.extra_samples, *([0] * channels))[: channels - colours]
+            options["extrasamples"] = extra
+    return options | ({"planarconfig": "separate"} if known.separate else {})
+
+
+def colormap(palette: Palette) -> Array:
+    """(3, 256) of 16 bits."""
+    import numpy as np
+
+    colours = np.frombuffer(palette.colours.ljust(768, b"\0")[:768], np.uint8).reshape(256, 3)
+    return colours.T.astype(np.uint16) * 257
 
 
 def kind(mode: str | None, channels: int) -> dict[str, Any]:
     """What the channels are: ink, colours, or numbers beside each other."""
     if mode in ("CMYK", "CMYK;16"):
-        return {"photometric": "separated", "planarconfig": "contig"}
+        return {"photometric": "separate_planes", "planarconfig": "contig"}
     if channels in (3, 4):
         alpha = {"extrasamples": ["unassalpha"]} if channels == 4 else {}
         return {"photometric": "rgb", "planarconfig": "contig", **alpha}

@@ -12,10 +12,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 from ...errors import PoolError
 from ..atomic import atomic
-from ..formats import DEFAULT_ENCODING, Encoding, has_tifffile, mode_of
-from ..image_info import Palette
-from .palettes import expanded
-from .tiff_extra import carried, kind
+from ..formats import DEFAULT_ENCODING, Encoding, has_tifffile
+from .tiff_extra import as_stored, carried
 
 if TYPE_CHECKING:
     from ..image_info import Array, Source
@@ -70,27 +68,6 @@ def write_level(file: Any, level: Array, source: Source, **options: Any) -> None
         options["tile"] = (TILE, TILE)
     file.write(np.ascontiguousarray(array), compression="zlib", metadata=None, software=False, contiguous=False,
                **what, **options)
-
-
-def as_stored(level: Array, source: Source) -> tuple[Array, dict[str, Any]]:
-    """The samples and what they are: 1-bit pixels become grey, colours of a palette that has transparent ones RGBA."""
-    import numpy as np
-
-    if level.dtype == np.bool_:
-        level = np.where(level, np.uint8(255), np.uint8(0))
-    if source.palette is not None and level.ndim == 2 and level.dtype == np.uint8:
-        if source.palette.alpha is None:
-            return level, {"photometric": "palette", "colormap": colormap(source.palette)}
-        level = expanded(level, source.palette)
-    return level, kind(mode_of(level.dtype, level.shape, source.mode), 1 if level.ndim == 2 else level.shape[2])
-
-
-def colormap(palette: Palette) -> Array:
-    """(3, 256) of 16 bits."""
-    import numpy as np
-
-    colours = np.frombuffer(palette.colours.ljust(768, b"\0")[:768], np.uint8).reshape(256, 3)
-    return colours.T.astype(np.uint16) * 257
 
 
 def described(source: Source, encoding: Encoding) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Writes the README's tables of reducers and layouts from the code: python docs/make_tables.py [--check]
+"""Writes the README's tables of reducers and windowings from the code: python docs/make_tables.py [--check]
 
 With --check nothing is written, and the exit code is 1 where a table is not what the code says. The rows are those that
 ``poolcli list`` prints.

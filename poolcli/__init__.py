@@ -1,4 +1,4 @@
-"""Pooling of images and feature maps: every reducer with every window layout, exact and fast.
+"""Pooling of images and feature maps: every reducer with every windowing, exact and fast.
 
 >>> import numpy as np
 >>> import poolcli
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
     from .analysis.unpool.index_formats import convert_indices
     from .analysis.unpool.unpool import unpool
     from .core.reducers import REDUCERS
-    from .core.windowings import LAYOUTS
+    from .core.windowings import WINDOWINGS
     from .pooling import plan, pool
 
 __version__ = "0.1.0"
 __all__ = [
-    "LAYOUTS",
     "REDUCERS",
+    "WINDOWINGS",
     "PoolError",
     "__version__",
     "bounds",
@@ -60,7 +60,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "LAYOUTS": "core.windowings",
+    "WINDOWINGS": "core.windowings",
     "REDUCERS": "core.reducers",
     "bounds": "analysis.bounds.bounds",
     "chain": "analysis.chain",

@@ -27,7 +27,7 @@ LONG = (
 )
 """Clusters, browsers, servers, kills, fuzzing and the largest arrays. Beginnings of names below tests/."""
 SAMPLED = {
-    "analysis/test_bounds.py::test_hill": 6, "analysis/test_explain.py::test_every_layout": 8,
+    "analysis/test_bounds.py::test_hill": 6, "analysis/test_explain.py::test_every_windowing": 8,
     "analysis/test_group.py::test_a_turned": 4, "test_benchmarks.py": 4, "test_boxes.py": 4, "test_chains.py": 4,
     "test_contracts.py::test_form_in": 3, "test_contracts.py::test_infinities": 3, "test_fold_parts.py::test_parts": 3,
     "test_matrix.py::test_matrix": 4, "test_matrix.py::test_missing": 4, "test_matrix.py::test_parameters": 3,

@@ -1,6 +1,6 @@
-"""Every reducer over every layout, in 1 to 3 dimensions, on every dtype: the library against the oracle.
+"""Every reducer over every windowing, in 1 to 3 dimensions, on every dtype: the library against the oracle.
 
-Rows are derived from `REDUCERS` and `LAYOUTS`; a reducer without an oracle, a layout without options and a
+Rows are derived from `REDUCERS` and `WINDOWINGS`; a reducer without an oracle, a windowing without options and a
 parameter without a row fail a test that names them.
 """
 
@@ -15,7 +15,7 @@ import reference
 
 import poolcli
 from poolcli.core.reducers import REDUCERS
-from poolcli.core.windowings import LAYOUTS
+from poolcli.core.windowings import WINDOWINGS
 from poolcli.drivers.fold_choose import LARGE
 
 SHAPES = {1: ((2, 9, 2), "NLC"), 2: ((5, 6, 2), "HWC"), 3: ((2, 4, 5, 3), "CDHW")}
@@ -53,7 +53,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"fractional": 1.3, "size": 2},
     ],
 }
-LAYOUT_ROWS = [
+WINDOWING_ROWS = [
     pytest.param(options, id=f"{layout}{i}")
     for layout, rows in OPTIONS.items()
     for i, options in enumerate(rows)
@@ -106,9 +106,9 @@ def test_every_reducer_has_an_oracle() -> None:
     assert not [name for name in REDUCERS if name not in reference.ORACLES]
 
 
-def test_every_layout_has_options() -> None:
-    """A row in LAYOUTS needs a row in OPTIONS above."""
-    assert not [name for name in LAYOUTS if name not in OPTIONS]
+def test_every_windowing_has_options() -> None:
+    """A row in WINDOWINGS needs a row in OPTIONS above."""
+    assert not [name for name in WINDOWINGS if name not in OPTIONS]
 
 
 def test_every_parameter_is_tried() -> None:
@@ -137,7 +137,7 @@ def sample(reducer: str, ndim: int, dtype: str) -> tuple[np.ndarray, str]:
 
 
 @pytest.mark.parametrize("ndim", SHAPES)
-@pytest.mark.parametrize("options", LAYOUT_ROWS)
+@pytest.mark.parametrize("options", WINDOWING_ROWS)
 @pytest.mark.parametrize("dtype", SOME_DTYPES)
 @pytest.mark.parametrize("reducer", REDUCERS)
 def test_matrix(reducer: str, dtype: str, options: dict[str, Any], ndim: int) -> None:
@@ -155,10 +155,10 @@ def test_every_dtype(reducer: str, dtype: str, options: dict[str, Any]) -> None:
     check(x, reducer, layout=letters, **options)
 
 
-@pytest.mark.parametrize("options", LAYOUT_ROWS)
+@pytest.mark.parametrize("options", WINDOWING_ROWS)
 @pytest.mark.parametrize(("reducer", "parameters"), PARAMETERS)
 def test_parameters(reducer: str, parameters: dict[str, Any], options: dict[str, Any]) -> None:
-    """Every parameter does what the oracle says, on integers and floats, in every layout."""
+    """Every parameter does what the oracle says, on integers and floats, over every windowing."""
     if "random" in options or {"u", "seed"} & options.keys() & parameters.keys():
         options = {"fractional": 1.4, "u": 0.5}
     for dtype in ("uint8", "float32"):
@@ -180,7 +180,7 @@ PICKS = [name for name, row in REDUCERS.items() if row.picks]
 
 
 @pytest.mark.parametrize("ndim", SHAPES)
-@pytest.mark.parametrize("options", [row for row in LAYOUT_ROWS if "pad_mode" not in row.values[0]])
+@pytest.mark.parametrize("options", [row for row in WINDOWING_ROWS if "pad_mode" not in row.values[0]])
 @pytest.mark.parametrize("reducer", PICKS)
 def test_indices(reducer: str, options: dict[str, Any], ndim: int) -> None:
     """A pick tells its place, the first of equals, flat in its plane."""
@@ -194,7 +194,7 @@ def test_indices(reducer: str, options: dict[str, Any], ndim: int) -> None:
 
 
 @pytest.mark.parametrize("missing", [{"nan": "ignore"}, {"nan": "propagate"}, {"nan": "ignore", "nodata": 0}])
-@pytest.mark.parametrize("options", LAYOUT_ROWS)
+@pytest.mark.parametrize("options", WINDOWING_ROWS)
 @pytest.mark.parametrize("reducer", REDUCERS)
 def test_missing_floats(reducer: str, options: dict[str, Any], missing: dict[str, Any]) -> None:
     """NaN is ignored or wins, and nodata is no sample: values, and the places of picks."""
@@ -208,7 +208,7 @@ def test_missing_floats(reducer: str, options: dict[str, Any], missing: dict[str
         np.testing.assert_array_equal(got, want)
 
 
-@pytest.mark.parametrize("options", LAYOUT_ROWS)
+@pytest.mark.parametrize("options", WINDOWING_ROWS)
 @pytest.mark.parametrize("reducer", REDUCERS)
 def test_missing_integers(reducer: str, options: dict[str, Any]) -> None:
     """An integer nodata is no sample; an empty window gives it back, or NaN where the result is float."""

@@ -63,7 +63,7 @@ WINDOWS = [
     ("n", "options", "want"), [row[1:] for row in WINDOWS], ids=[row[0] for row in WINDOWS]
 )
 def test_windows(n: int, options: dict[str, Any], want: list[list[int]]) -> None:
-    """A layout gives exactly these windows."""
+    """A windowing gives exactly these windows."""
     assert windows(n, **options) == want
 
 

@@ -146,7 +146,7 @@ RUNS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 @pytest.mark.parametrize(("reducer", "options", "windows"), RUNS)
 def test_windows_are_in_the_document(tmp_path: Path, reducer: str, options: dict[str, Any],
                                      windows: dict[str, Any]) -> None:
-    """Of every layout, a value for each axis, and the schema knows them."""
+    """Of every windowing, a value for each axis, and the schema knows them."""
     found = document(pooled(tmp_path, np.arange(24.0).reshape(4, 6), reducer, **options))
     jsonschema.validate(found, SCHEMA)
     assert found["files"][0]["windows"] == windows
@@ -184,7 +184,7 @@ def test_a_whole_document(tmp_path: Path, dtype: str) -> None:
     assert file.pop("seconds") > 0
     assert file == {
         "input": str(tmp_path / "x.npy"), "output": str(tmp_path / "y.npy"), "status": "ok", "error": None,
-        "reducer": "max", "parameters": {}, "layout": "fixed", "axes": "HW", "windows": file["windows"],
+        "reducer": "max", "parameters": {}, "windowing": "fixed", "layout": "HW", "windows": file["windows"],
         "input_shape": [5, 7], "output_shape": [2, 3], "input_dtype": dtype, "output_dtype": dtype,
         "uncovered": {"H": 1, "W": 1}, "place": None, "input_stats": {"min": 0, "mean": 17 / 35, "max": 1},
         "output_stats": {"min": 1, "mean": 1, "max": 1}, "values": [[1, 1, 1], [1, 1, 1]], "notes": [],
@@ -253,7 +253,7 @@ def test_a_line_is_a_document_of_its_own(tmp_path: Path) -> None:
         line = report.json_line(file)
         assert line.endswith("}\n") and line.count("\n") == 1
         jsonschema.validate(json.loads(line), LINE)
-        assert json.loads(line) == {"schema": 1} | document(file)["files"][0]
+        assert json.loads(line) == {"schema": 2} | document(file)["files"][0]
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(json.loads(line) | {"surplus": 1}, LINE)
 

@@ -28,9 +28,9 @@ class StageRecord:
     stage: str
     reducer: str
     parameters: Mapping[str, Any]
+    windowing: str
+    """The kind of windows."""
     layout: str
-    """The name of the window layout."""
-    axes: str
     windows: Mapping[str, Any]
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
@@ -88,6 +88,7 @@ def record(link: Link, values: Array, seconds: float, look: bool) -> StageRecord
     """What a stage did."""
     pooling, plan = link.stage.pooling, link.plan
     stats = report.stats(values, skip_nan=pooling.nan == "ignore", nodata=pooling.nodata) if look else None
-    return StageRecord(link.stage.title, pooling.reducer.name, report.parameters(pooling), pooling.window.layout.name,
-                       plan.axes.letters, report.windows(pooling, plan), plan.input_shape, plan.output_shape,
+    return StageRecord(link.stage.title, pooling.reducer.name, report.parameters(pooling),
+                       pooling.window.windowing.name, plan.axes.letters,
+                       report.windows(pooling, plan), plan.input_shape, plan.output_shape,
                        link.dtype.name, np.dtype(values.dtype).name, plan.uncovered, stats, round(seconds, 6))

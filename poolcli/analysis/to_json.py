@@ -11,7 +11,7 @@ import numpy as np
 
 from ..report import plain as plain_value
 
-SCHEMA = 1
+SCHEMA = 2
 MOST_VALUES = 1 << 20
 """Of an array in a document; a larger one is described by its shape and dtype."""
 

@@ -153,7 +153,7 @@ def described(task: Task, planned: Sequence[stage_plans.Link], done: Chain, sett
     """What there is to say of a job that is done."""
     first, last = planned[0], planned[-1]
     notes = (*blank.notes, *task.notes, *lossy(task.job, settings, task.loaded.source.lossy))
-    made = replace(blank, stages=done.stages, axes=first.plan.axes.letters, input_shape=first.plan.input_shape,
+    made = replace(blank, stages=done.stages, layout=first.plan.axes.letters, input_shape=first.plan.input_shape,
                    output_shape=last.plan.output_shape, input_dtype=task.loaded.array.dtype.name,
                    output_dtype=done.values.dtype.name, uncovered=stage_plans.left_out(planned), notes=notes)
     if not settings.statistics:

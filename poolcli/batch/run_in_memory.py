@@ -284,7 +284,8 @@ def with_numbers(done: FileReport, task: Task, values: Array) -> FileReport:
 
 def geometry(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     """The fields of a report that follow from the plan."""
-    return {"layout": pooling.window.layout.name, "axes": plan.axes.letters, "windows": report.windows(pooling, plan),
+    return {"windowing": pooling.window.windowing.name, "layout": plan.axes.letters,
+            "windows": report.windows(pooling, plan),
             "input_shape": plan.input_shape, "output_shape": plan.output_shape, "uncovered": plan.uncovered}
 
 

@@ -1,4 +1,4 @@
-"""``poolcli list``: the tables of reducers and layouts as the code has them."""
+"""``poolcli list``: the tables of reducers and windowings as the code has them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from ..core.reducers import REDUCERS, Parameter
-from ..core.windowings import LAYOUTS
+from ..core.windowings import WINDOWINGS
 from .streams import is_terminal
 
 Rows = Sequence[Sequence[str]]
@@ -26,13 +26,13 @@ def parameter(own: Parameter) -> str:
     return name if own.kind == "flag" or own.default is None else f"{name} ({own.default:g})"
 
 
-def layout_rows() -> Rows:
-    """A row for each layout."""
-    return [(row.name, row.windows, row.usage, row.help) for row in LAYOUTS.values()]
+def windowing_rows() -> Rows:
+    """A row for each windowing."""
+    return [(row.name, row.windows, row.usage, row.help) for row in WINDOWINGS.values()]
 
 
 TABLES = (("Reducers", ("reducer", "value", "parameters (default)", "what it does"), reducer_rows),
-          ("Window layouts", ("layout", "windows on an axis of n", "options", "what it does"), layout_rows))
+          ("Windowings", ("windowing", "windows on an axis of n", "options", "what it does"), windowing_rows))
 
 
 def plain(titles: Sequence[str], rows: Rows) -> str:
@@ -58,7 +58,7 @@ def print_rich(title: str, titles: Sequence[str], rows: Rows) -> None:
 
 
 def print_tables() -> None:
-    """Print the reducers and the window layouts."""
+    """Print the reducers and the windowings."""
     for title, titles, make in TABLES:
         if is_terminal(sys.stdout):
             print_rich(title, titles, make())
@@ -66,4 +66,4 @@ def print_tables() -> None:
             click.echo(f"{title}\n\n{plain(titles, make())}\n")
 
 
-command = click.Command("list", callback=print_tables, help="Print the reducers and the window layouts.")
+command = click.Command("list", callback=print_tables, help="Print the reducers and the windowings.")

@@ -48,7 +48,7 @@ STUDIES: Mapping[str, tuple[str, str]] = {
 """Commands that look inside, in the order in which people ask: the module here that has them as ``command``, and their
 line of help."""
 OTHERS: Mapping[str, tuple[str, str]] = {
-    "list": ("listing", "Print the reducers and the window layouts."),
+    "list": ("listing", "Print the reducers and the windowings."),
     "warmup": ("warmup", "Compile the usual kernels in advance."),
     "bench": ("bench", "Measure pooling on this machine, in copies of the input."),
 }
@@ -151,7 +151,7 @@ def print_version(context: click.Context, _: click.Parameter, value: bool) -> No
 
 program = Program(
     NAME,
-    help="Pool images and feature maps: any reducer with any window layout.",
+    help="Pool images and feature maps: any reducer with any windowing.",
     params=[click.Option(["--version", "-V"], is_flag=True, is_eager=True, expose_value=False, callback=print_version,
                          allow_from_autoenv=False, help="Print the version."), options.debug()],
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": options.ENVIRONMENT},

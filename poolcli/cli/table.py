@@ -223,7 +223,7 @@ def text(content: str) -> Any:
 def cells(file: FileReport) -> list[str]:
     """The cells of a file's row."""
     return [f"{printable(file.input)}\n{printable(file.output or '-')}",
-            arrow(f"{shape(file.input_shape)} {file.axes}", shape(file.output_shape)),
+            arrow(f"{shape(file.input_shape)} {file.layout}", shape(file.output_shape)),
             arrow(file.input_dtype or "", file.output_dtype or "") + ("\nlossy" if file.lossy else ""),
             f"{reducer(file)}\n{windows(file)}",
             f"{uncovered(file)}\n{share(file)} read",
@@ -261,13 +261,13 @@ def reducer(file: FileReport) -> str:
 def windows(file: FileReport) -> str:
     """Where the windows lie, in a few words."""
     found = file.windows or {}
-    if file.layout == "global":
+    if file.windowing == "global":
         return "global"
-    if file.layout == "adaptive":
+    if file.windowing == "adaptive":
         return f"adaptive {same(found['adaptive'])}"
-    if file.layout == "fractional":
+    if file.windowing == "fractional":
         return fractional(found)
-    return fixed(found, file.layout == "same")
+    return fixed(found, file.windowing == "same")
 
 
 def fixed(found: Mapping[str, Any], is_same: bool) -> str:
@@ -335,7 +335,7 @@ def blocks(files: Iterable[FileReport], apart: bool = False) -> Any:
 def facts(file: FileReport) -> dict[str, str]:
     """What there is to say of a file."""
     lossy = ", lossy" if file.lossy else ""
-    known = {"file": f"{printable(file.input)} -> {printable(file.output or '-')}", "layout": file.axes or "",
+    known = {"file": f"{printable(file.input)} -> {printable(file.output or '-')}", "layout": file.layout or "",
              "shape": f"{shape(file.input_shape)} -> {shape(file.output_shape)}",
              "type": f"{file.input_dtype} -> {file.output_dtype}{lossy}", "pooling": f"{reducer(file)} {windows(file)}",
              "uncovered": f"{uncovered(file)}, {share(file)} read"}

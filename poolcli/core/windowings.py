@@ -1,6 +1,6 @@
-"""The table of window layouts: each is a function of one axis' length.
+"""The table of windowings, which are kinds of windows: each is a function of one axis' length.
 
-Commands, ``poolcli list``, the README and the test matrix are derived from these rows. To add a layout: one function of
+Commands, ``poolcli list``, the README and the test matrix are derived from these rows. To add one: one function of
 one axis, one row, and its expected windows in ``tests/test_layouts.py``. Nothing here imports NumPy at the start:
 ``poolcli --help`` reads this table.
 """
@@ -26,7 +26,7 @@ MOST_BOUNDS = 2**27
 
 
 @dataclass(frozen=True)
-class Layout:
+class Windowing:
     """One way to lay windows along an axis."""
 
     name: str
@@ -44,7 +44,7 @@ class Layout:
 class WindowOptions:
     """What was asked of the windows, checked without knowing any array; one value or one per pooled axis."""
 
-    layout: Layout
+    windowing: Windowing
     size: Any = None
     stride: Any = None
     dilation: Any = 1
@@ -59,7 +59,7 @@ class WindowOptions:
 
     def windows(self, lengths: Sequence[int]) -> tuple[Windows, ...]:
         """The windows of each pooled axis; PoolError where they do not fit these lengths."""
-        return self.layout.build(self, lengths)
+        return self.windowing.build(self, lengths)
 
     def value_count(self) -> int | None:
         """How many axes the values name: 3 for ``size=(2, 2, 2)``, None where each is one value for all axes."""
@@ -85,7 +85,7 @@ def fixed(n: int, size: int, stride: int, dilation: int, before: int, after: int
         spread = f" (dilated to {extent})" if dilation > 1 else ""
         padded = f" and its padding of {before + after}" if before + after else ""
         raise PoolError(f"a window of {size}{spread} does not fit an axis of {n}{padded}; a smaller size, ceil mode, "
-                        "padding, or an adaptive layout would work")
+                        "padding, or adaptive windows would work")
     starts = range(-before, -before + count * stride, stride)
     return Windows(n, starts, range(starts.start + extent, starts.stop + extent, stride), dilation, before, after)
 
@@ -244,23 +244,23 @@ def build_fractional(options: WindowOptions, lengths: Sequence[int]) -> tuple[Wi
 
 
 _ROWS = (
-    Layout("fixed", "Windows of one size at a fixed stride.", "[i s - before, i s - before + d (k - 1) + 1)",
-           "--size K [--stride S] [--padding P] [--dilation D] [--ceil]",
-           ("size", "stride", "padding", "dilation", "ceil_mode"), build_fixed),
-    Layout("same", "Fixed windows, padded so that ceil(n / stride) of them fit.", "ceil(n / s) of them",
-           "--padding same | same-lower [--size K] [--stride S] [--dilation D]",
-           ("size", "stride", "padding", "dilation"), build_same),
-    Layout("global", "One window over the whole axis.", "[0, n)", "--global, --size all, --size 1xall",
-           ("size",), build_global),
-    Layout("adaptive", "As many windows as asked, as even as they can be.", "[floor(i n / m), ceil((i + 1) n / m))",
-           "--adaptive M", ("adaptive",), build_adaptive),
-    Layout("fractional", "Windows whose steps are drawn, for ratios between whole numbers.",
-           "floor(n / ratio) of them, edges floor((j + u) n / m) - floor(u n / m)",
-           "--fractional RATIO [--seed N | --u U] [--overlapping] [--random] [--size K]",
-           ("fractional", "size", "overlapping", "random", "seed", "u"), build_fractional),
+    Windowing("fixed", "Windows of one size at a fixed stride.", "[i s - before, i s - before + d (k - 1) + 1)",
+              "--size K [--stride S] [--padding P] [--dilation D] [--ceil]",
+              ("size", "stride", "padding", "dilation", "ceil_mode"), build_fixed),
+    Windowing("same", "Fixed windows, padded so that ceil(n / stride) of them fit.", "ceil(n / s) of them",
+              "--padding same | same-lower [--size K] [--stride S] [--dilation D]",
+              ("size", "stride", "padding", "dilation"), build_same),
+    Windowing("global", "One window over the whole axis.", "[0, n)", "--global, --size all, --size 1xall",
+              ("size",), build_global),
+    Windowing("adaptive", "As many windows as asked, as even as they can be.", "[floor(i n / m), ceil((i + 1) n / m))",
+              "--adaptive M", ("adaptive",), build_adaptive),
+    Windowing("fractional", "Windows whose steps are drawn, for ratios between whole numbers.",
+              "floor(n / ratio) of them, edges floor((j + u) n / m) - floor(u n / m)",
+              "--fractional RATIO [--seed N | --u U] [--overlapping] [--random] [--size K]",
+              ("fractional", "size", "overlapping", "random", "seed", "u"), build_fractional),
 )
 
-LAYOUTS: Mapping[str, Layout] = {row.name: row for row in _ROWS}
+WINDOWINGS: Mapping[str, Windowing] = {row.name: row for row in _ROWS}
 
 
 # Checking what was asked.
@@ -269,20 +269,20 @@ LAYOUTS: Mapping[str, Layout] = {row.name: row for row in _ROWS}
 def window_options(given: Mapping[str, Any]) -> WindowOptions:
     """Check the window options that were given (None: not given); OptionError says what would work."""
     asked = {name: value for name, value in given.items() if value is not None and value is not False}
-    layout = LAYOUTS[layout_name(asked)]
+    windowing = WINDOWINGS[choose_windowing(asked)]
     for name in asked:
-        if name not in layout.options:
-            raise OptionError(name, misplaced(name, layout))
+        if name not in windowing.options:
+            raise OptionError(name, misplaced(name, windowing))
     checked = {name: CHECKS[name](name, value) for name, value in asked.items()}
-    if layout.name == "fractional" and ALL in as_tuple(checked.get("size")):
-        raise OptionError("size", "a fractional layout takes whole numbers as sizes, not 'all'")
-    if layout.name in ("fixed", "same"):
+    if windowing.name == "fractional" and ALL in as_tuple(checked.get("size")):
+        raise OptionError("size", "fractional windows take whole numbers as sizes, not 'all'")
+    if windowing.name in ("fixed", "same"):
         checked.setdefault("size", 2)
     if "u" in checked and ("seed" in checked or "random" in checked):
         raise OptionError("u", "u fixes the steps by itself; it goes neither with seed nor with random")
-    if layout.name == "fractional" and "size" in checked and "overlapping" in checked:
+    if windowing.name == "fractional" and "size" in checked and "overlapping" in checked:
         raise OptionError("overlapping", "overlapping has no meaning where size fixes the windows' length")
-    return WindowOptions(layout, **checked)
+    return WindowOptions(windowing, **checked)
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
@@ -290,8 +290,8 @@ def as_tuple(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def layout_name(asked: Mapping[str, Any]) -> str:
-    """Which layout these options ask for."""
+def choose_windowing(asked: Mapping[str, Any]) -> str:
+    """Which windowing these options ask for."""
     if "adaptive" in asked:
         return "adaptive"
     if "fractional" in asked:
@@ -301,11 +301,11 @@ def layout_name(asked: Mapping[str, Any]) -> str:
     return "same" if asked.get("padding") in ("same", "same-lower") else "fixed"
 
 
-def misplaced(name: str, layout: Layout) -> str:
-    """Why an option does not go with a layout, and with which it does."""
-    homes = [row.name for row in LAYOUTS.values() if name in row.options]
-    named = f"{', '.join(homes[:-1])} and {homes[-1]} layouts" if len(homes) > 1 else f"{homes[0]} layout"
-    return f"{name} goes with the {named}, not with {layout.name} windows"
+def misplaced(name: str, windowing: Windowing) -> str:
+    """Why an option does not go with a windowing, and with which it does."""
+    homes = [row.name for row in WINDOWINGS.values() if name in row.options]
+    named = f"{', '.join(homes[:-1])} and {homes[-1]}" if len(homes) > 1 else homes[0]
+    return f"{name} goes with {named} windows, not with {windowing.name} windows"
 
 
 def whole_number(name: str, value: Any, least: int) -> int:

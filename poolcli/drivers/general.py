@@ -1,4 +1,4 @@
-"""Drive the general kernel (``kernels/general.py``): every reducer over every layout."""
+"""Drive the general kernel (``kernels/general.py``): every reducer over every windowing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drive the tile kernel (``kernels/tiles.py``): windows of any layout side by side, with missing samples or not."""
+"""Drive the tile kernel (``kernels/tiles.py``): windows of any kind side by side, with missing samples or not."""
 
 from __future__ import annotations
 

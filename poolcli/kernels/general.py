@@ -1,4 +1,4 @@
-"""The general kernel: every reducer over every layout, window by window.
+"""The general kernel: every reducer over every windowing, window by window.
 
 One window at a time: its present samples are gathered into a flat run, then the reducer's core sees only that run.
 NaN and nodata are settled while gathering, so no core knows of them; where the window already is a run in memory

@@ -11,10 +11,10 @@ from typing import Any
 from ..redact import printable
 from .records import FileReport, Stats
 
-SCHEMA = 1
+SCHEMA = 2
 STATS = ("input_stats", "output_stats")
-COLUMNS = ("input", "output", "status", "error", "reducer", "parameters", "layout", "axes", "windows", "input_shape",
-           "output_shape", "input_dtype", "output_dtype", "uncovered", "place",
+COLUMNS = ("input", "output", "status", "error", "reducer", "parameters", "windowing", "layout", "windows",
+           "input_shape", "output_shape", "input_dtype", "output_dtype", "uncovered", "place",
            *(f"{name}_{part}" for name in STATS for part in ("min", "mean", "max")), "notes", "seconds")
 """Of --csv: the fields of the document but for the values."""
 

@@ -75,9 +75,9 @@ class FileReport:
     error: str | None = None
     reducer: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    windowing: str | None = None
+    """The kind of windows, a name of ``WINDOWINGS``: fixed, adaptive ..."""
     layout: str | None = None
-    """The name of the window layout: fixed, adaptive ..."""
-    axes: str | None = None
     """The layout letters of the input: HWC."""
     windows: Mapping[str, Any] | None = None
     input_shape: tuple[int, ...] | None = None
@@ -110,8 +110,8 @@ class FileReport:
     @property
     def pixels(self) -> int:
         """Places of the input, whatever their channels."""
-        lengths = zip(self.axes or "", self.input_shape or (), strict=True)
-        return math.prod(n for letter, n in lengths if letter != "C") if self.axes else 0
+        lengths = zip(self.layout or "", self.input_shape or (), strict=True)
+        return math.prod(n for letter, n in lengths if letter != "C") if self.layout else 0
 
     @property
     def shapes(self) -> Shapes | None:
@@ -128,9 +128,9 @@ class FileReport:
     @property
     def coverage(self) -> float | None:
         """The share of samples that lie in at least one window."""
-        if self.uncovered is None or self.input_shape is None or self.axes is None:
+        if self.uncovered is None or self.input_shape is None or self.layout is None:
             return None
-        lengths = dict(zip(self.axes, self.input_shape, strict=True))
+        lengths = dict(zip(self.layout, self.input_shape, strict=True))
         return math.prod(1 - n / lengths[letter] for letter, n in self.uncovered.items())
 
 

@@ -31,7 +31,7 @@ def parameters(pooling: Pooling) -> dict[str, Any]:
 
 def windows(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     """Where the windows lie: for each pooled axis in order, how many there are and what made them."""
-    options, name = pooling.window, pooling.window.layout.name
+    options, name = pooling.window, pooling.window.windowing.name
     found: dict[str, Any] = {"count": [len(w) for w in plan.windows]}
     if name in ("fixed", "same"):
         found |= {"size": [window_size(w) for w in plan.windows], "stride": [window_stride(w) for w in plan.windows],

@@ -49,7 +49,7 @@ def test_letters_go_on() -> None:
     """The layout names the first stage's input; what is squeezed is gone."""
     x = np.arange(2.0 * 3 * 8 * 8).reshape(2, 3, 8, 8)
     found = poolcli.chain(x, [("max", {"size": (1, "all"), "squeeze": True}), "avg"], layout="NCHW")
-    assert found.values.shape == (2, 3, 4) and [one.axes for one in found.stages] == ["NCHW", "NCH"]
+    assert found.values.shape == (2, 3, 4) and [one.layout for one in found.stages] == ["NCHW", "NCH"]
     assert np.array_equal(found.values, x.max(axis=3).reshape(2, 3, 4, 2).mean(axis=3))
 
 

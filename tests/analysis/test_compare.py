@@ -209,7 +209,7 @@ def test_between_two_middles_the_lower_is_nearest() -> None:
                                       {"size": 3, "stride": 1, "padding": "same"},
                                       {"size": 2, "dilation": 3, "stride": 1},
                                       {"size": 3, "stride": 2, "ceil_mode": True}, {"squeeze": True, "size": (1, 20)}])
-def test_every_layout_of_windows_can_be_compared(keywords: dict[str, Any]) -> None:
+def test_every_windowing_can_be_compared(keywords: dict[str, Any]) -> None:
     """Finite numbers, pictures of one size, no warning."""
     x = np.random.default_rng(5).integers(0, 256, (21, 20), np.uint8)
     found = poolcli.compare(x, ["max", "avg"], upsample="bilinear", **keywords)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import reference
-from test_matrix import EVERY_DTYPE, LAYOUT_ROWS, MIXED, PARAMETERS, ROUNDED
+from test_matrix import EVERY_DTYPE, MIXED, PARAMETERS, ROUNDED, WINDOWING_ROWS
 
 import poolcli
 from poolcli.analysis.explain import rounding_text
@@ -22,7 +22,7 @@ from poolcli.analysis.explain.explain import Explanation
 from poolcli.analysis.explain.window_samples import STATES
 from poolcli.core.reducers import REDUCERS
 
-ROWS = [row.values[0] for row in LAYOUT_ROWS]
+ROWS = [row.values[0] for row in WINDOWING_ROWS]
 SMALL = np.array([[1, 3, 2, 4], [5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16]], np.uint8)
 
 
@@ -88,7 +88,7 @@ def check(x: np.ndarray, reducer: str, letters: str, **options: Any) -> None:
 
 @pytest.mark.parametrize("ndim", MIXED)
 @pytest.mark.parametrize("reducer", REDUCERS)
-def test_every_layout(reducer: str, ndim: int) -> None:
+def test_every_windowing(reducer: str, ndim: int) -> None:
     """In 1 to 3 dimensions, with kept axes in front, behind and between: pool's own number, and the oracle's."""
     shape, layouts = MIXED[ndim]
     for dtype, letters in (("uint8", layouts[0]), ("float32", layouts[1]), ("uint8", layouts[2])):

@@ -131,15 +131,15 @@ def test_every_reducer_is_the_librarys(opened: Open, reducer: str) -> None:
     assert read(driver) == pytest.approx((float(found.value or 0), float(found.result)), rel=1e-12)
 
 
-@pytest.mark.parametrize("layout", ["same", "global", "adaptive"])
-def test_every_layout_is_the_librarys(opened: Open, layout: str) -> None:
+@pytest.mark.parametrize("windowing", ["same", "global", "adaptive"])
+def test_every_windowing_is_the_librarys(opened: Open, windowing: str) -> None:
     """Fixed windows are above; fractional ones come as they were given."""
     x = reference.made((7, 5), "float32")
     driver = opened(x, "avg", size=2)
-    choose(driver, "layout", layout)
+    choose(driver, "windowing", windowing)
     same(driver, x, "avg", **{"same": {"size": 2, "padding": "same"}, "global": {"size": "all"},
-                              "adaptive": {"adaptive": (2, 2)}}[layout])
-    choose(driver, "layout", "fixed")
+                              "adaptive": {"adaptive": (2, 2)}}[windowing])
+    choose(driver, "windowing", "fixed")
     choose(driver, "size", 3)
     choose(driver, "stride", 2)
     choose(driver, "ceil", True)

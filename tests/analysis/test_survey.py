@@ -151,7 +151,7 @@ def test_axes_go_from_stage_to_stage() -> None:
     """Squeezed ones fall away; the fields are still those of the input's axes."""
     found = poolcli.survey((2, 3, 16, 12), [("max", {"size": (1, "all"), "squeeze": True}), ("avg", {"size": 4})],
                            layout="NCHW")
-    assert found.output_shape == (2, 3, 4) and found.stages[1].axes == "NCH"
+    assert found.output_shape == (2, 3, 4) and found.stages[1].layout == "NCH"
     assert [(one.axis, one.receptive_field) for one in found.stages[0].by_axis] == [("H", 1), ("W", 12)]
     assert [(one.axis, one.receptive_field) for one in found.stages[1].by_axis] == [("H", 4)]
 

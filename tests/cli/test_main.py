@@ -20,7 +20,7 @@ from PIL import Image
 import poolcli
 from poolcli.cli import failures, listing, main
 from poolcli.core.reducers import REDUCERS
-from poolcli.core.windowings import LAYOUTS
+from poolcli.core.windowings import WINDOWINGS
 
 FEATURES = SAMPLES / "feature_map.npy"
 
@@ -61,9 +61,9 @@ def test_list_prints_the_tables_from_the_code(here: Call) -> None:
         (line,) = (line for line in lines if line.startswith(f"{row.name} "))
         assert row.value in line and line.endswith(row.help)
         assert all(f"--{p.name.replace('_', '-')}" in line for p in row.parameters)
-    for layout in LAYOUTS.values():
-        (line,) = (line for line in lines if line.startswith(f"{layout.name} ") and layout.usage in line)
-        assert layout.windows in line and line.endswith(layout.help)
+    for kind in WINDOWINGS.values():
+        (line,) = (line for line in lines if line.startswith(f"{kind.name} ") and kind.usage in line)
+        assert kind.windows in line and line.endswith(kind.help)
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])

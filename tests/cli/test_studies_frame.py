@@ -57,7 +57,7 @@ def test_a_stage_is_said_quoted_or_by_the_commands_own_options(
 ) -> None:
     """All of these are one pooling; what a stage says itself goes before the command's options."""
     found = json.loads(here("look", numbers, *arguments, "--json").out)
-    assert found["schema"] == 1 and found["study"] == "look"
+    assert found["schema"] == 2 and found["study"] == "look"
     assert found["values"] == [[[24.0, 42.0], [96.0, 114.0]]]
 
 

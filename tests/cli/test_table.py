@@ -18,14 +18,14 @@ from poolcli.cli.summary import summary
 from poolcli.report import FileReport, Report, Stats
 
 IMAGE = FileReport(
-    "image.png", "image_max.png", "ok", reducer="max", layout="fixed", axes="HWC",
+    "image.png", "image_max.png", "ok", reducer="max", windowing="fixed", layout="HWC",
     windows={"count": [160, 240], "size": [2, 2], "stride": [2, 2], "padding": [[0, 0], [0, 0]], "dilation": [1, 1],
              "ceil": False, "pad_mode": "exclude"},
     input_shape=(320, 480, 3), output_shape=(160, 240, 3), input_dtype="uint8", output_dtype="uint8",
     uncovered={"H": 0, "W": 0}, input_stats=Stats(9, 63.7272265625, 255), output_stats=Stats(9, 72.4165, 255),
     preview=report.preview(np.arange(160 * 240 * 3).reshape(160, 240, 3) % 251, "HWC"), seconds=0.0123)
 SMALL = FileReport(
-    "a map.npy", "-", "ok", reducer="lp", parameters={"p": 3.0}, layout="fractional", axes="HW",
+    "a map.npy", "-", "ok", reducer="lp", parameters={"p": 3.0}, windowing="fractional", layout="HW",
     windows={"count": [2, 2], "fractional": [1.5, 2], "size": None, "overlapping": True, "random": False, "seed": 7},
     input_shape=(3, 4), output_shape=(2, 2), input_dtype="int64", output_dtype="float64",
     uncovered={"H": 1, "W": 2}, input_stats=Stats(-5, 0.5, 11), output_stats=Stats(float("nan"), None, float("inf")),
@@ -200,10 +200,10 @@ WINDOWS: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("layout", "changed", "text"), WINDOWS)
-def test_windows_in_words(layout: str, changed: dict[str, Any], text: str) -> None:
+@pytest.mark.parametrize(("windowing", "changed", "text"), WINDOWS)
+def test_windows_in_words(windowing: str, changed: dict[str, Any], text: str) -> None:
     """Only what is not as always."""
-    assert table.windows(replace(IMAGE, layout=layout, windows={**(IMAGE.windows or {}), **changed})) == text
+    assert table.windows(replace(IMAGE, windowing=windowing, windows={**(IMAGE.windows or {}), **changed})) == text
 
 
 def test_parameters_of_zero_are_shown() -> None:
@@ -232,7 +232,7 @@ def test_from_ten_files_on_a_summary_takes_the_place_of_the_rows(count: int) -> 
     """Counts, shapes, sizes before and after, reasons; nine files still have their rows."""
     sized = replace(IMAGE, bytes_in=4000, bytes_out=1000)
     other = replace(sized, input_shape=(2, 2, 3), output_shape=(1, 1, 3))
-    failed = replace(IMAGE, status="failed", error="cannot be read", axes=None, input_shape=None, output_shape=None)
+    failed = replace(IMAGE, status="failed", error="cannot be read", layout=None, input_shape=None, output_shape=None)
     text = drawn(*[sized] * (count - 2), other, failed)
     if count < 10:
         assert text.count("image.png ") == count - 1 and "shapes:" not in text

@@ -51,8 +51,8 @@ def remedies(pooling: Pooling, plan: Plan) -> tuple[Remedy, ...]:
 def settings(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     """The window keywords as they are, with a value for each pooled axis where there may be several."""
     options, axes = pooling.window, len(plan.windows)
-    given = {name: getattr(options, name) for name in options.layout.options}
-    if options.layout.name == "fixed":
+    given = {name: getattr(options, name) for name in options.windowing.options}
+    if options.windowing.name == "fixed":
         given["padding"] = tuple((w.before, w.after) for w in plan.windows)
     for name in {"size", "stride", "dilation"} & given.keys():
         given[name] = tuple(per_axis(given[name], axes, name))
@@ -73,7 +73,7 @@ def tried(pooling: Pooling, plan: Plan, keywords: Changes) -> Plan | None:
 
 def candidates(pooling: Pooling, plan: Plan, base: Changes) -> Iterator[Changes]:
     """What may help, in the order in which it is better."""
-    name = pooling.window.layout.name
+    name = pooling.window.windowing.name
     if name == "fractional":
         yield from ({"size": size} for size in range(1, MOST_TRIED))
     if name not in ("fixed", "same"):

@@ -59,9 +59,9 @@ class StageSurvey:
 
     stage: str
     reducer: str
+    windowing: str
+    """The kind of windows."""
     layout: str
-    """The name of the window layout."""
-    axes: str
     """The layout letters of its input."""
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
@@ -86,7 +86,7 @@ class StageSurvey:
 class Survey:
     """A chain of poolings, each on the output of the one before."""
 
-    axes: str
+    layout: str
     """The layout letters of the input."""
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
@@ -143,7 +143,7 @@ def surveyed(links: Sequence[Link], place: Place | None = None) -> list[StageSur
             stride = stride_of(pooling.window, number, len(plan.windows)) or window_stride(windows)
             fields[link.origin[i]] = fields.get(link.origin[i], Field()).through(windows, stride)
         found.append(StageSurvey(
-            link.stage.title, pooling.reducer.name, pooling.window.layout.name, plan.axes.letters, plan.input_shape,
+            link.stage.title, pooling.reducer.name, pooling.window.windowing.name, plan.axes.letters, plan.input_shape,
             plan.output_shape, link.dtype.name, link.result.name,
             **amounts(plan.input_shape, link.dtype, plan.output_shape, link.result), coverage=plan.coverage,
             by_axis=tuple(axis_survey(link, number, fields) for number in range(len(plan.windows))),

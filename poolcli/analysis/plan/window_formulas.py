@@ -17,7 +17,7 @@ def formula(options: WindowOptions, axis: int, axes: int, windows: Windows) -> s
     """
     if per_axis(options.size, axes, "size")[axis] == ALL:
         return whole(options, axis, axes, windows)
-    return FORMULAS[options.layout.name](options, axis, axes, windows)
+    return FORMULAS[options.windowing.name](options, axis, axes, windows)
 
 
 def fixed(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
@@ -40,7 +40,7 @@ def fixed(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str
 def stride_of(options: WindowOptions, axis: int, axes: int) -> int:
     """From window to window, as asked; 0 where that is not asked for."""
     size = per_axis(options.size, axes, "size")[axis]
-    if options.layout.name not in ("fixed", "same") or size == ALL:
+    if options.windowing.name not in ("fixed", "same") or size == ALL:
         return 0
     return int(per_axis(options.stride, axes, "stride")[axis] or size)
 

@@ -63,7 +63,7 @@ def unpool(values: ArrayLike, indices: ArrayLike | None = None, size: Any = None
     default = None if output_shape is not None and index_format != "onnx" else default_shape(pooling, axes, array.shape)
     shape = wanted_shape(output_shape, axes, array.shape) if output_shape is not None else default
     if shape is None:
-        raise PoolError(f"{pooling.window.layout.name} windows do not tell how large the array was; "
+        raise PoolError(f"{pooling.window.windowing.name} windows do not tell how large the array was; "
                         "an output_shape would work")
     check_memory(Plan(axes, shape, tuple(kept(shape[i]) for i in axes.pooled)))
     if indices is None:
@@ -98,14 +98,14 @@ def check_asked(asked: Mapping[str, Any], with_indices: bool, spread: str | None
 
 def default_shape(pooling: Pooling, axes: layouts.Axes, shape: Sequence[int]) -> tuple[int, ...] | None:
     """The shape before pooling that fixed and same windows tell, or None."""
-    if pooling.window.layout.name not in ("fixed", "same"):
+    if pooling.window.windowing.name not in ("fixed", "same"):
         return None
     found = list(shape)
     for i, windows in zip(axes.pooled, pooling.window.windows([LONG] * len(axes.pooled)), strict=True):
         if len(windows) == 1 or isinstance(windows.starts, np.ndarray) or isinstance(windows.stops, np.ndarray):
             return None  # one window over the whole axis
         step, extent = windows.starts.step, windows.stops.start - windows.starts.start
-        same = pooling.window.layout.name == "same"
+        same = pooling.window.windowing.name == "same"
         found[i] = shape[i] * step if same else (shape[i] - 1) * step - windows.before - windows.after + extent
         if found[i] < 1:
             raise PoolError(f"{shape[i]} windows with so much padding are of no axis; less padding would work")

@@ -100,7 +100,7 @@ def rows(file: FileReport) -> list[tuple[str, ...]]:
     from ..table import NUMBERS, duration, number
 
     chained: ChainReport = file  # type: ignore[assignment]  # Chains gives no others
-    first = ("", f"{sides(file.input_shape or ())} {file.axes}", file.input_dtype or "", "",
+    first = ("", f"{sides(file.input_shape or ())} {file.layout}", file.input_dtype or "", "",
              *(number(file.input_stats, name) for name in NUMBERS), "")
     return [first, *((f"{i} {printable(one.stage)}", sides(one.output_shape), one.output_dtype, left_out(one),
                       *(number(one.output_stats, name) for name in NUMBERS), duration(one.seconds))

@@ -127,7 +127,7 @@ def lengths(text: str) -> tuple[int, ...]:
 
 def parts(found: Survey) -> list[Any]:
     """The table of the stages, their formulas, what is left out, the whole."""
-    rows: list[tuple[str, ...]] = [("", f"{sides(found.input_shape)} {found.axes}", "1", "1", "0", "", "")]
+    rows: list[tuple[str, ...]] = [("", f"{sides(found.input_shape)} {found.layout}", "1", "1", "0", "", "")]
     rows += [row(number, stage) for number, stage in enumerate(found.stages, 1)]
     titles = ("stage", "shape", "sees", "jump", "first", "overlap", "kept")
     return [table(titles, rows, left=2), plain("\n".join(["", *lines(found)]))]
@@ -191,7 +191,7 @@ def left_out(stage: StageSurvey) -> list[str]:
     if not missing:
         return []
     ways = [f"{one.change} ({sides(one.output_shape)})" for one in stage.remedies]
-    return [f"no window reaches {', '.join(missing)}; {' or '.join(ways) or 'only another layout'} would"]
+    return [f"no window reaches {', '.join(missing)}; {' or '.join(ways) or 'only other windows'} would"]
 
 
 def places(one: AxisSurvey) -> str:

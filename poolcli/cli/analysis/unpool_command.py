@@ -74,7 +74,7 @@ def understood(asked: Asked) -> dict[str, Any]:
     from ...analysis.unpool.unpool import check_asked
 
     stage, given = asked.the_stage(), asked.given
-    said = (*stage.pooling.window.layout.options, "layout", "dtype", "round")
+    said = (*stage.pooling.window.windowing.options, "layout", "dtype", "round")
     windows = {name: value for name, value in stage.keywords.items() if name in said}
     check_asked(windows, given["indices"] is not None, given["spread"])
     own = {name: given[name] for name in ("spread", "duplicates", "index_format", "output_shape")}

@@ -162,7 +162,7 @@ def settings(found: Explanation, pooling: Pooling) -> dict[str, Any]:
     last, options = found.axes[-1], pooling.window
     size = len(last.positions)
     strides = options.stride if isinstance(options.stride, (tuple, list)) else [options.stride]
-    return {"reducer": found.reducer, "layout": "given", "size": size, "stride": strides[-1] or size,
+    return {"reducer": found.reducer, "windowing": "given", "size": size, "stride": strides[-1] or size,
             "padding": max(last.before, 0), "dilation": last.step, "ceil": options.ceil_mode, "count": last.windows,
             "parameters": dict(pooling.parameters)}
 

@@ -37,10 +37,10 @@ function controls() {
     button.hidden = button.dataset.move.split(",").some((step, a) => step !== "0" && !data.axes[a].letter);
   }
   by("reducer").addEventListener("change", () => { chooseReducer(by("reducer").value); rebuild(); });
-  by("layout").addEventListener("change", () => { state.settings.layout = by("layout").value; rebuild(); });
+  by("windowing").addEventListener("change", () => { state.settings.windowing = by("windowing").value; rebuild(); });
   by("channel").addEventListener("change", () => { state.channel = Number(by("channel").value); rebuild(); });
   by("ceil").addEventListener("change", () => {
-    Object.assign(state.settings, { ceil: by("ceil").checked, layout: "fixed" });
+    Object.assign(state.settings, { ceil: by("ceil").checked, windowing: "fixed" });
     rebuild();
   });
   for (const name of ["size", "stride", "padding", "dilation", "count"]) {
@@ -52,7 +52,7 @@ function chooseNumber(name, input) {
   if (!input.checkValidity() || input.value === "") return;
   const { settings } = state;
   settings[name] = Number(input.value);
-  if (settings.layout === "given") settings.layout = "fixed";
+  if (settings.windowing === "given") settings.windowing = "fixed";
   rebuild();
 }
 
@@ -95,14 +95,14 @@ function showControls() {
   const { settings } = state;
   by("reducer").value = settings.reducer;
   by("sentence").textContent = rowOf().help;
-  by("layout").value = settings.layout;
+  by("windowing").value = settings.windowing;
   by("channel").value = state.channel;
   by("ceil").checked = settings.ceil;
   for (const name of ["size", "stride", "padding", "dilation", "count"]) {
     if (document.activeElement !== by(name)) by(name).value = settings[name];
   }
   for (const label of document.querySelectorAll("[data-for]")) {
-    const fits = label.dataset.for.split(" ").includes(settings.layout === "given" ? "fixed" : settings.layout);
+    const fits = label.dataset.for.split(" ").includes(settings.windowing === "given" ? "fixed" : settings.windowing);
     label.hidden = !fits;
   }
 }

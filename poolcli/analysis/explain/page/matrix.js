@@ -33,18 +33,18 @@ function rowsFrom(written) {
 
 /** Take other numbers as the input; windows that were given for a certain length become fixed ones. */
 function take(rows) {
-  const before = { samples: data.samples, axes: data.axes, extent: data.extent, layout: state.settings.layout };
+  const before = { samples: data.samples, axes: data.axes, extent: data.extent, windowing: state.settings.windowing };
   const lengths = [1, rows.length, rows[0].length];
   data.samples = Float64Array.from(rows.flat());
   if (lengths.some((n, a) => n !== data.extent[a])) {
     data.extent = lengths;
     data.axes = data.axes.map((axis, a) => ({ ...axis, length: lengths[a] }));
-    if (state.settings.layout === "given") state.settings.layout = "fixed";
+    if (state.settings.windowing === "given") state.settings.windowing = "fixed";
   }
   rebuild();
   if (by("trouble").textContent) {
     const why = by("trouble").textContent;
-    state.settings.layout = before.layout;
+    state.settings.windowing = before.windowing;
     Object.assign(data, { samples: before.samples, axes: before.axes, extent: before.extent });
     rebuild();
     by("trouble").textContent = why;

@@ -1,9 +1,9 @@
-// Where windows lie and what they hold: the formulas of poolcli/layouts.py, one axis at a time.
+// Where windows lie and what they hold: the formulas of poolcli/core/windowings.py, one axis at a time.
 //
 // An axis is {letter, length, starts, stops, step, before, after}: window i has the positions starts[i],
 // starts[i] + step, ... below stops[i]; before and after are its padding.
 
-const LAYOUTS = {
+const WINDOWINGS = {
   fixed(n, o) {
     const extent = o.dilation * (o.size - 1) + 1;
     const steps = (n + 2 * o.padding - extent) / o.stride;
@@ -40,9 +40,9 @@ function evenly(n, count, stride, before, after, extent, step) {
 
 /** The three axes for some settings; an Error says why they cannot be. */
 function axesFor(data, settings) {
-  if (settings.layout === "given") return data.axes;
+  if (settings.windowing === "given") return data.axes;
   return data.axes.map((axis) => {
-    const made = axis.letter ? LAYOUTS[settings.layout](axis.length, settings) : LAYOUTS.global(1);
+    const made = axis.letter ? WINDOWINGS[settings.windowing](axis.length, settings) : WINDOWINGS.global(1);
     return { ...made, letter: axis.letter };
   });
 }

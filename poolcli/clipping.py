@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import dtypes
-from .core.boxes import Ranges, everything, needed, part_of, slices
+from .core.boxes import Box, full_box, input_box, slices, subplan
 from .core.plans import Part, Plan
 from .core.reducers import REDUCERS
 from .pooling import Pooling
@@ -80,9 +80,9 @@ class ClipCounter:
             if self.is_suspect(here):
                 self.compare(array, plan, part, outputs)
 
-    def boxes(self, plan: Plan, part: Part | None) -> Iterator[Ranges]:
+    def boxes(self, plan: Plan, part: Part | None) -> Iterator[Box]:
         """All outputs, in boxes that bound the memory; one box where a part cannot be cut further."""
-        full = everything(plan.full_shape)
+        full = full_box(plan.full_shape)
         if part is not None or self.wide.pad_mode != "exclude" or prod(plan.full_shape) <= BOX_OUTPUTS:
             yield full
             return
@@ -96,12 +96,12 @@ class ClipCounter:
         low, high = bounds(self.result)
         return bool(values.size) and bool(values.max() == high or (not self.never_below and values.min() == low))
 
-    def compare(self, array: Array, plan: Plan, part: Part | None, outputs: Ranges) -> None:
+    def compare(self, array: Array, plan: Plan, part: Part | None, outputs: Box) -> None:
         """Pool some outputs in the wider type, and count those beyond the range."""
-        if part is None and outputs != everything(plan.full_shape):
-            inputs = needed(plan, outputs)
+        if part is None and outputs != full_box(plan.full_shape):
+            inputs = input_box(plan, outputs)
             array = array[slices(inputs)]
-            plan, part = part_of(plan, outputs, inputs)
+            plan, part = subplan(plan, outputs, inputs)
         wide = self.wide.run(array, plan, part=part).values
         beyond = self.above(wide) | self.below(wide)
         self.count += int(np.count_nonzero(beyond))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.boxes import Range, Ranges, everything, part_of
+from .core.boxes import Box, Range, full_box, subplan
 from .core.plans import Part, Plan
 from .core.windows import as_array
 from .pooling import Pooling
@@ -22,7 +22,7 @@ SLAB_BYTES = 1 << 23
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
+class SlabLayout:
     """How a plan is cut: along one axis, within each of the planes that the axes before it make.
 
     A row is a step along that axis; rows are counted through all planes, as they lie in memory.
@@ -63,26 +63,26 @@ class Slab:
     part: Part
 
 
-def cut_of(pooling: Pooling, plan: Plan, itemsize: int) -> Cut:
+def choose_slab_axis(pooling: Pooling, plan: Plan, itemsize: int) -> SlabLayout:
     """Cut along the first axis whose steps fit into a slab: a kept one, or the first that is pooled."""
     pooled = plan.axes.pooled[0]
-    cuts = [Cut(plan, axis, prod(plan.input_shape[axis + 1 :]) * itemsize) for axis in range(pooled + 1)]
+    cuts = [SlabLayout(plan, axis, prod(plan.input_shape[axis + 1 :]) * itemsize) for axis in range(pooled + 1)]
     fitting = next((cut for cut in cuts[:-1] if cut.row_bytes <= SLAB_BYTES), None)
     return fitting or cuts[-1 if pooled == 0 or why_not_by_rows(pooling, cuts[-1]) is None else -2]
 
 
-def obstacle(pooling: Pooling, plan: Plan, itemsize: int) -> str | None:
+def why_not_streamable(pooling: Pooling, plan: Plan, itemsize: int) -> str | None:
     """Why a plan cannot be pooled slab by slab, or None."""
     if plan.axes.order != tuple(range(len(plan.axes.order))):
         return f"in layout {plan.axes.letters} a kept axis lies between pooled ones"
-    cut = cut_of(pooling, plan, itemsize)
+    cut = choose_slab_axis(pooling, plan, itemsize)
     if cut.axis < plan.axes.pooled[0] and (cut.row_bytes <= 8 * SLAB_BYTES or cut.planes * cut.length > 1):
         return None
-    by_rows = Cut(plan, plan.axes.pooled[0], prod(plan.input_shape[plan.axes.pooled[0] + 1 :]) * itemsize)
+    by_rows = SlabLayout(plan, plan.axes.pooled[0], prod(plan.input_shape[plan.axes.pooled[0] + 1 :]) * itemsize)
     return why_not_by_rows(pooling, by_rows)
 
 
-def why_not_by_rows(pooling: Pooling, cut: Cut) -> str | None:
+def why_not_by_rows(pooling: Pooling, cut: SlabLayout) -> str | None:
     """Why a pooled axis cannot be cut, or None."""
     if pooling.pad_mode != "exclude":
         return f"pad mode {pooling.pad_mode} needs rows from both ends"
@@ -93,24 +93,24 @@ def why_not_by_rows(pooling: Pooling, cut: Cut) -> str | None:
     return None
 
 
-def slabs(cut: Cut) -> Iterator[Slab]:
+def split_slabs(cut: SlabLayout) -> Iterator[Slab]:
     """Every output row belongs to one slab, in order."""
-    within = of_kept_axis if cut.axis < cut.plan.axes.pooled[0] else of_pooled_axis
+    within = split_kept_axis if cut.axis < cut.plan.axes.pooled[0] else split_pooled_axis
     for plane in range(cut.planes):
         for start, stop, first, last in within(cut):
-            inputs = (*planes_at(plane, cut), (start, stop), *everything(cut.row_shape))
-            outputs = (*planes_at(plane, cut), (first, last), *everything(cut.plan.full_shape[cut.axis + 1 :]))
+            inputs = (*planes_at(plane, cut), (start, stop), *full_box(cut.row_shape))
+            outputs = (*planes_at(plane, cut), (first, last), *full_box(cut.plan.full_shape[cut.axis + 1 :]))
             before = plane * cut.length
-            yield Slab(before + start, before + stop, *part_of(cut.plan, outputs, inputs))
+            yield Slab(before + start, before + stop, *subplan(cut.plan, outputs, inputs))
 
 
-def count_slabs(cut: Cut) -> int:
+def count_slabs(cut: SlabLayout) -> int:
     """How many slabs there are, without making them."""
-    within = of_kept_axis if cut.axis < cut.plan.axes.pooled[0] else of_pooled_axis
+    within = split_kept_axis if cut.axis < cut.plan.axes.pooled[0] else split_pooled_axis
     return cut.planes * sum(1 for _ in within(cut))
 
 
-def planes_at(number: int, cut: Cut) -> Ranges:
+def planes_at(number: int, cut: SlabLayout) -> Box:
     """Where a plane lies, along the axes before that of the cut."""
     at: list[Range] = []
     for n in reversed(cut.plan.input_shape[: cut.axis]):
@@ -119,18 +119,18 @@ def planes_at(number: int, cut: Cut) -> Ranges:
     return tuple(reversed(at))
 
 
-Piece = tuple[int, int, int, int]
+RowRange = tuple[int, int, int, int]
 """Rows start:stop of a plane, and the rows of output that they give."""
 
 
-def of_kept_axis(cut: Cut) -> Iterator[Piece]:
+def split_kept_axis(cut: SlabLayout) -> Iterator[RowRange]:
     """As many rows as a slab has room for."""
     for start in range(0, cut.length, cut.most):
         stop = min(start + cut.most, cut.length)
         yield start, stop, start, stop
 
 
-def of_pooled_axis(cut: Cut) -> Iterator[Piece]:
+def split_pooled_axis(cut: SlabLayout) -> Iterator[RowRange]:
     """As many windows as there are in the rows of a slab."""
     windows = cut.plan.windows[0]
     # unclipped bounds rise from window to window; first samples need not: dilation keeps its phase at the border
@@ -143,23 +143,24 @@ def of_pooled_axis(cut: Cut) -> Iterator[Piece]:
         i = j
 
 
-def reads(cut: Cut) -> Iterator[tuple[int, int]]:
+def read_schedule(cut: SlabLayout) -> Iterator[tuple[int, int]]:
     """What the slabs need, in order: how many rows to pass over, and how many then to read."""
     begun = 0
-    for slab in slabs(cut):
+    for slab in split_slabs(cut):
         yield max(0, slab.start - begun), slab.stop - max(begun, slab.start)
         begun = slab.stop
 
 
-Check = Callable[[Array, Plan, Array, Part], None]
+SlabCallback = Callable[[Array, Plan, Array, Part], None]
 """Is shown the samples of a slab, its plan, its values and its place."""
 
 
-def pool_slabs(pooling: Pooling, cut: Cut, blocks: Iterable[Array], check: Check | None = None) -> Iterator[Array]:
-    """Pool a plan slab by slab; ``blocks`` are the rows that ``reads`` asks for. Together the results are the whole."""
+def pool_slabs(pooling: Pooling, cut: SlabLayout, blocks: Iterable[Array],
+               check: SlabCallback | None = None) -> Iterator[Array]:
+    """Pool a plan slab by slab; ``blocks`` are the rows of ``read_schedule``. Together the results are the whole."""
     rest: Array | None = None
     begun = 0
-    for slab, fresh in zip(slabs(cut), blocks, strict=True):
+    for slab, fresh in zip(split_slabs(cut), blocks, strict=True):
         kept = max(0, begun - slab.start)
         rest = fresh if rest is None or not kept else np.concatenate([rest[len(rest) - kept :], fresh])
         begun = slab.stop

@@ -14,16 +14,24 @@ from . import progress
 from .core.plans import Plan
 from .files.arrays.npy import Header, check_size, header_bytes, write_all
 from .pooling import Pooling
-from .slabs import Check, Cut, count_slabs, cut_of, obstacle, pool_slabs, reads
+from .slabs import (
+    SlabCallback,
+    SlabLayout,
+    choose_slab_axis,
+    count_slabs,
+    pool_slabs,
+    read_schedule,
+    why_not_streamable,
+)
 
 Array = NDArray[Any]
 T = TypeVar("T")
 
-LEAST_BYTES = 1 << 26
+MIN_STREAM_BYTES = 1 << 26
 """A file from this size on is streamed; a smaller one is mapped and pooled whole, which is simpler and as fast."""
 
 
-def unseen(array: Array) -> None:
+def ignore(array: Array) -> None:
     """Nobody looks."""
 
 
@@ -31,47 +39,47 @@ def why_not(pooling: Pooling, plan: Plan, header: Header) -> str | None:
     """Why this array cannot be pooled as it is read, or None."""
     if header.fortran_order and len(header.shape) > 1:
         return "its columns come first (Fortran order)"
-    return obstacle(pooling, plan, header.dtype.itemsize)
+    return why_not_streamable(pooling, plan, header.dtype.itemsize)
 
 
 def pool_stream(pooling: Pooling, plan: Plan, header: Header, source: IO[bytes], target: IO[bytes],
-                seen: Callable[[Array], None] = unseen, made: Callable[[Array], None] = unseen,
-                check: Check | None = None) -> None:
+                seen: Callable[[Array], None] = ignore, made: Callable[[Array], None] = ignore,
+                check: SlabCallback | None = None) -> None:
     """Pool the array whose data begins in ``source`` into ``target``, as .npy.
 
     Reads exactly the array, so that another may follow. ``seen`` is shown every block of samples and ``made`` every
     block of values, and ``check`` each slab with both. Raises PoolError as ``pool`` does, and where the source ends
     early.
     """
-    cut = cut_of(pooling, plan, header.dtype.itemsize)
+    cut = choose_slab_axis(pooling, plan, header.dtype.itemsize)
     write_all(target, header_bytes(pooling.result_dtype(header.dtype), plan.output_shape))
-    slabs = pool_slabs(pooling, cut, ahead(blocks(source, header, cut, seen)), check)
+    slabs = pool_slabs(pooling, cut, prefetch(read_blocks(source, header, cut, seen)), check)
     for values in progress.shown(slabs, count_slabs(cut)):
         write_all(target, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
         made(values)
     target.flush()
 
 
-def blocks(source: IO[bytes], header: Header, cut: Cut, seen: Callable[[Array], None]) -> Iterator[Array]:
+def read_blocks(source: IO[bytes], header: Header, cut: SlabLayout, seen: Callable[[Array], None]) -> Iterator[Array]:
     """The rows that the slabs ask for, read from the source; all others are read, seen, and dropped."""
     begun = 0
-    for skip, count in reads(cut):
-        pass_over(source, header, cut, begun, skip, seen)
+    for skip, count in read_schedule(cut):
+        skip_rows(source, header, cut, begun, skip, seen)
         rows = read_rows(source, header, cut, begun + skip, count)
         seen(rows)
         begun += skip + count
         yield rows
-    pass_over(source, header, cut, begun, cut.planes * cut.length - begun, seen)
+    skip_rows(source, header, cut, begun, cut.planes * cut.length - begun, seen)
 
 
-def pass_over(source: IO[bytes], header: Header, cut: Cut, begun: int, count: int,
+def skip_rows(source: IO[bytes], header: Header, cut: SlabLayout, begun: int, count: int,
               seen: Callable[[Array], None]) -> None:
     """Read and drop ``count`` rows."""
     for start in range(0, count, cut.most):
         seen(read_rows(source, header, cut, begun + start, min(cut.most, count - start)))
 
 
-def read_rows(source: IO[bytes], header: Header, cut: Cut, begun: int, count: int) -> Array:
+def read_rows(source: IO[bytes], header: Header, cut: SlabLayout, begun: int, count: int) -> Array:
     """The next ``count`` rows; ``begun`` have been read."""
     rows = np.empty((count, *cut.row_shape), header.dtype)
     read_into(source, header, begun * cut.row_bytes, rows.reshape(-1).view(np.uint8).data)
@@ -88,7 +96,7 @@ def read_into(source: IO[bytes], header: Header, begun: int, room: memoryview) -
         done += count
 
 
-def ahead(items: Iterable[T]) -> Iterator[T]:
+def prefetch(items: Iterable[T]) -> Iterator[T]:
     """The same items, the next one made in a thread while the last is used."""
     made: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=1)
     gone = threading.Event()

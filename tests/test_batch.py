@@ -33,7 +33,7 @@ def pool_files(inputs: Sequence[Path | str], reducer: str = "max", options: dict
     """Plan and run."""
     made = Settings(**settings)
     planned = batch.plan_jobs([os.fspath(name) for name in inputs], REDUCERS[reducer], made)
-    return list(batch.run(planned, prepare(reducer, **(options or {})), made))
+    return list(batch.run_jobs(planned, prepare(reducer, **(options or {})), made))
 
 
 def one_file(source: Path, output: Path | str | None, reducer: str = "max", options: dict[str, Any] | None = None,
@@ -322,7 +322,7 @@ def test_a_large_file_that_cannot_stream_says_why(tmp_path: Path, monkeypatch: p
     """In Fortran order: it is mapped, pooled whole, and a note gives the reason; a small file needs no note."""
     np.save(tmp_path / "a.npy", np.asfortranarray(GREY))
     assert one_file(tmp_path / "a.npy", tmp_path / "b.npy").notes == ()
-    monkeypatch.setattr("poolcli.streaming.LEAST_BYTES", 1)
+    monkeypatch.setattr("poolcli.streaming.MIN_STREAM_BYTES", 1)
     done = one_file(tmp_path / "a.npy", tmp_path / "c.npy")
     assert done.notes == ("mapped whole, not streamed: its columns come first (Fortran order)",)
     assert (tmp_path / "c.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
@@ -444,7 +444,7 @@ def test_jobs_side_by_side_report_in_order(tmp_path: Path) -> None:
         settings = Settings(output=f"{tmp_path}/out{workers}/")
         paths = [os.fspath(path) for path in sorted(tmp_path.glob("*.npy"))]
         planned = batch.plan_jobs(paths, REDUCERS["avg"], settings)
-        reports[workers] = list(batch.run(planned, prepare("avg"), settings, workers))
+        reports[workers] = list(batch.run_jobs(planned, prepare("avg"), settings, workers))
     assert [(r.input, r.status, r.output_stats) for r in reports[4]] == [
         (r.input, r.status, r.output_stats) for r in reports[1]]
     assert [r.status for r in reports[4]].count("failed") == 1
@@ -457,5 +457,5 @@ def test_a_full_disk_stops_all_workers(tmp_path: Path, monkeypatch: pytest.Monke
     """What every next file would meet too ends the run; files that were under way are still reported."""
     jobs = [batch.Job(str(i)) for i in range(100)]
     monkeypatch.setattr(batch_run, "run_job", lambda job, *_: FileReport(job.source, None, "failed", stops=True))
-    done = list(batch.run(jobs, prepare("max"), Settings(), 2))
+    done = list(batch.run_jobs(jobs, prepare("max"), Settings(), 2))
     assert 1 <= len(done) <= 4

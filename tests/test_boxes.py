@@ -56,8 +56,8 @@ def in_parts(pooling: Pooling, x: np.ndarray, ranges: list[list[tuple[int, int]]
     whole = np.empty(plan.full_shape, pooling.result_dtype(x.dtype))
     for number in np.ndindex(*(len(one) for one in ranges)):
         outputs = tuple(one[i] for one, i in zip(ranges, number, strict=True))
-        inputs = boxes.needed(plan, outputs)
-        part = boxes.part_of(plan, outputs, inputs)
+        inputs = boxes.input_box(plan, outputs)
+        part = boxes.subplan(plan, outputs, inputs)
         whole[boxes.slices(outputs)] = pooling.run(x[boxes.slices(inputs)].copy(), part[0], part=part[1]).values
     return whole.reshape(plan.output_shape)
 
@@ -102,15 +102,15 @@ def test_boxes_by_the_kernels_of_large_arrays(reducer: str, dtype: str, layout: 
 def test_a_box_needs_what_its_windows_reach() -> None:
     """From the first sample to the last and no further: 3/2 windows overlap by one, holes are no need."""
     plan = prepare("max", size=3, stride=2, padding=1).plan((20, 20))
-    assert boxes.needed(plan, ((0, 2), (2, 5))) == ((0, 4), (3, 10))
+    assert boxes.input_box(plan, ((0, 2), (2, 5))) == ((0, 4), (3, 10))
     plan = prepare("max", size=2, stride=5).plan((20, 20))
-    assert boxes.needed(plan, ((0, 1), (1, 3))) == ((0, 2), (5, 12))
+    assert boxes.input_box(plan, ((0, 1), (1, 3))) == ((0, 2), (5, 12))
 
 
 def test_dilation_keeps_its_phase_in_a_box() -> None:
     """A window that begins in the padding has its first sample where the dilation says."""
     plan = prepare("max", size=3, dilation=2, padding=2, stride=1, layout="L").plan((9,))
-    assert boxes.needed(plan, ((1, 2),)) == ((1, 4),)
+    assert boxes.input_box(plan, ((1, 2),)) == ((1, 4),)
 
 
 def test_an_error_names_the_place_in_the_whole() -> None:
@@ -120,7 +120,7 @@ def test_an_error_names_the_place_in_the_whole() -> None:
     for options, place in (({"nan": "error"}, (5, 6)), ({"dtype": "uint8"}, (2, 3))):
         pooling = prepare("max", **options)
         plan = pooling.plan(x.shape)
-        inputs = boxes.needed(plan, ((2, 4), (2, 4)))
-        part, where = boxes.part_of(plan, ((2, 4), (2, 4)), inputs)
+        inputs = boxes.input_box(plan, ((2, 4), (2, 4)))
+        part, where = boxes.subplan(plan, ((2, 4), (2, 4)), inputs)
         with pytest.raises(poolcli.PoolError, match=str(place).replace("(", r"\(").replace(")", r"\)")):
             pooling.run(x[4:8, 4:8], part, part=where)

@@ -22,7 +22,7 @@ from poolcli.report import FileReport
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 6)
 
 
-def plan(*inputs: str, **settings: Any) -> batch.Planned:
+def plan(*inputs: str, **settings: Any) -> batch.JobPlan:
     """A plan for max."""
     return batch.plan_jobs(inputs, REDUCERS["max"], Settings(**settings))
 
@@ -47,17 +47,17 @@ def test_row_59_jobs_are_made_when_their_turn_comes(tmp_path: Path, monkeypatch:
     for i in range(preflight.HEADERS + 50):
         (tmp_path / f"{i:05}.png").touch()
     made = 0
-    real = planning.Planned.job
+    real = planning.JobPlan.job
 
     def count(*args: Any) -> batch.Job:
         nonlocal made
         made += 1
         return real(*args)
 
-    monkeypatch.setattr(planning.Planned, "job", count)
+    monkeypatch.setattr(planning.JobPlan, "job", count)
     settings = Settings(output=f"{tmp_path}/out/")
     planned = batch.plan_jobs([str(tmp_path)], REDUCERS["max"], settings)
-    next(batch.run(planned, prepare("max"), settings))
+    next(batch.run_jobs(planned, prepare("max"), settings))
     assert made == preflight.HEADERS + 1
 
 
@@ -66,7 +66,7 @@ def test_row_57_a_folder_of_links_is_told_in_a_few_lines(tmp_path: Path) -> None
     for i in range(300):
         (tmp_path / f"{i:03}.png").symlink_to("nowhere")
     notes = list(plan(str(tmp_path), output="out/").notes)
-    assert len(notes) == planning.MOST_NOTES + 1 and notes[-1][1] == "and 200 more names were passed over"
+    assert len(notes) == planning.MAX_SKIPPED_NAMED + 1 and notes[-1][1] == "and 200 more names were passed over"
 
 
 def test_row_48_collisions_among_many_are_found(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_folders_in_a_list_need_an_output(tmp_path: Path) -> None:
 
 def test_many_names_are_packed_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Whatever the number that is packed together, with folders between."""
-    monkeypatch.setattr(planning, "MOST_NAMED", 3)
+    monkeypatch.setattr(planning, "NAMES_PER_PACK", 3)
     (tmp_path / "f.png").touch()
     names = [f"{i}.png" for i in range(8)]
     made = plan(*names[:4], str(tmp_path), *names[4:], output="out/")
@@ -114,7 +114,7 @@ def test_many_names_are_packed_in_order(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def pooled(names: list[Path], **settings: Any) -> list[FileReport]:
     """Plan and run."""
     made = Settings(**settings)
-    return list(batch.run(batch.plan_jobs(map(str, names), REDUCERS["max"], made), prepare("max"), made))
+    return list(batch.run_jobs(batch.plan_jobs(map(str, names), REDUCERS["max"], made), prepare("max"), made))
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_row_55_what_no_output_can_hold_is_told_together_before_the_first_pixel(
     monkeypatch.setattr(batch.batch_run, "run_job", lambda job, *rest: (worked.append(job.source), real(job, *rest))[1])
     settings = Settings(output=f"{tmp_path}/out/{{stem}}.png")
     planned = batch.plan_jobs(map(str, mixed), REDUCERS["max"], settings)
-    reports = batch.run(planned, prepare("max"), settings)
+    reports = batch.run_jobs(planned, prepare("max"), settings)
     first = [next(reports), next(reports)]
     assert [file.error for file in first] == ["PNG cannot hold float64 with 1 channel; .npy can",
                                               "PNG cannot hold uint8 with 4 channels (CMYK); .tif or .npy can"]
@@ -166,8 +166,8 @@ def test_headers_are_left_alone_where_they_are_no_matter(mixed: list[Path], tmp_
         (out / f"{path.stem}.png").touch()
     made = Settings(output=f"{out}/{{stem}}.png", **settings)
     planned = batch.plan_jobs(map(str, mixed), REDUCERS["max"], made)
-    running = batch.Running(planned, prepare("max"), made)
-    assert preflight.foreseen(planned, made, running.fit, running.blank) == {}
+    running = batch.BatchRun(planned, prepare("max"), made)
+    assert preflight.check_headers(planned, made, running.fit, running.blank) == {}
 
 
 def test_fail_fast_stops_at_the_first_failure(mixed: list[Path], tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_row_58_a_file_that_vanished_since_the_plan(mixed: list[Path], tmp_path:
     settings = Settings(output=f"{tmp_path}/out/")
     planned = batch.plan_jobs([str(mixed[0]), str(mixed[2])], REDUCERS["max"], settings)
     mixed[0].unlink()
-    done = list(batch.run(planned, prepare("max"), settings))
+    done = list(batch.run_jobs(planned, prepare("max"), settings))
     assert [(file.status, file.error) for file in done] == [
         ("failed", "cannot be read: No such file or directory"), ("ok", None)]
 
@@ -214,7 +214,7 @@ def test_gate_8_memory_is_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(batch.batch_run, "run_job", lambda job, *_: FileReport(job.source, "x", "ok", values=[0] * 100))
     settings = Settings(output=f"{tmp_path}/out/")
     planned = batch.plan_jobs([f"{tmp_path}/in"], REDUCERS["max"], settings)
-    reports = batch.run(planned, prepare("max"), settings, workers)
+    reports = batch.run_jobs(planned, prepare("max"), settings, workers)
     for _ in range(900):
         next(reports)
     tracemalloc.start()

@@ -83,7 +83,7 @@ def test_what_cannot_stream_says_why(options: dict, shape: tuple, reason: str, m
     """A reason in words, from the plan alone."""
     monkeypatch.setattr(slabs, "SLAB_BYTES", 1000)
     pooling = prepare("max", **options)
-    assert reason in (slabs.obstacle(pooling, pooling.plan(shape), 8) or "")
+    assert reason in (slabs.why_not_streamable(pooling, pooling.plan(shape), 8) or "")
 
 
 @pytest.mark.parametrize(("shape", "options", "axis", "reason"), [
@@ -101,8 +101,8 @@ def test_where_an_array_is_cut(shape: tuple, options: dict, axis: int, reason: s
     monkeypatch.setattr(slabs, "SLAB_BYTES", 1500)
     pooling = prepare("max", layout="NCHW", **options)
     plan = pooling.plan(shape)
-    assert slabs.cut_of(pooling, plan, 8).axis == axis
-    said = slabs.obstacle(pooling, plan, 8)
+    assert slabs.choose_slab_axis(pooling, plan, 8).axis == axis
+    said = slabs.why_not_streamable(pooling, plan, 8)
     assert said is None if reason is None else reason in (said or "")
 
 
@@ -111,8 +111,8 @@ def test_a_slab_is_small_whatever_the_shape(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(slabs, "SLAB_BYTES", 4000)
     for layout, shape in ARRAYS.items():
         pooling = prepare("max", layout=layout)
-        cut = slabs.cut_of(pooling, pooling.plan(shape), 4)
-        assert max(count for _, count in slabs.reads(cut)) * cut.row_bytes <= 4000, layout
+        cut = slabs.choose_slab_axis(pooling, pooling.plan(shape), 4)
+        assert max(count for _, count in slabs.read_schedule(cut)) * cut.row_bytes <= 4000, layout
 
 
 def test_a_stream_that_ends_early_is_an_error() -> None:

@@ -6,26 +6,26 @@ Nothing here prints: one bad file is a report with its error, and the next file 
 
 from __future__ import annotations
 
-from .batch_run import Running, run
+from .batch_run import BatchRun, run_jobs
 from .job_runner import run_job
-from .npy_stream import Arrays
-from .planning import Planned, plan_jobs, takes_several
+from .npy_stream import NpySequence
+from .planning import JobPlan, plan_jobs, takes_several
 from .settings import DRY_RUN, LOCAL, STDIO, Job, Settings, is_folder, is_special, stands_for_many
 
 __all__ = [
     "DRY_RUN",
     "LOCAL",
     "STDIO",
-    "Arrays",
+    "BatchRun",
     "Job",
-    "Planned",
-    "Running",
+    "JobPlan",
+    "NpySequence",
     "Settings",
     "is_folder",
     "is_special",
     "plan_jobs",
-    "run",
     "run_job",
+    "run_jobs",
     "stands_for_many",
     "takes_several",
 ]

@@ -10,18 +10,18 @@ from .. import files
 from ..report import FileReport
 from .executors.base import Promise
 from .executors.local import place
-from .job_runner import blank_report, run_job
-from .preflight import foreseen
-from .run_in_memory import Task, fitted
+from .job_runner import run_job, start_report
+from .preflight import check_headers
+from .run_in_memory import LoadedJob, plan_loaded
 from .settings import Job, Settings
 
 if TYPE_CHECKING:
     from ..files import Loaded
-    from ..files.paths.urls import Place
+    from ..files.paths.urls import AnyPath
     from ..pooling import Pooling
 
 
-class Running:
+class BatchRun:
     """A batch at work: gives reports in the order of the inputs, but first those of files that cannot go well.
 
     At most so many jobs are under way as the place where they are done takes: memory stays flat whatever their number.
@@ -31,12 +31,12 @@ class Running:
     def __init__(self, jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int = 1) -> None:
         self.jobs, self.pooling, self.settings = jobs, pooling, settings
         self.under_way: deque[Promise] = deque()
-        self.cleared: set[Place] = set()
+        self.cleared: set[AnyPath] = set()
         self.dropped = False
         self.place = place(self.perform, pooling, settings, workers)
 
     def __iter__(self) -> Iterator[FileReport]:
-        refused = foreseen(self.jobs, self.settings, self.fit, self.blank)
+        refused = check_headers(self.jobs, self.settings, self.fit, self.blank)
         work = (job for number, job in enumerate(self.jobs) if number not in refused)
         for done in self.reports(refused.values(), work):
             yield done
@@ -54,13 +54,13 @@ class Running:
         while self.under_way:
             yield self.next()
 
-    def fit(self, loaded: Loaded, job: Job) -> Task:
+    def fit(self, loaded: Loaded, job: Job) -> LoadedJob:
         """What a header tells of a job."""
-        return fitted(loaded, job, self.pooling)
+        return plan_loaded(loaded, job, self.pooling)
 
     def blank(self, job: Job) -> FileReport:
         """The report of a job before anything is done."""
-        return blank_report(job, self.pooling)
+        return start_report(job, self.pooling)
 
     def perform(self, job: Job) -> FileReport:
         """One job, in this process."""
@@ -92,9 +92,9 @@ class Running:
         yield from (file for file in done if not self.dropped or file.status != "failed")
 
 
-def run(jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int = 1) -> Iterator[FileReport]:
+def run_jobs(jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int = 1) -> Iterator[FileReport]:
     """Do each job and give its report, however it ends."""
-    running = Running(jobs, pooling, settings, workers)
+    running = BatchRun(jobs, pooling, settings, workers)
     try:
         yield from running
     except BaseException:

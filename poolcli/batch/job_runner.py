@@ -16,55 +16,55 @@ from ..errors import LayoutError, OutputError, PoolError
 from ..redact import printable, redacted
 from ..report import FileReport
 from .run_chunked import attempt_chunked
-from .run_in_memory import attempt_loaded
+from .run_in_memory import pool_loaded
 from .run_streamed import attempt_stream
-from .settings import DRY_RUN, STDIO, Job, Settings, is_kept
+from .settings import DRY_RUN, STDIO, Job, Settings, must_keep
 
 if TYPE_CHECKING:
     from ..pooling import Pooling
 
 KEEPS_PALETTE = ("mode", "subsample")
 """Reducers that take each sample as a name: of a palette picture they pool the indices."""
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What every next file would meet too."""
 
 
 def run_job(job: Job, pooling: Pooling, settings: Settings) -> FileReport:
     """Read, pool, write; whatever goes wrong with this file is in its report. BrokenPipeError passes."""
-    blank = blank_report(job, pooling)
-    return guarded(job, blank, lambda: attempt(job, pooling, settings, blank))
+    blank = start_report(job, pooling)
+    return catch_errors(job, blank, lambda: attempt(job, pooling, settings, blank))
 
 
-def guarded(job: Job, blank: FileReport, attempt: Callable[[], FileReport]) -> FileReport:
+def catch_errors(job: Job, blank: FileReport, attempt: Callable[[], FileReport]) -> FileReport:
     """The report of an attempt, however it ends; BrokenPipeError passes."""
     begun = time.perf_counter()
     try:
         done = attempt()
         if done.status == "ok":
             output = STDIO if job.output is None else os.fspath(job.output)
-            done = replace(done, bytes_in=done.bytes_in or size(job.source), bytes_out=size(output))
+            done = replace(done, bytes_in=done.bytes_in or file_size(job.source), bytes_out=file_size(output))
     except BrokenPipeError:
         raise
     except Exception as error:
-        done = failed(blank, error)
+        done = fail_report(blank, error)
     return replace(done, seconds=round(time.perf_counter() - begun, 6))
 
 
-def blank_report(job: Job, pooling: Pooling) -> FileReport:
+def start_report(job: Job, pooling: Pooling) -> FileReport:
     """What there is to say of a job before anything is done."""
     return FileReport(job.source_name, job.output_name(), "ok", reducer=pooling.reducer.name,
                       parameters=report.parameters(pooling), notes=job.notes)
 
 
-def failed(blank: FileReport, error: Exception) -> FileReport:
+def fail_report(blank: FileReport, error: Exception) -> FileReport:
     """The report of a job that an error ended."""
     inner = error.__cause__ if isinstance(error, PoolError) else error
-    full = isinstance(inner, OSError) and inner.errno in FULL
-    return replace(blank, status="failed", error=redacted(reason(error)), cause=error, stops=full,
+    full = isinstance(inner, OSError) and inner.errno in DISK_FULL_ERRNOS
+    return replace(blank, status="failed", error=redacted(describe_error(error)), cause=error, stops=full,
                    layout_error=error if isinstance(error, LayoutError) else None)
 
 
-def reason(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What went wrong, in one line."""
     if isinstance(error, OutputError) and error.target is not None:
         return f"{printable(error.target)} {error}"
@@ -78,7 +78,7 @@ def reason(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {error}; --debug shows where"
 
 
-def size(name: str) -> int:
+def file_size(name: str) -> int:
     """The bytes of a file; 0 of a stream, a folder, and an object, which would have to be asked about once more."""
     try:
         found = None if name == STDIO else Path(name).stat()
@@ -89,7 +89,7 @@ def size(name: str) -> int:
 
 def attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """One job where nothing goes wrong."""
-    if (skipped := not_begun(job, settings, blank)) is not None:
+    if (skipped := skip_report(job, settings, blank)) is not None:
         return skipped
     if (chunked := attempt_chunked(job, pooling, settings, blank)) is not None:
         return chunked
@@ -100,22 +100,22 @@ def attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                         allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames,
                         shared=True)
-    return attempt_loaded(loaded, job, pooling, settings, blank)
+    return pool_loaded(loaded, job, pooling, settings, blank)
 
 
-def not_begun(job: Job, settings: Settings, blank: FileReport) -> FileReport | None:
+def skip_report(job: Job, settings: Settings, blank: FileReport) -> FileReport | None:
     """The report of a job for which there is nothing to do; PoolError where nothing can be done."""
     if job.problem is not None:
         raise PoolError(job.problem)
-    passed = passed_over(job, settings)
+    passed = find_skip_reason(job, settings)
     return None if passed is None else replace(blank, status="skipped", notes=(*blank.notes, passed))
 
 
-def passed_over(job: Job, settings: Settings) -> str | None:
+def find_skip_reason(job: Job, settings: Settings) -> str | None:
     """Why there is nothing to do; PoolError where an output would be lost."""
     if settings.again:
         return None
-    kept = [path for path in (job.output, job.indices) if path is not None and is_kept(path, job, settings)]
+    kept = [path for path in (job.output, job.indices) if path is not None and must_keep(path, job, settings)]
     if kept and not settings.skip_existing:
         raise PoolError(f"{printable(kept[0])} exists; --overwrite or --skip-existing would work")
     if kept:

@@ -11,20 +11,20 @@ from typing import IO, TYPE_CHECKING
 from .. import files
 from ..errors import PoolError
 from ..report import FileReport
-from .batch_run import Running
-from .job_runner import blank_report, failed, passed_over, run_job
-from .run_streamed import opened_target
+from .batch_run import BatchRun
+from .job_runner import fail_report, find_skip_reason, run_job, start_report
+from .run_streamed import open_target
 from .settings import STDIO, Job
 
 if TYPE_CHECKING:
     from .settings import Settings
 
 
-class Nothing(Exception):
+class NoArrayWritten(Exception):
     """No array was written, so there is no output."""
 
 
-class Arrays(Running):
+class NpySequence(BatchRun):
     """The arrays of one input, as many as there are; it ends at the first that fails, for none can be found behind it.
 
     What was written before stays: whole arrays only, but for one too large for memory that breaks off in a pipe.
@@ -32,16 +32,16 @@ class Arrays(Running):
 
     def __iter__(self) -> Iterator[FileReport]:
         job = next(iter(self.jobs))
-        blank = blank_report(job, self.pooling)
+        blank = start_report(job, self.pooling)
         try:
-            if (passed := passed_over(job, self.settings)) is not None:
+            if (passed := find_skip_reason(job, self.settings)) is not None:
                 yield replace(blank, status="skipped", notes=(*blank.notes, passed))
                 return
-            with (suppress(Nothing), opened_source(job, self.settings) as source,
-                  opened_target(job, self.settings) as target):
+            with (suppress(NoArrayWritten), open_source(job, self.settings) as source,
+                  open_target(job, self.settings) as target):
                 yield from self.each(job, source, target)
         except PoolError as error:
-            yield failed(blank, error)
+            yield fail_report(blank, error)
 
     def each(self, job: Job, source: IO[bytes], target: IO[bytes]) -> Iterator[FileReport]:
         """A report for each array."""
@@ -63,11 +63,11 @@ class Arrays(Running):
             if not source.peek(1):  # type: ignore[attr-defined]
                 break
         if not written:
-            raise Nothing
+            raise NoArrayWritten
 
 
 @contextmanager
-def opened_source(job: Job, settings: Settings) -> Iterator[IO[bytes]]:
+def open_source(job: Job, settings: Settings) -> Iterator[IO[bytes]]:
     """The job's input, which can be peeked into."""
     if job.source == STDIO:
         if settings.stdin is None:

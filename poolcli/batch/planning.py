@@ -20,22 +20,22 @@ from ..files.arrays.literals import LITERAL_NAME, is_literal
 from ..files.formats import KNOWN
 from ..files.paths import output_paths
 from ..files.paths.collisions import check_targets
-from ..files.paths.scan import ours, scan
-from ..files.paths.urls import Place, is_url, named, place
-from ..files.paths.zarr_paths import is_store_name, plain
+from ..files.paths.scan import find_own_results, scan
+from ..files.paths.urls import AnyPath, is_url, parse_path, strip_query
+from ..files.paths.zarr_paths import is_store_name, strip_slashes
 from ..redact import printable
-from .settings import STDIO, Job, Settings, is_folder, is_special, kind, stands_for_many
+from .settings import STDIO, Job, Settings, file_mode, is_folder, is_special, stands_for_many
 
-BETWEEN = "\0"
+SEPARATOR = "\0"
 """No name has it."""
-MOST_NAMED = 10_000
+NAMES_PER_PACK = 10_000
 """Names that are packed together, and unpacked together."""
-MOST_NOTES = 100
+MAX_SKIPPED_NAMED = 100
 """Names passed over that are told one by one."""
 
 
 @dataclass(frozen=True)
-class Lot:
+class PackedNames:
     """Inputs of one folder (None: as they were named), found under a root, or what is wrong with the folder.
 
     Folder and root end in a slash.
@@ -49,18 +49,18 @@ class Lot:
 
     @classmethod
     def of(cls, names: Sequence[str], folder: str | None = None, root: str | None = None,
-           problem: str | None = None) -> Lot:
+           problem: str | None = None) -> PackedNames:
         """Pack some names."""
-        return cls(BETWEEN.join(names), len(names), folder, root, problem)
+        return cls(SEPARATOR.join(names), len(names), folder, root, problem)
 
     def sources(self) -> Iterator[str]:
         """The paths."""
         before = self.folder or ""
-        return (before + name for name in self.names.split(BETWEEN))
+        return (before + name for name in self.names.split(SEPARATOR))
 
 
 @dataclass
-class Notes:
+class SkippedNames:
     """Names that are no inputs and why: the first hundred, and how many more."""
 
     told: list[tuple[str, str]] = field(default_factory=list)
@@ -74,7 +74,7 @@ class Notes:
 
     def add(self, name: str, text: str) -> None:
         """Take one."""
-        if len(self.told) < MOST_NOTES:
+        if len(self.told) < MAX_SKIPPED_NAMED:
             self.told.append((name, text))
         else:
             self.more += 1
@@ -86,7 +86,7 @@ class Notes:
             yield self.told[-1][0], f"and {self.more:,} more names were passed over"
 
 
-class Named(Protocol):
+class NamedOperation(Protocol):
     """What is done to the inputs: a reducer, or another thing that outputs are named after."""
 
     @property
@@ -94,13 +94,14 @@ class Named(Protocol):
         """The word."""
 
 
-class Planned:
+class JobPlan:
     """All jobs of a run, made one by one each time that they are gone through; and what was passed over."""
 
-    def __init__(self, lots: Sequence[Lot], row: Named, settings: Settings, notes: Notes) -> None:
+    def __init__(self, lots: Sequence[PackedNames], row: NamedOperation, settings: Settings,
+                 notes: SkippedNames) -> None:
         self.lots, self.settings, self.notes = lots, settings, notes
-        self.output = output_paths.Naming(settings.output, row.name)
-        self.indices = None if settings.indices is None else output_paths.Naming(settings.indices, row.name)
+        self.output = output_paths.OutputNamer(settings.output, row.name)
+        self.indices = None if settings.indices is None else output_paths.OutputNamer(settings.indices, row.name)
         self.in_place = settings.output is None and settings.in_place
 
     def __len__(self) -> int:
@@ -110,18 +111,18 @@ class Planned:
         for lot in self.lots:
             yield from (self.job(source, lot) for source in lot.sources())
 
-    def job(self, source: str, lot: Lot) -> Job:
+    def job(self, source: str, lot: PackedNames) -> Job:
         """Name the outputs of one input."""
         if lot.problem is not None:
             return Job(source, problem=lot.problem)
         if self.is_shown(source):
             return Job(source, indices=self.indices_of(source, lot.root), shown=True)
         target = self.output_of(source, lot.root)
-        output, wanted = None if target is None else place(target), self.settings.format
+        output, wanted = None if target is None else parse_path(target), self.settings.format
         try:
             return Job(source, output, wanted or format_for(output), self.indices_of(source, lot.root))
         except PoolError as error:
-            missing = not kind(source)  # then reading it says so, which is the better reason
+            missing = not file_mode(source)  # then reading it says so, which is the better reason
             reason = None if missing else files.describe_foreign(source) or str(error)
             return Job(source, output, None, None, problem=reason)
 
@@ -129,29 +130,29 @@ class Planned:
         """The name of an output; None: standard output."""
         if self.is_shown(source):
             return None
-        return source if self.in_place else self.output(renamed(file_name(source), self.settings.format), root)
+        return source if self.in_place else self.output(with_ending(file_name(source), self.settings.format), root)
 
     def is_shown(self, source: str) -> bool:
         """Whether a result has no place: there is nothing beside a stream or a typed matrix."""
         return self.settings.output is None and (source == STDIO or is_literal(source))
 
-    def indices_of(self, source: str, root: str | None) -> Place | None:
+    def indices_of(self, source: str, root: str | None) -> AnyPath | None:
         """Where the indices go, if they are wanted."""
         if self.indices is None:
             return None
-        output = self.indices(renamed(file_name(source), files.FORMATS["NPY"]), root)
-        return None if output is None else place(output)
+        output = self.indices(with_ending(file_name(source), files.FORMATS["NPY"]), root)
+        return None if output is None else parse_path(output)
 
-    def pairs(self) -> Pairs:
+    def pairs(self) -> InputOutputPairs:
         """Every input with each of its outputs."""
-        return Pairs(self)
+        return InputOutputPairs(self)
 
 
 @dataclass(frozen=True)
-class Pairs:
+class InputOutputPairs:
     """The pairs of a plan, made again each time that they are gone through."""
 
-    of: Planned
+    of: JobPlan
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for lot in self.of.lots:
@@ -165,13 +166,13 @@ class Pairs:
                     yield source, os.fspath(indices)
 
 
-def plan_jobs(inputs: Iterable[str], row: Named, settings: Settings) -> Planned:
+def plan_jobs(inputs: Iterable[str], row: NamedOperation, settings: Settings) -> JobPlan:
     """Lay down every output before any work; PoolError lists all that would lose a file, a line for each."""
     for option in ("output", "indices"):
         output_paths.check_fields(option, getattr(settings, option))
-    notes = Notes()
-    lots = list(found(inputs, settings, notes, tuple({**REDUCERS, row.name: row})))
-    planned = Planned(lots, row, settings, notes)
+    notes = SkippedNames()
+    lots = list(find_inputs(inputs, settings, notes, tuple({**REDUCERS, row.name: row})))
+    planned = JobPlan(lots, row, settings, notes)
     check_targets(planned.pairs(), in_place=settings.in_place)
     for option in ("output", "indices"):
         check_folder(option, getattr(settings, option))
@@ -187,7 +188,8 @@ def check_folder(option: str, output: str | None) -> None:
         raise OptionError(option, reason)
 
 
-def found(inputs: Iterable[str], settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
+def find_inputs(inputs: Iterable[str], settings: Settings, notes: SkippedNames,
+                reducers: tuple[str, ...]) -> Iterator[PackedNames]:
     """The inputs that names stand for: folders as they are scanned, the names between them together.
 
     What is given after one of ``reducers`` may be a result of another input.
@@ -195,30 +197,30 @@ def found(inputs: Iterable[str], settings: Settings, notes: Notes, reducers: tup
     given: list[str] = []
     for name in inputs:
         if is_url(name) and stands_for_many(name):
-            yield from as_lot(given, settings, notes, reducers)
+            yield from pack_names(given, settings, notes, reducers)
             given = []
-            yield from distant(name, settings, notes, reducers)
+            yield from find_remote(name, settings, notes, reducers)
             continue
         if name == STDIO or is_url(name) or not is_folder(name):
-            given.append(plain(name) if is_store_name(name) else name)
-            if len(given) >= MOST_NAMED and not beside(settings):
-                yield from as_lot(given, settings, notes, reducers)
+            given.append(strip_slashes(name) if is_store_name(name) else name)
+            if len(given) >= NAMES_PER_PACK and not is_beside_input(settings):
+                yield from pack_names(given, settings, notes, reducers)
                 given = []
             continue
-        yield from as_lot(given, settings, notes, reducers)
+        yield from pack_names(given, settings, notes, reducers)
         given = []
-        yield from scanned(name, settings, notes, reducers)
-    yield from as_lot(given, settings, notes, reducers)
+        yield from scan_folder(name, settings, notes, reducers)
+    yield from pack_names(given, settings, notes, reducers)
 
 
-def distant(url: str, settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
+def find_remote(url: str, settings: Settings, notes: SkippedNames, reducers: tuple[str, ...]) -> Iterator[PackedNames]:
     """The inputs that a URL stands for; who asks for none imports nothing of it."""
     from ..files.remote.object_listing import is_pattern
 
-    return matched(url) if is_pattern(url) else listed(url, settings, notes, reducers)
+    return match_remote(url) if is_pattern(url) else list_remote(url, settings, notes, reducers)
 
 
-def listed(url: str, settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
+def list_remote(url: str, settings: Settings, notes: SkippedNames, reducers: tuple[str, ...]) -> Iterator[PackedNames]:
     """The inputs below a URL; what goes wrong on the way is a lot of its own, and what was listed stays."""
     from ..files.remote import object_listing
 
@@ -228,66 +230,68 @@ def listed(url: str, settings: Settings, notes: Notes, reducers: tuple[str, ...]
     root = url.rstrip("/") + "/"
     output = settings.output
     into_folder = output is not None and output_paths.is_folder(output)
-    pages = object_listing.scan(root, recursive=settings.recursive, globs=settings.globs, note=notes.add,
+    pages = object_listing.list_objects(root, recursive=settings.recursive, globs=settings.globs, note=notes.add,
                          unread=notes.add_unread, skip=[output] if output is not None and into_folder else [],
                          reducers=reducers if output is not None and not into_folder else ())
     try:
         for names in pages:
-            yield Lot.of(names, root, root)
+            yield PackedNames.of(names, root, root)
     except PoolError as error:
-        yield Lot.of([url], problem=str(error))
+        yield PackedNames.of([url], problem=str(error))
 
 
-def matched(pattern: str) -> Iterator[Lot]:
+def match_remote(pattern: str) -> Iterator[PackedNames]:
     """The inputs that fit a pattern, as if each had been named; without any the pattern itself is one that is not
     there."""
     from ..files.remote import object_listing
 
     found = False
     try:
-        root, pages = object_listing.matching(pattern)
+        root, pages = object_listing.list_matching(pattern)
         for names in pages:
             found = True
-            yield Lot.of(names, root)
+            yield PackedNames.of(names, root)
     except PoolError as error:
-        yield Lot.of([pattern], problem=str(error))
+        yield PackedNames.of([pattern], problem=str(error))
         return
     if not found:
-        yield Lot.of([pattern], problem="no object fits the pattern")
+        yield PackedNames.of([pattern], problem="no object fits the pattern")
 
 
-def beside(settings: Settings) -> bool:
+def is_beside_input(settings: Settings) -> bool:
     """Whether outputs get their default names beside the inputs."""
     return settings.output is None and not settings.in_place
 
 
-def as_lot(names: list[str], settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
+def pack_names(names: list[str], settings: Settings, notes: SkippedNames,
+               reducers: tuple[str, ...]) -> Iterator[PackedNames]:
     """Inputs as they were named; x_max.png is none where x.png is too: a second run over *.png must not pool its own
     results."""
-    if beside(settings):
-        made = ours(names, reducers)
+    if is_beside_input(settings):
+        made = find_own_results(names, reducers)
         for name in (name for name in names if name in made):
             notes.add(name, "named like a result of another input, so it is no input itself; alone it would be")
         names = [name for name in names if name not in made]
     if names:
-        yield Lot.of(names)
+        yield PackedNames.of(names)
 
 
-def scanned(root: str, settings: Settings, notes: Notes, reducers: tuple[str, ...]) -> Iterator[Lot]:
+def scan_folder(root: str, settings: Settings, notes: SkippedNames, reducers: tuple[str, ...]) -> Iterator[PackedNames]:
     """The inputs in a folder."""
-    if beside(settings):
+    if is_beside_input(settings):
         raise OptionError("output", f"is needed when a folder is the input, as {printable(root)} is; "
                                     "-o FOLDER/ would work")
     # Into a folder outputs keep their names, so x_max.png can only be an input there.
     into_folder = settings.output is not None and output_paths.is_folder(settings.output)
     skip = [settings.output] if settings.output is not None and into_folder else []
-    broken: list[Lot] = []
+    broken: list[PackedNames] = []
     for folder, names in scan(root, recursive=settings.recursive, skip=skip, globs=settings.globs, note=notes.add,
                               unread=notes.add_unread,
                               reducers=reducers if settings.output is not None and not into_folder else (),
-                              failed=lambda path, error: broken.append(Lot.of([path], problem=str(error)))):
-        for start in range(0, len(names), MOST_NAMED):
-            yield Lot.of(names[start : start + MOST_NAMED], os.path.join(folder, ""), os.path.join(root, ""))
+                              failed=lambda path, error: broken.append(PackedNames.of([path], problem=str(error)))):
+        for start in range(0, len(names), NAMES_PER_PACK):
+            yield PackedNames.of(names[start : start + NAMES_PER_PACK], os.path.join(folder, ""),
+                                 os.path.join(root, ""))
     yield from broken
 
 
@@ -298,10 +302,10 @@ def takes_several(output: str) -> bool:
 
 def file_name(source: str) -> str:
     """The part of an input's name that outputs are named after."""
-    return LITERAL_NAME if is_literal(source) else named(source)
+    return LITERAL_NAME if is_literal(source) else strip_query(source)
 
 
-def renamed(source: str, wanted: Format | None) -> str:
+def with_ending(source: str, wanted: Format | None) -> str:
     """The input as if it had the wanted format's ending: names of outputs follow it."""
     if wanted is None or source == STDIO or source.lower().endswith(wanted.endings):
         return source
@@ -310,10 +314,10 @@ def renamed(source: str, wanted: Format | None) -> str:
 
 def will_write(output: str, wanted: Format | None) -> bool:
     """Whether the name of an output says its format; a job that cannot have one writes nothing."""
-    return wanted is not None or output.lower().endswith(KNOWN) or is_writable(place(output))
+    return wanted is not None or output.lower().endswith(KNOWN) or is_writable(parse_path(output))
 
 
-def is_writable(output: Place) -> bool:
+def is_writable(output: AnyPath) -> bool:
     """The same by all rules."""
     try:
         format_for(output)
@@ -322,7 +326,7 @@ def is_writable(output: Place) -> bool:
     return True
 
 
-def format_for(output: Place | None) -> Format:
+def format_for(output: AnyPath | None) -> Format:
     """The format that an output's name asks for; .npy for streams."""
     if output is None or is_special(output):
         return files.FORMATS["NPY"]

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING
 from .. import files
 from ..errors import PoolError
 from ..report import FileReport
-from .job_runner import failed, passed_over
+from .job_runner import fail_report, find_skip_reason
 from .settings import STDIO, Job, Settings
 
 if TYPE_CHECKING:
     from ..files import Loaded
-    from .run_in_memory import Task
+    from .run_in_memory import LoadedJob
 
-    Fit = Callable[[Loaded, Job], Task]
+    Fit = Callable[[Loaded, Job], LoadedJob]
 
 HEADERS = 256
 """Files whose headers are read first: 0.05 s."""
 
 
-def foreseen(jobs: Iterable[Job], settings: Settings, fit: Fit, blank: Callable[[Job], FileReport]
+def check_headers(jobs: Iterable[Job], settings: Settings, fit: Fit, blank: Callable[[Job], FileReport]
              ) -> dict[int, FileReport]:
     """Reports of those of the first jobs that cannot go well, by their numbers.
 
@@ -36,18 +36,18 @@ def foreseen(jobs: Iterable[Job], settings: Settings, fit: Fit, blank: Callable[
     first = list(islice(jobs, HEADERS))
     if settings.isolate or len(first) < 2:
         return {}
-    found = ((number, job, problem(job, settings, fit)) for number, job in enumerate(first))
-    return {number: failed(blank(job), error) for number, job, error in found if error is not None}
+    found = ((number, job, find_format_problem(job, settings, fit)) for number, job in enumerate(first))
+    return {number: fail_report(blank(job), error) for number, job, error in found if error is not None}
 
 
-def problem(job: Job, settings: Settings, fit: Fit) -> PoolError | None:
+def find_format_problem(job: Job, settings: Settings, fit: Fit) -> PoolError | None:
     """Why the output's format cannot hold the result, if the header says so; all else is found out in its turn."""
     if job.problem is not None or job.source == STDIO or job.format is None or job.format.is_array:
         return None
     try:
-        if passed_over(job, settings) is not None:
+        if find_skip_reason(job, settings) is not None:
             return None
-        hollow = files.hollow(job.source, max_pixels=settings.max_pixels)
+        hollow = files.load_header(job.source, max_pixels=settings.max_pixels)
         task = fit(hollow, job) if hollow is not None else None
     except PoolError:
         return None

@@ -15,9 +15,18 @@ from ..errors import PoolError
 from ..files.paths.zarr_paths import is_store, is_store_name
 from ..report import FileReport
 from ..settled import Result
-from .batch_run import Running
-from .job_runner import KEEPS_PALETTE, guarded, not_begun
-from .run_in_memory import STAYS_BILEVEL, Task, describe_place, lossy, nodata_note, with_place, with_values, write
+from .batch_run import BatchRun
+from .job_runner import KEEPS_PALETTE, catch_errors, skip_report
+from .run_in_memory import (
+    STAYS_BILEVEL,
+    LoadedJob,
+    add_values,
+    describe_place,
+    lossy_notes,
+    nodata_note,
+    with_place,
+    write,
+)
 from .settings import Job, Settings
 
 if TYPE_CHECKING:
@@ -38,7 +47,7 @@ class ChainReport(FileReport):
 
 
 @dataclass(frozen=True)
-class Poolings:
+class ChainSpec:
     """What is done to each file: stages, and the layout of the first one's input."""
 
     stages: tuple[Stage, ...]
@@ -48,16 +57,16 @@ class Poolings:
     name: str = NAME
 
 
-class Chains(Running):
-    """Chains at work: as ``Running``, with a report of every stage."""
+class ChainRun(BatchRun):
+    """Chains at work: as ``BatchRun``, with a report of every stage."""
 
-    def __init__(self, jobs: Iterable[Job], poolings: Poolings, settings: Settings, workers: int = 1) -> None:
+    def __init__(self, jobs: Iterable[Job], poolings: ChainSpec, settings: Settings, workers: int = 1) -> None:
         super().__init__(jobs, poolings.stages[-1].pooling, settings, workers)
         self.poolings = poolings
 
-    def fit(self, loaded: Loaded, job: Job) -> Task:
+    def fit(self, loaded: Loaded, job: Job) -> LoadedJob:
         """What a header tells of the last stage."""
-        return fitted(loaded, job, self.poolings)[0]
+        return plan_stages(loaded, job, self.poolings)[0]
 
     def blank(self, job: Job) -> ChainReport:
         """The report of a job before anything is done."""
@@ -66,12 +75,12 @@ class Chains(Running):
     def perform(self, job: Job) -> FileReport:
         """One job, here."""
         blank = self.blank(job)
-        return guarded(job, blank, lambda: attempt(job, self.poolings, self.settings, blank))
+        return catch_errors(job, blank, lambda: run_chain_job(job, self.poolings, self.settings, blank))
 
 
-def attempt(job: Job, poolings: Poolings, settings: Settings, blank: ChainReport) -> FileReport:
+def run_chain_job(job: Job, poolings: ChainSpec, settings: Settings, blank: ChainReport) -> FileReport:
     """One job where nothing goes wrong."""
-    if (skipped := not_begun(job, settings, blank)) is not None:
+    if (skipped := skip_report(job, settings, blank)) is not None:
         return skipped
     if any(is_store_name(name) for name in (job.source, job.output or "")) or is_store(job.source):
         raise PoolError("chain takes no chunked arrays; a command for each stage, one after another, would work")
@@ -81,16 +90,17 @@ def attempt(job: Job, poolings: Poolings, settings: Settings, blank: ChainReport
     loaded = with_place(loaded, settings)
     poolings, heeded = with_file_nodata(loaded.source, poolings, settings)
     heeded += colour.apart_notes(loaded.array, loaded.source.mode, [stage.pooling.reducer for stage in poolings.stages])
-    task, planned, array = fitted(loaded, job, poolings)
+    task, planned, array = plan_stages(loaded, job, poolings)
     task.check_holds()
     done = run(array, planned, settings.statistics)
     lost = write(task, Result(done.values, None), settings)
     blank = replace(blank, notes=(*blank.notes, *heeded, *lost),
                     place=describe_place(loaded.source.place, *(link.plan for link in planned)))
-    return described(task, planned, done, settings, blank)
+    return finish_report(task, planned, done, settings, blank)
 
 
-def with_file_nodata(source: files.Source, poolings: Poolings, settings: Settings) -> tuple[Poolings, tuple[str, ...]]:
+def with_file_nodata(source: files.ImageInfo, poolings: ChainSpec, settings: Settings) -> tuple[ChainSpec,
+                                                                                                tuple[str, ...]]:
     """Take the nodata value that the file names for all stages, where none of them says its own."""
     stages, value = poolings.stages, source.nodata
     if value is None or not settings.heeds_nodata or any("nodata" in stage.keywords for stage in stages):
@@ -99,7 +109,7 @@ def with_file_nodata(source: files.Source, poolings: Poolings, settings: Setting
     return replace(poolings, stages=heeding), (nodata_note(value),)
 
 
-def fitted(loaded: Loaded, job: Job, poolings: Poolings) -> tuple[Task, list[stage_plans.Link], Array]:
+def plan_stages(loaded: Loaded, job: Job, poolings: ChainSpec) -> tuple[LoadedJob, list[stage_plans.Link], Array]:
     """The last stage as a job of its own, all stages planned, and the array of the first.
 
     A picture as output has its input's dtype: the last stage rounds to it, those before do not round at all.
@@ -116,7 +126,7 @@ def fitted(loaded: Loaded, job: Job, poolings: Poolings) -> tuple[Task, list[sta
     last = planned[-1]
     loaded = pooled_before(loaded, planned)
     stand_in = np.broadcast_to(np.zeros((), last.dtype), last.plan.input_shape)
-    return Task(job, loaded, stand_in, last.stage.pooling, last.plan, tuple(notes)), planned, array
+    return LoadedJob(job, loaded, stand_in, last.stage.pooling, last.plan, tuple(notes)), planned, array
 
 
 def pooled_before(loaded: Loaded, planned: Sequence[stage_plans.Link]) -> Loaded:
@@ -137,22 +147,22 @@ def for_picture(array: Array, stages: Sequence[Stage]) -> tuple[Array, tuple[Sta
     if array.dtype == np.bool_ and any(one.reducer.result not in STAYS_BILEVEL and one.dtype != np.bool_
                                        for one in poolings):
         array = np.where(array, np.uint8(255), np.uint8(0))
-        stages = [replace(stage, keywords={**stage.keywords, **in_grey(stage.keywords)}) for stage in stages]
+        stages = [replace(stage, keywords={**stage.keywords, **scale_to_grey(stage.keywords)}) for stage in stages]
     *before, last = stages
     dtype = poolings[-1].dtype or array.dtype.newbyteorder("=")
     return array, (*before, replace(last, keywords={**last.keywords, "dtype": dtype}))
 
 
-def in_grey(keywords: Any) -> dict[str, Any]:
+def scale_to_grey(keywords: Any) -> dict[str, Any]:
     """Values of samples, white being 255."""
     return {name: keywords[name] * 255 for name in ("nodata", "pad_value") if keywords.get(name) in (0, 1)}
 
 
-def described(task: Task, planned: Sequence[stage_plans.Link], done: Chain, settings: Settings,
+def finish_report(task: LoadedJob, planned: Sequence[stage_plans.Link], done: Chain, settings: Settings,
               blank: ChainReport) -> FileReport:
     """What there is to say of a job that is done."""
     first, last = planned[0], planned[-1]
-    notes = (*blank.notes, *task.notes, *lossy(task.job, settings, task.loaded.source.lossy))
+    notes = (*blank.notes, *task.notes, *lossy_notes(task.job, settings, task.loaded.source.lossy))
     made = replace(blank, stages=done.stages, layout=first.plan.axes.letters, input_shape=first.plan.input_shape,
                    output_shape=last.plan.output_shape, input_dtype=task.loaded.array.dtype.name,
                    output_dtype=done.values.dtype.name, uncovered=stage_plans.left_out(planned), notes=notes)
@@ -160,5 +170,5 @@ def described(task: Task, planned: Sequence[stage_plans.Link], done: Chain, sett
         return made
     pooling = first.stage.pooling
     before = report.stats(task.loaded.array, skip_nan=pooling.nan == "ignore", nodata=pooling.nodata)
-    return with_values(replace(made, input_stats=before, output_stats=done.stages[-1].output_stats), done.values,
+    return add_values(replace(made, input_stats=before, output_stats=done.stages[-1].output_stats), done.values,
                        last.plan)

@@ -10,21 +10,21 @@ from ..errors import PoolError
 from ..files.paths.zarr_paths import check_extra, is_store
 from ..redact import printable
 from ..report import FileReport
-from .run_in_memory import attempt_loaded, geometry, with_values
+from .run_in_memory import add_values, plan_fields, pool_loaded
 from .settings import Job, Settings, is_special, may_replace
 
 if TYPE_CHECKING:
-    from ..chunked.run_array import Outcome
+    from ..chunked.run_array import PoolResult
     from ..pooling import Pooling
 
-IN_CHUNKS = ("ZARR", "NPY")
+CHUNKED_FORMATS = ("ZARR", "NPY")
 """Formats that are written box by box."""
 
 
 def has_chunks(job: Job) -> bool:
     """Whether a job is done chunk by chunk."""
     straight = job.output is None or is_special(job.output) or job.indices is not None
-    if straight or job.format is None or job.format.name not in IN_CHUNKS:
+    if straight or job.format is None or job.format.name not in CHUNKED_FORMATS:
         return False
     return job.format.name == "ZARR" or is_store(job.source)
 
@@ -36,13 +36,13 @@ def attempt_chunked(job: Job, pooling: Pooling, settings: Settings, blank: FileR
         return None
     check_extra(printable(job.source if is_store(job.source) else job.output_name() or ""))
     if to_store:
-        check_wishes(job, settings)
+        check_in_memory_options(job, settings)
     if not has_chunks(job):
-        return attempt_loaded(loaded(job, settings), job, pooling, settings, blank)
-    return in_chunks(job, pooling, settings, blank)
+        return pool_loaded(load_chunked(job, settings), job, pooling, settings, blank)
+    return pool_chunks(job, pooling, settings, blank)
 
 
-def check_wishes(job: Job, settings: Settings) -> None:
+def check_in_memory_options(job: Job, settings: Settings) -> None:
     """Refuse what is done with arrays in memory only."""
     wishes = {"--indices": job.indices, "--linear": settings.linear, "--alpha premultiplied": settings.premultiplied}
     for option, wish in wishes.items():
@@ -52,21 +52,21 @@ def check_wishes(job: Job, settings: Settings) -> None:
         raise PoolError("ZARR is a folder of chunks, no stream of bytes; -o NAME.zarr would work")
 
 
-def in_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+def pool_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """The same where both ends are arrays."""
     from .. import engine
     from ..chunked import run_array
-    from ..chunked.executors import Threads
+    from ..chunked.executors import ThreadChunkExecutor
 
     assert job.output is not None
-    volume = run_array.opened(job.source, settings.key, lambda: picture(job, settings))
+    volume = run_array.open_array(job.source, settings.key, lambda: read_whole(job, settings))
     done = run_array.pool(pooling, volume, str(job.output), overwrite=may_replace(job.output, job, settings),
-                        looks=settings.statistics, each=settings.each or Threads(engine.thread_count()))
+                        looks=settings.statistics, each=settings.each or ThreadChunkExecutor(engine.thread_count()))
     blank = replace(blank, notes=(*blank.notes, *clip_notes(pooling, done, settings)))
-    return described(done, pooling, settings, blank)
+    return finish_report(done, pooling, settings, blank)
 
 
-def clip_notes(pooling: Pooling, done: Outcome, settings: Settings) -> tuple[str, ...]:
+def clip_notes(pooling: Pooling, done: PoolResult, settings: Settings) -> tuple[str, ...]:
     """A note that results may be clipped: jobs give their values away, and are not done again to count."""
     from .. import clipping
 
@@ -79,24 +79,25 @@ def clip_notes(pooling: Pooling, done: Outcome, settings: Settings) -> tuple[str
             "them",)
 
 
-def picture(job: Job, settings: Settings) -> files.Loaded:
+def read_whole(job: Job, settings: Settings) -> files.Loaded:
     """An input that is no chunked array."""
     return files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                       allow_truncated=settings.allow_truncated, frames=settings.frames)
 
 
-def loaded(job: Job, settings: Settings) -> files.Loaded:
+def load_chunked(job: Job, settings: Settings) -> files.Loaded:
     """A chunked array in memory, for an output that is written in one piece."""
     from ..chunked import run_array
 
-    volume = run_array.opened(job.source, settings.key, lambda: picture(job, settings))
-    array = run_array.in_memory(volume)
+    volume = run_array.open_array(job.source, settings.key, lambda: read_whole(job, settings))
+    array = run_array.load_array(volume)
     note = "held in memory whole; an output that ends in .zarr or .npy is written chunk by chunk"
-    return files.Loaded(array, volume.letters, files.Source(job.source, "ZARR", notes=(*volume.notes, note)))
+    return files.Loaded(array, volume.letters, files.ImageInfo(job.source, "ZARR", notes=(*volume.notes, note)))
 
 
-def described(done: Outcome, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+def finish_report(done: PoolResult, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """What there is to say of it."""
-    made = replace(blank, **geometry(pooling, done.plan), input_dtype=done.source.name, output_dtype=done.result.name,
+    made = replace(blank, **plan_fields(pooling, done.plan), input_dtype=done.source.name,
+                   output_dtype=done.result.name,
                    notes=(*blank.notes, *done.notes), bytes_in=done.bytes_in, output_stats=done.stats)
-    return made if done.values is None else with_values(made, done.values, done.plan)
+    return made if done.values is None else add_values(made, done.values, done.plan)

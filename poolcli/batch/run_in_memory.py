@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..colour import Light
     from ..core.place import Place
     from ..core.plans import Plan
-    from ..files import Loaded, Source
+    from ..files import ImageInfo, Loaded
     from ..pooling import Pooling
     from ..settled import Result
 
@@ -30,22 +30,22 @@ STAYS_BILEVEL = ("input", "unsigned", "rank")
 """Result rules under which a 1-bit picture stays one; anything else is written as 8-bit grey, True as 255."""
 
 
-def attempt_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+def pool_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """One job whose input is at hand."""
     loaded = with_place(loaded, settings)
     pooling, heeded = with_file_nodata(loaded.source, pooling, settings)
-    task = fitted(loaded, job, pooling)
+    task = plan_loaded(loaded, job, pooling)
     task.check_holds()
-    light = colours_as(task, settings)
+    light = choose_light(task, settings)
     task = unpacked(task, alone=light is None and not settings.statistics)
-    result = pooled(task, light)
+    result = run_pooling(task, light)
     clipped = clip_notes(task, result, pooling, settings, light)
     lost = write(task, result, settings)
     asked: dict[str, Any] = {name: True for name in ("linear", "premultiplied") if getattr(light, name, False)}
     if heeded:
         asked["nodata"] = pooling.nodata
     blank = replace(blank, notes=(*blank.notes, *heeded, *clipped, *lost), parameters={**blank.parameters, **asked})
-    return described(task, result, settings, blank)
+    return finish_report(task, result, settings, blank)
 
 
 def with_place(loaded: Loaded, settings: Settings) -> Loaded:
@@ -55,7 +55,7 @@ def with_place(loaded: Loaded, settings: Settings) -> Loaded:
     return replace(loaded, source=replace(loaded.source, place=None))
 
 
-def colours_as(task: Task, settings: Settings) -> Light | None:
+def choose_light(task: LoadedJob, settings: Settings) -> Light | None:
     """How colours are taken: as light, weighed by alpha; None where they are numbers like others."""
     mode, asked = task.loaded.source.mode, settings.premultiplied
     # a look at the mode first: who has no alpha imports nothing of it
@@ -72,7 +72,7 @@ def colours_as(task: Task, settings: Settings) -> Light | None:
     return light or None
 
 
-def pooled(task: Task, light: Light | None) -> Result:
+def run_pooling(task: LoadedJob, light: Light | None) -> Result:
     """The result, of colours as light where that is wished."""
     if light is None:
         if (result := pool_four(task)) is not None:
@@ -84,7 +84,7 @@ def pooled(task: Task, light: Light | None) -> Result:
     return Result(colour.pool(task.pooling, task.array, task.plan, task.loaded.source.mode, light), None)
 
 
-def clip_notes(task: Task, result: Result, asked: Pooling, settings: Settings,
+def clip_notes(task: LoadedJob, result: Result, asked: Pooling, settings: Settings,
                light: Light | None) -> tuple[str, ...]:
     """A note of how many results the output's type could not hold; ``asked`` has the dtype that the user named."""
     from .. import clipping
@@ -99,7 +99,7 @@ def clip_notes(task: Task, result: Result, asked: Pooling, settings: Settings,
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class LoadedJob:
     """A job with its input read and its pooling settled."""
 
     job: Job
@@ -116,7 +116,7 @@ class Task:
         return prod(self.plan.output_shape[i] for i in order[:leading])
 
     @cached_property
-    def source(self) -> Source:
+    def source(self) -> ImageInfo:
         """The input as the writer needs to know it: with as many pages as the result has."""
         known = self.loaded.source
         if known.place is not None:
@@ -188,7 +188,7 @@ def placeholder(dtype: Any, shape: tuple[int, ...]) -> Array:
     return np.broadcast_to(np.zeros((), dtype), shape)
 
 
-def fitted(loaded: Loaded, job: Job, pooling: Pooling) -> Task:
+def plan_loaded(loaded: Loaded, job: Job, pooling: Pooling) -> LoadedJob:
     """Settle what depends on the file: the windows, and the dtype where the output is a picture."""
     array, notes = loaded.array, list(loaded.source.notes)
     if job.format is not None and not job.format.is_array:
@@ -196,10 +196,10 @@ def fitted(loaded: Loaded, job: Job, pooling: Pooling) -> Task:
         if array is not loaded.array:
             notes.append("1-bit pixels pooled as 8-bit grey, white as 255")
     plan = pooling.plan(array.shape, stack_layout(loaded, pooling))
-    return Task(job, loaded, array, pooling, plan, tuple(notes))
+    return LoadedJob(job, loaded, array, pooling, plan, tuple(notes))
 
 
-def with_file_nodata(source: Source, pooling: Pooling, settings: Settings) -> tuple[Pooling, tuple[str, ...]]:
+def with_file_nodata(source: ImageInfo, pooling: Pooling, settings: Settings) -> tuple[Pooling, tuple[str, ...]]:
     """Take the nodata value that the file names, where none was asked for, and say so."""
     if source.nodata is None or pooling.nodata is not None or not settings.heeds_nodata:
         return pooling, ()
@@ -232,7 +232,7 @@ def for_picture(array: Array, pooling: Pooling) -> tuple[Array, Pooling]:
     return array, replace(pooling, fills_nodata=pooling.nodata is not None)
 
 
-def write(task: Task, result: Result, settings: Settings) -> tuple[str, ...]:
+def write(task: LoadedJob, result: Result, settings: Settings) -> tuple[str, ...]:
     """Write the result, and its indices if they are wanted; return what was lost on the way."""
     job = task.job
     if job.indices is not None and result.indices is not None:
@@ -249,18 +249,18 @@ def write(task: Task, result: Result, settings: Settings) -> tuple[str, ...]:
                        again=settings.again)
 
 
-def described(task: Task, result: Result, settings: Settings, blank: FileReport) -> FileReport:
+def finish_report(task: LoadedJob, result: Result, settings: Settings, blank: FileReport) -> FileReport:
     """What there is to say of a job that is done."""
     plan, pooling, values = task.plan, task.pooling, result.values
-    lost = lossy(task.job, settings, task.loaded.source.lossy)
-    done = replace(blank, **geometry(pooling, plan), bytes_in=task.loaded.source.nbytes,
+    lost = lossy_notes(task.job, settings, task.loaded.source.lossy)
+    done = replace(blank, **plan_fields(pooling, plan), bytes_in=task.loaded.source.nbytes,
                    input_dtype=task.loaded.array.dtype.name,
                    output_dtype=values.dtype.name, notes=(*blank.notes, *task.notes, *lost),
                    place=describe_place(task.loaded.source.place, plan))
-    return with_numbers(done, task, values) if settings.statistics else done
+    return add_statistics(done, task, values) if settings.statistics else done
 
 
-def lossy(job: Job, settings: Settings, of_lossy: bool) -> tuple[str, ...]:
+def lossy_notes(job: Job, settings: Settings, of_lossy: bool) -> tuple[str, ...]:
     """A note where what is read back may differ; ``of_lossy`` says whether the input was lossy."""
     if job.format is None:
         return ()
@@ -270,19 +270,19 @@ def lossy(job: Job, settings: Settings, of_lossy: bool) -> tuple[str, ...]:
     return (f"{report.LOSSY}: {job.format.name} of quality {encoding.quality}",)
 
 
-def with_numbers(done: FileReport, task: Task, values: Array) -> FileReport:
+def add_statistics(done: FileReport, task: LoadedJob, values: Array) -> FileReport:
     """The same with what it takes a look at every sample to say."""
     skip_nan, nodata = task.pooling.nan == "ignore", task.pooling.nodata
     done = replace(done, input_stats=report.stats(task.array, skip_nan=skip_nan, nodata=nodata),
                    output_stats=report.stats(values, skip_nan=skip_nan, nodata=nodata))
-    return replace(with_values(done, values, task.plan),
+    return replace(add_values(done, values, task.plan),
                    grid=report.grid(task.array, values, task.plan, task.pooling.reducer))
 
 
 # What the report says of a job that is done, for whole arrays and streams alike.
 
 
-def geometry(pooling: Pooling, plan: Plan) -> dict[str, Any]:
+def plan_fields(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     """The fields of a report that follow from the plan."""
     return {"windowing": pooling.window.windowing.name, "layout": plan.axes.letters,
             "windows": report.windows(pooling, plan),
@@ -299,7 +299,7 @@ def describe_place(place: Place | None, *plans: Plan) -> PlaceChange | None:
     return PlaceChange(before.facts(), after.facts())
 
 
-def with_values(done: FileReport, values: Array, plan: Plan) -> FileReport:
+def add_values(done: FileReport, values: Array, plan: Plan) -> FileReport:
     """The same with values to look at."""
     small = values.size <= report.MOST_VALUES
     return replace(done, values=values.tolist() if small else None,

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from .. import files, report
 from ..errors import PoolError
 from ..report import FileReport
-from .run_in_memory import attempt_loaded, geometry, with_values
+from .run_in_memory import add_values, plan_fields, pool_loaded
 from .settings import STDIO, Job, Settings, may_replace
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-Look = Callable[["Array"], None]
-MOST_KEPT = 1 << 20
+BlockCallback = Callable[["Array"], None]
+MAX_KEPT_VALUES = 1 << 20
 """Values of a stream that are kept in memory to be shown."""
 
 
@@ -35,33 +35,33 @@ def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileRe
         return None
     from .. import streaming
 
-    with files.npy_data(job.source, settings.stdin, streaming.LEAST_BYTES, certain=settings.stream) as found:
+    with files.npy_data(job.source, settings.stdin, streaming.MIN_STREAM_BYTES, certain=settings.stream) as found:
         if found is None:
             return None
         header, source = found
-        if settings.stream and header.nbytes < streaming.LEAST_BYTES:  # whole, or nothing of it is written
-            loaded = files.Loaded(files.read_data(source, header), None, files.Source(STDIO, "NPY"))
-            return attempt_loaded(loaded, job, pooling, settings, blank)
+        if settings.stream and header.nbytes < streaming.MIN_STREAM_BYTES:  # whole, or nothing of it is written
+            loaded = files.Loaded(files.read_data(source, header), None, files.ImageInfo(STDIO, "NPY"))
+            return pool_loaded(loaded, job, pooling, settings, blank)
         plan = pooling.plan(header.shape)
         reason = streaming.why_not(pooling, plan, header)
         if reason is not None:
-            return attempt_loaded(whole(job, header, source, reason), job, pooling, settings, blank)
+            return pool_loaded(load_whole(job, header, source, reason), job, pooling, settings, blank)
         tallies = [report.Tally(pooling.nan == "ignore", pooling.nodata) for _ in range(2)]
-        looks: list[Look] = [tally.add if settings.statistics else streaming.unseen for tally in tallies]
+        looks: list[BlockCallback] = [tally.add if settings.statistics else streaming.ignore for tally in tallies]
         kept: list[Array] = []
-        if settings.statistics and prod(plan.output_shape) <= MOST_KEPT:
-            looks[1] = together(tallies[1].add, kept.append)
+        if settings.statistics and prod(plan.output_shape) <= MAX_KEPT_VALUES:
+            looks[1] = call_all(tallies[1].add, kept.append)
         counter = clip_counter(pooling, header, settings)
-        with opened_target(job, settings) as target:
+        with open_target(job, settings) as target:
             streaming.pool_stream(pooling, plan, header, source, target, looks[0], looks[1],
                                   check=None if counter is None else counter.add)
-    done = replace(blank, **geometry(pooling, plan), input_dtype=header.dtype.name,
+    done = replace(blank, **plan_fields(pooling, plan), input_dtype=header.dtype.name,
                    output_dtype=pooling.result_dtype(header.dtype).name,
                    notes=(*blank.notes, *clip_notes(counter)))
     if not settings.statistics:
         return done
     done = replace(done, input_stats=tallies[0].stats(), output_stats=tallies[1].stats())
-    return with_values(done, joined(kept, plan), plan) if kept else done
+    return add_values(done, join_blocks(kept, plan), plan) if kept else done
 
 
 def clip_counter(pooling: Pooling, header: Header, settings: Settings) -> ClipCounter | None:
@@ -78,17 +78,17 @@ def clip_notes(counter: ClipCounter | None) -> list[str]:
     return [] if note is None else [note]
 
 
-def whole(job: Job, header: Header, source: IO[bytes], reason: str) -> files.Loaded:
+def load_whole(job: Job, header: Header, source: IO[bytes], reason: str) -> files.Loaded:
     """An array that cannot be pooled as it comes: a file mapped, a pipe in memory, and a note that says so."""
     if job.source == STDIO:
-        made = files.Source(STDIO, "NPY", notes=(f"held in memory whole: {reason}",))
+        made = files.ImageInfo(STDIO, "NPY", notes=(f"held in memory whole: {reason}",))
         return files.Loaded(files.read_data(source, header), None, made)
     loaded = files.read(job.source)
     notes = (*loaded.source.notes, f"mapped whole, not streamed: {reason}")
     return replace(loaded, source=replace(loaded.source, notes=notes))
 
 
-def together(*looks: Look) -> Look:
+def call_all(*looks: BlockCallback) -> BlockCallback:
     """Several looks at the same block."""
     def look(block: Array) -> None:
         for one in looks:
@@ -96,7 +96,7 @@ def together(*looks: Look) -> Look:
     return look
 
 
-def joined(blocks: list[Array], plan: Plan) -> Array:
+def join_blocks(blocks: list[Array], plan: Plan) -> Array:
     """The whole result from its blocks."""
     import numpy as np
 
@@ -104,7 +104,7 @@ def joined(blocks: list[Array], plan: Plan) -> Array:
 
 
 @contextmanager
-def opened_target(job: Job, settings: Settings) -> Iterator[IO[bytes]]:
+def open_target(job: Job, settings: Settings) -> Iterator[IO[bytes]]:
     """The job's output, to be written as data come."""
     if job.output is not None:
         replaces = may_replace(job.output, job, settings)

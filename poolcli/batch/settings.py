@@ -14,22 +14,22 @@ from ..files.arrays.literals import is_literal
 from ..files.formats import DEFAULT_ENCODING
 from ..files.paths import output_paths
 from ..files.paths.globs import ALL, Globs
-from ..files.paths.urls import Place, is_url
+from ..files.paths.urls import AnyPath, is_url
 from ..files.paths.zarr_paths import is_store, is_store_name
 from ..redact import redacted
 
 if TYPE_CHECKING:
-    from ..chunked.executors import Each
+    from ..chunked.executors import ChunkExecutor
 
 STDIO = output_paths.STDIO
 DRY_RUN = "dry run: nothing was written"
-MOST_SHOWN = 40
+MAX_NAME_LENGTH = 40
 """Characters of a typed matrix that a report shows in place of a name."""
 LOCAL = "local"
 """The scheduler that is no address: a cluster on this machine, for one run."""
 
 
-class Present:
+class LazyObjectExists:
     """Whether an object is there; who never asks imports nothing of it."""
 
     def __init__(self) -> None:
@@ -37,9 +37,9 @@ class Present:
 
     def __call__(self, url: str) -> bool:
         """Ask."""
-        from ..files.remote.object_exists import Presence
+        from ..files.remote.object_exists import ObjectExists
 
-        self.found = self.found or Presence()
+        self.found = self.found or ObjectExists()
         return self.found(url)
 
 
@@ -87,11 +87,11 @@ class Settings:
     """Without them nobody looks at the report, and they cost a pass over the data."""
     notes: bool = True
     """Without them nobody is told of results that were clipped, and they are not counted."""
-    each: Each | None = None
+    each: ChunkExecutor | None = None
     """Where the chunks of an array are done; None: on threads here."""
     stdin: IO[bytes] | None = None
     stdout: IO[bytes] | None = None
-    present: Callable[[str], bool] = field(default_factory=Present, compare=False)
+    present: Callable[[str], bool] = field(default_factory=LazyObjectExists, compare=False)
     """Whether an object is there, by its URL."""
 
     def without_streams(self) -> Settings:
@@ -100,7 +100,8 @@ class Settings:
 
     def for_a_cluster(self) -> Settings:
         """What a worker of a cluster needs to know; names and folders are gone through before."""
-        return replace(self.without_streams(), output=None, indices=None, scheduler=None, globs=ALL, present=Present(),
+        return replace(self.without_streams(), output=None, indices=None, scheduler=None, globs=ALL,
+                       present=LazyObjectExists(),
                        again=True)
 
 
@@ -109,10 +110,10 @@ class Job:
     """One input and where its results go."""
 
     source: str
-    output: Place | None = None
+    output: AnyPath | None = None
     """None: standard output."""
     format: Format | None = None
-    indices: Place | None = None
+    indices: AnyPath | None = None
     problem: str | None = None
     """Why it cannot be done, as far as names tell."""
     notes: tuple[str, ...] = ()
@@ -122,8 +123,8 @@ class Job:
     @property
     def source_name(self) -> str:
         """The input as the report names it: of a URL not the secrets, of a typed matrix not more than its beginning."""
-        if len(self.source) > MOST_SHOWN and is_literal(self.source):
-            return f"{self.source[: MOST_SHOWN - 3]}..."
+        if len(self.source) > MAX_NAME_LENGTH and is_literal(self.source):
+            return f"{self.source[: MAX_NAME_LENGTH - 3]}..."
         return redacted(self.source)
 
     def output_name(self) -> str | None:
@@ -133,7 +134,7 @@ class Job:
         return STDIO if self.output is None else redacted(os.fspath(self.output))
 
 
-def kind(path: str | Place) -> int:
+def file_mode(path: str | AnyPath) -> int:
     """The type and permission bits of a file; 0 where there is none, or a name that no file can have.
 
     What a URL leads to is taken for a file that is there: reading it will tell.
@@ -148,7 +149,7 @@ def kind(path: str | Place) -> int:
 
 def is_folder(path: str) -> bool:
     """Whether an input is a folder of files; a chunked array is a folder that is none, and a URL never is."""
-    return stat.S_ISDIR(kind(path)) and not is_store(path)
+    return stat.S_ISDIR(file_mode(path)) and not is_store(path)
 
 
 def stands_for_many(url: str) -> bool:
@@ -158,22 +159,22 @@ def stands_for_many(url: str) -> bool:
     return object_listing.is_pattern(url) or object_listing.is_folder(url)
 
 
-def is_special(path: str | Place) -> bool:
+def is_special(path: str | AnyPath) -> bool:
     """Whether a path is a device, pipe or socket: it has no ending and takes .npy, as standard output does."""
-    found = kind(path)
+    found = file_mode(path)
     return found != 0 and not stat.S_ISREG(found) and not stat.S_ISDIR(found)
 
 
-def is_kept(path: Place, job: Job, settings: Settings) -> bool:
+def must_keep(path: AnyPath, job: Job, settings: Settings) -> bool:
     """Whether there is a file, an object, or a chunked array that must not be replaced."""
     if is_url(path):
         return not may_replace(path, job, settings) and settings.present(os.fspath(path))
-    found = kind(path)
+    found = file_mode(path)
     there = stat.S_ISREG(found) or (stat.S_ISDIR(found) and is_store_name(path))
     return there and not may_replace(path, job, settings)
 
 
-def may_replace(path: Place, job: Job, settings: Settings) -> bool:
+def may_replace(path: AnyPath, job: Job, settings: Settings) -> bool:
     """Whether an old file may give way."""
     if settings.overwrite:
         return True

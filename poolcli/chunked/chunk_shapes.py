@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import product
 from math import ceil, prod
 
-from ..core.boxes import Ranges
+from ..core.boxes import Box
 from ..core.plans import Plan
 from ..core.windows import Windows
 
@@ -18,7 +18,7 @@ their neighbours' chunks, larger ones take more memory.
 """
 CHUNK_BYTES = 1 << 20
 """The least that a chunk of the output holds, where there is so much: stores are slow at many small files."""
-COPIES = 8
+COPIES_PER_JOB = 8
 """How many times over a job may hold its samples: as read, in one piece, as kernels read them, as a kernel gathers
 them, and what decoding takes.
 """
@@ -26,7 +26,7 @@ UNBOUNDED = 1 << 62
 CGROUP = "/sys/fs/cgroup/memory.max"
 
 
-def memory() -> int:
+def available_memory() -> int:
     """The bytes that this process may use: the machine's, less where a limit is set."""
     bounds = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")] if hasattr(os, "sysconf") else [1 << 33]
     with suppress(OSError, ValueError), open(CGROUP, encoding="ascii") as file:  # noqa: PTH123  (no Path for one look)
@@ -39,15 +39,15 @@ def memory() -> int:
     return min(bounds)
 
 
-def most_of_job(workers: int) -> int:
+def max_job_bytes(workers: int) -> int:
     """The bytes of samples that one job of so many at once may hold, if its windows need them."""
-    return max(1 << 20, memory() // (COPIES * workers))
+    return max(1 << 20, available_memory() // (COPIES_PER_JOB * workers))
 
 
 # Costs of boxes, by the plan alone.
 
 
-def span(windows: Windows, count: int) -> int:
+def samples_spanned(windows: Windows, count: int) -> int:
     """The most samples, from the first to the last, that ``count`` windows in a row need."""
     first, present = windows.present()
     last = first + (present - 1) * windows.step
@@ -55,23 +55,24 @@ def span(windows: Windows, count: int) -> int:
     return int((last[count - 1 :] - first[: len(first) - count + 1]).max()) + 1
 
 
-def spans(plan: Plan, shape: Sequence[int]) -> list[int]:
+def box_samples(plan: Plan, shape: Sequence[int]) -> list[int]:
     """The samples along each axis that a box of outputs of this shape needs at most."""
     needs = list(shape)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
-        needs[axis] = span(windows, shape[axis])
+        needs[axis] = samples_spanned(windows, shape[axis])
     return needs
 
 
-def cost(plan: Plan, shape: Sequence[int], itemsize: int) -> int:
+def box_bytes(plan: Plan, shape: Sequence[int], itemsize: int) -> int:
     """The bytes that a box of outputs of this shape needs at most."""
-    return prod(spans(plan, shape)) * itemsize
+    return prod(box_samples(plan, shape)) * itemsize
 
 
 # Shapes of chunks and of jobs.
 
 
-def chunks_of(plan: Plan, chunks: Sequence[int], itemsize: int, read: int, most: int = JOB_BYTES) -> tuple[int, ...]:
+def choose_chunk_shape(plan: Plan, chunks: Sequence[int], itemsize: int, read: int,
+                       most: int = JOB_BYTES) -> tuple[int, ...]:
     """The shape of the output's chunks: what an input chunk becomes, doubled until it is worth a file.
 
     ``itemsize`` is the result's, ``read`` the input's; no chunk needs more than ``most`` bytes of samples, unless what
@@ -80,34 +81,34 @@ def chunks_of(plan: Plan, chunks: Sequence[int], itemsize: int, read: int, most:
     full = plan.full_shape
     shape = [max(1, min(n, round(chunk * n / length)))
              for n, chunk, length in zip(full, chunks, plan.input_shape, strict=True)]
-    while prod(shape) * itemsize < CHUNK_BYTES and (larger := doubled(plan, shape, shape, read, most)) is not None:
+    while prod(shape) * itemsize < CHUNK_BYTES and (larger := double_shape(plan, shape, shape, read, most)) is not None:
         shape = larger
     return tuple(shape)
 
 
-def job_shape(plan: Plan, chunk: Sequence[int], read: int, jobs: int, most: int = JOB_BYTES) -> tuple[int, ...]:
+def choose_job_shape(plan: Plan, chunk: Sequence[int], read: int, jobs: int, most: int = JOB_BYTES) -> tuple[int, ...]:
     """The shape of a job's outputs: as many chunks as ``most`` bytes of samples allow, and at least so many jobs."""
     shape = list(chunk)
-    while (larger := doubled(plan, shape, chunk, read, most)) is not None:
+    while (larger := double_shape(plan, shape, chunk, read, most)) is not None:
         if prod(ceil(n / m) for n, m in zip(plan.full_shape, larger, strict=True)) < jobs:
             break
         shape = larger
     return tuple(shape)
 
 
-def doubled(plan: Plan, shape: Sequence[int], unit: Sequence[int], itemsize: int, most: int) -> list[int] | None:
+def double_shape(plan: Plan, shape: Sequence[int], unit: Sequence[int], itemsize: int, most: int) -> list[int] | None:
     """The shape with one axis twice as long, that which needs the fewest samples; None where all need too many."""
-    needs = spans(plan, shape)
+    needs = box_samples(plan, shape)
     for axis in sorted(range(len(shape)), key=needs.__getitem__):
         n = plan.full_shape[axis]
         longer = min(2 * shape[axis], ceil(n / unit[axis]) * unit[axis]) if shape[axis] < n else 0
         larger = [*shape[:axis], longer, *shape[axis + 1 :]]
-        if longer and cost(plan, larger, itemsize) <= most:
+        if longer and box_bytes(plan, larger, itemsize) <= most:
             return larger
     return None
 
 
-def boxes_of(full: Sequence[int], shape: Sequence[int]) -> Iterator[Ranges]:
+def split_boxes(full: Sequence[int], shape: Sequence[int]) -> Iterator[Box]:
     """All boxes of that shape, in order; the last along an axis may be shorter."""
     axes = [[(i, min(i + m, n)) for i in range(0, n, m)] for n, m in zip(full, shape, strict=True)]
     yield from product(*axes)
@@ -118,20 +119,20 @@ def count_of(full: Sequence[int], shape: Sequence[int]) -> int:
     return prod(ceil(n / m) for n, m in zip(full, shape, strict=True))
 
 
-def pieces(plan: Plan, outputs: Ranges, itemsize: int, most: int) -> Iterator[Ranges]:
+def split_to_fit(plan: Plan, outputs: Box, itemsize: int, most: int) -> Iterator[Box]:
     """A box of outputs cut until each part needs at most ``most`` bytes of samples, or is one window."""
     shape = [stop - start for start, stop in outputs]
-    if cost(plan, shape, itemsize) <= most or prod(shape) <= 1:
+    if box_bytes(plan, shape, itemsize) <= most or prod(shape) <= 1:
         yield outputs
         return
     halves = {axis: [*shape[:axis], ceil(n / 2), *shape[axis + 1 :]] for axis, n in enumerate(shape) if n > 1}
-    axis = min(halves, key=lambda one: cost(plan, halves[one], itemsize))
+    axis = min(halves, key=lambda one: box_bytes(plan, halves[one], itemsize))
     (start, stop), middle = outputs[axis], outputs[axis][0] + halves[axis][axis]
     for part in ((start, middle), (middle, stop)):
-        yield from pieces(plan, (*outputs[:axis], part, *outputs[axis + 1 :]), itemsize, most)
+        yield from split_to_fit(plan, (*outputs[:axis], part, *outputs[axis + 1 :]), itemsize, most)
 
 
-def aligned(needs: Ranges, chunks: Sequence[int], itemsize: int, most: int) -> Iterator[Ranges]:
+def split_along_chunks(needs: Box, chunks: Sequence[int], itemsize: int, most: int) -> Iterator[Box]:
     """A box of samples cut along chunk borders into parts of about ``most`` bytes at most, each chunk in one."""
     shape = list(chunks)
     room = [stop - start + chunk for (start, stop), chunk in zip(needs, chunks, strict=True)]

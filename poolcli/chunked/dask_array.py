@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from .. import engine
 from ..core import dtypes
-from ..core.boxes import Ranges, lengths, needed, part_of
+from ..core.boxes import Box, box_shape, input_box, subplan
 from ..core.plans import Plan
 from ..errors import OptionError, PoolError
 from ..pooling import Pooling, prepare
-from .run_box import squeezed
-from .sources import Plain, Source, padded
+from .run_box import squeezed_axes
+from .sources import ArraySource, UnpaddedSource, pad_source
 
 Array = NDArray[Any]
 Edges = tuple[tuple[int, ...], ...]
@@ -46,11 +46,11 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     pooling = prepare(reducer, **options)
     plan = pooling.plan(x.shape, held=False)
     edges = tuple(tuple(int(n) for n in np.cumsum((0, *chunks))) for chunks in x.chunks)
-    return as_dask(x, Blocked(pooling, plan, edges, x.dtype), (reducer, options))
+    return build_dask_array(x, BlockedPooling(pooling, plan, edges, x.dtype), (reducer, options))
 
 
 @dataclass(frozen=True, eq=False)
-class Blocked:
+class BlockedPooling:
     """A pooling of an array in blocks: what all its tasks have in common."""
 
     pooling: Pooling
@@ -58,9 +58,9 @@ class Blocked:
     edges: Edges
     dtype: dtypes.Type
 
-    def laid(self, blocks: Mapping[tuple[int, ...], Array]) -> tuple[Pooling, Plan, Source]:
+    def laid(self, blocks: Mapping[tuple[int, ...], Array]) -> tuple[Pooling, Plan, ArraySource]:
         """The pooling with its padding done, on an array of which these blocks are at hand."""
-        return padded(self.pooling, self.plan, Blocks(self.edges, self.dtype, blocks))
+        return pad_source(self.pooling, self.plan, BlockSource(self.edges, self.dtype, blocks))
 
     def outputs(self) -> Edges:
         """Where the blocks of the result begin: with the first window that begins in a block of the input."""
@@ -72,22 +72,23 @@ class Blocked:
         return tuple(found)
 
 
-def as_dask(x: Any, blocked: Blocked, token: Any) -> Any:
+def build_dask_array(x: Any, blocked: BlockedPooling, token: Any) -> Any:
     """The graph: the common part once, and a task for each block of the result."""
     from dask.array import Array as Made
     from dask.base import tokenize
     from dask.highlevelgraph import HighLevelGraph
 
-    edges, gone = blocked.outputs(), squeezed(blocked.plan)
+    edges, gone = blocked.outputs(), squeezed_axes(blocked.plan)
     kept = [axis for axis in range(len(edges)) if axis not in gone]
     name = f"poolcli-{tokenize(x.name, token)}"
     graph: dict[Any, Any] = {f"{name}-plan": blocked}
     _, plan, source = blocked.laid({})
     for index in product(*(range(len(one) - 1) for one in edges)):
         outputs = tuple((one[i], one[i + 1]) for one, i in zip(edges, index, strict=True))
-        places = sorted(reached(source, needed(plan, outputs), blocked.edges))
+        places = sorted(find_blocks(source, input_box(plan, outputs), blocked.edges))
         blocks = [(x.name, *place) for place in places]
-        graph[name, *(index[axis] for axis in kept)] = (do, f"{name}-plan", Job(outputs, tuple(places)), blocks)
+        graph[name, *(index[axis] for axis in kept)] = (run_block, f"{name}-plan", BlockJob(outputs, tuple(places)),
+                                                        blocks)
     dtype = blocked.pooling.result_dtype(x.dtype)
     chunks = tuple(tuple(b - a for a, b in pairwise(edges[axis])) for axis in kept)
     made = HighLevelGraph.from_collections(name, graph, dependencies=[x])
@@ -95,7 +96,7 @@ def as_dask(x: Any, blocked: Blocked, token: Any) -> Any:
     return array(made, name, chunks, dtype=dtype, meta=np.empty((0,) * len(kept), dtype))
 
 
-def reached(source: Source, ranges: Ranges, edges: Edges) -> set[tuple[int, ...]]:
+def find_blocks(source: ArraySource, ranges: Box, edges: Edges) -> set[tuple[int, ...]]:
     """The blocks that a box touches."""
     touched = set()
     for box in source.reaches(ranges):
@@ -105,26 +106,26 @@ def reached(source: Source, ranges: Ranges, edges: Edges) -> set[tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Job:
+class BlockJob:
     """One block of the result, and which blocks of the input it needs."""
 
-    outputs: Ranges
+    outputs: Box
     places: tuple[tuple[int, ...], ...]
 
 
-def do(blocked: Blocked, job: Job, blocks: list[Array]) -> Array:
+def run_block(blocked: BlockedPooling, job: BlockJob, blocks: list[Array]) -> Array:
     """One task."""
     held = {place: np.asarray(block) for place, block in zip(job.places, blocks, strict=True)}
     pooling, plan, source = blocked.laid(held)
-    inputs = needed(plan, job.outputs)
-    part, place = part_of(plan, job.outputs, inputs)
+    inputs = input_box(plan, job.outputs)
+    part, place = subplan(plan, job.outputs, inputs)
     with engine.one_thread():
         values = pooling.run(source.read(inputs), part, part=place).values
-    return values.reshape([n for axis, n in enumerate(values.shape) if axis not in squeezed(plan)])
+    return values.reshape([n for axis, n in enumerate(values.shape) if axis not in squeezed_axes(plan)])
 
 
 @dataclass(frozen=True, eq=False)
-class Blocks(Plain):
+class BlockSource(UnpaddedSource):
     """An array of which some blocks are at hand."""
 
     edges: Edges
@@ -146,19 +147,19 @@ class Blocks(Plain):
         """The largest block along each axis."""
         return tuple(max(b - a for a, b in pairwise(one)) for one in self.edges)
 
-    def read(self, ranges: Ranges) -> Array:
+    def read(self, ranges: Box) -> Array:
         """A box put together from blocks; a view where one has it all."""
-        places = sorted(reached(self, ranges, self.edges))
+        places = sorted(find_blocks(self, ranges, self.edges))
         if len(places) == 1:
             return self.blocks[places[0]][self.inside(places[0], ranges)]
-        box = np.empty(lengths(ranges), self.dtype)
+        box = np.empty(box_shape(ranges), self.dtype)
         for place in places:
             to = tuple(slice(max(a, one[i]) - a, min(b, one[i + 1]) - a)
                        for i, one, (a, b) in zip(place, self.edges, ranges, strict=True))
             box[to] = self.blocks[place][self.inside(place, ranges)]
         return box
 
-    def inside(self, place: tuple[int, ...], ranges: Ranges) -> tuple[slice, ...]:
+    def inside(self, place: tuple[int, ...], ranges: Box) -> tuple[slice, ...]:
         """What a box takes of a block."""
         return tuple(slice(max(a - one[i], 0), b - one[i])
                      for i, one, (a, b) in zip(place, self.edges, ranges, strict=True))

@@ -1,4 +1,4 @@
-"""Jobs side by side: in threads here, or wherever an ``Each`` takes them."""
+"""Jobs side by side: in threads here, or wherever an ``ChunkExecutor`` takes them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .. import engine
 from . import chunk_shapes
 
 
-class Each(Protocol):
+class ChunkExecutor(Protocol):
     """Calls a function of two values, the first the same for all, wherever that may be; results come in order.
 
     Few calls more than there are workers are under way at a time. What one raises is raised in its turn, and nothing is
@@ -35,7 +35,7 @@ class Each(Protocol):
         """Results of ``function(common, item)``."""
 
 
-class Threads:
+class ThreadChunkExecutor:
     """Calls in so many threads of this process; reading, decoding and kernels drop the GIL."""
 
     near = True
@@ -46,7 +46,7 @@ class Threads:
     @property
     def most(self) -> int:
         """Bytes of samples that one call may hold."""
-        return chunk_shapes.most_of_job(self.workers)
+        return chunk_shapes.max_job_bytes(self.workers)
 
     def __call__(self, function: Callable[..., Any], common: Any, items: Iterable[Any]) -> Iterator[Any]:
         """Results in order, at most two calls a thread under way. One call has all threads for its kernels."""
@@ -58,7 +58,7 @@ class Threads:
             under_way: deque[Future[Any]] = deque()
             try:
                 for item in chain(begun, waiting):
-                    under_way.append(pool.submit(alone, function, common, item))
+                    under_way.append(pool.submit(call_single_threaded, function, common, item))
                     if len(under_way) >= 2 * self.workers:
                         yield under_way.popleft().result()
                 while under_way:
@@ -68,7 +68,7 @@ class Threads:
                     future.cancel()
 
 
-def alone(function: Callable[..., Any], common: Any, item: Any) -> Any:
+def call_single_threaded(function: Callable[..., Any], common: Any, item: Any) -> Any:
     """A call whose kernels use no other thread."""
     with engine.one_thread():
         return function(common, item)

@@ -12,16 +12,16 @@ from typing import Protocol
 
 from .. import files, progress
 from ..core import dtypes
-from ..core.boxes import Ranges, everything
+from ..core.boxes import Box, full_box
 from ..core.plans import Plan
 from ..pooling import Pooling
 from . import chunk_shapes, ome, stores
-from .executors import Each
-from .run_array import Volume, ready_for
-from .run_box import Task
-from .sources import Source
+from .executors import ChunkExecutor
+from .run_array import OpenedArray, prepare_run
+from .run_box import BoxContext
+from .sources import ArraySource
 
-BETWEEN = "between"
+UNROUNDED_PREFIX = "between"
 """The array of a level as it is before it is rounded, while the next one is made of it."""
 FROM_BEFORE = ("max", "min")
 """Reducers of which the pooling of a level is the pooling of the input, to the bit: the input is read once only."""
@@ -30,7 +30,7 @@ LONGEST = 128
 """The side of a chunk where the input has none."""
 
 
-class Rung(Protocol):
+class PyramidLevel(Protocol):
     """The plans of one level."""
 
     @property
@@ -50,7 +50,7 @@ class Rung(Protocol):
         """Where the first sample is centred, on the input."""
 
 
-def write(pooling: Pooling, volume: Volume, rungs: Sequence[Rung], output: str, *, each: Each,
+def write(pooling: Pooling, volume: OpenedArray, rungs: Sequence[PyramidLevel], output: str, *, each: ChunkExecutor,
           overwrite: bool = False) -> None:
     """Write the input as level 0 and a level for each rung, as an OME-Zarr group that appears when it is whole.
 
@@ -58,49 +58,50 @@ def write(pooling: Pooling, volume: Volume, rungs: Sequence[Rung], output: str, 
     axes are none of OME-Zarr's, or a level cannot be made.
     """
     letters = rungs[0].step.axes.letters
-    place = ome.placed(volume.attributes, volume.path, letters)
+    place = ome.read_placement(volume.attributes, volume.path, letters)
     ome.check_axes(place.axes, letters)
     still = (1.0,) * len(letters), (0.0,) * len(letters)
     levels = [("0", *still), *((str(number), rung.scale, rung.offset) for number, rung in enumerate(rungs, 1))]
     with files.atomic_folder(output, overwrite=overwrite) as folder:
         version = volume.version
-        stores.grouped(folder, version, ome.described(place, levels, pooling.reducer.name, version))
-        writer = Writer(pooling, volume, folder, tuple(str(axis["name"]) for axis in place.axes), each)
+        stores.create_group(folder, version, ome.multiscale_attributes(place, levels, pooling.reducer.name, version))
+        writer = PyramidWriter(pooling, volume, folder, tuple(str(axis["name"]) for axis in place.axes), each)
         writer.copy(rungs[0].step)
         before = unrounded = volume.source
         for number, rung in enumerate(rungs, 1):
             before, unrounded = writer.level(number, rung, before, unrounded)
-        for left in Path(folder).glob(f"{BETWEEN}*"):
+        for left in Path(folder).glob(f"{UNROUNDED_PREFIX}*"):
             files.remove(str(left))
 
 
 @dataclass(frozen=True, eq=False)
-class Writer:
+class PyramidWriter:
     """What the levels have in common."""
 
     pooling: Pooling
-    volume: Volume
+    volume: OpenedArray
     folder: str
     names: tuple[str, ...]
     """Of the axes."""
-    each: Each
+    each: ChunkExecutor
 
-    def level(self, number: int, rung: Rung, before: Source, unrounded: Source) -> tuple[Source, Source]:
+    def level(self, number: int, rung: PyramidLevel, before: ArraySource, unrounded: ArraySource) -> tuple[ArraySource,
+                                                                                                           ArraySource]:
         """Make a level; what the next one may be made of, as stored and as it was before it was rounded."""
         if rung.whole is None:
             stored = self.pooled(str(number), self.pooling, rung.step, unrounded)
             plain = replace(self.pooling, dtype=None)
             same = plain.result_dtype(unrounded.dtype) == stored.dtype or self.pooling.nodata is not None
-            return stored, stored if same else self.pooled(f"{BETWEEN}{number}", plain, rung.step, unrounded)
+            return stored, stored if same else self.pooled(f"{UNROUNDED_PREFIX}{number}", plain, rung.step, unrounded)
         own = self.pooling.result_dtype(self.volume.source.dtype) == dtypes.check_dtype(self.volume.source.dtype)
         again = self.pooling.reducer.name in FROM_BEFORE and own
         source, plan = (before, rung.step) if again else (self.volume.source, rung.whole)
         stored = self.pooled(str(number), self.pooling, plan, source)
         return stored, stored
 
-    def pooled(self, name: str, pooling: Pooling, plan: Plan, source: Source) -> stores.Zarr:
+    def pooled(self, name: str, pooling: Pooling, plan: Plan, source: ArraySource) -> stores.ZarrArray:
         """A level as an array of the group."""
-        ready = ready_for(pooling, plan, source, self.each, False)
+        ready = prepare_run(pooling, plan, source, self.each, False)
         target = self.array(name, plan.output_shape, pooling.result_dtype(source.dtype), ready.chunk)
         ready.run(self.each, target)
         return target
@@ -108,19 +109,19 @@ class Writer:
     def copy(self, plan: Plan) -> None:
         """The input as level 0, in chunks as it has, or of 128 along each axis."""
         source = self.volume.source
-        chunks = source.chunks if isinstance(source, stores.Zarr) else [min(n, LONGEST) for n in source.shape]
+        chunks = source.chunks if isinstance(source, stores.ZarrArray) else [min(n, LONGEST) for n in source.shape]
         target = self.array("0", source.shape, dtypes.check_dtype(source.dtype), chunks)
-        task = Task(self.pooling, plan, source, target, self.each.most, False)
+        task = BoxContext(self.pooling, plan, source, target, self.each.most, False)
         most = min(chunk_shapes.JOB_BYTES, task.most)
-        boxes = list(chunk_shapes.aligned(everything(source.shape), chunks, task.itemsize, most))
-        for _ in progress.shown(self.each(copy, task, boxes), len(boxes)):
+        boxes = list(chunk_shapes.split_along_chunks(full_box(source.shape), chunks, task.itemsize, most))
+        for _ in progress.shown(self.each(copy_box, task, boxes), len(boxes)):
             pass
 
-    def array(self, name: str, shape: Sequence[int], dtype: dtypes.Type, chunks: Sequence[int]) -> stores.Zarr:
+    def array(self, name: str, shape: Sequence[int], dtype: dtypes.Type, chunks: Sequence[int]) -> stores.ZarrArray:
         """A new array of the group."""
-        return stores.created(self.folder, name, shape, dtype, chunks, self.volume.version, self.names)
+        return stores.create_array(self.folder, name, shape, dtype, chunks, self.volume.version, self.names)
 
 
-def copy(task: Task, box: Ranges) -> None:
+def copy_box(task: BoxContext, box: Box) -> None:
     """One job of copying."""
     task.target.write(box, task.source.read(box))

@@ -65,7 +65,7 @@ def letter_of(axis: Any) -> str | None:
 
 
 @dataclass(frozen=True)
-class Placed:
+class SpatialMetadata:
     """What metadata say of one array: its axes, how far apart its samples are, where the first one is."""
 
     axes: tuple[Mapping[str, Any], ...]
@@ -75,7 +75,7 @@ class Placed:
     """What holds for all levels and stays as it is."""
 
 
-def placed(attributes: Mapping[str, Any], path: str, letters: str) -> Placed:
+def read_placement(attributes: Mapping[str, Any], path: str, letters: str) -> SpatialMetadata:
     """The place of an array of a group; without metadata samples are one apart, the first at 0."""
     image = multiscales(attributes) or {}
     levels = [level for level in image.get("datasets") or () if isinstance(level, Mapping)]
@@ -84,7 +84,7 @@ def placed(attributes: Mapping[str, Any], path: str, letters: str) -> Placed:
     axes = image.get("axes")
     named = [dict(axis) for axis in axes if isinstance(axis, Mapping)] if isinstance(axes, list) else []
     rest = {key: image[key] for key in ("name", "coordinateTransformations") if key in image}
-    return Placed(tuple(named) if len(named) == len(letters) else tuple(map(axis_of, letters)),
+    return SpatialMetadata(tuple(named) if len(named) == len(letters) else tuple(map(axis_of, letters)),
                   numbers(steps, "scale", letters, 1.0), numbers(steps, "translation", letters, 0.0), rest)
 
 
@@ -118,7 +118,8 @@ def check_axes(axes: Sequence[Mapping[str, Any]], letters: str) -> None:
                         "not; an array with its channels first, or --layout with other letters, would work")
 
 
-def described(place: Placed, levels: Sequence[tuple[str, Sequence[float], Sequence[float]]], method: str,
+def multiscale_attributes(place: SpatialMetadata, levels: Sequence[tuple[str, Sequence[float], Sequence[float]]],
+                          method: str,
               version: int) -> dict[str, Any]:
     """The attributes of a multiscale group: for each level its path, and scale and offset on the first one.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import engine, files, progress
 from ..core import dtypes
-from ..core.boxes import Ranges, slices
+from ..core.boxes import Box, slices
 from ..core.plans import Plan
 from ..drivers.partial import Merger
 from ..errors import PoolError
@@ -23,27 +23,27 @@ from ..files.paths.zarr_paths import is_store, is_store_name
 from ..pooling import Pooling
 from ..report import Stats, Tally
 from . import chunk_shapes, ome, tree_reduce
-from .executors import Each, Threads
-from .run_box import NOWHERE, Target, Task, do, finished, outputs_of, pooled, squeezed
-from .sources import InMemory, Npy, Source, nbytes, padded
+from .executors import ChunkExecutor, ThreadChunkExecutor
+from .run_box import NULL_TARGET, BoxContext, Target, pool_box, run_box, split_jobs, squeezed_axes, write_box
+from .sources import ArraySource, MemorySource, NpySource, array_bytes, pad_source
 
 Array = NDArray[Any]
-VERSION = 3
+DEFAULT_ZARR_VERSION = 3
 """Of the format, where the input has none."""
-SHOWN = 1 << 20
+MAX_SHOWN_VALUES = 1 << 20
 """Values of a result that are read back to be shown."""
 
 
 @dataclass(frozen=True, eq=False)
-class Volume:
+class OpenedArray:
     """An input that is opened: where its samples come from, and what is known of its axes."""
 
-    source: Source
+    source: ArraySource
     letters: str | None = None
     """The layout that its metadata says, if they do."""
     names: tuple[str | None, ...] | None = None
     """What its axes are called."""
-    version: int = VERSION
+    version: int = DEFAULT_ZARR_VERSION
     notes: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """Of the group that it is in."""
@@ -52,7 +52,7 @@ class Volume:
 
 
 @dataclass(frozen=True, eq=False)
-class Outcome:
+class PoolResult:
     """What was done."""
 
     plan: Plan
@@ -66,96 +66,98 @@ class Outcome:
     @property
     def bytes_in(self) -> int:
         """The input's bytes, not compressed."""
-        return nbytes(self.plan.input_shape, self.source)
+        return array_bytes(self.plan.input_shape, self.source)
 
 
-def opened(path: str, key: str | None, read: Callable[[], files.Loaded]) -> Volume:
+def open_array(path: str, key: str | None, read: Callable[[], files.Loaded]) -> OpenedArray:
     """Open an input; what is no store and no .npy is read whole, by ``read``."""
     if is_store(path):
         from . import stores
 
-        array, notes = stores.opened(str(Path(path).absolute()), key)
+        array, notes = stores.open_zarr(str(Path(path).absolute()), key)
         array.dtype  # noqa: B018  (refuses what cannot be pooled)
-        attributes = stores.attributes(path)
+        attributes = stores.read_attributes(path)
         letters = ome.letters(attributes, array.names, len(array.shape))
-        return Volume(array, letters, array.names, array.version, notes, attributes, array.name)
+        return OpenedArray(array, letters, array.names, array.version, notes, attributes, array.name)
     if path.lower().endswith(".npy") and Path(path).is_file():
-        return Volume(Npy(str(Path(path).absolute())))
+        return OpenedArray(NpySource(str(Path(path).absolute())))
     found = read()
-    return Volume(InMemory(found.array), found.layout, notes=found.source.notes)
+    return OpenedArray(MemorySource(found.array), found.layout, notes=found.source.notes)
 
 
-def in_memory(volume: Volume) -> Array:
+def load_array(volume: OpenedArray) -> Array:
     """All of a volume, where that is no danger."""
     shape, dtype = volume.source.shape, volume.source.dtype
-    size, most = nbytes(shape, dtype), chunk_shapes.memory() // 4
+    size, most = array_bytes(shape, dtype), chunk_shapes.available_memory() // 4
     if size > most:
         raise PoolError(f"takes {size:,} bytes, and {most:,} may be held for an output that is written in one piece; "
                         "one that ends in .zarr or .npy would work")
     return volume.source.read(tuple((0, n) for n in shape))
 
 
-def pool(pooling: Pooling, volume: Volume, output: str, *, overwrite: bool = False, looks: bool = True,
-         each: Each | None = None) -> Outcome:
+def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool = False, looks: bool = True,
+         each: ChunkExecutor | None = None) -> PoolResult:
     """Pool a volume into ``output``, a store or a .npy file, which appears at the end, whole or not at all.
 
     ``each`` takes the jobs: this thread by default.
     """
-    if each is None or isinstance(volume.source, InMemory):
-        each = Threads(1 if each is None else each.workers if each.near else engine.thread_count())
+    if each is None or isinstance(volume.source, MemorySource):
+        each = ThreadChunkExecutor(1 if each is None else each.workers if each.near else engine.thread_count())
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     result = pooling.result_dtype(volume.source.dtype)
-    ready = ready_for(pooling, plan, volume.source, each, looks)
-    with made(output, plan, result, ready.chunk, volume, overwrite) as target:
+    ready = prepare_run(pooling, plan, volume.source, each, looks)
+    with create_target(output, plan, result, ready.chunk, volume, overwrite) as target:
         tally = ready.run(each, target)
-        values = target.read(whole(plan)) if looks and prod(plan.output_shape) <= SHOWN else None
-    return Outcome(plan, volume.source.dtype, result, tally.stats() if looks else None, values, volume.notes)
+        values = target.read(result_box(plan)) if looks and prod(plan.output_shape) <= MAX_SHOWN_VALUES else None
+    return PoolResult(plan, volume.source.dtype, result, tally.stats() if looks else None, values, volume.notes)
 
 
 @dataclass(frozen=True, eq=False)
-class Ready:
+class ChunkedRun:
     """A pooling with its way settled, by boxes or by parts of windows, and the shape of the output's chunks."""
 
-    task: Task
+    task: BoxContext
     merger: Merger | None
     chunk: tuple[int, ...]
 
-    def run(self, each: Each, target: Target) -> Tally:
+    def run(self, each: ChunkExecutor, target: Target) -> Tally:
         """Do all jobs."""
         task = replace(self.task, target=target)
-        return tallied(task, done_by(each, task, self.merger, self.chunk))
+        return sum_tallies(task, run_jobs(each, task, self.merger, self.chunk))
 
 
-def ready_for(pooling: Pooling, plan: Plan, source: Source, each: Each, looks: bool) -> Ready:
+def prepare_run(pooling: Pooling, plan: Plan, source: ArraySource, each: ChunkExecutor, looks: bool) -> ChunkedRun:
     """Settle how a plan is run on a source."""
-    task = settled(pooling, plan, source, each.most, looks)
-    merger = tree_reduce.merger_of(task)
+    task = make_task(pooling, plan, source, each.most, looks)
+    merger = tree_reduce.choose_merger(task)
     most = chunk_shapes.UNBOUNDED if merger is not None else min(chunk_shapes.JOB_BYTES, task.most)
     itemsize = pooling.result_dtype(source.dtype).itemsize
-    return Ready(task, merger, chunk_shapes.chunks_of(task.plan, task.source.chunks, itemsize, task.itemsize, most))
+    return ChunkedRun(task, merger, chunk_shapes.choose_chunk_shape(task.plan, task.source.chunks, itemsize,
+                                                                    task.itemsize, most))
 
 
-def done_by(each: Each, task: Task, merger: Merger | None, chunk: tuple[int, ...]) -> Generator[Tally, None, None]:
+def run_jobs(each: ChunkExecutor, task: BoxContext, merger: Merger | None,
+             chunk: tuple[int, ...]) -> Generator[Tally, None, None]:
     """All jobs, done; values go through here where workers elsewhere cannot write into the target."""
     if merger is not None:
-        yield from tree_reduce.run(task, merger, chunk, each)
+        yield from tree_reduce.run_reduction(task, merger, chunk, each)
         return
-    boxes = list(outputs_of(task, chunk, 2 * each.workers))
-    if each.near or not isinstance(task.target, Mapped):
-        yield from progress.shown(each(do, task, boxes), len(boxes))
+    boxes = list(split_jobs(task, chunk, 2 * each.workers))
+    if each.near or not isinstance(task.target, MappedTarget):
+        yield from progress.shown(each(run_box, task, boxes), len(boxes))
         return
-    values = progress.shown(each(pooled, replace(task, target=NOWHERE), boxes), len(boxes))
+    values = progress.shown(each(pool_box, replace(task, target=NULL_TARGET), boxes), len(boxes))
     for box, found in zip(boxes, values, strict=True):
-        yield finished(task, box, found)
+        yield write_box(task, box, found)
 
 
-def settled(pooling: Pooling, plan: Plan, source: Source, most: int, looks: bool) -> Task:
+def make_task(pooling: Pooling, plan: Plan, source: ArraySource, most: int, looks: bool) -> BoxContext:
     """The jobs' common part, with padding that is data taken for data; its target is not made yet."""
-    inner, longer, padded_source = padded(pooling, plan, source)
-    return Task(inner, longer, padded_source, NOWHERE, most, looks)
+    inner, longer, padded_source = pad_source(pooling, plan, source)
+    return BoxContext(inner, longer, padded_source, NULL_TARGET, most, looks)
 
 
-def tallied(task: Task, done: Generator[Tally, None, None]) -> Tally:
+def sum_tallies(task: BoxContext, done: Generator[Tally, None, None]) -> Tally:
     """Wait for all jobs, and put together what they saw."""
     total = Tally(task.pooling.nan == "ignore", task.pooling.nodata)
     with closing(done):  # a run that is cut short waits for its jobs: none writes into a folder that is being removed
@@ -167,7 +169,7 @@ def tallied(task: Task, done: Generator[Tally, None, None]) -> Tally:
     return total
 
 
-def whole(plan: Plan) -> Ranges:
+def result_box(plan: Plan) -> Box:
     """All of the result."""
     return tuple((0, n) for n in plan.output_shape)
 
@@ -175,50 +177,50 @@ def whole(plan: Plan) -> Ranges:
 # Outputs.
 
 
-class Readable(Protocol):
+class ReadableTarget(Protocol):
     """A target that can be read when it is full."""
 
-    def write(self, ranges: Ranges, values: Array) -> None:
+    def write(self, ranges: Box, values: Array) -> None:
         """Put values in their place."""
 
-    def read(self, ranges: Ranges) -> Array:
+    def read(self, ranges: Box) -> Array:
         """Take values."""
 
 
 @dataclass(frozen=True, eq=False)
-class Mapped:
+class MappedTarget:
     """An array that is filled box by box."""
 
     array: Array
 
-    def write(self, ranges: Ranges, values: Array) -> None:
+    def write(self, ranges: Box, values: Array) -> None:
         """Put values in their place."""
         self.array[slices(ranges)] = values
 
-    def read(self, ranges: Ranges) -> Array:
+    def read(self, ranges: Box) -> Array:
         """A copy."""
         return np.array(self.array[slices(ranges)])
 
 
 @contextmanager
-def made(output: str, plan: Plan, dtype: dtypes.Type, chunk: tuple[int, ...], volume: Volume,
-         overwrite: bool) -> Iterator[Readable]:
+def create_target(output: str, plan: Plan, dtype: dtypes.Type, chunk: tuple[int, ...], volume: OpenedArray,
+         overwrite: bool) -> Iterator[ReadableTarget]:
     """A new store or file, which gets its name when the block ends well."""
     if not is_store_name(output):
-        with mapped(output, plan.output_shape, dtype, overwrite) as array:
-            yield Mapped(array)
+        with create_npy(output, plan.output_shape, dtype, overwrite) as array:
+            yield MappedTarget(array)
         return
     from . import stores
 
-    left = [axis for axis in range(len(plan.full_shape)) if axis not in squeezed(plan)]
+    left = [axis for axis in range(len(plan.full_shape)) if axis not in squeezed_axes(plan)]
     names = None if volume.names is None else [volume.names[axis] for axis in left]
     with files.atomic_folder(output, overwrite=overwrite) as folder:
         shape = tuple(chunk[axis] for axis in left)
-        yield stores.created(folder, "", plan.output_shape, dtype, shape, volume.version, names)
+        yield stores.create_array(folder, "", plan.output_shape, dtype, shape, volume.version, names)
 
 
 @contextmanager
-def mapped(output: str, shape: tuple[int, ...], dtype: dtypes.Type, overwrite: bool) -> Iterator[Array]:
+def create_npy(output: str, shape: tuple[int, ...], dtype: dtypes.Type, overwrite: bool) -> Iterator[Array]:
     """A new .npy file as an array."""
     with files.atomic(output, overwrite=overwrite) as stream:
         head = header_bytes(dtype, shape)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .. import files
 from ..core import dtypes
-from ..core.boxes import Range, Ranges, lengths, slices
+from ..core.boxes import Box, Range, box_shape, slices
 from ..errors import PoolError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 
-class Source(Protocol):
+class ArraySource(Protocol):
     """An array that is read box by box."""
 
     @property
@@ -38,22 +38,22 @@ class Source(Protocol):
     def chunks(self) -> tuple[int, ...]:
         """What is read at once, along each axis."""
 
-    def read(self, ranges: Ranges) -> Array:
+    def read(self, ranges: Box) -> Array:
         """The samples of a box. PoolError where they cannot be read."""
 
-    def reaches(self, ranges: Ranges) -> Iterator[Ranges]:
+    def reaches(self, ranges: Box) -> Iterator[Box]:
         """The boxes of the array itself that reading a box reads."""
 
 
-class Plain:
+class UnpaddedSource:
     """A source that is not padded."""
 
-    def reaches(self, ranges: Ranges) -> Iterator[Ranges]:
+    def reaches(self, ranges: Box) -> Iterator[Box]:
         """The box itself."""
         yield ranges
 
 
-class Indexed(Plain):
+class NumpySource(UnpaddedSource):
     """A source that is a NumPy array."""
 
     if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Indexed(Plain):
 
 
 @dataclass(frozen=True, eq=False)
-class InMemory(Indexed):
+class MemorySource(NumpySource):
     """An array at hand, or mapped: one chunk."""
 
     array: Array
@@ -83,13 +83,13 @@ class InMemory(Indexed):
         """All of it."""
         return self.array.shape
 
-    def read(self, ranges: Ranges) -> Array:
+    def read(self, ranges: Box) -> Array:
         """A view."""
         return self.array[slices(ranges)]
 
 
 @dataclass(frozen=True)
-class Npy(Indexed):
+class NpySource(NumpySource):
     """A .npy file, mapped in each process that reads it."""
 
     path: str
@@ -109,7 +109,7 @@ class Npy(Indexed):
         row = max(1, self.array.nbytes // max(1, self.array.shape[0]))
         return (max(1, min(self.array.shape[0], (1 << 22) // row)), *self.array.shape[1:])
 
-    def read(self, ranges: Ranges) -> Array:
+    def read(self, ranges: Box) -> Array:
         """A copy, so that no more of the file is mapped in than a box."""
         return np.array(self.array[slices(ranges)])
 
@@ -118,10 +118,10 @@ class Npy(Indexed):
 
 
 @dataclass(frozen=True, eq=False)
-class Padded:
+class PaddedSource:
     """A source whose pooled axes are padded as ``numpy.pad`` would pad them."""
 
-    inner: Source
+    inner: ArraySource
     mode: str
     value: float
     widths: tuple[Range, ...]
@@ -142,22 +142,22 @@ class Padded:
         """Those of the array."""
         return self.inner.chunks
 
-    def read(self, ranges: Ranges) -> Array:
+    def read(self, ranges: Box) -> Array:
         """A box of the padded array: pieces of the array's body and of its borders, each read by itself."""
-        box = np.full(lengths(ranges), dtypes.scalar(dtypes.check_dtype(self.dtype), self.value)[0])
+        box = np.full(box_shape(ranges), dtypes.scalar(dtypes.check_dtype(self.dtype), self.value)[0])
         axes = [list(self.pieces(axis, wanted)) for axis, wanted in enumerate(ranges)]
         for combined in product(*axes):
             block = self.inner.read(tuple(piece.read for piece in combined))
             box[tuple(piece.to for piece in combined)] = block[np.ix_(*(piece.taken for piece in combined))]
         return box
 
-    def reaches(self, ranges: Ranges) -> Iterator[Ranges]:
+    def reaches(self, ranges: Box) -> Iterator[Box]:
         """A box for each piece."""
         axes = [list(self.pieces(axis, wanted)) for axis, wanted in enumerate(ranges)]
         for combined in product(*axes):
             yield from self.inner.reaches(tuple(piece.read for piece in combined))
 
-    def pieces(self, axis: int, wanted: Range) -> Iterator[Piece]:
+    def pieces(self, axis: int, wanted: Range) -> Iterator[PaddedPiece]:
         """What an axis' range is put together from: ahead of the array, of it, behind it."""
         n, (before, _) = self.inner.shape[axis], self.widths[axis]
         edges = sorted({*wanted, *(at for at in (before, before + n) if wanted[0] < at < wanted[1])})
@@ -166,7 +166,7 @@ class Padded:
             if inside or self.mode != "constant":
                 places = np.arange(start - before, stop - before) if inside else self.mirrored(axis)[start:stop]
                 low, high = int(places.min()), int(places.max()) + 1
-                yield Piece(slice(start - wanted[0], stop - wanted[0]), (low, high), places - low)
+                yield PaddedPiece(slice(start - wanted[0], stop - wanted[0]), (low, high), places - low)
 
     def mirrored(self, axis: int) -> NDArray[np.int64]:
         """For each place of a padded axis the sample that stands there."""
@@ -176,7 +176,7 @@ class Padded:
 
 
 @dataclass(frozen=True)
-class Piece:
+class PaddedPiece:
     """A stretch of a padded axis."""
 
     to: slice
@@ -187,7 +187,7 @@ class Piece:
     """Which of those samples it is made of."""
 
 
-def padded(pooling: Pooling, plan: Plan, source: Source) -> tuple[Pooling, Plan, Source]:
+def pad_source(pooling: Pooling, plan: Plan, source: ArraySource) -> tuple[Pooling, Plan, ArraySource]:
     """The same pooling with its padding done: then no window reaches beyond the array."""
     if pooling.pad_mode == "exclude":
         return pooling, plan, source
@@ -196,13 +196,13 @@ def padded(pooling: Pooling, plan: Plan, source: Source) -> tuple[Pooling, Plan,
     widths = [(0, 0)] * len(plan.input_shape)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
         widths[axis] = (windows.before, windows.after)
-    longer = Padded(source, pooling.pad_mode, pooling.pad_value, tuple(widths))
+    longer = PaddedSource(source, pooling.pad_mode, pooling.pad_value, tuple(widths))
     laid = tuple(one.on_padded_axis() for one in plan.windows)
     return (replace(pooling, pad_mode="exclude", pad_value=0), replace(plan, input_shape=longer.shape, windows=laid),
             longer)
 
 
-def nbytes(shape: Sequence[int], dtype: dtypes.Type) -> int:
+def array_bytes(shape: Sequence[int], dtype: dtypes.Type) -> int:
     """The bytes of an array."""
     total = dtype.itemsize
     for n in shape:

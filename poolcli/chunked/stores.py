@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import dtypes
-from ..core.boxes import Ranges, lengths, slices
+from ..core.boxes import Box, box_shape, slices
 from ..errors import PoolError
 from ..files.paths.zarr_paths import check_extra
 from ..redact import printable
 from . import ome
-from .sources import Plain
+from .sources import UnpaddedSource
 
 if TYPE_CHECKING:
     import zarr
@@ -30,7 +30,7 @@ UNSAFE = ("pickle",)
 
 
 @dataclass(frozen=True)
-class Zarr(Plain):
+class ZarrArray(UnpaddedSource):
     """An array of a store, opened in each process that uses it; a source and a target of boxes."""
 
     path: str
@@ -44,7 +44,7 @@ class Zarr(Plain):
         check_extra(printable(self.path))
         import zarr
 
-        with told("opened"):
+        with zarr_errors("opened"):
             found = zarr.open_array(self.path, path=self.name, mode="r+" if self.writes else "r")
         check_codecs(found)
         return found
@@ -81,20 +81,20 @@ class Zarr(Plain):
         named = getattr(self.array.metadata, "dimension_names", None)
         return None if named is None else tuple(named)
 
-    def read(self, ranges: Ranges) -> Array:
+    def read(self, ranges: Box) -> Array:
         """The samples of a box; what no chunk holds is the fill value."""
-        with told("read"):
+        with zarr_errors("read"):
             found = np.asarray(self.array[slices(ranges)])
-        return found.reshape(lengths(ranges))
+        return found.reshape(box_shape(ranges))
 
-    def write(self, ranges: Ranges, values: Array) -> None:
+    def write(self, ranges: Box, values: Array) -> None:
         """Put values in their place."""
-        with told("written"):
+        with zarr_errors("written"):
             self.array[slices(ranges)] = values
 
 
 @contextmanager
-def told(done: str) -> Iterator[None]:
+def zarr_errors(done: str) -> Iterator[None]:
     """Whatever the library and its codecs raise, as one line."""
     try:
         yield
@@ -125,42 +125,42 @@ def check_codecs(array: zarr.Array[Any]) -> None:
 # Which array of a store.
 
 
-def opened(path: str, key: str | None) -> tuple[Zarr, tuple[str, ...]]:
+def open_zarr(path: str, key: str | None) -> tuple[ZarrArray, tuple[str, ...]]:
     """The array that a store is, or holds: that of ``key``, the largest of its multiscales, or the only one; and notes
     for the report.
     """
     check_extra(printable(path))
     import zarr
 
-    with told("read"):
+    with zarr_errors("read"):
         node = zarr.open(path, mode="r")
     if isinstance(node, zarr.Array):
         if key is not None:
             raise PoolError(f"is one array, and has no {printable(key)} in it; without --key it would work")
-        return Zarr(path), ()
-    with told("read"):
-        name, notes = chosen(node, key)
-    return Zarr(path, name), notes
+        return ZarrArray(path), ()
+    with zarr_errors("read"):
+        name, notes = choose_array(node, key)
+    return ZarrArray(path, name), notes
 
 
-def chosen(group: zarr.Group, key: str | None) -> tuple[str, tuple[str, ...]]:
+def choose_array(group: zarr.Group, key: str | None) -> tuple[str, tuple[str, ...]]:
     """The name of the array to pool, and what is said of the choice."""
     import zarr
 
     if key is not None:
         if not isinstance(group.get(key), zarr.Array):
-            raise PoolError(f"has no array {printable(key)}; {able(group)}")
+            raise PoolError(f"has no array {printable(key)}; {describe_keys(group)}")
         return key, ()
     levels = ome.paths(dict(group.attrs))
     if levels:
         return levels[0], (f"level {printable(levels[0])} of {len(levels)} is pooled; --key takes another",)
     names = sorted(name for name, _ in group.arrays())
     if len(names) != 1:
-        raise PoolError(f"holds {len(names) or 'no'} arrays; {able(group)}")
+        raise PoolError(f"holds {len(names) or 'no'} arrays; {describe_keys(group)}")
     return names[0], ()
 
 
-def able(group: zarr.Group) -> str:
+def describe_keys(group: zarr.Group) -> str:
     """Which keys would work."""
     names = sorted(name for name, _ in group.arrays())
     shown = ", ".join(printable(name) for name in names[:8])
@@ -170,33 +170,33 @@ def able(group: zarr.Group) -> str:
 # Making arrays.
 
 
-def created(folder: str, name: str, shape: Sequence[int], dtype: dtypes.Type, chunks: Sequence[int], version: int,
-            axes: Sequence[str | None] | None = None) -> Zarr:
+def create_array(folder: str, name: str, shape: Sequence[int], dtype: dtypes.Type, chunks: Sequence[int], version: int,
+            axes: Sequence[str | None] | None = None) -> ZarrArray:
     """A new array in a folder, with nothing in it yet; nested folders for its chunks where it is a part of a group."""
     import zarr
 
     extra: dict[str, Any] = {"dimension_names": list(axes)} if version == 3 and axes is not None else {}
     if version == 2 and name:
         extra["chunk_key_encoding"] = {"name": "v2", "separator": "/"}
-    with told("written"):
+    with zarr_errors("written"):
         zarr.create_array(store=os.fspath(folder), name=name or None, shape=tuple(shape), dtype=dtype,
                           chunks=tuple(chunks), zarr_format=version, fill_value=0, **extra)  # type: ignore[arg-type]
-    return Zarr(os.fspath(folder), name, writes=True)
+    return ZarrArray(os.fspath(folder), name, writes=True)
 
 
-def grouped(folder: str, version: int, attributes: Mapping[str, Any]) -> None:
+def create_group(folder: str, version: int, attributes: Mapping[str, Any]) -> None:
     """A new group in a folder, with its attributes."""
     import zarr
 
-    with told("written"):
+    with zarr_errors("written"):
         zarr.create_group(store=os.fspath(folder), zarr_format=version,  # type: ignore[arg-type]
                           attributes=dict(attributes), overwrite=True)
 
 
-def attributes(path: str) -> dict[str, Any]:
+def read_attributes(path: str) -> dict[str, Any]:
     """The attributes of a group or an array."""
     check_extra(printable(path))
     import zarr
 
-    with told("read"):
+    with zarr_errors("read"):
         return dict(zarr.open(path, mode="r").attrs)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .. import progress
 from ..core import dtypes
-from ..core.boxes import Range, Ranges, lengths, needed, part_of
+from ..core.boxes import Box, Range, box_shape, input_box, subplan
 from ..core.plans import Plan, place_in
 from ..core.reducers import REDUCERS
 from ..core.windows import Windows
@@ -25,70 +25,71 @@ from ..errors import PoolError
 from ..report import Tally
 from ..settled import without_place
 from . import chunk_shapes
-from .executors import Each
-from .run_box import NOWHERE, Task, finished
+from .executors import ChunkExecutor
+from .run_box import NULL_TARGET, BoxContext, write_box
 
 Array = NDArray[Any]
 Flags = NDArray[np.bool_]
 
 
-def merger_of(task: Task) -> Merger | None:
+def choose_merger(task: BoxContext) -> Merger | None:
     """The fold that puts windows together from parts, if the reducer has one and the windows are worth it."""
-    largest = chunk_shapes.cost(task.plan, [1] * len(task.plan.input_shape), task.itemsize)
+    largest = chunk_shapes.box_bytes(task.plan, [1] * len(task.plan.input_shape), task.itemsize)
     if largest <= min(task.most, chunk_shapes.JOB_BYTES // 2):
         return None
-    merger = chosen(task)
+    merger = choose_fold(task)
     return merger if merger is not None and (merger.exact or largest > task.most) else None
 
 
-def chosen(task: Task) -> Merger | None:
+def choose_fold(task: BoxContext) -> Merger | None:
     """The fold for the whole plan."""
     return merging.choose(task.pooling.settle(task.plan, task.source.dtype).work)
 
 
 @dataclass(frozen=True)
-class Portion:
+class InputPart:
     """A box of samples, and the outputs whose windows reach into it."""
 
-    outputs: Ranges
-    inputs: Ranges
+    outputs: Box
+    inputs: Box
 
 
 @dataclass(frozen=True, eq=False)
-class Folded:
+class FoldedPart:
     """What a portion has of some windows."""
 
-    outputs: Ranges
+    outputs: Box
     states: States
     """In the array's order of axes."""
     there: Flags
     """Which of them have a sample there."""
 
 
-def fold(task: Task, portion: Portion) -> Folded:
+def fold_part(task: BoxContext, portion: InputPart) -> FoldedPart:
     """One job: read a part, fold what it has of each window. PoolError for what cannot be read or pooled."""
-    merger = chosen(task)
+    merger = choose_fold(task)
     assert merger is not None
     samples = task.source.read(portion.inputs)
     task.pooling.check_array(samples, [start for start, _ in portion.inputs])
-    plan, _ = part_of(task.plan, portion.outputs, portion.inputs)
+    plan, _ = subplan(task.plan, portion.outputs, portion.inputs)
     work = task.pooling.settle(plan, samples.dtype).on(samples)
     states = tuple(plan.axes.restored(one, plan.full_shape) for one in merger.states(work.array, work.windows))
     there = np.ones(plan.full_shape, bool)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
         there &= along(windows.present()[1] > 0, axis, len(plan.full_shape))
-    return Folded(portion.outputs, states, there)
+    return FoldedPart(portion.outputs, states, there)
 
 
-def portions(task: Task, outputs: Ranges) -> Iterator[Portion]:
+def split_input(task: BoxContext, outputs: Box) -> Iterator[InputPart]:
     """What the windows of a box of outputs are put together from, in the order of the array."""
     most = min(chunk_shapes.JOB_BYTES, task.most)
-    for inputs in chunk_shapes.aligned(needed(task.plan, outputs), task.source.chunks, task.itemsize, most):
+    for inputs in chunk_shapes.split_along_chunks(input_box(task.plan, outputs), task.source.chunks, task.itemsize,
+                                                  most):
         hit = list(inputs)
         for axis, windows in zip(task.plan.axes.pooled, task.plan.windows, strict=True):
             hit[axis] = reaching(windows, outputs[axis], inputs[axis])
         if all(start < stop for start, stop in hit):
-            yield Portion(tuple(hit), inputs)
+            yield InputPart(tuple(hit), inputs)
 
 
 def reaching(windows: Windows, outputs: Range, samples: Range) -> Range:
@@ -106,29 +107,29 @@ def along(values: NDArray[Any], axis: int, ndim: int) -> NDArray[Any]:
 # Here: merging and ending.
 
 
-def run(task: Task, merger: Merger, chunk: tuple[int, ...], each: Each) -> Iterator[Tally]:
+def run_reduction(task: BoxContext, merger: Merger, chunk: tuple[int, ...], each: ChunkExecutor) -> Iterator[Tally]:
     """All boxes of outputs, one after another; their parts side by side."""
-    boxes = list(chunk_shapes.boxes_of(task.plan.full_shape, chunk))
-    count = sum(1 for box in boxes for _ in portions(task, box))
-    parts = (portion for box in boxes for portion in portions(task, box))
-    folded = progress.shown(each(fold, replace(task, target=NOWHERE), parts), count)
+    boxes = list(chunk_shapes.split_boxes(task.plan.full_shape, chunk))
+    count = sum(1 for box in boxes for _ in split_input(task, box))
+    parts = (portion for box in boxes for portion in split_input(task, box))
+    folded = progress.shown(each(fold_part, replace(task, target=NULL_TARGET), parts), count)
     for box in boxes:
-        gathered = Gathered(merger, box)
-        for _ in portions(task, box):
+        gathered = MergedStates(merger, box)
+        for _ in split_input(task, box):
             gathered.add(next(folded))
-        yield finished(task, box, gathered.values(task))
+        yield write_box(task, box, gathered.values(task))
 
 
-class Gathered:
+class MergedStates:
     """The windows of a box of outputs, as far as they have been put together."""
 
-    def __init__(self, merger: Merger, outputs: Ranges) -> None:
+    def __init__(self, merger: Merger, outputs: Box) -> None:
         self.merger, self.outputs = merger, outputs
-        shape = lengths(outputs)
+        shape = box_shape(outputs)
         self.states = tuple(np.zeros(shape, state) for state in merger.fold.dtypes)
         self.begun = np.zeros(shape, bool)
 
-    def add(self, part: Folded) -> None:
+    def add(self, part: FoldedPart) -> None:
         """Merge the next part."""
         place = tuple(slice(a - start, b - start)
                       for (a, b), (start, _) in zip(part.outputs, self.outputs, strict=True))
@@ -137,7 +138,7 @@ class Gathered:
             one[place] = new
         self.begun[place] |= part.there
 
-    def values(self, task: Task) -> Array:
+    def values(self, task: BoxContext) -> Array:
         """The result of the box."""
         shares = self.shares(task.plan)
         values, bad = self.merger.end(self.states, shares)
@@ -150,14 +151,14 @@ class Gathered:
         ndim, shares = len(self.outputs), self.merger.shares
         total = np.ones([1] * ndim)
         pooled = plan.axes.pooled
-        for missing in shares[: len(shares) - len(pooled)]:
-            total = total * missing[0]
+        for ignored in shares[: len(shares) - len(pooled)]:
+            total = total * ignored[0]
         for axis, share in zip(pooled, shares[len(shares) - len(pooled) :], strict=True):
             total = total * along(share[slice(*self.outputs[axis])], axis, ndim)
         return np.broadcast_to(total, self.begun.shape)
 
 
-def settle(task: Task, gathered: Gathered, values: Array, bad: Flags, shares: NDArray[np.float64]) -> None:
+def settle(task: BoxContext, gathered: MergedStates, values: Array, bad: Flags, shares: NDArray[np.float64]) -> None:
     """Fill in the values that have none for sure: NaN, infinities and what they came from; PoolError where none can be.
 
     A sum of doubles that is not finite may have overflowed on the way, which its extremes tell: the one-piece run would
@@ -168,9 +169,9 @@ def settle(task: Task, gathered: Gathered, values: Array, bad: Flags, shares: ND
     with np.errstate(all="ignore"):
         found = sums / shares
     at = place_in(np.argwhere(bad)[0], [start for start, _ in gathered.outputs])
-    if merger.work.fill is None and missing(merger):
+    if merger.work.fill is None and may_lack_samples(merger):
         raise without_place(at, result)
-    if task.source.dtype.itemsize == 8 and task.source.dtype.kind == "f" and not infinite(task, gathered, bad):
+    if task.source.dtype.itemsize == 8 and task.source.dtype.kind == "f" and not find_infinite(task, gathered, bad):
         raise PoolError(f"the sum of the window at {at} overflows, and the window is too large to be scaled in one "
                         "piece; a smaller one would work")
     if result.kind != "f":
@@ -182,20 +183,20 @@ def settle(task: Task, gathered: Gathered, values: Array, bad: Flags, shares: ND
     values[bad] = found[bad]
 
 
-def missing(merger: Merger) -> bool:
+def may_lack_samples(merger: Merger) -> bool:
     """Whether samples may be missing, so that a window may have none."""
     return merger.work.skip_nan or merger.work.nodata is not None
 
 
-def infinite(task: Task, gathered: Gathered, bad: Flags) -> bool:
+def find_infinite(task: BoxContext, gathered: MergedStates, bad: Flags) -> bool:
     """Whether each of these windows has an infinity or a NaN among its samples."""
     found = np.zeros(bad.shape, bool)
     for name in ("max", "min"):
         other = replace(task, pooling=replace(task.pooling, reducer=REDUCERS[name], parameters={}, dtype=None))
-        merger = chosen(other)
+        merger = choose_fold(other)
         assert merger is not None
-        extremes = Gathered(merger, gathered.outputs)
-        for portion in portions(other, gathered.outputs):
-            extremes.add(fold(other, portion))
+        extremes = MergedStates(merger, gathered.outputs)
+        for portion in split_input(other, gathered.outputs):
+            extremes.add(fold_part(other, portion))
         found |= ~np.isfinite(extremes.values(other))
     return bool(found[bad].all())

@@ -14,7 +14,7 @@ from ..errors import OptionError, PoolError
 from ..files.arrays.literals import is_literal
 from ..files.paths.file_lists import LINES, NULS, read_names
 from ..files.paths.globs import MAGIC
-from ..files.paths.urls import is_url, local
+from ..files.paths.urls import is_url, path_from_file_url
 from ..redact import printable
 
 LISTS = {"files_from": LINES, "files_from0": NULS}
@@ -69,7 +69,7 @@ def names(inputs: Sequence[str], given: Mapping[str, Any]) -> Iterator[str]:
 def a_name(name: str, option: str) -> str:
     """A name that is no path any more where it is a file:// URL."""
     try:
-        return local(name)
+        return path_from_file_url(name)
     except PoolError as error:
         raise OptionError(option, str(error)) from None
 

@@ -135,7 +135,7 @@ def body(row: Reducer) -> Callable[..., int]:
             prepared.check_indices()
         check_light(prepared, settings)
         workers = side_by_side(settings, given["jobs"], len(planned))
-        work = batch.Arrays if settings.stream else batch.Running
+        work = batch.NpySequence if settings.stream else batch.BatchRun
         settings = show.look_at_values(given, settings, len(planned))
         running = work(planned, prepared, settings, workers)
         with show.view(given, settings, len(planned), debug=options.debugging()) as view:

@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .. import report
-from ..batch import DRY_RUN, STDIO, Running, Settings
+from ..batch import DRY_RUN, STDIO, BatchRun, Settings
 from ..files.stderr_capture import keep_stderr
 from ..redact import printable
 from ..report import FileReport, Report
@@ -91,7 +91,7 @@ class View:
         for name, text in notes if self.talk.notes else ():
             streams.complain(f"{printable(name)}: note: {printable(text)}")
 
-    def of(self, running: Running) -> None:
+    def of(self, running: BatchRun) -> None:
         """Print each report as it comes; of a run that is cut short, also what was under way and is done."""
         try:
             with parts_shown(self.talk.bar and self.expected == 1, self.talk.colour):

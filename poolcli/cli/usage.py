@@ -19,7 +19,7 @@ from ..files import Encoding, Format, Frames
 from ..files.paths import output_paths, urls
 from ..files.paths.globs import Globs
 from ..files.paths.urls import is_url
-from ..files.paths.zarr_paths import check_extra, is_store, is_store_name, plain
+from ..files.paths.zarr_paths import check_extra, is_store, is_store_name, strip_slashes
 from ..redact import printable
 from .bodies import FORMS, form
 from .inputs import a_name, lists
@@ -32,7 +32,7 @@ def settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str, Any
     inputs = [a_name(name, "INPUT") for name in inputs]
     given = {**given, **{option: a_name(given[option], option) for option in ("output", "indices") if given[option]}}
     if given["output"] is not None and is_store_name(given["output"]):
-        given = {**given, "output": plain(given["output"])}
+        given = {**given, "output": strip_slashes(given["output"])}
     kept = {name: given[name] for name in ("output", "indices", "key", "allow_truncated", "overwrite", "skip_existing",
                                            "in_place", "dry_run", "recursive", "fail_fast", "isolate", "timeout",
                                            "stream", "scheduler")}
@@ -169,7 +169,7 @@ def is_several(name: str) -> bool:
 
 def check_urls(inputs: Sequence[str], settings: Settings) -> None:
     """Refuse URLs where the extra is missing, outputs on the web, and what takes files of this machine only."""
-    named = [("INPUT", name, urls.check) for name in inputs]
+    named = [("INPUT", name, urls.check_url) for name in inputs]
     named += [(option, name, urls.check_output) for option in ("output", "indices")
               if (name := getattr(settings, option)) is not None]
     for option, name, check in named:

@@ -14,26 +14,26 @@ from .windows import Windows, shift
 
 Range = tuple[int, int]
 """From the first to behind the last."""
-Ranges = tuple[Range, ...]
+Box = tuple[Range, ...]
 """One for each axis of an array, in its own order."""
 
 
-def everything(shape: Sequence[int]) -> Ranges:
+def full_box(shape: Sequence[int]) -> Box:
     """All of an array of this shape."""
     return tuple((0, n) for n in shape)
 
 
-def lengths(ranges: Ranges) -> tuple[int, ...]:
+def box_shape(ranges: Box) -> tuple[int, ...]:
     """The shape of what lies in the ranges."""
     return tuple(stop - start for start, stop in ranges)
 
 
-def slices(ranges: Ranges) -> tuple[slice, ...]:
+def slices(ranges: Box) -> tuple[slice, ...]:
     """The ranges as NumPy takes them."""
     return tuple(slice(start, stop) for start, stop in ranges)
 
 
-def needed(plan: Plan, outputs: Ranges) -> Ranges:
+def input_box(plan: Plan, outputs: Box) -> Box:
     """The samples that these outputs need and not one row more, in each axis from the first to the last."""
     inputs = list(outputs)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
@@ -44,12 +44,12 @@ def needed(plan: Plan, outputs: Ranges) -> Ranges:
     return tuple(inputs)
 
 
-def part_of(plan: Plan, outputs: Ranges, inputs: Ranges) -> tuple[Plan, Part]:
+def subplan(plan: Plan, outputs: Box, inputs: Box) -> tuple[Plan, Part]:
     """The plan of these outputs on the array of these inputs, which hold at least what is needed; and its place."""
     windows = tuple(cut_windows(one[slice(*outputs[axis])], *inputs[axis])
                     for axis, one in zip(plan.axes.pooled, plan.windows, strict=True))
     first, corner = (tuple(start for start, _ in ranges) for ranges in (outputs, inputs))
-    return replace(plan, input_shape=lengths(inputs), windows=windows, squeeze=False), Part(plan, first, corner)
+    return replace(plan, input_shape=box_shape(inputs), windows=windows, squeeze=False), Part(plan, first, corner)
 
 
 def cut_windows(windows: Windows, start: int, stop: int) -> Windows:

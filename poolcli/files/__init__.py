@@ -33,12 +33,12 @@ from .formats import (
 )
 from .georef.world_file import KIND as WORLD_FILE
 from .georef.world_file import check_world_file, get_affine, with_world_file, write_world_file
-from .header import hollow
-from .image_info import MAX_PIXELS, Frames, Loaded, Palette, Source
+from .header import load_header
+from .image_info import MAX_PIXELS, Frames, ImageInfo, Loaded, Palette
 from .images.arrow import pack, widen
-from .images.decode import ending_note, opened, read_image, sniff
+from .images.decode import ending_note, open_file, read_image, sniff
 from .images.pillow_open import image_kind
-from .paths.urls import is_url, named
+from .paths.urls import is_url, strip_query
 from .tempfiles import remove, sweep
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ __all__ = [
     "Encoding",
     "Format",
     "Frames",
+    "ImageInfo",
     "Loaded",
     "Palette",
-    "Source",
     "atomic",
     "atomic_folder",
     "describe_foreign",
@@ -64,9 +64,9 @@ __all__ = [
     "format_named",
     "format_of",
     "holds",
-    "hollow",
     "is_literal",
     "is_lossy",
+    "load_header",
     "looks_like_text",
     "npy_data",
     "pack",
@@ -110,16 +110,16 @@ def read(
     if is_url(name):
         from .remote import fsspec_io
 
-        with fsspec_io.reading(name) as stream:
-            loaded = _from_stream(stream, named(name), key, options)
+        with fsspec_io.open_object(name) as stream:
+            loaded = _from_stream(stream, strip_query(name), key, options)
             return replace(loaded, source=replace(loaded.source, nbytes=stream.tell()))
     if is_literal(name):
         from .arrays.text_arrays import read_literal
 
         array, notes = read_literal(name)
-        return Loaded(array, None, Source(name, "TEXT", notes=notes))
+        return Loaded(array, None, ImageInfo(name, "TEXT", notes=notes))
     try:
-        with opened(path) as stream:
+        with open_file(path) as stream:
             if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 loaded = _from_file(stream, name, key, options)
                 return loaded if loaded.source.place or not _has_world_file(loaded) else with_world_file(loaded, name)
@@ -177,7 +177,7 @@ def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str,
         return _from_text(stream, name, text)
     if kind == "NPY":
         array, notes = read_npy(stream)
-        return Loaded(array, None, Source(name, kind, notes=(*ending_note(name, kind), *notes)))
+        return Loaded(array, None, ImageInfo(name, kind, notes=(*ending_note(name, kind), *notes)))
     if kind == "NPZ":
         return _from_npz(stream, name, key)
     return read_image(stream, name, **options)
@@ -208,14 +208,14 @@ def _from_text(stream: IO[bytes], name: str, format: str, head: bytes = b"") -> 
     from .arrays.text_arrays import read_text
 
     array, notes = read_text(stream, head)
-    return Loaded(array, None, Source(name, format, notes=notes))
+    return Loaded(array, None, ImageInfo(name, format, notes=notes))
 
 
 def _from_npz(stream: IO[bytes], name: str, key: str | None) -> Loaded:
     from .arrays.npz import read_npz
 
     array, found = read_npz(stream, key)
-    return Loaded(array, None, Source(name, "NPZ", notes=ending_note(name, "NPZ"), key=found))
+    return Loaded(array, None, ImageInfo(name, "NPZ", notes=ending_note(name, "NPZ"), key=found))
 
 
 def _from_stream(stream: IO[bytes], name: str, key: str | None, options: dict[str, Any]) -> Loaded:
@@ -230,7 +230,7 @@ def _from_stream(stream: IO[bytes], name: str, key: str | None, options: dict[st
         return _from_file(_copied(head, stream, options["max_pixels"]), name, key, options)
     array = read_npy_stream(stream, head)
     notes = ("bytes after the array are left unread",) if _more_follows(stream) else ()
-    return Loaded(array, None, Source(name, "NPY", notes=(*ending_note(name, "NPY"), *notes)))
+    return Loaded(array, None, ImageInfo(name, "NPY", notes=(*ending_note(name, "NPY"), *notes)))
 
 
 @contextmanager
@@ -300,7 +300,7 @@ def _more_follows(stream: IO[bytes]) -> bool:
 def write(
     target: str | os.PathLike[str] | IO[bytes],
     array: Array,
-    source: Source,
+    source: ImageInfo,
     format: Format | str | None = None,
     *,
     encoding: Encoding = DEFAULT_ENCODING,
@@ -331,7 +331,7 @@ def write(
         return (*notes, *lost)
 
 
-def _beside(source: Source, notes: tuple[str, ...], path: str) -> tuple[Source, tuple[str, ...]]:
+def _beside(source: ImageInfo, notes: tuple[str, ...], path: str) -> tuple[ImageInfo, tuple[str, ...]]:
     """Leave out the place of a picture that says it by a file beside it, where nothing can be beside the output."""
     if path.lower().endswith(KNOWN) or get_affine(source) is None:
         return source, notes
@@ -342,7 +342,7 @@ def _row(format: Format | str | None) -> Format | None:
     return format_named(format) if isinstance(format, str) else format
 
 
-def _encode(array: Array, source: Source, row: Format, stream: IO[bytes], encoding: Encoding) -> tuple[str, ...]:
+def _encode(array: Array, source: ImageInfo, row: Format, stream: IO[bytes], encoding: Encoding) -> tuple[str, ...]:
     if row.name == "NPY":
         write_npy(array, stream)
     elif row.name == "NPZ":

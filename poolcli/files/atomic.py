@@ -37,9 +37,9 @@ def atomic(path: str | os.PathLike[str], *, overwrite: bool = False, again: bool
     failure of ours.
     """
     if is_url(path):
-        from .remote.fsspec_io import writing
+        from .remote.fsspec_io import create_object
 
-        with writing(os.fspath(path), overwrite=overwrite) as stream:
+        with create_object(os.fspath(path), overwrite=overwrite) as stream:
             yield stream
         return
     with explained(target=os.fspath(path)):

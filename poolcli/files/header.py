@@ -12,11 +12,11 @@ from ..errors import PoolError
 from .arrays.npy import read_header
 from .georef.geotiff import with_page_tags
 from .georef.world_file import with_world_file
-from .image_info import Loaded, Source
-from .images.decode import opened
+from .image_info import ImageInfo, Loaded
+from .images.decode import open_file
 from .images.pillow_open import Opener, sniff
 from .images.pixels import Picture, rawmode
-from .stderr_capture import captured, pillow_limits
+from .stderr_capture import capture_stderr, pillow_limits
 
 if TYPE_CHECKING:
     from typing import IO
@@ -34,7 +34,7 @@ _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _WIDE = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}
 
 
-def hollow(path: str | os.PathLike[str], *, max_pixels: int, key: str | None = None) -> Loaded | None:
+def load_header(path: str | os.PathLike[str], *, max_pixels: int, key: str | None = None) -> Loaded | None:
     """Return what ``read`` would, with an array that has no memory behind it; None where the header does not say.
 
     Of .npy and .npz, of grey, RGB and CMYK as TIFF, and of PNG, JPEG and BMP pictures without a palette, a transparent
@@ -42,24 +42,24 @@ def hollow(path: str | os.PathLike[str], *, max_pixels: int, key: str | None = N
     """
     if not os.path.isfile(path):  # a FIFO would wait for a writer
         return None
-    with opened(path) as stream:
+    with open_file(path) as stream:
         kind = sniff(stream.read(12))
         stream.seek(0)
         if kind == "NPY":
             header = read_header(stream)
-            return Loaded(_without_memory(header.dtype.name, header.shape), None, Source(os.fspath(path), kind))
+            return Loaded(_without_memory(header.dtype.name, header.shape), None, ImageInfo(os.fspath(path), kind))
         if kind == "NPZ":
             from .arrays.npz import npz_header
 
             header, found = npz_header(stream, key)
-            source = Source(os.fspath(path), kind, key=found)
+            source = ImageInfo(os.fspath(path), kind, key=found)
             return Loaded(_without_memory(header.dtype.name, header.shape), None, source)
         loaded = _picture(stream, os.fspath(path), kind, max_pixels) if kind in _LIGHT else None
     return loaded if loaded is None or loaded.source.place else with_world_file(loaded, os.fspath(path))
 
 
 def _picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded | None:
-    with pillow_limits(max_pixels, allow_truncated=False), captured():
+    with pillow_limits(max_pixels, allow_truncated=False), capture_stderr():
         try:
             image = Opener(name, stream, kind, max_pixels).open()
         except PoolError:
@@ -78,7 +78,7 @@ def _picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded
     if _orientation(image) in _SIDEWAYS:
         width, height = height, width
     mode = "CMYK" if image.mode == "CMYK" else None
-    return _loaded(dtype, (height, width, channels), Source(name, kind, mode))
+    return _load_without_samples(dtype, (height, width, channels), ImageInfo(name, kind, mode))
 
 
 def _tiff(image: ImageFile.ImageFile, name: str) -> Loaded | None:
@@ -92,13 +92,13 @@ def _tiff(image: ImageFile.ImageFile, name: str) -> Loaded | None:
     if orientation in _SIDEWAYS:
         width, height = height, width
     mode = "CMYK" if image.mode == "CMYK" else None
-    loaded = _loaded(dtype, (height, width, channels), Source(name, "TIFF", mode))
+    loaded = _load_without_samples(dtype, (height, width, channels), ImageInfo(name, "TIFF", mode))
     found = with_page_tags(Picture(loaded.array, mode), image.tag_v2.get, big=False)  # type: ignore[attr-defined]
     place = None if found.georeference is None else Place.of(found.georeference, loaded.array.shape)
     return replace(loaded, source=replace(loaded.source, place=place, notes=found.notes))
 
 
-def _loaded(dtype: str, shape: tuple[int, int, int], source: Source) -> Loaded:
+def _load_without_samples(dtype: str, shape: tuple[int, int, int], source: ImageInfo) -> Loaded:
     letters = "HWC"[: 3 if shape[2] > 1 else 2]
     return Loaded(_without_memory(dtype, shape[: len(letters)]), letters, source)
 

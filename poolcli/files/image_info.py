@@ -35,7 +35,7 @@ class Palette:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class AnimationTiming:
     """How an animation is played: milliseconds of each frame, and how often in all (0: for ever)."""
 
     durations: tuple[float, ...]
@@ -59,7 +59,7 @@ class Frames:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImageInfo:
     """What a file was, as far as writing a result like it needs to know.
 
     ``mode`` says what the array's channels are (a mode of :mod:`poolcli.files.formats`), None for arrays from .npy.
@@ -80,7 +80,7 @@ class Source:
     key: str | None = None
     pages: int | None = None
     """So many frames lie along the first axis of the array; None: it is one picture."""
-    timing: Timing | None = None
+    timing: AnimationTiming | None = None
     metadata: Metadata | None = None
     nodata: int | float | None = None
     """The value of samples that are missing, where the file names one (tag 42113 of TIFF)."""
@@ -91,7 +91,7 @@ class Source:
     nbytes: int = 0
     """What was read, where no file can be asked: of a URL."""
 
-    def fit_place(self, row: Format, shape: tuple[int, ...]) -> tuple[Source, tuple[str, ...]]:
+    def fit_place(self, row: Format, shape: tuple[int, ...]) -> tuple[ImageInfo, tuple[str, ...]]:
         """Leave out the place where a format has none, or where it is not that of an array of this shape.
 
         Returns the source, and notes for all that the format cannot keep.
@@ -112,4 +112,4 @@ class Loaded:
 
     array: Array
     layout: str | None
-    source: Source
+    source: ImageInfo

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 import poolcli
 from poolcli.chunked import chunk_shapes, run_array, run_box
-from poolcli.chunked.sources import InMemory, Npy, padded
-from poolcli.chunked.stores import Zarr
-from poolcli.core.boxes import needed
+from poolcli.chunked.sources import MemorySource, NpySource, pad_source
+from poolcli.chunked.stores import ZarrArray
+from poolcli.core.boxes import input_box
 from poolcli.core.reducers import REDUCERS
 from poolcli.pooling import prepare
 
@@ -39,8 +39,9 @@ LAYOUTS = {"L": (50,), "HW": (40, 30), "HWC": (30, 20, 3), "NCHW": (2, 3, 20, 24
 
 def pooled(path: str, output: Path, reducer: str, workers: int = 2, **options: Any) -> np.ndarray:
     """The result of a chunked run."""
-    run_array.pool(prepare(reducer, **options), run_array.opened(path, None, lambda: None), str(output), overwrite=True,
-                 each=run_array.Threads(workers))
+    run_array.pool(prepare(reducer, **options), run_array.open_array(path, None, lambda: None), str(output),
+                   overwrite=True,
+                 each=run_array.ThreadChunkExecutor(workers))
     return read(output) if output.suffix == ".zarr" else np.load(output)
 
 
@@ -82,22 +83,22 @@ class CountingStore(zarr.storage.LocalStore):
         return await super().get(key, *args, **options)
 
 
-def counted(path: str, tmp_path: Path, **options: Any) -> tuple[Counter[str], run_box.Task]:
+def counted(path: str, tmp_path: Path, **options: Any) -> tuple[Counter[str], run_box.BoxContext]:
     """How often each chunk was read, and the task that did it."""
-    source = Zarr(path)
+    source = ZarrArray(path)
     source.__dict__["array"] = zarr.open_array(CountingStore(path, read_only=True), mode="r")
     CountingStore.seen = Counter()
     pooling = prepare("max", layout="HW", **options)
     plan = pooling.plan(source.shape)
-    chunk = chunk_shapes.chunks_of(plan, source.chunks, 1, 1)
-    task = run_array.settled(pooling, plan, source, 1 << 30, False)
-    boxes = list(run_box.outputs_of(task, chunk, 1))
+    chunk = chunk_shapes.choose_chunk_shape(plan, source.chunks, 1, 1)
+    task = run_array.make_task(pooling, plan, source, 1 << 30, False)
+    boxes = list(run_box.split_jobs(task, chunk, 1))
     assert len(boxes) > 3
     for outputs in boxes:
-        run_box.do(task, outputs)
+        run_box.run_box(task, outputs)
     wanted: Counter[str] = Counter()
     for outputs in boxes:
-        (a, b), (c, d) = needed(task.plan, outputs)
+        (a, b), (c, d) = input_box(task.plan, outputs)
         wanted.update(f"c/{i}/{j}" for i in range(a // 16, -(-b // 16)) for j in range(c // 16, -(-d // 16)))
     assert {key: n for key, n in CountingStore.seen.items() if key.startswith("c/")} == wanted
     return wanted, task
@@ -122,14 +123,14 @@ def test_a_halo_is_what_windows_need(tmp_path: Path) -> None:
 def test_a_task_is_a_value(tmp_path: Path) -> None:
     """Its jobs can be done in another process: names go there, no array."""
     path = stored(tmp_path, np.arange(10_000, dtype=np.uint16).reshape(100, 100), (20, 20))
-    source = Zarr(path)
+    source = ZarrArray(path)
     np.save(tmp_path / "x.npy", source.read(((0, 100), (0, 100))))
     pooling = prepare("avg", size=3, padding=1, pad_mode="reflect")
-    for one in (source, Npy(str(tmp_path / "x.npy"))):
-        task = run_array.settled(pooling, pooling.plan((100, 100)), one, 1 << 20, True)
+    for one in (source, NpySource(str(tmp_path / "x.npy"))):
+        task = run_array.make_task(pooling, pooling.plan((100, 100)), one, 1 << 20, True)
         sent = pickle.dumps(task)
         assert len(sent) < 4000
-        values = run_box.pooled(pickle.loads(sent), ((0, 34), (0, 34)))
+        values = run_box.pool_box(pickle.loads(sent), ((0, 34), (0, 34)))
         assert values.tobytes() == poolcli.pool(one.array[...], "avg", size=3, padding=1, pad_mode="reflect").tobytes()
 
 
@@ -138,9 +139,9 @@ def test_no_two_jobs_share_a_chunk(tmp_path: Path) -> None:
     x = np.zeros((100, 90), np.uint8)
     pooling = prepare("max", size=3, stride=2)
     plan = pooling.plan(x.shape)
-    chunk = chunk_shapes.chunks_of(plan, (20, 20), 1, 1)
-    task = run_box.Task(pooling, plan, InMemory(x), run_array.Mapped(x), 1 << 20)
-    for outputs in run_box.outputs_of(task, chunk, 4):
+    chunk = chunk_shapes.choose_chunk_shape(plan, (20, 20), 1, 1)
+    task = run_box.BoxContext(pooling, plan, MemorySource(x), run_array.MappedTarget(x), 1 << 20)
+    for outputs in run_box.split_jobs(task, chunk, 4):
         for (start, stop), n, full in zip(outputs, chunk, plan.full_shape, strict=True):
             assert start % n == 0 and (stop % n == 0 or stop == full)
 
@@ -148,30 +149,31 @@ def test_no_two_jobs_share_a_chunk(tmp_path: Path) -> None:
 def test_chunks_of_the_output_follow_the_input() -> None:
     """What a chunk becomes, at least a megabyte where there is so much, and no more samples than a job may hold."""
     plan = prepare("max", layout="DHW").plan((1024, 1024, 1024))
-    assert chunk_shapes.chunks_of(plan, (64, 64, 64), 1, 1) == (128, 128, 64) or np.prod(
-        chunk_shapes.chunks_of(plan, (64, 64, 64), 1, 1)) >= 1 << 20
-    assert all(n % 32 == 0 for n in chunk_shapes.chunks_of(plan, (64, 64, 64), 1, 1))
+    assert chunk_shapes.choose_chunk_shape(plan, (64, 64, 64), 1, 1) == (128, 128, 64) or np.prod(
+        chunk_shapes.choose_chunk_shape(plan, (64, 64, 64), 1, 1)) >= 1 << 20
+    assert all(n % 32 == 0 for n in chunk_shapes.choose_chunk_shape(plan, (64, 64, 64), 1, 1))
     projection = prepare("max", layout="DHW", size=("all", 1, 1)).plan((1024, 1024, 1024))
-    shape = chunk_shapes.chunks_of(projection, (64, 64, 64), 1, 1)
-    assert chunk_shapes.cost(projection, shape, 1) <= chunk_shapes.JOB_BYTES
+    shape = chunk_shapes.choose_chunk_shape(projection, (64, 64, 64), 1, 1)
+    assert chunk_shapes.box_bytes(projection, shape, 1) <= chunk_shapes.JOB_BYTES
 
 
 def test_what_no_job_may_hold_says_so() -> None:
     """A median must see its window whole; the error tells how large that is and what would work."""
     pooling = prepare("median", size="all")
     x = np.zeros((100, 100))
-    task = run_box.Task(pooling, pooling.plan(x.shape), InMemory(x), run_array.Mapped(np.zeros((1, 1))), 1000)
+    task = run_box.BoxContext(pooling, pooling.plan(x.shape), MemorySource(x),
+                              run_array.MappedTarget(np.zeros((1, 1))), 1000)
     with pytest.raises(poolcli.PoolError, match=r"a window takes 100x100 samples \(80,000 bytes\), which median needs"):
-        run_box.do(task, ((0, 1), (0, 1)))
+        run_box.run_box(task, ((0, 1), (0, 1)))
 
 
 def test_a_large_box_is_pooled_in_pieces() -> None:
     """Where the samples of one chunk of the output are more than a job may hold, it is pooled part by part."""
     x = np.random.default_rng(0).random((60, 50))
     pooling = prepare("avg", size=5, stride=1)
-    task = run_box.Task(pooling, pooling.plan(x.shape), InMemory(x), run_array.Mapped(x), 900)
-    assert len(list(chunk_shapes.pieces(task.plan, ((0, 56), (0, 46)), 8, 900))) == 64
-    assert run_box.pooled(task, ((0, 56), (0, 46))).tobytes() == poolcli.pool(x, "avg", size=5, stride=1).tobytes()
+    task = run_box.BoxContext(pooling, pooling.plan(x.shape), MemorySource(x), run_array.MappedTarget(x), 900)
+    assert len(list(chunk_shapes.split_to_fit(task.plan, ((0, 56), (0, 46)), 8, 900))) == 64
+    assert run_box.pool_box(task, ((0, 56), (0, 46))).tobytes() == poolcli.pool(x, "avg", size=5, stride=1).tobytes()
 
 
 @pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
@@ -180,7 +182,7 @@ def test_padding_is_that_of_numpy(mode: str) -> None:
     x = np.random.default_rng(0).integers(0, 99, (5, 7))
     options = {"pad_value": 3} if mode == "constant" else {}
     pooling = prepare("max", size=9, stride=1, padding=((6, 8), (3, 4)), pad_mode=mode, **options)
-    _, plan, source = padded(pooling, pooling.plan(x.shape), InMemory(x))
+    _, plan, source = pad_source(pooling, pooling.plan(x.shape), MemorySource(x))
     whole = np.pad(x, ((6, 8), (3, 4)), **({"constant_values": 3} if mode == "constant" else {"mode": mode}))
     assert plan.input_shape == whole.shape == source.shape
     for a, b, c, d in ((0, 19, 0, 14), (5, 12, 2, 4), (0, 1, 13, 14), (11, 19, 0, 3)):
@@ -214,7 +216,7 @@ def test_a_codec_that_runs_what_it_reads_is_refused(tmp_path: Path) -> None:
     (path / ".zarray").write_text(metadata.replace('"filters": null', '"filters": [{"id": "pickle", "protocol": 4}]'),
                                   encoding="utf-8")
     with pytest.raises(poolcli.PoolError, match="pickle"):
-        run_array.opened(str(path), None, lambda: None)
+        run_array.open_array(str(path), None, lambda: None)
 
 
 @pytest.mark.parametrize("version", [2, 3])

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import poolcli
 from poolcli import compiled
 from poolcli.chunked import chunk_shapes, run_array, run_box, tree_reduce
-from poolcli.chunked.sources import InMemory
+from poolcli.chunked.sources import MemorySource
 from poolcli.core.reducers import REDUCERS
 from poolcli.drivers import fold_table
 from poolcli.pooling import prepare
@@ -43,16 +43,17 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fold_table, "PLAIN_SUMS", 0)  # as of windows of more than a thousand lines
 
 
-def task_of(x: np.ndarray, reducer: str, most: int = 1000, **options: Any) -> tuple[run_box.Task, run_array.Mapped]:
+def task_of(x: np.ndarray, reducer: str, most: int = 1000, **options: Any) -> tuple[run_box.BoxContext,
+                                                                                    run_array.MappedTarget]:
     """A task whose jobs may hold little, and where its values go."""
     pooling = prepare(reducer, **options)
     plan = pooling.plan(x.shape)
-    target = run_array.Mapped(np.zeros(plan.output_shape, pooling.result_dtype(x.dtype)))
-    task = run_array.settled(pooling, plan, Tiled(x), most, True)
+    target = run_array.MappedTarget(np.zeros(plan.output_shape, pooling.result_dtype(x.dtype)))
+    task = run_array.make_task(pooling, plan, Tiled(x), most, True)
     return replace(task, target=target), target
 
 
-class Tiled(InMemory):
+class Tiled(MemorySource):
     """An array in chunks of seven."""
 
     @property
@@ -64,11 +65,11 @@ class Tiled(InMemory):
 def merged(x: np.ndarray, reducer: str, chunk: int, **options: Any) -> np.ndarray | None:
     """The result by way of parts; None where the reducer has none."""
     task, target = task_of(x, reducer, **options)
-    merger = tree_reduce.chosen(task)
+    merger = tree_reduce.choose_fold(task)
     if merger is None:
         return None
     shape = tuple(min(n, chunk) for n in task.plan.full_shape)
-    for _ in tree_reduce.run(task, merger, shape, run_array.Threads(1)):
+    for _ in tree_reduce.run_reduction(task, merger, shape, run_array.ThreadChunkExecutor(1)):
         pass
     return target.array
 
@@ -108,7 +109,7 @@ def content(x: np.ndarray) -> bytes:
 
 def test_which_folds_merge() -> None:
     """Extremes and sums do; of what is left, whole numbers only; what must see its window whole does not."""
-    found = {(name, dtype): tree_reduce.chosen(task_of(np.ones((40, 40), dtype), name, size="all")[0]) is not None
+    found = {(name, dtype): tree_reduce.choose_fold(task_of(np.ones((40, 40), dtype), name, size="all")[0]) is not None
              for name in REDUCERS for dtype in ("uint8", "float64")}
     assert {name for (name, dtype), there in found.items() if there and dtype == "uint8"} == set(MERGED)
     assert {name for (name, dtype), there in found.items() if there and dtype == "float64"} == {
@@ -153,12 +154,13 @@ def test_a_volume_with_one_window(reducer: str, dtype: str, options: dict[str, A
     x[3, 4, 5] = np.nan if options else 0
     path = stored(tmp_path, x, (16, 16, 16))
     monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 20_000)
-    monkeypatch.setattr(chunk_shapes, "most_of_job", lambda workers: 30_000)
+    monkeypatch.setattr(chunk_shapes, "max_job_bytes", lambda workers: 30_000)
     for windows in ({"size": "all"}, {"adaptive": 2}):
-        run_array.pool(prepare(reducer, layout="DHW", **windows, **options), run_array.opened(path, None, lambda: None),
-                     str(tmp_path / "y.zarr"), overwrite=True, each=run_array.Threads(2))
+        run_array.pool(prepare(reducer, layout="DHW", **windows, **options),
+                       run_array.open_array(path, None, lambda: None),
+                     str(tmp_path / "y.zarr"), overwrite=True, each=run_array.ThreadChunkExecutor(2))
         whole = poolcli.pool(x, reducer, layout="DHW", **windows, **options)
         assert read(tmp_path / "y.zarr").tobytes() == whole.tobytes()
     with pytest.raises(poolcli.PoolError, match="median needs all at once"):
-        run_array.pool(prepare("median", layout="DHW", size="all"), run_array.opened(path, None, lambda: None),
+        run_array.pool(prepare("median", layout="DHW", size="all"), run_array.open_array(path, None, lambda: None),
                      str(tmp_path / "z.zarr"))

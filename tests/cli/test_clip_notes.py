@@ -34,7 +34,7 @@ def test_an_array_of_an_explicit_dtype_says_it_too(here: Call, tmp_path: Path, s
     """To saturate is what --dtype promises; how many did is worth a line. A stream counts slab by slab."""
     from poolcli import slabs, streaming
 
-    monkeypatch.setattr(streaming, "LEAST_BYTES", 0 if streamed else 1 << 30)
+    monkeypatch.setattr(streaming, "MIN_STREAM_BYTES", 0 if streamed else 1 << 30)
     monkeypatch.setattr(slabs, "SLAB_BYTES", 500)
     np.save(tmp_path / "x.npy", BYTES)
     err = here("sum", tmp_path / "x.npy", "-k", "2", "-o", tmp_path / "y.npy", "--dtype", "uint8").err

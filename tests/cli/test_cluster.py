@@ -26,7 +26,7 @@ from cli.calls import SAMPLES, Call, names
 from poolcli import optional_deps
 from poolcli.batch import Job, Settings
 from poolcli.batch.executors import dask_connection, dask_worker
-from poolcli.batch.executors.dask_worker import Errand
+from poolcli.batch.executors.dask_worker import RunContext
 from poolcli.errors import PoolError
 from poolcli.files.atomic import atomic
 from poolcli.pooling import prepare
@@ -302,7 +302,7 @@ def test_what_cannot_be(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     """One line, exit 2, nothing else printed."""
     np.save(tmp_path / "a.npy", np.zeros((4, 4)))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dask_connection, "PATIENCE", 0.5)
+    monkeypatch.setattr(dask_connection, "CONNECT_SECONDS", 0.5)
     done = here("max", "a.npy", "--json", *words)
     assert (done.code, done.out, done.err.count("\n")) == (2, "", 1)
     assert done.err.startswith(f"poolcli: --scheduler: {message}")
@@ -320,17 +320,17 @@ def test_the_extra_is_named(here: Call, monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_another_version_at_the_other_end() -> None:
     """Is refused before anything of it is unpacked."""
     with pytest.raises(PoolError, match=r"a worker has poolcli \S+, and this is 0\.0\.0; the same on all would work"):
-        dask_worker.perform(Errand("a run", "0.0.0", b"no pickle"), 1, b"no pickle")
+        dask_worker.run_on_worker(RunContext("a run", "0.0.0", b"no pickle"), 1, b"no pickle")
 
 
 def test_a_run_that_has_ended_begins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that gets a job after the end of its run leaves it, and has told which had begun."""
-    monkeypatch.setattr(dask_worker, "settle", lambda: None)  # this process is no worker, and goes on
-    errand = Errand.of("ended", (prepare("max"), Settings()))
+    monkeypatch.setattr(dask_worker, "announce_to_scheduler", lambda: None)  # this process is no worker, and goes on
+    errand = RunContext.of("ended", (prepare("max"), Settings()))
     with contextlib.suppress(ImportError):
-        dask_worker.perform(errand, 7, pickle.dumps(Job("missing.png")))
-    assert dask_worker.halt("ended") == [7]
-    assert dask_worker.perform(errand, 8, pickle.dumps(Job("missing.png"))) is None
+        dask_worker.run_on_worker(errand, 7, pickle.dumps(Job("missing.png")))
+    assert dask_worker.stop_run("ended") == [7]
+    assert dask_worker.run_on_worker(errand, 8, pickle.dumps(Job("missing.png"))) is None
 
 
 @pytest.mark.parametrize("links", [True, False])

@@ -271,17 +271,18 @@ def test_an_object_appears_whole_or_not_at_all(memory: Any) -> None:
     from poolcli.errors import PoolError
     from poolcli.files.remote import fsspec_io
 
-    with pytest.raises(KeyboardInterrupt), fsspec_io.writing("memory://out/a", overwrite=False) as stream:
+    with pytest.raises(KeyboardInterrupt), fsspec_io.create_object("memory://out/a", overwrite=False) as stream:
         stream.write(b"half")
         raise KeyboardInterrupt
     assert not memory.exists("/out/a")
     for _ in range(2):
-        with fsspec_io.writing("memory://out/a", overwrite=False) as stream:
+        with fsspec_io.create_object("memory://out/a", overwrite=False) as stream:
             stream.write(b"whole")
-    with pytest.raises(PoolError, match=r"^exists"), fsspec_io.writing("memory://out/a", overwrite=False) as stream:
+    with pytest.raises(PoolError, match=r"^exists"), fsspec_io.create_object("memory://out/a",
+                                                                             overwrite=False) as stream:
         stream.write(b"other")
     assert memory.cat_file("/out/a") == b"whole"
-    with fsspec_io.writing("memory://out/a", overwrite=True) as stream:
+    with fsspec_io.create_object("memory://out/a", overwrite=True) as stream:
         stream.write(b"other")
     assert memory.cat_file("/out/a") == b"other"
 
@@ -335,7 +336,7 @@ def test_secrets_of_urls_are_stars(given: str, shown: str) -> None:
 
 def test_names_of_urls() -> None:
     """The query of what lies on the web is no part of a name; a key may have any sign."""
-    assert urls.named("https://h/a.png?b=c#d") == "https://h/a.png"
-    assert urls.named("s3://b/a#1.png") == "s3://b/a#1.png"
+    assert urls.strip_query("https://h/a.png?b=c#d") == "https://h/a.png"
+    assert urls.strip_query("s3://b/a#1.png") == "s3://b/a#1.png"
     assert urls.protocol("C:/a.png") is None and urls.protocol("./s3://a") is None
     assert urls.Url("s3://b/c/a.png").parent == "s3://b/c"

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from poolcli.files import Palette, Source
+from poolcli.files import ImageInfo, Palette
 
 # One array for every mode: dtype, channels, the mode of the source.
 MODES: dict[str, tuple[str, int, str | None]] = {
@@ -51,15 +51,15 @@ def palette(alpha: bool = False) -> Palette:
     return Palette(colours, bytes(0 if i == 3 else 255 for i in range(200)) if alpha else None)
 
 
-def sample(mode: str, height: int = 5, width: int = 7) -> tuple[Any, Source]:
+def sample(mode: str, height: int = 5, width: int = 7) -> tuple[Any, ImageInfo]:
     """Return an array of ``mode`` and the source that it would have come from."""
     dtype, channels, source = MODES[mode]
     array = noise(dtype, (height, width, channels)[: 3 if channels > 1 else 2])
     if mode in ("P", "P+A", "PA"):
         array = array % 200
         array[0, 0] = 3  # the transparent one
-        return array, Source("x", "PNG", source, palette=palette(mode == "P+A"))
-    return array, Source("x", "PNG", source)
+        return array, ImageInfo("x", "PNG", source, palette=palette(mode == "P+A"))
+    return array, ImageInfo("x", "PNG", source)
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

@@ -12,8 +12,8 @@ from files.pictures import noise
 from PIL import Image, ImageDraw
 
 from poolcli.errors import PoolError
-from poolcli.files import Frames, Source, read, write
-from poolcli.files.image_info import Timing
+from poolcli.files import Frames, ImageInfo, read, write
+from poolcli.files.image_info import AnimationTiming
 
 ALL = Frames()
 DURATIONS = [100, 200, 300, 50, 70]
@@ -76,7 +76,7 @@ def test_an_animation_stays_what_it_was(name: str, ending: str, transparent: boo
 def test_how_often_it_is_played(plays: int, gif: int | None, others: int, tmp_path: Path) -> None:
     """GIF counts repetitions and says nothing of one play; APNG and WebP count plays."""
     array = np.stack([np.asarray(frame) for frame in drawn()])
-    source = Source("x", "GIF", "RGB", pages=5, timing=Timing((100.0,) * 5, plays))
+    source = ImageInfo("x", "GIF", "RGB", pages=5, timing=AnimationTiming((100.0,) * 5, plays))
     for ending, loop in ((".gif", gif), (".png", others), (".webp", others)):
         path = tmp_path / f"x{ending}"
         write(path, array, source)
@@ -98,7 +98,7 @@ def test_pages_stay_pages(mode: str, tmp_path: Path) -> None:
     """Every kind of page that TIFF has comes back, all of them."""
     dtype, channels = {"1": ("bool", 1), "I;16": ("uint16", 1)}.get(mode, ("uint8", len(mode)))
     pages = [noise(dtype, (6, 7, channels)[: 3 if channels > 1 else 2], seed) for seed in range(3)]
-    source = Source("x", "TIFF", "CMYK" if mode == "CMYK" else None, pages=3)
+    source = ImageInfo("x", "TIFF", "CMYK" if mode == "CMYK" else None, pages=3)
     write(tmp_path / "x.tif", np.stack(pages), source)
     loaded = read(tmp_path / "x.tif", frames=ALL)
     assert np.array_equal(loaded.array, np.stack(pages)) and loaded.array.dtype == dtype
@@ -147,7 +147,7 @@ def test_row_15_frames_are_capped(tmp_path: Path) -> None:
 
 def test_what_holds_one_picture_says_so(tmp_path: Path) -> None:
     """And names those that hold several."""
-    source = Source("x", "GIF", "RGB", pages=3)
+    source = ImageInfo("x", "GIF", "RGB", pages=3)
     with pytest.raises(PoolError, match=r"JPEG holds one picture, not 3; .png, .tif, .gif or .webp can"):
         write(tmp_path / "x.jpg", noise("uint8", (3, 4, 5, 3)), source)
 
@@ -158,7 +158,7 @@ def test_gif_frames_of_many_colours_are_quantised_and_said_to_be(channels: int, 
     ramp = np.zeros((2, 32, 32, channels), np.uint8)
     ramp[..., 0], ramp[..., 1], ramp[..., 3:] = np.arange(32)[:, None] * 8, np.arange(32) * 8, 255
     ramp[1, :4, :4] = 0
-    notes = write(tmp_path / "x.gif", ramp, Source("x", "GIF", pages=2, timing=Timing((100.0, 100.0))))
+    notes = write(tmp_path / "x.gif", ramp, ImageInfo("x", "GIF", pages=2, timing=AnimationTiming((100.0, 100.0))))
     assert notes and notes[0].startswith("lossy: GIF")
     frames, _, _ = seen(tmp_path / "x.gif")
     visible = ramp[1][4:, 4:, :3].astype(int)
@@ -201,7 +201,7 @@ def test_tiff_of_what_pillow_has_no_mode_for(dtype: str, channels: int, pages: i
     shape = (pages or 1, 6, 7, channels)
     array = noise(dtype, shape)[..., 0] if channels == 1 else noise(dtype, shape)
     array = array if pages else array[0]
-    write(tmp_path / "x.tif", array, Source("x", "NPY", pages=pages))
+    write(tmp_path / "x.tif", array, ImageInfo("x", "NPY", pages=pages))
     assert np.array_equal(tifffile.imread(tmp_path / "x.tif"), array)
     loaded = read(tmp_path / "x.tif", frames=ALL if pages else None)
     assert np.array_equal(loaded.array, array) and loaded.array.dtype == dtype
@@ -224,4 +224,4 @@ def test_without_the_extra_the_error_names_it(tmp_path: Path, monkeypatch: pytes
     """And the formats that hold it as they are."""
     monkeypatch.setattr("poolcli.files.formats.has_tifffile", lambda: False)
     with pytest.raises(PoolError, match=r"; .png or .npy can, and .tif with pip install poolcli\[tiff\]"):
-        write(tmp_path / "x.tif", noise("uint16", (5, 6, 3)), Source("x", "NPY"))
+        write(tmp_path / "x.tif", noise("uint16", (5, 6, 3)), ImageInfo("x", "NPY"))

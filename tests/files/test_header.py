@@ -29,7 +29,7 @@ def test_shapes_are_upright(tmp_path: Path, orientation: int, kind: str, monkeyp
     Image.fromarray(np.zeros((5, 7, 3), np.uint8)).save(path, exif=turned(orientation))
     wanted = files.read(path).array.shape
     monkeypatch.setattr(ImageFile.ImageFile, "load", None)
-    found = files.hollow(path, max_pixels=files.MAX_PIXELS)
+    found = files.load_header(path, max_pixels=files.MAX_PIXELS)
     assert found is not None and found.array.shape == wanted and found.layout == "HWC"
 
 
@@ -53,7 +53,7 @@ def test_tiff_by_its_tags(tmp_path: Path, dtype: str, channels: int, options: di
                      **{"photometric": "rgb" if channels >= 3 else "minisblack", **options})
     wanted = files.read(tmp_path / "x.tif")
     monkeypatch.setattr(ImageFile.ImageFile, "load", None)
-    found = files.hollow(tmp_path / "x.tif", max_pixels=files.MAX_PIXELS)
+    found = files.load_header(tmp_path / "x.tif", max_pixels=files.MAX_PIXELS)
     assert found is not None or dtype == "float64"  # Pillow has no mode for it
     if found is not None:
         assert (found.array.shape, found.array.dtype, found.layout) == (wanted.array.shape, wanted.array.dtype,
@@ -64,10 +64,10 @@ def test_tiff_by_its_tags(tmp_path: Path, dtype: str, channels: int, options: di
 def test_npz_by_its_header(tmp_path: Path) -> None:
     """Of the array that --key names, with read's errors."""
     np.savez(tmp_path / "x.npz", a=np.zeros((3, 4), "i2"), b=np.zeros(5))
-    found = files.hollow(tmp_path / "x.npz", max_pixels=1, key="a")
+    found = files.load_header(tmp_path / "x.npz", max_pixels=1, key="a")
     assert found is not None and (found.array.shape, found.array.dtype) == ((3, 4), "i2")
     with pytest.raises(PoolError, match="--key takes one of: a, b"):
-        files.hollow(tmp_path / "x.npz", max_pixels=1)
+        files.load_header(tmp_path / "x.npz", max_pixels=1)
 
 
 def test_an_orientation_behind_the_pixels_is_not_guessed(tmp_path: Path) -> None:
@@ -81,4 +81,4 @@ def test_an_orientation_behind_the_pixels_is_not_guessed(tmp_path: Path) -> None
     path = tmp_path / "late.png"
     path.write_bytes(data[:start] + data[stop:end] + data[start:stop] + data[end:])
     assert files.read(path).array.shape == (7, 5)
-    assert files.hollow(path, max_pixels=files.MAX_PIXELS) is None
+    assert files.load_header(path, max_pixels=files.MAX_PIXELS) is None

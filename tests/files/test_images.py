@@ -23,15 +23,15 @@ from PIL import Image, ImageFile
 
 from poolcli import files
 from poolcli.errors import PoolError
-from poolcli.files import DEFAULT_ENCODING, FORMATS, Encoding, Loaded, Palette, Source
+from poolcli.files import DEFAULT_ENCODING, FORMATS, Encoding, ImageInfo, Loaded, Palette
 from poolcli.files.images import encode
 from poolcli.files.images.decode import read_image, sniff
 from poolcli.files.images.encode import write_image
-from poolcli.files.stderr_capture import captured, pillow_limits
+from poolcli.files.stderr_capture import capture_stderr, pillow_limits
 from poolcli.optional_deps import lacking
 
 tifffile = pytest.importorskip("tifffile")
-NOTHING = Source("x", "NPY")
+NOTHING = ImageInfo("x", "NPY")
 
 
 def saved(image: Image.Image, kind: str, **options: Any) -> bytes:
@@ -46,7 +46,7 @@ def read(data: bytes, name: str = "x", **options: Any) -> Loaded:
     return read_image(io.BytesIO(data), name, **options)
 
 
-def written(array: Any, kind: str, source: Source = NOTHING, encoding: Encoding = DEFAULT_ENCODING) -> bytes:
+def written(array: Any, kind: str, source: ImageInfo = NOTHING, encoding: Encoding = DEFAULT_ENCODING) -> bytes:
     """Encode with poolcli."""
     stream = io.BytesIO()
     write_image(array, source, FORMATS[kind], stream, encoding)
@@ -147,17 +147,17 @@ def test_row_6_palettes_are_expanded() -> None:
     """Indices are no numbers: P gives RGB, P with tRNS gives RGBA, PA gives RGBA."""
     indices = noise("uint8", (5, 7)) % 200
     colours = np.frombuffer(palette().colours, "uint8").reshape(-1, 3)
-    loaded = read(written(indices, "PNG", Source("x", "PNG", "P", palette=palette())))
+    loaded = read(written(indices, "PNG", ImageInfo("x", "PNG", "P", palette=palette())))
     assert (loaded.source.mode, loaded.layout) == ("RGB", "HWC")
     assert np.array_equal(loaded.array, colours[indices])
 
-    loaded = read(written(indices, "PNG", Source("x", "PNG", "P+A", palette=palette(True))))
+    loaded = read(written(indices, "PNG", ImageInfo("x", "PNG", "P+A", palette=palette(True))))
     assert loaded.source.mode == "RGBA"
     assert np.array_equal(loaded.array[..., :3], colours[indices])
     assert np.array_equal(loaded.array[..., 3], np.where(indices == 3, 0, 255))
 
     both = np.dstack((indices, indices))
-    loaded = read(written(both, "TIFF", Source("x", "TIFF", "PA", palette=palette())))
+    loaded = read(written(both, "TIFF", ImageInfo("x", "TIFF", "PA", palette=palette())))
     assert np.array_equal(loaded.array, np.dstack((colours[indices], indices)))
 
 
@@ -204,14 +204,14 @@ def test_row_6_indices_are_expanded_for_a_format_without_palettes(mode: str, kin
 
 def test_row_6_a_palette_shorter_than_its_indices_is_filled_up() -> None:
     """Colours beyond the palette are black, alpha beyond the table is opaque; one channel may be an axis."""
-    source = Source("x", "PNG", "P+A", palette=Palette(bytes([9, 9, 9, 8, 8, 8]), b"\0"))
+    source = ImageInfo("x", "PNG", "P+A", palette=Palette(bytes([9, 9, 9, 8, 8, 8]), b"\0"))
     got = read(written(np.array([[[0], [1], [2]]], "uint8"), "WEBP", source)).array
     assert got.tolist() == [[[9, 9, 9, 0], [8, 8, 8, 255], [0, 0, 0, 255]]]
 
 
 def test_row_6_a_short_palette_reaches_the_highest_index() -> None:
     """Pillow packs as many bits as the palette needs: an index beyond it would lose its high bits."""
-    source = Source("x", "PNG", "P", palette=Palette(bytes(9)))
+    source = ImageInfo("x", "PNG", "P", palette=Palette(bytes(9)))
     assert np.array_equal(read(written(np.array([[0, 200]], "uint8"), "PNG", source), indexed=True).array, [[0, 200]])
 
 
@@ -219,7 +219,7 @@ def test_row_6_gif_has_one_transparent_colour() -> None:
     """Half transparent palettes, or two transparent colours, are sent to PNG."""
     indices, _ = sample("P")
     for alpha in (bytes([128] * 200), bytes([0, 128]), bytes([0, 0, 255])):
-        source = Source("x", "PNG", "P+A", palette=Palette(palette().colours, alpha))
+        source = ImageInfo("x", "PNG", "P+A", palette=Palette(palette().colours, alpha))
         with pytest.raises(PoolError, match=r"GIF holds one fully transparent colour .*; \.png can hold it"):
             written(indices, "GIF", source)
 
@@ -427,7 +427,7 @@ def test_row_12_cmyk_stays_four_channels() -> None:
     with Image.open(io.BytesIO(written(loaded.array, "TIFF", loaded.source))) as image:
         assert image.mode == "CMYK" and np.array_equal(np.asarray(image), array)
     flat = np.full((16, 16, 4), (10, 200, 60, 120), "uint8")
-    loaded = read(written(flat, "JPEG", Source("x", "JPEG", "CMYK")))
+    loaded = read(written(flat, "JPEG", ImageInfo("x", "JPEG", "CMYK")))
     assert loaded.source.mode == "CMYK" and loaded.source.lossy
     assert np.abs(loaded.array.astype(int) - flat).max() <= 2
 
@@ -540,7 +540,7 @@ def test_row_17_icc_profile_is_kept_whatever_else_is_stripped(kind: str) -> None
 
 def test_row_17_a_profile_of_another_colour_space_is_dropped() -> None:
     """One channel pooled out of three is no longer RGB."""
-    source = Source("x", "PNG", "RGB", ICC[b"RGB "])
+    source = ImageInfo("x", "PNG", "RGB", ICC[b"RGB "])
     assert read(written(noise("uint8", (5, 7)), "PNG", source)).source.icc_profile is None
     assert read(written(noise("uint8", (5, 7, 4)), "PNG", source)).source.icc_profile == ICC[b"RGB "]
 
@@ -620,10 +620,10 @@ def test_row_21_libtiff_is_quoted_and_kept_quiet(capfd: pytest.CaptureFixture[st
 
 def test_row_21_chatter_of_two_threads_is_nobodys() -> None:
     """Two at once share the capture; whose line it is cannot be told, so no error quotes it."""
-    with captured() as one:
+    with capture_stderr() as one:
         os.write(2, b"alone\n")
         assert one.first_line() == "alone"
-        with captured() as two:
+        with capture_stderr() as two:
             os.write(2, b"whose?\n")
             assert (one.first_line(), two.first_line()) == ("", "")
 

@@ -25,7 +25,7 @@ from hypothesis.extra import numpy as hnp
 
 from poolcli import files
 from poolcli.errors import PoolError
-from poolcli.files import Source
+from poolcli.files import ImageInfo
 from poolcli.files.arrays.npy import header_bytes, read_header, read_npy, read_npy_stream, write_npy
 from poolcli.files.arrays.npz import read_npz, write_npz
 
@@ -282,7 +282,7 @@ def test_row_28_one_number_has_no_axis() -> None:
 def test_row_31_empty_arrays_come_back(shape: tuple[int, ...], tmp_path: Path) -> None:
     """Batch 0 is a result."""
     array = np.empty(shape, "f4")
-    files.write(tmp_path / "x.npy", array, Source("x", "NPY"))
+    files.write(tmp_path / "x.npy", array, ImageInfo("x", "NPY"))
     assert (tmp_path / "x.npy").read_bytes() == saved(array)
     assert files.read(tmp_path / "x.npy").array.shape == shape
     assert read(saved(array)).shape == shape
@@ -623,7 +623,7 @@ def test_an_image_on_stdin() -> None:
     """By its first bytes."""
     array = noise("u1", (4, 5, 3))
     stream = io.BytesIO()
-    files.write(stream, array, Source("x", "NPY"), "png")
+    files.write(stream, array, ImageInfo("x", "NPY"), "png")
     pipe = Pipe(stream.getvalue())
     assert np.array_equal(files.read("-", stdin=pipe).array, array)  # type: ignore[arg-type]
 
@@ -631,7 +631,7 @@ def test_an_image_on_stdin() -> None:
 def test_a_stream_gets_npy_by_default() -> None:
     """stdout carries .npy."""
     stream = io.BytesIO()
-    files.write(stream, np.arange(3), Source("x", "NPY"))
+    files.write(stream, np.arange(3), ImageInfo("x", "NPY"))
     assert stream.getvalue() == saved(np.arange(3))
 
 

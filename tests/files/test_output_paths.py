@@ -27,13 +27,13 @@ import pytest
 
 from poolcli import files
 from poolcli.errors import PoolError
-from poolcli.files import Source, atomic
+from poolcli.files import ImageInfo, atomic
 from poolcli.files.paths.collisions import check_targets
 from poolcli.files.paths.output_paths import is_folder, is_pattern, target
-from poolcli.files.paths.scan import ours, scan
+from poolcli.files.paths.scan import find_own_results, scan
 from poolcli.redact import printable
 
-SOURCE = Source("x", "NPY")
+SOURCE = ImageInfo("x", "NPY")
 
 
 # Names
@@ -224,7 +224,7 @@ def test_row_49_outputs_of_ours_are_no_inputs(tmp_path: Path) -> None:
     assert found(tmp_path, reducers=("max", "avg")) == ["x.png", "x_max.npy", "y_max.png"]
     assert len(found(tmp_path)) == 5
     listed = ["./x.png", "x_max.png", "d/x_max.png", "y_max.png"]
-    assert ours(listed, ("max",)) == {"x_max.png"}
+    assert find_own_results(listed, ("max",)) == {"x_max.png"}
 
 
 def test_row_49_the_output_folder_is_not_scanned(tmp_path: Path) -> None:
@@ -494,7 +494,7 @@ def test_gate_4_ulimit_f(name: str, tmp_path: Path) -> None:
         "array = np.random.default_rng(0).integers(0, 256, (90, 90), dtype='u1')\n"
         "array = array if 'gif' in sys.argv[1] else np.dstack((array, array, array))\n"
         "array[..., :2] //= 2\n"
-        "try: files.write(sys.argv[1], array, files.Source('x', 'NPY'), overwrite=True)\n"
+        "try: files.write(sys.argv[1], array, files.ImageInfo('x', 'NPY'), overwrite=True)\n"
         "except ValueError as error: print(error, error.__cause__.errno)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, name], cwd=tmp_path, capture_output=True, text=True, check=True)
@@ -505,7 +505,7 @@ def test_gate_4_ulimit_f(name: str, tmp_path: Path) -> None:
 def test_gate_2_kill_9_leaves_old_or_new(tmp_path: Path) -> None:
     """At random moments of an overwriting loop; at most a stale temporary file stays, and a scan ignores it."""
     code = (
-        "import sys, numpy as np\nfrom poolcli import files\nold = files.Source('x', 'NPY')\nprint(flush=True)\n"
+        "import sys, numpy as np\nfrom poolcli import files\nold = files.ImageInfo('x', 'NPY')\nprint(flush=True)\n"
         "while True:\n"
         "    for value in (1, 2):\n"
         "        files.write('x.npy', np.full((60, 60), value), old, overwrite=True)\n"

@@ -10,9 +10,9 @@ import pytest
 from files.pictures import noise
 from PIL import Image
 
-from poolcli.files import Encoding, Source, read, write
+from poolcli.files import Encoding, ImageInfo, read, write
 from poolcli.files.images.decode import read_image
-from poolcli.files.images.png import HUFFMAN, photographic
+from poolcli.files.images.png import HUFFMAN, is_photographic
 
 KINDS = [(dtype, channels) for dtype in ("uint8", "uint16") for channels in (1, 2, 3, 4)]
 
@@ -36,7 +36,7 @@ def drawing(shape: tuple[int, int] = (301, 203)) -> Any:
 def encoded(array: Any, **options: Any) -> bytes:
     """The PNG of an array."""
     stream = io.BytesIO()
-    write(stream, array, Source("x", "PNG"), "png", encoding=Encoding(**options))
+    write(stream, array, ImageInfo("x", "PNG"), "png", encoding=Encoding(**options))
     return stream.getvalue()
 
 
@@ -68,14 +68,14 @@ def test_wide_colours_come_back_at_every_level(level: int | None, channels: int)
 def test_a_photograph_is_no_larger_than_pillow_makes_it() -> None:
     """Huffman codes behind the filter of means, against the best of five filters and a long search."""
     array = photograph()
-    assert photographic(array) == HUFFMAN
+    assert is_photographic(array) == HUFFMAN
     assert len(encoded(array)) < by_pillow(array, 6)
 
 
 def test_a_drawing_is_left_to_deflate() -> None:
     """Without repetitions its 183 kB would take 23 at least, one bit for each sample."""
     array = drawing()
-    assert photographic(array) is None
+    assert is_photographic(array) is None
     assert len(encoded(array)) == by_pillow(array, 4) < 5_000
 
 
@@ -90,5 +90,5 @@ def test_profiles_stay_with_pixels_of_our_own(tmp_path: Any) -> None:
     """All that is not pixels is in the template that Pillow writes."""
     icc = bytes(16) + b"RGB " + bytes(108)
     path = tmp_path / "x.png"
-    write(path, photograph(), Source("x", "PNG", "RGB", icc_profile=icc))
+    write(path, photograph(), ImageInfo("x", "PNG", "RGB", icc_profile=icc))
     assert read(path).source.icc_profile == icc

@@ -112,7 +112,7 @@ def test_a_line_of_a_million_columns_is_read() -> None:
 def test_what_is_written_is_read_back(ending: str, array: Any, tmp_path_factory: pytest.TempPathFactory) -> None:
     """To the last bit, NaN and infinities included; and by NumPy's own reader."""
     path = tmp_path_factory.mktemp("text") / f"a{ending}"
-    files.write(path, array, files.Source("a", "NPY"))
+    files.write(path, array, files.ImageInfo("a", "NPY"))
     separator = {".csv": ",", ".tsv": "\t"}.get(ending)
     np.testing.assert_array_equal(np.loadtxt(path, array.dtype, delimiter=separator, ndmin=2), array)
     np.testing.assert_array_equal(files.read(path).array.astype(array.dtype), array)
@@ -121,14 +121,14 @@ def test_what_is_written_is_read_back(ending: str, array: Any, tmp_path_factory:
 def test_one_axis_is_a_column_and_bool_is_0_and_1(tmp_path: Path) -> None:
     """As numpy.savetxt has it."""
     path = tmp_path / "a.csv"
-    files.write(path, np.array([True, False]), files.Source("a", "NPY"))
+    files.write(path, np.array([True, False]), files.ImageInfo("a", "NPY"))
     assert path.read_text() == "1\n0\n"
 
 
 def test_three_axes_are_refused_with_a_remedy(tmp_path: Path) -> None:
     """Rows and columns are all that there is."""
     with pytest.raises(PoolError, match=r"rows and columns.*\.npy can hold it"):
-        files.write(tmp_path / "a.csv", np.zeros((2, 2, 2)), files.Source("a", "NPY"))
+        files.write(tmp_path / "a.csv", np.zeros((2, 2, 2)), files.ImageInfo("a", "NPY"))
     assert list(tmp_path.iterdir()) == []
 
 

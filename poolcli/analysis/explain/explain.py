@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ... import report
-from ...core.boxes import needed, part_of
+from ...core.boxes import input_box, subplan
 from ...core.plans import Part, Plan
 from ...core.reducers import REDUCERS
 from ...errors import PoolError
@@ -193,4 +193,4 @@ def value_at(pooling: Pooling, plan: Plan, array: Array, cell: tuple[int, ...]) 
 def alone_in(plan: Plan, cell: tuple[int, ...]) -> tuple[Plan, Part]:
     """The part of a plan that is one output."""
     outputs = tuple((i, i + 1) for i in cell)
-    return part_of(plan, outputs, needed(plan, outputs))
+    return subplan(plan, outputs, input_box(plan, outputs))

@@ -22,52 +22,52 @@ from typing import TYPE_CHECKING, Any
 from ... import compiled
 from ...errors import PoolError
 from ...report import FileReport
-from ..job_runner import blank_report, failed, not_begun, run_job
+from ..job_runner import fail_report, run_job, skip_report, start_report
 from ..run_chunked import has_chunks
 from ..settings import Job, Settings
 from .base import Done, Promise
-from .dask_chunks import Spread
-from .dask_connection import PATIENCE, connected
-from .dask_worker import TALK, Errand, away, halt, named_back, perform
+from .dask_chunks import DaskChunkExecutor
+from .dask_connection import CONNECT_SECONDS, connect
+from .dask_worker import EVENT_TOPIC, RunContext, run_on_worker, stop_run, with_absolute_names, with_given_names
 
 if TYPE_CHECKING:
     from ...pooling import Pooling
 
-Coming = Future[FileReport | None]
+ReportFuture = Future[FileReport | None]
 """The report of a job; None where its run had ended before it began."""
 
-DEATHS = 3
+MAX_WORKER_DEATHS = 3
 """Workers that a file may kill before it is given up, the last of them alone."""
-A_THREAD = 4
+PENDING_PER_THREAD = 4
 """Jobs under way for each thread of the cluster: reports are taken in order, and a long job holds those behind up."""
-LEAST = 16
+MIN_PENDING = 16
 """Jobs under way where there are few threads, or none yet: a cluster that grows with its work must see some."""
-LEAVING = 2.0
+CLOSE_SECONDS = 2.0
 """Seconds to take leave of a scheduler."""
-LOOK = 0.5
+POLL_SECONDS = 0.5
 """Seconds between looks at the connection, and at the worker of a job that is suspected."""
 
 
-class Cluster:
+class DaskExecutor:
     """A place where jobs are done: the workers of a scheduler, each a process on some machine."""
 
     def __init__(self, pooling: Pooling, settings: Settings, workers: int) -> None:
         self.pooling, self.settings = pooling, settings
         self.name = uuid.uuid4().hex
-        self.errand = Errand.of(self.name, (pooling, settings.for_a_cluster()))
-        self.local, self.client = connected(str(settings.scheduler), workers)
-        self.client.subscribe_topic(TALK, lambda event: compiled.announce(event[1]))
+        self.errand = RunContext.of(self.name, (pooling, settings.for_a_cluster()))
+        self.local, self.client = connect(str(settings.scheduler), workers)
+        self.client.subscribe_topic(EVENT_TOPIC, lambda event: compiled.announce(event[1]))
         self.jobs = self.client.get_executor(pure=False)
         self.limit = workers if self.local is None else 0
-        self.known, self.looked, self.count = LEAST, -PATIENCE, 0
-        self.due: set[Sent] = set()
+        self.known, self.looked, self.count = MIN_PENDING, -CONNECT_SECONDS, 0
+        self.due: set[PendingJob] = set()
 
     @property
     def most(self) -> int:
         """Jobs that may be under way at once."""
         if self.limit:
             return self.limit
-        if monotonic() > self.looked + PATIENCE:
+        if monotonic() > self.looked + CONNECT_SECONDS:
             self.look()
         return self.known
 
@@ -78,42 +78,42 @@ class Cluster:
             threads = sum(self.client.nthreads().values())
         except Exception:  # the scheduler has gone, which waiting for a report will tell
             return
-        self.known = max(LEAST, A_THREAD * threads)
+        self.known = max(MIN_PENDING, PENDING_PER_THREAD * threads)
         if not threads:
             compiled.announce("the scheduler has no workers; waiting for one, as dask worker starts it")
 
     def submit(self, job: Job) -> Promise:
         """Send a job, unless its names tell already how it ends."""
-        blank = blank_report(job, self.pooling)
+        blank = start_report(job, self.pooling)
         try:
-            settled = not_begun(job, self.settings, blank)
+            settled = skip_report(job, self.settings, blank)
         except PoolError as error:
-            return Done(failed(blank, error))
+            return Done(fail_report(blank, error))
         if settled is not None:
             return Done(settled)
         if has_chunks(job):  # they are sent, each as a job
-            return Done(run_job(job, self.pooling, replace(self.settings, each=Spread(self.client))))
+            return Done(run_job(job, self.pooling, replace(self.settings, each=DaskChunkExecutor(self.client))))
         self.count += 1
         try:
-            sent = Sent(self, self.count, job)
+            sent = PendingJob(self, self.count, job)
         except Exception as error:  # nothing can be sent to a scheduler that has gone
-            return Done(lost(blank, error))
+            return Done(connection_lost_report(blank, error))
         self.due.add(sent)
         return sent
 
-    def wait(self, futures: Iterable[Coming]) -> None:
+    def wait(self, futures: Iterable[ReportFuture]) -> None:
         """Wait till all have ended; ConnectionError where that may never be: what is sent in the moment in which a
         connection breaks has no answer, and no end."""
-        while wait(futures, LOOK).not_done:
+        while wait(futures, POLL_SECONDS).not_done:
             if self.client.status != "running":
                 raise ConnectionError("no scheduler")
-            if monotonic() > self.looked + PATIENCE:
+            if monotonic() > self.looked + CONNECT_SECONDS:
                 self.look()
 
-    def send(self, number: int, job: Job, **where: Any) -> Coming:
+    def send(self, number: int, job: Job, **where: Any) -> ReportFuture:
         """Give a job to the scheduler; a second try is another task to it."""
         key = (f"poolcli-{self.name}", number, uuid.uuid4().hex)
-        sent: Coming = self.jobs.submit(perform, self.errand, number, pickle.dumps(job), key=key, **where)
+        sent: ReportFuture = self.jobs.submit(run_on_worker, self.errand, number, pickle.dumps(job), key=key, **where)
         return sent
 
     def alone(self, number: int, job: Job, deaths: int) -> FileReport | None:
@@ -122,26 +122,26 @@ class Cluster:
         while True:
             try:
                 return self.watched(number, job, self.some_worker())
-            except Died as died:
+            except WorkerDied as died:
                 deaths += 1
-                if deaths >= DEATHS:
-                    raise Culprit(f"killed {deaths} workers, the last with no other file beside it") from died
+                if deaths >= MAX_WORKER_DEATHS:
+                    raise WorkerKiller(f"killed {deaths} workers, the last with no other file beside it") from died
 
     def some_worker(self) -> str:
         """The address of a worker, as soon as there is one."""
         while not (found := self.client.nthreads()):
-            sleep(LOOK)
+            sleep(POLL_SECONDS)
         return str(next(iter(found)))
 
     def watched(self, number: int, job: Job, address: str) -> FileReport | None:
         """One try on a certain worker; Died when that goes away."""
         future = self.send(number, job, workers=[address], allow_other_workers=False)
-        while not wait([future], LOOK).done:
+        while not wait([future], POLL_SECONDS).done:
             if address not in self.client.nthreads():
                 future.cancel()
-                raise Died
-        if deaths(future):
-            raise Died
+                raise WorkerDied
+        if count_deaths(future):
+            raise WorkerDied
         return future.result()
 
     def drop(self) -> None:
@@ -150,7 +150,7 @@ class Cluster:
     def finish(self, due: Iterable[Promise]) -> list[Promise]:
         """Cancel what has not begun, wait for the rest, and leave."""
         due = list(due)
-        sent = [one for one in due if isinstance(one, Sent)]
+        sent = [one for one in due if isinstance(one, PendingJob)]
         with suppress(Exception):  # a scheduler that has gone cannot be asked, waited for, nor taken leave of
             if sent and self.client.status == "running":
                 begun = self.begun()
@@ -158,37 +158,37 @@ class Cluster:
                     if one.number not in begun:
                         one.cancel()
                 self.wait([one.future for one in sent])
-            self.client.close(LEAVING)
+            self.client.close(CLOSE_SECONDS)
         if self.local is not None:
             with suppress(Exception):
-                self.local.close(PATIENCE)
-        return [one for one in due if not isinstance(one, Sent) or one.future.done()]
+                self.local.close(CONNECT_SECONDS)
+        return [one for one in due if not isinstance(one, PendingJob) or one.future.done()]
 
     def begun(self) -> set[int]:
         """Let no worker begin another job of this run; the numbers of those that have begun."""
-        told = self.client.run(halt, self.name, on_error="ignore")
+        told = self.client.run(stop_run, self.name, on_error="ignore")
         return {number for numbers in told.values() for number in numbers or ()}
 
 
-class Culprit(PoolError):
+class WorkerKiller(PoolError):
     """A file that kills workers."""
 
 
-class Died(Exception):
+class WorkerDied(Exception):
     """A worker with the only job that it had of ours."""
 
 
-class Unbegun(Exception):
+class NotStarted(Exception):
     """There is no report: the run ended before."""
 
 
-class Sent:
+class PendingJob:
     """A job that is on its way, and its report."""
 
-    def __init__(self, cluster: Cluster, number: int, job: Job) -> None:
+    def __init__(self, cluster: DaskExecutor, number: int, job: Job) -> None:
         self.cluster, self.number, self.job = cluster, number, job
-        self.blank = blank_report(job, cluster.pooling)
-        self.away = away(job)
+        self.blank = start_report(job, cluster.pooling)
+        self.away = with_absolute_names(job)
         self.future = cluster.send(number, self.away)
 
     def result(self) -> FileReport:
@@ -196,26 +196,26 @@ class Sent:
         try:
             self.cluster.wait([self.future])
             self.cluster.due.discard(self)
-            return named_back(self.report(), self.job, self.away)
-        except Culprit as error:
-            return failed(self.blank, error)
+            return with_given_names(self.report(), self.job, self.away)
+        except WorkerKiller as error:
+            return fail_report(self.blank, error)
         except (CancelledError, OSError) as error:
-            return lost(self.blank, error)
+            return connection_lost_report(self.blank, error)
         except Exception as error:
-            return ending(self.blank, error if isinstance(error, PoolError) else unable(error), error)
+            return stop_report(self.blank, error if isinstance(error, PoolError) else worker_error(error), error)
 
     def report(self) -> FileReport:
         """What came, or what comes of another try."""
-        killed = deaths(self.future)
+        killed = count_deaths(self.future)
         found = self.cluster.alone(self.number, self.away, killed) if killed else self.future.result()
         if found is None:
-            raise Unbegun
+            raise NotStarted
         return found
 
     def exception(self) -> BaseException | None:
         """What came in place of a report."""
         try:
-            return self.future.exception() or (None if self.future.result() else Unbegun())
+            return self.future.exception() or (None if self.future.result() else NotStarted())
         except CancelledError as error:
             return error
 
@@ -224,23 +224,24 @@ class Sent:
         return self.future.cancel()
 
 
-def ending(blank: FileReport, error: PoolError, cause: BaseException) -> FileReport:
+def stop_report(blank: FileReport, error: PoolError, cause: BaseException) -> FileReport:
     """The report of a job after which no other can be done."""
-    return replace(failed(blank, error), cause=cause, stops=True)
+    return replace(fail_report(blank, error), cause=cause, stops=True)
 
 
-def lost(blank: FileReport, cause: BaseException) -> FileReport:
+def connection_lost_report(blank: FileReport, cause: BaseException) -> FileReport:
     """The report of a job that was on its way when the scheduler went away."""
-    return ending(blank, PoolError("lost the connection to the scheduler; --skip-existing does what is left"), cause)
+    return stop_report(blank, PoolError("lost the connection to the scheduler; --skip-existing does what is left"),
+                       cause)
 
 
-def unable(error: Exception) -> PoolError:
+def worker_error(error: Exception) -> PoolError:
     """What to say where a worker cannot even begin."""
     return PoolError(f"a worker cannot do it: {type(error).__name__}: {error}; poolcli has to be installed on every "
                      "worker")
 
 
-def deaths(future: Coming) -> int:
+def count_deaths(future: ReportFuture) -> int:
     """How many workers died before Dask gave up on a job that has ended; 0 where it ended otherwise."""
     from distributed.scheduler import KilledWorker
 

@@ -12,20 +12,20 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ...chunked import chunk_shapes
-from ...chunked.executors import alone
+from ...chunked.executors import call_single_threaded
 from ...errors import PoolError
-from .dask_worker import settle
+from .dask_worker import announce_to_scheduler
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-A_THREAD = 3
+PENDING_PER_THREAD = 3
 """Jobs under way for each thread: results are taken in order, and one that takes long holds those behind it up."""
-LEAST = 8
+MIN_PENDING = 8
 """Jobs under way where there are few threads, or none yet."""
 
 
-class Spread:
+class DaskChunkExecutor:
     """Calls on the workers of a cluster, which must all see the stores by the same names.
 
     A call may be done again where a worker dies; one that killed as many as Dask allows ends the run.
@@ -46,7 +46,7 @@ class Spread:
         """Bytes of samples that one job may hold: of the worker with the least memory for a thread."""
         told = self.client.scheduler_info().get("workers", {}).values()
         limits = [int(worker["memory_limit"]) // worker["nthreads"] for worker in told if worker.get("memory_limit")]
-        share: int = min([chunk_shapes.memory() // self.workers, *limits]) // chunk_shapes.COPIES
+        share: int = min([chunk_shapes.available_memory() // self.workers, *limits]) // chunk_shapes.COPIES_PER_JOB
         return max(1 << 20, share)
 
     def __call__(self, function: Callable[..., Any], common: Any, items: Iterable[Any]) -> Iterator[Any]:
@@ -56,8 +56,8 @@ class Spread:
         try:
             for number, item in enumerate(items):
                 key = (f"poolcli-{run}", number)
-                under_way.append(self.client.submit(call, function, packed, item, key=key, pure=False))
-                if len(under_way) >= max(LEAST, A_THREAD * self.workers):
+                under_way.append(self.client.submit(run_on_worker, function, packed, item, key=key, pure=False))
+                if len(under_way) >= max(MIN_PENDING, PENDING_PER_THREAD * self.workers):
                     yield self.result(under_way.popleft())
             while under_way:
                 yield self.result(under_way.popleft())
@@ -77,14 +77,14 @@ class Spread:
             raise PoolError("lost the connection to the scheduler") from error
 
 
-def call(function: Callable[..., Any], packed: bytes, item: Any) -> Any:
+def run_on_worker(function: Callable[..., Any], packed: bytes, item: Any) -> Any:
     """One call, on a worker."""
     os.environ.setdefault("POOLCLI_THREADS", "1")
-    settle()
-    return alone(function, unpacked(packed), item)
+    announce_to_scheduler()
+    return call_single_threaded(function, unpack_common(packed), item)
 
 
 @lru_cache(maxsize=4)
-def unpacked(packed: bytes) -> Any:
+def unpack_common(packed: bytes) -> Any:
     """What all calls have in common, unpacked once."""
     return pickle.loads(packed)

@@ -16,7 +16,7 @@ from .process import interrupts_blocked
 if TYPE_CHECKING:
     from distributed import Client, LocalCluster
 
-PATIENCE = 10.0
+CONNECT_SECONDS = 10.0
 """Seconds to reach a scheduler, and between looks at how many workers there are."""
 ALLOWED = 1
 """Deaths of workers that Dask passes over before it gives a job back, on a local cluster; ``dask.py`` sees to it
@@ -25,7 +25,7 @@ LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "to
 """Each has a level of its own in distributed's defaults, and writes to stderr, where our lines are."""
 
 
-def connected(scheduler: str, workers: int) -> tuple[LocalCluster | None, Client]:
+def connect(scheduler: str, workers: int) -> tuple[LocalCluster | None, Client]:
     """Reach a scheduler by its address or file, or start one here with so many workers of one thread each.
 
     OptionError where that does not go. Ctrl-C is for us to heed: threads and processes that start here are deaf to it.
@@ -34,14 +34,14 @@ def connected(scheduler: str, workers: int) -> tuple[LocalCluster | None, Client
         raise OptionError("scheduler", reason)
     resource_tracker.ensure_running()  # which unblocks interrupts when it starts
     with interrupts_blocked():
-        quieten()
+        quiet_loggers()
         if scheduler == LOCAL:
-            local = started(workers)
-            return local, reached(scheduler, address=local)
-        return None, reached(scheduler, **place(scheduler))
+            local = start_local_cluster(workers)
+            return local, open_client(scheduler, address=local)
+        return None, open_client(scheduler, **parse_scheduler(scheduler))
 
 
-def quieten() -> None:
+def quiet_loggers() -> None:
     """Keep distributed from logging to stderr, here and in workers that are started here: what matters is reported."""
     import dask
 
@@ -52,7 +52,7 @@ def quieten() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def started(workers: int) -> LocalCluster:
+def start_local_cluster(workers: int) -> LocalCluster:
     """A scheduler in this process, and workers of their own; no limit of memory, as in a local batch."""
     from distributed import LocalCluster
 
@@ -61,7 +61,7 @@ def started(workers: int) -> LocalCluster:
                         scheduler_kwargs={"allowed_failures": ALLOWED})
 
 
-def place(scheduler: str) -> dict[str, Any]:
+def parse_scheduler(scheduler: str) -> dict[str, Any]:
     """Where a scheduler is, as distributed wants to be told."""
     if "://" in scheduler:
         return {"address": scheduler}
@@ -74,18 +74,18 @@ def place(scheduler: str) -> dict[str, Any]:
                                    f"tcp://host:8786, a file that dask scheduler wrote, or {LOCAL} would work")
 
 
-def reached(scheduler: str, **where: Any) -> Client:
+def open_client(scheduler: str, **where: Any) -> Client:
     """A connection; whatever an address or a file may have wrong in it is one reason."""
     from distributed import Client
 
     try:
-        return Client(**where, timeout=PATIENCE, set_as_default=False)
+        return Client(**where, timeout=CONNECT_SECONDS, set_as_default=False)
     except Exception as error:
-        raise OptionError("scheduler", f"{printable(scheduler)} cannot be reached: {reason(error)}; dask scheduler "
+        raise OptionError("scheduler", f"{printable(scheduler)} cannot be reached: {root_cause(error)}; dask scheduler "
                                        "starts one") from error
 
 
-def reason(error: Exception) -> str:
+def root_cause(error: Exception) -> str:
     """The last word of a chain of errors, in one line."""
     while error.__cause__ is not None and isinstance(error.__cause__, Exception):
         error = error.__cause__

@@ -16,23 +16,23 @@ from typing import Any, NamedTuple
 
 from ... import __version__, files
 from ...errors import PoolError
-from ...files.paths.urls import Place, Url, is_url
+from ...files.paths.urls import AnyPath, Url, is_url
 from ...redact import printable
 from ...report import FileReport
 from ..settings import Job
-from .process_worker import outcome
+from .process_worker import run_to_report
 
-TALK = "poolcli"
+EVENT_TOPIC = "poolcli"
 """The topic of events under which a worker says what compiling has to say."""
-MOST_BEGUN = 10_000
+MAX_STARTED = 10_000
 """Jobs that a worker remembers to have begun: more than are under way on one."""
 
 _lock = threading.Lock()
-_begun: deque[tuple[str, int]] = deque(maxlen=MOST_BEGUN)
-_over: deque[str] = deque(maxlen=1_000)
+_started: deque[tuple[str, int]] = deque(maxlen=MAX_STARTED)
+_ended_runs: deque[str] = deque(maxlen=1_000)
 
 
-class Errand(NamedTuple):
+class RunContext(NamedTuple):
     """What all jobs of a run have in common. Bytes, so that another version of us finds out that it is one."""
 
     run: str
@@ -40,75 +40,75 @@ class Errand(NamedTuple):
     packed: bytes
 
     @classmethod
-    def of(cls, run: str, common: Any) -> Errand:
+    def of(cls, run: str, common: Any) -> RunContext:
         """Pack a pooling and its settings."""
         return cls(run, __version__, pickle.dumps(common))
 
 
-def perform(errand: Errand, number: int, packed: bytes) -> FileReport | None:
+def run_on_worker(errand: RunContext, number: int, packed: bytes) -> FileReport | None:
     """Do one job; None where its run has ended before it began."""
     if errand.version != __version__:
         raise PoolError(f"a worker has poolcli {__version__}, and this is {errand.version}; the same on all would work")
     with _lock:
-        if errand.run in _over:
+        if errand.run in _ended_runs:
             return None
-        _begun.append((errand.run, number))
-    settle()
+        _started.append((errand.run, number))
+    announce_to_scheduler()
     job: Job = pickle.loads(packed)
     for path in {path.parent for path in (job.output, job.indices) if path is not None}:
         clear_up(errand.run, path)
-    report = outcome(job, *common(errand.packed))
+    report = run_to_report(job, *unpack_context(errand.packed))
     if isinstance(report, BrokenPipeError):  # nobody reads from us but through files
         raise PoolError(f"lost a connection: {report}")
     return report
 
 
-def halt(run: str) -> list[int]:
+def stop_run(run: str) -> list[int]:
     """Begin no job of a run any more; which have begun, the ended ones among them."""
     with _lock:
-        _over.append(run)
-        return [number for one, number in _begun if one == run]
+        _ended_runs.append(run)
+        return [number for one, number in _started if one == run]
 
 
 @lru_cache(maxsize=4)
-def common(packed: bytes) -> Any:
+def unpack_context(packed: bytes) -> Any:
     """The pooling and the settings of a run, unpacked once."""
     return pickle.loads(packed)
 
 
 @lru_cache(maxsize=1_000)
-def clear_up(run: str, folder: Place) -> None:
+def clear_up(run: str, folder: AnyPath) -> None:
     """Remove what a worker of this machine that died left in a folder; the one in its place comes here anew."""
     files.sweep(folder)
 
 
 @lru_cache(maxsize=1)
-def settle() -> None:
+def announce_to_scheduler() -> None:
     """Once in a worker: a thread for a job, for the worker has a thread for each core; and say what compiling says."""
     from distributed import get_worker
 
     from ... import compiled
 
     os.environ.setdefault("POOLCLI_THREADS", "1")
-    compiled.announce = lambda text: get_worker().log_event(TALK, text)
+    compiled.announce = lambda text: get_worker().log_event(EVENT_TOPIC, text)
 
 
 # Jobs as a process in another folder needs them, and their reports with the names that were given here.
 
 
-def away(job: Job) -> Job:
+def with_absolute_names(job: Job) -> Job:
     """The job as a process in another folder needs it."""
     return replace(job, source=os.fspath(absolute(job.source)),
                    output=None if job.output is None else absolute(job.output),
                    indices=None if job.indices is None else absolute(job.indices))
 
 
-def absolute(name: str | Place) -> Place:
+def absolute(name: str | AnyPath) -> AnyPath:
     """Without resolving anything: a link may lead elsewhere on a worker."""
     return Url(name) if is_url(name) else Path.cwd() / name
 
 
-def named_back(report: FileReport, job: Job, sent: Job) -> FileReport:
+def with_given_names(report: FileReport, job: Job, sent: Job) -> FileReport:
     """The report with the names as they were given."""
     pairs = [(printable(there), printable(here)) for there, here in
              ((sent.output, job.output), (sent.indices, job.indices)) if there is not None and here is not None]

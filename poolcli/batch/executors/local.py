@@ -62,9 +62,9 @@ class Processes:
     """Worker processes, each with a thread here, or with this one, that waits for it."""
 
     def __init__(self, pooling: Pooling, settings: Settings, count: int) -> None:
-        from .process import Crew  # multiprocessing takes 15 ms to import
+        from .process import WorkerPool  # multiprocessing takes 15 ms to import
 
-        self.crew = Crew(pooling, settings)
+        self.crew = WorkerPool(pooling, settings)
         self.waiting = in_turn(self.crew.perform, count)
         self.most, self.submit = self.waiting.most, self.waiting.submit
 
@@ -87,9 +87,9 @@ def in_turn(perform: Perform, count: int) -> Here | Threads:
 def place(perform: Perform, pooling: Pooling, settings: Settings, workers: int) -> Place:
     """Where the settings want jobs to be done, ``workers`` at once; ``perform`` does one in this process."""
     if settings.scheduler is not None and not settings.dry_run:
-        from .dask import Cluster  # distributed takes 0.4 s to import
+        from .dask import DaskExecutor  # distributed takes 0.4 s to import
 
-        return Cluster(pooling, settings, workers)
+        return DaskExecutor(pooling, settings, workers)
     if settings.isolate:
         return Processes(pooling, settings, workers)
     return in_turn(perform, workers)

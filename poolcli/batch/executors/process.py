@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ... import compiled, files
 from ...errors import PoolError
 from ...report import FileReport
-from ..job_runner import blank_report, failed
+from ..job_runner import fail_report, start_report
 from ..settings import STDIO, Job, Settings
 from .process_worker import Stdin, serve
 
@@ -27,11 +27,11 @@ GRACE = 0.5
 """Seconds for a worker that is told to end to remove what it was writing."""
 
 
-class Lost(PoolError):
+class WorkerError(PoolError):
     """A worker that gave no report."""
 
 
-class Crashed(Lost):
+class WorkerCrashed(WorkerError):
     """It died; perhaps of something else than its file (memory that others took), so the file gets another try."""
 
 
@@ -63,13 +63,13 @@ class Worker:
         """What the process has to say next."""
         try:
             if not self.pipe.poll(timeout):
-                raise Lost(f"took longer than {timeout:g} s; a longer --timeout may work")
+                raise WorkerError(f"took longer than {timeout:g} s; a longer --timeout may work")
             answer: FileReport | BrokenPipeError | str = self.pipe.recv()
             return answer
         except (EOFError, OSError):
             self.process.join(GRACE)
             code = self.process.exitcode or 0
-            raise Crashed(f"decoder crashed ({f'signal {-code}' if code < 0 else f'exit code {code}'})") from None
+            raise WorkerCrashed(f"decoder crashed ({f'signal {-code}' if code < 0 else f'exit code {code}'})") from None
 
     def end(self) -> None:
         """End it, if need be by force."""
@@ -92,7 +92,7 @@ def interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, old)
 
 
-class Turns:
+class SharedLock:
     """Lets in many, or one alone."""
 
     def __init__(self) -> None:
@@ -116,31 +116,32 @@ class Turns:
                 self.turn.notify_all()
 
 
-class Crew:
+class WorkerPool:
     """Workers, made as they are needed: as many as there are threads that ask. One that is lost is replaced."""
 
     def __init__(self, pooling: Pooling, settings: Settings) -> None:
         self.pooling, self.settings = pooling, settings
         self.idle: list[Worker] = []
         self.busy: set[Worker] = set()
-        self.lock, self.turns = threading.Lock(), Turns()
+        self.lock, self.turns = threading.Lock(), SharedLock()
         self.over = False
 
     def perform(self, job: Job) -> FileReport:
         """One job; after a crash once more, with no other beside it."""
         try:
             return self.attempt(job, alone=False)
-        except Crashed as error:
-            return failed(blank_report(job, self.pooling), error) if STDIO in names(job) else self.again(job)
-        except Lost as error:
-            return failed(blank_report(job, self.pooling), error)
+        except WorkerCrashed as error:
+            return fail_report(start_report(job, self.pooling),
+                               error) if STDIO in stream_names(job) else self.again(job)
+        except WorkerError as error:
+            return fail_report(start_report(job, self.pooling), error)
 
     def again(self, job: Job) -> FileReport:
         """The second try."""
         try:
             return self.attempt(job, alone=True)
-        except Lost as error:
-            return failed(blank_report(job, self.pooling), error)
+        except WorkerError as error:
+            return fail_report(start_report(job, self.pooling), error)
 
     def attempt(self, job: Job, alone: bool) -> FileReport:
         """One try."""
@@ -148,7 +149,7 @@ class Crew:
             worker = self.taken()
             try:
                 done = worker.do(job, self.settings.timeout)
-            except Lost:
+            except WorkerError:
                 self.lose(worker, job)
                 raise
             with self.lock:
@@ -160,7 +161,7 @@ class Crew:
         """A worker that has nothing to do, or a new one."""
         with self.lock:
             if self.over:
-                raise Dropped
+                raise Cancelled
             worker = self.idle.pop() if self.idle else None
             if worker is not None:
                 self.busy.add(worker)
@@ -169,7 +170,7 @@ class Crew:
         with self.lock:
             self.busy.add(worker)
             if self.over:
-                raise Dropped
+                raise Cancelled
         return worker
 
     def lose(self, worker: Worker, job: Job) -> None:
@@ -179,7 +180,7 @@ class Crew:
         with self.lock:
             self.busy.discard(worker)
             if self.over:
-                raise Dropped
+                raise Cancelled
         if job.output is not None:
             files.sweep(job.output.parent)
 
@@ -203,10 +204,10 @@ class Crew:
             worker.end()
 
 
-class Dropped(Exception):
+class Cancelled(Exception):
     """There is no report, and nobody waits for one."""
 
 
-def names(job: Job) -> tuple[str, str | None]:
+def stream_names(job: Job) -> tuple[str, str | None]:
     """A job's input and output; what went through a stream cannot go again."""
     return job.source, job.output_name()

@@ -26,10 +26,10 @@ class Stdin:
     """Standard input, which a process that was spawned has too."""
 
     def __reduce__(self) -> Any:
-        return inherited, ()
+        return inherit_stdin, ()
 
 
-def inherited() -> IO[bytes] | None:
+def inherit_stdin() -> IO[bytes] | None:
     """Called before multiprocessing puts /dev/null in its place."""
     try:
         return os.fdopen(os.dup(0), "rb")
@@ -47,8 +47,8 @@ def serve(pipe: Connection, pooling: Pooling, settings: Settings, stdin: IO[byte
     compiled.announce = pipe.send
     settings = replace(settings, stdin=stdin, stdout=os.fdopen(1, "wb", closefd=False))
     pipe.send(READY)
-    while (job := received(pipe)) is not None:
-        pipe.send(outcome(job, pooling, settings))
+    while (job := receive_job(pipe)) is not None:
+        pipe.send(run_to_report(job, pooling, settings))
 
 
 def stop(*_: object) -> None:
@@ -56,7 +56,7 @@ def stop(*_: object) -> None:
     raise SystemExit(1)
 
 
-def received(pipe: Connection) -> Job | None:
+def receive_job(pipe: Connection) -> Job | None:
     """The next job; None where the other end is closed."""
     try:
         job: Job = pipe.recv()
@@ -65,7 +65,7 @@ def received(pipe: Connection) -> Job | None:
         return None
 
 
-def outcome(job: Job, pooling: Pooling, settings: Settings) -> FileReport | BrokenPipeError:
+def run_to_report(job: Job, pooling: Pooling, settings: Settings) -> FileReport | BrokenPipeError:
     """A report that can be sent."""
     try:
         done = run_job(job, pooling, settings)

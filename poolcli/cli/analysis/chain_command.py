@@ -36,21 +36,21 @@ def run(arguments: tuple[str, ...], layout: str | None, **given: Any) -> int:
     stages = the_stages(typed, given)
 
     from ... import batch
-    from ...batch.run_chain import Chains, Poolings
+    from ...batch.run_chain import ChainRun, ChainSpec
     from .. import show, usage
     from ..inputs import expand_globs, names
 
     given = {**given, **NOT_FOR_CHAINS}
     inputs = expand_globs(named)
     settings = usage.settings(inputs, None, given)
-    poolings = Poolings(stages, layout, options.default_layouts())
+    poolings = ChainSpec(stages, layout, options.default_layouts())
     planned = batch.plan_jobs(names(inputs, given), poolings, settings)
     settings = show.look_at_values(given, settings, len(planned))
     workers = share_cores(given["jobs"], len(planned))
     with show.view(given, settings, len(planned), options.debugging(), drawn) as view:
         view.notes(planned.notes)
         view.unread = planned.notes.unread
-        view.of(Chains(planned, poolings, settings, workers))
+        view.of(ChainRun(planned, poolings, settings, workers))
     return view.exit_code()
 
 

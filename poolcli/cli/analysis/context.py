@@ -120,7 +120,7 @@ class Asked:
         """
         from ... import files
 
-        named = source or files.Source(target, "NPY")
+        named = source or files.ImageInfo(target, "NPY")
         with failing(target):
             if target == STDIO:
                 return files.write(sys.stdout.buffer, array, named)

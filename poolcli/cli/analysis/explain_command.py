@@ -55,11 +55,11 @@ def page_of(asked: Asked, loaded: Loaded, pooling: Pooling, plan: Plan, found: E
     import numpy as np
 
     from ...analysis.explain.page import page
-    from ...files.images.palettes import expanded
+    from ...files.images.palettes import expand_palette
 
     source, palette = loaded.source, None
     if source.palette is not None and loaded.array.ndim == 2:
-        palette = expanded(np.arange(256, dtype=np.uint8), source.palette)
+        palette = expand_palette(np.arange(256, dtype=np.uint8), source.palette)
     return page(found, loaded.array, pooling, plan, title(asked), source.mode, palette)
 
 

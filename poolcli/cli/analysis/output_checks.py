@@ -24,7 +24,7 @@ def place(name: str, option: str) -> str:
     """A file's name as it was typed, a file:// URL as the path that it is; OptionError of a URL that cannot work."""
     found = a_name(name, option)
     try:
-        (urls.check_output if option in OPTIONS else urls.check)(found)
+        (urls.check_output if option in OPTIONS else urls.check_url)(found)
     except PoolError as error:
         raise OptionError(option, str(error)) from None
     return found

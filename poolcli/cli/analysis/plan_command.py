@@ -110,7 +110,7 @@ def header(asked: Asked, name: str) -> Any:
     from ...batch.job_runner import KEEPS_PALETTE
 
     with failing(name):
-        hollow = None if name == STDIO or asked.given["frames"] else files.hollow(
+        hollow = None if name == STDIO or asked.given["frames"] else files.load_header(
             name, max_pixels=asked.given["max_pixels"] or files.MAX_PIXELS, key=asked.given["key"])
     indexed = bool(asked.stages) and all(stage.reducer in KEEPS_PALETTE for stage in asked.stages)
     return hollow or asked.load(name, indexed)

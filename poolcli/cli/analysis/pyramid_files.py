@@ -101,15 +101,16 @@ def prepared(asked: Asked, name: str, output: str) -> Task:
 
 def named(output: str, name: str, task: Task) -> tuple[str, ...]:
     """The output of each level from 1 on."""
-    from ...files.paths.output_paths import Naming, is_folder
+    from ...files.paths.output_paths import OutputNamer, is_folder
 
     if is_folder(output):
-        source = Path("stdin.npy" if name == STDIO else urls.named(name))
+        source = Path("stdin.npy" if name == STDIO else urls.strip_query(name))
         return tuple(f"{folder(output)}{source.stem}_level{rung.number}{source.suffix}" for rung in task.ladder)
     if LEVEL not in output and len(task.ladder) > 1:
         raise OptionError("output", f"{printable(output)} takes one level, and there are {len(task.ladder)}; {LEVEL} "
                                     "in it, a folder with a slash at its end, or .tif for all in one would work")
-    found = (Naming(output.replace(LEVEL, str(rung.number)), task.pooling.reducer.name)(name) for rung in task.ladder)
+    found = (OutputNamer(output.replace(LEVEL, str(rung.number)),
+                         task.pooling.reducer.name)(name) for rung in task.ladder)
     return tuple(one or STDIO for one in found)
 
 

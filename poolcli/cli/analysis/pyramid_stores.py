@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import OptionError, PoolError
 from ...files.paths import urls
-from ...files.paths.zarr_paths import ENDING, check_extra, is_store, is_store_name, plain
+from ...files.paths.zarr_paths import ENDING, check_extra, is_store, is_store_name, strip_slashes
 from ...redact import printable
 from .. import options
 from .context import Answer, Asked, failing
@@ -17,7 +17,7 @@ from .pyramid_files import default, the_stage
 
 if TYPE_CHECKING:
     from ...analysis.pyramid.pyramid_plan import Rung
-    from ...chunked.run_array import Volume
+    from ...chunked.run_array import OpenedArray
     from ...pooling import Pooling
 
 
@@ -28,18 +28,18 @@ def in_chunks(name: str, output: str | None) -> bool:
 
 def levels(asked: Asked, name: str) -> Answer:
     """All levels in one group."""
-    name = plain(name)
-    output = plain(asked.output) if asked.output is not None else default(name, f"_levels{ENDING}")
+    name = strip_slashes(name)
+    output = strip_slashes(asked.output) if asked.output is not None else default(name, f"_levels{ENDING}")
     check(asked, name, output)
     from ... import engine
     from ...chunked import multiscale, run_array
-    from ...chunked.executors import Threads
+    from ...chunked.executors import ThreadChunkExecutor
 
     with failing(name):
-        volume = run_array.opened(name, asked.given.get("key"), lambda: asked.load(name))
+        volume = run_array.open_array(name, asked.given.get("key"), lambda: asked.load(name))
         pooling, ladder = planned(asked, volume)
     with failing(output):
-        multiscale.write(pooling, volume, ladder, output, each=Threads(engine.thread_count()),
+        multiscale.write(pooling, volume, ladder, output, each=ThreadChunkExecutor(engine.thread_count()),
                          overwrite=bool(asked.given["overwrite"]))
     made = records(volume, pooling, ladder, output)
     return Answer(Levels(name, pooling.reducer.name, ladder[0].step.axes.letters, made), lambda: shown(made))
@@ -65,7 +65,7 @@ def check(asked: Asked, name: str, output: str) -> None:
             raise PoolError("exists; --overwrite would work")
 
 
-def planned(asked: Asked, volume: Volume) -> tuple[Pooling, tuple[Rung, ...]]:
+def planned(asked: Asked, volume: OpenedArray) -> tuple[Pooling, tuple[Rung, ...]]:
     """The pooling and its levels; they have the input's dtype unless --dtype says otherwise, as pictures do."""
     from ...analysis.pyramid.pyramid_plan import rungs
     from ...core import dtypes
@@ -79,7 +79,7 @@ def planned(asked: Asked, volume: Volume) -> tuple[Pooling, tuple[Rung, ...]]:
                                 smallest=asked.given["smallest"], held=False))
 
 
-def records(volume: Volume, pooling: Pooling, ladder: tuple[Rung, ...], output: str) -> tuple[Made, ...]:
+def records(volume: OpenedArray, pooling: Pooling, ladder: tuple[Rung, ...], output: str) -> tuple[Made, ...]:
     """What became of each level."""
     shape, dtype = volume.source.shape, volume.source.dtype
     still = (1.0,) * len(shape), (0.0,) * len(shape)

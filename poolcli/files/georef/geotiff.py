@@ -18,7 +18,7 @@ from .affine import Affine, find_corner, is_usable, locate_first_centre, measure
 
 if TYPE_CHECKING:
     from ...core.place import AxisPlace, Place
-    from ..image_info import Source
+    from ..image_info import ImageInfo
     from ..images.pixels import Picture
 
 SCALE, TIEPOINTS, TRANSFORMATION = 33550, 33922, 34264
@@ -179,7 +179,7 @@ def _number(value: int | str | None) -> int:
     return value if isinstance(value, int) else 0
 
 
-def list_georeference_fields(source: Source) -> tuple[Field, ...]:
+def list_georeference_fields(source: ImageInfo) -> tuple[Field, ...]:
     """Return the tags of a result; none where its source has no place that a TIFF holds."""
     place = source.place
     return place.georeference.fields(place) if place is not None and isinstance(place.georeference, GeoTiff) else ()

@@ -14,7 +14,7 @@ from ..atomic import atomic
 from .affine import Affine, is_usable, locate_first_centre, measure_pixel, pool_affine
 
 if TYPE_CHECKING:
-    from ..image_info import Loaded, Source
+    from ..image_info import ImageInfo, Loaded
 
 KIND = "world file"
 MOST_BYTES = 4096
@@ -95,14 +95,14 @@ def _read(path: str) -> Affine | None:
     return None
 
 
-def check_world_file(path: str, source: Source, *, overwrite: bool, again: bool) -> None:
+def check_world_file(path: str, source: ImageInfo, *, overwrite: bool, again: bool) -> None:
     """Refuse, before a picture is written, to write over the world file of another one."""
     beside = name_world_file(path)
     if get_affine(source) is not None and not (overwrite or again) and os.path.lexists(beside):
         raise PoolError(f"{printable(beside)} exists; --overwrite or --place none would work")
 
 
-def write_world_file(path: str, source: Source, *, overwrite: bool, again: bool) -> None:
+def write_world_file(path: str, source: ImageInfo, *, overwrite: bool, again: bool) -> None:
     """Write the six numbers of a result beside it, to the last bit."""
     affine = get_affine(source)
     if affine is None:
@@ -113,7 +113,7 @@ def write_world_file(path: str, source: Source, *, overwrite: bool, again: bool)
         stream.write(text.encode())
 
 
-def get_affine(source: Source) -> Affine | None:
+def get_affine(source: ImageInfo) -> Affine | None:
     """Return the affine of a result that has a world file; None for all others."""
     place = source.place
     return place.georeference.pooled(place) if place is not None and isinstance(place.georeference, WorldFile) else None

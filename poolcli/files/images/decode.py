@@ -13,14 +13,14 @@ from ...core.place import Place
 from ...errors import PoolError
 from ..atomic import explained
 from ..formats import ENDINGS, FORMATS
-from ..image_info import MAX_FRAMES, MAX_PIXELS, MAX_STACK, Frames, Loaded, Source
-from ..stderr_capture import captured, pillow_limits
+from ..image_info import MAX_FRAMES, MAX_PIXELS, MAX_STACK, Frames, ImageInfo, Loaded
+from ..stderr_capture import capture_stderr, pillow_limits
 from . import metadata
 from .jpeg import decode_jpeg
 from .jxl import read_jxl_header
 from .netpbm import read_ppm
 from .pillow_open import Opener, cause, image_kind, sniff
-from .pixels import Picture, combined, gather, plain, rawmode, turned, with_rawmode
+from .pixels import Picture, combine_alpha, gather, plain, rawmode, turn_upright, with_rawmode
 from .tiff import read_tiff
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def read_image(
     along a first axis N, as they are seen. With ``shared`` the array may be the decoder's own memory: read-only, and
     RGB a view of three of four channels. Everything wrong with the file raises PoolError, without ``name`` in it.
     """
-    with opened(file) as stream, pillow_limits(max_pixels, allow_truncated), captured() as chatter:
+    with open_file(file) as stream, pillow_limits(max_pixels, allow_truncated), capture_stderr() as chatter:
         kind = image_kind(stream)
         asked = Opener(name, stream, kind, max_pixels, allow_truncated, indexed, shared=shared)
         try:
@@ -61,11 +61,11 @@ def read_image(
 
 def _read_frames(asked: Opener, frames: Frames | int) -> Loaded:
     """One picture of several, or a stack; a file of one picture gives that one, whatever may be asked of others."""
-    from .frames import MOVING, animation, counted, one_frame, pages
+    from .frames import MOVING, animation, count_frames, one_frame, pages
 
     first = None if asked.kind in MOVING else _read(asked)
     # What else a JPEG holds is a preview of the same picture.
-    count = counted(asked.open()) if first is None else first.source.frames if asked.kind == "TIFF" else 1
+    count = count_frames(asked.open()) if first is None else first.source.frames if asked.kind == "TIFF" else 1
     if first is not None and count == MAX_FRAMES:
         count = _counted(asked.open(), MAX_STACK)
         if count == MAX_STACK and (isinstance(frames, int) or frames.last is None):
@@ -83,7 +83,7 @@ def _read_frames(asked: Opener, frames: Frames | int) -> Loaded:
 
 
 @contextmanager
-def opened(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
+def open_file(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
     """Open a path for reading, or pass a stream through; OSError becomes PoolError."""
     if not isinstance(file, (str, os.PathLike)):
         yield file
@@ -101,11 +101,11 @@ def ending_note(name: str, kind: str) -> tuple[str, ...]:
 def _read(file: Opener) -> Loaded:
     picture = _READERS.get(file.kind, _read_plain)(file)
     # Pillow turns TIFF itself, and tifffile's pages are turned where they are read.
-    array = picture.array if file.kind == "TIFF" else turned(picture.array, _orientation(file.image))
-    carried = None if file.image is None else metadata.found(file.image)  # before frames are counted: it seeks
+    array = picture.array if file.kind == "TIFF" else turn_upright(picture.array, _orientation(file.image))
+    carried = None if file.image is None else metadata.read_metadata(file.image)  # before frames are counted: it seeks
     frames, more = (1, ()) if not file.counts else (
         _frames(file.image, file.frame) if picture.frames is None else _told(picture.frames, file.frame))
-    source = Source(
+    source = ImageInfo(
         name=file.name,
         format=file.kind,
         mode=picture.mode,
@@ -146,7 +146,7 @@ def _read_png(file: Opener) -> Picture:
         halves = gather(image).astype("uint16")
         return Picture(halves[..., ::2] << 8 | halves[..., 1::2], "LA;16", None, image.info.get("icc_profile"))
     if raw in ("RGB;16B", "RGBA;16B"):
-        array = combined(file, f"{raw[:-1]}L")
+        array = combine_alpha(file, f"{raw[:-1]}L")
         keyed = "transparency" in image.info
         notes = ("its one transparent colour is kept as colour: 16 bits",) if keyed else ()
         return Picture(array, raw[:-1], None, image.info.get("icc_profile"), notes)

@@ -23,14 +23,14 @@ from ..formats import (
     settle_encoding,
 )
 from ..georef.geotiff import list_georeference_fields
-from ..image_info import Palette, Source
-from ..stderr_capture import captured
+from ..image_info import ImageInfo, Palette
+from ..stderr_capture import capture_stderr
 from . import metadata
 from .arrow import pack, widen
 from .nodata import NODATA, nodata_text
-from .palettes import expanded, few_colours, gif_transparency, with_palette
+from .palettes import expand_palette, find_few_colours, gif_transparency, with_palette
 from .pillow_open import cause, plugin
-from .png import Method, photographic, write_pixels
+from .png import Method, is_photographic, write_pixels
 from .tiff_storage import PILLOW, note_losses
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ _SPACES = {
 
 
 def write_image(
-    array: Array, source: Source, row: Format, stream: IO[bytes], encoding: Encoding = DEFAULT_ENCODING
+    array: Array, source: ImageInfo, row: Format, stream: IO[bytes], encoding: Encoding = DEFAULT_ENCODING
 ) -> tuple[str, ...]:
     """Encode ``array`` as format ``row`` into an open binary stream, which may be a pipe; return what was lost.
 
@@ -71,7 +71,7 @@ def write_image(
     encoding = settle_encoding(row, encoding, source.lossy)
     chained = source.pages is not None and row.name == "TIFF"  # Pillow reads back where the last page ended
     target = _Plain(stream) if _at_start(stream) and not chained else io.BytesIO()
-    with captured() as chatter:
+    with capture_stderr() as chatter:
         try:
             plugin(row.name)
             if row.name == "TIFF" and not _by_pillow(array, source, row, encoding):
@@ -87,10 +87,10 @@ def write_image(
             raise PoolError(f"cannot be encoded as {row.name} ({why}); .npy would work") from error
     if isinstance(target, io.BytesIO):
         write_all(stream, target.getbuffer())
-    return (*lost, *(() if encoding.strip else metadata.losses(source.metadata, row)))
+    return (*lost, *(() if encoding.strip else metadata.list_losses(source.metadata, row)))
 
 
-def _write_one(array: Array, source: Source, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:
+def _write_one(array: Array, source: ImageInfo, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:
     picture, mode, palette = _prepared(array if row.spare_byte else pack(array), source, row)
     lost: tuple[str, ...] = ()
     if encoding.palette and palette is None and mode in ("L", "RGB", "RGBA") and "P" in row.modes:
@@ -134,8 +134,8 @@ def _file_in_memory() -> IO[bytes] | None:
         return None
 
 
-def _write_several(array: Array, source: Source, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:
-    from .frames import frames_for, played
+def _write_several(array: Array, source: ImageInfo, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:
+    from .frames import frames_for, play_times
 
     frames, mode, lost = frames_for(array, source, row, _prepared)
     first, *rest = [_framed(*one) for one in frames]
@@ -145,12 +145,12 @@ def _write_several(array: Array, source: Source, row: Format, target: Target, en
     options |= _georeference(source, row, options) | _compression(source, row, encoding)
     if row.name == "TIFF":
         lost = (*lost, *note_losses(source.storage))
-    options |= played(source.timing, row.name, len(frames), mode)
+    options |= play_times(source.timing, row.name, len(frames), mode)
     first.save(target, row.name, save_all=True, append_images=rest, **options)  # type: ignore[arg-type]
     return lost
 
 
-def _by_pillow(array: Array, source: Source, row: Format, encoding: Encoding) -> bool:
+def _by_pillow(array: Array, source: ImageInfo, row: Format, encoding: Encoding) -> bool:
     """Whether Pillow holds a picture as TIFF, and stores it as the input was and as it is wished."""
     shape = array.shape if source.pages is None else array.shape[1:]
     mode = mode_of(array.dtype, shape, source.mode)
@@ -161,7 +161,7 @@ def _by_pillow(array: Array, source: Source, row: Format, encoding: Encoding) ->
     return not wanted or mode in ("1", "LAB", "PA") or not has_tifffile()
 
 
-def _write_numbers(array: Array, source: Source, target: Target, encoding: Encoding) -> tuple[str, ...]:
+def _write_numbers(array: Array, source: ImageInfo, target: Target, encoding: Encoding) -> tuple[str, ...]:
     from .tiff_extra import write_tiff_extra
 
     whole = io.BytesIO()
@@ -182,7 +182,7 @@ def _own_method(picture: Array, mode: str, row: Format, encoding: Encoding) -> M
     """How the pixels are compressed by ourselves: PNG of photographs, and of what Pillow has no mode for."""
     if row.name != "PNG" or mode not in _OWN_PNG:
         return None
-    if encoding.compress_level is None and (method := photographic(picture)):
+    if encoding.compress_level is None and (method := is_photographic(picture)):
         return method
     level = DRAWING if encoding.compress_level is None else encoding.compress_level
     return (level, Z_DEFAULT_STRATEGY) if mode in WIDE else None
@@ -214,19 +214,19 @@ def _at_start(stream: IO[bytes]) -> bool:
 
 
 def _metadata(
-    source: Source, row: Format, array: Array, given: Mapping[str, Any], encoding: Encoding
+    source: ImageInfo, row: Format, array: Array, given: Mapping[str, Any], encoding: Encoding
 ) -> dict[str, Any]:
     """What else the picture carries, unless nothing of it is wanted."""
     return {} if encoding.strip else metadata.options(source.metadata, row, array.shape[1::-1], given)
 
 
-def _nodata(source: Source, row: Format, array: Array, given: Mapping[str, Any]) -> dict[str, Any]:
+def _nodata(source: ImageInfo, row: Format, array: Array, given: Mapping[str, Any]) -> dict[str, Any]:
     """Name the value of missing samples, where the format has room for it."""
     text = nodata_text(source.nodata, array.dtype) if row.name == "TIFF" else None
     return {} if text is None else {"tiffinfo": {**given.get("tiffinfo", {}), NODATA: text}}
 
 
-def _georeference(source: Source, row: Format, given: Mapping[str, Any]) -> dict[str, Any]:
+def _georeference(source: ImageInfo, row: Format, given: Mapping[str, Any]) -> dict[str, Any]:
     """Say where the picture lies, in the types of fields that GeoTIFF has; Pillow would guess some."""
     fields = list_georeference_fields(source) if row.name == "TIFF" else ()
     if not fields:
@@ -242,13 +242,13 @@ def _georeference(source: Source, row: Format, given: Mapping[str, Any]) -> dict
     return {"tiffinfo": tags}
 
 
-def _compression(source: Source, row: Format, encoding: Encoding) -> dict[str, Any]:
+def _compression(source: ImageInfo, row: Format, encoding: Encoding) -> dict[str, Any]:
     """Compress a TIFF as it is wished, or as the input was, where Pillow can."""
     codec = encoding.compress or (source.storage.codec if source.storage is not None else None)
-    return {"compression": PILLOW[codec]} if row.name == "TIFF" and codec in PILLOW else {}
+    return {"compression": PILLOW[codec]} if row.name == "TIFF" and codec is not None and codec in PILLOW else {}
 
 
-def _profile(source: Source, row: Format, mode: str) -> dict[str, Any]:
+def _profile(source: ImageInfo, row: Format, mode: str) -> dict[str, Any]:
     """Keep the profile, unless it describes another colour space than the result now has."""
     icc = source.icc_profile
     if not row.icc or not icc or WIDE.get(mode, mode) not in _SPACES.get(icc[16:20], ()):
@@ -266,15 +266,15 @@ def _extras(row: Format, mode: str, palette: Palette | None, size: int) -> dict[
     return options
 
 
-def _prepared(array: Array, source: Source, row: Format) -> tuple[Array, str, Palette | None]:
+def _prepared(array: Array, source: ImageInfo, row: Format) -> tuple[Array, str, Palette | None]:
     """Give the array the shape and the mode in which ``row`` takes it, and its palette where it has one."""
     squeezed = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
     mode = mode_of(array.dtype, array.shape, source.mode) or ""
     palette = source.palette if mode in EXPANDED else None
     if palette is not None and mode not in row.modes:
-        squeezed, mode, palette = expanded(squeezed, palette), EXPANDED[mode], None
+        squeezed, mode, palette = expand_palette(squeezed, palette), EXPANDED[mode], None
     if row.name == "GIF" and palette is None and mode != "L":
-        squeezed, palette = few_colours(squeezed)
+        squeezed, palette = find_few_colours(squeezed)
         mode = "P+A" if palette.alpha else "P"
     return squeezed, mode, palette
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.place import Place
 from ...errors import PoolError
-from ..image_info import Loaded, Source, Timing
+from ..image_info import AnimationTiming, ImageInfo, Loaded
 from . import metadata
-from .palettes import TooManyColours, quantised
+from .palettes import TooManyColours, quantise
 from .pillow_open import check_total
 from .pixels import gather, rawmode
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..image_info import Array, Palette
     from .pillow_open import Opener
 
-    Prepare = Callable[[Array, Source, Format], tuple[Array, str, Palette | None]]
+    Prepare = Callable[[Array, ImageInfo, Format], tuple[Array, str, Palette | None]]
 
 _SLIDE = 1000.0
 """Milliseconds of a page that becomes a frame."""
@@ -35,7 +35,7 @@ MOVING = ("GIF", "WEBP", "PNG")
 """Formats whose pictures are frames: each is drawn over the one before."""
 
 
-def counted(image: ImageFile.ImageFile) -> int:
+def count_frames(image: ImageFile.ImageFile) -> int:
     """How many frames an animation has, without the picture for those who show none."""
     return int(getattr(image, "n_frames", 1)) - _still(image)
 
@@ -51,7 +51,7 @@ def animation(file: Opener, numbers: range) -> Loaded:
         raise PoolError("frames of 16 bits, of which Pillow keeps 8; --frames first would work")
     still = _still(image)
     check_total(image.size, len(numbers), file.max_pixels)
-    carried = metadata.found(image)
+    carried = metadata.read_metadata(image)
     frames, durations = [], []
     for number in range(still + numbers.stop):
         image.seek(number)
@@ -59,9 +59,9 @@ def animation(file: Opener, numbers: range) -> Loaded:
         if number - still in numbers:
             frames.append(gather(_whole(image)))
             durations.append(float(image.info.get("duration") or 0))
-    array, mode = stacked(frames)
-    timing = Timing(tuple(durations), _plays(image)) if len(frames) > 1 else None
-    source = Source(file.name, file.kind, mode, image.info.get("icc_profile"), frames=len(frames), pages=len(frames),
+    array, mode = stack_frames(frames)
+    timing = AnimationTiming(tuple(durations), _plays(image)) if len(frames) > 1 else None
+    source = ImageInfo(file.name, file.kind, mode, image.info.get("icc_profile"), frames=len(frames), pages=len(frames),
                     timing=timing, metadata=carried)
     return Loaded(array, _LETTERS[array.ndim], source)
 
@@ -103,7 +103,7 @@ def pages(file: Opener, numbers: range, read: Callable[[Opener], Loaded]) -> Loa
     return Loaded(array, "N" + (found[0].layout or "HW"), source)
 
 
-def _with_place(source: Source, found: Sequence[Loaded], shape: tuple[int, ...]) -> Source:
+def _with_place(source: ImageInfo, found: Sequence[Loaded], shape: tuple[int, ...]) -> ImageInfo:
     """Give a stack the place of its pages, where all that have one have the same."""
     places = [page.source.place.georeference for page in found if page.source.place is not None]
     if not places:
@@ -135,7 +135,7 @@ def _chain(file: Opener) -> ImageFile.ImageFile | None:
         return None
 
 
-def stacked(frames: Sequence[Array]) -> tuple[Array, str]:
+def stack_frames(frames: Sequence[Array]) -> tuple[Array, str]:
     """Frames of 1, 3 or 4 channels with as many as the one that has most, and their mode."""
     import numpy as np
 
@@ -165,7 +165,7 @@ def one_frame(loaded: Loaded) -> Loaded:
 
 
 def frames_for(
-    array: Array, source: Source, row: Format, prepared: Prepare
+    array: Array, source: ImageInfo, row: Format, prepared: Prepare
 ) -> tuple[list[tuple[Array, str, Palette | None]], str, tuple[str, ...]]:
     """Each frame as ``row`` takes it, the mode of all, and what is lost: GIF frames of too many colours lose some."""
     lost: tuple[str, ...] = ()
@@ -174,13 +174,13 @@ def frames_for(
         try:
             frames.append(prepared(one, source, row))
         except TooManyColours:
-            frames.append(quantised(one))
+            frames.append(quantise(one))
             lost = ("lossy: GIF, some frames of more than 256 colours; .webp and .png can hold them",)
     modes = [mode for _, mode, _ in frames]
     return frames, next((mode for mode in modes if mode.endswith("A")), modes[0]), lost
 
 
-def played(timing: Timing | None, name: str, count: int, mode: str) -> dict[str, Any]:
+def play_times(timing: AnimationTiming | None, name: str, count: int, mode: str) -> dict[str, Any]:
     """How Pillow is told the timing, by format. Frames replace each other whole, their transparency included."""
     if name == "TIFF":
         return {}
@@ -192,7 +192,7 @@ def played(timing: Timing | None, name: str, count: int, mode: str) -> dict[str,
     return told | {"loop": plays} | ({"blend": 0} if name == "PNG" else {})
 
 
-def durations(timing: Timing | None, count: int) -> list[float]:
+def durations(timing: AnimationTiming | None, count: int) -> list[float]:
     """Milliseconds for ``count`` frames: the source's, or its time shared out where frames were pooled too."""
     if timing is None:
         return [_SLIDE] * count

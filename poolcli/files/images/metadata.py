@@ -69,7 +69,7 @@ def describes_pixels(text: object) -> str | None:
     return next((program for program, pattern in _OF_PIXELS.items() if pattern.match(begins)), None)
 
 
-def found(image: Image.Image) -> Metadata | None:
+def read_metadata(image: Image.Image) -> Metadata | None:
     """What an opened image carries; whatever of it is damaged says nothing about the pixels, and is left out."""
     exif: dict[int, Any] = {}
     with suppress(Exception):
@@ -116,7 +116,7 @@ def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
 # Writing.
 
 
-def losses(metadata: Metadata | None, row: Format) -> tuple[str, ...]:
+def list_losses(metadata: Metadata | None, row: Format) -> tuple[str, ...]:
     """Say what a TIFF of the result lacks: a description of pixels is not written beside others."""
     if metadata is None or not metadata.left_out or row.name != "TIFF":
         return ()

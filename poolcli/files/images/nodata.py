@@ -34,17 +34,18 @@ def with_nodata(picture: Picture, tag: object, *, inverted: bool = False, expand
     if not text:
         return picture
     if expanded:
-        return noted(picture, text, "is an index of the palette, and colours are pooled: no sample counts as missing")
+        return read_nodata_tag(picture, text,
+                               "is an index of the palette, and colours are pooled: no sample counts as missing")
     try:
         value = as_sample(text, picture.array.dtype)
     except PoolError:
-        return noted(picture, text, "is no number: no sample counts as missing")
+        return read_nodata_tag(picture, text, "is no number: no sample counts as missing")
     if value is None:
-        return noted(picture, text, f"is no {picture.array.dtype} value: no sample counts as missing")
+        return read_nodata_tag(picture, text, f"is no {picture.array.dtype} value: no sample counts as missing")
     return replace(picture, nodata=white(picture.array.dtype) - value if inverted else value)
 
 
-def noted(picture: Picture, text: str, why: str) -> Picture:
+def read_nodata_tag(picture: Picture, text: str, why: str) -> Picture:
     """Add a note about the nodata value of the file."""
     return replace(picture, notes=(*picture.notes, f"its nodata value {printable(text[:40])} {why}"))
 

@@ -15,7 +15,7 @@ class TooManyColours(PoolError):
     """More colours than GIF has room for."""
 
 
-def expanded(array: Array, palette: Palette) -> Array:
+def expand_palette(array: Array, palette: Palette) -> Array:
     """Look up the colours of indices: (H, W) to (H, W, 3), or to (H, W, 4) with alpha; (H, W, 2) brings its alpha."""
     import numpy as np
 
@@ -31,7 +31,7 @@ def expanded(array: Array, palette: Palette) -> Array:
     return table[array]
 
 
-def few_colours(array: Array) -> tuple[Array, Palette]:
+def find_few_colours(array: Array) -> tuple[Array, Palette]:
     """Index (H, W, C) grey with alpha, RGB or RGBA by its own colours; PoolError above the 256 that GIF holds."""
     import numpy as np
 
@@ -49,7 +49,7 @@ def few_colours(array: Array) -> tuple[Array, Palette]:
     return (len(values) - 1 - indices).astype("uint8").reshape(array.shape[:2]), palette
 
 
-def quantised(array: Array) -> tuple[Array, str, Palette]:
+def quantise(array: Array) -> tuple[Array, str, Palette]:
     """Index (H, W, 3) RGB or (H, W, 4) RGBA by at most 256 colours that are near its own, one of them transparent."""
     import numpy as np
     from PIL import Image
@@ -71,9 +71,9 @@ def with_palette(array: Array) -> tuple[Array, str, Palette, tuple[str, ...]]:
 
     colour = np.repeat(array[..., None], 3, axis=2) if array.ndim == 2 else array
     try:
-        indices, palette = few_colours(colour)
+        indices, palette = find_few_colours(colour)
     except TooManyColours:
-        return *quantised(colour), ("lossy: a palette of 256 colours, where the result has more",)
+        return *quantise(colour), ("lossy: a palette of 256 colours, where the result has more",)
     return indices, "P+A" if palette.alpha else "P", palette, ()
 
 

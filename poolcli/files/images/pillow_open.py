@@ -100,7 +100,7 @@ _BLOCK = 1 << 24
 
 
 @cache
-def unheard(library: str) -> None:
+def silence_warnings(library: str) -> None:
     """Give a library's log a handler, once: without any, what it logs would reach stderr as a last resort."""
     import logging
 
@@ -130,7 +130,7 @@ class Opener:
 
     def open(self) -> ImageFile.ImageFile:
         """Read the header, decode nothing; PoolError when it promises more pixels than allowed."""
-        unheard("PIL")
+        silence_warnings("PIL")
         image, self.ready = self.ready, None
         if image is None:
             if self.kind == "JXL" and (header := read_jxl_header(self.stream)):  # its plugin decodes all to open it

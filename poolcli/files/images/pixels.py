@@ -111,7 +111,7 @@ _TURNS: dict[int, Callable[[Array], Array]] = {
 }
 
 
-def turned(array: Array, orientation: object) -> Array:
+def turn_upright(array: Array, orientation: object) -> Array:
     """Return ``array`` upright and C-contiguous; the array itself when ``orientation`` is 1 or nothing known.
 
     A view of three of four bytes stays one: pixels are moved as whole numbers of 32 bits then.
@@ -127,7 +127,7 @@ def turned(array: Array, orientation: object) -> Array:
     return np.ascontiguousarray(turn(array))
 
 
-def combined(file: Opener, swapped: str) -> Array:
+def combine_alpha(file: Opener, swapped: str) -> Array:
     """Return the 16-bit channels of which Pillow keeps 8: (H, W, C) uint16.
 
     The file is decoded twice, once as Pillow opens it (the high bytes) and once in the other byte order (the low

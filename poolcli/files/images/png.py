@@ -38,7 +38,7 @@ HUFFMAN: Method = (1, zlib.Z_HUFFMAN_ONLY)
 RUNS: Method = (1, zlib.Z_RLE)
 
 
-def photographic(array: Array) -> Method | None:
+def is_photographic(array: Array) -> Method | None:
     """How to compress (H, W) or (H, W, C) if it looks like a photograph; None for a drawing."""
     rows = as_rows(array)
     filtered = b"".join(_sample(rows, sample_size(array)))
@@ -53,7 +53,7 @@ def _packed(data: bytes, method: Method) -> int:
 
 
 def _sample(rows: Array, size: int) -> Iterator[bytes]:
-    return (filtered(rows, size, *band) for band in _bands(*rows.shape))
+    return (filter_rows(rows, size, *band) for band in _bands(*rows.shape))
 
 
 def _bands(height: int, width: int) -> Iterator[tuple[int, int]]:
@@ -77,7 +77,7 @@ def as_rows(array: Array) -> Array:
     return swapped.reshape(len(swapped), -1).view(np.uint8)
 
 
-def filtered(rows: Array, size: int, first: int, last: int) -> bytes:
+def filter_rows(rows: Array, size: int, first: int, last: int) -> bytes:
     """Rows ``first`` to ``last`` less the means of their neighbours, each behind the number of its filter."""
     import numpy as np
 
@@ -121,7 +121,7 @@ def _data(array: Array, method: Method) -> Iterator[bytes]:
     rows, size = as_rows(array), sample_size(array)
     step = max(1, _ROWS_AT_ONCE // (rows.shape[1] + 1))
     waiting = bytearray()
-    parts = (filtered(rows, size, i, min(len(rows), i + step)) for i in range(0, len(rows), step))
+    parts = (filter_rows(rows, size, i, min(len(rows), i + step)) for i in range(0, len(rows), step))
     for piece in _deflated(parts, method):
         waiting += piece
         if len(waiting) >= _CHUNK:

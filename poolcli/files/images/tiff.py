@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ...errors import PoolError
 from ..georef.geotiff import with_page_tags
 from .nodata import NODATA, with_nodata
-from .pixels import Picture, combined, plain, rawmode, with_rawmode
+from .pixels import Picture, combine_alpha, plain, rawmode, with_rawmode
 from .tiff_extra import read_tiff_extra
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _read_page(file: Opener) -> Picture:
     if lost := _lost(image):
         return read_tiff_extra(file, lost)
     if wide := _WIDE.fullmatch(rawmode(image)):
-        array = combined(file, f"{wide[1]};16{_OTHER_ORDER[wide[2]]}")
+        array = combine_alpha(file, f"{wide[1]};16{_OTHER_ORDER[wide[2]]}")
         picture = Picture(array, f"{wide[1]};16", None, image.info.get("icc_profile"))
         return with_nodata(picture, _nodata_tag(file, image))
     return _small(file, image)

@@ -10,14 +10,14 @@ from ..formats import mode_of
 from ..georef.geotiff import ASCII, list_georeference_fields, with_page_tags
 from ..image_info import Palette
 from .nodata import NODATA, nodata_text, with_nodata
-from .palettes import expanded
-from .pillow_open import check_pixels, unheard
-from .pixels import Picture, turned
+from .palettes import expand_palette
+from .pillow_open import check_pixels, silence_warnings
+from .pixels import Picture, turn_upright
 from .tiff_storage import DEFLATE, TiffStorage, can_encode, choose_storage_options
 
 if TYPE_CHECKING:
     from ..formats import Encoding
-    from ..image_info import Array, Source
+    from ..image_info import Array, ImageInfo
     from .metadata import Metadata
     from .pillow_open import Opener
 
@@ -34,13 +34,13 @@ def read_tiff_extra(source: Opener, what: str) -> Picture:
         import tifffile
     except ImportError:
         raise PoolError(f"TIFF of {what}, which Pillow does not read; pip install poolcli[tiff] does") from None
-    unheard("tifffile")
+    silence_warnings("tifffile")
     source.stream.seek(0)
     with tifffile.TiffFile(source.stream) as file:
         page: Any = file.pages[source.frame]
         _check(page, what, source.max_pixels)
         turn = page.tags.get(_ORIENTATION)
-        array = turned(_channels_last(page), turn.value if turn else 1)
+        array = turn_upright(_channels_last(page), turn.value if turn else 1)
         mode = _INKS.get(array.dtype.name) if page.photometric == 5 and array.shape[2:] == (4,) else None
         first: Any = file.pages[0]
         tag = page.tags.get(NODATA) or first.tags.get(NODATA)
@@ -84,7 +84,7 @@ CLASSIC = 2**32 - 2**25
 """Bytes that offsets of 32 bits reach, less some room for tags."""
 
 
-def write_tiff_extra(array: Array, source: Source, stream: IO[bytes], encoding: Encoding) -> tuple[str, ...]:
+def write_tiff_extra(array: Array, source: ImageInfo, stream: IO[bytes], encoding: Encoding) -> tuple[str, ...]:
     """Write (H, W) or (H, W, C) of any real numbers, or several of these, as TIFF; BigTIFF above 4 GB.
 
     Compression, tiles and planes are those of the source, unless the encoding names a compression. Returns notes.
@@ -93,7 +93,7 @@ def write_tiff_extra(array: Array, source: Source, stream: IO[bytes], encoding: 
 
     storage = source.storage or TiffStorage()
     codec, notes = choose_codec(storage, encoding)
-    options: dict[str, Any] = {} if encoding.strip else carried(source.metadata)
+    options: dict[str, Any] = {} if encoding.strip else list_carried_tags(source.metadata)
     if source.icc_profile and source.mode:
         options["iccprofile"] = source.icc_profile
     options["extratags"] = [*options.get("extratags", ()), *list_own_tags(array, source)]
@@ -124,7 +124,7 @@ def choose_codec(storage: TiffStorage, encoding: Encoding) -> tuple[str, tuple[s
     return DEFLATE, (f"stored with {DEFLATE} compression: {storage.codec} needs imagecodecs, which is not installed",)
 
 
-def list_own_tags(array: Array, source: Source) -> list[tuple[int, int, int, Any, bool]]:
+def list_own_tags(array: Array, source: ImageInfo) -> list[tuple[int, int, int, Any, bool]]:
     """Return the nodata value and the place as tags that tifffile takes."""
     tags: list[tuple[int, int, int, Any, bool]] = []
     if (text := nodata_text(source.nodata, array.dtype)) is not None:
@@ -142,7 +142,7 @@ def separate_planes(stored: Array, what: dict[str, Any]) -> Array:
     return np.ascontiguousarray(np.moveaxis(stored, -1, 0) if apart else stored)
 
 
-def as_stored(level: Array, source: Source) -> tuple[Array, dict[str, Any]]:
+def as_stored(level: Array, source: ImageInfo) -> tuple[Array, dict[str, Any]]:
     """The samples and what they are: 1-bit pixels become grey, colours of a palette that has transparent ones RGBA."""
     import numpy as np
 
@@ -151,12 +151,12 @@ def as_stored(level: Array, source: Source) -> tuple[Array, dict[str, Any]]:
     if source.palette is not None and level.ndim == 2 and level.dtype == np.uint8:
         if source.palette.alpha is None:
             return level, {"photometric": "palette", "colormap": colormap(source.palette)}
-        level = expanded(level, source.palette)
+        level = expand_palette(level, source.palette)
     channels = 1 if level.ndim == 2 else level.shape[2]
     return level, choose_channel_options(source, mode_of(level.dtype, level.shape, source.mode), channels)
 
 
-def choose_channel_options(source: Source, mode: str | None, channels: int) -> dict[str, Any]:
+def choose_channel_options(source: ImageInfo, mode: str | None, channels: int) -> dict[str, Any]:
     """What the channels are: as the input had them where that was read as it stood, else by their number."""
     known, options = source.storage, kind(mode, channels)
     if known is None or known.samples != channels or channels == 1:
@@ -191,7 +191,7 @@ def kind(mode: str | None, channels: int) -> dict[str, Any]:
     return {"photometric": "minisblack", "planarconfig": "contig", "extrasamples": extra}
 
 
-def carried(metadata: Metadata | None) -> dict[str, Any]:
+def list_carried_tags(metadata: Metadata | None) -> dict[str, Any]:
     """Texts, resolution and the XMP packet, as tifffile takes them."""
     if metadata is None:
         return {}

@@ -13,10 +13,10 @@ from typing import IO, TYPE_CHECKING, Any
 from ...errors import PoolError
 from ..atomic import atomic
 from ..formats import DEFAULT_ENCODING, Encoding, has_tifffile
-from .tiff_extra import as_stored, carried
+from .tiff_extra import as_stored, list_carried_tags
 
 if TYPE_CHECKING:
-    from ..image_info import Array, Source
+    from ..image_info import Array, ImageInfo
 
 TILE = 256
 CLASSIC = 2**32 - 2**25
@@ -33,7 +33,7 @@ def check_pyramid(shape: tuple[int, ...], mode: str | None) -> None:
         raise PoolError(f"levels in one TIFF cannot be {mode}; another -o, such as FOLDER/, would work")
 
 
-def write_pyramid(target: str | os.PathLike[str], levels: Iterable[Array], count: int, source: Source, *,
+def write_pyramid(target: str | os.PathLike[str], levels: Iterable[Array], count: int, source: ImageInfo, *,
                   encoding: Encoding = DEFAULT_ENCODING, overwrite: bool = False) -> None:
     """Write ``count`` levels, the full one first, (H, W) or (H, W, C) of any real numbers; whole or not at all.
 
@@ -45,21 +45,22 @@ def write_pyramid(target: str | os.PathLike[str], levels: Iterable[Array], count
     first = next(remaining)
     check_pyramid(first.shape, source.mode)
     large = first.nbytes * (1 if count == 1 else 4 / 3) > CLASSIC
-    with atomic(target, overwrite=overwrite) as stream, tifffile.TiffWriter(unnamed(stream), bigtiff=large) as file:
-        told = described(source, encoding) if source.mode or source.metadata else {}
+    with atomic(target, overwrite=overwrite) as stream, tifffile.TiffWriter(without_name(stream),
+                                                                            bigtiff=large) as file:
+        told = describe_level(source, encoding) if source.mode or source.metadata else {}
         write_level(file, first, source, subifds=count - 1, **told)
         for level in remaining:
             write_level(file, level, source, subfiletype=1)
 
 
-def unnamed(stream: IO[bytes]) -> Any:
+def without_name(stream: IO[bytes]) -> Any:
     """The stream without the number that is its name: tifffile wants a path there, or nothing."""
     from types import SimpleNamespace
 
     return SimpleNamespace(write=stream.write, seek=stream.seek, tell=stream.tell, flush=stream.flush)
 
 
-def write_level(file: Any, level: Array, source: Source, **options: Any) -> None:
+def write_level(file: Any, level: Array, source: ImageInfo, **options: Any) -> None:
     """One IFD."""
     import numpy as np
 
@@ -70,7 +71,7 @@ def write_level(file: Any, level: Array, source: Source, **options: Any) -> None
                **what, **options)
 
 
-def described(source: Source, encoding: Encoding) -> dict[str, Any]:
+def describe_level(source: ImageInfo, encoding: Encoding) -> dict[str, Any]:
     """The colour profile, texts and resolution."""
-    told = {} if encoding.strip else carried(source.metadata)
+    told = {} if encoding.strip else list_carried_tags(source.metadata)
     return told | ({"iccprofile": source.icc_profile} if source.icc_profile else {})

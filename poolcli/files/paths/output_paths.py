@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ...errors import OptionError
 from ...redact import printable
-from .urls import Place, is_url, place
+from .urls import AnyPath, is_url, parse_path
 from .zarr_paths import is_store_name
 
 STDIO = "-"
@@ -17,7 +17,7 @@ _FIELDS = re.compile(rf"\{{({'|'.join(FIELDS)})\}}")
 _ANY_FIELD = re.compile(r"\{(\w*)(?:[!:.][^{}]*)?\}")
 
 
-class Naming:
+class OutputNamer:
     """The output of each input; what does not depend on the input is found out once, for there may be 100,000."""
 
     def __init__(self, output: str | None, reducer: str) -> None:
@@ -68,10 +68,10 @@ def _inside(source: str, root: str | None) -> str:
 
 def target(
     source: str | os.PathLike[str], output: str | None, reducer: str, *, root: str | os.PathLike[str] | None = None
-) -> Place | None:
+) -> AnyPath | None:
     """Return the output path of one input, as :class:`Naming` has it."""
-    named = Naming(output, reducer)(os.fspath(source), None if root is None else os.path.join(root, ""))
-    return None if named is None else place(named)
+    named = OutputNamer(output, reducer)(os.fspath(source), None if root is None else os.path.join(root, ""))
+    return None if named is None else parse_path(named)
 
 
 def is_folder(output: str) -> bool:

@@ -56,14 +56,14 @@ def scan(
             waiting += [path for path in paths if not skipped or identity(path) not in skipped]
 
 
-def ours(paths: Collection[str], reducers: Collection[str]) -> set[str]:
+def find_own_results(paths: Collection[str], reducers: Collection[str]) -> set[str]:
     """Return those of ``paths`` that are named as our outputs of others: x_max.png, when x.png is there."""
     plain = {path: os.path.normpath(path) for path in paths}
-    results = made(set(plain.values()), reducers)
+    results = is_own_result(set(plain.values()), reducers)
     return {path for path in paths if plain[path] in results}
 
 
-def made(names: set[str], reducers: Collection[str]) -> set[str]:
+def is_own_result(names: set[str], reducers: Collection[str]) -> set[str]:
     """The same for names of one folder."""
     ends = tuple(f"_{reducer}" for reducer in reducers)
     return {name for name in names if not names.isdisjoint(_origins(name, ends))}
@@ -83,7 +83,7 @@ def _files(
 ) -> list[str]:
     names = []
     for entry in entries:
-        known = passes(below + entry.name, entry.name, globs)
+        known = is_wanted(below + entry.name, entry.name, globs)
         passed = _passed_over(entry, known)
         if passed and note is not None:
             note(entry.path, passed)
@@ -93,7 +93,7 @@ def _files(
             unread(ending)
     if not reducers:
         return names
-    results = made(set(names), reducers)
+    results = is_own_result(set(names), reducers)
     return [name for name in names if name not in results]
 
 
@@ -101,7 +101,7 @@ def _is_store(entry: os.DirEntry[str]) -> bool:
     return is_store_name(entry.name) and entry.is_dir(follow_symlinks=False)
 
 
-def passes(below: str, name: str, globs: Globs) -> bool:
+def is_wanted(below: str, name: str, globs: Globs) -> bool:
     """Whether a file of a folder is wanted, by its path in it and its name."""
     return _is_known(name, globs) and globs.takes(below)
 

@@ -35,7 +35,7 @@ class Url(str):
         return Url(self.rpartition("/")[0])
 
 
-Place = Path | Url
+AnyPath = Path | Url
 
 
 def protocol(name: str | os.PathLike[str]) -> str | None:
@@ -49,12 +49,12 @@ def is_url(name: str | os.PathLike[str]) -> bool:
     return protocol(name) is not None
 
 
-def place(name: str) -> Place:
+def parse_path(name: str) -> AnyPath:
     """A name as a URL or a path."""
     return Url(name) if is_url(name) else Path(name)
 
 
-def local(name: str) -> str:
+def path_from_file_url(name: str) -> str:
     """A ``file://`` URL as the path that it stands for; every other name as it is. PoolError where it names a host."""
     if protocol(name) != "file":
         return name
@@ -64,12 +64,12 @@ def local(name: str) -> str:
     return unquote(slash + path)
 
 
-def named(name: str) -> str:
+def strip_query(name: str) -> str:
     """The part of a URL that is a name: of one on the web not the query, which may hold a signature."""
     return re.split(r"[?#]", name, maxsplit=1)[0] if protocol(name) in WEB else name
 
 
-def check(name: str) -> None:
+def check_url(name: str) -> None:
     """Raise PoolError where a URL cannot be followed for want of the extra."""
     found = protocol(name)
     lacking = None if found is None else optional_deps.lacking(*_NEEDS.get(found, ("fsspec",)))
@@ -81,4 +81,4 @@ def check_output(name: str) -> None:
     """The same for what is to be written; the web takes no files."""
     if protocol(name) in WEB:
         raise PoolError(f"{printable(name)} is on the web, which takes no files; a folder, or s3://bucket/, would work")
-    check(name)
+    check_url(name)

@@ -17,7 +17,7 @@ _MARKS = ("zarr.json", ".zarray", ".zgroup")
 
 def is_store_name(path: str | os.PathLike[str]) -> bool:
     """Whether a name says that it is a chunked array."""
-    return plain(path).lower().endswith(ENDING)
+    return strip_slashes(path).lower().endswith(ENDING)
 
 
 def is_store(path: str | os.PathLike[str]) -> bool:
@@ -27,7 +27,7 @@ def is_store(path: str | os.PathLike[str]) -> bool:
     return is_store_name(path) or any(os.path.isfile(os.path.join(path, mark)) for mark in _MARKS)
 
 
-def plain(path: str | os.PathLike[str]) -> str:
+def strip_slashes(path: str | os.PathLike[str]) -> str:
     """The name without slashes at its end, which completion adds to a folder's."""
     return os.fspath(path).rstrip("/" if os.sep == "/" else "\\/")
 

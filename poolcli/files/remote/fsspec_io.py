@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from ...errors import OutputError, PoolError
 from ...redact import printable
-from ..paths.urls import EXISTS, check, protocol
+from ..paths.urls import EXISTS, check_url, protocol
 
 BLOCK = 8 << 20
 """Bytes that are fetched at once: a photograph is one request for its size and one for itself."""
@@ -37,9 +37,9 @@ def _system(name: str) -> Any:
     return fsspec.filesystem(name, **options)
 
 
-def found(url: str) -> tuple[Any, str]:
+def find_object(url: str) -> tuple[Any, str]:
     """A file system of fsspec, and the path in it."""
-    check(url)
+    check_url(url)
     system = _system(protocol(url) or "")
     return system, system._strip_protocol(url)
 
@@ -76,16 +76,16 @@ def _reason(error: Exception) -> str:
 
 
 @contextmanager
-def reading(url: str) -> Iterator[IO[bytes]]:
+def open_object(url: str) -> Iterator[IO[bytes]]:
     """Open an object; PoolError with one line where that fails or breaks off."""
     with explained("read"):
-        system, path = found(url)
+        system, path = find_object(url)
         with system.open(path, "rb", block_size=BLOCK, cache_type="readahead") as stream:
             yield stream
 
 
 @contextmanager
-def writing(url: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
+def create_object(url: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
     """Give an open binary file whose bytes become the object when the block ends well; else nothing is sent.
 
     The object appears when its upload is complete; parts of one that fails are given up. Without ``overwrite`` the
@@ -95,7 +95,7 @@ def writing(url: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
     with explained("written", url), tempfile.NamedTemporaryFile(prefix="poolcli-") as temporary:
         yield temporary.file
         temporary.file.flush()
-        system, path = found(url)
+        system, path = find_object(url)
         kind = mimetypes.guess_type(path)[0]
         told = {"ContentType": kind} if kind is not None and is_s3(system) else {}
         try:

@@ -6,14 +6,14 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
-from .fsspec_io import explained, found, is_s3
+from .fsspec_io import explained, find_object, is_s3
 
 PAGE = 1_000
 """The most names that S3 lists at once."""
 PAGES_KEPT = 4
 
 
-class Presence:
+class ObjectExists:
     """Which objects are there, for names that are asked for about in order: S3 is asked for a page from each that
     the last pages do not cover, so a thousand outputs cost one request and no memory."""
 
@@ -21,14 +21,14 @@ class Presence:
         self.pages: OrderedDict[tuple[str, str], tuple[frozenset[str], str | None]] = OrderedDict()
         self.lock = threading.Lock()
 
-    def __reduce__(self) -> tuple[type[Presence], tuple[()]]:
+    def __reduce__(self) -> tuple[type[ObjectExists], tuple[()]]:
         """Another process asks anew."""
-        return Presence, ()
+        return ObjectExists, ()
 
     def __call__(self, url: str) -> bool:
         """Whether it is there. PoolError where nobody answers."""
         with explained("looked for"), self.lock:
-            system, path = found(url)
+            system, path = find_object(url)
             if not is_s3(system):
                 return bool(system.exists(path))
             bucket, _, key = path.partition("/")

@@ -8,9 +8,9 @@ from typing import Any
 
 from ..formats import KNOWN
 from ..paths.globs import MAGIC, Globs
-from ..paths.scan import made, passes, unread_picture
+from ..paths.scan import is_own_result, is_wanted, unread_picture
 from ..paths.urls import protocol
-from .fsspec_io import explained, found, is_s3
+from .fsspec_io import explained, find_object, is_s3
 
 PAGE = 1_000
 """The most names that S3 lists at once."""
@@ -26,7 +26,7 @@ def is_folder(url: str) -> bool:
     if url.lower().endswith(KNOWN) or is_pattern(url) or protocol(url) in ("http", "https"):
         return False
     with explained("looked for"):
-        system, path = found(url)
+        system, path = find_object(url)
         return bool(system.isdir(path))
 
 
@@ -35,7 +35,7 @@ def is_pattern(url: str) -> bool:
     return protocol(url) not in (None, "http", "https") and any(sign in url for sign in MAGIC)
 
 
-def matching(pattern: str) -> tuple[str, Listing]:
+def list_matching(pattern: str) -> tuple[str, Listing]:
     """What a pattern stands for, as a shell would have it: ``*`` stops at slashes, ``**`` does not. The part before
     the first sign, up to a slash, and names below it in pages."""
     first = min(pattern.find(sign) for sign in MAGIC if sign in pattern)
@@ -52,7 +52,7 @@ def _matched(root: str, start: str, below: str) -> Listing:
             yield taken
 
 
-def scan(root: str, *, recursive: bool, skip: Collection[str], globs: Globs, reducers: Collection[str],
+def list_objects(root: str, *, recursive: bool, skip: Collection[str], globs: Globs, reducers: Collection[str],
          note: Callable[[str, str], None], unread: Callable[[str], None] | None = None) -> Listing:
     """Yield the objects below a URL with a slash at its end whose endings are known, page by page, as names below it.
 
@@ -64,7 +64,7 @@ def scan(root: str, *, recursive: bool, skip: Collection[str], globs: Globs, red
         yield from filter(None, pages)
         return
     names = [name for page in pages for name in page]
-    ours = made(set(names), reducers)
+    ours = is_own_result(set(names), reducers)
     yield [name for name in names if name not in ours]
 
 
@@ -76,7 +76,7 @@ def _taken(root: str, names: list[str], skip: Collection[str], globs: Globs,
         folders = ("/".join(parts[:i]) for i in range(1, len(parts)))
         if unread is not None and (ending := unread_picture(name, parts[-1], globs)):
             unread(ending)
-        if not passes(name, parts[-1], globs) or any(globs.drops(folder) for folder in folders):
+        if not is_wanted(name, parts[-1], globs) or any(globs.drops(folder) for folder in folders):
             continue
         if any((root + name).startswith(one) for one in skip):
             continue
@@ -90,7 +90,7 @@ def _taken(root: str, names: list[str], skip: Collection[str], globs: Globs,
 def _pages(root: str, start: str, deep: bool) -> Listing:
     """Names of objects below a URL that ends in a slash, those that begin with ``start``; folders only as parts."""
     with explained("listed"):
-        system, path = found(root)
+        system, path = find_object(root)
         path = path.rstrip("/") + "/"
         if not is_s3(system):
             yield from _folders(system, path, deep)

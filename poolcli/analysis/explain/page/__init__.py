@@ -41,8 +41,9 @@ def page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, name: s
          palette: Array | None = None) -> str:
     """The HTML page that begins with this explanation; ``name`` is its title.
 
-    ``array`` is what was explained; ``mode`` says what it is made of if it is a picture (``files.Source``), ``palette``
-    has the colours of its indices as (n, 3 or 4) bytes. A large array is cut to a part around the window, never scaled:
+    ``array`` is what was explained; ``mode`` says what it is made of if it is a picture (``files.ImageInfo``),
+    ``palette`` has the colours of its indices as (n, 3 or 4) bytes. A large array is cut to a part around the window,
+    never scaled:
     what the page shows are the input's own numbers. PoolError where the window alone is larger than a page.
     """
     samples, first_channel = planes(found, array)

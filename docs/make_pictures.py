@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 import poolcli
-from poolcli.analysis.grad.grad import flattened
+from poolcli.analysis.grad.grad import flatten_gradient
 from poolcli.drawing import heat
 
 HERE = Path(__file__).parent
@@ -64,7 +64,7 @@ def blamed() -> Image.Image:
     """A detail, and where 3x3 windows at stride 2 send a gradient of ones, by six reducers."""
     left, top, right, bottom = DETAIL
     part = np.asarray(Image.open(SAMPLE))[top:bottom, left:right]
-    maps = [(heat.heat(flattened(poolcli.grad(part, reducer, size=3, stride=2))), f"grad {reducer}")
+    maps = [(heat.draw_heat(flatten_gradient(poolcli.grad(part, reducer, size=3, stride=2))), f"grad {reducer}")
             for reducer in ("max", "avg", "blur", "median", "soft")]
     return page([(one.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1), label) for one, label in [(part, "a detail"), *maps]],
                 COLUMNS)
@@ -104,7 +104,7 @@ def bounds_widths() -> Image.Image:
     """How far the standard deviation of 8x8 samples can move when each moves by 2: dark is little."""
     low, high = poolcli.interval(np.asarray(Image.open(SAMPLE)), 2)
     widths = poolcli.bounds(low, high, "std", size=8).widths.max(axis=2)
-    return Image.fromarray(heat.enlarged(heat.heat(widths, 0.0), 480))
+    return Image.fromarray(heat.enlarge(heat.draw_heat(widths, 0.0), 480))
 
 
 def compared() -> Image.Image:

@@ -44,16 +44,17 @@ class Light:
         """Raise OptionError where the pooling has no such meaning."""
         row = pooling.reducer
         if self.linear and not row.light:
-            raise OptionError("linear", f"{row.name} of light is no light; it goes with {names('light', 'mixes')}, and "
-                                        f"changes nothing for {names('light', 'keeps')}")
+            raise OptionError("linear",
+                              f"{row.name} of light is no light; it goes with {reducers_with('light', 'mixes')}, and "
+                                        f"changes nothing for {reducers_with('light', 'keeps')}")
         if self.premultiplied and not row.alpha:
             raise OptionError("alpha", f"{row.name} has no meaning for premultiplied colours; "
-                                       f"{names('alpha', 'weighs', 'hides')} have")
+                                       f"{reducers_with('alpha', 'weighs', 'hides')} have")
         if self and not is_free(pooling):
             raise OptionError("linear" if self.linear else "alpha", "goes with neither --nodata nor a constant padding")
 
 
-def names(trait: str, *values: str) -> str:
+def reducers_with(trait: str, *values: str) -> str:
     """List the reducers of a trait."""
     return ", ".join(row.name for row in REDUCERS.values() if getattr(row, trait) in values)
 
@@ -71,16 +72,16 @@ def is_weighed_by_default(pooling: Pooling, mode: str | None, letters: str) -> b
     return pooling.reducer.average and mode in WITH_ALPHA and letters.endswith("C") and is_free(pooling)
 
 
-def shows_through(array: Array) -> bool:
+def is_transparent(array: Array) -> bool:
     """Whether any pixel of a picture with alpha, its channels last, is not opaque."""
     alpha = array[..., -1]
     return bool(alpha.size) and int(alpha.min()) < np.iinfo(array.dtype).max
 
 
-def apart_notes(array: Array, mode: str | None, reducers: Iterable[Reducer]) -> tuple[str, ...]:
+def list_alpha_notes(array: Array, mode: str | None, reducers: Iterable[Reducer]) -> tuple[str, ...]:
     """Say that a picture with transparency is averaged channel by channel, where that is another result."""
     averages = [row.name for row in reducers if row.average]
-    if not averages or mode not in WITH_ALPHA or not shows_through(array):
+    if not averages or mode not in WITH_ALPHA or not is_transparent(array):
         return ()
     return (f"alpha is a channel like others here, where poolcli {averages[0]} weighs colours by it",)
 
@@ -92,58 +93,59 @@ def pool(pooling: Pooling, array: Array, plan: Plan, mode: str | None, light: Li
                         "pictures of grey and RGB")
     letters = plan.axes.letters
     if mode not in WITH_ALPHA:
-        return colours(pooling, array, None, letters, light)
+        return pool_colours(pooling, array, None, letters, light)
     if not letters.endswith("C"):
         raise PoolError(f"layout {letters} does not keep alpha apart; one that ends in C would work")
     alpha = array[..., -1:]
-    light = replace(light, premultiplied=light.premultiplied and shows_through(array))  # weights all alike are none
+    light = replace(light, premultiplied=light.premultiplied and is_transparent(array))  # weights all alike are none
     if not light:
-        return pooled(pooling, array, letters)
-    found = colours(pooling, array[..., :-1], alpha, letters, light)
-    return np.concatenate((found, pooled(pooling, alpha, letters)), axis=-1)
+        return pool_like_picture(pooling, array, letters)
+    found = pool_colours(pooling, array[..., :-1], alpha, letters, light)
+    return np.concatenate((found, pool_like_picture(pooling, alpha, letters)), axis=-1)
 
 
-def colours(pooling: Pooling, codes: Array, alpha: Array | None, letters: str, light: Light) -> Array:
+def pool_colours(pooling: Pooling, codes: Array, alpha: Array | None, letters: str, light: Light) -> Array:
     """Pool the colours; ``alpha`` of each where they have one."""
     linear = light.linear and pooling.reducer.light == "mixes"
     weighs = light.premultiplied and alpha is not None
     target = pooling.result_dtype(codes.dtype)
     if not linear and not weighs:
-        return pooled(pooling, codes, letters)
+        return pool_like_picture(pooling, codes, letters)
     white = 1 if codes.dtype.kind == "b" else np.iinfo(codes.dtype).max
-    x = curve(white)[codes.astype(np.intp)] if linear else codes
+    x = srgb_to_light(white)[codes.astype(np.intp)] if linear else codes
     if alpha is None or not weighs:
-        values = pooled(free(pooling), x, letters)
+        values = pool_like_picture(pool_unrounded(pooling), x, letters)
     elif pooling.reducer.alpha == "weighs":
         if not pooling.reducer.weighted and not linear and target.kind in "iu":
-            return exact_mean(pooling, codes, alpha, letters, target)
-        values = weighted_mean(pooling, x, alpha, letters)
+            return pool_exact_mean(pooling, codes, alpha, letters, target)
+        values = pool_weighted_mean(pooling, x, alpha, letters)
     else:
         seen = np.where(alpha == 0, np.nan, x.astype(np.float64))
-        values = np.nan_to_num(pooled(replace(free(pooling), nan="ignore"), seen, letters), nan=0.0)
-    return rounded(white * encoded(values) if linear else values, target, pooling.round)
+        values = np.nan_to_num(pool_like_picture(replace(pool_unrounded(pooling), nan="ignore"), seen, letters),
+                               nan=0.0)
+    return round_codes(white * light_to_srgb(values) if linear else values, target, pooling.round)
 
 
-def free(pooling: Pooling) -> Pooling:
+def pool_unrounded(pooling: Pooling) -> Pooling:
     """The same in its own dtype, before any rounding."""
     return replace(pooling, dtype=None)
 
 
-def pooled(pooling: Pooling, array: Array, letters: str) -> Array:
+def pool_like_picture(pooling: Pooling, array: Array, letters: str) -> Array:
     """The plain pooling of an array that has the picture's axes."""
     return pooling.run(array, pooling.plan(array.shape, letters)).values
 
 
-def exact_mean(pooling: Pooling, codes: Array, alpha: Array, letters: str, target: np.dtype[Any]) -> Array:
+def pool_exact_mean(pooling: Pooling, codes: Array, alpha: Array, letters: str, target: np.dtype[Any]) -> Array:
     """sum(alpha x) / sum(alpha) in whole numbers, rounded once; 0 without any alpha."""
-    sums = replace(free(pooling), reducer=REDUCERS["sum"], parameters={})
-    weights = pooled(sums, alpha, letters).astype(np.int64)
-    totals = pooled(sums, codes.astype(np.uint32) * alpha, letters).astype(np.int64)
+    sums = replace(pool_unrounded(pooling), reducer=REDUCERS["sum"], parameters={})
+    weights = pool_like_picture(sums, alpha, letters).astype(np.int64)
+    totals = pool_like_picture(sums, codes.astype(np.uint32) * alpha, letters).astype(np.int64)
     quotients = DIVISIONS[pooling.round](totals, np.maximum(weights, 1))
-    return saturated(np.where(weights == 0, 0, quotients), target)
+    return saturate(np.where(weights == 0, 0, quotients), target)
 
 
-def half_even(a: Array, b: Array) -> Array:
+def divide_half_even(a: Array, b: Array) -> Array:
     """a / b to the nearest, ties to even."""
     q, r = np.divmod(a, b)
     up: Array = q + ((2 * r > b) | ((2 * r == b) & (q % 2 == 1)))
@@ -152,32 +154,32 @@ def half_even(a: Array, b: Array) -> Array:
 
 DIVISIONS: Mapping[str, Callable[[Array, Array], Array]] = MappingProxyType({
     "half-up": lambda a, b: (2 * a + b) // (2 * b),
-    "half-even": half_even,
+    "half-even": divide_half_even,
     "floor": lambda a, b: a // b,
     "ceil": lambda a, b: -(-a // b),
 })
 
 
-def weighted_mean(pooling: Pooling, x: Array, alpha: Array, letters: str) -> Array:
+def pool_weighted_mean(pooling: Pooling, x: Array, alpha: Array, letters: str) -> Array:
     """The mean of x, weighed by alpha and by what the reducer weighs with."""
     # what the mean is divided by falls out of a quotient of two: a divisor, padding that counts
-    own = replace(free(pooling), parameters={one.name: one.default for one in pooling.reducer.parameters})
-    weights = pooled(own, alpha.astype(np.float64), letters)
-    totals = pooled(own, x.astype(np.float64) * alpha, letters)
+    own = replace(pool_unrounded(pooling), parameters={one.name: one.default for one in pooling.reducer.parameters})
+    weights = pool_like_picture(own, alpha.astype(np.float64), letters)
+    totals = pool_like_picture(own, x.astype(np.float64) * alpha, letters)
     return np.divide(totals, weights, out=np.zeros_like(totals), where=weights > 0)
 
 
 # The curve.
 
 
-def curve(white: int) -> Array:
+def srgb_to_light(white: int) -> Array:
     """Light from 0 to 1 of each code from 0 to ``white``."""
     code = np.arange(white + 1) / white
     light: Array = np.where(code <= 0.04045, code / 12.92, ((code + 0.055) / 1.055) ** 2.4)
     return light
 
 
-def encoded(light: Array) -> Array:
+def light_to_srgb(light: Array) -> Array:
     """The code from 0 to 1 of light."""
     code: Array = np.where(light <= 0.0031308, 12.92 * light, 1.055 * np.maximum(light, 0) ** (1 / 2.4) - 0.055)
     return code
@@ -191,17 +193,17 @@ ROUNDINGS: Mapping[str, Callable[[Array], Array]] = MappingProxyType({
 })
 
 
-def rounded(values: Array, target: np.dtype[Any], how: str) -> Array:
+def round_codes(values: Array, target: np.dtype[Any], how: str) -> Array:
     """Codes in the dtype that is wanted."""
     if target.kind == "f":
         return values.astype(target)
     near = np.rint(values)
     # the curve and its inverse miss a whole code by some 1e-13, which floor and ceil would take for a difference
     snapped = np.where(np.abs(values - near) < 1e-9, near, values)
-    return saturated(ROUNDINGS[how](snapped), target)
+    return saturate(ROUNDINGS[how](snapped), target)
 
 
-def saturated(values: Array, target: np.dtype[Any]) -> Array:
+def saturate(values: Array, target: np.dtype[Any]) -> Array:
     """Whole numbers, those beyond the dtype at its ends."""
     limits = np.iinfo(target)
     return np.clip(values, limits.min, limits.max).astype(target)

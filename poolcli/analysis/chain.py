@@ -15,7 +15,7 @@ from ..core import axes
 from ..errors import PoolError
 from ..pooling import as_array
 from ..report import Stats
-from .stage_plans import Link, linked
+from .stage_plans import StagePlan, plan_stages
 from .stages import as_stages
 
 Array = NDArray[Any]
@@ -66,25 +66,25 @@ def chain(x: ArrayLike, stages: Any, *, layout: str | None = None, **shared: Any
     Raises PoolError where a stage cannot pool what it gets, and says which.
     """
     array = as_array(x)
-    links = linked(array.shape, as_stages(stages, shared), layout, array.dtype)
+    links = plan_stages(array.shape, as_stages(stages, shared), layout, array.dtype)
     try:
-        return run(array, links)
+        return run_chain(array, links)
     except MemoryError:
         raise PoolError(f"not enough memory to pool an array of shape {axes.describe(array.shape)}") from None
 
 
-def run(array: Array, links: Sequence[Link], look: bool = True) -> Chain:
+def run_chain(array: Array, links: Sequence[StagePlan], look: bool = True) -> Chain:
     """The same of stages that are planned; without ``look`` there are no statistics."""
     records = []
     for number, link in enumerate(links, 1):
         begun = perf_counter()
         with link.naming(number):
             array = link.stage.pooling.run(array, link.plan).values
-        records.append(record(link, array, perf_counter() - begun, look))
+        records.append(record_stage(link, array, perf_counter() - begun, look))
     return Chain(array, tuple(records))
 
 
-def record(link: Link, values: Array, seconds: float, look: bool) -> StageRecord:
+def record_stage(link: StagePlan, values: Array, seconds: float, look: bool) -> StageRecord:
     """What a stage did."""
     pooling, plan = link.stage.pooling, link.plan
     stats = report.stats(values, skip_nan=pooling.nan == "ignore", nodata=pooling.nodata) if look else None

@@ -5,33 +5,33 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-USUAL = ("max", "min", "avg", "median", "subsample", "blur")
-NOT_ALIKE = ("stride", "padding", "dilation", "ceil_mode", "adaptive", "fractional")
+DEFAULT_REDUCERS = ("max", "min", "avg", "median", "subsample", "blur")
+KEYWORDS_WITHOUT_BLUR = ("stride", "padding", "dilation", "ceil_mode", "adaptive", "fractional")
 """Keywords with which a wider blur would not lie on the same grid, or would have to be told how."""
 OTHER_SCALE = ("sum", "lp", "l2", "var", "std", "range")
 """Reducers whose values are on another scale than the samples: errors against the samples say nothing."""
 
 
-def usual(shared: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+def default_stages(shared: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """The usual reducers as (name, keywords); the blur has windows of about twice the size, on the same grid.
 
     A blur of 2 x 2 is the average. What it is for is windows that overlap: 4 x 4 at a stride of 2, the padding such
     that their middles are those of the others.
     """
     size = shared.get("size", 2)
-    if type(size) is not int or any(shared.get(name) for name in NOT_ALIKE):
-        return [(name, {}) for name in USUAL]
+    if type(size) is not int or any(shared.get(name) for name in KEYWORDS_WITHOUT_BLUR):
+        return [(name, {}) for name in DEFAULT_REDUCERS]
     wide = 2 * size - size % 2
     blur = {"size": wide, "stride": size, "padding": (wide - size) // 2}
-    return [(name, blur if name == "blur" and size > 1 else {}) for name in USUAL]
+    return [(name, blur if name == "blur" and size > 1 else {}) for name in DEFAULT_REDUCERS]
 
 
-def typed(keywords: Mapping[str, Any]) -> str:
+def format_options(keywords: Mapping[str, Any]) -> str:
     """Such keywords as options."""
     return "".join(f" --{name} {value}" for name, value in keywords.items())
 
 
-def off_scale(names: list[str]) -> str | None:
+def note_other_scale(names: list[str]) -> str | None:
     """A note about reducers that are on another scale, or None."""
     found = [name for name in names if name in OTHER_SCALE]
     said = ", ".join(dict.fromkeys(found))

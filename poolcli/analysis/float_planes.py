@@ -19,7 +19,7 @@ USUAL = 200
 
 
 @dataclass(frozen=True, eq=False)
-class Subject:
+class FloatPlanes:
     """The canonical array (outer, D, H, W, inner) of ``axes`` pooled axes."""
 
     canonical: Array
@@ -32,7 +32,7 @@ class Subject:
 
     @classmethod
     def of(cls, array: Array, axes: Axes, nodata: int | float | None = None, offset: float = 0.0,
-           exponent: int = 0) -> Subject:
+           exponent: int = 0) -> FloatPlanes:
         """An array by its layout."""
         return cls(axes.canonical(array), len(axes.pooled), nodata, offset if isfinite(offset) else 0.0, exponent)
 
@@ -63,18 +63,18 @@ class Subject:
         return np.ldexp(made, -self.exponent) if self.exponent else made
 
 
-def exponent_of(low: float, high: float) -> int:
+def choose_exponent(low: float, high: float) -> int:
     """The power of two to divide by where squares of squares leave float64; 0 of all usual numbers."""
     exponent = frexp(max(abs(low), abs(high)))[1]
     return exponent if abs(exponent) > USUAL else 0
 
 
-def extent(subject: Subject) -> tuple[float, float]:
+def sample_extent(subject: FloatPlanes) -> tuple[float, float]:
     """The least and the largest sample that is there; 0 and 0 of none."""
     low, high = inf, -inf
     for number in range(subject.count):
         plane = subject.plane(number)
-        for start, stop in metrics.row_blocks(plane.shape):
+        for start, stop in metrics.split_row_blocks(plane.shape):
             part = plane[start:stop]
             if part.dtype.kind == "f" or subject.nodata is not None:
                 part = subject.floats(part)
@@ -84,7 +84,7 @@ def extent(subject: Subject) -> tuple[float, float]:
     return (low, high) if low <= high else (0.0, 0.0)
 
 
-def span(dtype: np.dtype[Any]) -> tuple[float, float] | None:
+def dtype_span(dtype: np.dtype[Any]) -> tuple[float, float] | None:
     """From where to where the numbers of a dtype of pictures go: bool, 8 and 16 bits; None of all others."""
     if dtype.kind == "b":
         return 0.0, 1.0
@@ -93,7 +93,7 @@ def span(dtype: np.dtype[Any]) -> tuple[float, float] | None:
     return None
 
 
-def data_range(dtype: np.dtype[Any], low: float, high: float) -> float:
+def choose_data_range(dtype: np.dtype[Any], low: float, high: float) -> float:
     """What PSNR and SSIM take for the largest difference that there can be."""
-    ends = span(dtype) or (low, high)
+    ends = dtype_span(dtype) or (low, high)
     return ends[1] - ends[0]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.axes import Axes
-from .compare.upsampling import Places
+from .compare.upsampling import SourceWindows
 
 Array = NDArray[Any]
 
@@ -35,7 +35,7 @@ class Region:
         return ", ".join(said)
 
 
-def region(shape: Sequence[int], axes: Axes, most: int) -> Region:
+def choose_region(shape: Sequence[int], axes: Axes, most: int) -> Region:
     """The middle of the last two pooled axes, at most so many samples of each, and all channels.
 
     Of other pooled axes the middle sample, of N the first.
@@ -53,7 +53,7 @@ def region(shape: Sequence[int], axes: Axes, most: int) -> Region:
     return Region(axes, tuple(stretches))
 
 
-def detail(array: Array, shown: Region, places: Sequence[Places] | None = None) -> Array:
+def read_region(array: Array, shown: Region, places: Sequence[SourceWindows] | None = None) -> Array:
     """The region as (h, w, channels); with ``places``, that of an array which is laid over the region's own."""
     for i, (start, stop) in enumerate(shown.stretches):
         wanted: Any = np.arange(start, stop)
@@ -68,7 +68,7 @@ def detail(array: Array, shown: Region, places: Sequence[Places] | None = None) 
     return array.reshape(-1, width, channels)
 
 
-def bright(picture: Array, low: float, high: float, alpha: bool) -> NDArray[np.uint8]:
+def to_bytes(picture: Array, low: float, high: float, alpha: bool) -> NDArray[np.uint8]:
     """(h, w, c) numbers as (h, w, 1, 3 or 4) bytes: ``low`` is 0 and ``high`` 255, NaN 0.
 
     Three channels are colours; with ``alpha`` the second or fourth of two or four is how solid a pixel is. Of any other

@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Field:
+class ReceptiveField:
     """What the outputs see of one axis. Output i sees ``size`` samples centred at ``start`` + i ``jump``."""
 
     size: int = 1
@@ -36,25 +36,25 @@ class Field:
     even: bool = True
     """Whether all windows so far are alike; where some are not, Araujo's formula ends."""
 
-    def through(self, windows: Windows, stride: int) -> Field:
+    def through(self, windows: Windows, stride: int) -> ReceptiveField:
         """The field behind one pooling more; a lone window does not tell its stride."""
         extent, chain = common_extent(windows), (*self.chain, windows)
         if not self.even or extent is None:
-            return traced(chain)
+            return trace_field(chain)
         first = int(as_array(windows.starts[:1])[0])
         size, start = self.size + (extent - 1) * int(self.jump), self.start + ((extent - 1) / 2 + first) * self.jump
-        return Field(size, self.jump * stride, start, size, chain)
+        return ReceptiveField(size, self.jump * stride, start, size, chain)
 
 
-def traced(chain: Sequence[Windows]) -> Field:
+def trace_field(chain: Sequence[Windows]) -> ReceptiveField:
     """The field of a chain window by window, on the samples that are there."""
-    low, high = bounds(chain)
+    low, high = field_bounds(chain)
     centres, sizes = (low + high) / 2, high - low + 1
     jump = float(centres[-1] - centres[0]) / (len(centres) - 1) if len(centres) > 1 else float(sizes[0])
-    return Field(int(sizes.max()), jump, float(centres[0]), int(sizes.min()), tuple(chain), False)
+    return ReceptiveField(int(sizes.max()), jump, float(centres[0]), int(sizes.min()), tuple(chain), False)
 
 
-def bounds(chain: Sequence[Windows]) -> tuple[Ints, Ints]:
+def field_bounds(chain: Sequence[Windows]) -> tuple[Ints, Ints]:
     """The first and the last sample of the chain's input that each of its outputs sees."""
     low = high = np.arange(chain[0].length, dtype=np.int64)
     for windows in chain:
@@ -71,7 +71,7 @@ def common_extent(windows: Windows) -> int | None:
     return None
 
 
-def reached(chain: Sequence[Windows]) -> NDArray[Any]:
+def reached_samples(chain: Sequence[Windows]) -> NDArray[Any]:
     """Which samples of an axis reach an output of the whole chain, as a boolean array of its length.
 
     A sample whose window's value no later window reads is lost.
@@ -84,7 +84,7 @@ def reached(chain: Sequence[Windows]) -> NDArray[Any]:
     return wanted
 
 
-def runs(mask: NDArray[Any]) -> list[tuple[int, int]]:
+def find_runs(mask: NDArray[Any]) -> list[tuple[int, int]]:
     """Where a boolean array is true: the first of each run, and the one behind its last."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]

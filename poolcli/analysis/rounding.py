@@ -14,18 +14,18 @@ from ..errors import PoolError
 Array = NDArray[Any]
 
 
-def half_up(values: Array) -> Array:
+def round_half_up(values: Array) -> Array:
     """floor(v + 1/2), without the sum that rounds 0.49999999999999994 up."""
     floor = np.floor(values)
     return floor + (values - floor >= 0.5)
 
 
-ROUNDINGS: Mapping[str, Callable[[Array], Array]] = {"half-up": half_up, "half-even": np.rint, "floor": np.floor,
+ROUNDINGS: Mapping[str, Callable[[Array], Array]] = {"half-up": round_half_up, "half-even": np.rint, "floor": np.floor,
                                                      "ceil": np.ceil}
 """By the names of ``dtypes.ROUNDINGS``."""
 
 
-def rounded(values: NDArray[np.float64], dtype: dtypes.Type, how: str = "half-up") -> Array:
+def round_to(values: NDArray[np.float64], dtype: dtypes.Type, how: str = "half-up") -> Array:
     """float64 as another dtype; integers saturate. PoolError for a NaN where there is no place for it."""
     if dtype.kind == "f":
         with np.errstate(over="ignore"):

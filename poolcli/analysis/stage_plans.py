@@ -10,12 +10,12 @@ from ..core import axes, dtypes
 from ..core.plans import Plan
 from ..core.windows import Windows
 from ..errors import LayoutError, OptionError, PoolError
-from .receptive_field import reached
+from .receptive_field import reached_samples
 from .stages import Stage
 
 
 @dataclass(frozen=True)
-class Link:
+class StagePlan:
     """A stage in its place: its plan, and which axis of the chain's input each axis of its own input is."""
 
     stage: Stage
@@ -23,9 +23,9 @@ class Link:
     origin: tuple[int, ...]
     dtype: dtypes.Type
 
-    def naming(self, number: int) -> naming:
+    def naming(self, number: int) -> stage_errors:
         """A block in which a PoolError says which stage it is about."""
-        return naming(f"stage {number}, {self.stage.title}, on {axes.describe(self.plan.input_shape)}")
+        return stage_errors(f"stage {number}, {self.stage.title}, on {axes.describe(self.plan.input_shape)}")
 
     @property
     def result(self) -> dtypes.Type:
@@ -33,21 +33,22 @@ class Link:
         return self.stage.pooling.result_dtype(self.dtype)
 
 
-def linked(shape: Sequence[int], stages: Sequence[Stage], layout: str | None, dtype: dtypes.Type) -> list[Link]:
+def plan_stages(shape: Sequence[int], stages: Sequence[Stage], layout: str | None,
+                dtype: dtypes.Type) -> list[StagePlan]:
     """Plan every stage on the output of the one before; axes keep their letters unless a stage names its own."""
-    links: list[Link] = []
+    links: list[StagePlan] = []
     sizes, letters, origin = tuple(shape), layout, tuple(range(len(tuple(shape))))
     for stage in stages:
-        with naming(f"stage {len(links) + 1}, {stage.title}, on {axes.describe(sizes)}"):
+        with stage_errors(f"stage {len(links) + 1}, {stage.title}, on {axes.describe(sizes)}"):
             plan = stage.pooling.plan(sizes, axes.check_layout(letters) if letters else None)
-        links.append(Link(stage, plan, origin, dtype))
+        links.append(StagePlan(stage, plan, origin, dtype))
         squeezed = {i for i in plan.axes.pooled if plan.squeeze and plan.full_shape[i] == 1}
         origin = tuple(one for i, one in enumerate(origin) if i not in squeezed)
         sizes, letters, dtype = plan.output_shape, plan.output_letters, links[-1].result
     return links
 
 
-class naming:
+class stage_errors:
     """Names the stage that a PoolError is about. Options that are wrong for any array pass as they are, and a
     layout that is missing, which is the input's."""
 
@@ -63,7 +64,7 @@ class naming:
             raise PoolError(f"{self.title}: {error}") from error
 
 
-def pooled_axes(links: Sequence[Link]) -> dict[int, list[Windows]]:
+def pooled_axes(links: Sequence[StagePlan]) -> dict[int, list[Windows]]:
     """Of each axis of the chain's input that any stage pools: its windows, stage by stage."""
     chains: dict[int, list[Windows]] = {}
     for link in links:
@@ -72,8 +73,8 @@ def pooled_axes(links: Sequence[Link]) -> dict[int, list[Windows]]:
     return chains
 
 
-def left_out(links: Sequence[Link]) -> dict[str, int]:
+def count_unread(links: Sequence[StagePlan]) -> dict[str, int]:
     """For each pooled axis of the chain's input, by its letter: how many samples reach no output of the last stage."""
     first = links[0].plan
-    return {first.axes.letters[i]: first.input_shape[i] - int(reached(chain).sum())
+    return {first.axes.letters[i]: first.input_shape[i] - int(reached_samples(chain).sum())
             for i, chain in sorted(pooled_axes(links).items())}

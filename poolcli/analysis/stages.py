@@ -46,8 +46,8 @@ def as_stage(given: Any, shared: Mapping[str, Any] | None = None) -> Stage:
     elif isinstance(given, str):
         reducer, own, text = given, {}, given
     else:
-        reducer, own, text = checked_pair(given)
-    return Stage(reducer, {**meant_for(reducer, shared or {}), **own}, text)
+        reducer, own, text = check_pair(given)
+    return Stage(reducer, {**filter_parameters(reducer, shared or {}), **own}, text)
 
 
 def with_layout(stage: Stage, letters: str) -> Stage:
@@ -55,7 +55,7 @@ def with_layout(stage: Stage, letters: str) -> Stage:
     return Stage(stage.reducer, {**stage.keywords, "layout": stage.keywords.get("layout") or letters}, stage.title)
 
 
-def checked_pair(given: Any) -> tuple[str, Mapping[str, Any], str]:
+def check_pair(given: Any) -> tuple[str, Mapping[str, Any], str]:
     """A name and keywords, or OptionError."""
     if (isinstance(given, (tuple, list)) and len(given) == 2 and isinstance(given[0], str)
             and isinstance(given[1], Mapping)):
@@ -77,7 +77,7 @@ def as_stages(given: Any, shared: Mapping[str, Any] | None = None) -> tuple[Stag
     return stages
 
 
-def meant_for(reducer: str, shared: Mapping[str, Any]) -> dict[str, Any]:
+def filter_parameters(reducer: str, shared: Mapping[str, Any]) -> dict[str, Any]:
     """The shared keywords without the parameters of other reducers."""
     row = REDUCERS.get(reducer)
     own = {p.name for p in row.parameters} if row else set()
@@ -93,7 +93,7 @@ def check_owned(stages: Iterable[Stage], shared: Mapping[str, Any]) -> None:
                                     "asked for")
 
 
-def owners() -> dict[str, list[str]]:
+def parameter_owners() -> dict[str, list[str]]:
     """Every parameter's name with the reducers that have it."""
     found: dict[str, list[str]] = {}
     for row in REDUCERS.values():
@@ -102,5 +102,5 @@ def owners() -> dict[str, list[str]]:
     return found
 
 
-PARAMETERS = owners()
+PARAMETERS = parameter_owners()
 """Which reducers have a parameter of this name."""

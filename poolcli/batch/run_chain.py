@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import colour, files, report
 from ..analysis import stage_plans
-from ..analysis.chain import Chain, StageRecord, run
+from ..analysis.chain import Chain, StageRecord, run_chain
 from ..analysis.stages import Stage
 from ..core import axes
 from ..errors import PoolError
@@ -89,10 +89,11 @@ def run_chain_job(job: Job, poolings: ChainSpec, settings: Settings, blank: Chai
                         allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames)
     loaded = with_place(loaded, settings)
     poolings, heeded = with_file_nodata(loaded.source, poolings, settings)
-    heeded += colour.apart_notes(loaded.array, loaded.source.mode, [stage.pooling.reducer for stage in poolings.stages])
+    heeded += colour.list_alpha_notes(loaded.array, loaded.source.mode,
+                                      [stage.pooling.reducer for stage in poolings.stages])
     task, planned, array = plan_stages(loaded, job, poolings)
     task.check_holds()
-    done = run(array, planned, settings.statistics)
+    done = run_chain(array, planned, settings.statistics)
     lost = write(task, Result(done.values, None), settings)
     blank = replace(blank, notes=(*blank.notes, *heeded, *lost),
                     place=describe_place(loaded.source.place, *(link.plan for link in planned)))
@@ -109,7 +110,7 @@ def with_file_nodata(source: files.ImageInfo, poolings: ChainSpec, settings: Set
     return replace(poolings, stages=heeding), (nodata_note(value),)
 
 
-def plan_stages(loaded: Loaded, job: Job, poolings: ChainSpec) -> tuple[LoadedJob, list[stage_plans.Link], Array]:
+def plan_stages(loaded: Loaded, job: Job, poolings: ChainSpec) -> tuple[LoadedJob, list[stage_plans.StagePlan], Array]:
     """The last stage as a job of its own, all stages planned, and the array of the first.
 
     A picture as output has its input's dtype: the last stage rounds to it, those before do not round at all.
@@ -122,14 +123,14 @@ def plan_stages(loaded: Loaded, job: Job, poolings: ChainSpec) -> tuple[LoadedJo
         if array is not loaded.array:
             notes.append("1-bit pixels pooled as 8-bit grey, white as 255")
     layout = poolings.layout or loaded.layout or axes.pick_layout(poolings.default_layouts, array.ndim)
-    planned = stage_plans.linked(array.shape, stages, layout, array.dtype.newbyteorder("="))
+    planned = stage_plans.plan_stages(array.shape, stages, layout, array.dtype.newbyteorder("="))
     last = planned[-1]
     loaded = pooled_before(loaded, planned)
     stand_in = np.broadcast_to(np.zeros((), last.dtype), last.plan.input_shape)
     return LoadedJob(job, loaded, stand_in, last.stage.pooling, last.plan, tuple(notes)), planned, array
 
 
-def pooled_before(loaded: Loaded, planned: Sequence[stage_plans.Link]) -> Loaded:
+def pooled_before(loaded: Loaded, planned: Sequence[stage_plans.StagePlan]) -> Loaded:
     """The input with the place that the last stage's has."""
     place = loaded.source.place
     if place is None:
@@ -158,14 +159,14 @@ def scale_to_grey(keywords: Any) -> dict[str, Any]:
     return {name: keywords[name] * 255 for name in ("nodata", "pad_value") if keywords.get(name) in (0, 1)}
 
 
-def finish_report(task: LoadedJob, planned: Sequence[stage_plans.Link], done: Chain, settings: Settings,
+def finish_report(task: LoadedJob, planned: Sequence[stage_plans.StagePlan], done: Chain, settings: Settings,
               blank: ChainReport) -> FileReport:
     """What there is to say of a job that is done."""
     first, last = planned[0], planned[-1]
     notes = (*blank.notes, *task.notes, *lossy_notes(task.job, settings, task.loaded.source.lossy))
     made = replace(blank, stages=done.stages, layout=first.plan.axes.letters, input_shape=first.plan.input_shape,
                    output_shape=last.plan.output_shape, input_dtype=task.loaded.array.dtype.name,
-                   output_dtype=done.values.dtype.name, uncovered=stage_plans.left_out(planned), notes=notes)
+                   output_dtype=done.values.dtype.name, uncovered=stage_plans.count_unread(planned), notes=notes)
     if not settings.statistics:
         return made
     pooling = first.stage.pooling

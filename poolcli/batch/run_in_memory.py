@@ -65,7 +65,7 @@ def choose_light(task: LoadedJob, settings: Settings) -> Light | None:
     from .. import colour
 
     weighs = asked or (may_weigh and colour.is_weighed_by_default(task.pooling, mode, task.plan.axes.letters)
-                       and colour.shows_through(task.array))
+                       and colour.is_transparent(task.array))
     light = colour.Light(settings.linear, bool(weighs))
     if light and task.loaded.source.nodata is not None:
         light.check(task.pooling)

@@ -20,7 +20,7 @@ MISSING = (96, 128, 128)
 """NaN: a colour that is none of the scale."""
 
 
-def heat(values: NDArray[Any], low: float | None = None, high: float | None = None) -> NDArray[np.uint8]:
+def draw_heat(values: NDArray[Any], low: float | None = None, high: float | None = None) -> NDArray[np.uint8]:
     """(H, W) numbers as an (H, W, 3) picture; ``low`` is darkest and ``high`` lightest, by default their extremes.
 
     All equal gives the darkest colour; NaN a grey green.
@@ -39,12 +39,12 @@ def heat(values: NDArray[Any], low: float | None = None, high: float | None = No
         share = np.clip((values - low) / span, 0, 1) if span > 0 else np.where(np.isnan(values), np.nan, 0.0)
     missing = np.isnan(share)
     share[missing] = 0
-    coloured: NDArray[np.uint8] = scale()[np.rint(share * (LEVELS - 1)).astype(np.int16)]
+    coloured: NDArray[np.uint8] = colour_scale()[np.rint(share * (LEVELS - 1)).astype(np.int16)]
     coloured[missing] = MISSING
     return coloured
 
 
-def scale() -> NDArray[np.uint8]:
+def colour_scale() -> NDArray[np.uint8]:
     """LEVELS colours, dark to light."""
     places, steps = np.linspace(0, len(COLOURS) - 1, LEVELS), np.arange(len(COLOURS))
     mixed = np.stack([np.interp(places, steps, channel) for channel in COLOURS.T], axis=-1)
@@ -52,7 +52,7 @@ def scale() -> NDArray[np.uint8]:
     return colours
 
 
-def enlarged(picture: NDArray[Any], least: int = 256) -> NDArray[Any]:
+def enlarge(picture: NDArray[Any], least: int = 256) -> NDArray[Any]:
     """A small picture with every pixel as a block, so that its longer side has at least so many pixels."""
     times = max(1, -(-least // max(picture.shape[:2])))
     return picture.repeat(times, axis=0).repeat(times, axis=1)

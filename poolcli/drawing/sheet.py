@@ -13,7 +13,7 @@ GAP, LABEL, MARGIN, LETTERS = 10, 18, 10, 13
 PAGE, INK = (250, 250, 248), (40, 44, 52)
 
 
-def rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
+def to_rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
     """A uint8 picture of 1, 3 or 4 channels, or two axes, as RGB; transparency is laid on the page's colour."""
     picture = np.asarray(picture, np.uint8)
     if picture.ndim == 2:
@@ -24,12 +24,12 @@ def rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
     return np.repeat(picture, 3, axis=2) if picture.shape[2] == 1 else picture[:, :, :3]
 
 
-def sheet(tiles: Sequence[tuple[NDArray[Any], str]], columns: int | None = None) -> NDArray[np.uint8]:
+def draw_sheet(tiles: Sequence[tuple[NDArray[Any], str]], columns: int | None = None) -> NDArray[np.uint8]:
     """(picture, label) pairs as one (H, W, 3) picture; by default about as many columns as rows.
 
     A tile is as wide as its picture or its label, whichever is wider; all tiles get the same cell.
     """
-    pictures = [rgb(picture) for picture, _ in tiles]
+    pictures = [to_rgb(picture) for picture, _ in tiles]
     labels = [label for _, label in tiles]
     columns = columns or int(np.ceil(np.sqrt(len(tiles))))
     font = ImageFont.load_default(LETTERS)
@@ -46,12 +46,12 @@ def sheet(tiles: Sequence[tuple[NDArray[Any], str]], columns: int | None = None)
     return np.asarray(page)
 
 
-def shrunk(picture: NDArray[Any], width: int) -> NDArray[np.uint8]:
+def shrink(picture: NDArray[Any], width: int) -> NDArray[np.uint8]:
     """A picture as (H, W, 3) of exactly this width or, if it is higher than wide, this height at most.
 
     Each pixel is the mean of those that it covers; small pictures are enlarged.
     """
-    made = Image.fromarray(rgb(picture))
+    made = Image.fromarray(to_rgb(picture))
     scale = min(width / made.width, width / made.height)
     sides = max(1, round(made.width * scale)), max(1, round(made.height * scale))
     return np.asarray(made.resize(sides, Image.Resampling.BOX))

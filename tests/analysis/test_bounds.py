@@ -320,10 +320,10 @@ def test_what_cannot_be_bounded_is_told(call: Any, said: str) -> None:
 def test_reducers_are_bounded_as_the_tables_say() -> None:
     """Each that is not in a table is monotone: growing samples never lower it."""
     rng = np.random.default_rng(6)
-    for name in set(REDUCERS) - set(bounding.WAYS):
+    for name in set(REDUCERS) - set(bounding.METHODS):
         for _ in range(20):
             x = rng.normal(size=8)
             assert poolcli.pool(x + rng.random(8), name, size=8) >= poolcli.pool(x, name, size=8)
-    assert set(bounding.WAYS) - {"expected"} <= set(REDUCERS)
+    assert set(bounding.METHODS) - {"expected"} <= set(REDUCERS)
     names = {*outward_rounding.PICKS, *outward_rounding.EXACT, *outward_rounding.NEARLY, *outward_rounding.SIZES}
     assert names <= set(REDUCERS)

@@ -16,7 +16,7 @@ from PIL import Image
 import poolcli
 from poolcli import PoolError
 from poolcli.analysis.compare import metrics
-from poolcli.analysis.compare.upsampling import UPSAMPLINGS, bilinear, centres, nearest, upsampled
+from poolcli.analysis.compare.upsampling import UPSAMPLINGS, map_bilinear, map_nearest, upsample, window_centres
 from poolcli.analysis.defaults import OTHER_SCALE
 from poolcli.cli.analysis.compare_command import UPSAMPLINGS as OFFERED
 
@@ -87,7 +87,8 @@ def test_blocks_do_not_matter(blocks: int, monkeypatch: pytest.MonkeyPatch) -> N
     found = poolcli.compare(x, ["median"], size=3, stride=2, padding=1, upsample="bilinear").rows[0]
     y = poolcli.pool(x, "median", size=3, stride=2, padding=1)
     plan = poolcli.plan(x.shape, size=3, stride=2, padding=1)
-    laid = slow_bilinear(slow_bilinear(y, centres(plan.windows[0]), 40, 0), centres(plan.windows[1]), 21, 1)
+    laid = slow_bilinear(slow_bilinear(y, window_centres(plan.windows[0]), 40, 0), window_centres(plan.windows[1]),
+                         21, 1)
     assert found.mean_squared_error == pytest.approx(((x - laid) ** 2).mean(), rel=1e-9)
     assert found.largest_error == pytest.approx(np.abs(x - laid).max(), rel=1e-9)
     span = x.max() - x.min()
@@ -193,16 +194,16 @@ def test_laid_over_again_values_stand_where_their_windows_do(n: int, size: int, 
     size = min(size, n)
     windows = poolcli.plan((n,), size=size, stride=stride).windows[0]
     places = UPSAMPLINGS[how](windows)
-    assert (upsampled(np.full((len(windows), 1), 4.0), [places]) == 4).all()
-    middles = centres(windows)
-    ramp = upsampled(middles[:, None], [places])[:, 0]
+    assert (upsample(np.full((len(windows), 1), 4.0), [places]) == 4).all()
+    middles = window_centres(windows)
+    ramp = upsample(middles[:, None], [places])[:, 0]
     wanted = np.arange(n).clip(middles[0], middles[-1])
     assert np.abs(ramp - wanted).max() <= (stride / 2 if how == "nearest" else 1e-9)
 
 
 def test_between_two_middles_the_lower_is_nearest() -> None:
     """Windows of 3 at a stride of 2 have theirs at 1, 3 and 5: sample 2 belongs to the first, 4 to the second."""
-    assert nearest(poolcli.plan((7,), size=3, stride=2).windows[0]).low.tolist() == [0, 0, 0, 1, 1, 2, 2]
+    assert map_nearest(poolcli.plan((7,), size=3, stride=2).windows[0]).low.tolist() == [0, 0, 0, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize("keywords", [{"adaptive": (5, 9)}, {"adaptive": 30}, {"fractional": 1.4}, {"size": "all"},
@@ -256,8 +257,8 @@ def test_the_usual_blur_lies_on_the_same_grid() -> None:
             assert [row.reducer for row in found.rows] == ["max", "min", "avg", "median", "subsample", "blur"]
             assert len({row.shape for row in found.rows}) == 1
             wide = 2 * size - size % 2
-            middles = centres(poolcli.plan((n,), size=wide, stride=size, padding=(wide - size) // 2).windows[0])
-            assert (middles == centres(poolcli.plan((n,), size=size).windows[0])).all()
+            middles = window_centres(poolcli.plan((n,), size=wide, stride=size, padding=(wide - size) // 2).windows[0])
+            assert (middles == window_centres(poolcli.plan((n,), size=size).windows[0])).all()
 
 
 @pytest.mark.parametrize("keywords", [{"upsample": "cubic"}, {"data_range": 0}, {"data_range": "1"}, {"tile": 0},
@@ -270,7 +271,8 @@ def test_what_cannot_be_compared(keywords: dict[str, Any]) -> None:
 
 def test_the_command_offers_what_there_is() -> None:
     """The names of ways to lay a result over the array."""
-    assert tuple(UPSAMPLINGS) == OFFERED and UPSAMPLINGS["nearest"] is nearest and UPSAMPLINGS["bilinear"] is bilinear
+    assert tuple(UPSAMPLINGS) == OFFERED
+    assert UPSAMPLINGS["nearest"] is map_nearest and UPSAMPLINGS["bilinear"] is map_bilinear
 
 
 @pytest.mark.parametrize("power", [-1000, -300, 300, 530, 1000])

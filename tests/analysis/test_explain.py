@@ -17,7 +17,7 @@ from test_matrix import EVERY_DTYPE, MIXED, PARAMETERS, ROUNDED, WINDOWING_ROWS
 import poolcli
 from poolcli.analysis.explain import rounding_text
 from poolcli.analysis.explain.arithmetic import ARITHMETIC
-from poolcli.analysis.explain.exact_numbers import as_float
+from poolcli.analysis.explain.exact_numbers import to_float
 from poolcli.analysis.explain.explain import Explanation
 from poolcli.analysis.explain.window_samples import STATES
 from poolcli.core.reducers import REDUCERS
@@ -137,7 +137,7 @@ def test_extremes(reducer: str, extreme: list[float]) -> None:
         want = poolcli.pool(x, reducer, size="all").reshape(())[()]
     found = poolcli.explain(x, reducer, size="all")
     np.testing.assert_array_equal(found.result, want)
-    assert found.value is not None and as_float(found.value) == pytest.approx(want, rel=1e-12, nan_ok=True)
+    assert found.value is not None and to_float(found.value) == pytest.approx(want, rel=1e-12, nan_ok=True)
     assert found.steps and found.rounding
 
 
@@ -193,12 +193,12 @@ def test_long_sums_are_shortened(reducer: str) -> None:
 def test_every_reducer_has_its_arithmetic() -> None:
     """And one that has none is explained by its core."""
     assert set(ARITHMETIC) <= set(REDUCERS)
-    from poolcli.analysis.explain.explain import by_core
+    from poolcli.analysis.explain.explain import reason_by_core
     from poolcli.analysis.explain.reasoning import Present
     from poolcli.pooling import prepare
 
     for name in ("max", "avg", "lp", "blur"):
-        made = by_core(prepare(name), Present(np.array([3.0, 4.0]), 2, parameters=prepare(name).parameters))
+        made = reason_by_core(prepare(name), Present(np.array([3.0, 4.0]), 2, parameters=prepare(name).parameters))
         assert made.value == pytest.approx({"max": 4, "avg": 3.5, "lp": 5, "blur": 3.5}[name])
 
 

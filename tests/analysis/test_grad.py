@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 import poolcli
 from poolcli import PoolError
 from poolcli.analysis import unfold
-from poolcli.analysis.grad.derivatives import SLOPES
-from poolcli.analysis.grad.grad import GRADIENTS, flattened, gradient_of, known
+from poolcli.analysis.grad.derivatives import DERIVATIVES
+from poolcli.analysis.grad.grad import GRADIENTS, differentiable_reducers, find_gradient, flatten_gradient
 
 LINEAR = ["avg", "sum", "blur", "subsample"]
 REDUCERS: list[tuple[str, dict[str, Any]]] = [
-    *((name, {}) for name in known()), ("stochastic", {"expected": True}), ("lp", {"p": 1}),
+    *((name, {}) for name in differentiable_reducers()), ("stochastic", {"expected": True}), ("lp", {"p": 1}),
     ("lp", {"p": np.inf}), ("lp", {"p": 0.7}), ("gem", {"eps": 0.3}), ("lse", {"r": -3}), ("mixed", {"weight": 1}),
     ("mixed", {"weight": 0}), ("quantile", {"q": 0.3}), ("quantile", {"q": 1}), ("avg", {"count_include_pad": True}),
     ("avg", {"divisor": 5})]
@@ -167,7 +167,7 @@ def test_large_integers_are_ranked_as_they_are() -> None:
     assert poolcli.grad(x, "median", size=3).tolist() == [0, 1, 0]
 
 
-@pytest.mark.parametrize("reducer", known())
+@pytest.mark.parametrize("reducer", differentiable_reducers())
 def test_missing_samples_have_nothing_and_windows_of_them_give_nothing(reducer: str) -> None:
     """NaN that is passed over, and nodata."""
     for dtype, hole, options in ((np.float64, np.nan, {"nan": "ignore"}), (np.int16, 7, {"nodata": 7})):
@@ -180,9 +180,9 @@ def test_missing_samples_have_nothing_and_windows_of_them_give_nothing(reducer: 
 
 def test_a_reducer_without_a_gradient_is_named() -> None:
     """With those that have one: all nineteen that there were when this was written."""
-    assert len(known()) >= 19 and {*SLOPES, *GRADIENTS} <= set(poolcli.REDUCERS)
+    assert len(differentiable_reducers()) >= 19 and {*DERIVATIVES, *GRADIENTS} <= set(poolcli.REDUCERS)
     with pytest.raises(PoolError, match="the gradient of rms is not known; those that are: max, min, avg, "):
-        gradient_of(replace(poolcli.REDUCERS["var"], name="rms"))
+        find_gradient(replace(poolcli.REDUCERS["var"], name="rms"))
 
 
 @pytest.mark.parametrize(("options", "said"), [
@@ -204,17 +204,17 @@ def test_squeezed_results_take_squeezed_upstreams_and_empty_batches_are_empty() 
     upstream = np.array([1.0, 2.0])
     found = poolcli.grad(x, "max", upstream, size=(3, 2), squeeze=True, dtype="uint8", round="floor")
     assert found[2].tolist() == [0, 1, 0, 2] and not found[:2].any()
-    for reducer in known():
+    for reducer in differentiable_reducers():
         assert poolcli.grad(np.zeros((0, 4, 4)), reducer, layout="NHW").shape == (0, 4, 4)
 
 
 def test_a_map_has_the_last_two_pooled_axes() -> None:
     """All else is added up; of one axis it is a row."""
     x = np.arange(2.0 * 3 * 4 * 2).reshape(2, 3, 4, 2)
-    assert (flattened(x, "DHWC") == x.sum(axis=(0, 3))).all()
-    assert (flattened(x, "NHCW") == x.sum(axis=(0, 2))).all()
-    assert (flattened(x[0, 0], "LC") == x[0, 0].sum(axis=1)[None]).all()
-    assert flattened(np.array([[np.nan, 1]])).tolist() == [[0, 1]]
+    assert (flatten_gradient(x, "DHWC") == x.sum(axis=(0, 3))).all()
+    assert (flatten_gradient(x, "NHCW") == x.sum(axis=(0, 2))).all()
+    assert (flatten_gradient(x[0, 0], "LC") == x[0, 0].sum(axis=1)[None]).all()
+    assert flatten_gradient(np.array([[np.nan, 1]])).tolist() == [[0, 1]]
 
 
 def test_a_nan_in_a_window_makes_the_slope_of_range_nan_at_all_of_its_samples() -> None:

@@ -17,8 +17,8 @@ from analysis import browser as chromium
 
 import poolcli
 from poolcli.analysis.explain.arithmetic import ARITHMETIC
-from poolcli.analysis.explain.explain import explained
-from poolcli.analysis.explain.page import MOST_BYTES, page
+from poolcli.analysis.explain.explain import explain_window
+from poolcli.analysis.explain.page import MOST_BYTES, build_page
 from poolcli.core.reducers import REDUCERS
 from poolcli.pooling import prepare
 
@@ -47,7 +47,7 @@ def made(x: np.ndarray, reducer: str, name: str = "a map", mode: Any = None, pal
     """The text of a page."""
     pooling = prepare(reducer, **options)
     plan = pooling.plan(x.shape)
-    return page(explained(x, pooling, plan, at, channel, batch), x, pooling, plan, name, mode, palette)
+    return build_page(explain_window(x, pooling, plan, at, channel, batch), x, pooling, plan, name, mode, palette)
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 import poolcli
 from poolcli import PoolError
-from poolcli.analysis.shift.aliasing import spectrum
-from poolcli.analysis.shift.equivariance import blurred_once, dense_changes, shifts
-from poolcli.analysis.shift.shift import ranked
+from poolcli.analysis.shift.aliasing import compute_spectrum
+from poolcli.analysis.shift.equivariance import blur_once, choose_shifts, measure_dense_changes
+from poolcli.analysis.shift.shift import rank_rows
 
 Array = NDArray[Any]
 
@@ -115,7 +115,7 @@ def test_means_of_neighbours_are_the_binomial_blur(taps: int) -> None:
     x = np.random.default_rng(1).random((12, 13, 2))
     found = x
     for _ in range(taps - 1):
-        found = blurred_once(found, (0, 1))
+        found = blur_once(found, (0, 1))
     assert found == pytest.approx(poolcli.pool(x, "blur", size=taps, stride=1), rel=1e-12)
 
 
@@ -222,9 +222,9 @@ def test_a_large_array_is_looked_at_in_its_middle() -> None:
 
 def test_shifts_are_all_phases_or_evenly_chosen() -> None:
     """8 x 8 at most of two axes, the largest among them."""
-    assert list(shifts((1, 2), 64)) == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
-    assert len(list(shifts((7, 7), 64))) == 63
-    many = list(shifts((31, 31), 64))
+    assert list(choose_shifts((1, 2), 64)) == [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    assert len(list(choose_shifts((7, 7), 64))) == 63
+    many = list(choose_shifts((31, 31), 64))
     assert len(many) == 63 and (31, 31) in many and (0, 0) not in many
 
 
@@ -232,7 +232,7 @@ def test_dense_changes_agree_with_moved_pictures() -> None:
     """y_t[i] = z[t + i s], the identity that the blurs' scores rest on."""
     x = np.random.default_rng(7).random((20, 21))
     z = poolcli.pool(x, "median", size=3, stride=1)
-    found = dense_changes(z, (0, 1), (3, 2), [(2, 1), (0, 1)])
+    found = measure_dense_changes(z, (0, 1), (3, 2), [(2, 1), (0, 1)])
     by_hand = [np.abs(poolcli.pool(x[a:, b:], "median", size=3, stride=(3, 2))[:6, :9]
                       - poolcli.pool(x, "median", size=3, stride=(3, 2))[:6, :9]) for a, b in ((2, 1), (0, 1))]
     assert found.count == 108 and found.total == pytest.approx(np.sum(by_hand))
@@ -243,7 +243,7 @@ def test_dense_changes_agree_with_moved_pictures() -> None:
 def test_energy_is_that_of_the_signal(h: int, w: int, seed: int) -> None:
     """Parseval: the spectrum's sum is the windowed samples', of odd and even sides, and no stride folds nothing."""
     x = np.random.default_rng(seed).normal(size=(h, w)) + 5
-    found = spectrum([x])
+    found = compute_spectrum([x])
     assert found is not None
     weights = np.outer(*(np.sin(np.pi * (np.arange(n) + 0.5) / n) ** 2 for n in (h, w)))
     rest = (x - (weights * x).sum() / weights.sum()) * weights
@@ -255,7 +255,7 @@ def test_energy_is_that_of_the_signal(h: int, w: int, seed: int) -> None:
 def test_ranks_are_shared_by_equals() -> None:
     """1, 1, 3."""
     rows = poolcli.shift(checkerboard(), ["max", "avg", "subsample"]).rows
-    assert [row.rank for row in ranked(rows)] == [1, 1, 3]
+    assert [row.rank for row in rank_rows(rows)] == [1, 1, 3]
 
 
 def test_a_sheet_of_heat_maps() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 import poolcli
 from poolcli import PoolError
-from poolcli.analysis.rounding import rounded
+from poolcli.analysis.rounding import round_to
 from poolcli.analysis.unpool.index_formats import FORMATS
 
 LAYOUTS = [((9,), "L"), ((2, 9, 8), "CHW"), ((7, 9, 3), "HWC"), ((6, 7, 8), "DHW"), ((2, 7, 2, 6, 3), "NHCDW")]
@@ -197,10 +197,10 @@ def test_averages_are_rounded_as_said() -> None:
 def test_rounding_is_pools(how: str, wanted: list[int]) -> None:
     """Ties as the name says, floats just below a tie not up, and saturation."""
     given = np.array([0.49999999999999994, 0.5, 1.5, 2.5, -0.5, -1.5, -1e9, np.inf])
-    assert rounded(given, np.dtype(np.int8), how).tolist() == wanted
-    assert rounded(given[-1:], np.dtype(np.int64)).tolist() == [2**63 - 1]
+    assert round_to(given, np.dtype(np.int8), how).tolist() == wanted
+    assert round_to(given[-1:], np.dtype(np.int64)).tolist() == [2**63 - 1]
     with pytest.raises(PoolError, match="NaN"):
-        rounded(np.array([np.nan]), np.dtype(np.int8))
+        round_to(np.array([np.nan]), np.dtype(np.int8))
 
 
 @pytest.mark.parametrize(("options", "said"), [

@@ -13,7 +13,7 @@ from cli.calls import SAMPLES, Call, save_picture
 from PIL import Image
 from rich.console import Console
 
-from poolcli.cli.analysis.display.half_blocks import UPPER, Preview
+from poolcli.cli.analysis.display.half_blocks import UPPER, ImagePreview
 
 
 def test_the_table_has_a_row_for_each_pooling(here: Call) -> None:
@@ -54,7 +54,7 @@ def test_a_preview_fits_the_terminal(width: int, colour: str | None, no_color: b
     console = Console(file=StringIO(), width=width, force_terminal=True, color_system=colour,  # type: ignore[arg-type]
                       no_color=no_color, legacy_windows=False, _environ={})
     with console.capture() as captured:
-        console.print(Preview(tiles))
+        console.print(ImagePreview(tiles))
     plain = re.sub(r"\x1b\[[\d;]*m", "", captured.get())
     assert max(len(line) for line in plain.splitlines()) <= width
     assert all(f"picture {i}" in plain for i in range(5))

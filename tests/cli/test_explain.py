@@ -99,13 +99,13 @@ def test_colours_come_with_a_terminal() -> None:
 
     from rich.console import Console
 
-    from poolcli.cli.analysis.display.window_grids import Grids
+    from poolcli.cli.analysis.display.window_grids import WindowGrids
 
     x = np.array([[1, 3], [2, 4]])
     for colours in ("truecolor", None):
         page = StringIO()
         console = Console(file=page, width=60, force_terminal=True, color_system=colours)
-        console.print(Grids(poolcli.explain(x, "max"), x))
+        console.print(WindowGrids(poolcli.explain(x, "max"), x))
         assert ("48;2;246;201;69" in page.getvalue()) == (colours is not None)
         assert ">4<" in page.getvalue() and "[1]" in page.getvalue()
         assert all(len(line) <= 60 for line in re.sub(r"\x1b\[[\d;]*m", "", page.getvalue()).splitlines())

@@ -14,13 +14,13 @@ from cli.calls import Call
 from poolcli import compiled
 from poolcli.analysis.stages import as_stages
 from poolcli.cli import main, show
-from poolcli.cli.analysis.context import Answer, Asked
-from poolcli.cli.analysis.display.output import table
-from poolcli.cli.analysis.stage_arguments import divided
+from poolcli.cli.analysis.context import Answer, StudyContext
+from poolcli.cli.analysis.display.output import make_table
+from poolcli.cli.analysis.stage_arguments import split_arguments
 from poolcli.cli.analysis.study import Study, output_option
 
 
-def look(asked: Asked) -> Answer:
+def look(asked: StudyContext) -> Answer:
     """A study for these tests: what each stage makes of the file."""
     array = asked.load(asked.the_file()).array
     pooled = [stage.pooling.run(array, stage.pooling.plan(array.shape)).values for stage in asked.stages]
@@ -28,13 +28,14 @@ def look(asked: Asked) -> Answer:
         asked.write(asked.output, pooled[0])
     rows = [(stage.title, str(values.shape)) for stage, values in zip(asked.stages, pooled, strict=True)]
     return Answer({"values": pooled, "titles": [stage.title for stage in asked.stages]},
-                  lambda: [table(("stage", "shape"), rows)], ("a note",))
+                  lambda: [make_table(("stage", "shape"), rows)], ("a note",))
 
 
 @pytest.fixture
 def study(monkeypatch: pytest.MonkeyPatch) -> None:
     """``poolcli look``."""
-    made = Study("look", "Look.", ["poolcli look x.npy"], look, usage="FILE [STAGE]...", own=[output_option("Out.")])
+    made = Study("look", "Look.", ["poolcli look x.npy"], look, usage="FILE [STAGE]...",
+                 options=[output_option("Out.")])
     build = main.Program.get_command
     monkeypatch.setitem(main.MODULES, "look", ("", ""))
     monkeypatch.setattr(main.Program, "get_command",
@@ -110,7 +111,8 @@ def test_notes_go_to_stderr_and_quiet_is_quiet(here: Call, numbers: Path) -> Non
 
 def test_a_files_name_may_be_a_reducers() -> None:
     """With ./ before it."""
-    assert divided(["./max", "max", "avg -k 2", "picture.png"]) == (["max", "avg -k 2"], ["./max", "picture.png"])
+    assert split_arguments(["./max", "max", "avg -k 2", "picture.png"]) == (["max", "avg -k 2"],
+                                                                            ["./max", "picture.png"])
 
 
 @pytest.mark.parametrize("wrong", [[], [3], [("max",)], ["most"], [("max", {"p": 3})], None])
@@ -205,7 +207,7 @@ def test_compiling_is_told_while_it_takes_long(
     """As in the reducers' commands; whoever listened before listens again."""
     before = compiled.announce
     monkeypatch.setattr(show, "COMPILING_AFTER", 0)
-    monkeypatch.setattr(Asked, "the_file", lambda asked: tell(asked.names[0]))
+    monkeypatch.setattr(StudyContext, "the_file", lambda asked: tell(asked.names[0]))
     said = here("look", numbers, *(["-q"] if quiet else [])).err
     assert ("compiling a kernel ..." in said) is not quiet and compiled.announce is before
 

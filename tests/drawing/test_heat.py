@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from poolcli import PoolError
-from poolcli.drawing.heat import COLOURS, MISSING, enlarged, heat
-from poolcli.drawing.sheet import PAGE, sheet
+from poolcli.drawing.heat import COLOURS, MISSING, draw_heat, enlarge
+from poolcli.drawing.sheet import PAGE, draw_sheet
 
 
 def test_larger_is_lighter() -> None:
     """From the first colour to the last, each channel sum above the one before."""
-    found = heat(np.linspace(0, 1, 64).reshape(1, 64))
+    found = draw_heat(np.linspace(0, 1, 64).reshape(1, 64))
     assert (found[0, 0] == COLOURS[0]).all() and (found[0, -1] == COLOURS[-1]).all()
     light = found[0].astype(float) @ [0.2126, 0.7152, 0.0722]
     assert (np.diff(light) > 0).all()
@@ -21,29 +21,29 @@ def test_larger_is_lighter() -> None:
 @pytest.mark.parametrize("value", [0.0, 5.0, -1e300])
 def test_equal_numbers_are_dark(value: float) -> None:
     """No division by nothing."""
-    assert (heat(np.full((2, 2), value)) == COLOURS[0]).all()
+    assert (draw_heat(np.full((2, 2), value)) == COLOURS[0]).all()
 
 
 def test_what_is_missing_has_a_colour_of_its_own() -> None:
     """NaN; infinities are the ends."""
-    found = heat(np.array([[np.nan, 0.0, 1.0, np.inf, -np.inf]]))
+    found = draw_heat(np.array([[np.nan, 0.0, 1.0, np.inf, -np.inf]]))
     assert (found[0, 0] == MISSING).all()
     assert (found[0, 3] == COLOURS[-1]).all() and (found[0, 4] == COLOURS[0]).all()
-    assert (heat(np.full((1, 1), np.nan)) == MISSING).all()
+    assert (draw_heat(np.full((1, 1), np.nan)) == MISSING).all()
 
 
 def test_a_heat_map_is_flat() -> None:
     """Two axes."""
     with pytest.raises(PoolError):
-        heat(np.zeros((2, 2, 2)))
+        draw_heat(np.zeros((2, 2, 2)))
 
 
 def test_small_pictures_are_enlarged_by_whole_pixels() -> None:
     """Blocks, no blur."""
     small = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
-    large = enlarged(small, 7)
+    large = enlarge(small, 7)
     assert large.shape == (8, 8, 3) and (large[::4, ::4] == small).all()
-    assert enlarged(large, 7) is not None and enlarged(large, 7).shape == large.shape
+    assert enlarge(large, 7) is not None and enlarge(large, 7).shape == large.shape
 
 
 def test_a_sheet_holds_every_picture_as_it_is() -> None:
@@ -51,7 +51,7 @@ def test_a_sheet_holds_every_picture_as_it_is() -> None:
     grey = np.full((20, 30), 7, np.uint8)
     colour = np.full((20, 30, 3), (1, 2, 3), np.uint8)
     clear = np.zeros((20, 30, 4), np.uint8)
-    found = sheet([(grey, "grey"), (colour, "colour"), (clear, "clear")], columns=2)
+    found = draw_sheet([(grey, "grey"), (colour, "colour"), (clear, "clear")], columns=2)
     assert (found[10:30, 10:40] == 7).all() and (found == (1, 2, 3)).all(axis=2).sum() == 600
     assert (found[48:78, 10:40] == PAGE).all(axis=2).mean() > 0.9
     assert (found[30:48, 10:60] != PAGE).any()
@@ -59,8 +59,8 @@ def test_a_sheet_holds_every_picture_as_it_is() -> None:
 
 def test_infinities_and_the_largest_numbers_are_drawn_without_a_warning() -> None:
     """An infinity has the colour of its end, and a span beyond float64 is a span like others."""
-    found = heat(np.array([[-np.inf, -1.7e308, 0.0, 1.7e308, np.inf]]))
-    plain = heat(np.array([[-1.0, -1.0, 0.0, 1.0, 1.0]]))
+    found = draw_heat(np.array([[-np.inf, -1.7e308, 0.0, 1.7e308, np.inf]]))
+    plain = draw_heat(np.array([[-1.0, -1.0, 0.0, 1.0, 1.0]]))
     np.testing.assert_array_equal(found, plain)
-    heat(np.array([[np.inf, 1.0]]), 0.0, np.inf)
-    heat(np.array([[np.inf, np.inf]]), np.inf, np.inf)
+    draw_heat(np.array([[np.inf, 1.0]]), 0.0, np.inf)
+    draw_heat(np.array([[np.inf, np.inf]]), np.inf, np.inf)

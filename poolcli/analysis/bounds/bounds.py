@@ -22,14 +22,24 @@ from ...core.reducers import REDUCERS
 from ...errors import PoolError
 from ...pooling import Pooling, prepare
 from . import interval_extremes, interval_search, intervals, variance_extremes
-from .outward_rounding import HIGH, LOW, all_finite, computes, counts, into, margin, most_samples, outward
+from .outward_rounding import (
+    HIGH,
+    LOW,
+    are_finite,
+    convert_bounds,
+    count_samples,
+    error_margin,
+    max_samples,
+    move_outward,
+    needs_outward_rounding,
+)
 
 Array = NDArray[Any]
 COPIES = ("reflect", "edge", "wrap")
 
 
 @dataclass(frozen=True)
-class Way:
+class BoundMethod:
     """How a reducer is bounded."""
 
     text: str
@@ -45,22 +55,23 @@ class Way:
     """Searched in float64, which does not tell all 64-bit integers apart."""
 
 
-MONOTONE = Way("exact: it never falls when a sample grows, so both ends are pooled")
-SIZE = Way("exact: the samples nearest to 0 and farthest from it are pooled",
+MONOTONE = BoundMethod("exact: it never falls when a sample grows, so both ends are pooled")
+SIZE = BoundMethod("exact: the samples nearest to 0 and farthest from it are pooled",
            ends=lambda low, high: (intervals.nearest_to_zero(low, high), intervals.farthest_from_zero(low, high)))
-SPREAD = Way("exact where no interval lies inside another, or windows have at most 9 samples; else sound",
-             variance_extremes.variance, once=False, doubles=True)
-WAYS = {
+SPREAD = BoundMethod("exact where no interval lies inside another, or windows have at most 9 samples; else sound",
+             variance_extremes.variance_extremes, once=False, doubles=True)
+METHODS = {
     "lp": SIZE, "l2": SIZE,
-    "soft": Way("exact: fractional programming, one sample at a time", interval_extremes.soft, doubles=True),
-    "expected": Way("exact: fractional programming, one sample at a time", interval_extremes.expected,
+    "soft": BoundMethod("exact: fractional programming, one sample at a time", interval_extremes.soft_extremes,
+                        doubles=True),
+    "expected": BoundMethod("exact: fractional programming, one sample at a time", interval_extremes.expected_extremes,
                     doubles=True),
-    "stochastic": Way("sound: what this seed's draws can reach", interval_extremes.draw, exact=False),
-    "mode": Way("sound: values that can be as frequent as the surest one; exact where only one can",
-                interval_extremes.mode),
+    "stochastic": BoundMethod("sound: what this seed's draws can reach", interval_extremes.draw_extremes, exact=False),
+    "mode": BoundMethod("sound: values that can be as frequent as the surest one; exact where only one can",
+                interval_extremes.mode_extremes),
     "var": SPREAD, "std": SPREAD,
-    "range": Way("exact: from max low - min high, or 0, to the largest high minus another sample's low",
-                 interval_extremes.spread, once=False),
+    "range": BoundMethod("exact: from max low - min high, or 0, to the largest high minus another sample's low",
+                 interval_extremes.range_extremes, once=False),
 }
 """The reducers that are not monotone."""
 
@@ -92,7 +103,7 @@ class Bounds:
     @property
     def widths(self) -> Array:
         """high - low as float64."""
-        return widths(self.low, self.high)
+        return interval_widths(self.low, self.high)
 
 
 def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unpack[Keywords]) -> Bounds:
@@ -110,25 +121,25 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unp
     Raises PoolError for ends that do not fit together, and for whatever ``pool`` refuses.
     """
     pooling = prepare(reducer, **options)
-    a, b = intervals.checked_ends(low, high, pooling.missing())
+    a, b = intervals.check_ends(low, high, pooling.missing())
     dtype = dtypes.check_dtype(a.dtype)
     a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
     plan = pooling.plan(a.shape)
     pooling.check_array(a)
     pooling.check_array(b)
-    way = WAYS.get("expected" if pooling.parameters.get("expected") else reducer, MONOTONE)
+    way = METHODS.get("expected" if pooling.parameters.get("expected") else reducer, MONOTONE)
     try:
-        under, over, exact = (of_ends if way.solve is None else of_windows)(pooling, plan, a, b, way)
+        under, over, exact = (bound_by_ends if way.solve is None else bound_by_windows)(pooling, plan, a, b, way)
     except MemoryError:
         raise PoolError(f"not enough memory to bound an array of shape {a.shape}") from None
-    rounded = computes(pooling, dtype, counts_of(pooling, plan, dtype))
-    return summed_up(pooling, plan, way, (under, over), exact, rounded)
+    rounded = needs_outward_rounding(pooling, dtype, window_counts(pooling, plan, dtype))
+    return summarize_bounds(pooling, plan, way, (under, over), exact, rounded)
 
 
-def summed_up(pooling: Pooling, plan: Plan, way: Way, found: tuple[Array, Array], exact: Array,
+def summarize_bounds(pooling: Pooling, plan: Plan, way: BoundMethod, found: tuple[Array, Array], exact: Array,
               rounded: bool) -> Bounds:
     """The answer with its widths."""
-    width = widths(*found)
+    width = interval_widths(*found)
     some = width[~np.isnan(width)]
     at = None if not some.size else tuple(int(i) for i in np.unravel_index(np.nanargmax(width), width.shape))
     least, mean, most = (some.min(), some.mean(), some.max()) if some.size else (np.nan,) * 3
@@ -136,7 +147,7 @@ def summed_up(pooling: Pooling, plan: Plan, way: Way, found: tuple[Array, Array]
                   way.text, float(least), float(mean), float(most), at, plan.output_letters)
 
 
-def widths(low: Array, high: Array) -> Array:
+def interval_widths(low: Array, high: Array) -> Array:
     """high - low as float64, right for whole numbers of any width; 0 between equal infinities."""
     if low.dtype.kind in "iu":
         unsigned = np.dtype(f"u{low.dtype.itemsize}")
@@ -147,32 +158,34 @@ def widths(low: Array, high: Array) -> Array:
     return np.where(high == low, 0.0, apart)
 
 
-def counts_of(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> NDArray[np.int64] | None:
+def window_counts(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> NDArray[np.int64] | None:
     """How many samples the windows have, where missing ones do not make that unknown."""
-    return counts(pooling.settle(plan, dtype).work)
+    return count_samples(pooling.settle(plan, dtype).work)
 
 
 # Monotone reducers.
 
 
-def of_ends(pooling: Pooling, plan: Plan, low: Array, high: Array, way: Way) -> tuple[Array, Array, Array]:
+def bound_by_ends(pooling: Pooling, plan: Plan, low: Array, high: Array, way: BoundMethod) -> tuple[Array, Array,
+                                                                                                    Array]:
     """The two arrays pooled, and rounded outward where floats are computed with."""
-    a, b = intervals.off_nodata(*way.ends(low, high), ~intervals.is_missing(low, pooling.missing()), pooling.missing())
-    if not computes(pooling, low.dtype, counts_of(pooling, plan, low.dtype)):
+    a, b = intervals.avoid_nodata(*way.ends(low, high), ~intervals.is_missing(low, pooling.missing()),
+                                  pooling.missing())
+    if not needs_outward_rounding(pooling, low.dtype, window_counts(pooling, plan, low.dtype)):
         under, over = (pooling.run(part, plan).values for part in (a, b))
         return under, over, np.ones(under.shape, np.bool_)
     result, in_doubles = pooling.result_dtype(low.dtype), replace(pooling, dtype=dtypes.FLOAT64)
     values = [in_doubles.run(part, plan).values for part in (a, b)]
-    far = magnitudes(pooling, plan, low, high)
-    samples, finite = most_samples(pooling.settle(plan, low.dtype).work), all_finite(low, high)
+    far = pool_magnitudes(pooling, plan, low, high)
+    samples, finite = max_samples(pooling.settle(plan, low.dtype).work), are_finite(low, high)
     found = []
     for value, side in zip(values, (LOW, HIGH), strict=True):
-        by = margin(pooling, low.dtype, samples, value, far, far)
-        found.append(into(outward(value, by, side, finite), pooling, result, side))
+        by = error_margin(pooling, low.dtype, samples, value, far, far)
+        found.append(convert_bounds(move_outward(value, by, side, finite), pooling, result, side))
     return found[0], found[1], np.ones(found[0].shape, np.bool_)
 
 
-def magnitudes(pooling: Pooling, plan: Plan, low: Array, high: Array) -> Array:
+def pool_magnitudes(pooling: Pooling, plan: Plan, low: Array, high: Array) -> Array:
     """What the pooling makes of magnitudes: how much a sum has in it that may cancel. For ranks, the largest."""
     far = np.abs(intervals.farthest_from_zero(low, high).astype(np.float64))
     missing = pooling.missing()
@@ -186,10 +199,11 @@ def magnitudes(pooling: Pooling, plan: Plan, low: Array, high: Array) -> Array:
     return sums.run(far, plan).values
 
 
-def of_windows(pooling: Pooling, plan: Plan, low: Array, high: Array, way: Way) -> tuple[Array, Array, Array]:
+def bound_by_windows(pooling: Pooling, plan: Plan, low: Array, high: Array, way: BoundMethod) -> tuple[Array, Array,
+                                                                                                       Array]:
     """Searched window by window."""
     assert way.solve is not None
-    under, over, exact = interval_search.searched(pooling, plan, low, high, way.solve)
+    under, over, exact = interval_search.search_windows(pooling, plan, low, high, way.solve)
     blurred = way.doubles and low.dtype.kind in "iu" and low.dtype.itemsize == 8
     certain = way.exact and not blurred and (way.once or pooling.pad_mode not in COPIES)
     return under, over, exact & certain

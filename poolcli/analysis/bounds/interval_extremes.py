@@ -38,7 +38,7 @@ class Extremes:
     high: Extreme
 
 
-def everywhere(samples: Array, exact: bool = True, by: str | None = None) -> Extreme:
+def same_for_all(samples: Array, exact: bool = True, by: str | None = None) -> Extreme:
     """The same for all windows."""
     return Extreme(samples, np.full(samples.shape[1], exact), by=by)
 
@@ -46,7 +46,7 @@ def everywhere(samples: Array, exact: bool = True, by: str | None = None) -> Ext
 # Weighted means whose weights grow with the sample: soft and the expected draw.
 
 
-def soft(low: Array, high: Array, _: Any) -> Extremes:
+def soft_extremes(low: Array, high: Array, _: Any) -> Extremes:
     """Sum x e^x / sum e^x.
 
     f(x) <= y is sum (x - y) e^x <= 0, a sum of one term a sample: its least value over the box is found sample by
@@ -56,12 +56,13 @@ def soft(low: Array, high: Array, _: Any) -> Extremes:
     lo, hi = low.astype(np.float64), high.astype(np.float64)
     whole = low.dtype.kind != "f"
     rest = e / (e - 1)  # of whole numbers a and a + 1 the first is better iff y <= a + e / (e - 1)
-    return Extremes(least(low, high, lambda y: np.ceil(y - rest) if whole else y - 1, softmax_mean(lo)),
-                    everywhere(largest_soft(low, high, lo, hi)))
+    return Extremes(minimize_ratio(low, high, lambda y: np.ceil(y - rest) if whole else y - 1,
+                                   evaluate_softmax_mean(lo)),
+                    same_for_all(maximize_soft(low, high, lo, hi)))
 
 
-def softmax_mean(low: Array) -> Callable[[Array], Array]:
-    """Soft of samples among which the largest is that of ``low``, as in every round of ``least``."""
+def evaluate_softmax_mean(low: Array) -> Callable[[Array], Array]:
+    """Soft of samples among which the largest is that of ``low``, as in every round of ``minimize_ratio``."""
     top = low.max(axis=0)
 
     def mean(x: Array) -> Array:
@@ -71,7 +72,7 @@ def softmax_mean(low: Array) -> Callable[[Array], Array]:
     return mean
 
 
-def least(low: Array, high: Array, best: Callable[[Array], Array], mean: Callable[[Array], Array]) -> Extreme:
+def minimize_ratio(low: Array, high: Array, best: Callable[[Array], Array], mean: Callable[[Array], Array]) -> Extreme:
     """Descend from the low ends: for a value y take the ``best`` sample of each interval, and the ``mean`` of those."""
     lo, hi = low.astype(np.float64), high.astype(np.float64)
     x, y = lo, mean(lo)
@@ -82,15 +83,15 @@ def least(low: Array, high: Array, best: Callable[[Array], Array], mean: Callabl
         if not better.any():
             break
         x, y = np.where(better, nearer, x), np.where(better, lower, y)
-    return everywhere(as_samples(x, low, high))
+    return same_for_all(round_to_samples(x, low, high))
 
 
-def as_samples(x: Array, low: Array, high: Array) -> Array:
+def round_to_samples(x: Array, low: Array, high: Array) -> Array:
     """Whole numbers in the samples' dtype; of floats the reals between them count too."""
     return x if low.dtype.kind == "f" else np.clip(x.astype(low.dtype), low, high)
 
 
-def largest_soft(low: Array, high: Array, lo: Array, hi: Array) -> Array:
+def maximize_soft(low: Array, high: Array, lo: Array, hi: Array) -> Array:
     """Ascend from the high ends; of each interval the end whose term is larger."""
     top = hi.max(axis=0)
     at_low, at_high = np.exp(lo - top), np.exp(hi - top)
@@ -110,12 +111,12 @@ def largest_soft(low: Array, high: Array, lo: Array, hi: Array) -> Array:
     return np.where(upper, high, low)
 
 
-def expected(low: Array, high: Array, _: Any) -> Extremes:
-    """Sum x^2 / sum x of samples that are not negative; as ``soft``, with x (x - y) for the term."""
+def expected_extremes(low: Array, high: Array, _: Any) -> Extremes:
+    """Sum x^2 / sum x of samples that are not negative; as ``soft_extremes``, with x (x - y) for the term."""
     lo, hi = low.astype(np.float64), high.astype(np.float64)
     whole = low.dtype.kind != "f"
-    mean = square_mean(hi)
-    lower = least(low, high, lambda y: np.ceil((y - 1) / 2) if whole else y / 2, mean)
+    mean = evaluate_square_mean(hi)
+    lower = minimize_ratio(low, high, lambda y: np.ceil((y - 1) / 2) if whole else y / 2, mean)
     upper, y = np.ones(low.shape, np.bool_), mean(hi)
     for _ in range(ROUNDS):
         now = (hi >= y) | (hi + lo >= y)
@@ -124,10 +125,10 @@ def expected(low: Array, high: Array, _: Any) -> Extremes:
         if not better.any():
             break
         upper, y = np.where(better, now, upper), np.where(better, higher, y)
-    return Extremes(lower, everywhere(np.where(upper, high, low)))
+    return Extremes(lower, same_for_all(np.where(upper, high, low)))
 
 
-def square_mean(high: Array) -> Callable[[Array], Array]:
+def evaluate_square_mean(high: Array) -> Callable[[Array], Array]:
     """Sum x^2 / sum x, scaled by the largest sample there can be; 0 where all are 0."""
     top = np.maximum(high.max(axis=0), np.finfo(np.float64).tiny)
 
@@ -142,7 +143,7 @@ def square_mean(high: Array) -> Callable[[Array], Array]:
 # Those that pick a sample.
 
 
-def draw(low: Array, high: Array, draws: Array) -> Extremes:
+def draw_extremes(low: Array, high: Array, draws: Array) -> Extremes:
     """The sample that a draw t in [0, 1) takes: the first whose running sum exceeds t sum x.
 
     With A and B the sums before and behind it, sample k is drawn iff z = (1 - t) A - t B lies in (-(1 - t) x_k, t x_k].
@@ -164,17 +165,17 @@ def draw(low: Array, high: Array, draws: Array) -> Extremes:
     at = np.where(can, needed, np.inf).argmin(axis=0)
     lower = np.take_along_axis(needed, at[None], axis=0)
     upper = np.where(can, high, low.min(axis=0)).max(axis=0, keepdims=True)
-    return Extremes(everywhere(np.clip(lower.astype(low.dtype), low.min(axis=0), upper), False, "max"),
-                    everywhere(upper, False, "max"))
+    return Extremes(same_for_all(np.clip(lower.astype(low.dtype), low.min(axis=0), upper), False, "max"),
+                    same_for_all(upper, False, "max"))
 
 
-def mode(low: Array, high: Array, _: Any) -> Extremes:
+def mode_extremes(low: Array, high: Array, _: Any) -> Extremes:
     """The most frequent value (a tie: the smallest): values that can be as frequent as the surest one.
 
     If M samples are sure to be u, a value needs M samples that can be it if it is at most u, else M + 1. Without sure
     samples any value of any interval is possible.
     """
-    times, sure = surest(low, high)
+    times, sure = find_sure_mode(low, high)
     ends = np.concatenate([low, high])
     order = np.argsort(ends, axis=0, kind="stable")  # where ends are equal, intervals begin before others end
     begins = order < len(low)
@@ -190,7 +191,7 @@ def mode(low: Array, high: Array, _: Any) -> Extremes:
     return Extremes(Extreme(lower, settled, by="max"), Extreme(upper, settled, by="max"))
 
 
-def surest(low: Array, high: Array) -> tuple[Array, Array]:
+def find_sure_mode(low: Array, high: Array) -> tuple[Array, Array]:
     """How many samples are sure to be the most frequent sure value (the smallest of those), and that value."""
     sure = low == high
     order = np.lexsort((low, ~sure), axis=0)
@@ -202,12 +203,12 @@ def surest(low: Array, high: Array) -> tuple[Array, Array]:
     return np.take_along_axis(runs, at, axis=0)[0], np.take_along_axis(values, at, axis=0)[0]
 
 
-def spread(low: Array, high: Array, _: Any) -> Extremes:
+def range_extremes(low: Array, high: Array, _: Any) -> Extremes:
     """Max x - min x: at least max low - min high, or 0; at most high_i - low_j of two samples i and j."""
     top, bottom = low.max(axis=0), high.min(axis=0)
     lower = np.stack([top, np.minimum(top, bottom)])
     if len(low) == 1:
-        return Extremes(everywhere(lower), everywhere(high))
+        return Extremes(same_for_all(lower), same_for_all(high))
     i, j = high.argmax(axis=0), low.argmin(axis=0)
     others = np.arange(len(low))[:, None] != i
     second_low = np.where(others, low, high.max(axis=0)).min(axis=0)
@@ -215,11 +216,11 @@ def spread(low: Array, high: Array, _: Any) -> Extremes:
     a = np.stack([high.max(axis=0), np.minimum(second_low, high.max(axis=0))])
     b = np.stack([np.maximum(second_high, low.min(axis=0)), low.min(axis=0)])
     apart = np.stack([high.max(axis=0), low.min(axis=0)])
-    wide = wider(a, b)
-    return Extremes(everywhere(lower), everywhere(np.where(i != j, apart, np.where(wide, a, b))))
+    wide = is_wider(a, b)
+    return Extremes(same_for_all(lower), same_for_all(np.where(i != j, apart, np.where(wide, a, b))))
 
 
-def wider(a: Array, b: Array) -> NDArray[np.bool_]:
+def is_wider(a: Array, b: Array) -> NDArray[np.bool_]:
     """Whether a[0] - a[1] >= b[0] - b[1], both at least 0, without wrapping."""
     if a.dtype.kind == "f":
         half = a.dtype.type(0.5)

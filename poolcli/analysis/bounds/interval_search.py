@@ -16,8 +16,17 @@ from ...pooling import Pooling, prepare
 from ...settled import restored
 from .. import unfold
 from . import intervals
-from .interval_extremes import Extreme, Extremes, everywhere
-from .outward_rounding import HIGH, LOW, all_finite, computes, converted, into, margin, outward
+from .interval_extremes import Extreme, Extremes, same_for_all
+from .outward_rounding import (
+    HIGH,
+    LOW,
+    are_finite,
+    convert_bounds,
+    convert_values,
+    error_margin,
+    move_outward,
+    needs_outward_rounding,
+)
 
 Array = NDArray[Any]
 Solve = Callable[[Array, Array, Any], Extremes]
@@ -27,7 +36,7 @@ AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
-class Columns:
+class WindowColumns:
     """Windows of equally many samples side by side, (samples, windows), and which of their block they are."""
 
     low: Array
@@ -35,22 +44,23 @@ class Columns:
     at: NDArray[np.int64]
 
 
-def searched(pooling: Pooling, plan: Plan, low: Array, high: Array, solve: Solve) -> tuple[Array, Array, Array]:
+def search_windows(pooling: Pooling, plan: Plan, low: Array, high: Array, solve: Solve) -> tuple[Array, Array, Array]:
     """The bounds of all outputs, and whether both ends of each are attained, for samples in any order."""
     settled = pooling.settle(plan, low.dtype)
     lower, upper = (settled.on(one) for one in (low, high))
     result = settled.work.result
     under, over = np.empty((2, *lower.output_shape), result)
     exact = np.zeros(lower.output_shape, np.bool_)
-    for a, b in zip(*(unfold.gathered(work.array, work.windows) for work in (lower, upper)), strict=True):
+    for a, b in zip(*(unfold.unfold(work.array, work.windows) for work in (lower, upper)), strict=True):
         drawn = None if lower.draws is None else lower.draws.reshape(lower.output_shape)[a.block].reshape(-1)
-        found = one_block(pooling, solve, a, b, drawn, result)
+        found = search_block(pooling, solve, a, b, drawn, result)
         for target, values in zip((under, over, exact), found, strict=True):
             target[a.block] = values.reshape(target[a.block].shape)
     return restored(under, plan), restored(over, plan), restored(exact, plan)
 
 
-def one_block(pooling: Pooling, solve: Solve, lower: unfold.Gathered, upper: unfold.Gathered, drawn: Array | None,
+def search_block(pooling: Pooling, solve: Solve, lower: unfold.UnfoldedBlock, upper: unfold.UnfoldedBlock,
+                 drawn: Array | None,
               result: dtypes.Type) -> tuple[Array, Array, Array]:
     """The bounds of a block's windows, flat, and whether they are exact. Windows without a value get none."""
     low, high = (part.values.reshape(len(part.values), -1) for part in (lower, upper))
@@ -60,15 +70,15 @@ def one_block(pooling: Pooling, solve: Solve, lower: unfold.Gathered, upper: unf
         there &= ~intervals.is_missing(low, pooling.missing())
     lost = np.asarray((none & there).any(axis=0) | ~there.any(axis=0))
     found = np.empty((2, low.shape[1]), result)
-    found[:, lost] = filling(pooling, result) if lost.any() else 0
+    found[:, lost] = fill_value(pooling, result) if lost.any() else 0
     exact = np.ones(low.shape[1], np.bool_)
-    for part in columns(low, high, there, ~lost):
+    for part in group_columns(low, high, there, ~lost):
         t = None if drawn is None else drawn[part.at]
-        found[0, part.at], found[1, part.at], exact[part.at] = of_columns(pooling, solve, part, t, result)
+        found[0, part.at], found[1, part.at], exact[part.at] = bound_columns(pooling, solve, part, t, result)
     return found[0], found[1], exact
 
 
-def filling(pooling: Pooling, result: dtypes.Type) -> Any:
+def fill_value(pooling: Pooling, result: dtypes.Type) -> Any:
     """What a window without a value has for both bounds."""
     fill = pooling.fill(result)
     if fill is None:
@@ -77,7 +87,8 @@ def filling(pooling: Pooling, result: dtypes.Type) -> Any:
     return fill[0]
 
 
-def columns(low: Array, high: Array, there: NDArray[np.bool_], wanted: NDArray[np.bool_]) -> Iterator[Columns]:
+def group_columns(low: Array, high: Array, there: NDArray[np.bool_],
+                  wanted: NDArray[np.bool_]) -> Iterator[WindowColumns]:
     """The windows by how many samples they have, those moved together; order is kept. Infinities are apart."""
     if not (there.all() and wanted.all()):
         order = np.argsort(~there, axis=0, kind="stable")
@@ -91,55 +102,55 @@ def columns(low: Array, high: Array, there: NDArray[np.bool_], wanted: NDArray[n
             step = max(1, AT_ONCE // int(count))
             for start in range(0, len(several), step):
                 at = several[start : start + step]
-                yield Columns(low[:count, at], high[:count, at], at)
+                yield WindowColumns(low[:count, at], high[:count, at], at)
 
 
-def of_columns(pooling: Pooling, solve: Solve, part: Columns, draws: Array | None,
+def bound_columns(pooling: Pooling, solve: Solve, part: WindowColumns, draws: Array | None,
                result: dtypes.Type) -> tuple[Array, Array, Array]:
     """The bounds of windows side by side."""
-    finite = all_finite(part.low, part.high)
-    found = solve(part.low, part.high, draws) if finite else hull(pooling, part)
-    under, over = (valued(pooling, extreme, side, part, result)
+    finite = are_finite(part.low, part.high)
+    found = solve(part.low, part.high, draws) if finite else bound_infinite(pooling, part)
+    under, over = (evaluate_extreme(pooling, extreme, side, part, result)
                    for extreme, side in ((found.low, LOW), (found.high, HIGH)))
     return under, over, found.low.exact & found.high.exact
 
 
-def hull(pooling: Pooling, part: Columns) -> Extremes:
+def bound_infinite(pooling: Pooling, part: WindowColumns) -> Extremes:
     """With infinities: no less than the least sample, no more than the largest; of spreads 0 and infinity."""
     if pooling.reducer.name in ("var", "std", "range"):
         low, high = np.zeros((1, part.low.shape[1])), np.full((1, part.low.shape[1]), np.inf)
     else:
         low, high = part.low.min(axis=0, keepdims=True), part.high.max(axis=0, keepdims=True)
-    return Extremes(everywhere(low, False, "max"), everywhere(high, False, "max"))
+    return Extremes(same_for_all(low, False, "max"), same_for_all(high, False, "max"))
 
 
-def valued(pooling: Pooling, extreme: Extreme, side: int, part: Columns, result: dtypes.Type) -> Array:
+def evaluate_extreme(pooling: Pooling, extreme: Extreme, side: int, part: WindowColumns, result: dtypes.Type) -> Array:
     """An extreme as the result's dtype: its samples pooled, or the bound beyond them."""
     dtype = dtypes.check_dtype(part.low.dtype)
     count = np.array([len(part.low)])
     beyond = None
     if extreme.beyond is not None and not extreme.exact.all():
         value = np.sqrt(extreme.beyond) if pooling.reducer.name == "std" else extreme.beyond
-        beyond = into(moved_out(pooling, value, side, part), pooling, result, side)
+        beyond = convert_bounds(round_outward(pooling, value, side, part), pooling, result, side)
     if extreme.by is not None:
-        found = converted(extreme.samples[0], pooling, result)
-    elif computes(pooling, dtype, count):
-        value = pooled(pooling, extreme.samples, dtypes.FLOAT64)
-        found = into(moved_out(pooling, value, side, part), pooling, result, side)
+        found = convert_values(extreme.samples[0], pooling, result)
+    elif needs_outward_rounding(pooling, dtype, count):
+        value = pool_columns(pooling, extreme.samples, dtypes.FLOAT64)
+        found = convert_bounds(round_outward(pooling, value, side, part), pooling, result, side)
     else:
-        found = pooled(pooling, extreme.samples, result)
+        found = pool_columns(pooling, extreme.samples, result)
     return found if beyond is None else np.where(extreme.exact, found, beyond)
 
 
-def moved_out(pooling: Pooling, value: Array, side: int, part: Columns) -> Array:
+def round_outward(pooling: Pooling, value: Array, side: int, part: WindowColumns) -> Array:
     """Float64 values of windows rounded outward."""
     lo, hi = part.low.min(axis=0).astype(np.float64), part.high.max(axis=0).astype(np.float64)
     dtype = dtypes.check_dtype(part.low.dtype)
-    by = margin(pooling, dtype, len(part.low), value, np.maximum(np.abs(lo), np.abs(hi)), hi - lo)
-    return outward(value, by, side, all_finite(lo, hi))
+    by = error_margin(pooling, dtype, len(part.low), value, np.maximum(np.abs(lo), np.abs(hi)), hi - lo)
+    return move_outward(value, by, side, are_finite(lo, hi))
 
 
-def pooled(pooling: Pooling, samples: Array, dtype: dtypes.Type) -> Array:
+def pool_columns(pooling: Pooling, samples: Array, dtype: dtypes.Type) -> Array:
     """Columns of samples, each one window."""
     alone = replace(pooling, window=prepare("max", size="all").window, layout="LC", squeeze=False, pad_mode="exclude",
                     nan="propagate", nodata=None, dtype=dtype)

@@ -34,7 +34,7 @@ SIZES = ("lp", "l2", "gem", "stochastic", "var", "std")
 NEVER_NEGATIVE = (*SIZES, "range")
 
 
-def counts(work: Work) -> NDArray[np.int64] | None:
+def count_samples(work: Work) -> NDArray[np.int64] | None:
     """How many samples windows have, each number at least once; None where missing samples make it unknown."""
     if work.skip_nan or work.nodata is not None:
         return None
@@ -44,17 +44,17 @@ def counts(work: Work) -> NDArray[np.int64] | None:
     return found
 
 
-def most_samples(work: Work) -> int:
+def max_samples(work: Work) -> int:
     """Of the largest window."""
     return int(np.prod([int(one.present()[1].max(initial=1)) for one in work.windows]))
 
 
-def all_finite(*arrays: Array) -> bool:
+def are_finite(*arrays: Array) -> bool:
     """Whether no infinity or NaN is among the samples."""
     return all(one.dtype.kind != "f" or bool(np.isfinite(one).all()) for one in arrays)
 
 
-def computes(pooling: Pooling, dtype: dtypes.Type, counts: NDArray[np.int64] | None) -> bool:
+def needs_outward_rounding(pooling: Pooling, dtype: dtypes.Type, counts: NDArray[np.int64] | None) -> bool:
     """Whether values are rounded on the way, so that bounds must go outward; ``counts`` of samples, where known."""
     name = pooling.reducer.name
     if name == "lp" and pooling.parameters["p"] == np.inf:
@@ -67,17 +67,17 @@ def computes(pooling: Pooling, dtype: dtypes.Type, counts: NDArray[np.int64] | N
         told_apart = name in ("var", "std") and most << 8 * dtype.itemsize <= 1 << 25  # two values differ by 1 / n^2
         return not (name in EXACT or small or told_apart)
     if name in ("median", "quantile") and counts is not None:
-        ranks = (counts - 1) * kernel_share(pooling)
+        ranks = (counts - 1) * quantile_share(pooling)
         return bool((ranks != np.floor(ranks)).any())
     return True
 
 
-def kernel_share(pooling: Pooling) -> float:
+def quantile_share(pooling: Pooling) -> float:
     """The q of a median or quantile."""
     return pooling.kernel_parameters()[0]
 
 
-def margin(pooling: Pooling, dtype: dtypes.Type, samples: int, value: Array, far: Array, span: Array) -> Array:
+def error_margin(pooling: Pooling, dtype: dtypes.Type, samples: int, value: Array, far: Array, span: Array) -> Array:
     """How far a float64 value may be from the formula's, both bounds' errors taken together.
 
     ``value`` is the bound, ``far`` the largest magnitude in its window (for sums what the reducer makes of all
@@ -95,10 +95,10 @@ def margin(pooling: Pooling, dtype: dtypes.Type, samples: int, value: Array, far
         return 2 * steps * span + lost
     p = pooling.kernel_parameters()[0] if name in ("lp", "l2", "gem") else 1.0
     relative: Array = np.abs(value) * steps * max(1.0, 1 / p)
-    return relative + of_spread(name, value, far, lost)
+    return relative + spread_margin(name, value, far, lost)
 
 
-def of_spread(name: str, value: Array, far: Array, lost: Array) -> Array:
+def spread_margin(name: str, value: Array, far: Array, lost: Array) -> Array:
     """What var and std lose where their samples are far from 0: the middle is off by 2^-48 of that."""
     if name == "std":
         return np.asarray(16 * UNIT * far + 4 * lost)
@@ -107,7 +107,7 @@ def of_spread(name: str, value: Array, far: Array, lost: Array) -> Array:
     return lost
 
 
-def outward(values: Array, by: Array | float, way: int, finite: bool) -> Array:
+def move_outward(values: Array, by: Array | float, way: int, finite: bool) -> Array:
     """Float64 values moved down (-1) or up (1) by a margin and one unit in the last place.
 
     Infinities stay, unless the data are all ``finite``: then the value has overflowed.
@@ -121,10 +121,10 @@ def outward(values: Array, by: Array | float, way: int, finite: bool) -> Array:
     return np.where(np.isnan(values), values, moved)
 
 
-def into(values: Array, pooling: Pooling, result: dtypes.Type, way: int) -> Array:
+def convert_bounds(values: Array, pooling: Pooling, result: dtypes.Type, way: int) -> Array:
     """Float64 bounds as the result's dtype: floats outward, whole numbers as the pooling rounds."""
     if result.kind != "f":
-        return converted(values, pooling, result)
+        return convert_values(values, pooling, result)
     if pooling.reducer.name in NEVER_NEGATIVE:
         values = np.maximum(values, 0)
     with np.errstate(over="ignore"):
@@ -133,7 +133,7 @@ def into(values: Array, pooling: Pooling, result: dtypes.Type, way: int) -> Arra
     return np.where(wrong, np.nextafter(narrow, result.type(way * np.inf)), narrow)
 
 
-def converted(values: Array, pooling: Pooling, result: dtypes.Type) -> Array:
+def convert_values(values: Array, pooling: Pooling, result: dtypes.Type) -> Array:
     """Each value pooled by itself: the one rounding, saturation and nodata of a result."""
     alone = replace(prepare("max", size=1, layout="L"), dtype=result, round=pooling.round, nodata=pooling.nodata,
                     reducer=REDUCERS["max"])

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .interval_extremes import Array, Extreme, Extremes, everywhere
+from .interval_extremes import Array, Extreme, Extremes, same_for_all
 
 MOST_TRIED = 9
 """Samples of a window whose 2^n corners are all tried where nothing else settles it: 3x3 windows have 512."""
@@ -20,28 +20,28 @@ CLOSE = 2.0**-50
 """A gap between bounds of so small a share is rounding."""
 
 
-def variance(low: Array, high: Array, _: Any) -> Extremes:
+def variance_extremes(low: Array, high: Array, _: Any) -> Extremes:
     """Of samples (n, windows): the least and the largest mean (x - mean x)^2, and so of its root."""
-    return Extremes(smallest(low, high), widest(low, high))
+    return Extremes(minimize_variance(low, high), maximize_variance(low, high))
 
 
-def smallest(low: Array, high: Array) -> Extreme:
+def minimize_variance(low: Array, high: Array) -> Extreme:
     """Every sample as near as it can be to c, where c is their mean.
 
     The least of mean (x - c)^2 over x and c: for one c, each x is the nearest to it. mean(nearest to c) - c falls with
     c, so its root is found by halving the sorted ends. Of whole numbers c is the one below or above the root: beyond it
     the samples that are free to follow c are already on the far side of their mean.
     """
-    lo, hi, scale = scaled(low, high)
-    c = balance(lo, hi)
+    lo, hi, scale = scale_down(low, high)
+    c = solve_balance(lo, hi)
     if low.dtype.kind == "f":
-        return everywhere(np.clip(c, lo, hi) * scale)
+        return same_for_all(np.clip(c, lo, hi) * scale)
     below = np.floor(c * scale)
-    a, b = (as_whole(x, low, high) for x in (below, below + 1))
-    return everywhere(np.where(spread_of(a) <= spread_of(b), a, b))
+    a, b = (nearest_whole(x, low, high) for x in (below, below + 1))
+    return same_for_all(np.where(estimate_variance(a) <= estimate_variance(b), a, b))
 
 
-def as_whole(c: Array, low: Array, high: Array) -> Array:
+def nearest_whole(c: Array, low: Array, high: Array) -> Array:
     """The whole number nearest to c in each interval."""
     info = (0, 1) if low.dtype.kind == "b" else (np.iinfo(low.dtype).min, np.iinfo(low.dtype).max)
     inside = np.where(c >= float(info[1]), info[1], np.where(c <= float(info[0]), info[0], 0)).astype(low.dtype)
@@ -49,12 +49,12 @@ def as_whole(c: Array, low: Array, high: Array) -> Array:
     return np.clip(np.where(fits, np.where(fits, c, 0).astype(low.dtype), inside), low, high)
 
 
-def spread_of(x: Array) -> Array:
+def estimate_variance(x: Array) -> Array:
     """The variance in float64, good enough to choose by."""
     return np.asarray(x.astype(np.float64).var(axis=0))
 
 
-def scaled(low: Array, high: Array) -> tuple[Array, Array, Array]:
+def scale_down(low: Array, high: Array) -> tuple[Array, Array, Array]:
     """Both in float64 over a power of two, so that no square overflows, and that power."""
     lo, hi = low.astype(np.float64), high.astype(np.float64)
     most = np.maximum(np.abs(lo).max(axis=0), np.abs(hi).max(axis=0))
@@ -62,7 +62,7 @@ def scaled(low: Array, high: Array) -> tuple[Array, Array, Array]:
     return lo / scale, hi / scale, scale
 
 
-def balance(lo: Array, hi: Array) -> Array:
+def solve_balance(lo: Array, hi: Array) -> Array:
     """The c with mean(clip(c, lo, hi)) = c, one for each column; one of them where there are several."""
     ends = np.sort(np.concatenate([lo, hi]), axis=0)
     left, right = np.zeros(lo.shape[1], np.int64), np.full(lo.shape[1], len(ends) - 1)
@@ -79,7 +79,7 @@ def balance(lo: Array, hi: Array) -> Array:
     return found
 
 
-def widest(low: Array, high: Array) -> Extreme:
+def maximize_variance(low: Array, high: Array) -> Extreme:
     """Every sample at an end, for the variance is convex.
 
     Where no interval lies within another (all of one eps), those with the smaller middles are at their low ends, the
@@ -87,24 +87,24 @@ def widest(low: Array, high: Array) -> Extreme:
     case mean (x - c)^2 over the box is no less, whatever c: the c that makes it least bounds the rest, and where it
     meets a corner it settles it. Windows of few samples that stay open have all their corners tried.
     """
-    lo, hi, scale = scaled(low, high)
+    lo, hi, scale = scale_down(low, high)
     order = np.argsort(lo + hi, axis=0, kind="stable")
     lo, hi, low, high = (np.take_along_axis(part, order, axis=0) for part in (lo, hi, low, high))
     centre = (lo.min(axis=0) + hi.max(axis=0)) / 2
     lo, hi = lo - centre, hi - centre
-    values, bound = split(lo, hi)
+    values, bound = try_splits(lo, hi)
     upper = np.arange(len(lo))[:, None] >= values.argmax(axis=0)
     beyond = bound + CLOSE * np.abs(bound)
     settled = (np.diff(lo, axis=0) >= 0).all(axis=0) & (np.diff(hi, axis=0) >= 0).all(axis=0)
     settled |= bound <= values.max(axis=0) * (1 + CLOSE)
     if not settled.all() and len(lo) <= MOST_TRIED:
         open_ones = np.flatnonzero(~settled)
-        upper[:, open_ones] = best_corner(lo[:, open_ones], hi[:, open_ones])
+        upper[:, open_ones] = try_corners(lo[:, open_ones], hi[:, open_ones])
         settled[:] = True
     return Extreme(np.where(upper, high, low), settled, beyond * scale * scale)
 
 
-def split(lo: Array, hi: Array) -> tuple[Array, Array]:
+def try_splits(lo: Array, hi: Array) -> tuple[Array, Array]:
     """With samples in the order of their middles: the variance with the first k = 0 ... n low and the others high, and
     the least over c of the largest mean (x - c)^2."""
     n, nothing = len(lo), np.zeros((1, lo.shape[1]))
@@ -118,7 +118,7 @@ def split(lo: Array, hi: Array) -> tuple[Array, Array]:
     return squares - sums * sums, (squares - 2 * c * sums + c * c).min(axis=0)
 
 
-def best_corner(lo: Array, hi: Array) -> NDArray[np.bool_]:
+def try_corners(lo: Array, hi: Array) -> NDArray[np.bool_]:
     """Of each column the corner with the largest variance, of all 2^n; True is the high end."""
     n, windows = lo.shape
     corners = (np.arange(1 << n)[:, None] >> np.arange(n) & 1).astype(np.float64)

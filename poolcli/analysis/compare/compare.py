@@ -12,18 +12,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...core import axes
 from ...core.plans import Plan
-from ...drawing.heat import enlarged
-from ...drawing.sheet import sheet
+from ...drawing.heat import enlarge
+from ...drawing.sheet import draw_sheet
 from ...errors import OptionError, PoolError
 from ...pooling import as_array
 from .. import float_planes
-from ..defaults import OTHER_SCALE, usual
-from ..float_planes import Subject
-from ..preview_images import Region, bright, detail, region
+from ..defaults import OTHER_SCALE, default_stages
+from ..float_planes import FloatPlanes
+from ..preview_images import Region, choose_region, read_region, to_bytes
 from ..stages import Stage, as_stages
 from . import metrics
-from .metrics import Mean
-from .upsampling import UPSAMPLINGS, Places, centres, nearest, upsampled
+from .metrics import RunningMean
+from .upsampling import UPSAMPLINGS, SourceWindows, map_nearest, upsample, window_centres
 
 Array = NDArray[Any]
 
@@ -34,7 +34,7 @@ LEAST_TILE = 180
 
 
 @dataclass(frozen=True, eq=False)
-class Kept:
+class ReducerScores:
     """What one pooling keeps. Errors are those of its result laid over the array again, sample by sample."""
 
     stage: str
@@ -70,7 +70,7 @@ class Comparison:
     """Per sample of distance, summed over the pooled axes."""
     shown: str
     """Which part the pictures show and how values became light, in words; empty: all as it is."""
-    rows: tuple[Kept, ...]
+    rows: tuple[ReducerScores, ...]
     picture: NDArray[np.uint8] = field(repr=False, metadata={"document": False})
 
     def tiles(self) -> list[tuple[NDArray[np.uint8], str]]:
@@ -83,7 +83,7 @@ class Comparison:
 
     def sheet(self) -> NDArray[np.uint8]:
         """All tiles on one (H, W, 3) picture, small ones enlarged by whole pixels."""
-        return sheet([(enlarged(picture, LEAST_TILE), label) for picture, label in self.tiles()])
+        return draw_sheet([(enlarge(picture, LEAST_TILE), label) for picture, label in self.tiles()])
 
 
 MOST = 1.7976931348623157e308
@@ -116,17 +116,17 @@ def compare(x: ArrayLike, stages: Any = None, *, upsample: str = "nearest", data
     Raises PoolError for whatever cannot be pooled.
     """
     array = as_array(x)
-    chosen = as_stages(usual(shared) if stages is None else stages, shared)
-    check(upsample, data_range, tile)
+    chosen = as_stages(default_stages(shared) if stages is None else stages, shared)
+    check_options(upsample, data_range, tile)
     plans = [stage.pooling.plan(array.shape) for stage in chosen]
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is left out of the means
-            return compared(array, chosen, plans, upsample, data_range, tile)
+            return compare_stages(array, chosen, plans, upsample, data_range, tile)
     except MemoryError:
         raise PoolError(f"not enough memory to compare poolings of shape {axes.describe(array.shape)}") from None
 
 
-def check(upsample: str, data_range: float | None, tile: int) -> None:
+def check_options(upsample: str, data_range: float | None, tile: int) -> None:
     """Raise OptionError for what cannot be."""
     if upsample not in UPSAMPLINGS:
         raise OptionError("upsample", f"upsample must be one of {', '.join(UPSAMPLINGS)}, not {upsample!r}")
@@ -136,59 +136,63 @@ def check(upsample: str, data_range: float | None, tile: int) -> None:
         raise OptionError("tile", f"tile must be a whole number >= 1, not {tile!r}")
 
 
-def compared(array: Array, stages: Sequence[Stage], plans: Sequence[Plan], upsample: str, data_range: float | None,
+def compare_stages(array: Array, stages: Sequence[Stage], plans: Sequence[Plan], upsample: str,
+                   data_range: float | None,
              tile: int) -> Comparison:
     """All of it, one pooling after another, so that one result is in memory at a time."""
     first = plans[0].axes
-    subject = Subject.of(array, first, stages[0].pooling.missing())
-    low, high = float_planes.extent(subject)
-    span = float(data_range or float_planes.data_range(array.dtype, low, high))
-    black, white = float_planes.span(array.dtype) or (low, high)
-    exponent = float_planes.exponent_of(low, high)
-    noise, slope = texture(replace(subject, exponent=exponent), [np.ones(max(0, n - 1)) for n in subject.lengths])
+    subject = FloatPlanes.of(array, first, stages[0].pooling.missing())
+    low, high = float_planes.sample_extent(subject)
+    span = float(data_range or float_planes.choose_data_range(array.dtype, low, high))
+    black, white = float_planes.dtype_span(array.dtype) or (low, high)
+    exponent = float_planes.choose_exponent(low, high)
+    noise, slope = measure_texture(replace(subject, exponent=exponent),
+                                   [np.ones(max(0, n - 1)) for n in subject.lengths])
     rows = []
     for stage, plan in zip(stages, plans, strict=True):
-        own = Subject.of(array, plan.axes, stage.pooling.missing(), low / 2 + high / 2, exponent)
+        own = FloatPlanes.of(array, plan.axes, stage.pooling.missing(), low / 2 + high / 2, exponent)
         values = stage.pooling.run(array, plan).values.reshape(plan.full_shape)
-        picture = shown(values, stage, plan, (black, white), tile, array.dtype.kind == "u")
-        rows.append(kept(stage, plan, own, values, span, upsample, slope, picture))
-    part = region(array.shape, first, tile)
-    picture = bright(detail(array, part), black, white, array.dtype.kind == "u")
-    return Comparison(array.shape, array.dtype.name, span, upsample, squared(noise, exponent),
-                      squared(slope, exponent), words(array, part, black, white),
+        picture = render_result(values, stage, plan, (black, white), tile, array.dtype.kind == "u")
+        rows.append(score_stage(stage, plan, own, values, span, upsample, slope, picture))
+    part = choose_region(array.shape, first, tile)
+    picture = to_bytes(read_region(array, part), black, white, array.dtype.kind == "u")
+    return Comparison(array.shape, array.dtype.name, span, upsample, scale_square(noise, exponent),
+                      scale_square(slope, exponent), describe_view(array, part, black, white),
                       tuple(rows), picture)
 
 
-def shown(values: Array, stage: Stage, plan: Plan, ends: tuple[float, float], tile: int,
+def render_result(values: Array, stage: Stage, plan: Plan, ends: tuple[float, float], tile: int,
           alpha: bool) -> NDArray[np.uint8]:
     """A result's picture, as large as the array's; black and white are its own where it is on another scale."""
     if stage.reducer in OTHER_SCALE:
-        ends = float_planes.extent(Subject.of(values, plan.axes))
-    laid = [nearest(one) for one in plan.windows]
-    return bright(detail(values, region(plan.input_shape, plan.axes, tile), laid), *ends, alpha)
+        ends = float_planes.sample_extent(FloatPlanes.of(values, plan.axes))
+    laid = [map_nearest(one) for one in plan.windows]
+    return to_bytes(read_region(values, choose_region(plan.input_shape, plan.axes, tile), laid), *ends, alpha)
 
 
-def kept(stage: Stage, plan: Plan, subject: Subject, values: Array, span: float, upsample: str, slope: float | None,
-         picture: NDArray[np.uint8]) -> Kept:
+def score_stage(stage: Stage, plan: Plan, subject: FloatPlanes, values: Array, span: float, upsample: str,
+                slope: float | None,
+         picture: NDArray[np.uint8]) -> ReducerScores:
     """A row."""
-    result = Subject.of(values, plan.axes, stage.pooling.missing(), subject.offset, subject.exponent)
+    result = FloatPlanes.of(values, plan.axes, stage.pooling.missing(), subject.offset, subject.exponent)
     exponent = subject.exponent
     span = ldexp(min(span, MOST), -exponent)
-    squares, likeness = differences(subject, result, [UPSAMPLINGS[upsample](w) for w in plan.windows], span)
-    noise, energy = texture(result, [np.diff(centres(w)) for w in plan.windows])
+    squares, likeness = measure_differences(subject, result, [UPSAMPLINGS[upsample](w) for w in plan.windows], span)
+    noise, energy = measure_texture(result, [np.diff(window_centres(w)) for w in plan.windows])
     share = None if energy is None or not slope else energy / slope
-    return Kept(stage.title, stage.reducer, values.shape, values.dtype.name, metrics.psnr(squares.value, span),
-                likeness.value, squared(squares.value, exponent),
-                times(squares.largest ** 0.5, exponent) if squares.count else None, squared(noise, exponent), share,
+    return ReducerScores(stage.title, stage.reducer, values.shape, values.dtype.name, metrics.psnr(squares.value, span),
+                likeness.value, scale_square(squares.value, exponent),
+                scale_by_power(squares.largest ** 0.5, exponent) if squares.count else None,
+                scale_square(noise, exponent), share,
                 stage.reducer not in OTHER_SCALE, picture)
 
 
-def squared(value: float | None, exponent: int) -> float | None:
+def scale_square(value: float | None, exponent: int) -> float | None:
     """A mean of squares in the array's own unit."""
-    return None if value is None else times(value, 2 * exponent)
+    return None if value is None else scale_by_power(value, 2 * exponent)
 
 
-def times(value: float, exponent: int) -> float:
+def scale_by_power(value: float, exponent: int) -> float:
     """The value times two to a power; infinite beyond float64."""
     try:
         return ldexp(value, exponent)
@@ -196,52 +200,54 @@ def times(value: float, exponent: int) -> float:
         return inf
 
 
-def differences(subject: Subject, result: Subject, places: Sequence[Places], span: float) -> tuple[Mean, Mean]:
+def measure_differences(subject: FloatPlanes, result: FloatPlanes, places: Sequence[SourceWindows],
+                        span: float) -> tuple[RunningMean, RunningMean]:
     """Squared differences and similarities, block by block."""
-    squares, likeness = Mean(), Mean()
+    squares, likeness = RunningMean(), RunningMean()
     similar = span > 0 and min(subject.lengths) >= metrics.WINDOW
     for number in range(subject.count):
         plane, pooled = subject.plane(number), result.plane(number)
-        for start, stop in metrics.row_blocks(plane.shape):
+        for start, stop in metrics.split_row_blocks(plane.shape):
             above = max(0, start - metrics.WINDOW + 1) if similar else start
             x = subject.floats(plane[above:stop])
-            y = upsampled(result.floats(pooled_rows(pooled, places[0], above, stop)),
-                          (moved(places[0], above, stop), *places[1:]))
+            y = upsample(result.floats(slice_pooled_rows(pooled, places[0], above, stop)),
+                          (offset_places(places[0], above, stop), *places[1:]))
             difference = (x - y)[start - above:]
             squares.add(difference * difference)
             if similar and stop - above >= metrics.WINDOW:
-                likeness.add(metrics.similarity(x, y, span, subject.axes, ldexp(subject.offset, -subject.exponent)))
+                likeness.add(metrics.compute_ssim(x, y, span, subject.axes, ldexp(subject.offset, -subject.exponent)))
     return squares, likeness
 
 
-def pooled_rows(pooled: Array, places: Places, start: int, stop: int) -> Array:
+def slice_pooled_rows(pooled: Array, places: SourceWindows, start: int, stop: int) -> Array:
     """Those rows of a result that samples start:stop of the first axis are made from."""
     return pooled[places.low[start] : places.high[stop - 1] + 1]
 
 
-def moved(places: Places, start: int, stop: int) -> Places:
-    """The places of samples start:stop, counted from the first of ``pooled_rows``."""
+def offset_places(places: SourceWindows, start: int, stop: int) -> SourceWindows:
+    """The places of samples start:stop, counted from the first of ``slice_pooled_rows``."""
     part, first = places[start:stop], places.low[start]
-    return Places(part.low - first, part.high - first, part.weight)
+    return SourceWindows(part.low - first, part.high - first, part.weight)
 
 
-def texture(subject: Subject, steps: Sequence[NDArray[np.float64]]) -> tuple[float | None, float | None]:
+def measure_texture(subject: FloatPlanes, steps: Sequence[NDArray[np.float64]]) -> tuple[float | None, float | None]:
     """The noise's variance and the mean squared slope; ``steps`` are the distances along each axis."""
-    rough, slopes = Mean(), [Mean() for _ in steps]
+    rough, slopes = RunningMean(), [RunningMean() for _ in steps]
     for number in range(subject.count):
         plane = subject.plane(number)
-        for start, stop in metrics.row_blocks(plane.shape):
+        for start, stop in metrics.split_row_blocks(plane.shape):
             block = subject.floats(plane[max(0, start - 2):stop])
             if min(block.shape[:-1]) > 2:
-                rough.add(metrics.roughness(block, subject.axes))
+                rough.add(metrics.second_differences(block, subject.axes))
             new = block[start - max(0, start - 2):] if subject.axes > 1 else block
             for axis, mean in enumerate(slopes):
-                add_slopes(mean, block if axis == 0 else new, axis, steps[axis], start)
+                add_squared_slopes(mean, block if axis == 0 else new, axis, steps[axis], start)
     found = [mean.value for mean in slopes if mean.value is not None]
-    return metrics.noise_variance(rough.value, subject.axes), sum(found) if found else None
+    return metrics.estimate_noise_variance(rough.value, subject.axes), sum(found) if found else None
 
 
-def add_slopes(mean: Mean, block: NDArray[np.float64], axis: int, steps: NDArray[np.float64], start: int) -> None:
+def add_squared_slopes(mean: RunningMean, block: NDArray[np.float64], axis: int, steps: NDArray[np.float64],
+                       start: int) -> None:
     """The squared slopes along an axis; along the first one only those that end in rows from ``start`` on."""
     if axis == 0:
         block = block[1:] if start > 1 else block
@@ -251,13 +257,13 @@ def add_slopes(mean: Mean, block: NDArray[np.float64], axis: int, steps: NDArray
     mean.add((rises / steps) ** 2)
 
 
-def words(array: Array, part: Region, black: float, white: float) -> str:
+def describe_view(array: Array, part: Region, black: float, white: float) -> str:
     """What the pictures show, where that is not everything as it is."""
     said = [part.words(array.shape)]
     channels = array.shape[part.axes.letters.find("C")] if "C" in part.axes.letters else 1
     if channels > 4 or (channels in (2, 4) and array.dtype.kind != "u"):
         said.append(f"channel 1 of {channels}")
-    if float_planes.span(array.dtype) is None and isfinite(white):
+    if float_planes.dtype_span(array.dtype) is None and isfinite(white):
         said.append(f"{black:.4g} is black and {white:.4g} white")
     return "; ".join(one for one in said if one)
 

@@ -28,7 +28,7 @@ LEAST_ROWS = 24
 
 
 @dataclass
-class Mean:
+class RunningMean:
     """A mean that grows block by block, NaN left out; and the largest value."""
 
     total: float = 0.0
@@ -53,7 +53,7 @@ class Mean:
         return self.total / self.count if self.count else None
 
 
-def row_blocks(shape: Sequence[int]) -> Iterator[tuple[int, int]]:
+def split_row_blocks(shape: Sequence[int]) -> Iterator[tuple[int, int]]:
     """A plane (rows, ..., channels) in stretches of rows, from and to."""
     rows = max(LEAST_ROWS, BLOCK // max(1, math.prod(shape[1:])))
     for start in range(0, shape[0], rows):
@@ -67,26 +67,26 @@ def psnr(error: float | None, span: float) -> float | None:
     return math.inf if error == 0 else 20 * math.log10(span) - 10 * math.log10(error)
 
 
-def means(values: Floats, axes: int) -> Floats:
+def window_means(values: Floats, axes: int) -> Floats:
     """The mean of every complete window of WINDOW samples along each of the first axes, equally weighted.
 
     Sums of 1, 2 and 4 samples make one of 7, so that 4 additions do for an axis, and a NaN stays in its windows.
     """
     for axis in range(axes):
         n = values.shape[axis] - WINDOW + 1
-        two = cut(values, axis, 0, n + 5) + cut(values, axis, 1, n + 5)
-        four = cut(two, axis, 0, n + 2) + cut(two, axis, 2, n + 2)
-        values = cut(four, axis, 0, n) + cut(two, axis, 4, n) + cut(values, axis, 6, n)
+        two = slice_axis(values, axis, 0, n + 5) + slice_axis(values, axis, 1, n + 5)
+        four = slice_axis(two, axis, 0, n + 2) + slice_axis(two, axis, 2, n + 2)
+        values = slice_axis(four, axis, 0, n) + slice_axis(two, axis, 4, n) + slice_axis(values, axis, 6, n)
     values *= 1 / WINDOW**axes
     return values
 
 
-def cut(values: Floats, axis: int, start: int, count: int) -> Floats:
+def slice_axis(values: Floats, axis: int, start: int, count: int) -> Floats:
     """So many samples along an axis."""
     return values[(slice(None),) * axis + (slice(start, start + count),)]
 
 
-def similarity(x: Floats, y: Floats, span: float, axes: int, offset: float = 0.0) -> Floats:
+def compute_ssim(x: Floats, y: Floats, span: float, axes: int, offset: float = 0.0) -> Floats:
     """The structural similarity of each complete window: 1 is the same, 0 nothing in common.
 
     SSIM = (2 mx my + C1) (2 cxy + C2) / ((mx^2 + my^2 + C1) (vx + vy + C2)), with means, population variances and the
@@ -95,23 +95,23 @@ def similarity(x: Floats, y: Floats, span: float, axes: int, offset: float = 0.0
     was taken from x and y: variances of large numbers that are close together would drown in rounding.
     """
     c1, c2 = (K1 * span) ** 2, (K2 * span) ** 2
-    mx, my = means(x, axes), means(y, axes)
-    power = means(x * x + y * y, axes) - mx * mx - my * my
-    shared = means(x * y, axes) - mx * my
+    mx, my = window_means(x, axes), window_means(y, axes)
+    power = window_means(x * x + y * y, axes) - mx * mx - my * my
+    shared = window_means(x * y, axes) - mx * my
     mx, my = mx + offset, my + offset
     found: Floats = ((2 * mx * my + c1) * (2 * shared + c2)) / ((mx * mx + my * my + c1) * (power + c2))
     return found
 
 
-def roughness(values: Floats, axes: int) -> Floats:
+def second_differences(values: Floats, axes: int) -> Floats:
     """|second differences along every axis, one after another|: of two axes |[1 -2 1; -2 4 -2; 1 -2 1] * x|."""
     for axis in range(axes):
         values = np.diff(values, 2, axis)
     return np.abs(values)
 
 
-def noise_variance(rough: float | None, axes: int) -> float | None:
-    """The variance of Gaussian noise whose mean ``roughness`` this is: (sqrt(pi / 2) rough / sqrt(6)^axes)^2.
+def estimate_noise_variance(rough: float | None, axes: int) -> float | None:
+    """The variance of Gaussian noise whose mean ``second_differences`` this is: (sqrt(pi / 2) rough / sqrt(6)^axes)^2.
 
     J. Immerkaer, "Fast noise variance estimation", Computer Vision and Image Understanding 64(2), 1996. Slopes give
     nothing; fine texture and edges count as noise, so that it is too large where there is much of them.

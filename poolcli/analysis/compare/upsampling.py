@@ -15,19 +15,19 @@ Array = NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Places:
+class SourceWindows:
     """Which windows an axis' samples are made from: ``weight`` of ``high``, the rest of ``low``; None: low alone."""
 
     low: NDArray[np.int64]
     high: NDArray[np.int64]
     weight: NDArray[np.float64] | None
 
-    def __getitem__(self, part: slice) -> Places:
+    def __getitem__(self, part: slice) -> SourceWindows:
         """Those of some samples."""
-        return Places(self.low[part], self.high[part], None if self.weight is None else self.weight[part])
+        return SourceWindows(self.low[part], self.high[part], None if self.weight is None else self.weight[part])
 
 
-def centres(windows: Windows) -> NDArray[np.float64]:
+def window_centres(windows: Windows) -> NDArray[np.float64]:
     """The middle of each window on its axis, between samples too: 2 samples from 0 have theirs at 0.5.
 
     Positions in the padding count, so that a clipped window stays where it was asked for.
@@ -36,26 +36,26 @@ def centres(windows: Windows) -> NDArray[np.float64]:
     return middles
 
 
-def nearest(windows: Windows) -> Places:
+def map_nearest(windows: Windows) -> SourceWindows:
     """The window whose middle is nearest; of two equally near the lower one. Whole blocks where size is stride."""
-    middles = centres(windows)
+    middles = window_centres(windows)
     chosen = np.searchsorted((middles[1:] + middles[:-1]) / 2, np.arange(windows.length), side="left")
-    return Places(chosen, chosen, None)
+    return SourceWindows(chosen, chosen, None)
 
 
-def bilinear(windows: Windows) -> Places:
+def map_bilinear(windows: Windows) -> SourceWindows:
     """A straight line from middle to middle; beyond the first and the last middle their values."""
     last = len(windows) - 1
-    place = np.interp(np.arange(windows.length), centres(windows), np.arange(len(windows)))
+    place = np.interp(np.arange(windows.length), window_centres(windows), np.arange(len(windows)))
     low = np.minimum(place.astype(np.int64), last)
-    return Places(low, np.minimum(low + 1, last), place - low)
+    return SourceWindows(low, np.minimum(low + 1, last), place - low)
 
 
-UPSAMPLINGS: Mapping[str, Callable[[Windows], Places]] = {"nearest": nearest, "bilinear": bilinear}
+UPSAMPLINGS: Mapping[str, Callable[[Windows], SourceWindows]] = {"nearest": map_nearest, "bilinear": map_bilinear}
 """How a small picture is laid over the large one."""
 
 
-def upsampled(pooled: Array, places: Sequence[Places]) -> Array:
+def upsample(pooled: Array, places: Sequence[SourceWindows]) -> Array:
     """``pooled`` with its first axes as long as their ``places``: (h, w, c) -> (H, W, c); float64 where mixed."""
     for axis in range(len(places)):
         one = places[axis]

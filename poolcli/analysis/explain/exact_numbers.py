@@ -22,12 +22,12 @@ TERMS, HEAD, TAIL = 9, 4, 2
 """A sum of up to 9 terms (3x3) is written whole; of a longer one its first 4 and its last 2."""
 
 
-def finite(v: Number) -> bool:
+def is_finite_number(v: Number) -> bool:
     """Whether a number is neither infinite nor NaN; a fraction may be beyond any double."""
     return not isinstance(v, float) or math.isfinite(v)
 
 
-def number(sample: Any) -> Number:
+def to_number(sample: Any) -> Number:
     """A sample, exactly."""
     value = sample.item() if isinstance(sample, np.generic) else sample
     return Fraction(value) if math.isfinite(value) else float(value)
@@ -38,58 +38,58 @@ def is_finite(x: Array) -> bool:
     return x.dtype.kind != "f" or bool(np.isfinite(x).all())
 
 
-def chunks(x: Array) -> Iterator[Any]:
+def iterate_samples(x: Array) -> Iterator[Any]:
     """Every sample as Python's number, some at a time: a list of 12 million takes 400 MB."""
     for start in range(0, len(x), CHUNK):
         yield from x[start : start + CHUNK].tolist()
 
 
-def total(x: Array) -> Number:
+def exact_sum(x: Array) -> Number:
     """Sum x: exact, or for many floats the exact sum rounded once; infinities as IEEE 754 has them."""
     if not is_finite(x):
         return float(x.astype(np.float64).sum())
     if x.dtype.kind != "f":
-        return Fraction(sum(chunks(x)))
+        return Fraction(sum(iterate_samples(x)))
     if len(x) <= MOST_EXACT:
         return sum(map(Fraction, x.tolist()), Fraction(0))
-    return fsum(x)
+    return rounded_sum(x)
 
 
-def fsum(x: Array) -> Number:
+def rounded_sum(x: Array) -> Number:
     """The sum of float64 numbers, rounded once; a sum beyond float64 is infinite."""
     try:
-        return number(math.fsum(chunks(x.astype(np.float64))))
+        return to_number(math.fsum(iterate_samples(x.astype(np.float64))))
     except OverflowError:
         return math.inf if float(np.sign(x).sum()) > 0 else -math.inf
 
 
-def products(a: Array, b: Array) -> Number:
+def sum_products(a: Array, b: Array) -> Number:
     """Sum a b: exact for few, of doubles rounded once each for many. A zero factor drops its term."""
     kept = (a != 0) & (b != 0)
     if not is_finite(a) or not is_finite(b) or len(a) > MOST_EXACT:
         terms = a[kept].astype(np.float64) * b[kept].astype(np.float64)
-        return fsum(terms) if is_finite(terms) else float(terms.sum())
+        return rounded_sum(terms) if is_finite(terms) else float(terms.sum())
     return sum((Fraction(u) * Fraction(v) for u, v in zip(a.tolist(), b.tolist(), strict=True)), Fraction(0))
 
 
-def over(a: Number, b: Number) -> Number:
+def divide(a: Number, b: Number) -> Number:
     """a / b; exact for fractions."""
     return a / b if isinstance(a, Fraction) and isinstance(b, Fraction) else float(a) / float(b)
 
 
-def plus(a: Number, b: Number) -> Number:
+def add(a: Number, b: Number) -> Number:
     """a + b; exact for fractions."""
     return a + b if isinstance(a, Fraction) and isinstance(b, Fraction) else float(a) + float(b)
 
 
-def times(a: Number, b: Number) -> Number:
+def multiply(a: Number, b: Number) -> Number:
     """a b; a zero drops an infinity."""
     if a == 0 or b == 0:
         return Fraction(0)
-    return a * b if isinstance(a, Fraction) and isinstance(b, Fraction) else as_float(a) * as_float(b)
+    return a * b if isinstance(a, Fraction) and isinstance(b, Fraction) else to_float(a) * to_float(b)
 
 
-def as_float(v: Number) -> float:
+def to_float(v: Number) -> float:
     """The nearest double; infinite beyond the largest."""
     try:
         return float(v)
@@ -97,7 +97,7 @@ def as_float(v: Number) -> float:
         return math.inf if v > 0 else -math.inf
 
 
-def root(v: Number) -> float:
+def square_root(v: Number) -> float:
     """The square root, also of a fraction that is beyond a double."""
     if not isinstance(v, Fraction) or v <= 0:
         return math.sqrt(v) if v >= 0 else math.nan
@@ -105,24 +105,24 @@ def root(v: Number) -> float:
     return math.ldexp(math.sqrt(v / Fraction(4) ** half), half)
 
 
-def distances(x: Array, m: Number) -> Array:
+def subtract_extreme(x: Array, m: Number) -> Array:
     """x - m in float64, from the exact difference; m is one of the samples."""
     if x.dtype.kind in "iu" and x.dtype.itemsize == 8:
-        return np.array([float(v - int(m)) for v in chunks(x)])
-    difference: Array = x.astype(np.float64) - as_float(m)
+        return np.array([float(v - int(m)) for v in iterate_samples(x)])
+    difference: Array = x.astype(np.float64) - to_float(m)
     return difference
 
 
 # Text.
 
 
-def text(v: Fraction | float) -> str:
+def format_number(v: Fraction | float) -> str:
     """A number in up to ten digits, with ... where more follow; whole ones whole."""
-    if not finite(v):
+    if not is_finite_number(v):
         return f"{float(v):g}"
     if -(2**64) < v < 2**64 and v == math.floor(v):
         return str(math.floor(v))
-    near = as_float(v)
+    near = to_float(v)
     if math.isinf(near):
         return f"{'-' if v < 0 else ''}2^{Fraction(v).numerator.bit_length() - 1}..."
     written = f"{near:.{DIGITS}g}"
@@ -130,25 +130,25 @@ def text(v: Fraction | float) -> str:
     return written if Fraction(written) == Fraction(v) else f"{digits}...{e}{exponent}"
 
 
-def exactly(v: Number | None) -> str:
+def format_exact(v: Number | None) -> str:
     """A number without loss: in decimals where they end soon, as a fraction, or as a double's digits."""
     if v is None:
         return "none"
-    written = text(v)
+    written = format_number(v)
     if "..." not in written:
         return written
     if isinstance(v, Fraction) and v.denominator < 10**12 and abs(v.numerator) < 10**20:
         return f"{v.numerator}/{v.denominator}"
-    return repr(as_float(v))
+    return repr(to_float(v))
 
 
-def shown(sample: Any) -> str:
+def format_sample(sample: Any) -> str:
     """A sample in seven digits, which a float32 needs."""
     value = sample.item() if isinstance(sample, np.generic) else sample
     return str(int(value)) if isinstance(value, int) else f"{value:.7g}"
 
 
-def listed(count: int, term: Callable[[int], str], glue: str = " + ") -> str:
+def join_terms(count: int, term: Callable[[int], str], glue: str = " + ") -> str:
     """Terms joined; of many the middle is left out."""
     if count <= TERMS:
         parts = [term(i) for i in range(count)]
@@ -158,6 +158,6 @@ def listed(count: int, term: Callable[[int], str], glue: str = " + ") -> str:
     return joined.replace("+ -", "- ") if glue == " + " else joined
 
 
-def signed(written: str) -> str:
+def parenthesize(written: str) -> str:
     """A negative number in parentheses."""
     return f"({written})" if written.startswith("-") else written

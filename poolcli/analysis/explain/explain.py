@@ -20,10 +20,10 @@ from ...kernels.general import Window
 from ...pooling import Pooling, as_array, prepare
 from . import rounding_text
 from .arithmetic import ARITHMETIC
-from .exact_numbers import Array, exactly, number, text
+from .exact_numbers import Array, format_exact, format_number, to_number
 from .explanation import Explanation, Winner
 from .reasoning import Present, Reasoning
-from .window_samples import STATES, Seen, kept_axes, seen
+from .window_samples import STATES, WindowSamples, kept_lengths, read_window
 
 if TYPE_CHECKING:
     from ...core.pool_options import Keywords
@@ -42,35 +42,35 @@ def explain(x: ArrayLike, reducer: str = "max", *, at: Sequence[int] | int | Non
     Raises PoolError for whatever cannot be pooled, and where there is no such window.
     """
     array, pooling = as_array(x), prepare(reducer, **options)
-    return explained(array, pooling, pooling.plan(array.shape), at, channel, batch)
+    return explain_window(array, pooling, pooling.plan(array.shape), at, channel, batch)
 
 
-def explained(array: Array, pooling: Pooling, plan: Plan, at: Sequence[int] | int | None = None,
+def explain_window(array: Array, pooling: Pooling, plan: Plan, at: Sequence[int] | int | None = None,
               channel: int | None = None, batch: int | None = None) -> Explanation:
     """``explain`` for a pooling that has been prepared and planned."""
     pooling.check_array(array)
-    kept = {letter: kept_index(letter, given, plan) for letter, given in (("N", batch), ("C", channel))
+    kept = {letter: resolve_kept_index(letter, given, plan) for letter, given in (("N", batch), ("C", channel))
             if given is not None or letter in plan.axes.letters}
-    place = pooled_index(at, plan)
+    place = resolve_window(at, plan)
     cell = tuple(kept[letter] if letter in kept else place[plan.axes.pooled.index(i)]
                  for i, letter in enumerate(plan.axes.letters))
-    window = seen(pooling, plan, array, cell)
-    reasoning = reasoned(pooling, plan, window, cell)
-    result = value_at(pooling, plan, array, cell)
+    window = read_window(pooling, plan, array, cell)
+    reasoning = reason(pooling, plan, window, cell)
+    result = pool_window(pooling, plan, array, cell)
     dtype = pooling.result_dtype(array.dtype)
     return Explanation(
         pooling.reducer.name, REDUCERS[pooling.reducer.name].value, report.parameters(pooling), plan.axes.letters,
         plan.full_shape, cell, place, kept, window.axes, window.values, window.states, STATES,
         int(window.there.sum()), window.nominal, reasoning.setup, reasoning.steps, reasoning.rule,
-        winner_of(pooling, window, reasoning), laid_out(window, reasoning.shares), reasoning.meaning,
-        None if not window.there.any() else reasoning.value, exact_text(window, reasoning),
-        settled(pooling, window, reasoning, dtype), result, dtype.name, array.dtype.name)
+        find_winner(pooling, window, reasoning), lay_out_shares(window, reasoning.shares), reasoning.meaning,
+        None if not window.there.any() else reasoning.value, format_value(window, reasoning),
+        describe_rounding(pooling, window, reasoning, dtype), result, dtype.name, array.dtype.name)
 
 
 # Which value.
 
 
-def pooled_index(at: Sequence[int] | int | None, plan: Plan) -> tuple[int, ...]:
+def resolve_window(at: Sequence[int] | int | None, plan: Plan) -> tuple[int, ...]:
     """The window on each pooled axis; PoolError where there is none."""
     letters = plan.axes.pooled_letters()
     if at is None:
@@ -80,20 +80,20 @@ def pooled_index(at: Sequence[int] | int | None, plan: Plan) -> tuple[int, ...]:
         example = ",".join(str((len(one) - 1) // 2) for one in plan.windows)
         raise PoolError(f"at names {len(given)} {'index' if len(given) == 1 else 'indices'}, but {letters} "
                         f"{'is' if len(letters) == 1 else 'are'} pooled; {example} would work")
-    return tuple(checked(i, len(one), f"window {i} of axis {letter}")
+    return tuple(check_index(i, len(one), f"window {i} of axis {letter}")
                  for i, one, letter in zip(given, plan.windows, letters, strict=True))
 
 
-def kept_index(letter: str, given: int | None, plan: Plan) -> int:
+def resolve_kept_index(letter: str, given: int | None, plan: Plan) -> int:
     """The index on a kept axis."""
     name = {"C": "channel", "N": "batch"}[letter]
-    lengths = kept_axes(plan)
+    lengths = kept_lengths(plan)
     if letter not in lengths:
         raise PoolError(f"{name} {given} was asked for, but layout {plan.axes.letters} has no axis {letter}")
-    return checked(0 if given is None else given, lengths[letter], f"{name} {given or 0}")
+    return check_index(0 if given is None else given, lengths[letter], f"{name} {given or 0}")
 
 
-def checked(i: Any, n: int, what: str) -> int:
+def check_index(i: Any, n: int, what: str) -> int:
     """An index from 0 on, or PoolError."""
     if not isinstance(i, (int, np.integer)) or isinstance(i, bool) or not -n <= i < n:
         raise PoolError(f"there is no {what}; {f'0 to {n - 1}' if n else 'nothing'} would work, or -1 from the end"
@@ -104,7 +104,7 @@ def checked(i: Any, n: int, what: str) -> int:
 # How it comes about.
 
 
-def reasoned(pooling: Pooling, plan: Plan, window: Seen, cell: tuple[int, ...]) -> Reasoning:
+def reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int, ...]) -> Reasoning:
     """The arithmetic; NaN and empty windows first, for which no reducer has a rule of its own."""
     there = window.there
     x = np.asarray(window.values[there])
@@ -116,22 +116,22 @@ def reasoned(pooling: Pooling, plan: Plan, window: Seen, cell: tuple[int, ...]) 
                          winner=last if pooling.reducer.picks else None,
                          rule="the last NaN, as in PyTorch" if pooling.reducer.picks else "")
     weights = window.weights()[there] if pooling.reducer.weighted else None
-    draw = drawn(pooling, plan, cell) if pooling.reducer.draws else 0.0
+    draw = draw_number(pooling, plan, cell) if pooling.reducer.draws else 0.0
     present = Present(x, window.nominal, weights, draw, pooling.parameters)
     reason = ARITHMETIC.get(pooling.reducer.name)
     with np.errstate(all="ignore"):  # infinities among the samples are as good as other numbers
-        found = by_core(pooling, present) if reason is None else reason(present)
-    written = text(found.value)
+        found = reason_by_core(pooling, present) if reason is None else reason(present)
+    written = format_number(found.value)
     return found if found.steps[-1] == written else replace(found, steps=(*found.steps, written))
 
 
-def drawn(pooling: Pooling, plan: Plan, cell: tuple[int, ...]) -> float:
+def draw_number(pooling: Pooling, plan: Plan, cell: tuple[int, ...]) -> float:
     """This output's own random number."""
-    alone, part = alone_in(plan, cell)
+    alone, part = isolate_output(plan, cell)
     return float(pooling.settle(alone, np.uint8).draws(part).item())
 
 
-def by_core(pooling: Pooling, present: Present) -> Reasoning:
+def reason_by_core(pooling: Pooling, present: Present) -> Reasoning:
     """A reducer without arithmetic of its own: what its core makes of the samples, in plain Python."""
     n = len(present.x)
     weights = np.ones(n) if present.weights is None else present.weights
@@ -139,12 +139,12 @@ def by_core(pooling: Pooling, present: Present) -> Reasoning:
     answer = pooling.reducer.core(Window(present.x, 0, n, present.nominal, weights, present.draw, parameters,
                                          np.empty(n, present.x.dtype)))
     if pooling.reducer.picks:
-        return Reasoning((pooling.reducer.value,), number(present.x[answer]), winner=answer)
+        return Reasoning((pooling.reducer.value,), to_number(present.x[answer]), winner=answer)
     hi, lo = answer
     return Reasoning((pooling.reducer.value,), Fraction(hi) + Fraction(lo) if math.isfinite(hi) else hi)
 
 
-def winner_of(pooling: Pooling, window: Seen, reasoning: Reasoning) -> Winner | None:
+def find_winner(pooling: Pooling, window: WindowSamples, reasoning: Reasoning) -> Winner | None:
     """Where the sample that is the result stands."""
     if reasoning.winner is None:
         return None
@@ -156,7 +156,7 @@ def winner_of(pooling: Pooling, window: Seen, reasoning: Reasoning) -> Winner | 
     return Winner(offset, place, index)
 
 
-def laid_out(window: Seen, shares: Array | None) -> Array | None:
+def lay_out_shares(window: WindowSamples, shares: Array | None) -> Array | None:
     """Shares of samples at the positions of the window."""
     if shares is None:
         return None
@@ -165,15 +165,15 @@ def laid_out(window: Seen, shares: Array | None) -> Array | None:
     return found
 
 
-def exact_text(window: Seen, reasoning: Reasoning) -> str:
+def format_value(window: WindowSamples, reasoning: Reasoning) -> str:
     """The value before rounding."""
-    return "none" if not window.there.any() else exactly(reasoning.value)
+    return "none" if not window.there.any() else format_exact(reasoning.value)
 
 
-def settled(pooling: Pooling, window: Seen, reasoning: Reasoning, dtype: np.dtype[Any]) -> str:
+def describe_rounding(pooling: Pooling, window: WindowSamples, reasoning: Reasoning, dtype: np.dtype[Any]) -> str:
     """The last step in words."""
     if window.there.any() and reasoning.value == reasoning.value:
-        return rounding_text.in_words(reasoning.value, reasoning.exact, dtype, pooling.round)
+        return rounding_text.describe_conversion(reasoning.value, reasoning.exact, dtype, pooling.round)
     what = "NaN" if window.there.any() else "nothing"
     return f"{what} is NaN in {dtype}" if dtype.kind == "f" else f"{what} is the nodata value in {dtype}"
 
@@ -181,16 +181,16 @@ def settled(pooling: Pooling, window: Seen, reasoning: Reasoning, dtype: np.dtyp
 # What the library gives.
 
 
-def value_at(pooling: Pooling, plan: Plan, array: Array, cell: tuple[int, ...]) -> Any:
+def pool_window(pooling: Pooling, plan: Plan, array: Array, cell: tuple[int, ...]) -> Any:
     """The result at one place, to the last bit, from this window alone where its plan can be cut so."""
     if pooling.pad_mode != "exclude":  # padding that is data comes from anywhere
         return pooling.run(array, replace(plan, squeeze=False)).values[cell]
-    alone, part = alone_in(plan, cell)
+    alone, part = isolate_output(plan, cell)
     inputs = tuple(slice(i, i + n) for i, n in zip(part.corner, alone.input_shape, strict=True))
     return pooling.run(array[inputs], alone, part=part).values.reshape(-1)[0]
 
 
-def alone_in(plan: Plan, cell: tuple[int, ...]) -> tuple[Plan, Part]:
+def isolate_output(plan: Plan, cell: tuple[int, ...]) -> tuple[Plan, Part]:
     """The part of a plan that is one output."""
     outputs = tuple((i, i + 1) for i in cell)
     return subplan(plan, outputs, input_box(plan, outputs))

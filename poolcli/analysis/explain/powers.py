@@ -11,95 +11,101 @@ import numpy as np
 from .exact_numbers import (
     Array,
     Number,
-    as_float,
-    distances,
-    exactly,
-    fsum,
-    listed,
-    number,
-    plus,
-    shown,
-    signed,
-    text,
-    times,
+    add,
+    format_exact,
+    format_number,
+    format_sample,
+    join_terms,
+    multiply,
+    parenthesize,
+    rounded_sum,
+    subtract_extreme,
+    to_float,
+    to_number,
 )
-from .reasoning import Present, Reasoning, sample
+from .reasoning import Present, Reasoning, format_one
 
 
-def in_doubles(steps: tuple[str, ...], value: Number, shares: Array | None = None, meaning: str = "",
+def reason_in_doubles(steps: tuple[str, ...], value: Number, shares: Array | None = None, meaning: str = "",
                setup: tuple[str, ...] = (), rule: str = "") -> Reasoning:
     """A reasoning whose value is not exact."""
     return Reasoning(steps, value, shares, meaning, rule=rule, setup=setup, exact=False)
 
 
-def norm(w: Present) -> Reasoning:
+def explain_norm(w: Present) -> Reasoning:
     """(sum |x|^p)^(1/p)."""
     p = float(w.parameters.get("p", 2.0))
     z = np.abs(w.x.astype(np.float64))
     m = float(z.max())
     if p == math.inf:
-        terms = listed(len(z), lambda i: f"|{sample(w, i)}|", ", ")
-        return in_doubles((f"max({terms})",), m, (z == m) * 1.0, "1: is the largest")
-    return powered(z, m, p, lambda i: f"|{sample(w, i)}|^{text(p)}", Fraction(1))
+        terms = join_terms(len(z), lambda i: f"|{format_one(w, i)}|", ", ")
+        return reason_in_doubles((f"max({terms})",), m, (z == m) * 1.0, "1: is the largest")
+    return explain_power_mean(z, m, p, lambda i: f"|{format_one(w, i)}|^{format_number(p)}", Fraction(1))
 
 
-def generalised_mean(w: Present) -> Reasoning:
+def explain_gem(w: Present) -> Reasoning:
     """(mean max(x, eps)^p)^(1/p)."""
     p, eps = float(w.parameters["p"]), float(w.parameters["eps"])
     z = np.maximum(w.x.astype(np.float64), eps)
     low = int((w.x < eps).sum())
-    found = powered(z, float(z.max()), p, lambda i: f"{shown(float(z[i]))}^{text(p)}", Fraction(len(z)))
-    rule = f"{low} of {len(z)} samples are below eps and count as {text(eps)}" if low else ""
-    return in_doubles(found.steps, found.value, found.shares, found.meaning, found.setup, rule)
+    found = explain_power_mean(z, float(z.max()), p, lambda i: f"{format_sample(float(z[i]))}^{format_number(p)}",
+                               Fraction(len(z)))
+    rule = f"{low} of {len(z)} samples are below eps and count as {format_number(eps)}" if low else ""
+    return reason_in_doubles(found.steps, found.value, found.shares, found.meaning, found.setup, rule)
 
 
-def powered(z: Array, m: float, p: float, term: Callable[[int], str], divisor: Fraction) -> Reasoning:
+def explain_power_mean(z: Array, m: float, p: float, term: Callable[[int], str], divisor: Fraction) -> Reasoning:
     """m (sum (z / m)^p / divisor)^(1/p): the p-norm (divisor 1) and the generalised mean."""
     tail = "" if divisor == 1 else f" / {divisor}"
-    inside = f"({listed(len(z), term)}){tail}"
-    written = f"({inside})^(1/{text(p)})" if tail else f"{inside}^(1/{text(p)})"
+    inside = f"({join_terms(len(z), term)}){tail}"
+    written = f"({inside})^(1/{format_number(p)})" if tail else f"{inside}^(1/{format_number(p)})"
     if m in (0.0, math.inf):
-        return in_doubles((written,), m, (z == m) / float((z == m).sum()), "share of the sum")
+        return reason_in_doubles((written,), m, (z == m) / float((z == m).sum()), "share of the sum")
     scaled = (z / m) ** p
-    s = as_float(fsum(scaled))
+    s = to_float(rounded_sum(scaled))
     value = m * (s / float(divisor)) ** (1 / p)
     plain = float((z**p).sum())
-    factor, inner = ("", plain) if 1e-300 < plain < math.inf else (f"{text(m)} ", s)
-    bracketed = f"({text(inner)}{tail})" if tail or factor else text(inner)
-    setup = (f"all divided by the largest, {text(m)}, lest it leaves float64's range",) if factor else ()
-    return in_doubles((written, f"{factor}{bracketed}^(1/{text(p)})"), value, scaled / s, "share of the sum of powers",
+    factor, inner = ("", plain) if 1e-300 < plain < math.inf else (f"{format_number(m)} ", s)
+    bracketed = f"({format_number(inner)}{tail})" if tail or factor else format_number(inner)
+    setup = (f"all divided by the largest, {format_number(m)}, lest it leaves float64's range",) if factor else ()
+    return reason_in_doubles((written, f"{factor}{bracketed}^(1/{format_number(p)})"), value, scaled / s,
+                             "share of the sum of powers",
                       setup=setup)
 
 
-def log_mean_exp(w: Present) -> Reasoning:
+def explain_lse(w: Present) -> Reasoning:
     """M + log(mean e^(r (x - m))) / r."""
     r = float(w.parameters["r"])
-    name, m = ("max", number(w.x.max())) if r > 0 else ("min", number(w.x.min()))
+    name, m = ("max", to_number(w.x.max())) if r > 0 else ("min", to_number(w.x.min()))
     if not isinstance(m, Fraction):
-        return in_doubles((f"{name} x is infinite",), m)
-    exponents = r * distances(w.x, m)
+        return reason_in_doubles((f"{name} x is infinite",), m)
+    exponents = r * subtract_extreme(w.x, m)
     grown = np.exp(exponents)
-    s = as_float(fsum(grown))
+    s = to_float(rounded_sum(grown))
     log = math.log(s / len(grown)) / r
-    terms = listed(len(grown), lambda i: f"e^{signed(text(float(exponents[i])))}")
-    return in_doubles(("m + log(mean e^(r (x - m))) / r", f"{text(m)} + log(({terms}) / {len(grown)}) / {text(r)}",
-                       f"{text(m)} + {signed(text(log))}"), plus(m, number(log)), grown / s, "e^(r x) / sum e^(r x)",
-                      (f"m = {name} x = {exactly(m)}, so that nothing overflows",))
+    terms = join_terms(len(grown), lambda i: f"e^{parenthesize(format_number(float(exponents[i])))}")
+    return reason_in_doubles(("m + log(mean e^(r (x - m))) / r",
+                              f"{format_number(m)} + log(({terms}) / {len(grown)}) / {format_number(r)}",
+                       f"{format_number(m)} + {parenthesize(format_number(log))}"), add(m, to_number(log)), grown / s,
+                       "e^(r x) / sum e^(r x)",
+                      (f"m = {name} x = {format_exact(m)}, so that nothing overflows",))
 
 
-def softmax_mean(w: Present) -> Reasoning:
+def explain_soft(w: Present) -> Reasoning:
     """Sum x e^(x - m) / sum e^(x - m)."""
-    m = number(w.x.max())
+    m = to_number(w.x.max())
     if not isinstance(m, Fraction):
-        return in_doubles(("max x is infinite",), m)
-    away = distances(w.x, m)
+        return reason_in_doubles(("max x is infinite",), m)
+    away = subtract_extreme(w.x, m)
     grown = np.exp(away)
-    mass = as_float(fsum(grown))
+    mass = to_float(rounded_sum(grown))
     kept = grown > 0
-    gap = as_float(fsum(away[kept] * grown[kept])) / mass
-    top = listed(len(grown), lambda i: f"{signed(sample(w, i))} e^{signed(text(float(away[i])))}")
-    bottom = listed(len(grown), lambda i: f"e^{signed(text(float(away[i])))}")
-    value = plus(m, number(gap))
-    return in_doubles(("sum x e^(x - m) / sum e^(x - m)", f"({top}) / ({bottom})",
-                       f"{text(times(value, number(mass)))} / {text(mass)}"), value, grown / mass, "e^x / sum e^x",
-                      (f"m = max x = {exactly(m)}, so that nothing overflows",))
+    gap = to_float(rounded_sum(away[kept] * grown[kept])) / mass
+    top = join_terms(len(grown),
+                     lambda i: f"{parenthesize(format_one(w, i))} e^{parenthesize(format_number(float(away[i])))}")
+    bottom = join_terms(len(grown), lambda i: f"e^{parenthesize(format_number(float(away[i])))}")
+    value = add(m, to_number(gap))
+    return reason_in_doubles(("sum x e^(x - m) / sum e^(x - m)", f"({top}) / ({bottom})",
+                       f"{format_number(multiply(value, to_number(mass)))} / {format_number(mass)}"), value, grown
+                       / mass, "e^x / sum e^x",
+                      (f"m = max x = {format_exact(m)}, so that nothing overflows",))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .exact_numbers import Array, Number, listed, shown
+from .exact_numbers import Array, Number, format_sample, join_terms
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,16 +43,16 @@ class Reasoning:
     """Whether the value is the formula's own; powers and exponentials are computed in float64."""
 
 
-def sample(w: Present, i: int) -> str:
+def format_one(w: Present, i: int) -> str:
     """A sample as text."""
-    return shown(w.x[i])
+    return format_sample(w.x[i])
 
 
-def samples(w: Present, glue: str = " + ") -> str:
+def format_all(w: Present, glue: str = " + ") -> str:
     """All samples as text."""
-    return listed(len(w.x), lambda i: sample(w, i), glue)
+    return join_terms(len(w.x), lambda i: format_one(w, i), glue)
 
 
-def often(count: int) -> str:
+def format_times(count: int) -> str:
     """Once, twice, 3 times."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")

@@ -54,7 +54,7 @@ class AxisWindow:
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class WindowSamples:
     """One window with its samples. Arrays have an axis for each pooled one, as long as the window has positions."""
 
     axes: tuple[AxisWindow, ...]
@@ -83,23 +83,23 @@ class Seen:
         return found
 
 
-def axis_window(letter: str, windows: Windows, index: int) -> AxisWindow:
+def locate_axis_window(letter: str, windows: Windows, index: int) -> AxisWindow:
     """The window of this number on one axis."""
     first, count = (int(part[0]) for part in windows[index : index + 1].present())
     return AxisWindow(letter, windows.length, len(windows), index, int(windows.starts[index]),
                       int(windows.stops[index]), windows.step, first, count, windows.before, windows.after)
 
 
-def seen(pooling: Pooling, plan: Plan, array: Array, cell: Sequence[int]) -> Seen:
+def read_window(pooling: Pooling, plan: Plan, array: Array, cell: Sequence[int]) -> WindowSamples:
     """The window of an output; ``cell`` is its index in the result before it is squeezed."""
-    axes = tuple(axis_window(letter, windows, cell[i]) for letter, i, windows in
+    axes = tuple(locate_axis_window(letter, windows, cell[i]) for letter, i, windows in
                  zip(plan.axes.pooled_letters(), plan.axes.pooled, plan.windows, strict=True))
     plane = array[tuple(slice(None) if i in plan.axes.pooled else cell[i] for i in range(array.ndim))]
-    kinds = [kinds_of(one) for one in axes]
+    kinds = [classify_positions(one) for one in axes]
     states = np.zeros((), np.uint8)
     for kind in kinds:
         states = np.maximum.outer(states, kind)
-    places = [source(one, kind, pooling.pad_mode) for one, kind in zip(axes, kinds, strict=True)]
+    places = [map_positions(one, kind, pooling.pad_mode) for one, kind in zip(axes, kinds, strict=True)]
     values = dtypes.as_read(plane[np.ix_(*places)].astype(dtypes.check_dtype(array.dtype)))
     if array.dtype == np.float16:
         values = values.astype(np.float16)
@@ -109,17 +109,17 @@ def seen(pooling: Pooling, plan: Plan, array: Array, cell: Sequence[int]) -> See
         states[states == PADDING] = FILLED
     outside = states > FILLED
     mark_missing(pooling, values, states)
-    return Seen(axes, np.ma.array(values, mask=outside), states)
+    return WindowSamples(axes, np.ma.array(values, mask=outside), states)
 
 
-def kinds_of(one: AxisWindow) -> NDArray[np.uint8]:
+def classify_positions(one: AxisWindow) -> NDArray[np.uint8]:
     """PRESENT, PADDING or OVERHANG for each position of an axis."""
     at = as_array(one.positions)
     kinds = np.where((at >= 0) & (at < one.length), PRESENT, PADDING)
     return np.where(at >= one.length + one.after, OVERHANG, kinds).astype(np.uint8)
 
 
-def source(one: AxisWindow, kinds: NDArray[np.uint8], pad_mode: str) -> NDArray[np.int64]:
+def map_positions(one: AxisWindow, kinds: NDArray[np.uint8], pad_mode: str) -> NDArray[np.int64]:
     """Where each position's value is read: its own place, or where the pad mode takes it from; 0 for no place."""
     at = as_array(one.positions)
     if pad_mode in ("exclude", "constant"):
@@ -138,6 +138,6 @@ def mark_missing(pooling: Pooling, values: Array, states: NDArray[np.uint8]) -> 
         states[there & np.isnan(values)] = NAN
 
 
-def kept_axes(plan: Plan) -> Mapping[str, int]:
+def kept_lengths(plan: Plan) -> Mapping[str, int]:
     """The letters of the kept axes and their lengths."""
     return {letter: n for letter, n in zip(plan.axes.letters, plan.input_shape, strict=True) if letter in "NC"}

@@ -8,25 +8,25 @@ import numpy as np
 
 from ...work import Work
 from .. import unfold
-from .gradient_task import Array, Floats, Task, run
+from .gradient_task import Array, Floats, GradientTask, run_task
 
 
-def picked(task: Task) -> Floats:
+def pick_gradient(task: GradientTask) -> Floats:
     """All to the sample that a window is."""
-    return winners(task, task.work, task.upstream)
+    return route_to_winners(task, task.work, task.upstream)
 
 
-def winners(task: Task, work: Work, upstream: Array) -> Floats:
+def route_to_winners(task: GradientTask, work: Work, upstream: Array) -> Floats:
     """The upstream gradient of each window, where its pick stands."""
-    _, indices = run(replace(work, want_indices=True))
+    _, indices = run_task(replace(work, want_indices=True))
     assert indices is not None
     found = np.zeros(work.array.shape)
-    for block in unfold.blocks(work.output_shape, 1):
-        add(found, block, indices[block], indices[block] >= 0, upstream[block])
+    for block in unfold.split_blocks(work.output_shape, 1):
+        add_at_samples(found, block, indices[block], indices[block] >= 0, upstream[block])
     return found
 
 
-def add(found: Floats, block: unfold.Block, flat: Array, present: Array, values: Array) -> None:
+def add_at_samples(found: Floats, block: unfold.Block, flat: Array, present: Array, values: Array) -> None:
     """Add the values of a block of windows at the samples they belong to: ``flat`` in the plane of the block's first
     axis. A sample may have several."""
     values = np.broadcast_to(values, flat.shape)

@@ -19,9 +19,9 @@ from ...pooling import Pooling, as_array, prepare
 from ...settled import canonical_windows
 from .. import adjoint
 from . import argmax, linear
-from .derivatives import SLOPES
-from .gradient_task import Array, Floats, Task
-from .windowed import windowed
+from .derivatives import DERIVATIVES
+from .gradient_task import Array, Floats, GradientTask
+from .windowed import formula_gradient
 
 
 def grad(x: ArrayLike, reducer: str = "max", upstream: ArrayLike | None = None, **options: Unpack[Keywords]) -> Array:
@@ -48,47 +48,47 @@ def grad(x: ArrayLike, reducer: str = "max", upstream: ArrayLike | None = None, 
 
     Raises PoolError for what ``pool`` cannot pool, and for an upstream of another shape.
     """
-    return differentiated(as_array(x), prepare(reducer, **options), upstream)
+    return differentiate(as_array(x), prepare(reducer, **options), upstream)
 
 
-def differentiated(array: Array, pooling: Pooling, upstream: ArrayLike | None = None,
+def differentiate(array: Array, pooling: Pooling, upstream: ArrayLike | None = None,
                    layout: str | None = None) -> Array:
     """The gradient of a pooling that is settled, at an array; ``layout`` is used where the pooling names none."""
     pooling = replace(pooling, dtype=None, round="half-up")
-    gradient = gradient_of(pooling.reducer)
+    gradient = find_gradient(pooling.reducer)
     plan = pooling.plan(array.shape, layout)
     pooling.check_array(array)
     try:
-        task = Task(pooling, pooling.settle(plan, array.dtype), array, canonical_upstream(upstream, plan))
+        task = GradientTask(pooling, pooling.settle(plan, array.dtype), array, to_canonical_upstream(upstream, plan))
         with np.errstate(all="ignore"):
-            found = unpadded(gradient(task), plan, pooling.pad_mode)
+            found = fold_padding(gradient(task), plan, pooling.pad_mode)
     except MemoryError:
         raise PoolError(f"not enough memory for a gradient of shape {layouts.describe(array.shape)}") from None
     dtype = dtypes.check_dtype(array.dtype)
     return np.ascontiguousarray(plan.axes.restored(found, array.shape), dtype if dtype.kind == "f" else np.float64)
 
 
-Gradient = Callable[[Task], Floats]
+Gradient = Callable[[GradientTask], Floats]
 """From a task to the gradient of the canonical array."""
 
 
-def gradient_of(row: Reducer) -> Gradient:
+def find_gradient(row: Reducer) -> Gradient:
     """How a reducer is differentiated, or PoolError."""
     if row.picks:
-        return argmax.picked
+        return argmax.pick_gradient
     if row.name in GRADIENTS:
         return GRADIENTS[row.name]
-    if row.name in SLOPES:
-        return windowed
-    raise PoolError(f"the gradient of {row.name} is not known; those that are: {', '.join(known())}")
+    if row.name in DERIVATIVES:
+        return formula_gradient
+    raise PoolError(f"the gradient of {row.name} is not known; those that are: {', '.join(differentiable_reducers())}")
 
 
-def known() -> list[str]:
+def differentiable_reducers() -> list[str]:
     """The reducers that have a gradient."""
-    return [name for name, row in REDUCERS.items() if row.picks or name in GRADIENTS or name in SLOPES]
+    return [name for name, row in REDUCERS.items() if row.picks or name in GRADIENTS or name in DERIVATIVES]
 
 
-def canonical_upstream(given: ArrayLike | None, plan: Plan) -> Array:
+def to_canonical_upstream(given: ArrayLike | None, plan: Plan) -> Array:
     """The gradient of the result as a canonical array."""
     canonical = plan.axes.canonical_shape(plan.full_shape)
     if given is None:
@@ -100,7 +100,7 @@ def canonical_upstream(given: ArrayLike | None, plan: Plan) -> Array:
     return plan.axes.canonical(array.reshape(plan.full_shape)).astype(np.float64)
 
 
-def unpadded(found: Floats, plan: Plan, mode: str) -> Floats:
+def fold_padding(found: Floats, plan: Plan, mode: str) -> Floats:
     """The gradient of the samples: that of padding goes to what it repeats."""
     windows = canonical_windows(plan)
     if mode == "exclude" or not any(one.before or one.after for one in windows):
@@ -109,17 +109,18 @@ def unpadded(found: Floats, plan: Plan, mode: str) -> Floats:
         cuts = [slice(one.before, one.before + one.length) for one in windows]
         return found[(slice(None), *cuts)]
     result = np.empty((len(found), *(one.length for one in windows), found.shape[4]))
-    for (o, d, rows), sums in adjoint.spread(found, [adjoint.of_padding(one, mode) for one in windows]):
+    for (o, d, rows), sums in adjoint.adjoint_blocks(found, [adjoint.padding_adjoint(one, mode) for one in windows]):
         result[o, d, rows] = sums
     return result
 
 
-GRADIENTS: Mapping[str, Gradient] = {"avg": linear.average, "sum": linear.total, "blur": linear.weighted,
-                                     "mixed": linear.mixed, "range": linear.extremes}
+GRADIENTS: Mapping[str, Gradient] = {"avg": linear.avg_gradient, "sum": linear.sum_gradient,
+                                     "blur": linear.blur_gradient,
+                                     "mixed": linear.mixed_gradient, "range": linear.range_gradient}
 """Those that neither pick a sample nor have a formula in SLOPES."""
 
 
-def flattened(gradient: Array, layout: str | None = None) -> Array:
+def flatten_gradient(gradient: Array, layout: str | None = None) -> Array:
     """A gradient as a map of its last two pooled axes (one: a map of one row), the others added up, NaN left out."""
     axes = layouts.resolve(gradient.shape, layout)
     shown = axes.pooled[-2:]

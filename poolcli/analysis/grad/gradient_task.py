@@ -20,7 +20,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class GradientTask:
     """One array, and the gradient of its pooled values."""
 
     pooling: Pooling
@@ -46,12 +46,12 @@ class Task:
         return found if found.any() else None
 
 
-def run(work: Work) -> tuple[Array, Array | None]:
+def run_task(work: Work) -> tuple[Array, Array | None]:
     """Values and indices."""
     return engine.run(work, None, engine.choose(work) if work.array.size else None)
 
 
-def of(task: Task, reducer: str) -> Work:
+def with_reducer(task: GradientTask, reducer: str) -> Work:
     """The same windows with another reducer, which keeps the dtype."""
     source = task.work.source
     return replace(task.work, reducer=REDUCERS[reducer], parameters=(), result=source, fill=task.pooling.fill(source))

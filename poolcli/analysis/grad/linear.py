@@ -13,69 +13,70 @@ from ...core.windows import Windows
 from ...drivers.general import table
 from ...kernels.general import COUNT, WEIGHT
 from .. import adjoint
-from .argmax import winners
-from .gradient_task import Array, Floats, Task, of, run
+from .argmax import route_to_winners
+from .gradient_task import Array, Floats, GradientTask, run_task, with_reducer
 
 
-def linear(task: Task, weights: Sequence[Array | None], upstream: Array) -> Floats:
+def apply_adjoint(task: GradientTask, weights: Sequence[Array | None], upstream: Array) -> Floats:
     """The upstream gradient, weighted, at all samples of each window."""
-    reached = [adjoint.of_windows(one, weight) for one, weight in zip(task.work.windows, weights, strict=True)]
+    reached = [adjoint.window_adjoint(one, weight) for one, weight in zip(task.work.windows, weights, strict=True)]
     found = np.empty(task.work.array.shape)
-    for place, sums in adjoint.spread(upstream, reached):
+    for place, sums in adjoint.adjoint_blocks(upstream, reached):
         found[place] = sums
     if task.missing is not None:
         found[task.missing] = 0
     return found
 
 
-def total(task: Task) -> Floats:
+def sum_gradient(task: GradientTask) -> Floats:
     """1 for each window."""
-    return linear(task, [None] * 3, task.upstream)
+    return apply_adjoint(task, [None] * 3, task.upstream)
 
 
-def average(task: Task) -> Floats:
+def avg_gradient(task: GradientTask) -> Floats:
     """1 / divisor: what is said, the nominal count, or how many are present."""
     parameters, windows = task.pooling.parameters, task.work.windows
     if parameters.get("divisor"):
-        return linear(task, [None] * 3, task.upstream / parameters["divisor"])
+        return apply_adjoint(task, [None] * 3, task.upstream / parameters["divisor"])
     if parameters.get("count_include_pad"):
-        return linear(task, [None] * 3, task.upstream / along_axes([w.nominal() for w in windows]))
-    return linear(task, [None] * 3, np.where(mass(task) > 0, task.upstream / mass(task), 0))
+        return apply_adjoint(task, [None] * 3, task.upstream / multiply_axes([w.nominal() for w in windows]))
+    return apply_adjoint(task, [None] * 3,
+                         np.where(count_window_samples(task) > 0, task.upstream / count_window_samples(task), 0))
 
 
-def mass(task: Task) -> Array:
+def count_window_samples(task: GradientTask) -> Array:
     """How many samples each window has."""
     if task.missing is None:
-        return along_axes([one.present()[1] for one in task.work.windows])
-    return of_presence(task, "sum")
+        return multiply_axes([one.present()[1] for one in task.work.windows])
+    return pool_presence(task, "sum")
 
 
-def of_presence(task: Task, reducer: str) -> Array:
+def pool_presence(task: GradientTask, reducer: str) -> Array:
     """A pooling of 1 where a sample is present and 0 where none is."""
     assert task.missing is not None
     there = (~task.missing).view(np.uint8)
     work = replace(task.work, array=there, reducer=REDUCERS[reducer], parameters=(), source=there.dtype,
                    result=dtypes.FLOAT64, skip_nan=False, nodata=None, fill=None, draws=None)
-    return run(work)[0]
+    return run_task(work)[0]
 
 
-def along_axes(lengths: Sequence[Array]) -> Array:
+def multiply_axes(lengths: Sequence[Array]) -> Array:
     """The product of a number for each window of D, H and W, shaped as a canonical result."""
     d, h, w = (np.asarray(one, np.float64) for one in lengths)
     product: Array = d[:, None, None, None] * h[:, None, None] * w[:, None]
     return product
 
 
-def weighted(task: Task) -> Floats:
+def blur_gradient(task: GradientTask) -> Floats:
     """The binomial weight, of present samples adding up to 1."""
     if task.missing is None:
-        return linear(task, [binomials(one) for one in task.work.windows], task.upstream)
-    share = of_presence(task, "blur")
+        return apply_adjoint(task, [binomial_weights(one) for one in task.work.windows], task.upstream)
+    share = pool_presence(task, "blur")
     upstream = np.where(share > 0, task.upstream / share, 0)
-    return linear(task, [binomials(one) for one in task.work.windows], upstream)
+    return apply_adjoint(task, [binomial_weights(one) for one in task.work.windows], upstream)
 
 
-def binomials(windows: Windows) -> Floats:
+def binomial_weights(windows: Windows) -> Floats:
     """(windows, samples): the weights along one axis, adding up to 1."""
     rows, every = table(windows, True)
     steps = np.arange(rows[:, COUNT].max())
@@ -85,18 +86,20 @@ def binomials(windows: Windows) -> Floats:
     return scaled
 
 
-def mixed(task: Task) -> Floats:
+def mixed_gradient(task: GradientTask) -> Floats:
     """Of the maximum and the mean, mixed as they are."""
     weight = task.pooling.parameters["weight"]
-    mean = linear(task, [None] * 3, np.where(mass(task) > 0, (1 - weight) * task.upstream / mass(task), 0))
-    return mean + winners(task, of(task, "max"), weight * task.upstream) if weight else mean
+    mean = apply_adjoint(task, [None] * 3, np.where(count_window_samples(task) > 0, (1 - weight) * task.upstream
+                                                    / count_window_samples(task), 0))
+    return mean + route_to_winners(task, with_reducer(task, "max"), weight * task.upstream) if weight else mean
 
 
-def extremes(task: Task) -> Floats:
+def range_gradient(task: GradientTask) -> Floats:
     """+1 at the first maximum, -1 at the first minimum; a window with a NaN gives NaN to all of its samples."""
-    found = winners(task, of(task, "max"), task.upstream) - winners(task, of(task, "min"), task.upstream)
+    found = route_to_winners(task, with_reducer(task, "max"),
+                             task.upstream) - route_to_winners(task, with_reducer(task, "min"), task.upstream)
     if task.array.dtype.kind == "f":
-        undefined = np.isnan(run(of(task, "max"))[0])
+        undefined = np.isnan(run_task(with_reducer(task, "max"))[0])
         if undefined.any():
-            found[linear(task, [None] * 3, undefined.astype(np.float64)) > 0] = np.nan
+            found[apply_adjoint(task, [None] * 3, undefined.astype(np.float64)) > 0] = np.nan
     return found

@@ -6,26 +6,26 @@ import numpy as np
 
 from ...work import Work
 from .. import unfold
-from .argmax import add
-from .derivatives import EXACT, SLOPES
-from .gradient_task import Array, Floats, Task
+from .argmax import add_at_samples
+from .derivatives import DERIVATIVES, IN_OWN_DTYPE
+from .gradient_task import Array, Floats, GradientTask
 
 
-def windowed(task: Task) -> Floats:
+def formula_gradient(task: GradientTask) -> Floats:
     """The slope of each sample in each window, times the window's upstream gradient."""
     work = task.work
-    slope, parameters = SLOPES[work.reducer.name], work.parameters
+    slope, parameters = DERIVATIVES[work.reducer.name], work.parameters
     found = np.zeros(work.array.shape)
-    for part in unfold.gathered(work.array, work.windows):
-        present, values = here(part, work), part.values
-        slopes = slope(values if slope in EXACT else values.astype(np.float64), present, parameters)
+    for part in unfold.unfold(work.array, work.windows):
+        present, values = find_present(part, work), part.values
+        slopes = slope(values if slope in IN_OWN_DTYPE else values.astype(np.float64), present, parameters)
         if values.dtype.kind == "f" and not work.skip_nan:
             slopes = np.where((np.isnan(values) & present).any(axis=0), np.nan, slopes)
-        add(found, part.block, part.flat, present, slopes * task.upstream[part.block])
+        add_at_samples(found, part.block, part.flat, present, slopes * task.upstream[part.block])
     return found
 
 
-def here(part: unfold.Gathered, work: Work) -> Array:
+def find_present(part: unfold.UnfoldedBlock, work: Work) -> Array:
     """Which samples are present and not missing."""
     present: Array = part.present
     if work.skip_nan:

@@ -22,7 +22,7 @@ from ...core.reducers import REDUCERS
 from ...errors import OptionError, PoolError
 from ...pooling import Pooling, as_array, prepare
 from ..stages import Stage, as_stage
-from .transforms import Transform, check_over, strides, transforms
+from .transforms import Transform, check_over, list_transforms, window_strides
 
 Array = NDArray[Any]
 STACK = "stack"
@@ -73,7 +73,7 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False)
-class Recipe:
+class GroupPooling:
     """How copies are pooled and reduced."""
 
     pooling: Pooling
@@ -84,17 +84,17 @@ class Recipe:
     def copies(self, array: Array) -> tuple[Plan, tuple[Transform, ...]]:
         """The plan of the array as it is, and the transforms."""
         plan = self.pooling.plan(array.shape)
-        return plan, transforms(self.over, plan)
+        return plan, list_transforms(self.over, plan)
 
     def run(self, array: Array) -> Array:
         """Every copy transformed, pooled, brought back unless invariant; then reduced over the copies."""
         plan, copies = self.copies(array)
-        apart = strides(plan, self.over)
+        apart = window_strides(plan, self.over)
         pooled = []
         for one in copies:
             values = self.plain(one.forward(array, plan.axes.pooled))
             pooled.append(values if self.invariant else one.back(values, plan.axes.pooled, apart))
-        return reduced(self.by, pooled)
+        return reduce_copies(self.by, pooled)
 
     def plain(self, array: Array) -> Array:
         """Pooled without the group."""
@@ -125,21 +125,21 @@ def group(x: ArrayLike, reducer: str = "max", *, over: str | None = None, by: An
     """
     windows = any(options.get(name) not in (None, False) for name in WINDOW_KEYWORDS)
     same = reducer in AGREEABLE or (over is None and not windows)
-    pooling, reducing = poolings(reducer, by or (None if same else "avg"), options)
+    pooling, reducing = prepare_poolings(reducer, by or (None if same else "avg"), options)
     if over is None:
-        return of_stack(x, pooling, reducing, windows)
+        return pool_stack(x, pooling, reducing, windows)
     array = as_array(x)
-    recipe = Recipe(replace(pooling, dtype=None, squeeze=False), reducing, check_over(over), bool(invariant))
+    recipe = GroupPooling(replace(pooling, dtype=None, squeeze=False), reducing, check_over(over), bool(invariant))
     plan, copies = recipe.copies(array)
     values = recipe.run(array)
     promise = "invariant" if invariant or all(len(one) == 1 for one in plan.windows) else "equivariant"
-    checks = tuple(checked(recipe, array, plan, some(copies), promise, values)) if check else ()
+    checks = tuple(measure_deviations(recipe, array, plan, choose_checks(copies), promise, values)) if check else ()
     chance = pooling.reducer.draws or reducing.reducer.name in ORDERED
     exact = not over.startswith("shift") and not chance
-    return answer(pooling, reducing, over, [one.name for one in copies], promise, exact, values, checks, plan)
+    return summarize_group(pooling, reducing, over, [one.name for one in copies], promise, exact, values, checks, plan)
 
 
-def answer(pooling: Pooling, reducing: Pooling, over: str, members: Sequence[str], promise: str, exact: bool,
+def summarize_group(pooling: Pooling, reducing: Pooling, over: str, members: Sequence[str], promise: str, exact: bool,
            values: Array, checks: Sequence[Deviation], plan: Plan) -> Group:
     """With the deviations summed up."""
     far = [max(values) if i % 2 == 0 else float(np.mean(values)) for i, values in enumerate(zip(*(
@@ -153,7 +153,7 @@ def answer(pooling: Pooling, reducing: Pooling, over: str, members: Sequence[str
                  tuple(checks), largest, mean, plain_largest, plain_mean, letters)
 
 
-def poolings(reducer: str, by: Any, options: Mapping[str, Any]) -> tuple[Pooling, Pooling]:
+def prepare_poolings(reducer: str, by: Any, options: Mapping[str, Any]) -> tuple[Pooling, Pooling]:
     """That of the windows, and that of the copies: one axis, all of it, with the first one's ways of values."""
     pooling = prepare(reducer, **options)
     own = {p.name: options[p.name] for p in REDUCERS[reducer].parameters if options.get(p.name) is not None}
@@ -169,7 +169,7 @@ def poolings(reducer: str, by: Any, options: Mapping[str, Any]) -> tuple[Pooling
                             seed=pooling.seed)
 
 
-def of_stack(x: Any, pooling: Pooling, reducing: Pooling, windows: bool) -> Group:
+def pool_stack(x: Any, pooling: Pooling, reducing: Pooling, windows: bool) -> Group:
     """Arrays reduced element by element, after each has been pooled if it is asked for."""
     arrays = [as_array(one) for one in x] if isinstance(x, (list, tuple)) else []
     if not arrays:
@@ -181,12 +181,12 @@ def of_stack(x: Any, pooling: Pooling, reducing: Pooling, windows: bool) -> Grou
                             f"{first.shape}; arrays of one shape and dtype would work")
     alone = replace(pooling, dtype=None, squeeze=False)
     plan = (alone if windows else prepare("max", size=1, layout=pooling.layout)).plan(first.shape)
-    values = reduced(reducing, [alone.run(one, plan).values for one in arrays] if windows else arrays)
-    found = answer(pooling, reducing, STACK, [str(i) for i in range(len(arrays))], "", True, values, (), plan)
+    values = reduce_copies(reducing, [alone.run(one, plan).values for one in arrays] if windows else arrays)
+    found = summarize_group(pooling, reducing, STACK, [str(i) for i in range(len(arrays))], "", True, values, (), plan)
     return found if windows else replace(found, reducer="")
 
 
-def reduced(by: Pooling, copies: Sequence[Array]) -> Array:
+def reduce_copies(by: Pooling, copies: Sequence[Array]) -> Array:
     """The copies stacked on an axis G, and that axis pooled: any reducer, exact as always."""
     shape = copies[0].shape
     for one in copies:
@@ -202,27 +202,27 @@ def reduced(by: Pooling, copies: Sequence[Array]) -> Array:
 # How far from the promise.
 
 
-def some(copies: Sequence[Transform]) -> Sequence[Transform]:
+def choose_checks(copies: Sequence[Transform]) -> Sequence[Transform]:
     """All but the first, which changes nothing; of many, some that are spread evenly."""
     rest = copies[1:]
     return rest if len(rest) <= MOST_CHECKED else [rest[i * (len(rest) - 1) // (MOST_CHECKED - 1)]
                                                    for i in range(MOST_CHECKED)]
 
 
-def checked(recipe: Recipe, array: Array, plan: Plan, some: Sequence[Transform], promise: str,
+def measure_deviations(recipe: GroupPooling, array: Array, plan: Plan, some: Sequence[Transform], promise: str,
             values: Array) -> Sequence[Deviation]:
     """f(g x) beside g f(x), or f(x), for each g; f is the group's pooling, then the plain one."""
-    axes, apart = plan.axes.pooled, strides(plan, recipe.over)
+    axes, apart = plan.axes.pooled, window_strides(plan, recipe.over)
     plain = recipe.plain(array)
 
     def off(pool: Callable[[Array], Array], result: Array, one: Transform) -> tuple[float, float]:
         wanted = result if promise == "invariant" else one.forward(result, axes, apart)
-        return difference(pool(one.forward(array, axes)), wanted)
+        return measure_difference(pool(one.forward(array, axes)), wanted)
 
     return [Deviation(one.name, *off(recipe.run, values, one), *off(recipe.plain, plain, one)) for one in some]
 
 
-def difference(found: Array, wanted: Array) -> tuple[float, float]:
+def measure_difference(found: Array, wanted: Array) -> tuple[float, float]:
     """Largest and mean |difference|; equal infinities and NaN at the same places are equal."""
     if found.shape != wanted.shape:
         return np.inf, np.inf

@@ -63,7 +63,7 @@ def check_over(over: Any) -> str:
                               f"{over!r}")
 
 
-def transforms(over: str, plan: Plan) -> tuple[Transform, ...]:
+def list_transforms(over: str, plan: Plan) -> tuple[Transform, ...]:
     """All of a set for a plan's array; the first leaves it as it is.
 
     rot4, flips and d4 are groups. shift:K, circular shifts by 0 ... K - 1 along each axis, is none: another shift leads
@@ -71,10 +71,10 @@ def transforms(over: str, plan: Plan) -> tuple[Transform, ...]:
     """
     axes, found = plan.axes.pooled, _SHIFT.fullmatch(over)
     if found:
-        return shifts(int(found[1]), plan)
+        return list_shifts(int(found[1]), plan)
     if over == "flips":
         some = itertools.chain.from_iterable(itertools.combinations(axes, n) for n in range(len(axes) + 1))
-        return tuple(Transform(flip_name(plan, one), flips=one) for one in some)
+        return tuple(Transform(name_flip(plan, one), flips=one) for one in some)
     if len(axes) < 2:
         raise PoolError(f"{over} turns two axes, and layout {plan.axes.letters} has one that is pooled; flips would "
                         "work")
@@ -84,12 +84,12 @@ def transforms(over: str, plan: Plan) -> tuple[Transform, ...]:
     return (*turned, *(mirrored if over == "d4" else ()))
 
 
-def flip_name(plan: Plan, axes: Sequence[int]) -> str:
+def name_flip(plan: Plan, axes: Sequence[int]) -> str:
     """flip HW."""
     return "flip " + "".join(plan.axes.letters[axis] for axis in axes) if axes else "as it is"
 
 
-def shifts(count: int, plan: Plan) -> tuple[Transform, ...]:
+def list_shifts(count: int, plan: Plan) -> tuple[Transform, ...]:
     """By 0 ... count - 1 along each pooled axis."""
     copies = count ** len(plan.axes.pooled)
     if copies > MOST_COPIES:
@@ -99,7 +99,7 @@ def shifts(count: int, plan: Plan) -> tuple[Transform, ...]:
                  for by in itertools.product(range(count), repeat=len(plan.axes.pooled)))
 
 
-def strides(plan: Plan, over: str) -> tuple[int, ...]:
+def window_strides(plan: Plan, over: str) -> tuple[int, ...]:
     """How far windows are apart along each pooled axis; of a single window, as long as the axis."""
     found = []
     for letter, windows in zip(plan.axes.pooled_letters(), plan.windows, strict=True):

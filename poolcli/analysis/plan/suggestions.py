@@ -19,7 +19,7 @@ MOST = 3
 
 
 @dataclass(frozen=True)
-class Remedy:
+class Suggestion:
     """A change of a pooling's options after which every sample lies in a window."""
 
     change: str
@@ -29,26 +29,26 @@ class Remedy:
     output_shape: tuple[int, ...]
 
 
-def remedies(pooling: Pooling, plan: Plan) -> tuple[Remedy, ...]:
+def suggest(pooling: Pooling, plan: Plan) -> tuple[Suggestion, ...]:
     """Changes that reach all, the smallest first: what adds no padding, then little of it, then other windows.
 
     Empty where nothing is left out, and where none of the changes that are tried does it.
     """
     if not any(plan.uncovered.values()):
         return ()
-    base = settings(pooling, plan)
-    found: dict[str, Remedy] = {}
-    for changes in candidates(pooling, plan, base):
-        proven = tried(pooling, plan, {**base, **changes})
+    base = window_keywords(pooling, plan)
+    found: dict[str, Suggestion] = {}
+    for changes in iterate_candidates(pooling, plan, base):
+        proven = try_keywords(pooling, plan, {**base, **changes})
         if proven is not None:
-            text = " ".join(typed(name, value) for name, value in changes.items())
-            found.setdefault(text, Remedy(text, dict(changes), proven.output_shape))
+            text = " ".join(format_option(name, value) for name, value in changes.items())
+            found.setdefault(text, Suggestion(text, dict(changes), proven.output_shape))
         if len(found) == MOST:
             break
     return tuple(found.values())
 
 
-def settings(pooling: Pooling, plan: Plan) -> dict[str, Any]:
+def window_keywords(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     """The window keywords as they are, with a value for each pooled axis where there may be several."""
     options, axes = pooling.window, len(plan.windows)
     given = {name: getattr(options, name) for name in options.windowing.options}
@@ -62,7 +62,7 @@ def settings(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value not in (None, False) and value != (None,) * axes}
 
 
-def tried(pooling: Pooling, plan: Plan, keywords: Changes) -> Plan | None:
+def try_keywords(pooling: Pooling, plan: Plan, keywords: Changes) -> Plan | None:
     """The plan of the changed pooling if it reaches all; None otherwise."""
     try:
         changed = replace(pooling, window=window_options(keywords)).plan(plan.input_shape, plan.axes.letters)
@@ -71,26 +71,26 @@ def tried(pooling: Pooling, plan: Plan, keywords: Changes) -> Plan | None:
     return None if any(changed.uncovered.values()) else changed
 
 
-def candidates(pooling: Pooling, plan: Plan, base: Changes) -> Iterator[Changes]:
+def iterate_candidates(pooling: Pooling, plan: Plan, base: Changes) -> Iterator[Changes]:
     """What may help, in the order in which it is better."""
     name = pooling.window.windowing.name
     if name == "fractional":
         yield from ({"size": size} for size in range(1, MOST_TRIED))
     if name not in ("fixed", "same"):
         return
-    ends = list(at_the_end(plan, base)) if name == "fixed" else []
+    ends = list(read_to_end(plan, base)) if name == "fixed" else []
     yield from ends
-    for closer in without_gaps(plan, base):
+    for closer in close_gaps(plan, base):
         yield closer
         if name == "fixed":
-            yield from ({**closer, **end} for end in at_the_end(plan, {**base, **closer}))
+            yield from ({**closer, **end} for end in read_to_end(plan, {**base, **closer}))
 
 
-def at_the_end(plan: Plan, base: Changes) -> Iterator[Changes]:
+def read_to_end(plan: Plan, base: Changes) -> Iterator[Changes]:
     """Ways to read on to the end: a partial window, padding behind, padding on both sides."""
     if not base.get("ceil_mode"):
         yield {"ceil_mode": True}
-    missing = tuple(-room(one.length, *parts) % parts[1] for one, *parts in zip(
+    missing = tuple(-remaining_length(one.length, *parts) % parts[1] for one, *parts in zip(
         plan.windows, base["size"], base["stride"], base["dilation"], base["padding"], strict=True))
     if any(missing):
         yield {"padding": tuple((b, a + more) for (b, a), more in zip(base["padding"], missing, strict=True))}
@@ -98,12 +98,12 @@ def at_the_end(plan: Plan, base: Changes) -> Iterator[Changes]:
         yield {"padding": tuple((b + more, a + more) for b, a in base["padding"])}
 
 
-def room(length: int, size: Any, stride: int, dilation: int, padding: Sequence[int]) -> int:
+def remaining_length(length: int, size: Any, stride: int, dilation: int, padding: Sequence[int]) -> int:
     """What is left beside one window; none beside one over everything."""
     return 0 if size == ALL else length + sum(padding) - (dilation * (size - 1) + 1)
 
 
-def without_gaps(plan: Plan, base: Changes) -> Iterator[Changes]:
+def close_gaps(plan: Plan, base: Changes) -> Iterator[Changes]:
     """Ways to leave no gaps between windows and within them: larger ones, closer ones, dense ones."""
     larger = tuple(k if k == ALL else max(k, s) for k, s in zip(base["size"], base["stride"], strict=True))
     closer = tuple(s if k == ALL else min(s, k) for k, s in zip(base["size"], base["stride"], strict=True))
@@ -118,15 +118,15 @@ def without_gaps(plan: Plan, base: Changes) -> Iterator[Changes]:
 NAMES = {"size": "--size", "stride": "--stride", "dilation": "--dilation", "padding": "--padding"}
 
 
-def typed(name: str, value: Any) -> str:
+def format_option(name: str, value: Any) -> str:
     """A keyword as it is typed."""
     if name == "ceil_mode":
         return "--ceil"
-    parts = [side(one) for one in value] if isinstance(value, (tuple, list)) else [str(value)]
+    parts = [format_axis_value(one) for one in value] if isinstance(value, (tuple, list)) else [str(value)]
     return f"{NAMES[name]} {parts[0] if len(set(parts)) == 1 else 'x'.join(parts)}"
 
 
-def side(value: Any) -> str:
+def format_axis_value(value: Any) -> str:
     """The value of one axis: a number, all, or before:after."""
     if isinstance(value, tuple):
         return str(value[0]) if value[0] == value[1] else f"{value[0]}:{value[1]}"

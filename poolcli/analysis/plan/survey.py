@@ -14,11 +14,11 @@ from ...core.place import Place, PlaceFacts
 from ...core.windows import Windows
 from ...errors import PoolError
 from ...report.words import window_stride
-from ..receptive_field import Field, runs
-from ..stage_plans import Link, left_out, linked
+from ..receptive_field import ReceptiveField, find_runs
+from ..stage_plans import StagePlan, count_unread, plan_stages
 from ..stages import as_stages
-from .suggestions import Remedy, remedies
-from .window_formulas import formula, stride_of
+from .suggestions import Suggestion, suggest
+from .window_formulas import format_formula, requested_stride
 
 MOST_RUNS = 16
 MOST_LENGTH = 1 << 27
@@ -76,7 +76,7 @@ class StageSurvey:
     coverage: float
     """The share of its input's samples that lie in at least one window."""
     by_axis: tuple[AxisSurvey, ...]
-    remedies: tuple[Remedy, ...]
+    remedies: tuple[Suggestion, ...]
     """Changes that would reach every sample, the smallest first."""
     place: PlaceFacts | None = None
     """Where its result lies in the world, and how large its pixels are there; None where that is not known."""
@@ -122,48 +122,49 @@ def survey(shape: Sequence[int], stages: Any = "max", *, layout: str | None = No
     """
     if max(shape, default=0) > MOST_LENGTH:
         raise PoolError(f"an axis of {max(shape)} is longer than can be looked at; {MOST_LENGTH} is the limit")
-    links = linked(shape, as_stages(stages, shared), layout, dtypes.parse_dtype(dtype))
+    links = plan_stages(shape, as_stages(stages, shared), layout, dtypes.parse_dtype(dtype))
     first, last = links[0], links[-1]
     letters, sizes = first.plan.axes.letters, first.plan.input_shape
-    lost = left_out(links)
+    lost = count_unread(links)
     return Survey(letters, sizes, last.plan.output_shape, first.dtype.name, last.result.name,
-                  **amounts(sizes, first.dtype, last.plan.output_shape, last.result), uncovered=lost,
+                  **measure_amounts(sizes, first.dtype, last.plan.output_shape, last.result), uncovered=lost,
                   coverage=prod(1 - n / sizes[letters.index(letter)] for letter, n in lost.items()),
-                  stages=tuple(surveyed(links, place)))
+                  stages=tuple(survey_stages(links, place)))
 
 
-def surveyed(links: Sequence[Link], place: Place | None = None) -> list[StageSurvey]:
+def survey_stages(links: Sequence[StagePlan], place: Place | None = None) -> list[StageSurvey]:
     """Every stage, its fields on top of those before."""
-    fields: dict[int, Field] = {}
+    fields: dict[int, ReceptiveField] = {}
     found = []
     for link in links:
         plan, pooling = link.plan, link.stage.pooling
         place = None if place is None else place.pooled(plan)
         for number, (i, windows) in enumerate(zip(plan.axes.pooled, plan.windows, strict=True)):
-            stride = stride_of(pooling.window, number, len(plan.windows)) or window_stride(windows)
-            fields[link.origin[i]] = fields.get(link.origin[i], Field()).through(windows, stride)
+            stride = requested_stride(pooling.window, number, len(plan.windows)) or window_stride(windows)
+            fields[link.origin[i]] = fields.get(link.origin[i], ReceptiveField()).through(windows, stride)
         found.append(StageSurvey(
             link.stage.title, pooling.reducer.name, pooling.window.windowing.name, plan.axes.letters, plan.input_shape,
             plan.output_shape, link.dtype.name, link.result.name,
-            **amounts(plan.input_shape, link.dtype, plan.output_shape, link.result), coverage=plan.coverage,
-            by_axis=tuple(axis_survey(link, number, fields) for number in range(len(plan.windows))),
-            remedies=remedies(pooling, plan), place=None if place is None else place.facts()))
+            **measure_amounts(plan.input_shape, link.dtype, plan.output_shape, link.result), coverage=plan.coverage,
+            by_axis=tuple(survey_axis(link, number, fields) for number in range(len(plan.windows))),
+            remedies=suggest(pooling, plan), place=None if place is None else place.facts()))
     return found
 
 
-def axis_survey(link: Link, number: int, fields: Mapping[int, Field]) -> AxisSurvey:
+def survey_axis(link: StagePlan, number: int, fields: Mapping[int, ReceptiveField]) -> AxisSurvey:
     """One pooled axis of a stage, by its number among those that are pooled."""
     plan, windows = link.plan, link.plan.windows[number]
     field, sizes = fields[link.origin[plan.axes.pooled[number]]], windows.sizes()
-    missing = runs(~windows.reads())
+    missing = find_runs(~windows.reads())
     return AxisSurvey(
         plan.axes.pooled_letters()[number], windows.length, len(windows),
-        formula(link.stage.pooling.window, number, len(plan.windows), windows), (int(sizes.min()), int(sizes.max())),
-        overlap(windows), float(windows.present()[1].sum()) / windows.length, windows.uncovered(),
+        format_formula(link.stage.pooling.window, number, len(plan.windows), windows),
+        (int(sizes.min()), int(sizes.max())),
+        max_overlap(windows), float(windows.present()[1].sum()) / windows.length, windows.uncovered(),
         tuple(missing[:MOST_RUNS]), field.size, field.least, field.jump, field.start)
 
 
-def overlap(windows: Windows) -> int:
+def max_overlap(windows: Windows) -> int:
     """The most samples that a window shares with the one before it."""
     first, count = windows.present()
     if len(windows) < 2:
@@ -173,7 +174,8 @@ def overlap(windows: Windows) -> int:
     return int(np.where(apart % step == 0, np.maximum(np.minimum(shared, count[1:]), 0), 0).max())
 
 
-def amounts(before: Sequence[int], dtype: dtypes.Type, after: Sequence[int], result: dtypes.Type) -> dict[str, Any]:
+def measure_amounts(before: Sequence[int], dtype: dtypes.Type, after: Sequence[int], result: dtypes.Type) -> dict[str,
+                                                                                                                  Any]:
     """Values and bytes in and out, and the share of values kept."""
     values_in, values_out = prod(before), prod(after)
     return {"values_in": values_in, "values_out": values_out, "bytes_in": values_in * dtype.itemsize,

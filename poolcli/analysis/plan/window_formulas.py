@@ -9,24 +9,24 @@ from ...core.windows import Windows, ceil_div
 from ...report.words import decimal
 
 
-def formula(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+def format_formula(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
     """The formula of one of the pooled axes, as in ``floor((224 + 1 + 1 - 3) / 2) + 1 = 112``.
 
     ``axis`` counts the pooled axes from 0, of which there are ``axes``. Zeros are left out: without padding
     ``floor((224 - 2) / 2) + 1 = 112``.
     """
     if per_axis(options.size, axes, "size")[axis] == ALL:
-        return whole(options, axis, axes, windows)
+        return format_whole(options, axis, axes, windows)
     return FORMULAS[options.windowing.name](options, axis, axes, windows)
 
 
-def fixed(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+def format_fixed(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
     """floor((n + before + after - extent) / s) + 1, extent = d (k - 1) + 1; ceil, and less one, in ceil mode.
 
     [PyTorch, aten/src/ATen/native/Pool.h]
     """
     size = per_axis(options.size, axes, "size")[axis]
-    stride = stride_of(options, axis, axes)
+    stride = requested_stride(options, axis, axes)
     extent = windows.step * (size - 1) + 1
     written = str(size) if windows.step == 1 else f"({windows.step} ({size} - 1) + 1)"
     room = " + ".join([str(windows.length), *(str(side) for side in (windows.before, windows.after) if side)])
@@ -37,7 +37,7 @@ def fixed(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str
     return f"{rounded}(({room} - {written}) / {stride}) + 1{dropped} = {len(windows)}"
 
 
-def stride_of(options: WindowOptions, axis: int, axes: int) -> int:
+def requested_stride(options: WindowOptions, axis: int, axes: int) -> int:
     """From window to window, as asked; 0 where that is not asked for."""
     size = per_axis(options.size, axes, "size")[axis]
     if options.windowing.name not in ("fixed", "same") or size == ALL:
@@ -45,18 +45,18 @@ def stride_of(options: WindowOptions, axis: int, axes: int) -> int:
     return int(per_axis(options.stride, axes, "stride")[axis] or size)
 
 
-def same(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+def format_same(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
     """ceil(n / s) [TensorFlow], and the padding that this takes."""
     padded = f", padded by {windows.before} and {windows.after}" if windows.before + windows.after else ""
-    return f"ceil({windows.length} / {stride_of(options, axis, axes)}) = {len(windows)}{padded}"
+    return f"ceil({windows.length} / {requested_stride(options, axis, axes)}) = {len(windows)}{padded}"
 
 
-def whole(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+def format_whole(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
     """One window."""
     return f"one window over all {windows.length} = 1"
 
 
-def adaptive(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+def format_adaptive(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
     """As asked, with where window i lies."""
     n, m = windows.length, len(windows)
     if per_axis(options.adaptive, axes, "adaptive")[axis] == ALL:
@@ -64,12 +64,13 @@ def adaptive(options: WindowOptions, axis: int, axes: int, windows: Windows) -> 
     return f"as asked = {m}, window i is [floor({n} i / {m}), ceil({n} (i + 1) / {m}))"
 
 
-def fractional(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+def format_fractional(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
     """floor(n / ratio), the ratio being the decimal that was written [Graham 2014]."""
     ratio = decimal(per_axis(options.fractional, axes, "fractional")[axis])
     return f"floor({windows.length} / {ratio}) = {len(windows)}"
 
 
 FORMULAS: Mapping[str, Callable[[WindowOptions, int, int, Windows], str]] = {
-    "fixed": fixed, "same": same, "global": whole, "adaptive": adaptive, "fractional": fractional,
+    "fixed": format_fixed, "same": format_same, "global": format_whole, "adaptive": format_adaptive,
+    "fractional": format_fractional,
 }

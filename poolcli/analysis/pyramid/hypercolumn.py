@@ -12,8 +12,8 @@ from ...core import axes
 from ...errors import PoolError
 from ...pooling import as_array
 from ..stages import as_stage
-from .pyramid import Level, each_level
-from .pyramid_plan import rungs
+from .pyramid import Level, iterate_levels
+from .pyramid_plan import plan_levels
 
 Array = NDArray[Any]
 
@@ -28,13 +28,13 @@ def hypercolumn(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None
     where there is none. The dtype is the one that holds all levels.
     """
     array, pooling = as_array(x), as_stage(reducer, keywords).pooling
-    ladder = rungs(array.shape, pooling, levels=levels, smallest=smallest, exact=exact, layout=layout)
+    ladder = plan_levels(array.shape, pooling, levels=levels, smallest=smallest, exact=exact, layout=layout)
     resolved = axes.resolve(array.shape, pooling.layout or layout)
-    made = [level for level, _ in each_level(array, pooling, ladder)]
-    return stacked(made, resolved)
+    made = [level for level, _ in iterate_levels(array, pooling, ladder)]
+    return stack_levels(made, resolved)
 
 
-def stacked(made: Sequence[Level], resolved: axes.Axes) -> Array:
+def stack_levels(made: Sequence[Level], resolved: axes.Axes) -> Array:
     """The levels at the first one's size, side by side along C; the result is the only array of that size."""
     place = resolved.letters.find("C")
     shape, channels = made[0].values.shape, 1 if place < 0 else made[0].values.shape[place]
@@ -46,12 +46,12 @@ def stacked(made: Sequence[Level], resolved: axes.Axes) -> Array:
     for number, level in enumerate(made):
         part: list[Any] = [slice(None)] * len(whole)
         part[place] = slice(number * channels, (number + 1) * channels)
-        raised = nearest(level, shape, resolved)
+        raised = upsample_nearest(level, shape, resolved)
         out[tuple(part)] = raised if raised.ndim == out.ndim else raised[..., None]
     return out
 
 
-def nearest(level: Level, shape: Sequence[int], resolved: axes.Axes) -> Array:
+def upsample_nearest(level: Level, shape: Sequence[int], resolved: axes.Axes) -> Array:
     """A level at the input's size: each place takes the sample whose centre is nearest."""
     values = level.values
     for i, centres in zip(resolved.pooled, level.centres, strict=False):
@@ -78,7 +78,7 @@ def spp(x: ArrayLike, reducer: Any = "max", *, bins: Sequence[int] = (1, 2, 4), 
     for count in bins:
         pooling = as_stage((stage.reducer, {**stage.keywords, "adaptive": count})).pooling
         plan = pooling.plan(array.shape, layout)
-        parts.append(flattened(pooling.run(array, plan).values, plan.axes.letters))
+        parts.append(flatten_grid(pooling.run(array, plan).values, plan.axes.letters))
     return np.concatenate(parts, axis=-1)
 
 
@@ -88,7 +88,7 @@ def check_bins(bins: Sequence[int]) -> None:
         raise PoolError(f"bins are whole numbers from 1, as in (1, 2, 4), not {bins!r}")
 
 
-def flattened(values: Array, letters: str) -> Array:
+def flatten_grid(values: Array, letters: str) -> Array:
     """A grid as a vector for each map: N, then everything else, channels before windows."""
     order = sorted(range(len(letters)), key=lambda i: ("NC".find(letters[i]) % 3, i))
     turned = values.transpose(order)

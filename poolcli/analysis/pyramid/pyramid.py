@@ -18,7 +18,7 @@ from ...core import axes
 from ...errors import PoolError
 from ...pooling import Pooling, as_array
 from ..stages import as_stage
-from .pyramid_plan import Rung, rungs
+from .pyramid_plan import LevelPlan, plan_levels
 
 Array = NDArray[Any]
 NAMES = ("mode", "subsample")
@@ -96,15 +96,16 @@ def pyramid(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None, sm
     Raises PoolError where a level cannot be made, and says how many can.
     """
     array, pooling = as_array(x), as_stage(reducer, keywords).pooling
-    ladder = rungs(array.shape, pooling, levels=levels, smallest=smallest, exact=exact, layout=layout)
+    ladder = plan_levels(array.shape, pooling, levels=levels, smallest=smallest, exact=exact, layout=layout)
     try:
-        made = tuple(with_reports(array, pooling, ladder, drift))
+        made = tuple(report_levels(array, pooling, ladder, drift))
     except MemoryError:
         raise PoolError(f"not enough memory for the levels of {axes.describe(array.shape)}") from None
     return Pyramid(pooling.reducer.name, axes.resolve(array.shape, pooling.layout or layout).letters, made)
 
 
-def each_level(array: Array, pooling: Pooling, ladder: Iterator[Rung]) -> Iterator[tuple[Level, Rung | None]]:
+def iterate_levels(array: Array, pooling: Pooling,
+                   ladder: Iterator[LevelPlan]) -> Iterator[tuple[Level, LevelPlan | None]]:
     """The levels, one by one, the input first; nothing is rounded between them.
 
     Only the input and the level before are held. Where samples are missing by a nodata value, a level of whole numbers
@@ -121,23 +122,23 @@ def each_level(array: Array, pooling: Pooling, ladder: Iterator[Rung]) -> Iterat
         yield Level(rung.number, values, rung.scale, rung.offset, rung.whole is not None, centres=rung.centres()), rung
 
 
-def with_reports(array: Array, pooling: Pooling, ladder: Iterator[Rung], drift: bool) -> Iterator[Level]:
+def report_levels(array: Array, pooling: Pooling, ladder: Iterator[LevelPlan], drift: bool) -> Iterator[Level]:
     """The same with drift and labels."""
-    named = labels(array, pooling) if pooling.reducer.name in NAMES else None
+    named = count_labels(array, pooling) if pooling.reducer.name in NAMES else None
     stored = array
-    for level, rung in each_level(array, pooling, ladder):
+    for level, rung in iterate_levels(array, pooling, ladder):
         if rung is not None and drift:
             as_stored = replace(pooling, dtype=level.values.dtype)
             stored = level.values if rung.number == 1 else as_stored.run(stored, rung.step).values
-            level = replace(level, drift=difference(stored, level.values))
+            level = replace(level, drift=measure_drift(stored, level.values))
         if rung is not None and named is not None:
-            there = labels(level.values, pooling)
+            there = count_labels(level.values, pooling)
             lost = np.setdiff1d(named, there)
             level = replace(level, labels=Labels(len(named) - len(lost), len(lost), tuple(lost[:MOST_NAMED].tolist())))
         yield level
 
 
-def labels(array: Array, pooling: Pooling) -> Array:
+def count_labels(array: Array, pooling: Pooling) -> Array:
     """The different values of an array, in order, without missing ones."""
     if array.dtype.kind in "bu" and array.itemsize <= 2:
         found = np.flatnonzero(np.bincount(array.reshape(-1).astype(np.uint16, copy=False), minlength=1))
@@ -147,7 +148,7 @@ def labels(array: Array, pooling: Pooling) -> Array:
     return found[found != pooling.nodata] if pooling.nodata is not None else found
 
 
-def difference(one: Array, other: Array) -> Drift:
+def measure_drift(one: Array, other: Array) -> Drift:
     """How two arrays of one shape and dtype differ; NaN is like NaN. Block by block, in float64."""
     worst, total, count = 0.0, 0.0, 0
     one, other = one.reshape(-1), other.reshape(-1)

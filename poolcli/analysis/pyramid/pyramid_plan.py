@@ -18,8 +18,8 @@ from ...core.windows import Windows
 from ...errors import OptionError, PoolError
 from ...pooling import Pooling
 from ...report.words import window_stride
-from ..plan.window_formulas import stride_of
-from ..receptive_field import Field, bounds
+from ..plan.window_formulas import requested_stride
+from ..receptive_field import ReceptiveField, field_bounds
 
 Ints = NDArray[np.int64]
 
@@ -29,7 +29,7 @@ MOST_LEVELS = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Rung:
+class LevelPlan:
     """One level, from 1 on."""
 
     number: int
@@ -51,36 +51,36 @@ class Rung:
 
     def centres(self) -> tuple[NDArray[np.float64], ...]:
         """For each pooled axis: where the level's samples are centred, on the input."""
-        return tuple((low + high) / 2 for low, high in map(bounds, self.chains))
+        return tuple((low + high) / 2 for low, high in map(field_bounds, self.chains))
 
 
-def rungs(shape: Sequence[int], pooling: Pooling, *, levels: int | None = None, smallest: int | None = None,
-          exact: bool | None = None, layout: str | None = None, held: bool = True) -> Iterator[Rung]:
+def plan_levels(shape: Sequence[int], pooling: Pooling, *, levels: int | None = None, smallest: int | None = None,
+          exact: bool | None = None, layout: str | None = None, held: bool = True) -> Iterator[LevelPlan]:
     """The levels above an input of this shape: so many, or as long as all pooled sides have ``smallest`` samples.
 
     With neither, as long as there is something left to pool. ``exact`` asks for plans on the input; None: for reducers
     of EXACT where windows neither overlap nor leave gaps. PoolError where a level cannot be made, or would not fit
     into memory where levels are ``held`` there.
     """
-    check(pooling, levels, smallest)
+    check_counts(pooling, levels, smallest)
     first = pooling.plan(shape, layout, held=held)
-    fields = [Field()] * len(first.windows)
+    fields = [ReceptiveField()] * len(first.windows)
     plan, number = first, 1
     while levels is None or number <= levels:
         if number > 1:
-            following = planned(pooling, plan, number, levels is not None, held)
+            following = plan_next(pooling, plan, number, levels is not None, held)
             if following is None:
                 return
             plan = following
-        if levels is None and ends(plan, number, smallest or 1):
+        if levels is None and is_last(plan, number, smallest or 1):
             return
-        fields = [field.through(one, stride_of(pooling.window, i, len(fields)) or window_stride(one))
+        fields = [field.through(one, requested_stride(pooling.window, i, len(fields)) or window_stride(one))
                   for i, (field, one) in enumerate(zip(fields, plan.windows, strict=True))]
-        yield rung(number, plan, first, pooling, fields, exact)
+        yield make_level(number, plan, first, pooling, fields, exact)
         number += 1
 
 
-def check(pooling: Pooling, levels: int | None, smallest: int | None) -> None:
+def check_counts(pooling: Pooling, levels: int | None, smallest: int | None) -> None:
     """Refuse what makes no pyramid of any array."""
     if levels is not None and smallest is not None:
         raise OptionError("smallest", "goes without levels: one of them says where the pyramid ends")
@@ -92,7 +92,7 @@ def check(pooling: Pooling, levels: int | None, smallest: int | None) -> None:
         raise OptionError("squeeze", "a pyramid's levels keep their axes; without squeeze it would work")
 
 
-def planned(pooling: Pooling, before: Plan, number: int, must: bool, held: bool) -> Plan | None:
+def plan_next(pooling: Pooling, before: Plan, number: int, must: bool, held: bool) -> Plan | None:
     """The next level's plan; None where there is none and need not be."""
     try:
         return pooling.plan(before.output_shape, before.output_letters, held=held)
@@ -103,7 +103,7 @@ def planned(pooling: Pooling, before: Plan, number: int, must: bool, held: bool)
                         f"{axes.describe(before.output_shape)}: {error}; so would levels={number - 1}") from error
 
 
-def ends(plan: Plan, number: int, smallest: int) -> bool:
+def is_last(plan: Plan, number: int, smallest: int) -> bool:
     """Whether a level is not wanted any more; PoolError where it is the first, or would never end."""
     too_small = any(len(one) < smallest for one in plan.windows)
     same = plan.output_shape == plan.input_shape
@@ -114,41 +114,42 @@ def ends(plan: Plan, number: int, smallest: int) -> bool:
     return too_small or same or number > MOST_LEVELS
 
 
-def rung(number: int, plan: Plan, first: Plan, pooling: Pooling, fields: Sequence[Field], exact: bool | None) -> Rung:
+def make_level(number: int, plan: Plan, first: Plan, pooling: Pooling, fields: Sequence[ReceptiveField],
+               exact: bool | None) -> LevelPlan:
     """A level, with its plan on the input where that is wanted."""
     chains = tuple(field.chain for field in fields)
     scale, offset = [1.0] * len(first.input_shape), [0.0] * len(first.input_shape)
     for i, field in zip(first.axes.pooled, fields, strict=True):
         scale[i], offset[i] = float(field.jump), float(field.start)
-    reason = None if exact is False else why_not(pooling, chains)
+    reason = None if exact is False else why_not_composable(pooling, chains)
     if exact and reason is not None:
         raise OptionError("exact", f"each level straight from the input needs windows that {reason}")
     wanted = exact or (exact is None and pooling.reducer.name in EXACT and reason is None)
-    whole = replace(first, windows=tuple(composed(chain) for chain in chains)) if wanted else None
-    return Rung(number, plan, whole, tuple(scale), tuple(offset), chains)
+    whole = replace(first, windows=tuple(compose_windows(chain) for chain in chains)) if wanted else None
+    return LevelPlan(number, plan, whole, tuple(scale), tuple(offset), chains)
 
 
-def why_not(pooling: Pooling, chains: Sequence[Sequence[Windows]]) -> str | None:
+def why_not_composable(pooling: Pooling, chains: Sequence[Sequence[Windows]]) -> str | None:
     """What windows would have to be for a level to be made of the input's samples, or None."""
     if pooling.pad_mode != "exclude":
         return "pad nothing; padding that is data is not in the input"
     if pooling.parameters.get("count_include_pad") or pooling.parameters.get("divisor"):
         return "divide by what they hold, not by count_include_pad or divisor"
-    if not all(tiles(windows) for chain in chains for windows in chain):
+    if not all(is_tiling(windows) for chain in chains for windows in chain):
         return "neither overlap nor leave gaps; a stride that is the size would work"
     return None
 
 
-def tiles(windows: Windows) -> bool:
+def is_tiling(windows: Windows) -> bool:
     """Whether each window begins where the one before ends."""
     first, count = windows.present()
     dense = windows.step == 1 or int(count.max(initial=0)) <= 1
     return dense and bool((first[1:] == first[:-1] + count[:-1]).all())
 
 
-def composed(chain: Sequence[Windows]) -> Windows:
+def compose_windows(chain: Sequence[Windows]) -> Windows:
     """All samples of the input below each output of windows that tile: evenly spaced ranges where they are."""
-    low, high = bounds(chain)
+    low, high = field_bounds(chain)
     n, size = chain[0].length, int(high[0] - low[0]) + 1
     sizes, steps = high - low + 1, np.diff(low)
     even = (steps == size).all() and (sizes[:-1] == size).all() and (sizes[-1] == size or high[-1] == n - 1)

@@ -52,7 +52,7 @@ class Spectrum:
         return min(share, 1.0)  # the two sums are in different orders
 
 
-def spectrum(planes: Iterable[Floats]) -> Spectrum | None:
+def compute_spectrum(planes: Iterable[Floats]) -> Spectrum | None:
     """The spectrum of planes of one shape, each without its own mean; None where none is whole.
 
     Planes with NaN or infinities are left out.
@@ -63,7 +63,7 @@ def spectrum(planes: Iterable[Floats]) -> Spectrum | None:
         if not np.isfinite(plane).all():
             continue
         shape = plane.shape
-        found = energies(plane)
+        found = compute_energies(plane)
         energy = found if energy is None else energy + found
     if energy is None:
         return None
@@ -74,9 +74,9 @@ def spectrum(planes: Iterable[Floats]) -> Spectrum | None:
     return Spectrum(energy, frequencies)
 
 
-def energies(plane: Floats) -> Floats:
+def compute_energies(plane: Floats) -> Floats:
     """|Z|^2 of one plane, halves that a real signal has twice counted twice."""
-    weights = hann(plane.shape)
+    weights = hann_window(plane.shape)
     mean = float((weights * plane).sum() / weights.sum())
     rest = plane - mean
     if np.abs(rest).max() <= ROUNDING * np.abs(plane).max():
@@ -88,7 +88,7 @@ def energies(plane: Floats) -> Floats:
     return energy
 
 
-def hann(shape: Sequence[int]) -> Floats:
+def hann_window(shape: Sequence[int]) -> Floats:
     """The window of all axes; half a sample from its ends, so that a short axis keeps all samples."""
     weights = np.ones(())
     for n in shape:

@@ -22,7 +22,7 @@ Places = tuple[int, ...]
 
 
 @dataclass
-class Changes:
+class ChangeStatistics:
     """|y_t - y_0| over shifts and cells, cells without a number left out."""
 
     total: float = 0.0
@@ -47,7 +47,7 @@ class Changes:
 
 
 @dataclass(frozen=True, eq=False)
-class Moved:
+class ShiftedCrops:
     """An array of which parts of one size are pooled, from shifted places on."""
 
     array: Array
@@ -57,7 +57,7 @@ class Moved:
     strides: Places
 
     @classmethod
-    def by(cls, array: Array, pooling: Pooling, strides: Places, most: Sequence[int]) -> Moved:
+    def by(cls, array: Array, pooling: Pooling, strides: Places, most: Sequence[int]) -> ShiftedCrops:
         """Parts that leave room for the largest shift along each pooled axis, and for one stride."""
         axes = pooling.plan(array.shape).axes
         shape = list(array.shape)
@@ -77,7 +77,7 @@ class Moved:
         for axis, start in zip(self.plan.axes.pooled, at, strict=True):
             cut[axis] = slice(start, start + self.plan.input_shape[axis])
         values = self.pooling.run(self.array[tuple(cut)], self.plan).values.reshape(self.plan.full_shape)
-        return floats(values, self.pooling.missing())
+        return to_floats(values, self.pooling.missing())
 
     @cached_property
     def first(self) -> Floats:
@@ -131,7 +131,7 @@ class Moved:
         return worst
 
 
-def floats(values: Array, nodata: int | float | None) -> Floats:
+def to_floats(values: Array, nodata: int | float | None) -> Floats:
     """Values as float64, NaN for what is missing."""
     made: Floats = values.astype(np.float64)
     if nodata is not None:
@@ -139,7 +139,7 @@ def floats(values: Array, nodata: int | float | None) -> Floats:
     return made
 
 
-def shifts(most: Sequence[int], at_most: int) -> Iterator[Places]:
+def choose_shifts(most: Sequence[int], at_most: int) -> Iterator[Places]:
     """All shifts from 0 to ``most`` along each axis but none at all; evenly chosen where they are more than so many."""
     axis_share = max(2, int(at_most ** (1 / len(most)) + 1e-9))
     chosen = [range(n + 1) if n < axis_share else sorted({round(i * n / (axis_share - 1)) for i in range(axis_share)})
@@ -147,21 +147,22 @@ def shifts(most: Sequence[int], at_most: int) -> Iterator[Places]:
     return (at for at in product(*chosen) if any(at))
 
 
-def dense_changes(dense: Floats, pooled: Sequence[int], strides: Places, moves: Sequence[Places]) -> Changes:
+def measure_dense_changes(dense: Floats, pooled: Sequence[int], strides: Places,
+                          moves: Sequence[Places]) -> ChangeStatistics:
     """The same changes, read from the reducer at stride 1: y_t[i] = z[t + i s]. No padding."""
-    found = Changes()
+    found = ChangeStatistics()
     most = [max((at[i] for at in moves), default=0) for i in range(len(strides))]
     counts = [(dense.shape[axis] - n - 1) // s + 1 for axis, n, s in zip(pooled, most, strides, strict=True)]
     if min(counts) < 1:
         return found
-    base = strided(dense, pooled, (0,) * len(strides), strides, counts)
+    base = take_strided(dense, pooled, (0,) * len(strides), strides, counts)
     for at in moves:
         with np.errstate(invalid="ignore"):
-            found.add(np.abs(strided(dense, pooled, at, strides, counts) - base), max(at))
+            found.add(np.abs(take_strided(dense, pooled, at, strides, counts) - base), max(at))
     return found
 
 
-def strided(dense: Floats, pooled: Sequence[int], at: Places, strides: Places, counts: Sequence[int]) -> Floats:
+def take_strided(dense: Floats, pooled: Sequence[int], at: Places, strides: Places, counts: Sequence[int]) -> Floats:
     """Every s-th sample from ``at`` on."""
     cut: list[Any] = [slice(None)] * dense.ndim
     for axis, start, stride, count in zip(pooled, at, strides, counts, strict=True):
@@ -170,7 +171,7 @@ def strided(dense: Floats, pooled: Sequence[int], at: Places, strides: Places, c
     return found
 
 
-def blurred_once(dense: Floats, pooled: Sequence[int]) -> Floats:
+def blur_once(dense: Floats, pooled: Sequence[int]) -> Floats:
     """The mean of each two neighbours along every pooled axis: m - 1 times make the binomial weights of m taps."""
     for axis in pooled:
         before = (slice(None),) * axis

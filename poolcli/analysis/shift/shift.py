@@ -12,17 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...core import axes
 from ...core.plans import Plan
-from ...drawing.heat import enlarged, heat
-from ...drawing.sheet import sheet, shrunk
+from ...drawing.heat import draw_heat, enlarge
+from ...drawing.sheet import draw_sheet, shrink
 from ...errors import OptionError, PoolError
 from ...pooling import as_array, prepare
 from .. import float_planes
-from ..defaults import OTHER_SCALE, usual
-from ..float_planes import Subject
-from ..preview_images import bright, detail, region
+from ..defaults import OTHER_SCALE, default_stages
+from ..float_planes import FloatPlanes
+from ..preview_images import choose_region, read_region, to_bytes
 from ..stages import Stage, as_stages, with_layout
-from .aliasing import Spectrum, spectrum
-from .equivariance import Changes, Moved, blurred_once, dense_changes, floats, shifts
+from .aliasing import Spectrum, compute_spectrum
+from .equivariance import ChangeStatistics, ShiftedCrops, blur_once, choose_shifts, measure_dense_changes, to_floats
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -45,7 +45,7 @@ LEAST_TILE = 256
 
 
 @dataclass(frozen=True)
-class Blurred:
+class BlurredStability:
     """The same reducer at stride 1, a binomial blur, then the stride."""
 
     taps: int
@@ -78,7 +78,7 @@ class Stability:
     """The share of the energy that the stride folds (``spectra``); None where samples are missing."""
     rank: int | None
     """By aliasing, 1 is the least."""
-    blurred: tuple[Blurred, ...]
+    blurred: tuple[BlurredStability, ...]
     on_scale: bool
     heat: Floats = field(repr=False, metadata={"document": False})
     """(h, w): the mean change of each cell over shifts, channels and planes, as a share of the range; NaN: borders."""
@@ -105,11 +105,11 @@ class Shifts:
     def sheet(self) -> NDArray[np.uint8]:
         """The part and a heat map for each pooling, all of one scale, on one (H, W, 3) picture; light is unstable."""
         high = max((float(np.nanmax(row.heat)) for row in self.rows), default=0.0)
-        maps = [(enlarged(heat(row.heat, 0.0, high), LEAST_TILE), f"{row.stage}, {100 * row.score:.2g}%")
+        maps = [(enlarge(draw_heat(row.heat, 0.0, high), LEAST_TILE), f"{row.stage}, {100 * row.score:.2g}%")
                 for row in self.rows]
         width = max(picture.shape[1] for picture, _ in maps)
         said = f"the original; lightest is {100 * high:.2g}%"
-        return sheet([(shrunk(self.picture, max(width, *(picture.shape[0] for picture, _ in maps))), said), *maps])
+        return draw_sheet([(shrink(self.picture, max(width, *(picture.shape[0] for picture, _ in maps))), said), *maps])
 
 
 def shift(x: ArrayLike, stages: Any = None, *, max_shift: int | None = None, crop: int | None = None,
@@ -137,28 +137,29 @@ def shift(x: ArrayLike, stages: Any = None, *, max_shift: int | None = None, cro
     Raises PoolError for whatever cannot be pooled, for windows without a stride, and where no sample is a number.
     """
     array = as_array(x)
-    chosen = as_stages(usual(shared) if stages is None else stages, shared)
-    check(max_shift, crop)
+    chosen = as_stages(default_stages(shared) if stages is None else stages, shared)
+    check_options(max_shift, crop)
     first = chosen[0].pooling.plan(array.shape).axes
     for stage in chosen:
         check_stage(stage, array, first)
     chosen = tuple(with_layout(stage, first.letters) for stage in chosen)  # a crop's shape may not be clear
-    part = middle(array, first, crop or enough([stage.pooling.plan(array.shape) for stage in chosen]))
-    subject = Subject.of(part, first, chosen[0].pooling.missing())
+    part = crop_middle(array, first, crop or choose_crop([stage.pooling.plan(array.shape) for stage in chosen]))
+    subject = FloatPlanes.of(part, first, chosen[0].pooling.missing())
     if not any(np.isfinite(subject.floats(subject.plane(number))).any() for number in range(subject.count)):
         raise PoolError("no sample is there to change: all that are looked at are missing, NaN or infinite")
-    low, high = float_planes.extent(subject)
+    low, high = float_planes.sample_extent(subject)
     try:
-        rows = [stability(stage, part, high - low, max_shift) for stage in chosen]
+        rows = [measure_stability(stage, part, high - low, max_shift) for stage in chosen]
     except MemoryError:
         raise PoolError(f"not enough memory for shifts of shape {axes.describe(part.shape)}; a smaller crop would "
                         "work") from None
-    ends = float_planes.span(array.dtype) or (low, high)
-    picture = bright(detail(part, region(part.shape, first, max(part.shape))), *ends, array.dtype.kind == "u")
-    return Shifts(array.shape, array.dtype.name, part.shape, high - low, tuple(ranked(rows)), picture)
+    ends = float_planes.dtype_span(array.dtype) or (low, high)
+    picture = to_bytes(read_region(part, choose_region(part.shape, first, max(part.shape))), *ends,
+                       array.dtype.kind == "u")
+    return Shifts(array.shape, array.dtype.name, part.shape, high - low, tuple(rank_rows(rows)), picture)
 
 
-def check(max_shift: int | None, crop: int | None) -> None:
+def check_options(max_shift: int | None, crop: int | None) -> None:
     """Raise OptionError for what cannot be."""
     for name, value in (("max_shift", max_shift), ("crop", crop)):
         if value is not None and (type(value) is not int or value < 1):
@@ -175,7 +176,7 @@ def check_stage(stage: Stage, array: Array, first: axes.Axes) -> None:
         raise OptionError("layout", "all stages need one layout here")
 
 
-def enough(plans: Sequence[Plan]) -> int:
+def choose_crop(plans: Sequence[Plan]) -> int:
     """How many samples of each pooled axis are looked at: fewer where windows are large."""
     sizes = [[int(windows.sizes()[0]) for windows in plan.windows] for plan in plans]
     samples = min(PLANE, WORK // max(prod(one) for one in sizes))
@@ -183,7 +184,7 @@ def enough(plans: Sequence[Plan]) -> int:
     return side
 
 
-def middle(array: Array, resolved: axes.Axes, side: int) -> Array:
+def crop_middle(array: Array, resolved: axes.Axes, side: int) -> Array:
     """At most so many samples of each pooled axis, from the middle; the first of N and C as far as there is room."""
     cut: list[slice] = [slice(None)] * array.ndim
     for axis in resolved.pooled:
@@ -198,54 +199,55 @@ def middle(array: Array, resolved: axes.Axes, side: int) -> Array:
     return found
 
 
-def stability(stage: Stage, part: Array, span: float, max_shift: int | None) -> Stability:
+def measure_stability(stage: Stage, part: Array, span: float, max_shift: int | None) -> Stability:
     """One row, not yet ranked."""
     plan = stage.pooling.plan(part.shape)
-    dense = at_stride_1(stage, part)
+    dense = pool_at_stride_1(stage, part)
     check_size(dense)
-    strides = tuple(stride_of(plan, axis) for axis in range(len(plan.windows)))
+    strides = tuple(window_stride(plan, axis) for axis in range(len(plan.windows)))
     most = [s - 1 if max_shift is None else max_shift for s in strides]
-    moves = list(shifts(most, MOST_SHIFTS))
-    moved = Moved.by(part, stage.pooling, strides, most)
-    changes, summed = Changes(), np.zeros(())
+    moves = list(choose_shifts(most, MOST_SHIFTS))
+    moved = ShiftedCrops.by(part, stage.pooling, strides, most)
+    changes, summed = ChangeStatistics(), np.zeros(())
     for at in moves:
         change = moved.change(at)
         changes.add(change, max(at))
         summed = summed + change
-    aliasing, blurs = blurring(dense, plan, strides, moves, span)
+    aliasing, blurs = measure_blurs(dense, plan, strides, moves, span)
     by_shift = tuple((distance, total / count / span if count and span else 0.0)
                      for distance, (total, count) in sorted(changes.by_distance.items()))
     return Stability(stage.title, stage.reducer, strides, len(moves), changes.score(span),
                      changes.worst / span if span else 0.0, changes.same / changes.count if changes.count else None,
                      by_shift, moved.equivariance(), aliasing, None, blurs, stage.reducer not in OTHER_SCALE,
-                     heat_of(moved, summed / (max(1, len(moves)) * (span or 1.0))))
+                     map_changes(moved, summed / (max(1, len(moves)) * (span or 1.0))))
 
 
-def stride_of(plan: Plan, axis: int) -> int:
+def window_stride(plan: Plan, axis: int) -> int:
     """From window to window; a single window has its size."""
     starts = plan.windows[axis].starts
     return int(starts[1] - starts[0]) if len(starts) > 1 else int(plan.windows[axis].sizes()[0])
 
 
-def blurring(dense: Floats, plan: Plan, strides: tuple[int, ...], moves: Sequence[tuple[int, ...]],
-             span: float) -> tuple[float | None, tuple[Blurred, ...]]:
+def measure_blurs(dense: Floats, plan: Plan, strides: tuple[int, ...], moves: Sequence[tuple[int, ...]],
+             span: float) -> tuple[float | None, tuple[BlurredStability, ...]]:
     """The aliasing of a stage, and what blurs before its stride would make of it; ``dense`` is it at stride 1."""
     pooled = plan.axes.pooled
-    planes = Subject.of(dense, plan.axes)
+    planes = FloatPlanes.of(dense, plan.axes)
     exponent = exponent_of(dense)  # squares of 2^-1000 would be 0, and a share has no unit
-    found = spectrum(np.ldexp(planes.plane(o)[..., c], -exponent)
+    found = compute_spectrum(np.ldexp(planes.plane(o)[..., c], -exponent)
                      for o in range(planes.count) for c in range(planes.canonical.shape[4]))
-    plain = dense_changes(dense, pooled, strides, moves).score(span)
+    plain = measure_dense_changes(dense, pooled, strides, moves).score(span)
     rows = []
     for taps in TAPS:
         if min(dense.shape[axis] for axis in pooled) < 2:
             break
-        dense = blurred_once(dense, pooled)
-        changes = dense_changes(dense, pooled, strides, moves)
+        dense = blur_once(dense, pooled)
+        changes = measure_dense_changes(dense, pooled, strides, moves)
         if changes.count or not moves:
             score = changes.score(span)
-            rows.append(Blurred(taps, score, folded(found, strides, taps), 1 - score / plain if plain > 0 else None))
-    return folded(found, strides, 1), tuple(rows)
+            rows.append(BlurredStability(taps, score, aliasing_of(found, strides, taps), 1 - score / plain
+                                         if plain > 0 else None))
+    return aliasing_of(found, strides, 1), tuple(rows)
 
 
 def exponent_of(values: Floats) -> int:
@@ -254,17 +256,17 @@ def exponent_of(values: Floats) -> int:
     return int(np.frexp(largest)[1])
 
 
-def folded(found: Spectrum | None, strides: Sequence[int], taps: int) -> float | None:
+def aliasing_of(found: Spectrum | None, strides: Sequence[int], taps: int) -> float | None:
     """The aliasing, None of no spectrum."""
     return None if found is None else found.aliasing(strides, taps)
 
 
-def at_stride_1(stage: Stage, part: Array) -> Floats:
+def pool_at_stride_1(stage: Stage, part: Array) -> Floats:
     """The reducer's value of every window that lies in the array, wherever it starts."""
     plain = {name: value for name, value in stage.keywords.items()
              if name not in ("padding", "pad_mode", "pad_value", "ceil_mode", "squeeze")}
     pooling = prepare(stage.reducer, **{**plain, "stride": 1})
-    return floats(pooling.run(part, pooling.plan(part.shape)).values, pooling.missing())
+    return to_floats(pooling.run(part, pooling.plan(part.shape)).values, pooling.missing())
 
 
 def check_size(dense: Floats) -> None:
@@ -275,7 +277,7 @@ def check_size(dense: Floats) -> None:
                         f"{LARGEST:.0e}, would work")
 
 
-def heat_of(moved: Moved, changes: Floats) -> Floats:
+def map_changes(moved: ShiftedCrops, changes: Floats) -> Floats:
     """Changes of inner cells as (h, w) of all cells, means over the other axes; NaN at the borders."""
     plan = moved.plan
     whole = np.full(plan.full_shape, np.nan)
@@ -290,7 +292,7 @@ def heat_of(moved: Moved, changes: Floats) -> Floats:
     return found.reshape(-1, found.shape[-1])
 
 
-def ranked(rows: Sequence[Stability]) -> list[Stability]:
+def rank_rows(rows: Sequence[Stability]) -> list[Stability]:
     """The rows as given, the least aliasing first in rank; equal ones share a rank."""
     known = [row.aliasing for row in rows if row.aliasing is not None]
     return [replace(row, rank=None if row.aliasing is None else 1 + sum(one < row.aliasing for one in known))

@@ -19,7 +19,7 @@ NONE = -1
 
 
 @dataclass(frozen=True)
-class Tensor:
+class IndexedTensor:
     """The array that indices point into: its axes, and the shape that they are counted in."""
 
     axes: layouts.Axes
@@ -55,23 +55,23 @@ class IndexFormat:
     """One way to number the samples of an array. Both functions take int64 of the pooled array's shape."""
 
     help: str
-    encode: Callable[[Ints, Tensor], Ints]
+    encode: Callable[[Ints, IndexedTensor], Ints]
     """From the flat index within the plane."""
-    decode: Callable[[Ints, Tensor], Ints]
+    decode: Callable[[Ints, IndexedTensor], Ints]
     """To it; anything outside the plane, or not given back by ``encode``, is an index that cannot be."""
 
 
-def columns_first(flat: Ints, plane: Sequence[int]) -> Ints:
+def to_column_major(flat: Ints, plane: Sequence[int]) -> Ints:
     """From the row-major to the column-major index within a plane; what is outside stays outside."""
-    return reordered(flat, plane, "C", "F")
+    return reorder_axes(flat, plane, "C", "F")
 
 
-def rows_first(flat: Ints, plane: Sequence[int]) -> Ints:
+def to_row_major(flat: Ints, plane: Sequence[int]) -> Ints:
     """From the column-major to the row-major index within a plane."""
-    return reordered(flat, plane, "F", "C")
+    return reorder_axes(flat, plane, "F", "C")
 
 
-def reordered(flat: Ints, plane: Sequence[int], old: Any, new: Any) -> Ints:
+def reorder_axes(flat: Ints, plane: Sequence[int], old: Any, new: Any) -> Ints:
     """An index within a plane in another order of its axes."""
     size = int(np.prod(plane, dtype=np.int64))
     inside = (flat >= 0) & (flat < size)
@@ -79,12 +79,12 @@ def reordered(flat: Ints, plane: Sequence[int], old: Any, new: Any) -> Ints:
     return np.where(inside, np.ravel_multi_index(places, plane, order=new), np.int64(size))
 
 
-def channels_last(flat: Ints, tensor: Tensor) -> Ints:
+def to_channels_last(flat: Ints, tensor: IndexedTensor) -> Ints:
     """(y W + x) C + c."""
     return flat * tensor.count("C") + tensor.along("C")
 
 
-def without_channels(index: Ints, tensor: Tensor) -> Ints:
+def drop_channels(index: Ints, tensor: IndexedTensor) -> Ints:
     """The plane's part of it."""
     return (index - tensor.along("C")) // tensor.count("C")
 
@@ -94,12 +94,12 @@ FORMATS: Mapping[str, IndexFormat] = {
     "onnx": IndexFormat("flat within the whole tensor of N, C and the plane", lambda flat, t: flat + t.starts,
                         lambda i, t: i - t.starts),
     "onnx-column-major": IndexFormat("the same with storage_order 1: planes column by column",
-                                     lambda flat, t: columns_first(flat, t.plane) + t.starts,
-                                     lambda i, t: rows_first(i - t.starts, t.plane)),
-    "tensorflow": IndexFormat("(y W + x) C + c", channels_last, without_channels),
+                                     lambda flat, t: to_column_major(flat, t.plane) + t.starts,
+                                     lambda i, t: to_row_major(i - t.starts, t.plane)),
+    "tensorflow": IndexFormat("(y W + x) C + c", to_channels_last, drop_channels),
     "tensorflow-batch": IndexFormat("((n H + y) W + x) C + c, with include_batch_in_index",
-                                    lambda flat, t: channels_last(flat + t.along("N") * t.size, t),
-                                    lambda i, t: without_channels(i, t) - t.along("N") * t.size),
+                                    lambda flat, t: to_channels_last(flat + t.along("N") * t.size, t),
+                                    lambda i, t: drop_channels(i, t) - t.along("N") * t.size),
 }
 """TensorFlow's own result for padded windows is a documented bug of its own; ours never counts padding."""
 
@@ -111,7 +111,7 @@ def check_format(option: str, name: Any) -> IndexFormat:
     return FORMATS[name]
 
 
-def as_indices(given: ArrayLike) -> Ints:
+def check_integers(given: ArrayLike) -> Ints:
     """Whole numbers as int64, or PoolError."""
     array = np.asarray(given)
     if array.dtype.kind not in "iu":
@@ -121,7 +121,7 @@ def as_indices(given: ArrayLike) -> Ints:
     return array.astype(np.int64)
 
 
-def to_plane(indices: Ints, tensor: Tensor, row: IndexFormat) -> Ints:
+def to_plane(indices: Ints, tensor: IndexedTensor, row: IndexFormat) -> Ints:
     """Indices of a format as flat ones within their planes, NONE where there are none; PoolError names a wrong one."""
     flat = row.decode(indices, tensor)
     right = (flat >= 0) & (flat < tensor.size)
@@ -129,11 +129,11 @@ def to_plane(indices: Ints, tensor: Tensor, row: IndexFormat) -> Ints:
     wrong = ~right & (indices != NONE)
     if wrong.any():
         at = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise outside(int(indices[at]), at, tensor)
+        raise index_error(int(indices[at]), at, tensor)
     return np.where(indices == NONE, NONE, flat)
 
 
-def outside(index: int, at: tuple[int, ...], tensor: Tensor) -> PoolError:
+def index_error(index: int, at: tuple[int, ...], tensor: IndexedTensor) -> PoolError:
     """The error of an index that no sample has."""
     return PoolError(f"index {index} at {at} is no place in {layouts.describe(tensor.shape)} "
                      f"{tensor.axes.letters}; the shape that was pooled, or another index format, would work")
@@ -154,17 +154,17 @@ def convert_indices(indices: ArrayLike, source: str, target: str, shape: Sequenc
 
     Raises PoolError for an index that no sample has.
     """
-    found = as_indices(indices)
-    tensor = tensor_of(found.shape, shape, layout)
+    found = check_integers(indices)
+    tensor = describe_tensor(found.shape, shape, layout)
     flat = to_plane(found, tensor, check_format("source", source))
     return np.where(flat == NONE, NONE, check_format("target", target).encode(np.maximum(flat, 0), tensor))
 
 
-def tensor_of(indices: Sequence[int], shape: Sequence[int], layout: str | None) -> Tensor:
+def describe_tensor(indices: Sequence[int], shape: Sequence[int], layout: str | None) -> IndexedTensor:
     """What indices of one shape say of an array of another: they differ along pooled axes only."""
     shape = tuple(int(n) for n in shape)
     resolved = layouts.resolve(shape, layout)
     if len(indices) != len(shape) or any(indices[i] != n for i, n in enumerate(shape) if i not in resolved.pooled):
         raise PoolError(f"indices of shape {layouts.describe(indices)} are of no pooling of "
                         f"{layouts.describe(shape)} {resolved.letters}")
-    return Tensor(resolved, shape)
+    return IndexedTensor(resolved, shape)

@@ -18,8 +18,8 @@ from ...errors import OptionError, PoolError
 from ...pooling import Pooling, as_array, prepare
 from ...settled import canonical_windows
 from .. import adjoint
-from ..rounding import rounded
-from .index_formats import NONE, Ints, Tensor, as_indices, check_format, outside, to_plane
+from ..rounding import round_to
+from .index_formats import NONE, IndexedTensor, Ints, check_format, check_integers, index_error, to_plane
 
 Array = NDArray[Any]
 LONG = 2**31
@@ -55,31 +55,32 @@ def unpool(values: ArrayLike, indices: ArrayLike | None = None, size: Any = None
     """
     asked = {"size": size, "stride": stride, "padding": padding, "layout": layout, **others}
     rule = one_of(tuple(DUPLICATES))("duplicates", duplicates)
-    check_asked(asked, indices is not None, spread)
+    check_arguments(asked, indices is not None, spread)
     array = as_array(values)
     array = array.astype(dtypes.check_dtype(array.dtype), copy=False)
     pooling = prepare("max", **asked)
     axes = layouts.resolve(array.shape, pooling.layout)
-    default = None if output_shape is not None and index_format != "onnx" else default_shape(pooling, axes, array.shape)
-    shape = wanted_shape(output_shape, axes, array.shape) if output_shape is not None else default
+    default = None if output_shape is not None and index_format != "onnx" else infer_shape(pooling, axes, array.shape)
+    shape = resolve_shape(output_shape, axes, array.shape) if output_shape is not None else default
     if shape is None:
         raise PoolError(f"{pooling.window.windowing.name} windows do not tell how large the array was; "
                         "an output_shape would work")
     check_memory(Plan(axes, shape, tuple(kept(shape[i]) for i in axes.pooled)))
     if indices is None:
         pooling = replace(pooling, layout=axes.letters)
-        return spread_out(array, fitting(pooling, shape, array.shape), spread or "", pooling)
+        return spread_values(array, plan_inverse(pooling, shape, array.shape), spread or "", pooling)
     row = check_format("index_format", index_format)
-    flat = to_plane(checked_indices(indices, array.shape), Tensor(axes, shape if default is None else default), row)
+    flat = to_plane(check_indices(indices, array.shape), IndexedTensor(axes, shape if default is None else default),
+                    row)
     if default is not None and default != shape:
-        flat = moved(flat, Tensor(axes, default), Tensor(axes, shape))
-    return placed(array, flat, Tensor(axes, shape), rule)
+        flat = move_indices(flat, IndexedTensor(axes, default), IndexedTensor(axes, shape))
+    return place_values(array, flat, IndexedTensor(axes, shape), rule)
 
 
 # What was asked.
 
 
-def check_asked(asked: Mapping[str, Any], with_indices: bool, spread: str | None) -> None:
+def check_arguments(asked: Mapping[str, Any], with_indices: bool, spread: str | None) -> None:
     """Indices or a way to spread, and only keywords that mean something then."""
     if spread is not None:
         one_of(tuple(SPREADS))("spread", spread)
@@ -96,7 +97,7 @@ def check_asked(asked: Mapping[str, Any], with_indices: bool, spread: str | None
             raise OptionError(name, f'{name} goes with spread "average"; all else keeps the dtype of the values')
 
 
-def default_shape(pooling: Pooling, axes: layouts.Axes, shape: Sequence[int]) -> tuple[int, ...] | None:
+def infer_shape(pooling: Pooling, axes: layouts.Axes, shape: Sequence[int]) -> tuple[int, ...] | None:
     """The shape before pooling that fixed and same windows tell, or None."""
     if pooling.window.windowing.name not in ("fixed", "same"):
         return None
@@ -112,7 +113,7 @@ def default_shape(pooling: Pooling, axes: layouts.Axes, shape: Sequence[int]) ->
     return tuple(found)
 
 
-def wanted_shape(given: Sequence[int] | int, axes: layouts.Axes, shape: Sequence[int]) -> tuple[int, ...]:
+def resolve_shape(given: Sequence[int] | int, axes: layouts.Axes, shape: Sequence[int]) -> tuple[int, ...]:
     """``output_shape`` of all axes, from all of them or from the pooled ones."""
     try:
         lengths = tuple(int(n) for n in np.atleast_1d(np.asarray(given)))
@@ -135,23 +136,23 @@ def wanted_shape(given: Sequence[int] | int, axes: layouts.Axes, shape: Sequence
     return tuple(full)
 
 
-def checked_indices(given: ArrayLike, shape: tuple[int, ...]) -> Ints:
+def check_indices(given: ArrayLike, shape: tuple[int, ...]) -> Ints:
     """Indices, one for each value."""
-    found = as_indices(given)
+    found = check_integers(given)
     if found.shape != shape:
         raise PoolError(f"indices of shape {layouts.describe(found.shape)} do not go with values of shape "
                         f"{layouts.describe(shape)}; one for each value would work")
     return found
 
 
-def moved(flat: Ints, old: Tensor, new: Tensor) -> Ints:
+def move_indices(flat: Ints, old: IndexedTensor, new: IndexedTensor) -> Ints:
     """Indices within a plane as those of the same coordinates in another; PoolError where it has none."""
     places = np.unravel_index(np.maximum(flat, 0), old.plane)
     wrong = flat != NONE
     wrong &= np.logical_or.reduce([place >= n for place, n in zip(places, new.plane, strict=True)])
     if wrong.any():
         at = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise outside(int(flat[at]), at, new)
+        raise index_error(int(flat[at]), at, new)
     inside = [np.minimum(place, n - 1) for place, n in zip(places, new.plane, strict=True)]
     return np.where(flat == NONE, NONE, np.ravel_multi_index(inside, new.plane))
 
@@ -159,7 +160,7 @@ def moved(flat: Ints, old: Tensor, new: Tensor) -> Ints:
 # Values where they stood.
 
 
-def placed(values: Array, flat: Ints, tensor: Tensor, rule: str) -> Array:
+def place_values(values: Array, flat: Ints, tensor: IndexedTensor, rule: str) -> Array:
     """Zeros of the tensor's shape, each value at its index."""
     axes = tensor.axes
     given, at = axes.canonical(values), axes.canonical(flat)
@@ -176,17 +177,17 @@ def placed(values: Array, flat: Ints, tensor: Tensor, rule: str) -> Array:
     return np.ascontiguousarray(axes.restored(result, tensor.shape))
 
 
-def last(result: Array, where: Ints, values: Array) -> None:
+def keep_last(result: Array, where: Ints, values: Array) -> None:
     """In the order of the windows, each over the one before; NumPy promises that of one axis."""
     result[where] = values
 
 
-def first(result: Array, where: Ints, values: Array) -> None:
+def keep_first(result: Array, where: Ints, values: Array) -> None:
     """The first stays."""
     result[where[::-1]] = values[::-1]
 
 
-def added(result: Array, where: Ints, values: Array) -> None:
+def add_values(result: Array, where: Ints, values: Array) -> None:
     """The sum, integers saturating at the limits of their dtype."""
     if values.dtype.kind == "f":
         result[:] = np.bincount(where, values.astype(np.float64), len(result))
@@ -203,13 +204,13 @@ def added(result: Array, where: Ints, values: Array) -> None:
     result[:] = np.clip(total, limits.min, limits.max)
 
 
-def largest(result: Array, where: Ints, values: Array) -> None:
+def keep_largest(result: Array, where: Ints, values: Array) -> None:
     """The largest; a NaN wins."""
     result[where] = values
     np.maximum.at(result, where, values)
 
 
-def refused(result: Array, where: Ints, values: Array) -> None:
+def refuse_duplicates(result: Array, where: Ints, values: Array) -> None:
     """PoolError if there is one."""
     counts = np.bincount(where, minlength=len(result))
     if counts.max(initial=0) > 1:
@@ -220,7 +221,7 @@ def refused(result: Array, where: Ints, values: Array) -> None:
 
 
 DUPLICATES: Mapping[str, Callable[[Array, Ints, Array], None]] = {
-    "last": last, "first": first, "sum": added, "max": largest, "error": refused,
+    "last": keep_last, "first": keep_first, "sum": add_values, "max": keep_largest, "error": refuse_duplicates,
 }
 """What becomes of an index that several values have."""
 
@@ -228,7 +229,7 @@ DUPLICATES: Mapping[str, Callable[[Array, Ints, Array], None]] = {
 # Values over their windows.
 
 
-def fitting(pooling: Pooling, shape: Sequence[int], values: tuple[int, ...]) -> Plan:
+def plan_inverse(pooling: Pooling, shape: Sequence[int], values: tuple[int, ...]) -> Plan:
     """The plan of the pooling that is undone."""
     plan = pooling.plan(shape)
     if plan.full_shape != values:
@@ -237,33 +238,33 @@ def fitting(pooling: Pooling, shape: Sequence[int], values: tuple[int, ...]) -> 
     return plan
 
 
-def spread_out(values: Array, plan: Plan, how: str, pooling: Pooling) -> Array:
+def spread_values(values: Array, plan: Plan, how: str, pooling: Pooling) -> Array:
     """An array of the plan's input shape."""
     canonical = SPREADS[how](plan.axes.canonical(values), plan, pooling)
     return np.ascontiguousarray(plan.axes.restored(canonical, plan.input_shape))
 
 
-def by_nearest(values: Array, plan: Plan, pooling: Pooling) -> Array:
+def spread_nearest(values: Array, plan: Plan, pooling: Pooling) -> Array:
     """The values of the nearest windows, 0 outside all of them."""
     result = values
     for axis, windows in enumerate(canonical_windows(plan), 1):
-        sources, there = adjoint.nearest(windows)
+        sources, there = adjoint.nearest_windows(windows)
         result = result.take(sources, axis)
         np.moveaxis(result, axis, 0)[~there] = 0
     return result
 
 
-def by_average(values: Array, plan: Plan, pooling: Pooling) -> Array:
+def spread_average(values: Array, plan: Plan, pooling: Pooling) -> Array:
     """The mean of the windows' values, 0 outside all of them."""
-    reached = [adjoint.of_windows(windows) for windows in canonical_windows(plan)]
+    reached = [adjoint.window_adjoint(windows) for windows in canonical_windows(plan)]
     counts = [np.maximum(one.weights.sum(axis=1), 1) for one in reached]
     dtype = pooling.dtype or (values.dtype if values.dtype.kind == "f" else dtypes.FLOAT64)
     result = np.empty((len(values), *(len(one) for one in reached), values.shape[4]), dtype)
-    for (o, d, rows), sums in adjoint.spread(values, reached):
+    for (o, d, rows), sums in adjoint.adjoint_blocks(values, reached):
         sums /= counts[0][d] * counts[1][rows, None, None] * counts[2][:, None]
-        result[o, d, rows] = rounded(sums, dtype, pooling.round)
+        result[o, d, rows] = round_to(sums, dtype, pooling.round)
     return result
 
 
-SPREADS: Mapping[str, Callable[[Array, Plan, Pooling], Array]] = {"nearest": by_nearest, "average": by_average}
+SPREADS: Mapping[str, Callable[[Array, Plan, Pooling], Array]] = {"nearest": spread_nearest, "average": spread_average}
 """How a value without an index goes back over its window."""

@@ -9,8 +9,8 @@ import click
 
 from ...errors import OptionError
 from .. import grammar, options
-from .context import Answer, Asked
-from .display.output import table
+from .context import Answer, StudyContext
+from .display.output import make_table
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -36,18 +36,18 @@ MOST_SHOWN = 36
 """Outputs whose bounds are printed one by one: a 6 x 6 map."""
 
 
-def answer(asked: Asked) -> Answer:
+def answer(asked: StudyContext) -> Answer:
     """Read one file or two, bound, write what is asked for."""
     from ...analysis.bounds.bounds import bounds
 
-    stage, loaded = asked.the_stage(), first(asked)
-    low, high = intervals(asked, loaded)
-    found = bounds(low, high, stage.reducer, **keywords(stage, asked.output, loaded))
-    notes = (*written(asked, found, loaded.source), *heated(asked, found))
-    return Answer(found, lambda: parts(stage, found), notes)
+    stage, loaded = asked.the_stage(), first_input(asked)
+    low, high = read_intervals(asked, loaded)
+    found = bounds(low, high, stage.reducer, **collect_keywords(stage, asked.output, loaded))
+    notes = (*write_bounds(asked, found, loaded.source), *draw_heat(asked, found))
+    return Answer(found, lambda: render(stage, found), notes)
 
 
-def first(asked: Asked) -> Loaded:
+def first_input(asked: StudyContext) -> Loaded:
     """The first file, once the number of files is right."""
     eps, names = asked.given.get("eps"), asked.names
     if len(names) not in (1, 2) or (len(names) == 1) != (eps is not None):
@@ -65,7 +65,7 @@ def check_output(target: str | None) -> None:
                                     "FILE makes a picture of their widths")
 
 
-def intervals(asked: Asked, loaded: Loaded) -> tuple[Array, Array]:
+def read_intervals(asked: StudyContext, loaded: Loaded) -> tuple[Array, Array]:
     """The ends, of one file or of two."""
     from ...analysis.bounds.intervals import interval
 
@@ -75,7 +75,7 @@ def intervals(asked: Asked, loaded: Loaded) -> tuple[Array, Array]:
                     nodata=asked.the_stage().pooling.missing())
 
 
-def keywords(stage: Stage, output: str | None, loaded: Loaded) -> Mapping[str, Any]:
+def collect_keywords(stage: Stage, output: str | None, loaded: Loaded) -> Mapping[str, Any]:
     """The stage's, and what the file settles: its layout, and for bounds that become pictures its dtype."""
     from ...files import format_of
 
@@ -85,7 +85,7 @@ def keywords(stage: Stage, output: str | None, loaded: Loaded) -> Mapping[str, A
     return chosen
 
 
-def written(asked: Asked, found: Bounds, source: Any) -> tuple[str, ...]:
+def write_bounds(asked: StudyContext, found: Bounds, source: Any) -> tuple[str, ...]:
     """Both bounds: on a new first axis of one array, or apart in two files named by {bound}."""
     import numpy as np
 
@@ -98,17 +98,17 @@ def written(asked: Asked, found: Bounds, source: Any) -> tuple[str, ...]:
     return asked.write(target, np.stack([found.low, found.high]))
 
 
-def heated(asked: Asked, found: Bounds) -> tuple[str, ...]:
+def draw_heat(asked: StudyContext, found: Bounds) -> tuple[str, ...]:
     """The picture of the widths."""
     target = asked.given.get("heat")
     if target is None:
         return ()
     from ...drawing import heat
 
-    return asked.write(target, heat.enlarged(heat.heat(flat(found), 0.0)))
+    return asked.write(target, heat.enlarge(heat.draw_heat(flatten_widths(found), 0.0)))
 
 
-def flat(found: Bounds) -> Array:
+def flatten_widths(found: Bounds) -> Array:
     """The widths as (H, W): the largest over batch, channels and a volume's depth; a sequence is one row."""
     import numpy as np
 
@@ -119,25 +119,25 @@ def flat(found: Bounds) -> Array:
     return np.atleast_2d(widths)
 
 
-def parts(stage: Stage, found: Bounds) -> Sequence[Any]:
+def render(stage: Stage, found: Bounds) -> Sequence[Any]:
     """For people."""
     from ..table import text
 
-    rows = [("bounds", found.method), *certainty(found),
+    rows = [("bounds", found.method), *describe_certainty(found),
             ("outputs", f"{'x'.join(map(str, found.low.shape)) or 'one'} {found.low.dtype}"),
             ("width", f"{found.smallest:.6g} to {found.largest:.6g}, mean {found.mean:.6g}")]
     if found.widest is not None:
-        rows.append(("widest at", f"{', '.join(map(str, found.widest))}: {pair(found, found.widest)}"))
-    made = [table(("pooling", stage.title), rows, left=2)]
+        rows.append(("widest at", f"{', '.join(map(str, found.widest))}: {format_pair(found, found.widest)}"))
+    made = [make_table(("pooling", stage.title), rows, left=2)]
     if 0 < found.low.size <= MOST_SHOWN:
         import numpy as np
 
-        made += [text(""), table(("output", "low", "high"), [
+        made += [text(""), make_table(("output", "low", "high"), [
             (", ".join(map(str, at)), f"{found.low[at]}", f"{found.high[at]}") for at in np.ndindex(found.low.shape)])]
     return made
 
 
-def certainty(found: Bounds) -> Sequence[tuple[str, str]]:
+def describe_certainty(found: Bounds) -> Sequence[tuple[str, str]]:
     """How good the bounds are, in this case."""
     share = "all" if found.exact else f"{found.share_exact:.1%}"
     rows = [("exact", f"{share} of the outputs" if found.exact or found.share_exact else "none; all are sound")]
@@ -146,12 +146,12 @@ def certainty(found: Bounds) -> Sequence[tuple[str, str]]:
     return rows
 
 
-def pair(found: Bounds, at: tuple[int, ...]) -> str:
+def format_pair(found: Bounds, at: tuple[int, ...]) -> str:
     """Both bounds of one output."""
     return f"{found.low[at]} to {found.high[at]}"
 
 
-OWN = [
+OPTIONS = [
     options.option("--eps", type=grammar.number, metavar="E", help="How far each sample may move, in its own units."),
     click.Option(["--clip"], type=grammar.number, nargs=2, metavar="LOW HIGH",
                  help="Samples stay between these. Default: the dtype's range."),
@@ -159,5 +159,5 @@ OWN = [
     options.option("--heat", type=options.path(), metavar="FILE", help="A picture of how wide the bounds are."),
 ]
 
-STUDY = Study("bounds", HELP, EXAMPLES, answer, OWN, usage="FILE [HIGH] [STAGE]", formats=("heat",))
+STUDY = Study("bounds", HELP, EXAMPLES, answer, OPTIONS, usage="FILE [HIGH] [STAGE]", formats=("heat",))
 command = STUDY.command()

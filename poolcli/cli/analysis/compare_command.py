@@ -7,80 +7,81 @@ from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING, Any
 
-from ...analysis.defaults import off_scale, typed, usual
+from ...analysis.defaults import default_stages, format_options, note_other_scale
 from ...analysis.stages import Stage, as_stages
 from ...redact import printable
 from .. import grammar, options
-from .context import Answer, Asked, laid_out
-from .display.formatting import percent, sides
-from .display.output import table
+from .context import Answer, StudyContext, apply_layout
+from .display.formatting import format_percent, format_shape
+from .display.output import make_table
 from .study import Study, output_option
 
 if TYPE_CHECKING:
-    from ...analysis.compare.compare import Comparison, Kept
+    from ...analysis.compare.compare import Comparison, ReducerScores
 
 UPSAMPLINGS = ("nearest", "bilinear")
 """The library has these names too, in a room that imports NumPy; a test holds them together."""
 
 
-def look(asked: Asked) -> Answer:
+def answer(asked: StudyContext) -> Answer:
     """Compare, and draw the sheet if it is wanted."""
     from ...analysis.compare.compare import TILE, compare
-    from .context import failing
+    from .context import file_errors
 
-    name, stages = asked.the_file(), asked.stages or the_usual(asked.shared)
+    name, stages = asked.the_file(), asked.stages or default_calls(asked.shared)
     loaded = asked.load(name)
-    stages = laid_out(stages, loaded)
+    stages = apply_layout(stages, loaded)
     given = asked.given
-    with failing(name):
+    with file_errors(name):
         found = compare(loaded.array, stages, upsample=given["upsample"] or "nearest", data_range=given["data_range"],
                         tile=given["tile"] or TILE)
-    notes = [*loaded.source.notes, *said(found, bool(asked.output or given["preview"]))]
+    notes = [*loaded.source.notes, *list_notes(found, bool(asked.output or given["preview"]))]
     if asked.output:
         notes += asked.write(asked.output, found.sheet())
-    return Answer(found, lambda: parts(name, found, given["preview"]), tuple(notes))
+    return Answer(found, lambda: render(name, found, given["preview"]), tuple(notes))
 
 
-def the_usual(shared: Mapping[str, Any]) -> tuple[Stage, ...]:
+def default_calls(shared: Mapping[str, Any]) -> tuple[Stage, ...]:
     """The usual reducers, their titles as they would be typed."""
-    made = usual(shared)
-    return tuple(replace(stage, text=stage.reducer + typed(own))
+    made = default_stages(shared)
+    return tuple(replace(stage, text=stage.reducer + format_options(own))
                  for stage, (_, own) in zip(as_stages(made, shared), made, strict=True))
 
 
-def said(found: Comparison, shown: bool) -> list[str]:
+def list_notes(found: Comparison, shown: bool) -> list[str]:
     """What one should know of the numbers and of the pictures."""
-    scale = off_scale([row.reducer for row in found.rows])
+    scale = note_other_scale([row.reducer for row in found.rows])
     return ([scale] if scale else []) + ([f"the pictures show {found.shown}"] if shown and found.shown else [])
 
 
-def parts(name: str, found: Comparison, preview: bool) -> list[Any]:
+def render(name: str, found: Comparison, preview: bool) -> list[Any]:
     """The pictures, what was measured, the table."""
     from ..table import text
 
-    head = (f"{printable(name)}  {sides(found.shape)} {found.dtype}; range {found.data_range:.6g}, laid over it again "
-            f"by {found.upsample}")
+    head = (f"{printable(name)}  {format_shape(found.shape)} {found.dtype}; range {found.data_range:.6g}, "
+            f"laid over it again by {found.upsample}")
     titles = ("pooling", "PSNR dB", "SSIM", "worst", "noise", "edges")
-    original = ("the original", "", "", "", number(found.noise_variance), "100%" if found.mean_squared_slope else "-")
-    rows = [original, *(cells(row, best(found.rows)) for row in found.rows)]
-    return [*pictures(found, preview), text(head), table(titles, rows)]
+    original = ("the original", "", "", "", format_number(found.noise_variance), "100%" if found.mean_squared_slope
+                else "-")
+    rows = [original, *(format_cells(row, find_best(found.rows)) for row in found.rows)]
+    return [*render_pictures(found, preview), text(head), make_table(titles, rows)]
 
 
-def pictures(found: Comparison, preview: bool) -> list[Any]:
+def render_pictures(found: Comparison, preview: bool) -> list[Any]:
     """The tiles, if they are wanted."""
-    from .display.half_blocks import Preview
+    from .display.half_blocks import ImagePreview
 
-    return [Preview([(picture, printable(label)) for picture, label in found.tiles()])] if preview else []
+    return [ImagePreview([(picture, printable(label)) for picture, label in found.tiles()])] if preview else []
 
 
-def best(rows: Sequence[Kept]) -> dict[str, float]:
+def find_best(rows: Sequence[ReducerScores]) -> dict[str, float]:
     """The best of each measure among those that can be compared; nothing where there is but one."""
     alike = [row for row in rows if row.on_scale]
     found = {name: [value for row in alike if (value := getattr(row, name)) is not None] for name in ("psnr", "ssim")}
     return {name: max(values) for name, values in found.items() if len(values) > 1}
 
 
-def cells(row: Kept, highest: Mapping[str, float]) -> tuple[Any, ...]:
+def format_cells(row: ReducerScores, highest: Mapping[str, float]) -> tuple[Any, ...]:
     """A row of the table; the best value of a column is bold."""
     from rich.text import Text
 
@@ -92,17 +93,17 @@ def cells(row: Kept, highest: Mapping[str, float]) -> tuple[Any, ...]:
 
     psnr = "inf" if row.psnr == inf else f"{row.psnr or 0:.2f}"
     worst = f"{row.largest_error:.6g}" if row.on_scale and row.largest_error is not None else "-"
-    edges = "-" if row.edge_energy is None else percent(row.edge_energy)
+    edges = "-" if row.edge_energy is None else format_percent(row.edge_energy)
     return (printable(row.stage), marked("psnr", psnr), marked("ssim", f"{row.ssim or 0:.4f}"), worst,
-            number(row.noise_variance), edges)
+            format_number(row.noise_variance), edges)
 
 
-def number(value: float | None) -> str:
+def format_number(value: float | None) -> str:
     """Four digits, or none."""
     return "-" if value is None else f"{value:.4g}"
 
 
-def own() -> Sequence[Any]:
+def list_options() -> Sequence[Any]:
     """The options of this command."""
     return [output_option("Write a sheet of all pictures with their names, the original among them."),
             options.flag("--preview", help="Show the pictures in the terminal."),
@@ -118,5 +119,5 @@ STUDY = Study(
     "compare", "The same windows with many reducers: pictures side by side, and what each keeps.",
     ["poolcli compare photo.jpg -k 4 -o sheet.png", 'poolcli compare photo.jpg --preview max avg "blur -k 4 -s 2"',
      "poolcli compare scan.npy --layout DHW --json median avg"],
-    look, own(), usage="FILE [STAGE]...", default=())
+    answer, list_options(), usage="FILE [STAGE]...", default=())
 command = STUDY.command()

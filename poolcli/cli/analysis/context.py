@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 STDIO = "-"
 
 
-class FileFailed(Exception):
+class FileError(Exception):
     """A file cannot be read, pooled or written: one line, exit code 1."""
 
     def __init__(self, name: str, error: PoolError) -> None:
@@ -49,7 +49,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Asked:
+class StudyContext:
     """What was typed."""
 
     stages: tuple[Stage, ...]
@@ -89,7 +89,7 @@ class Asked:
         self.read.append(name)
         if name == STDIO and streams.is_terminal(sys.stdin):
             raise OptionError("INPUT", "- is the terminal; a file name, or a pipe into poolcli, would work")
-        with failing(name):
+        with file_errors(name):
             loaded = files.read(name, key=self.given.get("key"), frames=self.given.get("frames"), indexed=indexed,
                                 max_pixels=self.given.get("max_pixels") or files.MAX_PIXELS, stdin=sys.stdin.buffer)
         loaded = replace(loaded, layout=loaded.layout or options.default_layout(loaded.array.ndim))
@@ -99,9 +99,9 @@ class Asked:
         """Note that a study averages a picture with transparency channel by channel."""
         if not any(REDUCERS[stage.reducer].average for stage in self.stages):
             return loaded
-        from ...colour import apart_notes
+        from ...colour import list_alpha_notes
 
-        notes = apart_notes(loaded.array, loaded.source.mode, [REDUCERS[stage.reducer] for stage in self.stages])
+        notes = list_alpha_notes(loaded.array, loaded.source.mode, [REDUCERS[stage.reducer] for stage in self.stages])
         return replace(loaded, source=replace(loaded.source, notes=(*loaded.source.notes, *notes)))
 
     def with_nodata(self, loaded: Loaded) -> Loaded:
@@ -121,7 +121,7 @@ class Asked:
         from ... import files
 
         named = source or files.ImageInfo(target, "NPY")
-        with failing(target):
+        with file_errors(target):
             if target == STDIO:
                 return files.write(sys.stdout.buffer, array, named)
             self.check_free(target)
@@ -132,7 +132,7 @@ class Asked:
         """Write a text to a file, or to ``-``: whole or not at all, never over an input."""
         from ... import files
 
-        with failing(target):
+        with file_errors(target):
             if target == STDIO:
                 with files.explained():
                     sys.stdout.buffer.write(text.encode())
@@ -147,14 +147,14 @@ class Asked:
         output_checks.check_free(target, (*self.names, *self.read), bool(self.given.get("overwrite")))
 
 
-def laid_out(stages: Sequence[Stage], loaded: Loaded) -> tuple[Stage, ...]:
+def apply_layout(stages: Sequence[Stage], loaded: Loaded) -> tuple[Stage, ...]:
     """Return the stages with the layout of a file that has one, where they name none."""
     from ...analysis.stages import with_layout
 
     return tuple(stages if loaded.layout is None else (with_layout(stage, loaded.layout) for stage in stages))
 
 
-class failing:
+class file_errors:
     """Names the file that a PoolError is about. Options that are wrong for any file pass as usage errors."""
 
     def __init__(self, name: str) -> None:
@@ -166,4 +166,4 @@ class failing:
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
         """PoolError becomes FileFailed."""
         if isinstance(error, PoolError) and not isinstance(error, OptionError):
-            raise FileFailed(self.name, error) from error
+            raise FileError(self.name, error) from error

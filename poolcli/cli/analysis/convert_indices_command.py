@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ...errors import OptionError
 from ...redact import printable
 from .. import grammar, options
-from .context import Answer, Asked
+from .context import Answer, StudyContext
 from .study import Study, file_options, output_option
-from .unpool_command import FORMATS, choice
+from .unpool_command import FORMATS, choice_option
 
 if TYPE_CHECKING:
     from ...report import Plane
@@ -31,7 +31,7 @@ class Converted:
     """The new ones, when they are few."""
 
 
-def answer(asked: Asked) -> Answer:
+def answer(asked: StudyContext) -> Answer:
     """Read, convert, write."""
     from ...analysis.unpool.index_formats import convert_indices
     from ...core.axes import resolve
@@ -47,10 +47,10 @@ def answer(asked: Asked) -> Answer:
     asked.write(given["output"], made)
     found = Converted(name, given["output"], source, target, given["shape"], letters,
                       made if made.size <= MOST_VALUES else None)
-    return Answer(found, lambda: parts(found, preview(made, letters)))
+    return Answer(found, lambda: render(found, preview(made, letters)))
 
 
-def parts(found: Converted, planes: tuple[Plane, ...]) -> list[Any]:
+def render(found: Converted, planes: tuple[Plane, ...]) -> list[Any]:
     """A line, and the new indices."""
     from ...core.axes import describe
     from ..table import plane, text
@@ -64,8 +64,8 @@ STUDY = Study(
     "convert-indices", "Renumber indices for PyTorch, ONNX or TensorFlow.",
     ["poolcli convert-indices where.npy --to onnx --shape 1x3x8x8 --layout NCHW -o onnx.npy"], answer, usage="FILE",
     pools=False, files=[one for one in file_options() if one.name in ("overwrite", "key")],
-    own=[choice("--from", FORMATS, "FORMAT", f"How FILE counts: {', '.join(FORMATS)}. Default torch."),
-         choice("--to", FORMATS, "FORMAT", "How the result counts. Default torch."),
+    options=[choice_option("--from", FORMATS, "FORMAT", f"How FILE counts: {', '.join(FORMATS)}. Default torch."),
+         choice_option("--to", FORMATS, "FORMAT", "How the result counts. Default torch."),
          options.option("--shape", type=grammar.lengths, metavar="SHAPE", help="Of what was pooled: 1x3x8x8."),
          *(one for one in options.values() if one.name == "layout"),
          output_option("A .npy file, or - for stdout.")])

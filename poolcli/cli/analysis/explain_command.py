@@ -11,8 +11,8 @@ from ...redact import printable
 from .. import grammar, options
 from ..table import text
 from . import output_checks
-from .context import Answer, Asked
-from .display.output import table
+from .context import Answer, StudyContext
+from .display.output import make_table
 from .study import Study
 
 if TYPE_CHECKING:
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from ...pooling import Pooling
 
 
-def answer(asked: Asked) -> Answer:
+def answer(asked: StudyContext) -> Answer:
     """Explain one value of the file's pooling, as its reducer's command would pool it."""
-    from ...analysis.explain.explain import explained
+    from ...analysis.explain.explain import explain_window
 
     if asked.output:
         output_checks.check_page("html", asked.output)
-    loaded, pooling, plan, notes = settled(asked)
-    found = explained(loaded.array, pooling, plan, *(asked.given[name] for name in ("at", "channel", "batch")))
+    loaded, pooling, plan, notes = prepare_file(asked)
+    found = explain_window(loaded.array, pooling, plan, *(asked.given[name] for name in ("at", "channel", "batch")))
     if asked.output:
-        asked.write_text(asked.output, page_of(asked, loaded, pooling, plan, found))
-    return Answer(found, lambda: parts(asked, loaded, found), notes)
+        asked.write_text(asked.output, make_page(asked, loaded, pooling, plan, found))
+    return Answer(found, lambda: render(asked, loaded, found), notes)
 
 
-def settled(asked: Asked) -> tuple[Loaded, Pooling, Plan, tuple[str, ...]]:
+def prepare_file(asked: StudyContext) -> tuple[Loaded, Pooling, Plan, tuple[str, ...]]:
     """The file, and its pooling as the reducer's command has it: a picture keeps its dtype."""
     from ...batch.job_runner import KEEPS_PALETTE
     from ...batch.run_in_memory import for_picture
@@ -50,65 +50,66 @@ def settled(asked: Asked) -> tuple[Loaded, Pooling, Plan, tuple[str, ...]]:
     return loaded, pooling, plan, loaded.source.notes
 
 
-def page_of(asked: Asked, loaded: Loaded, pooling: Pooling, plan: Plan, found: Explanation) -> str:
+def make_page(asked: StudyContext, loaded: Loaded, pooling: Pooling, plan: Plan, found: Explanation) -> str:
     """The page: a picture in its own colours."""
     import numpy as np
 
-    from ...analysis.explain.page import page
+    from ...analysis.explain.page import build_page
     from ...files.images.palettes import expand_palette
 
     source, palette = loaded.source, None
     if source.palette is not None and loaded.array.ndim == 2:
         palette = expand_palette(np.arange(256, dtype=np.uint8), source.palette)
-    return page(found, loaded.array, pooling, plan, title(asked), source.mode, palette)
+    return build_page(found, loaded.array, pooling, plan, format_title(asked), source.mode, palette)
 
 
 # For people.
 
 
-def parts(asked: Asked, loaded: Loaded, found: Explanation) -> list[Any]:
+def render(asked: StudyContext, loaded: Loaded, found: Explanation) -> list[Any]:
     """A headline, the window on each axis, the samples, the arithmetic, the rounding."""
-    from .display.window_grids import Grids
+    from .display.window_grids import WindowGrids
 
-    made = [text(headline(asked, loaded, found)), text(""), axes_table(found.axes), text(""),
-            Grids(found, loaded.array)]
+    made = [text(format_headline(asked, loaded, found)), text(""), make_axes_table(found.axes), text(""),
+            WindowGrids(found, loaded.array)]
     if shares_differ(found):
-        made += [text(f"What each sample counts for ({found.shares_are}):"), Grids(found, loaded.array, shares=True)]
-    return [*made, *arithmetic(found)]
+        made += [text(f"What each sample counts for ({found.shares_are}):"),
+                 WindowGrids(found, loaded.array, shares=True)]
+    return [*made, *render_arithmetic(found)]
 
 
-def headline(asked: Asked, loaded: Loaded, found: Explanation) -> str:
+def format_headline(asked: StudyContext, loaded: Loaded, found: Explanation) -> str:
     """Which value of what."""
     kept = "".join(f", {'channel' if letter == 'C' else 'batch'} {i} of {found.output_shape[place]}"
                    for letter, i in found.kept.items() for place in [found.layout.index(letter)])
     shape = "x".join(str(n) for n in loaded.array.shape)
     at = ", ".join(str(i) for i in found.at)
-    return f"{title(asked)} ({shape} {found.layout}, {found.input_dtype}) at ({at}){kept}"
+    return f"{format_title(asked)} ({shape} {found.layout}, {found.input_dtype}) at ({at}){kept}"
 
 
-def title(asked: Asked) -> str:
+def format_title(asked: StudyContext) -> str:
     """What is pooled, and how."""
     return f"{printable(asked.the_stage().title)} of {printable(asked.the_file())}"
 
 
-def axes_table(axes: tuple[AxisWindow, ...]) -> Any:
+def make_axes_table(axes: tuple[AxisWindow, ...]) -> Any:
     """The window on each axis: where it would lie, and what of it is there."""
-    rows = [(one.letter, f"{one.index} of {one.windows}", nominal(one), clipped(one),
+    rows = [(one.letter, f"{one.index} of {one.windows}", format_nominal(one), format_clipped(one),
              f"{one.before}:{one.after}" if one.before or one.after else "none", str(one.length)) for one in axes]
-    return table(("axis", "window", "positions", "inside", "padding", "length"), rows)
+    return make_table(("axis", "window", "positions", "inside", "padding", "length"), rows)
 
 
-def nominal(one: AxisWindow) -> str:
+def format_nominal(one: AxisWindow) -> str:
     """All positions."""
-    return stretch(one.start, len(one.positions), one.step)
+    return format_stretch(one.start, len(one.positions), one.step)
 
 
-def clipped(one: AxisWindow) -> str:
+def format_clipped(one: AxisWindow) -> str:
     """Those that are samples of the array."""
-    return stretch(one.first, one.count, one.step) if one.count else "none"
+    return format_stretch(one.first, one.count, one.step) if one.count else "none"
 
 
-def stretch(first: int, count: int, step: int) -> str:
+def format_stretch(first: int, count: int, step: int) -> str:
     """From the first to the last position."""
     last = first + (count - 1) * step
     every = f", every {step}" if step > 1 and count > 1 else ""
@@ -124,26 +125,26 @@ def shares_differ(found: Explanation) -> bool:
     return bool(np.nanmax(found.shares) - np.nanmin(found.shares) > 1e-12)
 
 
-def arithmetic(found: Explanation) -> list[Any]:
+def render_arithmetic(found: Explanation) -> list[Any]:
     """The formula, its numbers, and the result."""
     lines = [f"{found.reducer}: {found.formula}", *(f"  {line}" for line in found.setup),
              *(f"  {'  ' if i == 0 else '= '}{line}" for i, line in enumerate(found.steps))]
     if found.rule:
         lines.append(f"  {found.rule}")
     facts = [("samples", f"{found.present} present of {found.states.size} positions"),
-             *([("winner", winner(found))] if found.winner else []),
-             ("before rounding", found.exact), ("after", f"{shown(found)}  {found.dtype}: {found.rounding}")]
-    return [text("\n".join(lines)), text(""), facts_grid(facts)]
+             *([("winner", describe_winner(found))] if found.winner else []),
+             ("before rounding", found.exact), ("after", f"{format_result(found)}  {found.dtype}: {found.rounding}")]
+    return [text("\n".join(lines)), text(""), make_facts_grid(facts)]
 
 
-def winner(found: Explanation) -> str:
+def describe_winner(found: Explanation) -> str:
     """Where it stands."""
     assert found.winner is not None
     where = ", ".join(f"{one.letter} {i}" for one, i in zip(found.axes, found.winner.place, strict=True))
     return where if found.winner.index is None else f"{where}, index {found.winner.index} in its plane"
 
 
-def shown(found: Explanation) -> str:
+def format_result(found: Explanation) -> str:
     """The result: the value itself where that is exact, otherwise in as many digits as its type needs."""
     result = found.result
     if result.dtype.kind != "f":
@@ -151,7 +152,7 @@ def shown(found: Explanation) -> str:
     return found.exact if found.value == float(result) and "/" not in found.exact else str(result)
 
 
-def facts_grid(facts: list[tuple[str, str]]) -> Any:
+def make_facts_grid(facts: list[tuple[str, str]]) -> Any:
     """Names and values in two columns; long values are folded."""
     from rich.table import Table
 
@@ -163,7 +164,7 @@ def facts_grid(facts: list[tuple[str, str]]) -> Any:
     return made
 
 
-def at_index(value: str) -> tuple[int, ...]:
+def parse_at(value: str) -> tuple[int, ...]:
     """``1,1``: an index for each pooled axis, negative ones from the end."""
     parts = value.split(",")
     try:
@@ -174,7 +175,7 @@ def at_index(value: str) -> tuple[int, ...]:
         raise click.BadParameter(f"{grammar.shown(value)} is no place; Y,X such as 3,5 or -1,-1 would work") from None
 
 
-def index(value: str) -> int:
+def parse_index(value: str) -> int:
     """A whole number, negative from the end."""
     sign = value.startswith("-")
     return -grammar.whole(value[1:]) if sign else grammar.whole(value)
@@ -186,11 +187,11 @@ STUDY = Study(
      'poolcli explain fmap.npy "gem --global" --channel 2',
      'poolcli explain image.png "median -k 3" --html median.html'],
     answer, formats=(),
-    own=[options.option("--at", type=at_index, metavar="Y,X",
+    options=[options.option("--at", type=parse_at, metavar="Y,X",
                         help="Which output: an index for each pooled axis, from 0; negative ones from the end. "
                              "Default: the one in the middle."),
          options.option("--html", "-o", "output", type=options.path(), metavar="PAGE",
                         help="Write a page on which the window can be moved, and reducer and windows changed."),
-         options.option("--channel", type=index, metavar="C", help="Of axis C. Default 0."),
-         options.option("--batch", type=index, metavar="N", help="Of axis N. Default 0.")])
+         options.option("--channel", type=parse_index, metavar="C", help="Of axis C. Default 0."),
+         options.option("--batch", type=parse_index, metavar="N", help="Of axis N. Default 0.")])
 command = STUDY.command()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...errors import PoolError
 from ...redact import printable
 from .. import options
-from .context import STDIO, Answer, Asked, FileFailed
-from .display.output import table
+from .context import STDIO, Answer, FileError, StudyContext
+from .display.output import make_table
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ STRIP = 16
 
 
 @dataclass(frozen=True)
-class Blamed:
+class GradientReport:
     """What was asked and what came back."""
 
     input: str
@@ -48,29 +48,30 @@ class Blamed:
     """The gradient, when it is small."""
 
 
-def answer(asked: Asked) -> Answer:
+def answer(asked: StudyContext) -> Answer:
     """Read, differentiate, write."""
     import numpy as np
 
-    from ...analysis.grad.grad import differentiated
+    from ...analysis.grad.grad import differentiate
     from ...report import MOST_VALUES, preview, stats
-    from .explain_command import settled
+    from .explain_command import prepare_file
 
     name, stage = asked.the_file(), asked.the_stage()
-    loaded, pooling, plan, notes = settled(asked)
+    loaded, pooling, plan, notes = prepare_file(asked)
     upstream = None if asked.given["upstream"] is None else asked.load(asked.given["upstream"]).array
     letters = plan.axes.letters
-    made = differentiated(loaded.array, pooling, upstream, letters)
-    written(asked, made, letters)
-    wins = counted(made) if pooling.reducer.picks and upstream is None else None
-    found = Blamed(name, stage.title, asked.given["upstream"], asked.output, asked.given["map"], letters, made.shape,
+    made = differentiate(loaded.array, pooling, upstream, letters)
+    write_gradient(asked, made, letters)
+    wins = count_wins(made) if pooling.reducer.picks and upstream is None else None
+    found = GradientReport(name, stage.title, asked.given["upstream"], asked.output, asked.given["map"], letters,
+                           made.shape,
                    made.dtype.name, stats(made), float(made.sum(dtype=np.float64)),
                    float(np.mean(made == 0)) if made.size else None, wins,
                    made if made.size <= MOST_VALUES else None)
-    return Answer(found, lambda: parts(found, preview(made, letters)), notes)
+    return Answer(found, lambda: render(found, preview(made, letters)), notes)
 
 
-def counted(made: Array) -> dict[int, int]:
+def count_wins(made: Array) -> dict[int, int]:
     """How many samples have each number of wins."""
     import numpy as np
 
@@ -78,31 +79,31 @@ def counted(made: Array) -> dict[int, int]:
     return {wins: int(samples) for wins, samples in enumerate(counts) if samples}
 
 
-def written(asked: Asked, made: Array, letters: str) -> None:
+def write_gradient(asked: StudyContext, made: Array, letters: str) -> None:
     """The numbers, or where the name is a picture's the map; and ``--map``."""
     from ...files import format_of
 
     if asked.given["map"] is not None and format_of(asked.given["map"]).name in ("NPY", "NPZ"):
-        raise FileFailed(asked.given["map"], PoolError("a map is a picture; a name that ends in .png would work"))
+        raise FileError(asked.given["map"], PoolError("a map is a picture; a name that ends in .png would work"))
     if asked.output is not None:
         numbers = asked.output == STDIO or format_of(asked.output).name in ("NPY", "NPZ")
-        asked.write(asked.output, made if numbers else drawn(made, letters))
+        asked.write(asked.output, made if numbers else draw_map(made, letters))
     if asked.given["map"] is not None:
-        asked.write(asked.given["map"], drawn(made, letters))
+        asked.write(asked.given["map"], draw_map(made, letters))
 
 
-def drawn(made: Array, letters: str) -> Array:
+def draw_map(made: Array, letters: str) -> Array:
     """The heat map: dark where least of the gradient goes, light where most does."""
-    from ...analysis.grad.grad import flattened
-    from ...drawing.heat import enlarged, heat
+    from ...analysis.grad.grad import flatten_gradient
+    from ...drawing.heat import draw_heat, enlarge
 
-    flat = flattened(made, letters)
+    flat = flatten_gradient(made, letters)
     if len(flat) == 1:
         flat = flat.repeat(max(1, flat.shape[1] // STRIP), axis=0)
-    return enlarged(heat(flat), LEAST)
+    return enlarge(draw_heat(flat), LEAST)
 
 
-def parts(found: Blamed, planes: tuple[Plane, ...]) -> list[Any]:
+def render(found: GradientReport, planes: tuple[Plane, ...]) -> list[Any]:
     """What was asked, the numbers, the wins, the values."""
     from ...core.axes import describe
     from ...report import short
@@ -113,11 +114,11 @@ def parts(found: Blamed, planes: tuple[Plane, ...]) -> list[Any]:
     zero = "-" if found.zero is None else f"{100 * found.zero:.3g}%"
     numbers = [*(short(one) for one in (stats.min, stats.mean, stats.max, found.total)), zero]
     shown = [text(f"{asked}, {describe(found.shape)} {found.layout}, {found.dtype}"),
-             table(("min", "mean", "max", "sum", "zero"), [numbers], left=0)]
+             make_table(("min", "mean", "max", "sum", "zero"), [numbers], left=0)]
     if found.wins is not None:
         samples = sum(found.wins.values())
         rows = [(str(wins), f"{count:,}", f"{100 * count / samples:.3g}%") for wins, count in found.wins.items()]
-        shown.append(table(("windows won", "samples", "share"), rows, left=0))
+        shown.append(make_table(("windows won", "samples", "share"), rows, left=0))
     return shown + [part for one in planes for part in (text(f"gradient {one.label}".strip() + ":"), plane(one))]
 
 
@@ -127,7 +128,7 @@ STUDY = Study(
     ["poolcli grad image.png \"max -k 3 -s 2\" -o wins.png",
      "poolcli grad map.npy \"lse --r 5 -k 2\" --layout CHW --upstream upstream.npy -o gradient.npy --map heat.png"],
     answer,
-    own=[options.option("--upstream", type=options.path(), metavar="FILE",
+    options=[options.option("--upstream", type=options.path(), metavar="FILE",
                         help="The gradient of the result: .npy of its shape. Default: all ones."),
          output_option("The gradient as .npy, or - for stdout; a heat map where the name is a picture's."),
          options.option("--map", type=options.path(), metavar="FILE", help="A heat map beside the numbers: heat.png.")])

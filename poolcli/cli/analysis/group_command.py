@@ -10,9 +10,9 @@ import click
 from ...core.reducers import REDUCERS
 from ...errors import OptionError, PoolError
 from .. import options
-from .context import Answer, Asked, failing
-from .display.formatting import sides
-from .display.output import table
+from .context import Answer, StudyContext, file_errors
+from .display.formatting import format_shape
+from .display.output import make_table
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -40,21 +40,21 @@ PROMISES = {
 }
 
 
-def answer(asked: Asked) -> Answer:
+def answer(asked: StudyContext) -> Answer:
     """Read, pool over the group, write."""
     from ...analysis.group.group import group
 
     over = asked.given.get("over")
-    stage, by = two(asked)
-    files = read(asked, over)
+    stage, by = split_keywords(asked)
+    files = read_inputs(asked, over)
     keywords = {"invariant": bool(asked.given["invariant"]),
-                "check": not asked.given["no_check"], "over": over, "by": by, **for_output(asked, stage, files[0])}
+                "check": not asked.given["no_check"], "over": over, "by": by, **adapt_keywords(asked, stage, files[0])}
     found = group(files[0].array if over else [one.array for one in files], stage.reducer, **keywords)
     notes = () if asked.output is None else asked.write(asked.output, found.values, files[0].source)
-    return Answer(found, lambda: parts(stage, found), notes)
+    return Answer(found, lambda: render(stage, found), notes)
 
 
-def two(asked: Asked) -> tuple[Stage, Any]:
+def split_keywords(asked: StudyContext) -> tuple[Stage, Any]:
     """The windows' pooling, and the copies' reducer with its own parameters."""
     if len(asked.stages) > 2:
         raise OptionError("STAGE", f"takes a pooling and the reducer of the copies, not {len(asked.stages)} stages")
@@ -65,7 +65,7 @@ def two(asked: Asked) -> tuple[Stage, Any]:
     return asked.stages[0], (second.reducer, {name: value for name, value in second.keywords.items() if name in own})
 
 
-def read(asked: Asked, over: str | None) -> list[Loaded]:
+def read_inputs(asked: StudyContext, over: str | None) -> list[Loaded]:
     """One file with --over, or several."""
     if bool(over) != (len(asked.names) == 1) or not asked.names:
         raise OptionError("INPUT", "one file with --over, or several files of one shape, would work")
@@ -73,7 +73,7 @@ def read(asked: Asked, over: str | None) -> list[Loaded]:
         raise OptionError("invariant", "goes with --over")
     files = [asked.load(name) for name in asked.names]
     for name, one in zip(asked.names, files, strict=True):
-        with failing(name):
+        with file_errors(name):
             check_like(one.array, files[0].array, asked.names[0])
     return files
 
@@ -81,11 +81,11 @@ def read(asked: Asked, over: str | None) -> list[Loaded]:
 def check_like(array: Array, first: Array, name: str) -> None:
     """Refuse an array that is not like the first one, by the files' names."""
     if array.shape != first.shape or array.dtype != first.dtype:
-        raise PoolError(f"is {array.dtype} of {sides(array.shape)}, but {name} is {first.dtype} of "
-                        f"{sides(first.shape)}; files of one shape and dtype would work")
+        raise PoolError(f"is {array.dtype} of {format_shape(array.shape)}, but {name} is {first.dtype} of "
+                        f"{format_shape(first.shape)}; files of one shape and dtype would work")
 
 
-def for_output(asked: Asked, stage: Stage, first: Loaded) -> Mapping[str, Any]:
+def adapt_keywords(asked: StudyContext, stage: Stage, first: Loaded) -> Mapping[str, Any]:
     """The stage's keywords; a result that becomes a picture has the picture's own dtype."""
     from ...files import format_of
 
@@ -95,30 +95,30 @@ def for_output(asked: Asked, stage: Stage, first: Loaded) -> Mapping[str, Any]:
     return chosen
 
 
-def parts(stage: Stage, found: Group) -> Sequence[Any]:
+def render(stage: Stage, found: Group) -> Sequence[Any]:
     """For people."""
     from ..table import text
 
     values = found.values
     members = f"{len(found.members)} {'copies' if found.promise else 'arrays'}"
     rows = [("over", f"{found.over}: {members}, reduced by {found.by}"),
-            ("output", f"{'x'.join(map(str, values.shape)) or 'one'} {values.dtype}, {ends(values)}")]
+            ("output", f"{'x'.join(map(str, values.shape)) or 'one'} {values.dtype}, {value_range(values)}")]
     if found.promise:
         rows.insert(1, ("promise", PROMISES[found.promise] + ("" if found.exact else "; here only nearly")))
-    made = [table(("pooling", stage.title if found.reducer else "element by element"), rows, left=2)]
+    made = [make_table(("pooling", stage.title if found.reducer else "element by element"), rows, left=2)]
     if found.checks:
-        made += [text(""), table(("how far from it", "largest", "mean", "plain largest", "plain mean"), [
+        made += [text(""), make_table(("how far from it", "largest", "mean", "plain largest", "plain mean"), [
             (one.transform, *(f"{x:.6g}" for x in (one.largest, one.mean, one.plain_largest, one.plain_mean)))
             for one in found.checks])]
     return made
 
 
-def ends(values: Any) -> str:
+def value_range(values: Any) -> str:
     """The least and the largest."""
     return f"{values.min()} to {values.max()}" if values.size else "empty"
 
 
-OWN = [
+OPTIONS = [
     options.option("--over", metavar="GROUP",
                    help="Copies: rot4 (quarter turns), flips, d4 (both) or shift:K (circular, 0 to K - 1 an axis)."),
     options.flag("--invariant", help="Do not bring the copies back: the same result, not the transformed one."),
@@ -126,5 +126,5 @@ OWN = [
     output_option("Write the result: .npy, or a picture."),
 ]
 
-STUDY = Study("group", HELP, EXAMPLES, answer, OWN, usage="FILE... [STAGE [BY]]")
+STUDY = Study("group", HELP, EXAMPLES, answer, OPTIONS, usage="FILE... [STAGE [BY]]")
 command = STUDY.command()

@@ -14,17 +14,17 @@ from ...files.paths import output_paths, urls
 from ...redact import printable
 from ..inputs import a_name
 
-OPTIONS = ("output", "heat", "map")
+OUTPUT_OPTIONS = ("output", "heat", "map")
 """Those that take a file to write."""
-PATHS = (*OPTIONS, "indices", "upstream")
+PATHS = (*OUTPUT_OPTIONS, "indices", "upstream")
 """Those that take a file."""
 
 
-def place(name: str, option: str) -> str:
+def local_path(name: str, option: str) -> str:
     """A file's name as it was typed, a file:// URL as the path that it is; OptionError of a URL that cannot work."""
     found = a_name(name, option)
     try:
-        (urls.check_output if option in OPTIONS else urls.check_url)(found)
+        (urls.check_output if option in OUTPUT_OPTIONS else urls.check_url)(found)
     except PoolError as error:
         raise OptionError(option, str(error)) from None
     return found
@@ -65,6 +65,6 @@ def check_page(option: str, target: str) -> None:
     raise OptionError(option, f"{printable(target)}: a page is no {found}; a name that ends in .html would work")
 
 
-def named(given: Mapping[str, Any]) -> dict[str, str]:
+def named_outputs(given: Mapping[str, Any]) -> dict[str, str]:
     """The outputs that were named, by their options."""
-    return {option: given[option] for option in OPTIONS if given.get(option) is not None}
+    return {option: given[option] for option in OUTPUT_OPTIONS if given.get(option) is not None}

@@ -12,14 +12,14 @@ from ...analysis.stages import Stage, as_stage
 from ...errors import OptionError, PoolError
 from ...files.paths import urls
 from ...redact import printable
-from .context import STDIO, Asked, failing
-from .display.levels_table import Made
+from .context import STDIO, StudyContext, file_errors
+from .display.levels_table import WrittenLevel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...analysis.pyramid.pyramid import Level
-    from ...analysis.pyramid.pyramid_plan import Rung
+    from ...analysis.pyramid.pyramid_plan import LevelPlan
     from ...files import Loaded
     from ...pooling import Pooling
 
@@ -30,16 +30,16 @@ TIFF = (".tif", ".tiff")
 
 
 @dataclass(frozen=True)
-class Task:
+class PyramidTask:
     """The input, what is done to it, and the plans of all levels."""
 
-    asked: Asked
+    asked: StudyContext
     name: str
     loaded: Loaded
     array: Array
     pooling: Pooling
     layout: str | None
-    ladder: tuple[Rung, ...]
+    ladder: tuple[LevelPlan, ...]
 
     def notes(self, outputs: Sequence[str]) -> tuple[str, ...]:
         """What is worth knowing of the input, and of outputs that are not read back as they were written."""
@@ -57,12 +57,12 @@ class Task:
         return self.ladder[0].step.axes.letters
 
 
-def the_stage(asked: Asked, default: str) -> Stage:
+def get_stage(asked: StudyContext, default: str) -> Stage:
     """The stage that was typed, or a default one with the command's own options."""
     return asked.the_stage() if asked.stages else as_stage(default, asked.shared)
 
 
-def default(name: str, ending: str) -> str:
+def default_name(name: str, ending: str) -> str:
     """A name beside the input."""
     if name == STDIO:
         raise OptionError("output", "is needed where - is the input; -o FOLDER/ would work")
@@ -73,19 +73,19 @@ def default(name: str, ending: str) -> str:
     return name.removesuffix(Path(name).suffix) + ending
 
 
-def in_one(output: str) -> bool:
+def is_single_output(output: str) -> bool:
     """Whether all levels go into one file, or one after another down a pipe."""
     return output == STDIO or (output.lower().endswith(TIFF) and LEVEL not in output)
 
 
-def prepared(asked: Asked, name: str, output: str) -> Task:
+def prepare_task(asked: StudyContext, name: str, output: str) -> PyramidTask:
     """Read and plan; a picture as output has its input's dtype, and so has a hypercolumn of a picture."""
-    from ...analysis.pyramid.pyramid_plan import rungs
+    from ...analysis.pyramid.pyramid_plan import plan_levels
     from ...batch.job_runner import KEEPS_PALETTE
     from ...batch.run_chain import for_picture
     from ...files import ENDINGS
 
-    stage = the_stage(asked, "avg")
+    stage = get_stage(asked, "avg")
     loaded = asked.load(name, indexed=stage.reducer in KEEPS_PALETTE and not asked.given["hypercolumn"])
     array, column = loaded.array, asked.given["hypercolumn"]
     ending = Path(output if Path(output).suffix or output == STDIO else name).suffix.lower()
@@ -93,19 +93,19 @@ def prepared(asked: Asked, name: str, output: str) -> Task:
         array, (stage,) = for_picture(array, (stage,))
     layout = asked.given["layout"] or loaded.layout
     exact = {"exact": True, "repeated": False}.get(asked.given["how"])
-    with failing(name):
-        ladder = tuple(rungs(array.shape, stage.pooling, levels=asked.given["levels"], exact=exact, layout=layout,
+    with file_errors(name):
+        ladder = tuple(plan_levels(array.shape, stage.pooling, levels=asked.given["levels"], exact=exact, layout=layout,
                              smallest=asked.given["smallest"]))
-    return Task(asked, name, loaded, array, stage.pooling, layout, ladder)
+    return PyramidTask(asked, name, loaded, array, stage.pooling, layout, ladder)
 
 
-def named(output: str, name: str, task: Task) -> tuple[str, ...]:
+def name_outputs(output: str, name: str, task: PyramidTask) -> tuple[str, ...]:
     """The output of each level from 1 on."""
     from ...files.paths.output_paths import OutputNamer, is_folder
 
     if is_folder(output):
         source = Path("stdin.npy" if name == STDIO else urls.strip_query(name))
-        return tuple(f"{folder(output)}{source.stem}_level{rung.number}{source.suffix}" for rung in task.ladder)
+        return tuple(f"{as_folder(output)}{source.stem}_level{rung.number}{source.suffix}" for rung in task.ladder)
     if LEVEL not in output and len(task.ladder) > 1:
         raise OptionError("output", f"{printable(output)} takes one level, and there are {len(task.ladder)}; {LEVEL} "
                                     "in it, a folder with a slash at its end, or .tif for all in one would work")
@@ -114,12 +114,12 @@ def named(output: str, name: str, task: Task) -> tuple[str, ...]:
     return tuple(one or STDIO for one in found)
 
 
-def folder(output: str) -> str:
+def as_folder(output: str) -> str:
     """A folder's name with one slash at its end; of a URL as it stands, where a Path would make one slash of two."""
     return output.rstrip("/") + "/" if urls.is_url(output) else f"{Path(output)}{os.sep}"
 
 
-def check(task: Task, targets: Sequence[str]) -> None:
+def check_targets(task: PyramidTask, targets: Sequence[str]) -> None:
     """Refuse, before any level is made, what cannot be written."""
     from ... import files
     from ...files.images.tiff_pyramid import check_pyramid
@@ -129,58 +129,59 @@ def check(task: Task, targets: Sequence[str]) -> None:
     for target, rung in zip(targets, task.ladder, strict=True):
         if target == STDIO:
             continue
-        with failing(target):
+        with file_errors(target):
             task.asked.check_free(target)
             if Path(target).is_file() and not overwrite:
                 raise PoolError("exists; --overwrite would work")
-            if in_one(output):
-                check_pyramid(channels_last(rung.shape, task.letters), task.loaded.source.mode)
+            if is_single_output(output):
+                check_pyramid(move_channels_last(rung.shape, task.letters), task.loaded.source.mode)
             else:
                 row = files.format_of(target)
-                shape = rung.shape if row.is_array else channels_last(rung.shape, task.letters)
+                shape = rung.shape if row.is_array else move_channels_last(rung.shape, task.letters)
                 files.holds(row, dtype, shape, task.loaded.source.mode)
 
 
-def channels_last(shape: Sequence[int], letters: str) -> tuple[int, ...]:
+def move_channels_last(shape: Sequence[int], letters: str) -> tuple[int, ...]:
     """A shape with the axis C at its end."""
     return tuple(n for n, letter in zip(shape, letters, strict=True) if letter != "C") + tuple(
         n for n, letter in zip(shape, letters, strict=True) if letter == "C")
 
 
-def as_picture(values: Array, letters: str) -> Array:
+def to_picture(values: Array, letters: str) -> Array:
     """An array with its channels last."""
     import numpy as np
 
     return np.moveaxis(values, letters.index("C"), -1) if "C" in letters else values
 
 
-def made_levels(task: Task, records: list[Made], targets: Sequence[str]) -> Iterator[Level]:
+def make_levels(task: PyramidTask, records: list[WrittenLevel], targets: Sequence[str]) -> Iterator[Level]:
     """The levels as they are made, each noted down."""
-    from ...analysis.pyramid.pyramid import with_reports
+    from ...analysis.pyramid.pyramid import report_levels
 
-    for level in with_reports(task.array, task.pooling, iter(task.ladder), drift=True):
+    for level in report_levels(task.array, task.pooling, iter(task.ladder), drift=True):
         target = None if level.number == 0 else targets[level.number - 1]
-        records.append(Made(level.number, level.values.shape, level.values.dtype.name, level.scale, level.offset,
+        records.append(WrittenLevel(level.number, level.values.shape, level.values.dtype.name, level.scale,
+                                    level.offset,
                             level.exact, level.drift, level.labels, target))
         yield level
 
 
-def written(task: Task, output: str, targets: Sequence[str]) -> tuple[Made, ...]:
+def write_files(task: PyramidTask, output: str, targets: Sequence[str]) -> tuple[WrittenLevel, ...]:
     """Write each level as it is made."""
     from ... import files
     from ...files.images.tiff_pyramid import write_pyramid
 
-    records: list[Made] = []
-    found = made_levels(task, records, targets)
-    if output != STDIO and in_one(output):
-        with failing(output):
-            write_pyramid(output, (as_picture(level.values, task.letters) for level in found), len(targets) + 1,
+    records: list[WrittenLevel] = []
+    found = make_levels(task, records, targets)
+    if output != STDIO and is_single_output(output):
+        with file_errors(output):
+            write_pyramid(output, (to_picture(level.values, task.letters) for level in found), len(targets) + 1,
                           task.loaded.source, overwrite=bool(task.asked.given["overwrite"]))
         return tuple(records)
     for level in found:
         if level.number:
             target = targets[level.number - 1]
             array = target == STDIO or files.format_of(target).is_array
-            task.asked.write(target, level.values if array else as_picture(level.values, task.letters),
+            task.asked.write(target, level.values if array else to_picture(level.values, task.letters),
                              None if target == STDIO else task.loaded.source)
     return tuple(records)

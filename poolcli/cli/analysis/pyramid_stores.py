@@ -11,41 +11,42 @@ from ...files.paths import urls
 from ...files.paths.zarr_paths import ENDING, check_extra, is_store, is_store_name, strip_slashes
 from ...redact import printable
 from .. import options
-from .context import Answer, Asked, failing
-from .display.levels_table import Levels, Made, shown
-from .pyramid_files import default, the_stage
+from .context import Answer, StudyContext, file_errors
+from .display.levels_table import WrittenLevel, WrittenLevels, render_levels
+from .pyramid_files import default_name, get_stage
 
 if TYPE_CHECKING:
-    from ...analysis.pyramid.pyramid_plan import Rung
+    from ...analysis.pyramid.pyramid_plan import LevelPlan
     from ...chunked.run_array import OpenedArray
     from ...pooling import Pooling
 
 
-def in_chunks(name: str, output: str | None) -> bool:
+def is_chunked(name: str, output: str | None) -> bool:
     """Whether a pyramid is one of chunked arrays."""
     return is_store(name) or (output is not None and is_store_name(output))
 
 
-def levels(asked: Asked, name: str) -> Answer:
+def write_store(asked: StudyContext, name: str) -> Answer:
     """All levels in one group."""
     name = strip_slashes(name)
-    output = strip_slashes(asked.output) if asked.output is not None else default(name, f"_levels{ENDING}")
-    check(asked, name, output)
+    output = strip_slashes(asked.output) if asked.output is not None else default_name(name, f"_levels{ENDING}")
+    check_store(asked, name, output)
     from ... import engine
     from ...chunked import multiscale, run_array
     from ...chunked.executors import ThreadChunkExecutor
 
-    with failing(name):
+    with file_errors(name):
         volume = run_array.open_array(name, asked.given.get("key"), lambda: asked.load(name))
-        pooling, ladder = planned(asked, volume)
-    with failing(output):
+        pooling, ladder = plan_store(asked, volume)
+    with file_errors(output):
         multiscale.write(pooling, volume, ladder, output, each=ThreadChunkExecutor(engine.thread_count()),
                          overwrite=bool(asked.given["overwrite"]))
-    made = records(volume, pooling, ladder, output)
-    return Answer(Levels(name, pooling.reducer.name, ladder[0].step.axes.letters, made), lambda: shown(made))
+    made = record_levels(volume, pooling, ladder, output)
+    return Answer(WrittenLevels(name, pooling.reducer.name, ladder[0].step.axes.letters, made),
+                  lambda: render_levels(made))
 
 
-def check(asked: Asked, name: str, output: str) -> None:
+def check_store(asked: StudyContext, name: str, output: str) -> None:
     """Refuse what cannot work, before anything is opened."""
     for option, one in (("INPUT", name), ("output", output)):
         try:
@@ -58,32 +59,35 @@ def check(asked: Asked, name: str, output: str) -> None:
     if not is_store_name(output):
         raise OptionError("output", f"{printable(output)}: the levels of a chunked array go into one group; a name "
                                     f"that ends in {ENDING} would work")
-    with failing(output):
+    with file_errors(output):
         asked.read.append(name)
         asked.check_free(output)
         if os.path.lexists(output) and not asked.given["overwrite"]:
             raise PoolError("exists; --overwrite would work")
 
 
-def planned(asked: Asked, volume: OpenedArray) -> tuple[Pooling, tuple[Rung, ...]]:
+def plan_store(asked: StudyContext, volume: OpenedArray) -> tuple[Pooling, tuple[LevelPlan, ...]]:
     """The pooling and its levels; they have the input's dtype unless --dtype says otherwise, as pictures do."""
-    from ...analysis.pyramid.pyramid_plan import rungs
+    from ...analysis.pyramid.pyramid_plan import plan_levels
     from ...core import dtypes
 
-    pooling = the_stage(asked, "avg").pooling
+    pooling = get_stage(asked, "avg").pooling
     if pooling.dtype is None:
         pooling = replace(pooling, dtype=dtypes.check_dtype(volume.source.dtype))
     exact = {"exact": True, "repeated": False}.get(asked.given["how"])
     layout = asked.given["layout"] or volume.letters or options.default_layout(len(volume.source.shape))
-    return pooling, tuple(rungs(volume.source.shape, pooling, levels=asked.given["levels"], exact=exact, layout=layout,
+    return pooling, tuple(plan_levels(volume.source.shape, pooling, levels=asked.given["levels"], exact=exact,
+                                      layout=layout,
                                 smallest=asked.given["smallest"], held=False))
 
 
-def records(volume: OpenedArray, pooling: Pooling, ladder: tuple[Rung, ...], output: str) -> tuple[Made, ...]:
+def record_levels(volume: OpenedArray, pooling: Pooling, ladder: tuple[LevelPlan, ...],
+                  output: str) -> tuple[WrittenLevel, ...]:
     """What became of each level."""
     shape, dtype = volume.source.shape, volume.source.dtype
     still = (1.0,) * len(shape), (0.0,) * len(shape)
     result = pooling.result_dtype(dtype).name
-    return (Made(0, shape, dtype.name, *still, True, None, None, None),
-            *(Made(rung.number, rung.shape, result, rung.scale, rung.offset, rung.whole is not None, None, None, output)
+    return (WrittenLevel(0, shape, dtype.name, *still, True, None, None, None),
+            *(WrittenLevel(rung.number, rung.shape, result, rung.scale, rung.offset, rung.whole is not None, None,
+                           None, output)
               for rung in ladder))

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...analysis.defaults import off_scale
+from ...analysis.defaults import note_other_scale
 from ...errors import PoolError
 from ...redact import printable
 from .. import grammar, options
-from .compare_command import the_usual
-from .context import STDIO, Answer, Asked, failing, laid_out
-from .display.formatting import sides
-from .display.output import table
+from .compare_command import default_calls
+from .context import STDIO, Answer, StudyContext, apply_layout, file_errors
+from .display.formatting import format_shape
+from .display.output import make_table
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -22,24 +22,24 @@ if TYPE_CHECKING:
     from ...analysis.shift.shift import Shifts, Stability
 
 
-def look(asked: Asked) -> Answer:
+def answer(asked: StudyContext) -> Answer:
     """Measure, and draw the heat maps if they are wanted."""
     from ...analysis.shift.shift import shift
 
-    name, stages = asked.the_file(), asked.stages or the_usual(asked.shared)
+    name, stages = asked.the_file(), asked.stages or default_calls(asked.shared)
     loaded = asked.load(name)
-    stages = laid_out(stages, loaded)
-    with failing(name):
+    stages = apply_layout(stages, loaded)
+    with file_errors(name):
         found = shift(loaded.array, stages, max_shift=asked.given["max_shift"], crop=asked.given["crop"])
-    notes = [*loaded.source.notes, *said(found)]
+    notes = [*loaded.source.notes, *list_notes(found)]
     if asked.output:
-        with failing(asked.output):
-            drawn = maps(found, asked.output)
+        with file_errors(asked.output):
+            drawn = write_maps(found, asked.output)
         notes += asked.write(asked.output, drawn)
-    return Answer(found, lambda: parts(name, found), tuple(notes))
+    return Answer(found, lambda: render(name, found), tuple(notes))
 
 
-def maps(found: Shifts, target: str) -> NDArray[Any]:
+def write_maps(found: Shifts, target: str) -> NDArray[Any]:
     """The heat maps: as a sheet, or for .npy and - as numbers (stages, h, w)."""
     import numpy as np
 
@@ -51,69 +51,72 @@ def maps(found: Shifts, target: str) -> NDArray[Any]:
     return np.stack([row.heat for row in found.rows])
 
 
-def said(found: Shifts) -> list[str]:
+def list_notes(found: Shifts) -> list[str]:
     """What one should know of the numbers."""
-    scale = off_scale([row.reducer for row in found.rows])
-    part = f"looked at the middle {sides(found.looked_at)} of {sides(found.shape)}; --crop N takes another size"
+    scale = note_other_scale([row.reducer for row in found.rows])
+    part = (f"looked at the middle {format_shape(found.looked_at)} of {format_shape(found.shape)}; "
+            "--crop N takes another size")
     return ([scale] if scale else []) + ([] if found.whole else [part])
 
 
-def parts(name: str, found: Shifts) -> list[Any]:
+def render(name: str, found: Shifts) -> list[Any]:
     """The ranking, and what blurs would gain."""
     from ..table import text
 
-    head = f"{printable(name)}  {sides(found.looked_at)} {found.dtype}; the range is {found.span:.6g}"
+    head = f"{printable(name)}  {format_shape(found.looked_at)} {found.dtype}; the range is {found.span:.6g}"
     ranks = sorted(found.rows, key=lambda row: (row.rank is None, row.rank))
     titles = ("rank", "pooling", "folds", "changes", "worst", "same", "commutes")
-    made = [text(head), table(titles, [cells(row) for row in ranks], left=2)]
-    if any(distances(row) for row in ranks):
+    made = [text(head), make_table(titles, [format_cells(row) for row in ranks], left=2)]
+    if any(has_distances(row) for row in ranks):
         farthest = sorted({distance for row in ranks for distance, _ in row.by_shift})
-        made += [text("\nchanges by shift"), by_distance(ranks, thinned(farthest))]
-    return [*made, text("\nchanges if blurred before the stride, by taps"), gains(ranks)]
+        made += [text("\nchanges by shift"), tabulate_distances(ranks, thin_out(farthest))]
+    return [*made, text("\nchanges if blurred before the stride, by taps"), tabulate_gains(ranks)]
 
 
-def distances(row: Stability) -> bool:
+def has_distances(row: Stability) -> bool:
     """Whether there are shifts by more than one sample."""
     return len(row.by_shift) > 1
 
 
-def thinned(numbers: Sequence[int], most: int = 6) -> list[int]:
+def thin_out(numbers: Sequence[int], most: int = 6) -> list[int]:
     """Some of many, the first and the last among them."""
     if len(numbers) <= most:
         return list(numbers)
     return sorted({numbers[round(i * (len(numbers) - 1) / (most - 1))] for i in range(most)})
 
 
-def cells(row: Stability) -> tuple[str, ...]:
+def format_cells(row: Stability) -> tuple[str, ...]:
     """A row of the ranking."""
-    return ("-" if row.rank is None else str(row.rank), printable(row.stage), share(row.aliasing), share(row.score),
-            share(row.worst), share(row.unchanged),
+    return ("-" if row.rank is None else str(row.rank), printable(row.stage), format_share(row.aliasing),
+            format_share(row.score),
+            format_share(row.worst), format_share(row.unchanged),
             "-" if row.equivariance is None else "exact" if row.equivariance == 0 else f"off by {row.equivariance:.3g}")
 
 
-def by_distance(rows: Sequence[Stability], distances: Sequence[int]) -> Any:
+def tabulate_distances(rows: Sequence[Stability], distances: Sequence[int]) -> Any:
     """The score of each distance."""
-    return table(("pooling", *(str(distance) for distance in distances)),
-                 [(printable(row.stage), *(share(dict(row.by_shift).get(distance)) for distance in distances))
+    return make_table(("pooling", *(str(distance) for distance in distances)),
+                 [(printable(row.stage), *(format_share(dict(row.by_shift).get(distance)) for distance in distances))
                   for row in rows])
 
 
-def gains(rows: Sequence[Stability]) -> Any:
+def tabulate_gains(rows: Sequence[Stability]) -> Any:
     """The score without a blur and with each."""
     taps = sorted({blur.taps for row in rows for blur in row.blurred})
-    return table(("pooling", "none", *map(str, taps)), [
-        (printable(row.stage), share(row.score),
-         *(share({blur.taps: blur.score for blur in row.blurred}.get(count)) for count in taps)) for row in rows])
+    return make_table(("pooling", "none", *map(str, taps)), [
+        (printable(row.stage), format_share(row.score),
+         *(format_share({blur.taps: blur.score for blur in row.blurred}.get(count)) for count in taps))
+         for row in rows])
 
 
-def share(value: float | None) -> str:
+def format_share(value: float | None) -> str:
     """Percent in three digits; the unit is said once, by the sign."""
     if value is None:
         return "-"
     return f"{100 * value:.3g}%" if value == 0 or value >= 1e-5 else "<.001%"
 
 
-def own() -> Sequence[Any]:
+def list_options() -> Sequence[Any]:
     """The options of this command."""
     return [output_option("Write heat maps of what is unstable: a sheet, or with .npy the numbers."),
             options.option("--max-shift", type=grammar.positive, metavar="N",
@@ -127,5 +130,5 @@ STUDY = Study(
     "shift", "How stable poolings are when the picture moves, and what their strides fold back.",
     ["poolcli shift photo.jpg", 'poolcli shift photo.jpg -k 4 max avg "blur -k 8 -s 4" -o heat.png',
      "poolcli shift maps.npz --key early --layout NCHW --max-shift 4 max --json"],
-    look, own(), usage="FILE [STAGE]...", default=())
+    answer, list_options(), usage="FILE [STAGE]...", default=())
 command = STUDY.command()

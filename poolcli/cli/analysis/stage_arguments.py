@@ -17,7 +17,7 @@ from ...redact import printable
 from .. import failures, options
 
 
-def divided(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
+def split_arguments(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
     """Which arguments are stages, and which are files or shapes: a stage's first word is a reducer's name.
 
     A file with such a name is written ./max.
@@ -38,28 +38,28 @@ def check_misspelt(names: Iterable[str]) -> None:
         near = suggest_reducers(words[0])
         if words[1].startswith("-") if len(words) > 1 else near:
             would = f"{' or '.join(near)} would work" if near else "poolcli list prints all"
-            raise OptionError("STAGE", f"{shown(text)} begins with no reducer's name; {would}")
+            raise OptionError("STAGE", f"{quote(text)} begins with no reducer's name; {would}")
 
 
-def stage(text: str, shared: Mapping[str, Any]) -> Stage:
+def parse_stage(text: str, shared: Mapping[str, Any]) -> Stage:
     """One quoted call, with the options of the command for what it does not say itself."""
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise click.UsageError(f"stage {shown(text)}: {error}".lower()) from None
+        raise click.UsageError(f"stage {quote(text)}: {error}".lower()) from None
     row = REDUCERS[words[0]]
     try:
-        own = keywords(row, words[1:])
+        own = parse_keywords(row, words[1:])
         made = as_stage((row.name, own), shared)
         _ = made.pooling
     except click.UsageError as error:
-        raise click.UsageError(f"stage {shown(text)}: {failures.usage_line(error)}") from None
+        raise click.UsageError(f"stage {quote(text)}: {failures.usage_line(error)}") from None
     except OptionError as error:
-        raise click.UsageError(f"stage {shown(text)}: {failures.option_line(error)}") from None
+        raise click.UsageError(f"stage {quote(text)}: {failures.option_line(error)}") from None
     return replace(made, text=text)
 
 
-def keywords(row: Reducer, words: list[str]) -> dict[str, Any]:
+def parse_keywords(row: Reducer, words: list[str]) -> dict[str, Any]:
     """What a reducer's command makes of its window and value options."""
     parser = click.Command(row.name, params=[*options.windows(), *options.parameters(row), *options.values()],
                            add_help_option=False)
@@ -67,7 +67,7 @@ def keywords(row: Reducer, words: list[str]) -> dict[str, Any]:
         return options.keywords(row, context.params)
 
 
-def shown(text: str) -> str:
+def quote(text: str) -> str:
     """What was typed, in quotes, printable and short."""
     safe = printable(text)
     return f'"{safe}"' if len(safe) <= 60 else f'"{safe[:57]}..."'

@@ -1,7 +1,7 @@
 """What all studies share: a command with its options, reading what was typed, running it.
 
-A study's own module says its options and turns ``Asked`` into an ``Answer``; nothing else there knows of click, streams
-or exit codes.
+A study's own module says its options and turns a ``StudyContext`` into an ``Answer``; nothing else there knows of
+click, streams or exit codes.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from ..layouts import explain_layout
 from ..reduce import SectionedCommand
 from . import output_checks
 from . import stage_arguments as calls
-from .context import STDIO, Answer, Asked, FileFailed, failing
-from .display.output import FAILED, printed
+from .context import STDIO, Answer, FileError, StudyContext, file_errors
+from .display.output import FAILED, print_answer
 
 
 @dataclass(frozen=True)
@@ -35,24 +35,25 @@ class Study:
     name: str
     help: str
     examples: Sequence[str]
-    answer: Callable[[Asked], Answer]
-    own: Sequence[click.Option] = ()
+    answer: Callable[[StudyContext], Answer]
+    options: Sequence[click.Option] = ()
     usage: str = "FILE [STAGE]"
     default: Sequence[str] = ("max",)
     """The stages where none was typed."""
     pools: bool = True
     """Takes stages, and their options."""
     files: Sequence[click.Option] = field(default_factory=lambda: file_options())
-    formats: Sequence[str] = output_checks.OPTIONS
+    formats: Sequence[str] = output_checks.OUTPUT_OPTIONS
     """Options whose files have formats by their endings, none of them chunked."""
 
     def command(self) -> SectionedCommand:
         """It, for click."""
-        taken = {one.name for one in self.own}
-        every = (*options.windows(), *options.values(), *parameters()) if self.pools else ()
+        taken = {one.name for one in self.options}
+        every = (*options.windows(), *options.values(), *parameter_options()) if self.pools else ()
         shared = [one for one in every if one.name not in taken]
         files = [one for one in self.files if one.name not in taken]
-        sections = [(self.name.capitalize(), list(self.own)), ("Of every stage that does not say it itself", shared),
+        sections = [(self.name.capitalize(), list(self.options)), 
+                    ("Of every stage that does not say it itself", shared),
                     ("Files", files), ("Report", report_options())]
         return SectionedCommand(self.name, self.help, list(self.examples), [one for one in sections if one[1]],
                                 params=[click.Argument(["arguments"], nargs=-1, metavar=self.usage)], callback=self.run)
@@ -69,10 +70,10 @@ class Study:
         bar = parts_shown(shows and streams.is_terminal(sys.stderr), options.wants_color(given))
         try:
             self.check_outputs(asked)
-            with failing(asked.names[0] if asked.names else self.name), told_of_compiling(shows), bar:
+            with file_errors(asked.names[0] if asked.names else self.name), told_of_compiling(shows), bar:
                 answer = self.answer(asked)
-            return printed(self.name, answer, given)
-        except FileFailed as failure:
+            return print_answer(self.name, answer, given)
+        except FileError as failure:
             error = failure.error
             unclear = isinstance(error, LayoutError)
             said = explain_layout(error) if isinstance(error, LayoutError) else printable(str(error))
@@ -81,25 +82,25 @@ class Study:
                 raise failure.error from None
             return USAGE if unclear else FAILED
 
-    def check_outputs(self, asked: Asked) -> None:
+    def check_outputs(self, asked: StudyContext) -> None:
         """Refuse what cannot be written before anything is computed; names that are made later are checked then."""
-        for option, target in output_checks.named(asked.given).items():
+        for option, target in output_checks.named_outputs(asked.given).items():
             if option in self.formats:
                 output_checks.check_ending(option, target)
-            with failing(target):
+            with file_errors(target):
                 asked.check_free(target)
 
-    def asked(self, arguments: Sequence[str], given: Mapping[str, Any]) -> Asked:
+    def asked(self, arguments: Sequence[str], given: Mapping[str, Any]) -> StudyContext:
         """What was typed, the stages checked."""
-        typed, names = calls.divided(arguments)
-        taken = {one.name for one in self.own}
+        typed, names = calls.split_arguments(arguments)
+        taken = {one.name for one in self.options}
         shared = shared_keywords({name: value for name, value in given.items() if name not in taken})
-        found = tuple(calls.stage(text, shared) for text in typed or (self.default if self.pools else ()))
+        found = tuple(calls.parse_stage(text, shared) for text in typed or (self.default if self.pools else ()))
         check_owned(found, shared)
-        paths = {option: output_checks.place(given[option], option)
+        paths = {option: output_checks.local_path(given[option], option)
                  for option in output_checks.PATHS if given.get(option)}
-        inputs = tuple(output_checks.place(name, "INPUT") for name in expand_globs(names))
-        return Asked(found, inputs, shared, {**given, **paths})
+        inputs = tuple(output_checks.local_path(name, "INPUT") for name in expand_globs(names))
+        return StudyContext(found, inputs, shared, {**given, **paths})
 
 
 def shared_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def own_parameters() -> list[Parameter]:
     return list({one.name: one for row in REDUCERS.values() for one in row.parameters}.values())
 
 
-def parameters() -> list[click.Option]:
+def parameter_options() -> list[click.Option]:
     """The reducers' own options; those of no stage that is asked for are refused."""
     made = []
     for one in own_parameters():

@@ -10,8 +10,8 @@ from ...errors import OptionError
 from ...redact import printable
 from .. import grammar, options
 from . import output_checks
-from .context import STDIO, Answer, Asked, failing
-from .display.output import table
+from .context import STDIO, Answer, StudyContext, file_errors
+from .display.output import make_table
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Unpooled:
     """The result, when it is small."""
 
 
-def answer(asked: Asked) -> Answer:
+def answer(asked: StudyContext) -> Answer:
     """Read, unpool, write."""
     import numpy as np
 
@@ -50,8 +50,8 @@ def answer(asked: Asked) -> Answer:
     from ...core.axes import resolve
     from ...report import MOST_VALUES, preview, stats
 
-    name, given, keywords = asked.the_file(), asked.given, understood(asked)
-    target = where(asked, name)
+    name, given, keywords = asked.the_file(), asked.given, collect_keywords(asked)
+    target = output_name(asked, name)
     averages = given["spread"] == "average"
     loaded = asked.load(name, indexed=not averages)
     array = loaded.array
@@ -63,25 +63,26 @@ def answer(asked: Asked) -> Answer:
         keywords["indices"] = asked.load(given["indices"]).array
     made = unpool(array, **keywords)
     notes = asked.write(target, made, loaded.source)
-    found = Unpooled(name, given["indices"], target, how(given), keywords["layout"], loaded.array.shape, made.shape,
+    found = Unpooled(name, given["indices"], target, describe_rule(given), keywords["layout"], loaded.array.shape,
+                     made.shape,
                      loaded.array.dtype.name, made.dtype.name, stats(loaded.array), stats(made),
                      made if made.size <= MOST_VALUES else None)
-    return Answer(found, lambda: parts(found, preview(made, found.layout)), (*loaded.source.notes, *notes))
+    return Answer(found, lambda: render(found, preview(made, found.layout)), (*loaded.source.notes, *notes))
 
 
-def understood(asked: Asked) -> dict[str, Any]:
+def collect_keywords(asked: StudyContext) -> dict[str, Any]:
     """The library's keywords: of the pooling that is undone its windows, and the command's own options."""
-    from ...analysis.unpool.unpool import check_asked
+    from ...analysis.unpool.unpool import check_arguments
 
     stage, given = asked.the_stage(), asked.given
     said = (*stage.pooling.window.windowing.options, "layout", "dtype", "round")
     windows = {name: value for name, value in stage.keywords.items() if name in said}
-    check_asked(windows, given["indices"] is not None, given["spread"])
+    check_arguments(windows, given["indices"] is not None, given["spread"])
     own = {name: given[name] for name in ("spread", "duplicates", "index_format", "output_shape")}
     return windows | {name: value for name, value in own.items() if value is not None}
 
 
-def where(asked: Asked, name: str) -> str:
+def output_name(asked: StudyContext, name: str) -> str:
     """The output's name."""
     from ...files.paths import output_paths
 
@@ -89,7 +90,7 @@ def where(asked: Asked, name: str) -> str:
         raise OptionError("output", "output is missing; -o FILE says where the result goes")
     found = str(output_paths.target(name, asked.output, "unpool") or STDIO)
     output_checks.check_ending("output", found)
-    with failing(found):
+    with file_errors(found):
         output_checks.check_free(found, asked.names, bool(asked.given["overwrite"]))
     return found
 
@@ -101,14 +102,14 @@ def is_picture(target: str) -> bool:
     return target != STDIO and format_of(target).name not in ("NPY", "NPZ")
 
 
-def how(given: Mapping[str, Any]) -> str:
+def describe_rule(given: Mapping[str, Any]) -> str:
     """By what rule, in words."""
     if given["spread"]:
         return f"{given['spread']} over the windows"
     return f"at {given['index_format'] or FORMATS[0]} indices, {given['duplicates'] or DUPLICATES[0]} of duplicates"
 
 
-def parts(found: Unpooled, planes: tuple[Plane, ...]) -> list[Any]:
+def render(found: Unpooled, planes: tuple[Plane, ...]) -> list[Any]:
     """What was done, a row before, a row after, the values."""
     from ...core.axes import describe
     from ...report import short
@@ -120,11 +121,11 @@ def parts(found: Unpooled, planes: tuple[Plane, ...]) -> list[Any]:
              *(short(one) for one in (stats.min, stats.mean, stats.max)))
             for title, shape, dtype, stats in sides]
     shown = [text(f"{printable(found.input)} -> {printable(found.output)}: {found.how}"),
-             table(("", "shape", "type", "min", "mean", "max"), rows, left=3)]
+             make_table(("", "shape", "type", "min", "mean", "max"), rows, left=3)]
     return shown + [part for one in planes for part in (text(f"values {one.label}".strip() + ":"), plane(one))]
 
 
-def choice(name: str, names: tuple[str, ...], metavar: str, help: str) -> Any:
+def choice_option(name: str, names: tuple[str, ...], metavar: str, help: str) -> Any:
     """An option that is one of some names."""
     return options.option(name, type=options.choice(names), metavar=metavar, help=help)
 
@@ -137,12 +138,12 @@ STUDY = Study(
      'poolcli unpool values.npy "max -k 3 -s 2 --padding 1" --indices where.npy --output-shape 55x55',
      "poolcli unpool small.png --spread average -k 4 -o large.png"],
     answer, formats=(),
-    own=[options.option("--indices", type=options.path(), metavar="FILE", help="Where each value stood: .npy."),
-         choice("--index-format", FORMATS, "FORMAT",
+    options=[options.option("--indices", type=options.path(), metavar="FILE", help="Where each value stood: .npy."),
+         choice_option("--index-format", FORMATS, "FORMAT",
                 f"How they count: {', '.join(FORMATS)}. Default torch, as poolcli writes."),
-         choice("--duplicates", DUPLICATES, "WHICH",
+         choice_option("--duplicates", DUPLICATES, "WHICH",
                 f"Of an index that several values have: {', '.join(DUPLICATES)}. Default last."),
-         choice("--spread", SPREADS, "HOW", "Without indices: nearest, or average of overlapping windows."),
+         choice_option("--spread", SPREADS, "HOW", "Without indices: nearest, or average of overlapping windows."),
          options.option("--output-shape", type=grammar.lengths, metavar="SHAPE",
                         help="Of all axes, 1x3x8x8, or the pooled ones, 8x8. Default: what the windows tell."),
          output_option("A file, a FOLDER/ or - for stdout. Default: {stem}_unpool{ext} beside the input.")])

@@ -37,7 +37,7 @@ TYPES = {"uint8": "Uint8", "int8": "Int8", "uint16": "Uint16", "int16": "Int16",
 EXACT = 2**53
 
 
-def page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, name: str, mode: str | None = None,
+def build_page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, name: str, mode: str | None = None,
          palette: Array | None = None) -> str:
     """The HTML page that begins with this explanation; ``name`` is its title.
 
@@ -46,24 +46,26 @@ def page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, name: s
     never scaled:
     what the page shows are the input's own numbers. PoolError where the window alone is larger than a page.
     """
-    samples, first_channel = planes(found, array)
-    corner, extent = part(found, samples)
+    samples, first_channel = batch_member(found, array)
+    corner, extent = choose_part(found, samples)
     shown = samples[tuple(slice(i, i + n) for i, n in zip(corner, extent, strict=True))]
     data = {
         "name": name, "letters": found.layout, "dtype": found.input_dtype, "layout": found.layout,
         "origin": corner, "extent": extent, "channels": shown.shape[3], "firstChannel": first_channel,
-        "allChannels": length_of(found, "C"), "channel": found.kept.get("C", 0) - first_channel,
-        "batch": found.kept.get("N", 0), "batches": length_of(found, "N"), **encoded(shown),
-        "axes": axes_of(found, plan), "cell": [0] * (3 - len(found.at)) + list(found.at), "picture": mode is not None,
-        "rgb": (mode or "").startswith("RGB"), "palette": colours(palette),
-        "settings": settings(found, pooling), "reducers": [reducer(row, pooling, array) for row in served()],
+        "allChannels": kept_length(found, "C"), "channel": found.kept.get("C", 0) - first_channel,
+        "batch": found.kept.get("N", 0), "batches": kept_length(found, "N"), **encode_samples(shown),
+        "axes": describe_axes(found, plan), "cell": [0] * (3 - len(found.at)) + list(found.at),
+        "picture": mode is not None,
+        "rgb": (mode or "").startswith("RGB"), "palette": palette_colours(palette),
+        "settings": describe_controls(found, pooling),
+        "reducers": [describe_reducer(row, pooling, array) for row in page_reducers()],
         "round": pooling.round, "nodata": pooling.missing(), "skipNaN": pooling.skips_nan(), "seed": str(pooling.seed),
-        "padMode": pooling.pad_mode, "padValue": pooling.pad_value, "notes": notes(found, samples, shown),
+        "padMode": pooling.pad_mode, "padValue": pooling.pad_value, "notes": describe_omissions(found, samples, shown),
     }
-    return filled(name, data)
+    return fill_template(name, data)
 
 
-def served() -> list[Reducer]:
+def page_reducers() -> list[Reducer]:
     """The reducers that the page can compute; a test holds the scripts to them."""
     return [REDUCERS[name] for name in ARITHMETIC]
 
@@ -71,7 +73,7 @@ def served() -> list[Reducer]:
 # The samples.
 
 
-def planes(found: Explanation, array: Array) -> tuple[Array, int]:
+def batch_member(found: Explanation, array: Array) -> tuple[Array, int]:
     """The member of the batch as (D, H, W, C), and the number of its first channel."""
     letters = found.layout
     chosen = array[tuple(found.kept["N"] if letter == "N" else slice(None) for letter in letters)]
@@ -87,13 +89,13 @@ def planes(found: Explanation, array: Array) -> tuple[Array, int]:
     return view[..., channel : channel + 1], channel
 
 
-def part(found: Explanation, samples: Array) -> tuple[list[int], list[int]]:
+def choose_part(found: Explanation, samples: Array) -> tuple[list[int], list[int]]:
     """Where the page's part of the samples begins, and how long it is: all, or as much as goes around the window."""
     lengths = list(samples.shape[:3])
     room = MOST_BYTES // (samples.shape[3] * samples.itemsize)
     spans = [(0, 1)] * (3 - len(found.axes)) + [(one.first, one.first + (one.count - 1) * one.step + 1)
                                                for one in found.axes]
-    extent = fitted(lengths, room)
+    extent = fit_lengths(lengths, room)
     if any(stop - start > most for (start, stop), most in zip(spans, extent, strict=True)):
         size, most = ("x".join(map(str, numbers)) for numbers in ([stop - start for start, stop in spans], extent))
         raise PoolError(f"a window of {size} samples is larger than a page, which has room for {most}; smaller windows "
@@ -103,7 +105,7 @@ def part(found: Explanation, samples: Array) -> tuple[list[int], list[int]]:
     return corner, extent
 
 
-def fitted(lengths: list[int], room: int) -> list[int]:
+def fit_lengths(lengths: list[int], room: int) -> list[int]:
     """Lengths of at most so many positions together: the longest axes are cut to one length."""
     left = room
     extent = list(lengths)
@@ -113,7 +115,7 @@ def fitted(lengths: list[int], room: int) -> list[int]:
     return extent
 
 
-def encoded(shown: Array) -> dict[str, str]:
+def encode_samples(shown: Array) -> dict[str, str]:
     """The samples in base64, little-endian, as a type that JavaScript has."""
     whole = dtypes.as_read(shown.astype(dtypes.check_dtype(shown.dtype)))
     if whole.dtype.name not in TYPES:
@@ -122,20 +124,20 @@ def encoded(shown: Array) -> dict[str, str]:
     return {"kind": TYPES[whole.dtype.name], "base64": b64encode(little.tobytes()).decode("ascii")}
 
 
-def colours(palette: Array | None) -> list[list[int]] | None:
+def palette_colours(palette: Array | None) -> list[list[int]] | None:
     """A palette as red, green, blue and opacity."""
     if palette is None:
         return None
     return [[*colour[:3], colour[3] if len(colour) > 3 else 255] for colour in palette.tolist()]
 
 
-def notes(found: Explanation, samples: Array, shown: Array) -> list[str]:
+def describe_omissions(found: Explanation, samples: Array, shown: Array) -> list[str]:
     """What of the input is not on the page."""
     said = []
     if shown.shape[:3] != samples.shape[:3]:
         said.append("A part of the input, at full resolution: the whole is larger than a page.")
-    if shown.shape[3] != length_of(found, "C"):
-        said.append(f"Channel {found.kept['C']} of {length_of(found, 'C')}: all are more than a page holds.")
+    if shown.shape[3] != kept_length(found, "C"):
+        said.append(f"Channel {found.kept['C']} of {kept_length(found, 'C')}: all are more than a page holds.")
     if shown.dtype.kind in "iu" and shown.dtype.itemsize == 8 and max(abs(int(shown.min())), int(shown.max())) > EXACT:
         said.append("Numbers beyond 2^53 are rounded here: JavaScript has no larger ones.")
     return said
@@ -144,12 +146,12 @@ def notes(found: Explanation, samples: Array, shown: Array) -> list[str]:
 # The windows and the reducers.
 
 
-def length_of(found: Explanation, letter: str) -> int:
+def kept_length(found: Explanation, letter: str) -> int:
     """The length of a kept axis; 1 for one that is not there."""
     return found.output_shape[found.layout.index(letter)] if letter in found.layout else 1
 
 
-def axes_of(found: Explanation, plan: Plan) -> list[dict[str, Any]]:
+def describe_axes(found: Explanation, plan: Plan) -> list[dict[str, Any]]:
     """The windows that were asked for, along three axes; those that the input lacks have no letter."""
     missing = Windows(1, range(1), range(1, 2))
     every = [("", missing)] * (3 - len(found.axes)) + list(zip(plan.axes.pooled_letters(), plan.windows, strict=True))
@@ -158,7 +160,7 @@ def axes_of(found: Explanation, plan: Plan) -> list[dict[str, Any]]:
             for letter, one in every]
 
 
-def settings(found: Explanation, pooling: Pooling) -> dict[str, Any]:
+def describe_controls(found: Explanation, pooling: Pooling) -> dict[str, Any]:
     """What the controls say at first: the windows as they were given, in numbers where every axis has the same."""
     last, options = found.axes[-1], pooling.window
     size = len(last.positions)
@@ -168,7 +170,7 @@ def settings(found: Explanation, pooling: Pooling) -> dict[str, Any]:
             "parameters": dict(pooling.parameters)}
 
 
-def reducer(row: Reducer, pooling: Pooling, array: Array) -> dict[str, Any]:
+def describe_reducer(row: Reducer, pooling: Pooling, array: Array) -> dict[str, Any]:
     """A reducer as the page needs it: its parameters, and the result's dtype, also that of a variant."""
     def result(one: Reducer) -> str:
         return replace(pooling, reducer=one).result_dtype(array.dtype).name
@@ -181,32 +183,32 @@ def reducer(row: Reducer, pooling: Pooling, array: Array) -> dict[str, Any]:
 # The file.
 
 
-def filled(name: str, data: dict[str, Any]) -> str:
+def fill_template(name: str, data: dict[str, Any]) -> str:
     """The template with everything in it."""
-    parts = {"title": html.escape(name), "style": asset("page.css"), "data": as_json(data),
-             "script": "\n".join(asset(script) for script in SCRIPTS)}
+    parts = {"title": html.escape(name), "style": read_asset("page.css"), "data": embed_json(data),
+             "script": "\n".join(read_asset(script) for script in SCRIPTS)}
     # in one pass: a name may look like a place of the template
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], asset("page.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], read_asset("page.html"))
 
 
-def asset(name: str) -> str:
+def read_asset(name: str) -> str:
     """A file of this folder."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def as_json(data: dict[str, Any]) -> str:
+def embed_json(data: dict[str, Any]) -> str:
     """JSON that cannot end the script element that it stands in, whatever a file is called.
 
     Infinite parameters and nodata are strings there, since JSON has no such numbers.
     """
-    text = json.dumps(finite(data), ensure_ascii=True, allow_nan=False)
+    text = json.dumps(encode_infinities(data), ensure_ascii=True, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def finite(value: Any) -> Any:
+def encode_infinities(value: Any) -> Any:
     """The same with infinities and NaN as text."""
     if isinstance(value, dict):
-        return {key: finite(one) for key, one in value.items()}
+        return {key: encode_infinities(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [finite(one) for one in value]
+        return [encode_infinities(one) for one in value]
     return str(value) if isinstance(value, float) and not np.isfinite(value) else value

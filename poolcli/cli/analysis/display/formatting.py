@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def sides(shape: Sequence[int]) -> str:
+def format_shape(shape: Sequence[int]) -> str:
     """480x320x3."""
     return "x".join(str(n) for n in shape) or "()"
 
 
-def alike(values: Sequence[str]) -> str:
+def format_axes(values: Sequence[str]) -> str:
     """One value where all are the same, else one for each axis: 3, or 3x5."""
     return values[0] if len(set(values)) == 1 else "x".join(values)
 
 
-def in_bytes(count: int) -> str:
+def format_bytes(count: int) -> str:
     """19.5 MiB; a KiB is 1,024 bytes."""
     if count < 1024:
         return f"{count} B"
@@ -26,7 +26,7 @@ def in_bytes(count: int) -> str:
     return f"{size:.1f} {unit}"
 
 
-def percent(share: float) -> str:
+def format_percent(share: float) -> str:
     """A share; never rounded to all, nor to nothing."""
     text = f"{100 * share:.3g}"
     if share < 1 and text == "100":

@@ -21,7 +21,7 @@ PIPE = 80
 """Letters a line where nobody's terminal is that wide."""
 
 
-def half_blocks(picture: Picture) -> Any:
+def draw_half_blocks(picture: Picture) -> Any:
     """An (H, W, 3) picture as rich Text of W letters a line; the pixels are the caller's to make few enough."""
     from rich.style import Style
     from rich.text import Text
@@ -36,7 +36,7 @@ def half_blocks(picture: Picture) -> Any:
     return made
 
 
-def shades(picture: Picture) -> Any:
+def draw_shades(picture: Picture) -> Any:
     """An (H, W, 3) picture as rich Text without colours: two rows a line, the luma as a letter of SHADES."""
     from rich.text import Text
 
@@ -48,7 +48,7 @@ def shades(picture: Picture) -> Any:
 
 
 @dataclass(frozen=True, eq=False)
-class Preview:
+class ImagePreview:
     """Pictures with a label above each, as many side by side as the terminal has room for; something rich prints."""
 
     tiles: Sequence[tuple[Picture, str]]
@@ -57,19 +57,19 @@ class Preview:
         """Colours where there are any, letters elsewhere."""
         from rich.table import Table
 
-        from ....drawing.sheet import shrunk
+        from ....drawing.sheet import shrink
         from ...table import UNLIMITED, text
 
         width = PIPE if options.max_width >= UNLIMITED else options.max_width
         columns = max(1, min(len(self.tiles), (width + GAP) // (LEAST + GAP)))
         room = (width + GAP) // columns - GAP
         colours = console.color_system is not None and not console.no_color and not options.ascii_only
-        drawn = half_blocks if colours else shades
+        drawn = draw_half_blocks if colours else draw_shades
         for start in range(0, len(self.tiles), columns):
             row = self.tiles[start : start + columns]
             page = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
             for _ in row:
                 page.add_column(width=room, overflow="fold")
             page.add_row(*(text(label) for _, label in row))
-            page.add_row(*(drawn(shrunk(picture, room)) for picture, _ in row))
+            page.add_row(*(drawn(shrink(picture, room)) for picture, _ in row))
             yield page

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from ....redact import printable
 from ..context import STDIO
-from .formatting import percent, sides
-from .output import table
+from .formatting import format_percent, format_shape
+from .output import make_table
 
 if TYPE_CHECKING:
     from ....analysis.pyramid.pyramid import Drift, Labels
 
 
 @dataclass(frozen=True)
-class Made:
+class WrittenLevel:
     """A level as it was written; level 0 is the input."""
 
     number: int
@@ -31,38 +31,38 @@ class Made:
 
 
 @dataclass(frozen=True)
-class Levels:
+class WrittenLevels:
     """What became of all levels."""
 
     input: str
     reducer: str
     axes: str
-    levels: tuple[Made, ...]
+    levels: tuple[WrittenLevel, ...]
 
 
-def line(text: str) -> Any:
+def plain_text(text: str) -> Any:
     """Text that is never markup."""
     from ...table import text as as_text
 
     return as_text(text)
 
 
-def shown(made: Sequence[Made]) -> list[Any]:
+def render_levels(made: Sequence[WrittenLevel]) -> list[Any]:
     """A row a level, with the columns that have something to tell; then what the numbers mean."""
     written = {one.output for one in made if one.number}
-    columns: list[tuple[str, Callable[[Made], str]]] = [("level", lambda one: str(one.number))]
+    columns: list[tuple[str, Callable[[WrittenLevel], str]]] = [("level", lambda one: str(one.number))]
     if len(written) > 1:
         columns.append(("output", lambda one: printable(one.output or "the input")))
-    columns += [("shape", lambda one: sides(one.shape)), ("scale", lambda one: scale(one.scale))]
+    columns += [("shape", lambda one: format_shape(one.shape)), ("scale", lambda one: find_scale(one.scale))]
     drifts = any(one.drift is not None and one.drift.max for one in made)
     columns += DRIFT if drifts else []
     columns += LABELS if made[-1].labels is not None else []
     rows = [[cell(one) for _, cell in columns] for one in made]
-    return [table([title for title, _ in columns], rows, left=3 if len(written) > 1 else 2),
-            line("\n".join(["", *said(made, written, drifts)]))]
+    return [make_table([title for title, _ in columns], rows, left=3 if len(written) > 1 else 2),
+            plain_text("\n".join(["", *describe_levels(made, written, drifts)]))]
 
 
-def said(made: Sequence[Made], written: set[str | None], drifts: bool) -> Iterator[str]:
+def describe_levels(made: Sequence[WrittenLevel], written: set[str | None], drifts: bool) -> Iterator[str]:
     """What the table means, and where a single file is."""
     for one in made:
         if one.labels is not None and one.labels.lost:
@@ -76,17 +76,17 @@ def said(made: Sequence[Made], written: set[str | None], drifts: bool) -> Iterat
         yield f"{', '.join(printable(name or STDIO) for name in written)}: {sum(one.number > 0 for one in made)} levels"
 
 
-def scale(found: Sequence[float]) -> str:
+def find_scale(found: Sequence[float]) -> str:
     """One number where all axes that change have the same."""
     return "x".join(dict.fromkeys(f"{n:.4g}" for n in found if n != 1)) or "1"
 
 
 MOST_LOST = 20
-DRIFT: list[tuple[str, Callable[[Made], str]]] = [
+DRIFT: list[tuple[str, Callable[[WrittenLevel], str]]] = [
     ("off", lambda one: f"{one.drift.max:.3g}" if one.drift else ""),
     ("mean off", lambda one: f"{one.drift.mean:.3g}" if one.drift else ""),
-    ("differ", lambda one: percent(one.drift.share) if one.drift else "")]
-LABELS: list[tuple[str, Callable[[Made], str]]] = [
+    ("differ", lambda one: format_percent(one.drift.share) if one.drift else "")]
+LABELS: list[tuple[str, Callable[[WrittenLevel], str]]] = [
     ("labels", lambda one: str(one.labels.kept) if one.labels else ""),
     ("lost", lambda one: str(one.labels.lost) if one.labels else "")]
 """Columns that some pyramids have."""

@@ -13,18 +13,18 @@ from ..context import STDIO, Answer
 FAILED = 1
 
 
-def printed(name: str, answer: Answer, given: Mapping[str, Any]) -> int:
+def print_answer(name: str, answer: Answer, given: Mapping[str, Any]) -> int:
     """Print the answer where data are not, and give the exit code; 1 where that failed."""
     stream = sys.stderr if given.get("output") == STDIO else sys.stdout
     pen = streams.Pen(stream)
     if given["as_json"]:
         import json
 
-        from ....analysis.to_json import document
+        from ....analysis.to_json import to_document
 
-        pen.write(json.dumps(document(name, answer.data), allow_nan=False) + "\n")
+        pen.write(json.dumps(to_document(name, answer.data), allow_nan=False) + "\n")
     elif not given["quiet"]:
-        pen.write(drawn(answer.parts(), pen, options.wants_color(given)))
+        pen.write(draw_parts(answer.parts(), pen, options.wants_color(given)))
     for note in answer.notes if not given["quiet"] else ():
         streams.complain(f"note: {printable(note)}")
     for problem in answer.problems:
@@ -32,7 +32,7 @@ def printed(name: str, answer: Answer, given: Mapping[str, Any]) -> int:
     return answer.code if pen.close() else FAILED
 
 
-def drawn(parts: Sequence[Any], pen: streams.Pen, colour: bool | None) -> str:
+def draw_parts(parts: Sequence[Any], pen: streams.Pen, colour: bool | None) -> str:
     """The parts as text: as wide as the terminal, or as wide as it takes where there is none."""
     from ...table import UNLIMITED, Page, a_console
 
@@ -45,7 +45,7 @@ def drawn(parts: Sequence[Any], pen: streams.Pen, colour: bool | None) -> str:
     return page.getvalue()
 
 
-def table(titles: Sequence[str], rows: Sequence[Sequence[Any]], left: int = 1) -> Any:
+def make_table(titles: Sequence[str], rows: Sequence[Sequence[Any]], left: int = 1) -> Any:
     """A table of text: the first ``left`` columns to the left and folded where they must be, numbers to the right.
 
     Cells are str or rich Text; nothing in them is markup.

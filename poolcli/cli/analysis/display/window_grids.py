@@ -24,7 +24,7 @@ Cell = tuple[str, str]
 """What is written, and what it is: a name of ``STYLES``."""
 
 
-class Grids:
+class WindowGrids:
     """A grid for each slice of the window along its first axis of three; one for fewer axes."""
 
     def __init__(self, found: Explanation, array: Any, shares: bool = False) -> None:
@@ -51,22 +51,22 @@ class Grids:
         if len(self.found.axes) < 3:
             return [("", (), ())]
         first = self.found.axes[0]
-        shown = ends(list(enumerate(first.positions)), MOST_SLICES)
+        shown = shorten(list(enumerate(first.positions)), MOST_SLICES)
         return [(f"{first.letter} {item[1]}", (item[0],), (item[1],)) for item in shown if item is not None]
 
     def grid(self, offset: tuple[int, ...], place: tuple[int, ...], width: int, seen: set[str]) -> Any:
         """One grid."""
         axes = self.found.axes[-2:]
-        rows = ends(around(axes[0], self.beyond), MOST_ROWS) if len(axes) == 2 else [None]
-        columns = around(axes[-1], self.beyond)
+        rows = shorten(extend_positions(axes[0], self.beyond), MOST_ROWS) if len(axes) == 2 else [None]
+        columns = extend_positions(axes[-1], self.beyond)
         taken = max(len(cell) for row in rows[:3] + rows[-3:] for column in columns[:4] + columns[-4:]
                     for cell in [self.cell(offset, place, row, column, len(axes))[0]])
         room = max(3, min(MOST_COLUMNS, (width - 8) // (max(taken, 4) + 1)))
-        shown = ends(columns, room)
+        shown = shorten(columns, room)
         lines = [self.heading(axes, shown),
                  *(self.line(axes, offset, place, row, shown) for row in rows)]
         seen |= {kind for line in lines for _, kind in line}
-        return drawn(lines)
+        return align_cells(lines)
 
     def heading(self, axes: Sequence[AxisWindow], columns: Sequence[int | None]) -> list[Cell]:
         """The letters of the axes and the numbers of the columns."""
@@ -84,7 +84,7 @@ class Grids:
     def cell(self, offset: tuple[int, ...], place: tuple[int, ...], row: int | None, column: int, axes: int) -> Cell:
         """What stands at a position, with the sign of what it is."""
         at = (*place, column) if axes == 1 else (*place, row or 0, column)
-        inner = [offset_of(one, i) for one, i in zip(self.found.axes[len(offset):], at[len(place):], strict=True)]
+        inner = [find_offset(one, i) for one, i in zip(self.found.axes[len(offset):], at[len(place):], strict=True)]
         if any(i is None for i in inner):
             return self.outside(at)
         return self.member((*offset, *(i for i in inner if i is not None)))
@@ -94,7 +94,7 @@ class Grids:
         if self.shares is not None:
             return "", "around"
         if all(0 <= i < n for i, n in zip(at, self.plane.shape, strict=True)):
-            return f"{number(self.plane[at])} ", "around"
+            return f"{format_sample(self.plane[at])} ", "around"
         return ". ", "nothing"
 
     def member(self, offset: tuple[int, ...]) -> Cell:
@@ -103,14 +103,14 @@ class Grids:
         if state in (2, 3):
             return "[.]", "nothing"
         if state > 1:
-            return f"{{{number(found.values[offset])}}}", "left out"
-        value = number(found.values[offset]) if self.shares is None else share(self.shares[offset])
+            return f"{{{format_sample(found.values[offset])}}}", "left out"
+        value = format_sample(found.values[offset]) if self.shares is None else format_share(self.shares[offset])
         if found.winner is not None and found.winner.offset == offset:
             return f">{value}<", "winner"
         return (f"[~{value}]", "filled") if state == 1 else (f"[{value}]", "window")
 
 
-def drawn(lines: Sequence[Sequence[Cell]]) -> Any:
+def align_cells(lines: Sequence[Sequence[Cell]]) -> Any:
     """Cells in columns, numbers to the right."""
     from rich.text import Text
 
@@ -126,14 +126,14 @@ def drawn(lines: Sequence[Sequence[Cell]]) -> Any:
     return made
 
 
-def around(one: AxisWindow, beyond: int) -> list[int]:
+def extend_positions(one: AxisWindow, beyond: int) -> list[int]:
     """The positions of a window on an axis and of its neighbourhood."""
     first = max(one.start - beyond, min(-one.before, one.start))
     last = min(one.positions[-1] + beyond, max(one.length + one.after - 1, one.positions[-1]))
     return list(range(first, last + 1))
 
 
-def ends(items: Sequence[Any], most: int) -> list[Any]:
+def shorten(items: Sequence[Any], most: int) -> list[Any]:
     """All of a few; of many the first and the last, with None between."""
     if len(items) <= most:
         return list(items)
@@ -141,17 +141,17 @@ def ends(items: Sequence[Any], most: int) -> list[Any]:
     return [*items[:head], None, *items[len(items) - (most - head - 1):]]
 
 
-def offset_of(one: AxisWindow, position: int) -> int | None:
+def find_offset(one: AxisWindow, position: int) -> int | None:
     """Which of the window's positions this is, or None."""
     return one.positions.index(position) if position in one.positions else None
 
 
-def share(value: Any) -> str:
+def format_share(value: Any) -> str:
     """A share of the whole, never rounded to nothing."""
     return f"{100 * value:.3g}%" if value == 0 or abs(value) >= 5e-6 else "<0.001%"
 
 
-def number(value: Any) -> str:
+def format_sample(value: Any) -> str:
     """A sample in six digits."""
     from ....report import short
 

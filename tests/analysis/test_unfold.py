@@ -29,7 +29,7 @@ def test_sums_of_gathered_samples_are_the_sums(
     canonical = plan.axes.canonical(array)
     wanted = plan.axes.canonical(pooling.run(array, plan).values)
     found = np.zeros(wanted.shape)
-    for part in unfold.gathered(canonical, canonical_windows(plan, False)):
+    for part in unfold.unfold(canonical, canonical_windows(plan, False)):
         found[part.block] = part.values.sum(axis=0)
         planes = canonical[part.block[0]].reshape(-1, canonical.shape[4])
         p, o, i, j, k, c = np.nonzero(part.present)

@@ -183,12 +183,21 @@ def pictures() -> list[click.Option]:
                     "quantile); apart: a channel like others (for all else)."),
         flag("--linear", help="Average light, not sRGB codes: dark and light mix as they do in a lens."),
         flag("--palette", help="Write a palette of at most 256 colours, where the format has palettes."),
-        option("--place", type=choice(PLACES), metavar="HOW",
-               help="keep (default): the result says where it lies, as GeoTIFF and others do; none: it does not."),
-        option("--compress", type=choice(COMPRESSIONS), metavar="HOW",
-               help="Of TIFF: none, deflate, lzw, zstd, lzma or packbits. Default: as the input was."),
+        place(), compress(),
         flag("--strip", help="Leave out EXIF, XMP, texts and resolution; the colour profile stays."),
     ]
+
+
+def place() -> click.Option:
+    """Whether results say where they lie."""
+    return option("--place", type=choice(PLACES), metavar="HOW",
+                  help="keep (default): the result says where it lies, as GeoTIFF and others do; none: it does not.")
+
+
+def compress() -> click.Option:
+    """How a TIFF is compressed."""
+    return option("--compress", type=choice(COMPRESSIONS), metavar="HOW",
+                  help="Of TIFF: none, deflate, lzw, zstd, lzma or packbits. Default: as the input was.")
 
 
 def globs(name: str, help: str) -> click.Option:

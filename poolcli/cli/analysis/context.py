@@ -82,8 +82,11 @@ class StudyContext:
             raise OptionError("STAGE", f"takes one pooling, not {len(self.stages)}")
         return self.stages[0]
 
-    def load(self, name: str, indexed: bool = False) -> Loaded:
-        """Read a file; FileFailed where that cannot be. ``indexed`` keeps the indices of a palette picture."""
+    def load(self, name: str, indexed: bool = False, *, keeps_nodata: bool = False) -> Loaded:
+        """Read a file; FileFailed where that cannot be. ``indexed`` keeps the indices of a palette picture.
+
+        A nodata value that the file names is noted and forgotten, unless the caller ``keeps_nodata`` to heed it.
+        """
         from ... import files
 
         self.read.append(name)
@@ -93,7 +96,7 @@ class StudyContext:
             loaded = files.read(name, key=self.given.get("key"), frames=self.given.get("frames"), indexed=indexed,
                                 max_pixels=self.given.get("max_pixels") or files.MAX_PIXELS, stdin=sys.stdin.buffer)
         loaded = replace(loaded, layout=loaded.layout or options.default_layout(loaded.array.ndim))
-        return self.with_alpha(self.with_nodata(loaded))
+        return self.with_alpha(loaded if keeps_nodata else self.with_nodata(loaded))
 
     def with_alpha(self, loaded: Loaded) -> Loaded:
         """Note that a study averages a picture with transparency channel by channel."""

@@ -18,6 +18,7 @@ from .display.levels_table import WrittenLevels, plain_text, render_levels
 from .display.output import make_table
 from .pyramid_files import (
     LEVEL,
+    TIFF,
     PyramidTask,
     check_targets,
     default_name,
@@ -62,6 +63,8 @@ def write_levels(asked: StudyContext) -> Answer:
     """Every level in a file of its own, all in one TIFF, or upsampled in one array."""
     name = asked.the_file()
     column = asked.given["hypercolumn"]
+    if asked.given["cog"] and (column or asked.output is None or not asked.output.lower().endswith(TIFF)):
+        raise OptionError("cog", "is one .tif with all levels; -o NAME.tif would work")
     if is_chunked(name, asked.output) and not column:
         return in_group(asked, name)
     output_paths.check_fields("output", asked.output, (LEVEL.strip("{}"), *output_paths.FIELDS))
@@ -72,9 +75,10 @@ def write_levels(asked: StudyContext) -> Answer:
     outputs = (output,) * len(task.ladder) if is_single_output(output) else name_outputs(output, name, task)
     with file_errors(name):
         check_targets(task, outputs)
-        made = write_files(task, output, outputs)
+        made, lost = write_files(task, output, outputs)
+    notes = (*task.notes(outputs), *lost)
     return Answer(WrittenLevels(name, task.pooling.reducer.name, task.letters, made), lambda: render_levels(made),
-                  task.notes(outputs))
+                  notes)
 
 
 # All in one array.
@@ -139,6 +143,8 @@ def list_options() -> list[click.Option]:
         click.Option(["--exact", "how"], flag_value="exact",
                      help="Every level straight from the input. Default for averages, sums, extremes and norms."),
         click.Option(["--repeated", "how"], flag_value="repeated", help="Every level from the one before, unrounded."),
+        options.flag("--cog", help="Write a cloud-optimised GeoTIFF: tiles, overviews, directories first."),
+        options.place(), options.compress(),
         options.flag("--hypercolumn", help="All levels at the input's size, stacked as channels, in one .npy."),
         options.option("--spp", type=parse_bins, metavar="M,M,...",
                        help="Spatial pyramid pooling: adaptive poolings to 1,2,4 windows a side, as one vector; max "

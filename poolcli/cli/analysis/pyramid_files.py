@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from ...analysis.stages import Stage, as_stage
 from ...errors import OptionError, PoolError
 from ...files.paths import urls
 from ...redact import printable
+from .. import options
 from .context import STDIO, StudyContext, file_errors
 from .display.levels_table import WrittenLevel
 
@@ -86,17 +87,35 @@ def prepare_task(asked: StudyContext, name: str, output: str) -> PyramidTask:
     from ...files import ENDINGS
 
     stage = get_stage(asked, "avg")
-    loaded = asked.load(name, indexed=stage.reducer in KEEPS_PALETTE and not asked.given["hypercolumn"])
+    loaded = asked.load(name, indexed=stage.reducer in KEEPS_PALETTE and not asked.given["make_hypercolumn"],
+                        keeps_nodata=True)
+    loaded, stage = with_file_nodata(asked, loaded, stage)
     array, column = loaded.array, asked.given["hypercolumn"]
     ending = Path(output if Path(output).suffix or output == STDIO else name).suffix.lower()
     if loaded.source.mode is not None if column else ending in ENDINGS and not ENDINGS[ending].is_array:
         array, (stage,) = for_picture(array, (stage,))
+    pooling = replace(stage.pooling, fills_nodata=loaded.source.nodata is not None)
     layout = asked.given["layout"] or loaded.layout
     exact = {"exact": True, "repeated": False}.get(asked.given["how"])
     with file_errors(name):
-        ladder = tuple(plan_levels(array.shape, stage.pooling, levels=asked.given["levels"], exact=exact, layout=layout,
+        ladder = tuple(plan_levels(array.shape, pooling, levels=asked.given["levels"], exact=exact, layout=layout,
                              smallest=asked.given["smallest"]))
-    return PyramidTask(asked, name, loaded, array, stage.pooling, layout, ladder)
+    return PyramidTask(asked, name, loaded, array, pooling, layout, ladder)
+
+
+def with_file_nodata(asked: StudyContext, loaded: Loaded, stage: Stage) -> tuple[Loaded, Stage]:
+    """Take the nodata value that the file names, where the stage does not say its own, and note that."""
+    from ...batch.run_in_memory import nodata_note
+
+    source = loaded.source
+    if asked.given["place"] == "none":
+        source = replace(source, place=None)
+    if source.nodata is None or asked.given.get("nodata") == options.NO_NODATA:
+        return replace(loaded, source=replace(source, nodata=None)), stage
+    if "nodata" in stage.keywords:
+        return replace(loaded, source=replace(source, nodata=stage.pooling.nodata)), stage
+    source = replace(source, notes=(*source.notes, nodata_note(source.nodata)))
+    return replace(loaded, source=source), replace(stage, keywords={**stage.keywords, "nodata": source.nodata})
 
 
 def name_outputs(output: str, name: str, task: PyramidTask) -> tuple[str, ...]:
@@ -166,22 +185,30 @@ def make_levels(task: PyramidTask, records: list[WrittenLevel], targets: Sequenc
         yield level
 
 
-def write_files(task: PyramidTask, output: str, targets: Sequence[str]) -> tuple[WrittenLevel, ...]:
-    """Write each level as it is made."""
+def write_files(task: PyramidTask, output: str,
+                targets: Sequence[str]) -> tuple[tuple[WrittenLevel, ...], tuple[str, ...]]:
+    """Write each level as it is made; return what was made, and notes of what was lost."""
     from ... import files
+    from ...files import Encoding
     from ...files.images.tiff_pyramid import write_pyramid
 
     records: list[WrittenLevel] = []
     found = make_levels(task, records, targets)
     if output != STDIO and is_single_output(output):
         with file_errors(output):
-            write_pyramid(output, (to_picture(level.values, task.letters) for level in found), len(targets) + 1,
-                          task.loaded.source, overwrite=bool(task.asked.given["overwrite"]))
-        return tuple(records)
+            lost = write_pyramid(output, (to_picture(level.values, task.letters) for level in found), len(targets) + 1,
+                                 task.loaded.source, encoding=Encoding(compress=task.asked.given["compress"]),
+                                 overwrite=bool(task.asked.given["overwrite"]), cog=task.asked.given["cog"])
+        return tuple(records), lost
+    notes: dict[str, None] = {}
+    place = task.loaded.source.place
     for level in found:
         if level.number:
             target = targets[level.number - 1]
+            place = None if place is None else place.pooled(task.ladder[level.number - 1].step)
             array = target == STDIO or files.format_of(target).is_array
-            task.asked.write(target, level.values if array else to_picture(level.values, task.letters),
-                             None if target == STDIO else task.loaded.source)
-    return tuple(records)
+            lost = task.asked.write(target, level.values if array else to_picture(level.values, task.letters),
+                                    None if target == STDIO else replace(task.loaded.source, place=place),
+                                    Encoding(compress=task.asked.given["compress"]))
+            notes |= dict.fromkeys(lost)
+    return tuple(records), tuple(notes)

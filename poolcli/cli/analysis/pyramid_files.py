@@ -87,7 +87,7 @@ def prepare_task(asked: StudyContext, name: str, output: str) -> PyramidTask:
     from ...files import ENDINGS
 
     stage = get_stage(asked, "avg")
-    loaded = asked.load(name, indexed=stage.reducer in KEEPS_PALETTE and not asked.given["make_hypercolumn"],
+    loaded = asked.load(name, indexed=stage.reducer in KEEPS_PALETTE and not asked.given["hypercolumn"],
                         keeps_nodata=True)
     loaded, stage = with_file_nodata(asked, loaded, stage)
     array, column = loaded.array, asked.given["hypercolumn"]

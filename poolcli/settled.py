@@ -13,7 +13,7 @@ from . import compiled, direct_call, engine
 from .core import axes, dtypes
 from .core.plans import Part, Plan, place_in, runs
 from .core.windows import Windows
-from .drivers import policy
+from .drivers import policy, rearrange
 from .errors import PoolError
 from .work import Choice, NoPlace, Work
 
@@ -69,7 +69,7 @@ class Settled:
         except NoPlace as failure:
             raise no_place(failure.index, work, plan, part) from None
         if written is None:
-            result = restored(dtypes.as_result(values, work.result), plan)
+            result = restored(rearrange.as_result(values, work.result), plan)
             if out is not None:
                 out[...] = result
         return Result(result if out is None else out, None if indices is None else restored(indices, plan))
@@ -92,10 +92,18 @@ class Settled:
 
     def on(self, array: Array, part: Part | None = None) -> Work:
         """The work on an array."""
-        canonical = dtypes.as_read(self.plan.axes.canonical(array).astype(self.work.source, copy=False))
+        canonical = self.canonical(array)
         draws = self.draws(part) if self.work.reducer.draws else None
         return replace(self.work, array=canonical if self.pad_mode == "exclude" else self.padded(canonical),
                        draws=draws, origin=None if part is None else part.origin)
+
+    def canonical(self, array: Array) -> Array:
+        """The array in the shape, order and dtype that kernels read: a view where its memory allows."""
+        if self.work.source == dtypes.BOOL:
+            return dtypes.as_read(self.plan.axes.canonical(array).astype(self.work.source, copy=False))
+        in_order = array.transpose(self.plan.axes.order)
+        read = rearrange.in_c_order(in_order, dtypes.read_dtype(self.work.source))
+        return read.reshape(self.plan.axes.canonical_shape(array.shape))
 
     def padded(self, canonical: Array) -> Array:
         """The canonical array with its padding filled in."""

@@ -13,7 +13,7 @@ from .. import compiled
 from ..kernels.fold import finalizers, irregular, ordered_floats, row_pairs, small, van_herk, wide
 from ..kernels.fold import rows as kernel
 from ..work import Array, Work
-from .fold_run import MOST_NUMBERS, FoldLayout, FoldRun, WideLayout, step_of
+from .fold_run import MOST_NUMBERS, ChunkLayout, FoldLayout, FoldRun, WideLayout, step_of
 from .fold_table import FOLDS, Extent, Fold, divisors, finalizer_of_full, written
 from .irregular_layout import IrregularLayout, constants_if_irregular
 
@@ -82,7 +82,8 @@ class Choice:
         return recipe(work, self.fold, constants, self.tall)
 
 
-LAYOUTS = {irregular.make_kernel: IrregularLayout, wide.make_kernel: WideLayout}
+LAYOUTS = {irregular.make_kernel: IrregularLayout, wide.make_kernel: WideLayout, small.make_kernel: ChunkLayout,
+           row_pairs.make_kernel: ChunkLayout}
 """How plans are laid out for kernels that want it otherwise."""
 
 

@@ -50,7 +50,7 @@ def pixels(work: Work) -> int:
 class IrregularLayout(FoldLayout):
     """A plan of windows that lie at will."""
 
-    def windows_across(self, extent: int, inner: int, apart: int) -> int:
+    def windows_across(self, extent: int, inner: int, apart: int, most: int) -> int:
         """All windows of a row are in one block; the kernel takes them stretch by stretch."""
         return len(self.work.windows[2])
 

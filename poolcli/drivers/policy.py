@@ -44,23 +44,18 @@ def current_tier() -> str:
 
 
 @dataclass(eq=False)
-class Deferred:
-    """A kernel that is not compiled yet, and NumPy that does its work meanwhile."""
+class Rent:
+    """A kernel that is not compiled yet, and what NumPy takes that can do its work meanwhile."""
 
-    kernel: Choice | None
-    """The faster kernel; None: the general one."""
     recipe: compiled.Recipe
-    numpy: Choice
     milliseconds: float
     """About what NumPy takes."""
-    declined: bool = field(default=False)
-    """Whether NumPy met values that are for a kernel."""
 
     def pays(self) -> bool:
         """Whether NumPy does the next call."""
         if current_tier() != AUTO:
             return current_tier() == NUMPY
-        if self.declined or self.milliseconds > COMPILE_NOW or compiled.is_ready(self.recipe):
+        if self.milliseconds > COMPILE_NOW or compiled.is_ready(self.recipe):
             return False
         return _spent.get(self.recipe, 0.0) + self.milliseconds < COMPILE_AFTER
 
@@ -75,6 +70,22 @@ class Deferred:
             _spent[self.recipe] = _spent.get(self.recipe, 0.0) + took
 
 
+@dataclass(eq=False)
+class Deferred(Rent):
+    """A kernel that is not compiled yet, and NumPy that pools meanwhile."""
+
+    kernel: Choice | None
+    """The faster kernel; None: the general one."""
+    numpy: Choice
+    declined: bool = field(default=False)
+    """Whether NumPy met values that are for a kernel."""
+
+    def pays(self) -> bool:
+        """Whether NumPy does the next call."""
+        forced = current_tier() != AUTO
+        return super().pays() and (forced or not self.declined)
+
+
 def decide(work: Work, kernel: Choice | None, general: Any) -> Choice | Deferred | None:
     """The kernel if it is ready, or NumPy until it is worth compiling; None for the general kernel."""
     recipe = getattr(kernel, "recipe", None) if kernel is not None else general(work)
@@ -86,7 +97,7 @@ def decide(work: Work, kernel: Choice | None, general: Any) -> Choice | Deferred
     numpy = numpy_tier.choose(work)
     if numpy is None:
         return kernel
-    return Deferred(kernel, recipe, numpy, numpy_tier.estimate(numpy, work))
+    return Deferred(recipe, numpy_tier.estimate(numpy, work), kernel, numpy)
 
 
 def forget() -> None:

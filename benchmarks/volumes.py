@@ -18,9 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import zarr
 
-from poolcli.batch.executors.dask_chunks import DaskChunkExecutor
+from poolcli.batch.executors.dask_chunks import DaskBackend
 from poolcli.chunked import chunk_shapes, run_array
-from poolcli.chunked.executors import ChunkExecutor, ThreadChunkExecutor
+from poolcli.chunked.executors import ChunkBackend, ThreadBackend
 from poolcli.pooling import prepare
 
 PAGE = Path(__file__).parents[1] / "BENCHMARKS.md"
@@ -60,10 +60,11 @@ def seconds(work: Callable[[], Any]) -> Taken:
     return Taken(min(one.wall for one in found), min(one.cpu for one in found))
 
 
-def pooled(path: str, output: Path, each: ChunkExecutor, **options: Any) -> None:
+def pooled(path: str, output: Path, backend: ChunkBackend, **options: Any) -> None:
     """One chunked pooling."""
     volume = run_array.open_array(path, None, lambda: None)  # type: ignore[arg-type,return-value]
-    run_array.pool(prepare("max", layout="DHW", **options), volume, str(output), overwrite=True, looks=False, each=each)
+    run_array.pool(prepare("max", layout="DHW", **options), volume, str(output), overwrite=True, looks=False,
+                   backend=backend)
 
 
 def copied(path: str, output: Path) -> None:
@@ -86,13 +87,13 @@ def by_dask(path: str, output: Path, workers: int) -> None:
 
 
 @contextmanager
-def cluster(workers: int) -> Iterator[DaskChunkExecutor]:
+def cluster(workers: int) -> Iterator[DaskBackend]:
     """A scheduler and workers on this machine, as processes of one thread."""
     from distributed import Client, LocalCluster
 
     with (LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0",
                        host="127.0.0.1") as local, Client(local) as client):
-        yield DaskChunkExecutor(client)
+        yield DaskBackend(client)
 
 
 def speeds(path: str, folder: Path, side: int) -> Iterator[tuple[str, float, float | None]]:
@@ -100,17 +101,17 @@ def speeds(path: str, folder: Path, side: int) -> Iterator[tuple[str, float, flo
     megabytes, output = side**3 / 1e6, folder / "out.zarr"
     work: dict[str, Callable[[], Any]] = {"read and write every chunk, 1 thread": lambda: copied(path, output)}
     for count in (1, 2):
-        work[f"max 2x2x2, {count} thread(s)"] = partial(pooled, path, output, ThreadChunkExecutor(count))
+        work[f"max 2x2x2, {count} thread(s)"] = partial(pooled, path, output, ThreadBackend(count))
     for count in (1, 2):
         work[f"dask.array.coarsen with numpy.max, {count} thread(s)"] = partial(by_dask, path, output, count)
-    work["max 3x3x3/2, 2 threads"] = partial(pooled, path, output, ThreadChunkExecutor(2), size=3, stride=2, padding=1)
-    work["global max, 2 threads"] = partial(pooled, path, output, ThreadChunkExecutor(2), size="all")
+    work["max 3x3x3/2, 2 threads"] = partial(pooled, path, output, ThreadBackend(2), size=3, stride=2, padding=1)
+    work["global max, 2 threads"] = partial(pooled, path, output, ThreadBackend(2), size="all")
     for name, one in work.items():
         taken = seconds(one)
         yield name, megabytes / taken.wall, megabytes / taken.cpu
     for count in (1, 2):
-        with cluster(count) as each:
-            taken = seconds(partial(pooled, path, output, each))
+        with cluster(count) as backend:
+            taken = seconds(partial(pooled, path, output, backend))
             yield f"max 2x2x2, {count} worker(s)", megabytes / taken.wall, None
 
 
@@ -122,10 +123,10 @@ def costs(folder: Path) -> Iterator[tuple[str, float]]:
     job, chunk = chunk_shapes.JOB_BYTES, chunk_shapes.CHUNK_BYTES
     chunk_shapes.JOB_BYTES, chunk_shapes.CHUNK_BYTES = TINY**3, 1
     try:
-        yield "threads: 1", 1e3 / JOBS**3 * seconds(partial(pooled, path, output, ThreadChunkExecutor(1))).wall
+        yield "threads: 1", 1e3 / JOBS**3 * seconds(partial(pooled, path, output, ThreadBackend(1))).wall
         for count in (1, 2):
-            with cluster(count) as each:
-                taken = seconds(partial(pooled, path, output, each))
+            with cluster(count) as backend:
+                taken = seconds(partial(pooled, path, output, backend))
                 yield f"cluster, workers: {count}", 1e3 / JOBS**3 * taken.wall
     finally:
         chunk_shapes.JOB_BYTES, chunk_shapes.CHUNK_BYTES = job, chunk

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from .. import files
+from ..chunked.executors import OrderedResults
 from ..report import FileReport
-from .executors.base import Promise
-from .executors.local import place
+from . import preflight
+from .executors.local import make_executor
 from .job_runner import run_job, start_report
 from .preflight import check_headers
 from .run_in_memory import LoadedJob, plan_loaded
@@ -24,20 +25,22 @@ if TYPE_CHECKING:
 class BatchRun:
     """A batch at work: gives reports in the order of the inputs, but first those of files that cannot go well.
 
-    At most so many jobs are under way as the place where they are done takes: memory stays flat whatever their number.
+    At most so many jobs are under way as its executor takes: memory stays flat whatever their number.
     It stops where every next file would fail too.
     """
 
     def __init__(self, jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int = 1) -> None:
         self.jobs, self.pooling, self.settings = jobs, pooling, settings
-        self.under_way: deque[Promise] = deque()
         self.cleared: set[AnyPath] = set()
-        self.dropped = False
-        self.place = place(self.perform, pooling, settings, workers)
+        self.cancelled = False
+        self.executor = make_executor(self.perform, pooling, settings, workers)
+        self.results = OrderedResults(self.executor)
 
     def __iter__(self) -> Iterator[FileReport]:
-        refused = check_headers(self.jobs, self.settings, self.fit, self.blank)
-        work = (job for number, job in enumerate(self.jobs) if number not in refused)
+        jobs = iter(self.jobs)
+        first = list(islice(jobs, preflight.HEADERS))
+        refused = check_headers(first, self.settings, self.fit, self.blank)
+        work = chain((job for number, job in enumerate(first) if number not in refused), jobs)
         for done in self.reports(refused.values(), work):
             yield done
             if done.stops or (self.settings.fail_fast and done.status == "failed"):
@@ -46,13 +49,7 @@ class BatchRun:
     def reports(self, refused: Iterable[FileReport], work: Iterable[Job]) -> Iterator[FileReport]:
         """All of them, as long as somebody asks."""
         yield from refused
-        for job in work:
-            self.clear_up(job)
-            self.under_way.append(self.place.submit(job))
-            if len(self.under_way) >= self.place.most:
-                yield self.next()
-        while self.under_way:
-            yield self.next()
+        yield from self.results.run(self.clear_up(job) for job in work)
 
     def fit(self, loaded: Loaded, job: Job) -> LoadedJob:
         """What a header tells of a job."""
@@ -66,30 +63,22 @@ class BatchRun:
         """One job, in this process."""
         return run_job(job, self.pooling, self.settings)
 
-    def clear_up(self, job: Job) -> None:
-        """Remove what a killed run left where this job writes, once for each folder."""
+    def clear_up(self, job: Job) -> Job:
+        """Remove what a killed run left where this job writes, once for each folder; return the job."""
         paths = (path for path in (job.output, job.indices) if path is not None)
         for folder in {path.parent for path in paths} - self.cleared if not self.settings.dry_run else ():
             files.sweep(folder)
             self.cleared.add(folder)
+        return job
 
-    def next(self) -> FileReport:
-        """The oldest report that is due; still due where waiting for it is cut short."""
-        done = self.under_way[0].result()
-        self.under_way.popleft()
-        return done
-
-    def drop(self) -> None:
+    def cancel(self) -> None:
         """End soon: no failure is reported any more, and what is done in another process is let go at once."""
-        self.dropped = True
-        self.place.drop()
+        self.cancelled = True
+        self.executor.cancel()
 
     def finish(self) -> Iterator[FileReport]:
         """End: files that are being written are finished and reported, the others not begun."""
-        begun = self.place.finish(self.under_way)
-        self.under_way.clear()
-        done = (promise.result() for promise in begun if promise.exception() is None)
-        yield from (file for file in done if not self.dropped or file.status != "failed")
+        yield from (file for file in self.results.finish() if not self.cancelled or file.status != "failed")
 
 
 def run_jobs(jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int = 1) -> Iterator[FileReport]:
@@ -98,7 +87,7 @@ def run_jobs(jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers:
     try:
         yield from running
     except BaseException:
-        running.drop()
+        running.cancel()
         raise
     finally:
         rest = list(running.finish())

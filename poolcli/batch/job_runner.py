@@ -11,20 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import files, report
+from .. import report
 from ..errors import LayoutError, OutputError, PoolError
 from ..redact import printable, redacted
 from ..report import FileReport
-from .run_chunked import attempt_chunked
-from .run_in_memory import pool_loaded
-from .run_streamed import attempt_stream
+from . import run_chunked, run_in_memory, run_streamed
 from .settings import DRY_RUN, STDIO, Job, Settings, must_keep
 
 if TYPE_CHECKING:
     from ..pooling import Pooling
 
-KEEPS_PALETTE = ("mode", "subsample")
-"""Reducers that take each sample as a name: of a palette picture they pool the indices."""
+Runner = Callable[[Job, "Pooling", Settings, FileReport], FileReport]
+"""Runs a job and fills in its blank report."""
 DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What every next file would meet too."""
 
@@ -91,16 +89,14 @@ def attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -
     """One job where nothing goes wrong."""
     if (skipped := skip_report(job, settings, blank)) is not None:
         return skipped
-    if (chunked := attempt_chunked(job, pooling, settings, blank)) is not None:
-        return chunked
-    streamed = attempt_stream(job, pooling, settings, blank)
-    if streamed is not None:
-        return streamed
-    indexed = pooling.reducer.name in KEEPS_PALETTE and not (settings.linear or settings.premultiplied)
-    loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
-                        allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames,
-                        shared=True)
-    return pool_loaded(loaded, job, pooling, settings, blank)
+    return choose_runner(job, settings)(job, pooling, settings, blank)
+
+
+def choose_runner(job: Job, settings: Settings) -> Runner:
+    """Choose how a job is run: chunk by chunk, as a stream of rows, or whole in memory."""
+    if run_chunked.takes(job):
+        return run_chunked.run
+    return run_streamed.run if run_streamed.takes(job, settings) else run_in_memory.run
 
 
 def skip_report(job: Job, settings: Settings, blank: FileReport) -> FileReport | None:

@@ -6,8 +6,7 @@ would take a minute in which nothing is done. A later file is looked at when its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from .. import files
@@ -26,14 +25,13 @@ HEADERS = 256
 """Files whose headers are read first: 0.05 s."""
 
 
-def check_headers(jobs: Iterable[Job], settings: Settings, fit: Fit, blank: Callable[[Job], FileReport]
-             ) -> dict[int, FileReport]:
+def check_headers(first: Sequence[Job], settings: Settings, fit: Fit,
+                  blank: Callable[[Job], FileReport]) -> dict[int, FileReport]:
     """Reports of those of the first jobs that cannot go well, by their numbers.
 
     ``fit`` settles what a file's header tells of a job, ``blank`` begins its report.
     None where decoders are not trusted (``isolate``), and none of a single file, whose turn has come.
     """
-    first = list(islice(jobs, HEADERS))
     if settings.isolate or len(first) < 2:
         return {}
     found = ((number, job, find_format_problem(job, settings, fit)) for number, job in enumerate(first))

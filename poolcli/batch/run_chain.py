@@ -16,8 +16,9 @@ from ..files.paths.zarr_paths import is_store, is_store_name
 from ..report import FileReport
 from ..settled import Result
 from .batch_run import BatchRun
-from .job_runner import KEEPS_PALETTE, catch_errors, skip_report
+from .job_runner import catch_errors, skip_report
 from .run_in_memory import (
+    KEEPS_PALETTE,
     STAYS_BILEVEL,
     LoadedJob,
     add_values,

@@ -29,13 +29,15 @@ def has_chunks(job: Job) -> bool:
     return job.format.name == "ZARR" or is_store(job.source)
 
 
-def attempt_chunked(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport | None:
-    """One job from a chunked array or into one; None where neither is."""
-    to_store = job.format is not None and job.format.name == "ZARR"
-    if not to_store and not is_store(job.source):
-        return None
+def takes(job: Job) -> bool:
+    """Whether a job reads a chunked array or writes one."""
+    return is_store(job.source) or (job.format is not None and job.format.name == "ZARR")
+
+
+def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+    """Run a job from a chunked array or into one, chunk by chunk where its output allows that."""
     check_extra(printable(job.source if is_store(job.source) else job.output_name() or ""))
-    if to_store:
+    if job.format is not None and job.format.name == "ZARR":
         check_in_memory_options(job, settings)
     if not has_chunks(job):
         return pool_loaded(load_chunked(job, settings), job, pooling, settings, blank)
@@ -56,12 +58,12 @@ def pool_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileRepor
     """The same where both ends are arrays."""
     from .. import engine
     from ..chunked import run_array
-    from ..chunked.executors import ThreadChunkExecutor
+    from ..chunked.executors import ThreadBackend
 
     assert job.output is not None
     volume = run_array.open_array(job.source, settings.key, lambda: read_whole(job, settings))
     done = run_array.pool(pooling, volume, str(job.output), overwrite=may_replace(job.output, job, settings),
-                        looks=settings.statistics, each=settings.each or ThreadChunkExecutor(engine.thread_count()))
+                        looks=settings.statistics, backend=settings.backend or ThreadBackend(engine.thread_count()))
     blank = replace(blank, notes=(*blank.notes, *clip_notes(pooling, done, settings)))
     return finish_report(done, pooling, settings, blank)
 

@@ -30,6 +30,19 @@ STAYS_BILEVEL = ("input", "unsigned", "rank")
 """Result rules under which a 1-bit picture stays one; anything else is written as 8-bit grey, True as 255."""
 
 
+KEEPS_PALETTE = ("mode", "subsample")
+"""Reducers that take each sample as a name: of a palette picture they pool the indices."""
+
+
+def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+    """Read a job's input whole, pool it and write the result."""
+    indexed = pooling.reducer.name in KEEPS_PALETTE and not (settings.linear or settings.premultiplied)
+    loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
+                        allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames,
+                        shared=True)
+    return pool_loaded(loaded, job, pooling, settings, blank)
+
+
 def pool_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """One job whose input is at hand."""
     loaded = with_place(loaded, settings)
@@ -246,7 +259,7 @@ def write(task: LoadedJob, result: Result, settings: Settings) -> tuple[str, ...
         raise PoolError("standard output is closed; -o FILE would work")
     replaces = job.output is not None and may_replace(job.output, job, settings)
     return files.write(target, values, task.source, job.format, encoding=settings.encoding, overwrite=replaces,
-                       again=settings.again)
+                       again=settings.again, checked=True)
 
 
 def finish_report(task: LoadedJob, result: Result, settings: Settings, blank: FileReport) -> FileReport:

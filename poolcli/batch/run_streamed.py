@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 from .. import files, report
 from ..errors import PoolError
 from ..report import FileReport
+from . import run_in_memory
 from .run_in_memory import add_values, plan_fields, pool_loaded
 from .settings import STDIO, Job, Settings, may_replace
 
@@ -29,15 +30,19 @@ MAX_KEPT_VALUES = 1 << 20
 """Values of a stream that are kept in memory to be shown."""
 
 
-def attempt_stream(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport | None:
-    """One job from .npy to .npy in bounded memory: of a pipe always, of a file where it is large; None elsewhere."""
-    if job.format is not files.FORMATS["NPY"] or job.indices is not None or settings.linear or settings.premultiplied:
-        return None
+def takes(job: Job, settings: Settings) -> bool:
+    """Whether a job may be run as a stream: its result is a .npy, and nothing is wished that needs all of the input."""
+    whole = job.indices is not None or settings.linear or settings.premultiplied
+    return job.format is files.FORMATS["NPY"] and not whole
+
+
+def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+    """Run a job from .npy to .npy in bounded memory: of a pipe always, of a file where it is large; others whole."""
     from .. import streaming
 
     with files.npy_data(job.source, settings.stdin, streaming.MIN_STREAM_BYTES, certain=settings.stream) as found:
         if found is None:
-            return None
+            return run_in_memory.run(job, pooling, settings, blank)
         header, source = found
         if settings.stream and header.nbytes < streaming.MIN_STREAM_BYTES:  # whole, or nothing of it is written
             loaded = files.Loaded(files.read_data(source, header), None, files.ImageInfo(STDIO, "NPY"))

@@ -19,7 +19,7 @@ from ..files.paths.zarr_paths import is_store, is_store_name
 from ..redact import redacted
 
 if TYPE_CHECKING:
-    from ..chunked.executors import ChunkExecutor
+    from ..chunked.executors import ChunkBackend
 
 STDIO = output_paths.STDIO
 DRY_RUN = "dry run: nothing was written"
@@ -87,7 +87,7 @@ class Settings:
     """Without them nobody looks at the report, and they cost a pass over the data."""
     notes: bool = True
     """Without them nobody is told of results that were clipped, and they are not counted."""
-    each: ChunkExecutor | None = None
+    backend: ChunkBackend | None = None
     """Where the chunks of an array are done; None: on threads here."""
     stdin: IO[bytes] | None = None
     stdout: IO[bytes] | None = None

@@ -1,74 +1,201 @@
-"""Jobs side by side: in threads here, or wherever an ``ChunkExecutor`` takes them."""
+"""One protocol for whatever does jobs, files or boxes: in this thread, on threads, in processes, on a cluster.
+
+The words are those of ``concurrent.futures``. An executor takes jobs of one kind, and knows what to do with them.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
-from .. import engine
-from . import chunk_shapes
+Job_contra = TypeVar("Job_contra", contravariant=True)
+Result_co = TypeVar("Result_co", covariant=True)
+Job = TypeVar("Job")
+Result = TypeVar("Result")
 
 
-class ChunkExecutor(Protocol):
-    """Calls a function of two values, the first the same for all, wherever that may be; results come in order.
+class Future(Protocol[Result_co]):
+    """A result that is due, as ``concurrent.futures.Future`` is."""
 
-    Few calls more than there are workers are under way at a time. What one raises is raised in its turn, and nothing is
-    begun after it.
-    """
+    def result(self) -> Result_co:
+        """Wait for it; raises what the job raised."""
+
+    def exception(self) -> BaseException | None:
+        """Wait for it, and return what the job raised; None where it has a result."""
+
+    def cancelled(self) -> bool:
+        """Whether the job was not begun, and never will be."""
+
+
+class Executor(Protocol[Job_contra, Result_co]):
+    """Does jobs side by side. Who asks for results knows nothing of how."""
 
     @property
-    def near(self) -> bool:
-        """Whether it calls in this process, where memory is shared."""
+    def max_pending(self) -> int:
+        """Jobs that may be submitted and not yet waited for: memory stays flat whatever their number."""
+
+    def submit(self, job: Job_contra, /) -> Future[Result_co]:
+        """Do a job as soon as there is room for it."""
+
+    def cancel(self) -> None:
+        """End soon: let go at once of what can be."""
+
+    def shutdown(self) -> None:
+        """Begin nothing more, wait for what has begun, and end. Futures of jobs that were not begun are cancelled."""
+
+
+@dataclass(frozen=True)
+class CompletedFuture(Generic[Result]):
+    """A result that is there already."""
+
+    value: Result
+
+    def result(self) -> Result:
+        """Return it."""
+        return self.value
+
+    def exception(self) -> None:
+        """Return None: it is a result."""
+
+    def cancelled(self) -> bool:
+        """Return False: it is done."""
+        return False
+
+
+class SerialExecutor(Generic[Job, Result]):
+    """Does one job after another, in this thread, when it is submitted."""
+
+    max_pending = 1
+
+    def __init__(self, function: Callable[[Job], Result]) -> None:
+        self.function = function
+
+    def submit(self, job: Job, /) -> Future[Result]:
+        """Do it now; what it raises is raised here."""
+        return CompletedFuture(self.function(job))
+
+    def cancel(self) -> None:
+        """Do nothing: no job is under way."""
+
+    def shutdown(self) -> None:
+        """Do nothing: no job is under way."""
+
+
+class ThreadExecutor(Generic[Job, Result]):
+    """Does jobs on threads of this process; reading, decoding, kernels and encoding drop the GIL."""
+
+    def __init__(self, function: Callable[[Job], Result], workers: int) -> None:
+        self.function, self.max_pending = function, 2 * workers
+        self.pool = ThreadPoolExecutor(workers)
+
+    def submit(self, job: Job, /) -> Future[Result]:
+        """Do it on the next thread that has nothing to do."""
+        return self.pool.submit(self.function, job)
+
+    def cancel(self) -> None:
+        """Drop what waits; a thread cannot be ended, so what it does is finished."""
+        self.pool.shutdown(wait=False, cancel_futures=True)
+
+    def shutdown(self) -> None:
+        """Wait for what is under way."""
+        self.pool.shutdown(wait=True, cancel_futures=True)
+
+
+class OrderedResults(Generic[Job, Result]):
+    """The results of many jobs in their order, with at most ``max_pending`` of them under way."""
+
+    def __init__(self, executor: Executor[Job, Result]) -> None:
+        self.executor = executor
+        self.pending: deque[Future[Result]] = deque()
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Result]:
+        """Do all jobs, as long as somebody asks for results."""
+        for job in jobs:
+            self.pending.append(self.executor.submit(job))
+            if len(self.pending) >= self.executor.max_pending:
+                yield self.take()
+        while self.pending:
+            yield self.take()
+
+    def take(self) -> Result:
+        """Wait for the oldest; it stays pending where waiting is cut short."""
+        done = self.pending[0].result()
+        self.pending.popleft()
+        return done
+
+    def finish(self) -> Iterator[Result]:
+        """End; the results of jobs that had begun."""
+        self.executor.shutdown()
+        begun = [future for future in self.pending if not future.cancelled()]
+        self.pending.clear()
+        yield from (future.result() for future in begun if future.exception() is None)
+
+
+# Boxes of one array.
+
+
+class ChunkBackend(Protocol):
+    """Where the jobs of one array are done: it makes executors for functions of what all jobs share and of one job."""
+
+    @property
+    def shares_memory(self) -> bool:
+        """Whether jobs are done in this process."""
 
     @property
     def workers(self) -> int:
-        """How many calls run at once."""
+        """How many jobs run at once."""
 
     @property
-    def most(self) -> int:
-        """Bytes of samples that one call may hold."""
+    def max_job_bytes(self) -> int:
+        """Bytes of samples that one job may hold."""
 
-    def __call__(self, function: Callable[..., Any], common: Any, items: Iterable[Any]) -> Iterator[Any]:
-        """Results of ``function(common, item)``."""
+    def executor(self, function: Callable[[Any, Any], Any], common: Any, several: bool) -> Executor[Any, Any]:
+        """Make an executor that calls ``function(common, job)``, for ``several`` jobs or a single one."""
 
 
-class ThreadChunkExecutor:
-    """Calls in so many threads of this process; reading, decoding and kernels drop the GIL."""
+@dataclass(frozen=True)
+class ThreadBackend:
+    """Does jobs on so many threads of this process."""
 
-    near = True
-
-    def __init__(self, workers: int) -> None:
-        self.workers = workers
+    workers: int
+    shares_memory = True
 
     @property
-    def most(self) -> int:
-        """Bytes of samples that one call may hold."""
+    def max_job_bytes(self) -> int:
+        """Bytes of samples that one job may hold."""
+        from . import chunk_shapes  # NumPy, which a batch that begins nothing does not need
+
         return chunk_shapes.max_job_bytes(self.workers)
 
-    def __call__(self, function: Callable[..., Any], common: Any, items: Iterable[Any]) -> Iterator[Any]:
-        """Results in order, at most two calls a thread under way. One call has all threads for its kernels."""
-        begun = list(islice(waiting := iter(items), 2))
-        if len(begun) < 2 or self.workers < 2:
-            yield from (function(common, item) for item in chain(begun, waiting))
-            return
-        with ThreadPoolExecutor(self.workers) as pool:
-            under_way: deque[Future[Any]] = deque()
-            try:
-                for item in chain(begun, waiting):
-                    under_way.append(pool.submit(call_single_threaded, function, common, item))
-                    if len(under_way) >= 2 * self.workers:
-                        yield under_way.popleft().result()
-                while under_way:
-                    yield under_way.popleft().result()
-            finally:
-                for future in under_way:
-                    future.cancel()
+    def executor(self, function: Callable[[Any, Any], Any], common: Any, several: bool) -> Executor[Any, Any]:
+        """Make one of threads; a single job is done here, with all threads for its kernels."""
+        if several and self.workers > 1:
+            return ThreadExecutor(partial(call_single_threaded, function, common), self.workers)
+        return SerialExecutor(partial(function, common))
 
 
-def call_single_threaded(function: Callable[..., Any], common: Any, item: Any) -> Any:
-    """A call whose kernels use no other thread."""
+def map_ordered(backend: ChunkBackend, function: Callable[[Any, Any], Any], common: Any,
+                jobs: Iterable[Any]) -> Iterator[Any]:
+    """Yield ``function(common, job)`` of all jobs in order; when it ends, however that is, none is under way."""
+    first = list(islice(waiting := iter(jobs), 2))
+    executor = backend.executor(function, common, len(first) > 1)
+    try:
+        yield from OrderedResults(executor).run(chain(first, waiting))
+    except BaseException:
+        executor.cancel()
+        raise
+    finally:
+        executor.shutdown()
+
+
+def call_single_threaded(function: Callable[[Any, Any], Any], common: Any, job: Any) -> Any:
+    """Call a function whose kernels use no other thread."""
+    from .. import engine
+
     with engine.one_thread():
-        return function(common, item)
+        return function(common, job)

@@ -16,7 +16,7 @@ from ..core.boxes import Box, full_box
 from ..core.plans import Plan
 from ..pooling import Pooling
 from . import chunk_shapes, ome, stores
-from .executors import ChunkExecutor
+from .executors import ChunkBackend, map_ordered
 from .run_array import OpenedArray, prepare_run
 from .run_box import BoxContext
 from .sources import ArraySource
@@ -50,7 +50,7 @@ class PyramidLevel(Protocol):
         """Where the first sample is centred, on the input."""
 
 
-def write(pooling: Pooling, volume: OpenedArray, rungs: Sequence[PyramidLevel], output: str, *, each: ChunkExecutor,
+def write(pooling: Pooling, volume: OpenedArray, rungs: Sequence[PyramidLevel], output: str, *, backend: ChunkBackend,
           overwrite: bool = False) -> None:
     """Write the input as level 0 and a level for each rung, as an OME-Zarr group that appears when it is whole.
 
@@ -65,7 +65,7 @@ def write(pooling: Pooling, volume: OpenedArray, rungs: Sequence[PyramidLevel], 
     with files.atomic_folder(output, overwrite=overwrite) as folder:
         version = volume.version
         stores.create_group(folder, version, ome.multiscale_attributes(place, levels, pooling.reducer.name, version))
-        writer = PyramidWriter(pooling, volume, folder, tuple(str(axis["name"]) for axis in place.axes), each)
+        writer = PyramidWriter(pooling, volume, folder, tuple(str(axis["name"]) for axis in place.axes), backend)
         writer.copy(rungs[0].step)
         before = unrounded = volume.source
         for number, rung in enumerate(rungs, 1):
@@ -83,7 +83,7 @@ class PyramidWriter:
     folder: str
     names: tuple[str, ...]
     """Of the axes."""
-    each: ChunkExecutor
+    backend: ChunkBackend
 
     def level(self, number: int, rung: PyramidLevel, before: ArraySource, unrounded: ArraySource) -> tuple[ArraySource,
                                                                                                            ArraySource]:
@@ -101,9 +101,9 @@ class PyramidWriter:
 
     def pooled(self, name: str, pooling: Pooling, plan: Plan, source: ArraySource) -> stores.ZarrArray:
         """A level as an array of the group."""
-        ready = prepare_run(pooling, plan, source, self.each, False)
+        ready = prepare_run(pooling, plan, source, self.backend, False)
         target = self.array(name, plan.output_shape, pooling.result_dtype(source.dtype), ready.chunk)
-        ready.run(self.each, target)
+        ready.run(self.backend, target)
         return target
 
     def copy(self, plan: Plan) -> None:
@@ -111,10 +111,10 @@ class PyramidWriter:
         source = self.volume.source
         chunks = source.chunks if isinstance(source, stores.ZarrArray) else [min(n, LONGEST) for n in source.shape]
         target = self.array("0", source.shape, dtypes.check_dtype(source.dtype), chunks)
-        task = BoxContext(self.pooling, plan, source, target, self.each.most, False)
+        task = BoxContext(self.pooling, plan, source, target, self.backend.max_job_bytes, False)
         most = min(chunk_shapes.JOB_BYTES, task.most)
         boxes = list(chunk_shapes.split_along_chunks(full_box(source.shape), chunks, task.itemsize, most))
-        for _ in progress.shown(self.each(copy_box, task, boxes), len(boxes)):
+        for _ in progress.shown(map_ordered(self.backend, copy_box, task, boxes), len(boxes)):
             pass
 
     def array(self, name: str, shape: Sequence[int], dtype: dtypes.Type, chunks: Sequence[int]) -> stores.ZarrArray:

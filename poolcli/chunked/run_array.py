@@ -23,7 +23,7 @@ from ..files.paths.zarr_paths import is_store, is_store_name
 from ..pooling import Pooling
 from ..report import Stats, Tally
 from . import chunk_shapes, ome, tree_reduce
-from .executors import ChunkExecutor, ThreadChunkExecutor
+from .executors import ChunkBackend, ThreadBackend, map_ordered
 from .run_box import NULL_TARGET, BoxContext, Target, pool_box, run_box, split_jobs, squeezed_axes, write_box
 from .sources import ArraySource, MemorySource, NpySource, array_bytes, pad_source
 
@@ -96,18 +96,19 @@ def load_array(volume: OpenedArray) -> Array:
 
 
 def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool = False, looks: bool = True,
-         each: ChunkExecutor | None = None) -> PoolResult:
+         backend: ChunkBackend | None = None) -> PoolResult:
     """Pool a volume into ``output``, a store or a .npy file, which appears at the end, whole or not at all.
 
-    ``each`` takes the jobs: this thread by default.
+    ``backend`` takes the jobs: this thread by default.
     """
-    if each is None or isinstance(volume.source, MemorySource):
-        each = ThreadChunkExecutor(1 if each is None else each.workers if each.near else engine.thread_count())
+    if backend is None or isinstance(volume.source, MemorySource):
+        known = 1 if backend is None else backend.workers if backend.shares_memory else engine.thread_count()
+        backend = ThreadBackend(known)
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     result = pooling.result_dtype(volume.source.dtype)
-    ready = prepare_run(pooling, plan, volume.source, each, looks)
+    ready = prepare_run(pooling, plan, volume.source, backend, looks)
     with create_target(output, plan, result, ready.chunk, volume, overwrite) as target:
-        tally = ready.run(each, target)
+        tally = ready.run(backend, target)
         values = target.read(result_box(plan)) if looks and prod(plan.output_shape) <= MAX_SHOWN_VALUES else None
     return PoolResult(plan, volume.source.dtype, result, tally.stats() if looks else None, values, volume.notes)
 
@@ -120,15 +121,15 @@ class ChunkedRun:
     merger: Merger | None
     chunk: tuple[int, ...]
 
-    def run(self, each: ChunkExecutor, target: Target) -> Tally:
+    def run(self, backend: ChunkBackend, target: Target) -> Tally:
         """Do all jobs."""
         task = replace(self.task, target=target)
-        return sum_tallies(task, run_jobs(each, task, self.merger, self.chunk))
+        return sum_tallies(task, run_jobs(backend, task, self.merger, self.chunk))
 
 
-def prepare_run(pooling: Pooling, plan: Plan, source: ArraySource, each: ChunkExecutor, looks: bool) -> ChunkedRun:
+def prepare_run(pooling: Pooling, plan: Plan, source: ArraySource, backend: ChunkBackend, looks: bool) -> ChunkedRun:
     """Settle how a plan is run on a source."""
-    task = make_task(pooling, plan, source, each.most, looks)
+    task = make_task(pooling, plan, source, backend.max_job_bytes, looks)
     merger = tree_reduce.choose_merger(task)
     most = chunk_shapes.UNBOUNDED if merger is not None else min(chunk_shapes.JOB_BYTES, task.most)
     itemsize = pooling.result_dtype(source.dtype).itemsize
@@ -136,17 +137,17 @@ def prepare_run(pooling: Pooling, plan: Plan, source: ArraySource, each: ChunkEx
                                                                     task.itemsize, most))
 
 
-def run_jobs(each: ChunkExecutor, task: BoxContext, merger: Merger | None,
+def run_jobs(backend: ChunkBackend, task: BoxContext, merger: Merger | None,
              chunk: tuple[int, ...]) -> Generator[Tally, None, None]:
     """All jobs, done; values go through here where workers elsewhere cannot write into the target."""
     if merger is not None:
-        yield from tree_reduce.run_reduction(task, merger, chunk, each)
+        yield from tree_reduce.run_reduction(task, merger, chunk, backend)
         return
-    boxes = list(split_jobs(task, chunk, 2 * each.workers))
-    if each.near or not isinstance(task.target, MappedTarget):
-        yield from progress.shown(each(run_box, task, boxes), len(boxes))
+    boxes = list(split_jobs(task, chunk, 2 * backend.workers))
+    if backend.shares_memory or not isinstance(task.target, MappedTarget):
+        yield from progress.shown(map_ordered(backend, run_box, task, boxes), len(boxes))
         return
-    values = progress.shown(each(pool_box, replace(task, target=NULL_TARGET), boxes), len(boxes))
+    values = progress.shown(map_ordered(backend, pool_box, replace(task, target=NULL_TARGET), boxes), len(boxes))
     for box, found in zip(boxes, values, strict=True):
         yield write_box(task, box, found)
 

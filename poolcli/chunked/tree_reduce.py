@@ -25,7 +25,7 @@ from ..errors import PoolError
 from ..report import Tally
 from ..settled import without_place
 from . import chunk_shapes
-from .executors import ChunkExecutor
+from .executors import ChunkBackend, map_ordered
 from .run_box import NULL_TARGET, BoxContext, write_box
 
 Array = NDArray[Any]
@@ -107,12 +107,12 @@ def along(values: NDArray[Any], axis: int, ndim: int) -> NDArray[Any]:
 # Here: merging and ending.
 
 
-def run_reduction(task: BoxContext, merger: Merger, chunk: tuple[int, ...], each: ChunkExecutor) -> Iterator[Tally]:
+def run_reduction(task: BoxContext, merger: Merger, chunk: tuple[int, ...], backend: ChunkBackend) -> Iterator[Tally]:
     """All boxes of outputs, one after another; their parts side by side."""
     boxes = list(chunk_shapes.split_boxes(task.plan.full_shape, chunk))
     count = sum(1 for box in boxes for _ in split_input(task, box))
     parts = (portion for box in boxes for portion in split_input(task, box))
-    folded = progress.shown(each(fold_part, replace(task, target=NULL_TARGET), parts), count)
+    folded = progress.shown(map_ordered(backend, fold_part, replace(task, target=NULL_TARGET), parts), count)
     for box in boxes:
         gathered = MergedStates(merger, box)
         for _ in split_input(task, box):

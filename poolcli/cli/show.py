@@ -98,7 +98,7 @@ class View:
                 for file in running:
                     self.add(file)
         except BaseException:
-            running.drop()
+            running.cancel()
             raise
         finally:
             for file in running.finish():

@@ -306,24 +306,25 @@ def write(
     encoding: Encoding = DEFAULT_ENCODING,
     overwrite: bool = False,
     again: bool = False,
+    checked: bool = False,
 ) -> tuple[str, ...]:
     """Write ``array`` to a path, whole or not at all, or to an open binary stream.
 
     ``format`` is a row of FORMATS or its name; by default the path's ending says it, and a stream gets .npy. An
     existing path is refused without ``overwrite``, but with ``again`` one of the same bytes is not. PoolError when the
-    format cannot hold the array, or the target cannot be written (its cause is the OSError); BrokenPipeError passes.
-    Returns notes about what was lost.
+    format cannot hold the array (whose caller may have ``checked`` that), or the target cannot be written (its cause is
+    the OSError); BrokenPipeError passes. Returns notes about what was lost.
     """
-    if isinstance(target, (str, os.PathLike)):
-        row = _row(format) or format_of(target)
+    row = _row(format) or (format_of(target) if isinstance(target, (str, os.PathLike)) else FORMATS["NPY"])
+    if row.is_array or not checked:
         holds(row, array.dtype, array.shape, source.mode, source.pages)
+    if isinstance(target, (str, os.PathLike)):
         source, notes = _beside(*source.fit_place(row, array.shape), os.fspath(target))
         check_world_file(os.fspath(target), source, overwrite=overwrite, again=again)
         with atomic(target, overwrite=overwrite, again=again) as stream:
             lost = _encode(array, source, row, stream, encoding)
         write_world_file(os.fspath(target), source, overwrite=overwrite, again=again)
         return (*notes, *lost)
-    row = _row(format) or FORMATS["NPY"]
     source, notes = _beside(*source.fit_place(row, array.shape), "")
     with explained(target=STANDARD_OUTPUT):
         lost = _encode(array, source, row, target, encoding)
@@ -352,12 +353,11 @@ def _encode(array: Array, source: ImageInfo, row: Format, stream: IO[bytes], enc
     elif row.separator is not None:
         from .arrays.delimited import write_text
 
-        holds(row, array.dtype, array.shape)
         write_text(array, stream, row.separator)
     elif row.name == "ZARR":
         raise PoolError("ZARR is a folder of chunks, no stream of bytes; a name that ends in .zarr would work")
     else:
         from .images.encode import write_image
 
-        return write_image(array, source, row, stream, encoding)
+        return write_image(array, source, row, stream, encoding, checked=True)
     return ()

@@ -13,27 +13,28 @@ from __future__ import annotations
 import pickle
 import uuid
 from collections.abc import Iterable
-from concurrent.futures import CancelledError, Future, wait
+from concurrent.futures import CancelledError, wait
+from concurrent.futures import Future as StandardFuture
 from contextlib import suppress
 from dataclasses import replace
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from ... import compiled
+from ...chunked.executors import CompletedFuture, Future
 from ...errors import PoolError
 from ...report import FileReport
 from ..job_runner import fail_report, run_job, skip_report, start_report
 from ..run_chunked import has_chunks
 from ..settings import Job, Settings
-from .base import Done, Promise
-from .dask_chunks import DaskChunkExecutor
+from .dask_chunks import DaskBackend
 from .dask_connection import CONNECT_SECONDS, connect
 from .dask_worker import EVENT_TOPIC, RunContext, run_on_worker, stop_run, with_absolute_names, with_given_names
 
 if TYPE_CHECKING:
     from ...pooling import Pooling
 
-ReportFuture = Future[FileReport | None]
+ReportFuture = StandardFuture[FileReport | None]
 """The report of a job; None where its run had ended before it began."""
 
 MAX_WORKER_DEATHS = 3
@@ -63,7 +64,7 @@ class DaskExecutor:
         self.due: set[PendingJob] = set()
 
     @property
-    def most(self) -> int:
+    def max_pending(self) -> int:
         """Jobs that may be under way at once."""
         if self.limit:
             return self.limit
@@ -82,22 +83,22 @@ class DaskExecutor:
         if not threads:
             compiled.announce("the scheduler has no workers; waiting for one, as dask worker starts it")
 
-    def submit(self, job: Job) -> Promise:
+    def submit(self, job: Job, /) -> Future[FileReport]:
         """Send a job, unless its names tell already how it ends."""
         blank = start_report(job, self.pooling)
         try:
             settled = skip_report(job, self.settings, blank)
         except PoolError as error:
-            return Done(fail_report(blank, error))
+            return CompletedFuture(fail_report(blank, error))
         if settled is not None:
-            return Done(settled)
+            return CompletedFuture(settled)
         if has_chunks(job):  # they are sent, each as a job
-            return Done(run_job(job, self.pooling, replace(self.settings, each=DaskChunkExecutor(self.client))))
+            return CompletedFuture(run_job(job, self.pooling, replace(self.settings, backend=DaskBackend(self.client))))
         self.count += 1
         try:
             sent = PendingJob(self, self.count, job)
         except Exception as error:  # nothing can be sent to a scheduler that has gone
-            return Done(connection_lost_report(blank, error))
+            return CompletedFuture(connection_lost_report(blank, error))
         self.due.add(sent)
         return sent
 
@@ -144,25 +145,23 @@ class DaskExecutor:
             raise WorkerDied
         return future.result()
 
-    def drop(self) -> None:
-        """What has begun on a worker cannot be ended; ``finish`` lets the rest go."""
+    def cancel(self) -> None:
+        """Do nothing yet: what has begun on a worker cannot be ended; ``shutdown`` lets the rest go."""
 
-    def finish(self, due: Iterable[Promise]) -> list[Promise]:
+    def shutdown(self) -> None:
         """Cancel what has not begun, wait for the rest, and leave."""
-        due = list(due)
-        sent = [one for one in due if isinstance(one, PendingJob)]
+        sent = list(self.due)
         with suppress(Exception):  # a scheduler that has gone cannot be asked, waited for, nor taken leave of
             if sent and self.client.status == "running":
                 begun = self.begun()
                 for one in sent:
                     if one.number not in begun:
-                        one.cancel()
+                        one.future.cancel()
                 self.wait([one.future for one in sent])
             self.client.close(CLOSE_SECONDS)
         if self.local is not None:
             with suppress(Exception):
                 self.local.close(CONNECT_SECONDS)
-        return [one for one in due if not isinstance(one, PendingJob) or one.future.done()]
 
     def begun(self) -> set[int]:
         """Let no worker begin another job of this run; the numbers of those that have begun."""
@@ -219,9 +218,9 @@ class PendingJob:
         except CancelledError as error:
             return error
 
-    def cancel(self) -> bool:
-        """Do not begin it."""
-        return self.future.cancel()
+    def cancelled(self) -> bool:
+        """Whether it was not begun, or there is nobody left to tell."""
+        return self.future.cancelled() or not self.future.done()
 
 
 def stop_report(blank: FileReport, error: PoolError, cause: BaseException) -> FileReport:

@@ -38,8 +38,7 @@ def answer(asked: StudyContext) -> Answer:
 
 def prepare_file(asked: StudyContext) -> tuple[Loaded, Pooling, Plan, tuple[str, ...]]:
     """The file, and its pooling as the reducer's command has it: a picture keeps its dtype."""
-    from ...batch.job_runner import KEEPS_PALETTE
-    from ...batch.run_in_memory import for_picture
+    from ...batch.run_in_memory import KEEPS_PALETTE, for_picture
 
     pooling = asked.the_stage().pooling
     loaded = asked.load(asked.the_file(), indexed=pooling.reducer.name in KEEPS_PALETTE)

@@ -108,7 +108,7 @@ def read_input(asked: StudyContext) -> PlannedInput:
 def read_header(asked: StudyContext, name: str) -> Any:
     """What the header says; where it does not say all, the file is read, as ``chain`` would."""
     from ... import files
-    from ...batch.job_runner import KEEPS_PALETTE
+    from ...batch.run_in_memory import KEEPS_PALETTE
 
     with file_errors(name):
         hollow = None if name == STDIO or asked.given["frames"] else files.load_header(

@@ -82,8 +82,8 @@ def is_single_output(output: str) -> bool:
 def prepare_task(asked: StudyContext, name: str, output: str) -> PyramidTask:
     """Read and plan; a picture as output has its input's dtype, and so has a hypercolumn of a picture."""
     from ...analysis.pyramid.pyramid_plan import plan_levels
-    from ...batch.job_runner import KEEPS_PALETTE
     from ...batch.run_chain import for_picture
+    from ...batch.run_in_memory import KEEPS_PALETTE
     from ...files import ENDINGS
 
     stage = get_stage(asked, "avg")

@@ -59,15 +59,18 @@ _SPACES = {
 
 
 def write_image(
-    array: Array, source: ImageInfo, row: Format, stream: IO[bytes], encoding: Encoding = DEFAULT_ENCODING
+    array: Array, source: ImageInfo, row: Format, stream: IO[bytes], encoding: Encoding = DEFAULT_ENCODING,
+    *, checked: bool = False,
 ) -> tuple[str, ...]:
     """Encode ``array`` as format ``row`` into an open binary stream, which may be a pipe; return what was lost.
 
     It is (H, W) or (H, W, C), or several of these along a first axis where the source has ``pages``. What the format
-    cannot hold exactly (a lossy one: at all) raises PoolError before anything is written; a stream that cannot be
-    written raises OSError. Of the source, colour space, palette, ICC profile, timing and metadata are kept.
+    cannot hold exactly (a lossy one: at all) raises PoolError before anything is written, unless the caller has
+    ``checked`` that; a stream that cannot be written raises OSError. Of the source, colour space, palette, ICC profile,
+    timing and metadata are kept.
     """
-    holds(row, array.dtype, array.shape, source.mode, source.pages)
+    if not checked:
+        holds(row, array.dtype, array.shape, source.mode, source.pages)
     encoding = settle_encoding(row, encoding, source.lossy)
     chained = source.pages is not None and row.name == "TIFF"  # Pillow reads back where the last page ended
     target = _Plain(stream) if _at_start(stream) and not chained else io.BytesIO()

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from types import MappingProxyType
 
-BRINGS: Mapping[str, str] = MappingProxyType({"aiohttp": "cloud", "distributed": "dask", "fsspec": "cloud",
+BRINGS: Mapping[str, str] = MappingProxyType({"aiohttp": "cloud", "astropy": "fits", "distributed": "dask",
+                                              "fsspec": "cloud", "h5netcdf": "netcdf", "nibabel": "nifti",
                                               "pillow_heif": "heif", "pillow_jxl": "jxl",
-                                              "s3fs": "cloud", "simplejpeg": "jpeg", "zarr": "zarr"})
+                                              "s3fs": "cloud", "simplejpeg": "jpeg", "xarray": "netcdf",
+                                              "zarr": "zarr"})
 """Which extra brings a library."""
 
 

@@ -17,7 +17,7 @@ from ..core.reducers import REDUCERS
 from ..errors import OptionError, PoolError
 from ..files import Format
 from ..files.arrays.literals import LITERAL_NAME, is_literal
-from ..files.formats import KNOWN
+from ..files.formats import KNOWN, split_ending
 from ..files.paths import output_paths
 from ..files.paths.collisions import check_targets
 from ..files.paths.scan import find_own_results, scan
@@ -309,7 +309,7 @@ def with_ending(source: str, wanted: Format | None) -> str:
     """The input as if it had the wanted format's ending: names of outputs follow it."""
     if wanted is None or source == STDIO or source.lower().endswith(wanted.endings):
         return source
-    return os.path.splitext(source)[0] + wanted.endings[0]
+    return split_ending(source)[0] + wanted.endings[0]
 
 
 def will_write(output: str, wanted: Format | None) -> bool:

@@ -20,7 +20,7 @@ CHANNEL_FIRST = {3: "CHW", 4: "NCHW", 5: "NCDHW"}
 MOST_CHANNELS_OF_A_PIXEL = 4
 """Red, green, blue and alpha: a last axis of at most so many, shorter than the pooled ones, can only be channels."""
 KEPT = "NC"
-"""Batch and channel are kept apart; every other letter is pooled."""
+"""Batch and channel are kept apart; every other capital letter is pooled. Files name other kept axes by small ones."""
 MOST_POOLED = 3
 
 
@@ -33,7 +33,7 @@ class Axes:
     @cached_property
     def pooled(self) -> tuple[int, ...]:
         """The numbers of the pooled axes, in array order."""
-        return tuple(i for i, letter in enumerate(self.letters) if letter not in KEPT)
+        return tuple(i for i, letter in enumerate(self.letters) if letter not in KEPT and letter.isupper())
 
     @cached_property
     def inner(self) -> tuple[int, ...]:
@@ -79,14 +79,14 @@ class Axes:
 
 def check_layout(letters: str) -> str:
     """Check a layout's letters without knowing an array."""
-    if not (isinstance(letters, str) and letters.isascii() and letters.isalpha() and letters.isupper()):
+    if not (isinstance(letters, str) and letters.isascii() and letters.isalpha() and not letters.islower()):
         raise OptionError("layout", f"layout names every axis by a capital letter, as in NCHW, not {letters!r}")
     if len(set(letters)) < len(letters):
         raise OptionError("layout", f"layout {letters} names an axis twice")
-    pooled = [letter for letter in letters if letter not in KEPT]
+    pooled = [letter for letter in letters if letter not in KEPT and letter.isupper()]
     if not 1 <= len(pooled) <= MOST_POOLED:
         raise OptionError("layout", f"layout {letters} has {len(pooled)} axes to pool; 1 to {MOST_POOLED} can be "
-                                    "(N and C are kept, every other letter is pooled)")
+                                    "(N, C and small letters are kept, every other is pooled)")
     return letters
 
 

@@ -11,9 +11,11 @@ import stat
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from importlib import import_module
 from typing import IO, TYPE_CHECKING, Any
 
 from ..errors import PoolError
+from ..optional_deps import lacking
 from .arrays.literals import find_wrong_cell, is_literal, is_nearly_literal
 from .arrays.npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
 from .atomic import STANDARD_OUTPUT, atomic, atomic_folder, explained
@@ -30,6 +32,7 @@ from .formats import (
     holds,
     is_lossy,
     settle_encoding,
+    split_ending,
 )
 from .georef.world_file import KIND as WORLD_FILE
 from .georef.world_file import check_world_file, get_affine, with_world_file, write_world_file
@@ -37,7 +40,7 @@ from .header import load_header
 from .image_info import MAX_PIXELS, Frames, ImageInfo, Loaded, Palette
 from .images.arrow import pack, widen
 from .images.decode import ending_note, open_file, read_image, sniff
-from .images.pillow_open import image_kind
+from .images.pillow_open import cause, image_kind
 from .paths.urls import is_url, strip_query
 from .tempfiles import remove, sweep
 
@@ -171,6 +174,9 @@ def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str,
     head = stream.read(12)
     kind = sniff(head)
     stream.seek(0)
+    named = ENDINGS.get(split_ending(name)[1].lower())
+    if named is not None and named.module is not None and kind in (None, named.name):
+        return _by_module(stream, name, named, key, options)
     if kind in (None, "NPZ") and (reason := describe_foreign(name)) is not None:  # torch.save writes a ZIP too
         raise PoolError(reason)
     if (text := _text_format(kind, head, name)) is not None:
@@ -183,9 +189,29 @@ def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str,
     return read_image(stream, name, **options)
 
 
+def _by_module(stream: IO[bytes], name: str, row: Format, key: str | None, options: dict[str, Any]) -> Loaded:
+    """Read what a module of its own reads, with the library that an extra brings."""
+    import warnings
+
+    if row.library is not None and (reason := lacking(row.library)):
+        raise PoolError(f"{row.name} {reason}")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # libraries warn of what they put right
+        try:
+            loaded: Loaded = import_module(f".{row.module}", __package__).read(stream, name, key, options["max_pixels"])
+        except PoolError:
+            raise
+        except MemoryError:
+            raise PoolError(f"not enough memory to read this {row.name} file; a machine with more would work") from None
+        except Exception as error:  # hostile files draw any kind of error out of a library
+            raise PoolError(f"broken or truncated {row.name} file ({cause(error, '')}); save it again from the "
+                            "original") from error
+    return loaded
+
+
 def _text_format(kind: str | None, head: bytes, name: str) -> str | None:
     """Return the format of what is text: by its ending where it has one that is known, else by its first bytes."""
-    row = ENDINGS.get(os.path.splitext(name)[1].lower())
+    row = ENDINGS.get(split_ending(name)[1].lower())
     if row is None:
         return "TEXT" if kind is None and looks_like_text(head) else None
     if not row.is_text:
@@ -322,7 +348,7 @@ def write(
         source, notes = _beside(*source.fit_place(row, array.shape), os.fspath(target))
         check_world_file(os.fspath(target), source, overwrite=overwrite, again=again)
         with atomic(target, overwrite=overwrite, again=again) as stream:
-            lost = _encode(array, source, row, stream, encoding)
+            lost = _encode(array, source, row, stream, encoding, os.fspath(target))
         write_world_file(os.fspath(target), source, overwrite=overwrite, again=again)
         return (*notes, *lost)
     source, notes = _beside(*source.fit_place(row, array.shape), "")
@@ -343,7 +369,8 @@ def _row(format: Format | str | None) -> Format | None:
     return format_named(format) if isinstance(format, str) else format
 
 
-def _encode(array: Array, source: ImageInfo, row: Format, stream: IO[bytes], encoding: Encoding) -> tuple[str, ...]:
+def _encode(array: Array, source: ImageInfo, row: Format, stream: IO[bytes], encoding: Encoding,
+            path: str = "") -> tuple[str, ...]:
     if row.name == "NPY":
         write_npy(array, stream)
     elif row.name == "NPZ":
@@ -354,6 +381,8 @@ def _encode(array: Array, source: ImageInfo, row: Format, stream: IO[bytes], enc
         from .arrays.delimited import write_text
 
         write_text(array, stream, row.separator)
+    elif row.module is not None:
+        return _write_by_module(array, source, row, stream, path)
     elif row.name == "ZARR":
         raise PoolError("ZARR is a folder of chunks, no stream of bytes; a name that ends in .zarr would work")
     else:
@@ -361,3 +390,10 @@ def _encode(array: Array, source: ImageInfo, row: Format, stream: IO[bytes], enc
 
         return write_image(array, source, row, stream, encoding, checked=True)
     return ()
+
+
+def _write_by_module(array: Array, source: ImageInfo, row: Format, stream: IO[bytes], path: str) -> tuple[str, ...]:
+    if row.library is not None and (reason := lacking(row.library)):
+        raise PoolError(f"{row.name} {reason}")
+    notes: tuple[str, ...] = import_module(f".{row.module}", __package__).write(array, source, stream, path)
+    return notes

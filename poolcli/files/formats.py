@@ -83,6 +83,8 @@ class Format:
     """Whether Pillow encodes RGB from pixels of four bytes, of which it ignores the last."""
     places: frozenset[str] = frozenset()
     """What it says of where its samples lie: kinds of ``poolcli.place.Georeference``."""
+    module: str | None = None
+    """The module below ``poolcli.files`` that reads and writes it, by its functions ``read`` and ``write``."""
     library: str | None = None
     """What reads and writes it in place of Pillow alone; an extra brings it, and it is imported only for such files."""
 
@@ -192,6 +194,7 @@ _ROWS = (
     Format("NPY", (".npy",)),
     Format("NPZ", (".npz",)),
     Format("ZARR", (".zarr",)),
+    Format("NIFTI", (".nii", ".nii.gz"), library="nibabel", module="georef.nifti", places=frozenset({"NIfTI"})),
     Format("CSV", (".csv",), separator=",", max_axes=2, found_in_folders=False),
     Format("TSV", (".tsv",), separator="\t", max_axes=2, found_in_folders=False),
     Format("TEXT", (".txt",), separator=" ", max_axes=2, found_in_folders=False),
@@ -223,7 +226,7 @@ def _is_installed(row: Format) -> bool:
 
 def unread_ending(name: str) -> str | None:
     """The ending of a file that looks like a picture and is not read here; None for all others."""
-    ending = os.path.splitext(name)[1].lower()
+    ending = split_ending(name)[1].lower()
     row = ENDINGS.get(ending)
     missing = row is not None and row.found_in_folders and not ending.endswith(in_folders())
     return ending if ending in UNREAD or missing else None
@@ -259,9 +262,23 @@ WIDE = {"LA;16": "LA", "RGB;16": "RGB", "RGBA;16": "RGBA"}
 EXPANDED = {"P": "RGB", "P+A": "RGBA", "PA": "RGBA"}
 
 
+_OF_TWO_PARTS = tuple(ending for ending in ENDINGS if ending.count(".") > 1)
+
+
+def split_ending(name: str) -> tuple[str, str]:
+    """Split a name into what comes before its ending, and the ending; some have two parts.
+
+    >>> split_ending("brain.nii.gz"), split_ending("a.b/c"), split_ending("photo.JPG")
+    (('brain', '.nii.gz'), ('a.b/c', ''), ('photo', '.JPG'))
+    """
+    if name.endswith("z") and (found := next((one for one in _OF_TWO_PARTS if name.lower().endswith(one)), None)):
+        return name[: -len(found)], name[-len(found) :]
+    return os.path.splitext(name)
+
+
 def format_of(path: str | os.PathLike[str]) -> Format:
     """Return the format that the ending of ``path`` names; raise PoolError when it names none."""
-    ending = os.path.splitext(os.fspath(path))[1].lower()
+    ending = split_ending(os.fspath(path))[1].lower()
     if ending in ENDINGS:
         return ENDINGS[ending]
     what = f"the ending '{printable(ending)}' is of no known format" if ending else "the name has no ending"

@@ -33,7 +33,7 @@ def preview(array: Array, letters: str) -> tuple[Plane, ...]:
     inner = letters.endswith("C") and array.shape[-1] <= 4 and array.ndim > 1
     cells = array if inner else array[..., None]
     names = letters[:-1] if inner else letters
-    grid = [i for i, letter in enumerate(names) if letter not in "NC"][-2:] or [len(names) - 1]
+    grid = [i for i, letter in enumerate(names) if letter not in "NC" and letter.isupper()][-2:] or [len(names) - 1]
     outer = [i for i in range(len(names)) if i not in grid]
     ordered = cells.transpose(*outer, *grid, len(names))
     return tuple(plane(ordered, index, [names[i] for i in outer]) for index in outer_indices(ordered, len(outer)))

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 from ...core.place import Place
 from ...errors import PoolError
 from ..atomic import explained
-from ..formats import ENDINGS, FORMATS
+from ..formats import ENDINGS, FORMATS, split_ending
 from ..image_info import MAX_FRAMES, MAX_PIXELS, MAX_STACK, Frames, ImageInfo, Loaded
 from ..stderr_capture import capture_stderr, pillow_limits
 from . import metadata
@@ -94,7 +94,7 @@ def open_file(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
 
 def ending_note(name: str, kind: str) -> tuple[str, ...]:
     """Say so when the bytes are of another format than the ending; the bytes are believed."""
-    named = ENDINGS.get(os.path.splitext(name)[1].lower())
+    named = ENDINGS.get(split_ending(name)[1].lower())
     return () if named is None or named.name == kind else (f"holds {kind} data in spite of its ending",)
 
 

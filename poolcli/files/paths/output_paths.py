@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ...errors import OptionError
 from ...redact import printable
+from ..formats import split_ending
 from .urls import AnyPath, is_url, parse_path
 from .zarr_paths import is_store_name
 
@@ -39,14 +40,14 @@ class OutputNamer:
             named = self._filled(source, self._pattern)
             return os.path.join(named, _inside(source, root)) if self._leads_to_folder(named) else named
         if self._output is None:
-            stem, ending = os.path.splitext(source)
+            stem, ending = split_ending(source)
             return f"{stem}_{self._reducer}{ending}"
         return None if self._output == STDIO else self._output
 
     def _filled(self, source: str, pattern: list[str]) -> str:
         """Put the fields in, by hand: str.format would evaluate braces, and a stem may hold some ("a{ext}b.png")."""
         parent, name = os.path.split("stdin" if source == STDIO else source)
-        stem, ending = os.path.splitext(name)
+        stem, ending = split_ending(name)
         values = {"stem": stem, "ext": ending, "reducer": self._reducer, "parent": parent or os.curdir}
         return "".join([values[part] if i % 2 else part for i, part in enumerate(pattern)])
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from functools import lru_cache
 
 from ...errors import PoolError
-from ..formats import ENDINGS, KNOWN, in_folders, unread_ending
+from ..formats import ENDINGS, KNOWN, in_folders, split_ending, unread_ending
 from ..tempfiles import TEMPORARY
 from .globs import ALL, Globs
 from .output_paths import identity
@@ -132,7 +132,7 @@ def _passed_over(entry: os.DirEntry[str], known: bool) -> str:
 
 
 def _origins(path: str, ends: tuple[str, ...]) -> list[str]:
-    stem, ending = os.path.splitext(path)
+    stem, ending = split_ending(path)
     if not stem.endswith(ends):
         return []
     return [stem.removesuffix(end) + ending for end in ends if stem.endswith(end)]

@@ -37,6 +37,7 @@ HOMES = {
     "platformdirs": ("compiled",),
     "PIL": ("drawing", "files"),
     "simplejpeg": ("files",),
+    "astropy": ("files",),
     "nibabel": ("files",),
     "tifffile": ("files",),
     "zarr": ("chunked",),

@@ -10,7 +10,7 @@ import pytest
 
 import poolcli
 from poolcli import compiled, engine, pooling
-from poolcli.drivers import fold_choose, histogram, network, network_tiles, sliding
+from poolcli.drivers import fold_choose, histogram, network, network_tiles, policy, sliding
 from poolcli.kernels import order_statistics
 from poolcli.kernels.network import codegen as network_codegen
 from poolcli.kernels.network import graph as network_graph
@@ -403,3 +403,23 @@ def test_selection_puts_every_rank_in_its_place(values: int) -> None:
             assert (a[:rank] <= a[rank]).all()
             assert (a[rank:] >= a[rank]).all()
             assert np.array_equal(np.sort(a), np.sort(given))
+
+
+def test_a_generated_kernel_comes_once_it_has_paid(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until then the network kernel runs, and what it takes is counted; both give the same."""
+    monkeypatch.setattr(network, "FUSED_LATER", 0)
+    monkeypatch.setattr(policy, "COMPILE_AFTER", 1e-9)
+    monkeypatch.setattr(policy, "current_tier", lambda: policy.AUTO)
+    monkeypatch.setattr(policy.compiled, "is_ready", lambda recipe: False)
+    policy.forget()
+    x = np.random.default_rng(5).integers(0, 256, (40, 50), np.uint8)
+    asked = pooling.prepare("median", size=3, stride=1, dtype="uint8")
+    settled = asked.settle(asked.plan(x.shape), x.dtype, False)
+    choice = settled.choice if isinstance(settled.choice, network.Choice) else settled.choice.kernel
+    work, values = settled.on(x), np.empty((38, 48), np.uint8)
+    choice.later.rent.milliseconds = 0.0
+    first = choice.on(work, values)
+    assert first.choice is choice
+    run = first.runner()
+    assert all(run(block) for block in first.blocks(1))
+    assert choice.on(work, values).choice is choice.later.choice

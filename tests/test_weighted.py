@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import comb
+from math import ceil, comb, floor
 
 import numpy as np
 import pytest
 
 import poolcli
+from poolcli.drivers import policy
 
 
 def exact_blur(x: np.ndarray, size: int) -> list[Fraction]:
@@ -25,6 +26,21 @@ def test_whole_numbers_are_rounded_once(dtype: str, size: int) -> None:
     x = np.random.default_rng(size).integers(0, np.iinfo(dtype).max, 90, dtype, endpoint=True)
     expected = [float(value) for value in exact_blur(x, size)]
     np.testing.assert_array_equal(poolcli.pool(x, "blur", size=size, stride=1), expected)
+
+
+ROUND = {"half-up": lambda v: floor(v + Fraction(1, 2)), "half-even": round, "floor": floor, "ceil": ceil}
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16"])
+@pytest.mark.parametrize("size", [3, 5, 8, 15])
+def test_narrow_results_are_rounded_once(dtype: str, size: int) -> None:
+    """Whichever type holds the sums."""
+    x = np.random.default_rng(size).integers(np.iinfo(dtype).min, np.iinfo(dtype).max, 200, dtype, endpoint=True)
+    x[:40] = np.iinfo(dtype).max
+    for how, rounded in ROUND.items():
+        with policy.use_tier(policy.KERNELS):
+            result = poolcli.pool(x, "blur", size=size, stride=1, dtype=dtype, round=how)
+        assert result.tolist() == [rounded(value) for value in exact_blur(x, size)]
 
 
 def test_roundings_are_those_of_the_exact_value() -> None:

@@ -205,7 +205,7 @@ NARROW: Mapping[int, Part] = {HALF_UP: end.mean_narrow, FLOOR: end.mean_narrow_d
 def in_range(work: Work) -> bool:
     """Whether every mean of integers is in the result's range for certain."""
     (low, high), (least, most) = dtypes.whole_limits(work.source), dtypes.whole_limits(work.result)
-    return written(work).kind != "f" and least <= low and high <= most and not work.parameters[1]
+    return written(work).kind != "f" and least <= low and high <= most
 
 
 def whole_mean(work: Work, window: Extent, convert: Part | None) -> tuple[Part, Part]:
@@ -216,7 +216,8 @@ def whole_mean(work: Work, window: Extent, convert: Part | None) -> tuple[Part, 
         return end.first_number, end.as_it_is if natural else end.whole_to_integer
     if past_doubles(dtype, window) and (work.reducer.name == "avg" or out.kind != "f"):
         return end.mean_wide, of_pair(work)
-    if work.reducer.name == "avg" and in_range(work) and dtype.itemsize <= 2 and work.rounding in NARROW:
+    plain = work.reducer.name == "avg" and not work.parameters[1]
+    if plain and in_range(work) and dtype.itemsize <= 2 and work.rounding in NARROW:
         return NARROW[work.rounding], end.as_it_is
     if convert is None and out.itemsize == 8 and window.samples << (8 * dtype.itemsize + 3) < 1 << EXACT_BITS:
         convert = end.ratio_to_integer, end.ROUNDINGS[work.rounding]

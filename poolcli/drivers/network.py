@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from ..kernels.double_double import CEIL, FLOOR, HALF_EVEN, HALF_UP
 from ..kernels.network import codegen
 from ..kernels.network import interpreter as kernel
 from ..work import Array, Block, Runner, Work
+from . import policy
 from .network_tiles import WHOLE_BYTES, NetworkTiles, Rank, q_of
 
 ARGUMENTS = ("read", "write", *("int64",) * 7, "float64", "float64", "read", "write", "read", "int16")
@@ -31,6 +32,9 @@ MAX_SAMPLES_COUNTED = 127
 FUSED = 1 << 21
 """Results from which on a kernel of its own for one window's shape is worth compiling (about 0.9 s, once): 3x3/1 on
 16 MP of uint8 takes 1.9 ms by it instead of 6, 5x5/1 takes 5.2 instead of 13."""
+FUSED_LATER = 1 << 16
+"""Results from which on that is so once calls have taken as long as it takes to compile: 3x3/1 on 1 MP of uint8 takes
+0.4 ms by it instead of 1.2."""
 FUSED_MOST = 25
 """The largest window of such a kernel; the one of 7x7 takes 2.2 s to compile."""
 FEW_BITS = 20
@@ -88,19 +92,34 @@ def parameters(work: Work, samples: int, counts: set[int]) -> NDArray[np.float64
 class Choice:
     """The kernel for a plan; parts of it run by the same."""
 
-    single_call: ClassVar[bool] = True
-    """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
     recipe: compiled.Recipe
     generated: compiled.Recipe | None
     """A kernel generated for the windows that have all their samples, if one serves and pays."""
     tiles: NetworkTiles
     """How the plan is cut."""
+    later: Later | None = None
+    """The same with a generated kernel, once that has paid."""
+
+    @property
+    def single_call(self) -> bool:
+        """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
+        return self.later is None
 
     def on(self, work: Work, values: Array) -> Network:
         """Return the kernel on an array, of the plan or of a part of it."""
+        if self.later is not None and not self.later.rent.pays():
+            return self.later.choice.on(work, values)
         mine = self.tiles.work
         same = work.windows is mine.windows and work.array.shape == mine.array.shape
         return Network(work, values, self, self.tiles if same else NetworkTiles(work.bare(), self.tiles.single))
+
+
+@dataclass(frozen=True, eq=False)
+class Later:
+    """A kernel that pays only for many calls, and what these have cost without it."""
+
+    choice: Choice
+    rent: policy.Rent
 
 
 def choose(work: Work) -> Choice | None:
@@ -116,9 +135,19 @@ def choose(work: Work) -> Choice | None:
     parts = end, whole, int(work.reducer.name == "mode")
     recipe = compiled.Recipe(kernel.make_kernel, parts, tuple(names.get(a, a) for a in ARGUMENTS))
     generated = generated_recipe(work, tiles, recipe.arguments)
-    if generated:
-        tiles = NetworkTiles(work.bare(), single=True)
-    return Choice(recipe, generated, tiles)
+    if not generated:
+        return Choice(recipe, None, tiles)
+    fused = Choice(recipe, generated, NetworkTiles(work.bare(), single=True))
+    if results_of(work, tiles) >= FUSED:
+        return fused
+    rent = policy.Rent(generated, 1.3e-8 * results_of(work, tiles) * tiles.samples)
+    return Choice(recipe, None, tiles, Later(fused, rent))
+
+
+def results_of(work: Work, tiles: NetworkTiles) -> int:
+    """Return how many windows have all their samples, channels counted."""
+    whole = int(np.prod([axis.whole[1] - axis.whole[0] for axis in tiles.axes]))
+    return int(work.array.shape[0] * whole * work.array.shape[4])
 
 
 def generated_shape(work: Work, tiles: NetworkTiles, rank: Rank) -> tuple[int, ...]:
@@ -134,8 +163,8 @@ def generated_recipe(work: Work, tiles: NetworkTiles, arguments: tuple[str, ...]
     """Return a kernel for the windows that have all their samples, where it pays."""
     inner = work.array.shape[4]
     w = tiles.axes[2]
-    results = work.array.shape[0] * inner * int(np.prod([axis.whole[1] - axis.whole[0] for axis in tiles.axes]))
-    if results < FUSED or tiles.samples > FUSED_MOST or work.reducer.name == "mode" or tiles.may_miss:
+    few = results_of(work, tiles) < min(FUSED, FUSED_LATER)
+    if few or tiles.samples > FUSED_MOST or work.reducer.name == "mode" or tiles.may_miss:
         return None
     if not ((inner <= 4 and w.stride == 1) or (inner == 1 and w.stride <= 4)):
         return None
@@ -192,9 +221,10 @@ class Network:
             for i, size in enumerate((lanes + SPARE, piece.counts + SPARE)):
                 if room[i].size < size:
                     room[i] = aligned(size, room[i].dtype)
-            return compiled.load(recipe)((work.array, self.values, piece.code, piece.offsets, piece.kinds,
-                                          piece.sources, piece.targets, piece.table, piece.geometry, *self.constants,
-                                          *room)) == 0
+            run = compiled.load(recipe)
+            with choice.later.rent.measured() if choice.later else nullcontext():
+                return run((work.array, self.values, piece.code, piece.offsets, piece.kinds, piece.sources,
+                            piece.targets, piece.table, piece.geometry, *self.constants, *room)) == 0
 
         return run_block
 

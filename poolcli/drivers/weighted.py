@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import compiled
+from ..compiled.recipe import Part
 from ..core import dtypes
 from ..core.windows import Windows
 from ..kernels.fold import finalizers as end
@@ -22,7 +23,19 @@ from ..kernels.fold import fold_states as states
 from ..kernels.fold import weighted_rows as kernel
 from ..work import Array, Block, Runner, Work, cut
 from .fold_run import longest_stretch, step_of
-from .fold_table import EXACT_BITS, LOADS, SAVES, Fold, missing, of_pair, of_ratio, present, written
+from .fold_table import (
+    EXACT_BITS,
+    LOADS,
+    NARROW,
+    SAVES,
+    Fold,
+    in_range,
+    missing,
+    of_pair,
+    of_ratio,
+    present,
+    written,
+)
 from .general import binomial
 
 ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 4, *("weight",) * 3, *("float64",) * 5)
@@ -97,14 +110,25 @@ def choose_sum(work: Work, weight: float) -> Fold:
     near = dtype.kind == "f" and dtype.itemsize <= 4 and written(work).kind == "f" and written(work).itemsize <= 4
     if near or (dtype.kind != "f" and largest < 2.0**EXACT_BITS):
         convert = end.ratio_to_near_float if near else of_ratio(work, weight)
-        value, convert = (end.mean, convert) if convert is not None else (end.mean_wide, of_pair(work))
-        state = np.int32 if dtype.kind != "f" and largest < 2.0**31 else np.float64
+        value: Part = end.mean if convert is not None else end.mean_wide
+        convert = of_pair(work) if convert is None else convert
+        few = dtype.kind != "f" and dtype.itemsize <= 2 and weight < 2.0**31
+        if few and in_range(work) and work.rounding in NARROW:
+            value, convert = NARROW[work.rounding], end.as_it_is
+        state = sum_state(dtype, largest)
         fold = Fold(states.lift_sum, kernel.accumulate_one, value, convert, (state,), (0,))
         counted = kernel.accumulate_two
     else:
         fold = Fold(states.lift_pair, kernel.accumulate_pair, end.mean_pair, of_pair(work), (np.float64,) * 2, (0, 0))
         counted = kernel.accumulate_pair_and_count
     return replace(present(work, fold, divides=True), merge=counted if missing(work) else fold.merge)
+
+
+def sum_state(dtype: dtypes.Type, largest: float) -> Any:
+    """The narrowest type that holds sums below ``largest`` of samples of a dtype: more of them fit in a vector."""
+    if dtype.kind == "f" or largest >= 2.0**31:
+        return np.float64
+    return np.uint16 if dtype.kind == "u" and largest <= 2.0**16 else np.int32
 
 
 class WeightedRun:

@@ -79,7 +79,7 @@ def choose_chunk_shape(plan: Plan, chunks: Sequence[int], itemsize: int, read: i
     one input chunk becomes does already.
     """
     full = plan.full_shape
-    shape = [max(1, min(n, round(chunk * n / length)))
+    shape = [max(1, min(n, round(chunk * n / max(length, 1))))
              for n, chunk, length in zip(full, chunks, plan.input_shape, strict=True)]
     while prod(shape) * itemsize < CHUNK_BYTES and (larger := double_shape(plan, shape, shape, read, most)) is not None:
         shape = larger

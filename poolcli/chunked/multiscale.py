@@ -20,6 +20,7 @@ from .executors import ChunkBackend, map_ordered
 from .run_array import OpenedArray, prepare_run
 from .run_box import BoxContext
 from .sources import ArraySource
+from .zarr_metadata import fit_attributes, fit_fill_value
 
 UNROUNDED_PREFIX = "between"
 """The array of a level as it is before it is rounded, while the next one is made of it."""
@@ -119,7 +120,10 @@ class PyramidWriter:
 
     def array(self, name: str, shape: Sequence[int], dtype: dtypes.Type, chunks: Sequence[int]) -> stores.ZarrArray:
         """A new array of the group."""
-        return stores.create_array(self.folder, name, shape, dtype, chunks, self.volume.version, self.names)
+        known = self.volume.metadata
+        return stores.create_array(self.folder, name, shape, dtype, chunks, self.volume.version, self.names,
+                                   fit_attributes(known.attributes, self.volume.source.dtype, dtype),
+                                   fit_fill_value(known.fill_value, dtype))
 
 
 def copy_box(task: BoxContext, box: Box) -> None:

@@ -34,8 +34,9 @@ def paths(attributes: Mapping[str, Any]) -> list[str]:
 
 KINDS = {"channel": "C", "time": "N"}
 """Axes that are kept, by their type."""
-SPACE = {"z": "D", "y": "H", "x": "W", "d": "D", "h": "H", "w": "W", "depth": "D", "height": "H", "width": "W"}
-NAMES = {**SPACE, "c": "C", "channel": "C", "channels": "C", "t": "N", "time": "N", "n": "N"}
+SPACE = {"z": "D", "y": "H", "x": "W", "d": "D", "h": "H", "w": "W", "depth": "D", "height": "H", "width": "W",
+         "lat": "H", "latitude": "H", "lon": "W", "longitude": "W"}
+NAMES = {**SPACE, "c": "C", "channel": "C", "channels": "C", "band": "C", "t": "N", "time": "N", "n": "N"}
 """Letters of axes that are known by their names."""
 
 
@@ -73,6 +74,8 @@ class SpatialMetadata:
     translation: tuple[float, ...]
     rest: Mapping[str, Any]
     """What holds for all levels and stays as it is."""
+    omero: Mapping[str, Any] | None = None
+    """How its channels are shown."""
 
 
 def read_placement(attributes: Mapping[str, Any], path: str, letters: str) -> SpatialMetadata:
@@ -84,8 +87,16 @@ def read_placement(attributes: Mapping[str, Any], path: str, letters: str) -> Sp
     axes = image.get("axes")
     named = [dict(axis) for axis in axes if isinstance(axis, Mapping)] if isinstance(axes, list) else []
     rest = {key: image[key] for key in ("name", "coordinateTransformations") if key in image}
+    omero = find_omero(attributes)
     return SpatialMetadata(tuple(named) if len(named) == len(letters) else tuple(map(axis_of, letters)),
-                  numbers(steps, "scale", letters, 1.0), numbers(steps, "translation", letters, 0.0), rest)
+                  numbers(steps, "scale", letters, 1.0), numbers(steps, "translation", letters, 0.0), rest, omero)
+
+
+def find_omero(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """How a group says that its channels are shown: names, colours, ranges; None where it does not."""
+    inside = attributes.get("ome")
+    found = (inside if isinstance(inside, Mapping) else attributes).get("omero")
+    return found if isinstance(found, Mapping) else None
 
 
 def numbers(steps: Sequence[Mapping[str, Any]], kind: str, letters: str, none: float) -> tuple[float, ...]:
@@ -119,8 +130,7 @@ def check_axes(axes: Sequence[Mapping[str, Any]], letters: str) -> None:
 
 
 def multiscale_attributes(place: SpatialMetadata, levels: Sequence[tuple[str, Sequence[float], Sequence[float]]],
-                          method: str,
-              version: int) -> dict[str, Any]:
+                          method: str, version: int) -> dict[str, Any]:
     """The attributes of a multiscale group: for each level its path, and scale and offset on the first one.
 
     A level whose first sample is centred at ``offset`` of the first level's samples lies at translation + offset scale.
@@ -132,6 +142,7 @@ def multiscale_attributes(place: SpatialMetadata, levels: Sequence[tuple[str, Se
             {"type": "translation", "translation": [
                 start + at * apart for start, at, apart in zip(place.translation, offset, place.scale, strict=True)]},
         ]} for path, scale, offset in levels]}
+    shown = {} if place.omero is None else {"omero": dict(place.omero)}
     if version == 2:
-        return {"multiscales": [{"version": "0.4", **image}]}
-    return {"ome": {"version": "0.5", "multiscales": [image]}}
+        return {"multiscales": [{"version": "0.4", **image}], **shown}
+    return {"ome": {"version": "0.5", "multiscales": [image], **shown}}

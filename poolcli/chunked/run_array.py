@@ -26,6 +26,7 @@ from . import chunk_shapes, ome, tree_reduce
 from .executors import ChunkBackend, ThreadBackend, map_ordered
 from .run_box import NULL_TARGET, BoxContext, Target, pool_box, run_box, split_jobs, squeezed_axes, write_box
 from .sources import ArraySource, MemorySource, NpySource, array_bytes, pad_source
+from .zarr_metadata import ArrayMetadata, Coordinate, fit_attributes, fit_fill_value
 
 Array = NDArray[Any]
 DEFAULT_ZARR_VERSION = 3
@@ -49,6 +50,8 @@ class OpenedArray:
     """Of the group that it is in."""
     path: str = ""
     """Its path there."""
+    metadata: ArrayMetadata = field(default_factory=ArrayMetadata)
+    """What it says of itself."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +81,8 @@ def open_array(path: str, key: str | None, read: Callable[[], files.Loaded]) -> 
         array.dtype  # noqa: B018  (refuses what cannot be pooled)
         attributes = stores.read_attributes(path)
         letters = ome.letters(attributes, array.names, len(array.shape))
-        return OpenedArray(array, letters, array.names, array.version, notes, attributes, array.name)
+        return OpenedArray(array, letters, array.names, array.version, notes, attributes, array.name,
+                           array.metadata())
     if path.lower().endswith(".npy") and Path(path).is_file():
         return OpenedArray(NpySource(str(Path(path).absolute())))
     found = read()
@@ -216,8 +220,32 @@ def create_target(output: str, plan: Plan, dtype: dtypes.Type, chunk: tuple[int,
     left = [axis for axis in range(len(plan.full_shape)) if axis not in squeezed_axes(plan)]
     names = None if volume.names is None else [volume.names[axis] for axis in left]
     with files.atomic_folder(output, overwrite=overwrite) as folder:
-        shape = tuple(chunk[axis] for axis in left)
-        yield stores.create_array(folder, "", plan.output_shape, dtype, shape, volume.version, names)
+        shape, known = tuple(chunk[axis] for axis in left), volume.metadata
+        # a variable of a group stays one, with its coordinates beside it: xarray opens groups only
+        name = volume.path if known.group is not None else ""
+        if known.group is not None:
+            stores.create_group(folder, volume.version, known.group)
+            for one in pool_coordinates(volume, plan):
+                stores.write_coordinate(folder, one, volume.version)
+        attributes = {**fit_attributes(known.attributes, volume.source.dtype, dtype), **shown_channels(volume)}
+        yield stores.create_array(folder, name, plan.output_shape, dtype, shape, volume.version, names, attributes,
+                                  fit_fill_value(known.fill_value, dtype))
+
+
+def pool_coordinates(volume: OpenedArray, plan: Plan) -> Iterator[Coordinate]:
+    """Pool the coordinates of the axes that the result has."""
+    for axis, name in enumerate(volume.names or ()):
+        for one in volume.metadata.coordinates:
+            if one.name == name and axis not in squeezed_axes(plan) and (found := one.pool(plan, axis)) is not None:
+                yield found
+
+
+def shown_channels(volume: OpenedArray) -> dict[str, Any]:
+    """How the channels of a level of OME-Zarr are shown, where the version says it."""
+    omero = ome.find_omero(volume.attributes)
+    if omero is None:
+        return {}
+    return {"omero": dict(omero)} if volume.version == 2 else {"ome": {"omero": dict(omero)}}
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from ..files.paths.zarr_paths import check_extra
 from ..redact import printable
 from . import ome
 from .sources import UnpaddedSource
+from .zarr_metadata import DIMENSIONS, ArrayMetadata, Coordinate, dimension_names, is_coordinate, read_metadata
 
 if TYPE_CHECKING:
     import zarr
@@ -78,8 +79,17 @@ class ZarrArray(UnpaddedSource):
     @property
     def names(self) -> tuple[str | None, ...] | None:
         """What the axes are called, if they are."""
-        named = getattr(self.array.metadata, "dimension_names", None)
-        return None if named is None else tuple(named)
+        return dimension_names(self.array)
+
+    def metadata(self) -> ArrayMetadata:
+        """Read what the array says of itself, and what its group says of it."""
+        import zarr
+
+        with zarr_errors("read"):
+            group = zarr.open_group(self.path, mode="r") if self.name and "/" not in self.name else None
+            if group is not None and ome.paths(dict(group.attrs)):
+                group = None  # of levels, which are no variables
+            return read_metadata(self.array, group)
 
     def read(self, ranges: Box) -> Array:
         """The samples of a box; what no chunk holds is the fill value."""
@@ -154,7 +164,7 @@ def choose_array(group: zarr.Group, key: str | None) -> tuple[str, tuple[str, ..
     levels = ome.paths(dict(group.attrs))
     if levels:
         return levels[0], (f"level {printable(levels[0])} of {len(levels)} is pooled; --key takes another",)
-    names = sorted(name for name, _ in group.arrays())
+    names = sorted(name for name, array in group.arrays() if not is_coordinate(name, array))
     if len(names) != 1:
         raise PoolError(f"holds {len(names) or 'no'} arrays; {describe_keys(group)}")
     return names[0], ()
@@ -171,16 +181,23 @@ def describe_keys(group: zarr.Group) -> str:
 
 
 def create_array(folder: str, name: str, shape: Sequence[int], dtype: dtypes.Type, chunks: Sequence[int], version: int,
-            axes: Sequence[str | None] | None = None) -> ZarrArray:
-    """A new array in a folder, with nothing in it yet; nested folders for its chunks where it is a part of a group."""
+            axes: Sequence[str | None] | None = None, attributes: Mapping[str, Any] | None = None,
+            fill_value: Any = 0) -> ZarrArray:
+    """Make an array in a folder, with nothing in it yet; its chunks lie in nested folders where it is in a group."""
     import zarr
 
-    extra: dict[str, Any] = {"dimension_names": list(axes)} if version == 3 and axes is not None else {}
+    known = dict(attributes or {})
+    extra: dict[str, Any] = {}
+    if axes is not None and version == 3:
+        extra["dimension_names"] = list(axes)
+    elif axes is not None and None not in axes:
+        known[DIMENSIONS] = list(axes)
     if version == 2 and name:
         extra["chunk_key_encoding"] = {"name": "v2", "separator": "/"}
     with zarr_errors("written"):
         zarr.create_array(store=os.fspath(folder), name=name or None, shape=tuple(shape), dtype=dtype,
-                          chunks=tuple(chunks), zarr_format=version, fill_value=0, **extra)  # type: ignore[arg-type]
+                          chunks=tuple(chunks), zarr_format=version, fill_value=fill_value,  # type: ignore[arg-type]
+                          attributes=known, **extra)
     return ZarrArray(os.fspath(folder), name, writes=True)
 
 
@@ -191,6 +208,13 @@ def create_group(folder: str, version: int, attributes: Mapping[str, Any]) -> No
     with zarr_errors("written"):
         zarr.create_group(store=os.fspath(folder), zarr_format=version,  # type: ignore[arg-type]
                           attributes=dict(attributes), overwrite=True)
+
+
+def write_coordinate(folder: str, found: Coordinate, version: int) -> None:
+    """Put the coordinates of an axis beside the array that has it."""
+    made = create_array(folder, found.name, found.values.shape, found.values.dtype, (max(1, len(found.values)),),
+                        version, [found.name], found.attributes, found.fill_value)
+    made.write(((0, len(found.values)),), found.values)
 
 
 def read_attributes(path: str) -> dict[str, Any]:

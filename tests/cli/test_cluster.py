@@ -39,9 +39,9 @@ from pathlib import Path
 
 def hooked():
     from poolcli import files
-    from poolcli.batch import errands
+    from poolcli.batch.executors import dask_worker
     from poolcli.compiled import compiler
-    real_read, real_outcome, real_build = files.read, errands.outcome, compiler.build
+    real_read, real_outcome, real_build = files.read, dask_worker.run_to_report, compiler.build
 
     def read(path, **options):
         name = Path(path).name
@@ -66,7 +66,7 @@ def hooked():
             notes.write("compiled\\n")
         return real_build(recipe)
 
-    files.read, errands.outcome, compiler.build = read, outcome, build
+    files.read, dask_worker.run_to_report, compiler.build = read, outcome, build
 
 if "WORKS" in os.environ and ("dask_worker" in " ".join(sys.orig_argv) or "spawn_main" in " ".join(sys.orig_argv)):
     hooked()

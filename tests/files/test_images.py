@@ -653,8 +653,8 @@ def test_row_61_a_stderr_closed_later_breaks_nothing() -> None:
 def test_row_21_python_keeps_its_stderr() -> None:
     """keep_stderr() gives sys.stderr a descriptor of its own: a progress bar is not swallowed by a capture."""
     code = (
-        "import sys, os\nfrom poolcli.files.stderr_capture import captured, keep_stderr\nkeep_stderr()\n"
-        "with captured():\n    print('mine', file=sys.stderr)\n    os.write(2, b'theirs')\n"
+        "import sys, os\nfrom poolcli.files.stderr_capture import capture_stderr, keep_stderr\nkeep_stderr()\n"
+        "with capture_stderr():\n    print('mine', file=sys.stderr)\n    os.write(2, b'theirs')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert done.stderr == b"mine\n"

@@ -13,7 +13,8 @@ import numpy as np
 
 from . import compiled, progress
 from .core import dtypes
-from .drivers import QUICK, general, policy
+from .core.reducers import Reducer
+from .drivers import FAST_DRIVERS, general, policy
 from .work import Array, Block, Choice, Quick, Runner, Work
 
 BLOCK_SAMPLES = 1 << 22
@@ -23,17 +24,17 @@ LEAST_MILLISECONDS = 0.6
 """Work for a thread that is worth starting: a second one costs 0.35 ms (2x2/2 on 4 MP of uint8: 0.4 ms, by two 0.8)."""
 
 
-def asking(driver: str, reducers: Sequence[str]) -> Callable[[Work], Choice | None]:
+def asking(driver: str, serves: Callable[[Reducer], bool]) -> Callable[[Work], Choice | None]:
     """A driver's ``choose``, imported when it is needed."""
     def choose(work: Work) -> Choice | None:
-        if work.reducer.name not in reducers:
+        if not serves(work.reducer):
             return None
         found: Choice | None = import_module(f"{general.__package__}.{driver}").choose(work)
         return found
     return choose
 
 
-CHOICES: Sequence[Callable[[Work], Choice | None]] = [asking(*row) for row in QUICK.items()]
+CHOICES: Sequence[Callable[[Work], Choice | None]] = [asking(*row) for row in FAST_DRIVERS.items()]
 """Who may have a faster kernel than the general one; the first that serves is taken."""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import drivers, engine, pooling
+from poolcli import REDUCERS, drivers, engine, pooling
 from poolcli.drivers import fold_choose, slicing, tile
 from poolcli.kernels import double_double, tile_cores, tiles
 from poolcli.kernels.fold import finalizers, irregular, ordered_floats, row_pairs, rows, small, van_herk
@@ -263,7 +263,7 @@ def test_tiles_compute_what_cores_do(reducer: str, parameters: dict[str, float],
     x = sample("float32", (6, 80)) * np.float32(scale)
     x[:2, :20] = 0
     options = {"size": 2, **parameters}
-    monkeypatch.setitem(fold_choose.FOLDS, reducer, lambda work, window: None)
+    monkeypatch.setitem(fold_choose.FOLDS, REDUCERS[reducer].fold, lambda work, window: None)
     found, made = pooled(x, reducer, options, monkeypatch, quick=True)
     wanted, _ = pooled(x, reducer, options, monkeypatch, quick=False)
     assert made == [tiles.make_kernel]
@@ -459,13 +459,14 @@ def test_a_row_of_clipped_windows_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_drivers_are_asked_for_what_they_serve() -> None:
-    """The table that spares imports names every reducer of each driver."""
-    assert set(drivers.QUICK["fold_choose"]) == set(fold_choose.FOLDS)
-    assert set(drivers.QUICK["tile"]) == set(tile.CORES)
+    """Rows name every fold and every core in lanes, and drivers are asked in an order that has all of them."""
+    every = [row for one in REDUCERS.values() for row in (one, *one.variants.values())]
+    assert {row.fold for row in every} - {""} == set(fold_choose.FOLDS)
+    assert {row.lanes for row in every} - {""} == set(tile.LANE_CORES)
     files = Path(drivers.__file__).parent.glob("*.py")
     one = "def choose(work: Work) -> Choice | None:"  # merging.py's gives no Choice
     found = {path.stem for path in files if one in path.read_text("utf-8")}
-    assert found - {"numpy_tier"} == set(drivers.QUICK)  # the policy asks that one
+    assert found - {"numpy_tier"} == set(drivers.FAST_DRIVERS)  # the policy asks that one
 
 
 THREADED = [("max", "uint8", {"size": 2}), ("max", "float32", {"size": 5, **SAME}),

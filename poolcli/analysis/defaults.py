@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..core.reducers import REDUCERS
+
 DEFAULT_REDUCERS = ("max", "min", "avg", "median", "subsample", "blur")
 KEYWORDS_WITHOUT_BLUR = ("stride", "padding", "dilation", "ceil_mode", "adaptive", "fractional")
 """Keywords with which a wider blur would not lie on the same grid, or would have to be told how."""
-OTHER_SCALE = ("sum", "lp", "l2", "var", "std", "range")
-"""Reducers whose values are on another scale than the samples: errors against the samples say nothing."""
 
 
 def default_stages(shared: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -23,7 +23,7 @@ def default_stages(shared: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]
         return [(name, {}) for name in DEFAULT_REDUCERS]
     wide = 2 * size - size % 2
     blur = {"size": wide, "stride": size, "padding": (wide - size) // 2}
-    return [(name, blur if name == "blur" and size > 1 else {}) for name in DEFAULT_REDUCERS]
+    return [(name, blur if REDUCERS[name].weighted and size > 1 else {}) for name in DEFAULT_REDUCERS]
 
 
 def format_options(keywords: Mapping[str, Any]) -> str:
@@ -33,6 +33,6 @@ def format_options(keywords: Mapping[str, Any]) -> str:
 
 def note_other_scale(names: list[str]) -> str | None:
     """A note about reducers that are on another scale, or None."""
-    found = [name for name in names if name in OTHER_SCALE]
+    found = [name for name in names if not REDUCERS[name].keeps_scale]
     said = ", ".join(dict.fromkeys(found))
     return f"{said}: on another scale than the samples; errors compare unlike things" if found else None

@@ -18,7 +18,6 @@ from ..settled import Result
 from .batch_run import BatchRun
 from .job_runner import catch_errors, skip_report
 from .run_in_memory import (
-    KEEPS_PALETTE,
     STAYS_BILEVEL,
     LoadedJob,
     add_values,
@@ -85,7 +84,7 @@ def run_chain_job(job: Job, poolings: ChainSpec, settings: Settings, blank: Chai
         return skipped
     if any(is_store_name(name) for name in (job.source, job.output or "")) or is_store(job.source):
         raise PoolError("chain takes no chunked arrays; a command for each stage, one after another, would work")
-    indexed = all(stage.pooling.reducer.name in KEEPS_PALETTE for stage in poolings.stages)
+    indexed = all(stage.pooling.reducer.suits_labels for stage in poolings.stages)
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                         allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames)
     loaded = with_place(loaded, settings)

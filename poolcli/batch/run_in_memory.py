@@ -30,13 +30,11 @@ STAYS_BILEVEL = ("input", "unsigned", "rank")
 """Result rules under which a 1-bit picture stays one; anything else is written as 8-bit grey, True as 255."""
 
 
-KEEPS_PALETTE = ("mode", "subsample")
-"""Reducers that take each sample as a name: of a palette picture they pool the indices."""
 
 
 def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """Read a job's input whole, pool it and write the result."""
-    indexed = pooling.reducer.name in KEEPS_PALETTE and not (settings.linear or settings.premultiplied)
+    indexed = pooling.reducer.suits_labels and not (settings.linear or settings.premultiplied)
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                         allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames,
                         shared=True)

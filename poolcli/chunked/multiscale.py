@@ -24,9 +24,6 @@ from .zarr_metadata import fit_attributes, fit_fill_value
 
 UNROUNDED_PREFIX = "between"
 """The array of a level as it is before it is rounded, while the next one is made of it."""
-FROM_BEFORE = ("max", "min")
-"""Reducers of which the pooling of a level is the pooling of the input, to the bit: the input is read once only."""
-
 LONGEST = 128
 """The side of a chunk where the input has none."""
 
@@ -95,7 +92,7 @@ class PyramidWriter:
             same = plain.result_dtype(unrounded.dtype) == stored.dtype or self.pooling.nodata is not None
             return stored, stored if same else self.pooled(f"{UNROUNDED_PREFIX}{number}", plain, rung.step, unrounded)
         own = self.pooling.result_dtype(self.volume.source.dtype) == dtypes.check_dtype(self.volume.source.dtype)
-        again = self.pooling.reducer.name in FROM_BEFORE and own
+        again = self.pooling.reducer.repeats_exactly and own
         source, plan = (before, rung.step) if again else (self.volume.source, rung.whole)
         stored = self.pooled(str(number), self.pooling, plan, source)
         return stored, stored

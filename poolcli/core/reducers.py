@@ -1,9 +1,11 @@
 """The table of reducers: everything the program knows of each one.
 
 Commands, ``--help``, ``poolcli list``, the README, the test matrix and the benchmarks are derived from these rows.
-To add a reducer: one core in ``kernels/``, one row here, one line of oracle in ``tests/reference.py``.
+To add a reducer: one core in ``kernels/``, one row here, one line of oracle in ``tests/reference.py``. A trait that a
+row does not give means the safe answer: what needs it refuses the reducer, or serves it more slowly.
 
-Nothing here imports NumPy: ``poolcli --help`` reads this table.
+Traits that are words name a row of another table (a fold, a derivative, an interval rule), so that the row says all
+and nobody else asks for names. Nothing here imports NumPy: ``poolcli --help`` reads this table.
 """
 
 from __future__ import annotations
@@ -15,8 +17,7 @@ from math import inf, isfinite
 from typing import Any, Literal
 
 from ..errors import OptionError
-from ..kernels import arithmetic, selection
-from ..kernels import order_statistics as ranks
+from ..kernels import arithmetic, order_statistics, selection
 from .windowings import check_flag
 
 ResultRule = Literal["input", "float", "mean", "rank", "sum", "unsigned"]
@@ -91,10 +92,53 @@ class Reducer:
     samples is the same; "" is nothing that is light, and is refused."""
     aliases: tuple[str, ...] = ()
     """What others call it, in lower case without signs, "pool" or a number of dimensions: for suggestions only."""
+    monotone: bool = False
+    """Never falls when a sample grows: the bounds of its results are its results of the samples' bounds."""
+    interval_rule: str = ""
+    """Of one that is not monotone, how its extremes over intervals are found: a row of ``INTERVAL_RULES`` of
+    ``analysis/bounds``. "" is not known, and bounds are refused."""
+    error_model: str = ""
+    """How far a float that is computed may be from the formula's value: a row of ``ERROR_MODELS`` of
+    ``analysis/bounds``. "" is not known, and bounds are refused; one that picks needs none."""
+    exact_bits: int = 0
+    """Of integers of up to so many bits the value is exact before it is rounded once to the result's dtype."""
+    any_order: bool = False
+    """The order of the samples in a window does not matter."""
+    composes: bool = False
+    """A pooling of poolings is the pooling of all samples below, but for rounding."""
+    suits_labels: bool = False
+    """Gives one of the samples whatever they stand for: classes of a map, entries of a palette."""
+    derivative: str = ""
+    """A row of ``GRADIENTS`` or ``DERIVATIVES`` of ``analysis/grad``. "" has no gradient; one that picks needs none."""
+    explanation: str = ""
+    """A row of ``ARITHMETIC`` of ``analysis/explain``. "" is explained by its formula and its core."""
+    fold: str = ""
+    """A row of ``FOLDS`` of ``drivers``: parts of a window that merge in any grouping. "" does not fold."""
+    lanes: str = ""
+    """A row of ``LANE_CORES`` of ``drivers``: many windows side by side. "" has no such core."""
+    sorts: Literal["", "rank", "runs"] = ""
+    """What is asked of the samples in order: the one at a rank, or the longest run of equal ones."""
+    slices: bool = False
+    """Its results are a slice of the array where no sample is missing."""
     memory_bound: bool = False
     """Small windows of bytes take about as long as reading them: a channel more costs less than a copy without it."""
     variants: Mapping[str, Reducer] = field(default_factory=dict)
     """A flag that makes it another reducer."""
+
+    @property
+    def keeps_scale(self) -> bool:
+        """Results lie on the samples' scale, so that errors against the samples mean something."""
+        return self.result_range == "samples"
+
+    @property
+    def repeats_exactly(self) -> bool:
+        """A pooling of poolings is the pooling of all samples below, to the last bit."""
+        return self.picks and self.composes
+
+    @property
+    def agrees(self) -> bool:
+        """Makes of samples that are all equal what they are, in any order."""
+        return self.keeps_scale and self.any_order
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Other processes have the same table: a row goes there by its name."""
@@ -120,69 +164,119 @@ DIVISOR = Parameter("divisor", "int", None, "divide by this instead of the count
                     lambda d: 1 <= d < inf, leaves_range=True)
 EXPECTED = Parameter("expected", "flag", False, "the expected value, sum p_i x_i, instead of a draw")
 
-_EXPECTED = Reducer("stochastic", "The expected value of the draw.", "sum x^2 / sum x", "float", arithmetic.expected,
-                    nonnegative=True, light="mixes", result_range="samples")
+_EXPECTED = Reducer(
+    "stochastic", "The expected value of the draw.", "sum x^2 / sum x", "float", arithmetic.expected,
+    nonnegative=True, light="mixes", result_range="samples", any_order=True,
+    interval_rule="expected", error_model="relative", derivative="expected", explanation="draw", lanes="expected")
 
 _ROWS = (
-    Reducer("max", "The largest sample: bright detail survives.", "max x", "input", selection.maximum, picks=True,
-            alpha="hides", light="keeps", result_range="samples",
-            memory_bound=True, aliases=("maximum", "amax", "dilate", "dilation")),
-    Reducer("min", "The smallest sample: dark detail survives.", "min x", "input", selection.minimum, picks=True,
-            alpha="hides", light="keeps", result_range="samples",
-            memory_bound=True, aliases=("minimum", "amin", "erode", "erosion")),
-    Reducer("avg", "The mean, exact for integers.", "sum x / n", "mean", arithmetic.average,
-            parameters=(COUNT_INCLUDE_PAD, DIVISOR), average=True, alpha="weighs",
-            light="mixes", result_range="samples", memory_bound=True,
-            aliases=("mean", "average", "area", "box", "blockmean")),
-    Reducer("sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", arithmetic.total,
-            result_range="nonnegative",
-            aliases=("add", "total")),
-    Reducer("lp", "The p-norm of the window.", "(sum |x|^p)^(1/p)", "float", arithmetic.norm, parameters=(P,),
-            result_range="nonnegative",
-            aliases=("norm", "pnorm")),
-    Reducer("l2", "The Euclidean norm of the window.", "(sum x^2)^(1/2)", "float", arithmetic.norm, presets=(2.0,),
-            result_range="nonnegative",
-            aliases=("euclidean", "euclideannorm")),
-    Reducer("gem", "The generalised mean of retrieval networks.", "(mean max(x, eps)^p)^(1/p)", "float",
-            arithmetic.generalised_mean, parameters=(GEM_P, EPS), light="mixes", result_range="samples",
-            aliases=("generalizedmean", "generalisedmean", "powermean")),
-    Reducer("lse", "Log-sum-exp: a smooth maximum (r > 0) or minimum (r < 0).", "log(mean exp(r x)) / r", "float",
-            arithmetic.log_mean_exp, parameters=(R,), result_range="samples",
-            aliases=("logsumexp",)),
-    Reducer("soft", "Softmax-weighted mean (SoftPool).", "sum x e^x / sum e^x", "float", arithmetic.softmax_mean,
-            result_range="samples",
-            aliases=("softmax",)),
-    Reducer("mixed", "Maximum and mean, mixed.", "w max x + (1 - w) mean x", "mean", arithmetic.mixed,
-            parameters=(WEIGHT,), light="mixes", result_range="samples",
-            aliases=("mix",)),
-    Reducer("stochastic", "A sample drawn in proportion to its value.", "x_i with p_i = x_i / sum x", "input",
-            selection.draw, picks=True, draws=True, nonnegative=True, parameters=(EXPECTED,),
-            variants={"expected": _EXPECTED}, light="mixes", result_range="samples",
-            aliases=("sample", "draw")),
-    Reducer("median", "The middle value: removes salt and pepper.", "median x", "rank", ranks.quantile,
-            presets=(0.5,), average=True, alpha="hides", light="mixes", result_range="samples",
-            aliases=("med",)),
-    Reducer("quantile", "Any rank between minimum and maximum.", "x at rank (n - 1) q, interpolated", "rank",
-            ranks.quantile, parameters=(Q,), average=True, alpha="hides", light="mixes", result_range="samples",
-            aliases=("percentile", "rank")),
-    Reducer("mode", "The most frequent value (a tie: the smallest): for label maps.", "most frequent x", "input",
-            ranks.mode, picks=True, alpha="hides", light="keeps", result_range="samples",
-            aliases=("majority", "mostfrequent", "vote")),
-    Reducer("var", "The population variance.", "mean (x - mean x)^2", "float", arithmetic.variance,
-            result_range="nonnegative",
-            aliases=("variance",)),
-    Reducer("std", "The population standard deviation.", "sqrt(mean (x - mean x)^2)", "float", arithmetic.deviation,
-            result_range="nonnegative",
-            aliases=("stddev", "stdev", "sd", "standarddeviation", "deviation")),
-    Reducer("range", "Maximum minus minimum: local contrast.", "max x - min x", "unsigned", arithmetic.spread,
-            result_range="nonnegative",
-            aliases=("ptp", "peaktopeak", "contrast")),
-    Reducer("blur", "Binomial weights: the anti-aliased average.", "sum w x / sum w, w binomial", "mean",
-            arithmetic.weighted_mean, weighted=True, average=True, alpha="weighs", light="mixes",
-            result_range="samples", aliases=("gaussian", "binomial", "antialias")),
-    Reducer("subsample", "The first sample: what a stride alone keeps.", "x_0", "input", selection.first, picks=True,
-            nan_wins=False, light="keeps", result_range="samples", memory_bound=True,
-            aliases=("nearest", "decimate", "downsample", "first", "stride", "skip")),
+    Reducer(
+        "max", "The largest sample: bright detail survives.", "max x", "input", selection.maximum,
+        picks=True, alpha="hides", light="keeps", result_range="samples",
+        aliases=("maximum", "amax", "dilate", "dilation"),
+        monotone=True, any_order=True, composes=True, explanation="largest", fold="largest", lanes="maximum",
+        memory_bound=True),
+    Reducer(
+        "min", "The smallest sample: dark detail survives.", "min x", "input", selection.minimum,
+        picks=True, alpha="hides", light="keeps", result_range="samples",
+        aliases=("minimum", "amin", "erode", "erosion"),
+        monotone=True, any_order=True, composes=True, explanation="smallest", fold="smallest", lanes="minimum",
+        memory_bound=True),
+    Reducer(
+        "avg", "The mean, exact for integers.", "sum x / n", "mean", arithmetic.average,
+        parameters=(COUNT_INCLUDE_PAD, DIVISOR), average=True, alpha="weighs", light="mixes", result_range="samples",
+        aliases=("mean", "average", "area", "box", "blockmean"),
+        monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, derivative="average",
+        explanation="average", fold="average", memory_bound=True),
+    Reducer(
+        "sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", arithmetic.total,
+        result_range="nonnegative", aliases=("add", "total"),
+        monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, derivative="total",
+        explanation="total", fold="total"),
+    Reducer(
+        "lp", "The p-norm of the window.", "(sum |x|^p)^(1/p)", "float", arithmetic.norm,
+        parameters=(P,), result_range="nonnegative", aliases=("norm", "pnorm"),
+        interval_rule="magnitudes", error_model="power", any_order=True, composes=True, derivative="norm",
+        explanation="norm", fold="norm", lanes="norm"),
+    Reducer(
+        "l2", "The Euclidean norm of the window.", "(sum x^2)^(1/2)", "float", arithmetic.norm,
+        presets=(2.0,), result_range="nonnegative", aliases=("euclidean", "euclideannorm"),
+        interval_rule="magnitudes", error_model="power", any_order=True, composes=True, derivative="norm",
+        explanation="norm", fold="norm", lanes="norm"),
+    Reducer(
+        "gem", "The generalised mean of retrieval networks.", "(mean max(x, eps)^p)^(1/p)", "float",
+        arithmetic.generalised_mean,
+        parameters=(GEM_P, EPS), light="mixes", result_range="samples",
+        aliases=("generalizedmean", "generalisedmean", "powermean"),
+        monotone=True, error_model="power", any_order=True, composes=True, derivative="generalised_mean",
+        explanation="generalised_mean", fold="generalised_mean", lanes="generalised_mean"),
+    Reducer(
+        "lse", "Log-sum-exp: a smooth maximum (r > 0) or minimum (r < 0).", "log(mean exp(r x)) / r", "float",
+        arithmetic.log_mean_exp,
+        parameters=(R,), result_range="samples", aliases=("logsumexp",),
+        monotone=True, error_model="log_mean_exp", any_order=True, composes=True, derivative="log_mean_exp",
+        explanation="log_mean_exp", lanes="log_mean_exp"),
+    Reducer(
+        "soft", "Softmax-weighted mean (SoftPool).", "sum x e^x / sum e^x", "float", arithmetic.softmax_mean,
+        result_range="samples", aliases=("softmax",),
+        interval_rule="softmax_mean", error_model="softmax_mean", any_order=True, derivative="softmax_mean",
+        explanation="softmax_mean", lanes="softmax_mean"),
+    Reducer(
+        "mixed", "Maximum and mean, mixed.", "w max x + (1 - w) mean x", "mean", arithmetic.mixed,
+        parameters=(WEIGHT,), light="mixes", result_range="samples", aliases=("mix",),
+        monotone=True, error_model="sum", exact_bits=32, any_order=True, derivative="mix", explanation="mix",
+        fold="mix", lanes="mix"),
+    Reducer(
+        "stochastic", "A sample drawn in proportion to its value.", "x_i with p_i = x_i / sum x", "input",
+        selection.draw,
+        picks=True, draws=True, nonnegative=True, parameters=(EXPECTED,), variants={"expected": _EXPECTED},
+        light="mixes", result_range="samples", aliases=("sample", "draw"),
+        interval_rule="draw", derivative="expected", explanation="draw", lanes="draw"),
+    Reducer(
+        "median", "The middle value: removes salt and pepper.", "median x", "rank",
+        order_statistics.quantile,
+        presets=(0.5,), average=True, alpha="hides", light="mixes", result_range="samples", aliases=("med",),
+        monotone=True, error_model="rank", exact_bits=64, any_order=True, derivative="quantile",
+        explanation="quantile", lanes="quantile", sorts="rank"),
+    Reducer(
+        "quantile", "Any rank between minimum and maximum.", "x at rank (n - 1) q, interpolated", "rank",
+        order_statistics.quantile,
+        parameters=(Q,), average=True, alpha="hides", light="mixes", result_range="samples",
+        aliases=("percentile", "rank"),
+        monotone=True, error_model="rank", exact_bits=32, any_order=True, derivative="quantile",
+        explanation="quantile", lanes="quantile", sorts="rank"),
+    Reducer(
+        "mode", "The most frequent value (a tie: the smallest): for label maps.", "most frequent x", "input",
+        order_statistics.mode,
+        picks=True, alpha="hides", light="keeps", result_range="samples",
+        aliases=("majority", "mostfrequent", "vote"),
+        interval_rule="mode", any_order=True, suits_labels=True, explanation="mode", lanes="mode", sorts="runs"),
+    Reducer(
+        "var", "The population variance.", "mean (x - mean x)^2", "float", arithmetic.variance,
+        result_range="nonnegative", aliases=("variance",),
+        interval_rule="variance", error_model="variance", any_order=True, derivative="variance",
+        explanation="variance", fold="variance"),
+    Reducer(
+        "std", "The population standard deviation.", "sqrt(mean (x - mean x)^2)", "float", arithmetic.deviation,
+        result_range="nonnegative", aliases=("stddev", "stdev", "sd", "standarddeviation", "deviation"),
+        interval_rule="deviation", error_model="deviation", any_order=True, derivative="deviation",
+        explanation="deviation", fold="deviation"),
+    Reducer(
+        "range", "Maximum minus minimum: local contrast.", "max x - min x", "unsigned", arithmetic.spread,
+        result_range="nonnegative", aliases=("ptp", "peaktopeak", "contrast"),
+        interval_rule="difference", error_model="difference", exact_bits=64, any_order=True, derivative="difference",
+        explanation="difference", fold="difference"),
+    Reducer(
+        "blur", "Binomial weights: the anti-aliased average.", "sum w x / sum w, w binomial", "mean",
+        arithmetic.weighted_mean,
+        weighted=True, average=True, alpha="weighs", light="mixes", result_range="samples",
+        aliases=("gaussian", "binomial", "antialias"),
+        monotone=True, error_model="sum", exact_bits=32, derivative="weighted", explanation="weighted"),
+    Reducer(
+        "subsample", "The first sample: what a stride alone keeps.", "x_0", "input", selection.first,
+        picks=True, nan_wins=False, light="keeps", result_range="samples",
+        aliases=("nearest", "decimate", "downsample", "first", "stride", "skip"),
+        monotone=True, suits_labels=True, explanation="first", lanes="first", slices=True, memory_bound=True),
 )
 
 REDUCERS: Mapping[str, Reducer] = {row.name: row for row in _ROWS}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
-QUICK: Mapping[str, tuple[str, ...]] = {
-    "fold_choose": ("max", "min", "range", "avg", "sum", "l2", "lp", "gem", "mixed", "var", "std"),
-    "histogram": ("median", "quantile"),
-    "weighted": ("blur",),
-    "slicing": ("subsample",),
-    "network": ("median", "quantile", "mode"),
-    "sliding": ("median", "quantile", "mode"),
-    "tile": ("max", "min", "subsample", "stochastic", "lse", "soft", "mixed", "lp", "l2", "gem", "median", "quantile",
-             "mode"),
+from ..core.reducers import Reducer
+
+FAST_DRIVERS: Mapping[str, Callable[[Reducer], bool]] = {
+    "fold_choose": lambda row: bool(row.fold),
+    "histogram": lambda row: row.sorts == "rank",
+    "weighted": lambda row: row.weighted,
+    "slicing": lambda row: row.slices,
+    "network": lambda row: bool(row.sorts),
+    "sliding": lambda row: bool(row.sorts),
+    "tile": lambda row: bool(row.lanes),
 }
-"""The drivers that may be faster than the general one, in the order in which they are asked, and the reducers that each
-may serve: so that a run imports only those that it needs (17 ms of 34 for a picture's maximum).
+"""The drivers that may be faster than the general one, in the order in which they are asked, and whether each may serve
+a reducer: so that a run imports only those that it needs (17 ms of 34 for a picture's maximum).
 """

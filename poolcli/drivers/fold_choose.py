@@ -100,9 +100,9 @@ def choose(work: Work) -> Choice | None:
     """Choose by types, geometry and size, without a look at the data; None where the general kernel serves."""
     sizes = [w.sizes() for w in work.windows]
     kinds = distinct(sizes[2])
-    if work.reducer.name not in FOLDS or work.want_indices:
+    if work.reducer.fold not in FOLDS or work.want_indices:
         return None
-    fold = FOLDS[work.reducer.name](work, Extent(*(int(size.max()) for size in sizes)))
+    fold = FOLDS[work.reducer.fold](work, Extent(*(int(size.max()) for size in sizes)))
     if fold is None:
         return None
     if is_wide(work, kinds):
@@ -168,7 +168,7 @@ def sizes_if_bands(work: Work, fold: Fold) -> tuple[int, ...] | None:
     _, rows, _ = size = tuple(int(w.sizes().max()) for w in work.windows)
     regular = all(w.step == 1 and int(w.sizes().min()) == most for w, most in zip(work.windows, size, strict=True))
     stride_one = all(isinstance(w.starts, range) and step_of(w) == 1 for w in work.windows[1:])
-    samples = fold.convert is finalizers.as_it_is and work.reducer.name in ("max", "min") and not fold.counts
+    samples = fold.convert is finalizers.as_it_is and work.reducer.repeats_exactly and not fold.counts
     if not (regular and stride_one and samples) or work.array.size < LARGE:
         return None
     inner = work.output_shape[4]
@@ -183,7 +183,7 @@ def keyed(work: Work, fold: Fold) -> Fold:
     if dtype.kind != "f":
         return fold
     whole = np.dtype(f"int{8 * dtype.itemsize}")
-    lift, merge, value = ordered_floats.STEPS[work.reducer.name, dtype.itemsize]
+    lift, merge, value = ordered_floats.STEPS[work.reducer.fold, dtype.itemsize]
     return Fold(lift, merge, value, finalizers.as_it_is, (whole,), (np.iinfo(whole).min,))
 
 

@@ -175,7 +175,7 @@ def value_range(work: Work, window: Extent) -> Fold:
 
 def mean(work: Work, window: Extent) -> Fold:
     """Avg and sum: sums in the smallest integer that holds them, in doubles, or in pairs of doubles."""
-    divides = work.reducer.name == "avg" and not any(work.parameters)
+    divides = work.reducer.fold == "average" and not any(work.parameters)
     fold = present(work, summed(work, window), divides=divides)
     four = work.array.dtype == np.uint8 and window.samples <= 4 and divides and fold.counts
     return replace(fold, finalize=end.finalize_four) if four and fold.value is end.mean_narrow else fold
@@ -211,12 +211,12 @@ def in_range(work: Work) -> bool:
 def whole_mean(work: Work, window: Extent, convert: Part | None) -> tuple[Part, Part]:
     """The value and the conversion of a sum of integers."""
     dtype, out = work.array.dtype, written(work)
-    if work.reducer.name == "sum" and out.kind != "f":
+    if work.reducer.fold == "total" and out.kind != "f":
         natural = work.result == dtypes.result_dtype(work.reducer, work.source)
         return end.first_number, end.as_it_is if natural else end.whole_to_integer
-    if past_doubles(dtype, window) and (work.reducer.name == "avg" or out.kind != "f"):
+    if past_doubles(dtype, window) and (work.reducer.fold == "average" or out.kind != "f"):
         return end.mean_wide, of_pair(work)
-    plain = work.reducer.name == "avg" and not work.parameters[1]
+    plain = work.reducer.fold == "average" and not work.parameters[1]
     if plain and in_range(work) and dtype.itemsize <= 2 and work.rounding in NARROW:
         return NARROW[work.rounding], end.as_it_is
     if convert is None and out.itemsize == 8 and window.samples << (8 * dtype.itemsize + 3) < 1 << EXACT_BITS:
@@ -316,19 +316,22 @@ def spread(work: Work, window: Extent) -> tuple[Fold, bool]:
 
 
 FOLDS: Mapping[str, Callable[[Work, Extent], Fold | None]] = {
-    "max": lambda work, window: extreme(work, states.merge_max, lowest),
-    "min": lambda work, window: extreme(work, states.merge_min, highest),
-    "range": value_range,
-    "avg": mean,
-    "sum": mean,
-    "l2": lambda work, window: powers(work, states.lift_norm, end.norm),
-    "lp": lambda work, window: powers(work, states.lift_norm, end.norm),
-    "gem": lambda work, window: powers(work, states.lift_at_least, end.power_mean),
-    "mixed": mixed,
-    "var": lambda work, window: moments(work, window, root=False),
-    "std": lambda work, window: moments(work, window, root=True),
+    "largest": lambda work, window: extreme(work, states.merge_max, lowest),
+    "smallest": lambda work, window: extreme(work, states.merge_min, highest),
+    "difference": value_range,
+    "average": mean,
+    "total": mean,
+    "norm": lambda work, window: powers(work, states.lift_norm, end.norm),
+    "generalised_mean": lambda work, window: powers(work, states.lift_at_least, end.power_mean),
+    "mix": mixed,
+    "variance": lambda work, window: moments(work, window, root=False),
+    "deviation": lambda work, window: moments(work, window, root=True),
 }
-"""The reducers that fold, each an optimisation of its core: equal results, by ``tests/test_matrix.py``."""
+"""The folds that rows of ``REDUCERS`` name, each an optimisation of a core: equal results, by the test matrix."""
+EXTREME_FOLDS = ("largest", "smallest", "difference")
+"""Folds whose states are samples, however large a window is."""
+SUM_FOLDS = ("average", "total")
+"""Folds whose state is the sum of the samples."""
 
 
 def finalizer_of_full(work: Work, fold: Fold) -> Part:
@@ -379,8 +382,8 @@ def highest(dtype: dtypes.Type) -> Any:
 def divisors(work: Work) -> list[NDArray[np.float64]]:
     """For each axis a number for each window; their product is what a sum is divided by."""
     ones = [np.ones(len(w)) for w in work.windows]
-    if work.reducer.name != "avg":
-        return ones if work.reducer.name == "sum" else [w.present()[1].astype(float) for w in work.windows]
+    if work.reducer.fold != "average":
+        return ones if work.reducer.fold == "total" else [w.present()[1].astype(float) for w in work.windows]
     include_pad, divisor = work.parameters
     if divisor:
         return [np.full(len(work.windows[0]), divisor), *ones[1:]]

@@ -52,7 +52,7 @@ class Choice:
 def choose(work: Work) -> Choice | None:
     """Choose by types, geometry and size, without a look at the data; None where another kernel serves."""
     missing = work.skip_nan or work.nodata is not None or work.want_indices
-    if work.reducer.name not in ("median", "quantile") or missing or work.array.itemsize > 1:
+    if work.reducer.sorts != "rank" or missing or work.array.itemsize > 1:
         return None
     deep, high, wide = (windows.present()[1] for windows in work.windows)
     most = int(high.max() * wide.max())

@@ -124,15 +124,15 @@ class Later:
 
 def choose(work: Work) -> Choice | None:
     """Choose by types and geometry, without a look at the data; None where another kernel serves."""
-    if work.reducer.name not in RANKS or work.want_indices:
+    if not work.reducer.sorts or work.want_indices:
         return None
     tiles = NetworkTiles(work.bare())
-    if not 0 < tiles.samples <= (MAX_SAMPLES_COUNTED if work.reducer.name == "mode" else MAX_SAMPLES):
+    if not 0 < tiles.samples <= (MAX_SAMPLES_COUNTED if work.reducer.sorts == "runs" else MAX_SAMPLES):
         return None
     end = ending(work, [Rank.of(n, q_of(work)).share for n in tiles.sample_counts])
     names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
     whole = WHOLE_BYTES // work.array.itemsize
-    parts = end, whole, int(work.reducer.name == "mode")
+    parts = end, whole, int(work.reducer.sorts == "runs")
     recipe = compiled.Recipe(kernel.make_kernel, parts, tuple(names.get(a, a) for a in ARGUMENTS))
     generated = generated_recipe(work, tiles, recipe.arguments)
     if not generated:
@@ -164,7 +164,7 @@ def generated_recipe(work: Work, tiles: NetworkTiles, arguments: tuple[str, ...]
     inner = work.array.shape[4]
     w = tiles.axes[2]
     few = results_of(work, tiles) < min(FUSED, FUSED_LATER)
-    if few or tiles.samples > FUSED_MOST or work.reducer.name == "mode" or tiles.may_miss:
+    if few or tiles.samples > FUSED_MOST or work.reducer.sorts == "runs" or tiles.may_miss:
         return None
     if not ((inner <= 4 and w.stride == 1) or (inner == 1 and w.stride <= 4)):
         return None
@@ -181,8 +181,6 @@ def generated_recipe(work: Work, tiles: NetworkTiles, arguments: tuple[str, ...]
 
 SPARE = 64
 """Lanes beyond the last slot: vectors end after what they are asked for."""
-RANKS = ("median", "quantile", "mode")
-"""The reducers that order samples."""
 
 
 class Network:

@@ -129,7 +129,7 @@ class NetworkTiles:
     def tile(self) -> tuple[int, int]:
         """How many windows down and across are one lane's: those at stride 1 have the more in common the larger."""
         d, h, w = self.axes
-        one = self.single or self.may_miss or self.work.reducer.name == "mode" or d.size > 1
+        one = self.single or self.may_miss or self.work.reducer.sorts == "runs" or d.size > 1
         if one or h.windows.step > 1 or w.windows.step > 1 or w.stride != 1 or self.work.array.shape[4] > 1:
             return 1, 1
         return (2 if h.size >= 5 and h.stride == 1 else 1), 4 if w.size >= 7 else 2 if w.size >= 5 else 1
@@ -298,7 +298,7 @@ class NetworkTiles:
         rows = offsets.shape[1]
         shape = rows, lanes.columns, lanes.stride, lanes.step
         floating = self.work.array.dtype.kind == "f" and not self.work.skip_nan
-        mode = self.work.reducer.name == "mode"
+        mode = self.work.reducer.sorts == "runs"
         programs: list[Program | None] = [None, None]
         if whole:
             rank = Rank.of(self.samples, q_of(self.work))

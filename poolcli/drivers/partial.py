@@ -21,7 +21,7 @@ from ..kernels.fold import fold_states as fold_steps
 from ..kernels.fold import partial_fold as kernel
 from ..work import Array, Work
 from .fold_run import MOST_NUMBERS
-from .fold_table import FOLDS, Extent, Fold, divisors, missing, of_pair, written
+from .fold_table import EXTREME_FOLDS, FOLDS, SUM_FOLDS, Extent, Fold, divisors, missing, of_pair, written
 
 States = tuple[Array, ...]
 """The numbers of states, each as (outer, windows along D, H, W, inner)."""
@@ -107,27 +107,27 @@ class Merger:
 
 def choose(work: Work) -> Merger | None:
     """The fold by which a plan's windows may be put together from parts; None where each must be seen whole."""
-    if work.reducer.name not in FOLDS or work.want_indices:
+    if work.reducer.fold not in FOLDS or work.want_indices:
         return None
     extent = Extent(*(int(one.sizes().max()) for one in work.windows))
-    fold = FOLDS[work.reducer.name](work, extent)
+    fold = FOLDS[work.reducer.fold](work, extent)
     if fold is None:
         return None
     if fold.grouping == "rounded":
         return None
-    sums = np.dtype(fold.dtypes[0]).kind in "iu" and work.reducer.name not in ("max", "min", "range")
+    sums = np.dtype(fold.dtypes[0]).kind in "iu" and work.reducer.fold not in EXTREME_FOLDS
     return wide(work) if sums and not fits(work, extent) else Merger(work, fold)
 
 
 def fits(work: Work, extent: Extent) -> bool:
     """Whether the sums of the largest window, of squares too, stay within 63 bits."""
-    power = 1 if work.reducer.name in ("avg", "sum") else 2
+    power = 1 if work.reducer.fold in SUM_FOLDS else 2
     return extent.samples << 8 * power * work.array.dtype.itemsize < 1 << 63
 
 
 def wide(work: Work) -> Merger | None:
     """Sums that outgrow 64 bits, in pairs; exact below 2^105."""
-    if work.reducer.name not in ("avg", "sum") or missing(work):
+    if work.reducer.fold not in SUM_FOLDS or missing(work):
         return None
     return Merger(work, Fold(fold_steps.lift_pair, fold_steps.merge_pair, finalizers.mean_pair, of_pair(work),
                              (np.float64,) * 2, (0, 0), "pairs"))

@@ -24,7 +24,7 @@ TILE_SAMPLES = 65000
 SORT_NS, CHANGE_NS, FIND_NS, SCAN_NS = 20.0, 1.5, 30.0, 1.0
 """About what it takes to sort a sample of a tile, to take one in or let it go, to find a rank, to look at a sample for
 the mode."""
-GENERAL_NS = {"median": 4.5, "quantile": 4.5, "mode": 40.0}
+GENERAL_NS = {"rank": 4.5, "runs": 40.0}
 """What the general kernel takes for a sample: it selects, for the mode it sorts."""
 
 
@@ -45,14 +45,14 @@ class Choice:
 
 def choose(work: Work) -> Choice | None:
     """Choose by types and geometry, without a look at the data; None where another kernel serves."""
-    if work.reducer.name not in ("median", "quantile", "mode") or work.want_indices:
+    if not work.reducer.sorts or work.want_indices:
         return None
     if not all(map(goes_on, work.windows)):
         return None
     counts = tile_counts(work.windows)
-    if nanoseconds(work, counts) > GENERAL_NS[work.reducer.name] * average_samples(work):
+    if nanoseconds(work, counts) > GENERAL_NS[work.reducer.sorts] * average_samples(work):
         return None
-    mode = work.reducer.name == "mode"
+    mode = work.reducer.sorts == "runs"
     end = ending(work, [q_of(work) % 1.0])  # no share has more bits than the quantile
     end = ends.end_integer if end is ends.end_fixed else end
     names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
@@ -108,7 +108,7 @@ def nanoseconds(work: Work, counts: list[int]) -> float:
     first, count = wide.present()
     moved = (first[-1] - first[0]) / max(1, len(first) - 1) if wide.step == 1 else np.inf
     changed = 2 * column * min(moved, count.mean()) + average_samples(work) / counts[2]
-    scanned = SCAN_NS * average_samples(work) if work.reducer.name == "mode" else FIND_NS
+    scanned = SCAN_NS * average_samples(work) if work.reducer.sorts == "runs" else FIND_NS
     return float(SORT_NS * region / np.prod(counts) + CHANGE_NS * changed + scanned)
 
 
@@ -136,7 +136,7 @@ class Sliding:
         most = int(self.tables[0][:, 1].max()) * int(self.tables[1][:, 1].max())
         rows, bits, state = (np.zeros(n, np.int64) for n in (most, kernel.ABSENT // kernel.WORD_BITS + 2, 4))
         masks = np.left_shift(np.int64(1), np.arange(kernel.WORD_BITS))
-        counts = np.zeros(kernel.ABSENT + 1 if self.work.reducer.name == "mode" else 1, np.uint16)
+        counts = np.zeros(kernel.ABSENT + 1 if self.work.reducer.sorts == "runs" else 1, np.uint16)
         params = np.array([0.0] * ends.PARAMS + [q_of(self.work)])
 
         def run_block(block: Block) -> bool:
@@ -170,7 +170,7 @@ class Sliding:
             plain &= samples != self.work.nodata[0]
         places = np.arange(samples.size) if plain.all() else np.flatnonzero(plain)
         values = samples[places]
-        if self.work.reducer.name == "mode":
+        if self.work.reducer.sorts == "runs":
             values, inverse = np.unique(values, return_inverse=True)
             ranks[places] = inverse.reshape(-1)
         else:
@@ -179,7 +179,7 @@ class Sliding:
             ranks[places[order]] = np.arange(values.size, dtype=np.uint16)
         nan_from = values.size
         if not self.work.skip_nan and is_nan.any():
-            ranks[is_nan] = nan_from if self.work.reducer.name == "mode" else nan_from + np.arange(is_nan.sum())
+            ranks[is_nan] = nan_from if self.work.reducer.sorts == "runs" else nan_from + np.arange(is_nan.sum())
             values = np.concatenate([values, samples[is_nan]])
         return ranks, values if values.size else samples[:1], nan_from
 

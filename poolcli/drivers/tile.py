@@ -34,24 +34,21 @@ class LaneCore(NamedTuple):
     """The samples of the largest window: lse 90x90 of float32."""
 
 
-CORES: Mapping[str, LaneCore] = {
-    "max": LaneCore(cores.maximum),
-    "min": LaneCore(cores.minimum),
-    "subsample": LaneCore(cores.first),
-    "stochastic": LaneCore(cores.draw),
-    "lse": LaneCore(cores.log_mean_exp, inexact=True),
-    "soft": LaneCore(cores.softmax_mean, inexact=True),
-    "mixed": LaneCore(cores.mixed),
-    "lp": LaneCore(cores.norm, inexact=True),
-    "l2": LaneCore(cores.norm, inexact=True),
-    "gem": LaneCore(cores.generalised_mean, inexact=True),
-    "median": LaneCore(cores.quantile, sorts=True, most=512),
+LANE_CORES: Mapping[str, LaneCore] = {
+    "maximum": LaneCore(cores.maximum),
+    "minimum": LaneCore(cores.minimum),
+    "first": LaneCore(cores.first),
+    "draw": LaneCore(cores.draw),
+    "expected": LaneCore(cores.expected, inexact=True),
+    "log_mean_exp": LaneCore(cores.log_mean_exp, inexact=True),
+    "softmax_mean": LaneCore(cores.softmax_mean, inexact=True),
+    "mix": LaneCore(cores.mixed),
+    "norm": LaneCore(cores.norm, inexact=True),
+    "generalised_mean": LaneCore(cores.generalised_mean, inexact=True),
     "quantile": LaneCore(cores.quantile, sorts=True, most=512),
     "mode": LaneCore(cores.mode, sorts=True, most=512),
 }
-"""The reducers that compute in lanes, each an optimisation of its core: equal results, by the tests' oracle."""
-EXPECTED = LaneCore(cores.expected, inexact=True)
-"""The expected value of ``stochastic``."""
+"""The cores in lanes that rows of ``REDUCERS`` name, each an optimisation of a core: equal results, by the oracle."""
 LEAST_LANES = 8
 """Windows, channels counted, below which a large window has too few neighbours: the general kernel takes as long."""
 FEW = 64
@@ -60,11 +57,6 @@ SLOTS, LONGEST_SLOT, SHORTEST_SLOT = 1 << 15, 256, 32
 """Doubles of a tile, a quarter of a second cache of 1 MB, and of a slot (gem 2x2/2: 19.5 ms, with 512 of them 23)."""
 BLOCK_SAMPLES = 1 << 22
 """Samples read by one call, 0.02 s at most: a thread gets several."""
-
-
-def lane_core(work: Work) -> LaneCore:
-    """Return how the work's reducer is computed in lanes."""
-    return EXPECTED if work.reducer.name == "stochastic" and not work.reducer.draws else CORES[work.reducer.name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +77,9 @@ class Choice:
 
 def choose(work: Work) -> Choice | None:
     """Choose the tile kernel where doubles hold the samples and windows are not too large for lanes."""
-    dtype, core = work.array.dtype, lane_core(work)
-    if (dtype.kind != "f" and dtype.itemsize == 8) or (work.reducer.name == "lp" and not work.parameters[0] < np.inf):
+    dtype, core = work.array.dtype, LANE_CORES[work.reducer.lanes]
+    endless = work.reducer.lanes == "norm" and not work.parameters[0] < np.inf
+    if (dtype.kind != "f" and dtype.itemsize == 8) or endless:
         return None
     if not work.reducer.nan_wins and dtype.kind == "f" and not work.skip_nan:
         return None  # a NaN is a sample like others there, and missing ones are NaN here

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,8 +13,8 @@ from numpy.typing import NDArray
 import poolcli
 from poolcli import PoolError
 from poolcli.analysis.bounds import bounds as bounding
-from poolcli.analysis.bounds import intervals, outward_rounding
-from poolcli.core.reducers import REDUCERS
+from poolcli.analysis.bounds import intervals
+from poolcli.core.reducers import REDUCERS, Reducer
 
 Array = NDArray[Any]
 CALLS: dict[str, dict[str, Any]] = {
@@ -317,13 +318,11 @@ def test_what_cannot_be_bounded_is_told(call: Any, said: str) -> None:
         call()
 
 
-def test_reducers_are_bounded_as_the_tables_say() -> None:
-    """Each that is not in a table is monotone: growing samples never lower it."""
-    rng = np.random.default_rng(6)
-    for name in set(REDUCERS) - set(bounding.METHODS):
-        for _ in range(20):
-            x = rng.normal(size=8)
-            assert poolcli.pool(x + rng.random(8), name, size=8) >= poolcli.pool(x, name, size=8)
-    assert set(bounding.METHODS) - {"expected"} <= set(REDUCERS)
-    names = {*outward_rounding.PICKS, *outward_rounding.EXACT, *outward_rounding.NEARLY, *outward_rounding.SIZES}
-    assert names <= set(REDUCERS)
+def test_what_the_row_does_not_say_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a reducer that is known by its core alone nothing is certified: its bounds would hold by chance."""
+    bare = Reducer("mean_of_roots", "A reducer of which nobody said anything.", "?", "float", REDUCERS["avg"].core)
+    for row, said in ((bare, "grows with its samples"), (replace(bare, monotone=True), "floats are rounded"),
+                      (replace(bare, error_model="sum"), "grows with its samples")):
+        monkeypatch.setitem(cast(dict[str, Reducer], REDUCERS), row.name, row)
+        with pytest.raises(PoolError, match=f"mean_of_roots has no certified bounds, for nobody says .*{said}"):
+            poolcli.bounds(np.zeros(4), np.ones(4), row.name, size=2)

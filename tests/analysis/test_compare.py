@@ -17,7 +17,6 @@ import poolcli
 from poolcli import PoolError
 from poolcli.analysis.compare import metrics
 from poolcli.analysis.compare.upsampling import UPSAMPLINGS, map_bilinear, map_nearest, upsample, window_centres
-from poolcli.analysis.defaults import OTHER_SCALE
 from poolcli.cli.analysis.compare_command import UPSAMPLINGS as OFFERED
 
 SAMPLES = Path(__file__).parents[2] / "sample_images"
@@ -243,7 +242,8 @@ def test_values_become_light_as_is_said(x: NDArray[Any], shown: list[int], said:
 
 def test_reducers_on_another_scale_are_marked() -> None:
     """Their pictures go from their own least to their own largest value."""
-    found = poolcli.compare(np.arange(64.0).reshape(8, 8), OTHER_SCALE)
+    others = [row.name for row in poolcli.REDUCERS.values() if not row.keeps_scale]
+    found = poolcli.compare(np.arange(64.0).reshape(8, 8), others)
     assert not any(row.on_scale for row in found.rows)
     assert found.rows[0].picture.max() == 255 and found.rows[0].picture.min() == 0
     assert only(np.arange(64.0).reshape(8, 8), "max").on_scale

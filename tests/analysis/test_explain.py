@@ -23,6 +23,7 @@ from poolcli.analysis.explain.window_samples import STATES
 from poolcli.core.reducers import REDUCERS
 
 ROWS = [row.values[0] for row in WINDOWING_ROWS]
+EXPLAINED = [row.name for row in REDUCERS.values() if row.explanation]
 SMALL = np.array([[1, 3, 2, 4], [5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16]], np.uint8)
 
 
@@ -169,7 +170,7 @@ def evaluated(step: str, x: list[Any]) -> float | None:
     return float(eval(step, {"e": math.e, "log": math.log, "sqrt": math.sqrt, "inf": math.inf}))
 
 
-@pytest.mark.parametrize("reducer", ARITHMETIC)
+@pytest.mark.parametrize("reducer", EXPLAINED)
 def test_each_line_equals_the_one_before(reducer: str) -> None:
     """What is written is true: every line, read as Python, is the value."""
     x = np.array([[3, 1, 4], [1, 5, 9], [2, 6, 7]], np.uint8)
@@ -181,7 +182,7 @@ def test_each_line_equals_the_one_before(reducer: str) -> None:
                                                                       - numbers.count(None)), rel=1e-6)
 
 
-@pytest.mark.parametrize("reducer", ARITHMETIC)
+@pytest.mark.parametrize("reducer", EXPLAINED)
 def test_long_sums_are_shortened(reducer: str) -> None:
     """No line of a window of 10,000 samples is longer than a paragraph."""
     x = np.random.default_rng(0).random((100, 100)).astype(np.float32)
@@ -192,7 +193,7 @@ def test_long_sums_are_shortened(reducer: str) -> None:
 
 def test_every_reducer_has_its_arithmetic() -> None:
     """And one that has none is explained by its core."""
-    assert set(ARITHMETIC) <= set(REDUCERS)
+    assert {row.explanation for row in REDUCERS.values()} == set(ARITHMETIC)
     from poolcli.analysis.explain.explain import reason_by_core
     from poolcli.analysis.explain.reasoning import Present
     from poolcli.pooling import prepare

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 import poolcli
 from poolcli import PoolError
-from poolcli.analysis.group.group import AGREEABLE, ORDERED
 from poolcli.core.reducers import REDUCERS
 
 Array = NDArray[Any]
@@ -139,11 +138,11 @@ def test_volumes_turn_in_their_last_two_axes_and_sequences_flip() -> None:
 def test_chance_and_order_promise_nothing() -> None:
     """Draws, and reducers of copies to which their order matters."""
     assert not poolcli.group(X, "stochastic", over="rot4").exact
-    for name in ORDERED:
+    for name in (row.name for row in poolcli.REDUCERS.values() if not row.any_order):
         assert not poolcli.group(X, "max", over="rot4", by=name).exact
 
 
-@pytest.mark.parametrize("name", AGREEABLE)
+@pytest.mark.parametrize("name", [row.name for row in poolcli.REDUCERS.values() if row.agrees])
 def test_copies_that_agree_are_what_they_agree_on(name: str) -> None:
     """And in any order they give the same."""
     x = np.full((3, 3), 7.0)

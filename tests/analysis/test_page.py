@@ -16,13 +16,13 @@ import reference
 from analysis import browser as chromium
 
 import poolcli
-from poolcli.analysis.explain.arithmetic import ARITHMETIC
 from poolcli.analysis.explain.explain import explain_window
 from poolcli.analysis.explain.page import MOST_BYTES, build_page
 from poolcli.core.reducers import REDUCERS
 from poolcli.pooling import prepare
 
 A = np.array([[1, 3, 2, 9], [5, 6, 1, 7], [4, 2, 8, 6], [3, 5, 7, 2]], np.uint8)
+EXPLAINED = [row.name for row in REDUCERS.values() if row.explanation]
 EVERY = """
 const numbers = (a) => [...model.axes[a].starts.keys()];
 const cells = numbers(0).flatMap((d) => numbers(1).flatMap((h) => numbers(2).map((w) => [d, h, w])));
@@ -116,7 +116,7 @@ def same(driver: Any, x: np.ndarray, reducer: str, batch: int = 0, channel: int 
 # The computing.
 
 
-@pytest.mark.parametrize("reducer", ARITHMETIC)
+@pytest.mark.parametrize("reducer", EXPLAINED)
 def test_every_reducer_is_the_librarys(opened: Open, reducer: str) -> None:
     """In the windows that were given, then in others that are chosen on the page."""
     x = np.abs(reference.made((5, 6, 2), "int16")).astype(np.uint16) % 60
@@ -361,9 +361,9 @@ def test_scripts_know_every_reducer() -> None:
     text = made(A, "max")
     for table in ("REDUCE", "WRITE"):
         body = re.search(rf"const {table} = \{{\n(.*?)\n\}};", text, re.DOTALL)
-        assert body and set(re.findall(r"^  (\w+)[:,]", body[1], re.MULTILINE)) == set(ARITHMETIC)
+        assert body and set(re.findall(r"^  (\w+)[:,]", body[1], re.MULTILINE)) == set(EXPLAINED)
     picks = re.search(r"const PICKS = (\[.*\])", text)
-    assert picks and json.loads(picks[1]) == [name for name in ARITHMETIC if REDUCERS[name].picks]
+    assert picks and json.loads(picks[1]) == [name for name in EXPLAINED if REDUCERS[name].picks]
 
 
 def test_channels_that_are_too_many_stay_away() -> None:

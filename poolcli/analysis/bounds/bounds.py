@@ -8,7 +8,7 @@ gives and for the formula.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Unpack
 
@@ -18,11 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 from ...core import dtypes
 from ...core.plans import Plan
 from ...core.pool_options import Keywords
-from ...core.reducers import REDUCERS
+from ...core.reducers import REDUCERS, Reducer
 from ...errors import PoolError
 from ...pooling import Pooling, prepare
 from . import interval_extremes, interval_search, intervals, variance_extremes
 from .outward_rounding import (
+    ERROR_MODELS,
     HIGH,
     LOW,
     are_finite,
@@ -56,24 +57,35 @@ class BoundMethod:
 
 
 MONOTONE = BoundMethod("exact: it never falls when a sample grows, so both ends are pooled")
-SIZE = BoundMethod("exact: the samples nearest to 0 and farthest from it are pooled",
-           ends=lambda low, high: (intervals.nearest_to_zero(low, high), intervals.farthest_from_zero(low, high)))
 SPREAD = BoundMethod("exact where no interval lies inside another, or windows have at most 9 samples; else sound",
-             variance_extremes.variance_extremes, once=False, doubles=True)
-METHODS = {
-    "lp": SIZE, "l2": SIZE,
-    "soft": BoundMethod("exact: fractional programming, one sample at a time", interval_extremes.soft_extremes,
-                        doubles=True),
-    "expected": BoundMethod("exact: fractional programming, one sample at a time", interval_extremes.expected_extremes,
-                    doubles=True),
-    "stochastic": BoundMethod("sound: what this seed's draws can reach", interval_extremes.draw_extremes, exact=False),
+                     variance_extremes.variance_extremes, once=False, doubles=True)
+INTERVAL_RULES: Mapping[str, BoundMethod] = {
+    "magnitudes": BoundMethod(
+        "exact: the samples nearest to 0 and farthest from it are pooled",
+        ends=lambda low, high: (intervals.nearest_to_zero(low, high), intervals.farthest_from_zero(low, high))),
+    "softmax_mean": BoundMethod("exact: fractional programming, one sample at a time",
+                                interval_extremes.soft_extremes, doubles=True),
+    "expected": BoundMethod("exact: fractional programming, one sample at a time",
+                            interval_extremes.expected_extremes, doubles=True),
+    "draw": BoundMethod("sound: what this seed's draws can reach", interval_extremes.draw_extremes, exact=False),
     "mode": BoundMethod("sound: values that can be as frequent as the surest one; exact where only one can",
-                interval_extremes.mode_extremes),
-    "var": SPREAD, "std": SPREAD,
-    "range": BoundMethod("exact: from max low - min high, or 0, to the largest high minus another sample's low",
-                 interval_extremes.range_extremes, once=False),
+                        interval_extremes.mode_extremes),
+    "variance": SPREAD,
+    "deviation": replace(SPREAD, solve=variance_extremes.deviation_extremes),
+    "difference": BoundMethod("exact: from max low - min high, or 0, to the largest high minus another sample's low",
+                              interval_extremes.range_extremes, once=False),
 }
-"""The reducers that are not monotone."""
+"""Of reducers that are not monotone, by the word of the reducer's row."""
+
+
+def find_method(row: Reducer) -> BoundMethod:
+    """Return how a reducer is bounded; PoolError where its row says too little for bounds that hold."""
+    method = MONOTONE if row.monotone else INTERVAL_RULES.get(row.interval_rule)
+    if method is None or not (row.picks or row.error_model in ERROR_MODELS):
+        missing = "whether it grows with its samples" if method is None else "how far its floats are rounded"
+        known = ", ".join(name for name, other in REDUCERS.items() if other.monotone or other.interval_rule)
+        raise PoolError(f"{row.name} has no certified bounds, for nobody says {missing}; those that have: {known}")
+    return method
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,22 +133,22 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unp
     Raises PoolError for ends that do not fit together, and for whatever ``pool`` refuses.
     """
     pooling = prepare(reducer, **options)
+    method = find_method(pooling.reducer)
     a, b = intervals.check_ends(low, high, pooling.missing())
     dtype = dtypes.check_dtype(a.dtype)
     a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
     plan = pooling.plan(a.shape)
     pooling.check_array(a)
     pooling.check_array(b)
-    way = METHODS.get("expected" if pooling.parameters.get("expected") else reducer, MONOTONE)
     try:
-        under, over, exact = (bound_by_ends if way.solve is None else bound_by_windows)(pooling, plan, a, b, way)
+        under, over, exact = (bound_by_ends if method.solve is None else bound_by_windows)(pooling, plan, a, b, method)
     except MemoryError:
         raise PoolError(f"not enough memory to bound an array of shape {a.shape}") from None
     rounded = needs_outward_rounding(pooling, dtype, window_counts(pooling, plan, dtype))
-    return summarize_bounds(pooling, plan, way, (under, over), exact, rounded)
+    return summarize_bounds(pooling, plan, method, (under, over), exact, rounded)
 
 
-def summarize_bounds(pooling: Pooling, plan: Plan, way: BoundMethod, found: tuple[Array, Array], exact: Array,
+def summarize_bounds(pooling: Pooling, plan: Plan, method: BoundMethod, found: tuple[Array, Array], exact: Array,
               rounded: bool) -> Bounds:
     """The answer with its widths."""
     width = interval_widths(*found)
@@ -144,7 +156,7 @@ def summarize_bounds(pooling: Pooling, plan: Plan, way: BoundMethod, found: tupl
     at = None if not some.size else tuple(int(i) for i in np.unravel_index(np.nanargmax(width), width.shape))
     least, mean, most = (some.min(), some.mean(), some.max()) if some.size else (np.nan,) * 3
     return Bounds(pooling.reducer.name, *found, bool(exact.all()), float(exact.mean()) if exact.size else 1.0, rounded,
-                  way.text, float(least), float(mean), float(most), at, plan.output_letters)
+                  method.text, float(least), float(mean), float(most), at, plan.output_letters)
 
 
 def interval_widths(low: Array, high: Array) -> Array:
@@ -166,10 +178,10 @@ def window_counts(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> NDArray[n
 # Monotone reducers.
 
 
-def bound_by_ends(pooling: Pooling, plan: Plan, low: Array, high: Array, way: BoundMethod) -> tuple[Array, Array,
-                                                                                                    Array]:
+def bound_by_ends(pooling: Pooling, plan: Plan, low: Array, high: Array,
+                  method: BoundMethod) -> tuple[Array, Array, Array]:
     """The two arrays pooled, and rounded outward where floats are computed with."""
-    a, b = intervals.avoid_nodata(*way.ends(low, high), ~intervals.is_missing(low, pooling.missing()),
+    a, b = intervals.avoid_nodata(*method.ends(low, high), ~intervals.is_missing(low, pooling.missing()),
                                   pooling.missing())
     if not needs_outward_rounding(pooling, low.dtype, window_counts(pooling, plan, low.dtype)):
         under, over = (pooling.run(part, plan).values for part in (a, b))
@@ -191,19 +203,18 @@ def pool_magnitudes(pooling: Pooling, plan: Plan, low: Array, high: Array) -> Ar
     missing = pooling.missing()
     if missing is not None:
         far[intervals.is_missing(low, missing)] = np.nan
-    ranked = pooling.reducer.name in ("median", "quantile")
     sums = replace(pooling, nodata=None, dtype=dtypes.FLOAT64, pad_value=abs(pooling.pad_value),
                    nan="ignore" if missing is not None or pooling.skips_nan() else pooling.nan)
-    if ranked:
+    if pooling.reducer.error_model == "rank":
         sums = replace(sums, reducer=REDUCERS["max"], parameters={})
     return sums.run(far, plan).values
 
 
-def bound_by_windows(pooling: Pooling, plan: Plan, low: Array, high: Array, way: BoundMethod) -> tuple[Array, Array,
-                                                                                                       Array]:
+def bound_by_windows(pooling: Pooling, plan: Plan, low: Array, high: Array,
+                     method: BoundMethod) -> tuple[Array, Array, Array]:
     """Searched window by window."""
-    assert way.solve is not None
-    under, over, exact = interval_search.search_windows(pooling, plan, low, high, way.solve)
-    blurred = way.doubles and low.dtype.kind in "iu" and low.dtype.itemsize == 8
-    certain = way.exact and not blurred and (way.once or pooling.pad_mode not in COPIES)
+    assert method.solve is not None
+    under, over, exact = interval_search.search_windows(pooling, plan, low, high, method.solve)
+    blurred = method.doubles and low.dtype.kind in "iu" and low.dtype.itemsize == 8
+    certain = method.exact and not blurred and (method.once or pooling.pad_mode not in COPIES)
     return under, over, exact & certain

@@ -24,6 +24,7 @@ from .outward_rounding import (
     convert_bounds,
     convert_values,
     error_margin,
+    is_never_negative,
     move_outward,
     needs_outward_rounding,
 )
@@ -116,11 +117,12 @@ def bound_columns(pooling: Pooling, solve: Solve, part: WindowColumns, draws: Ar
 
 
 def bound_infinite(pooling: Pooling, part: WindowColumns) -> Extremes:
-    """With infinities: no less than the least sample, no more than the largest; of spreads 0 and infinity."""
-    if pooling.reducer.name in ("var", "std", "range"):
-        low, high = np.zeros((1, part.low.shape[1])), np.full((1, part.low.shape[1]), np.inf)
-    else:
+    """With infinities: between the least sample and the largest, or all that a value on another scale can be."""
+    if pooling.reducer.keeps_scale:
         low, high = part.low.min(axis=0, keepdims=True), part.high.max(axis=0, keepdims=True)
+    else:
+        least = 0.0 if is_never_negative(pooling) else -np.inf
+        low, high = np.full((1, part.low.shape[1]), least), np.full((1, part.low.shape[1]), np.inf)
     return Extremes(same_for_all(low, False, "max"), same_for_all(high, False, "max"))
 
 
@@ -130,8 +132,7 @@ def evaluate_extreme(pooling: Pooling, extreme: Extreme, side: int, part: Window
     count = np.array([len(part.low)])
     beyond = None
     if extreme.beyond is not None and not extreme.exact.all():
-        value = np.sqrt(extreme.beyond) if pooling.reducer.name == "std" else extreme.beyond
-        beyond = convert_bounds(round_outward(pooling, value, side, part), pooling, result, side)
+        beyond = convert_bounds(round_outward(pooling, extreme.beyond, side, part), pooling, result, side)
     if extreme.by is not None:
         found = convert_values(extreme.samples[0], pooling, result)
     elif needs_outward_rounding(pooling, dtype, count):

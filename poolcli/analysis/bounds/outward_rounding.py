@@ -7,7 +7,8 @@ is picked), or rounding is once and from the exact value (integers), there is no
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,14 +25,6 @@ LOW, HIGH = -1, 1
 UNIT = 2.0**-52
 PAIRS, PLAIN = 2.0**-100, 2.0**-43
 """Of a pair's step; of all steps of a plain sum together, relative to the magnitudes (``drivers/fold_table.py``)."""
-PICKS = ("max", "min", "subsample", "mode", "stochastic")
-EXACT = ("avg", "sum", "median", "range")
-"""Of integers, to the last bit."""
-NEARLY = ("quantile", "mixed", "blur")
-"""The same for integers of up to 32 bits: their weights take up to 53 of a pair's 106."""
-SIZES = ("lp", "l2", "gem", "stochastic", "var", "std")
-"""Sums of terms that are not negative: off by a share of themselves."""
-NEVER_NEGATIVE = (*SIZES, "range")
 
 
 def count_samples(work: Work) -> NDArray[np.int64] | None:
@@ -56,55 +49,106 @@ def are_finite(*arrays: Array) -> bool:
 
 def needs_outward_rounding(pooling: Pooling, dtype: dtypes.Type, counts: NDArray[np.int64] | None) -> bool:
     """Whether values are rounded on the way, so that bounds must go outward; ``counts`` of samples, where known."""
-    name = pooling.reducer.name
-    if name == "lp" and pooling.parameters["p"] == np.inf:
+    row = pooling.reducer
+    if row.picks or (row.error_model == "power" and np.isinf(pooling.kernel_parameters()[0])):  # a magnitude is picked
         return False
-    if name in PICKS and not pooling.parameters.get("expected"):
-        return False
-    most = int(counts.max(initial=1)) if counts is not None else 1 << 30
     if dtype.kind != "f":
-        small = name in NEARLY and dtype.itemsize < 8
-        told_apart = name in ("var", "std") and most << 8 * dtype.itemsize <= 1 << 25  # two values differ by 1 / n^2
-        return not (name in EXACT or small or told_apart)
-    if name in ("median", "quantile") and counts is not None:
-        ranks = (counts - 1) * quantile_share(pooling)
+        most = int(counts.max(initial=1)) if counts is not None else 1 << 30
+        apart = row.error_model in ("variance", "deviation") and most << 8 * dtype.itemsize <= 1 << 25  # by 1 / n^2
+        return not (8 * dtype.itemsize <= row.exact_bits or apart)
+    if row.error_model == "rank" and counts is not None:
+        ranks = (counts - 1) * pooling.kernel_parameters()[0]
         return bool((ranks != np.floor(ranks)).any())
     return True
 
 
-def quantile_share(pooling: Pooling) -> float:
-    """The q of a median or quantile."""
-    return pooling.kernel_parameters()[0]
+@dataclass(frozen=True, eq=False)
+class FloatBounds:
+    """Float64 values that are bounds, and what their rounding depends on; arrays are of one shape."""
+
+    pooling: Pooling
+    dtype: dtypes.Type
+    """Of the samples."""
+    samples: int
+    """Of the largest window."""
+    value: Array
+    far: Array
+    """The largest magnitude in the window; for sums what the reducer makes of all magnitudes."""
+    span: Array
+    """The largest high minus the smallest low."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether samples are integers of 64 bits, which doubles do not tell apart."""
+        return self.dtype.itemsize == 8 and self.dtype.kind != "f"
+
+    @property
+    def steps(self) -> float:
+        """What so many operations in doubles lose, as a share."""
+        return (self.samples + 16) * UNIT
+
+    @property
+    def lost(self) -> Array:
+        """What is lost where samples become doubles."""
+        return np.asarray(self.far * 2 * UNIT if self.whole else np.zeros(self.value.shape))
+
+    @property
+    def relative(self) -> Array:
+        """What a sum of terms that are not negative is off by: a share of itself."""
+        return np.asarray(np.abs(self.value) * self.steps)
+
+
+@dataclass(frozen=True)
+class ErrorModel:
+    """How far a float64 value may be from the formula's, both bounds' errors taken together."""
+
+    margin: Callable[[FloatBounds], Array]
+    never_negative: bool = False
+    """The formula gives nothing below 0."""
+
+
+def sum_margin(given: FloatBounds) -> Array:
+    """Of sums in pairs of doubles, or of plain additions of so few that all of them lose no more than that."""
+    pairs = given.dtype.itemsize == 8 or given.dtype.kind != "f"
+    return np.asarray(given.far * (given.samples * PAIRS if pairs else PLAIN))
+
+
+def power_margin(given: FloatBounds) -> Array:
+    """Of a root of a sum of powers: a share of itself, more of it for exponents below 1."""
+    return np.asarray(given.relative * max(1.0, 1 / given.pooling.kernel_parameters()[0]) + given.lost)
+
+
+def variance_margin(given: FloatBounds) -> Array:
+    """Of a variance, which is off by more where samples are far from 0: their middle is off by 2^-48 of that."""
+    far, lost = given.far, given.lost
+    return np.asarray(given.relative + (16 * UNIT * far) ** 2 + 8 * lost * (np.sqrt(np.abs(given.value)) + lost))
+
+
+ERROR_MODELS: Mapping[str, ErrorModel] = {
+    "sum": ErrorModel(sum_margin),
+    "rank": ErrorModel(lambda given: np.asarray(given.far * PAIRS)),
+    "difference": ErrorModel(lambda given: np.asarray(given.far * PAIRS), never_negative=True),
+    "log_mean_exp": ErrorModel(lambda given: np.full(given.value.shape,
+                                                     given.steps / abs(given.pooling.parameters["r"]))),
+    "softmax_mean": ErrorModel(lambda given: np.asarray(2 * given.steps * given.span + given.lost)),
+    "relative": ErrorModel(lambda given: np.asarray(given.relative + given.lost), never_negative=True),
+    "power": ErrorModel(power_margin, never_negative=True),
+    "variance": ErrorModel(variance_margin, never_negative=True),
+    "deviation": ErrorModel(lambda given: np.asarray(given.relative + 16 * UNIT * given.far + 4 * given.lost),
+                            never_negative=True),
+}
+"""By the word of the reducer's row."""
 
 
 def error_margin(pooling: Pooling, dtype: dtypes.Type, samples: int, value: Array, far: Array, span: Array) -> Array:
-    """How far a float64 value may be from the formula's, both bounds' errors taken together.
-
-    ``value`` is the bound, ``far`` the largest magnitude in its window (for sums what the reducer makes of all
-    magnitudes), ``span`` the largest high minus the smallest low. All of one shape.
-    """
-    name, steps = pooling.reducer.name, (samples + 16) * UNIT
-    if name in ("avg", "sum", "mixed", "blur"):
-        return np.asarray(far * (samples * PAIRS if dtype.itemsize == 8 or dtype.kind != "f" else PLAIN))
-    if name in ("median", "quantile", "range"):
-        return np.asarray(far * PAIRS)
-    if name == "lse":
-        return np.full(value.shape, steps / abs(pooling.parameters["r"]))
-    lost = far * 2 * UNIT if dtype.itemsize == 8 and dtype.kind != "f" else np.zeros(value.shape)  # as float64
-    if name == "soft":
-        return 2 * steps * span + lost
-    p = pooling.kernel_parameters()[0] if name in ("lp", "l2", "gem") else 1.0
-    relative: Array = np.abs(value) * steps * max(1.0, 1 / p)
-    return relative + spread_margin(name, value, far, lost)
+    """How far a float64 value may be from the formula's; the words are those of ``FloatBounds``."""
+    return ERROR_MODELS[pooling.reducer.error_model].margin(FloatBounds(pooling, dtype, samples, value, far, span))
 
 
-def spread_margin(name: str, value: Array, far: Array, lost: Array) -> Array:
-    """What var and std lose where their samples are far from 0: the middle is off by 2^-48 of that."""
-    if name == "std":
-        return np.asarray(16 * UNIT * far + 4 * lost)
-    if name == "var":
-        return np.asarray((16 * UNIT * far) ** 2 + 8 * lost * (np.sqrt(np.abs(value)) + lost))
-    return lost
+def is_never_negative(pooling: Pooling) -> bool:
+    """Whether no value of the formula lies below 0."""
+    model = ERROR_MODELS.get(pooling.reducer.error_model)
+    return model is not None and model.never_negative
 
 
 def move_outward(values: Array, by: Array | float, way: int, finite: bool) -> Array:
@@ -125,7 +169,7 @@ def convert_bounds(values: Array, pooling: Pooling, result: dtypes.Type, way: in
     """Float64 bounds as the result's dtype: floats outward, whole numbers as the pooling rounds."""
     if result.kind != "f":
         return convert_values(values, pooling, result)
-    if pooling.reducer.name in NEVER_NEGATIVE:
+    if is_never_negative(pooling):
         values = np.maximum(values, 0)
     with np.errstate(over="ignore"):
         narrow = values.astype(result)

@@ -6,6 +6,7 @@ Ferson, Ginzburg, Kreinovich, Longpre, Aviles, "Exact bounds on finite populatio
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,14 @@ CLOSE = 2.0**-50
 def variance_extremes(low: Array, high: Array, _: Any) -> Extremes:
     """Of samples (n, windows): the least and the largest mean (x - mean x)^2, and so of its root."""
     return Extremes(minimize_variance(low, high), maximize_variance(low, high))
+
+
+def deviation_extremes(low: Array, high: Array, _: Any) -> Extremes:
+    """Return the extremes of the standard deviation: the same samples, and the root of a bound beyond them."""
+    found = variance_extremes(low, high, _)
+    low_end, high_end = (end if end.beyond is None else replace(end, beyond=np.sqrt(end.beyond))
+                         for end in (found.low, found.high))
+    return Extremes(low_end, high_end)
 
 
 def minimize_variance(low: Array, high: Array) -> Extreme:

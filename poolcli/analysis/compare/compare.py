@@ -17,7 +17,7 @@ from ...drawing.sheet import draw_sheet
 from ...errors import OptionError, PoolError
 from ...pooling import as_array
 from .. import float_planes
-from ..defaults import OTHER_SCALE, default_stages
+from ..defaults import default_stages
 from ..float_planes import FloatPlanes
 from ..preview_images import Region, choose_region, read_region, to_bytes
 from ..stages import Stage, as_stages
@@ -164,7 +164,7 @@ def compare_stages(array: Array, stages: Sequence[Stage], plans: Sequence[Plan],
 def render_result(values: Array, stage: Stage, plan: Plan, ends: tuple[float, float], tile: int,
           alpha: bool) -> NDArray[np.uint8]:
     """A result's picture, as large as the array's; black and white are its own where it is on another scale."""
-    if stage.reducer in OTHER_SCALE:
+    if not stage.pooling.reducer.keeps_scale:
         ends = float_planes.sample_extent(FloatPlanes.of(values, plan.axes))
     laid = [map_nearest(one) for one in plan.windows]
     return to_bytes(read_region(values, choose_region(plan.input_shape, plan.axes, tile), laid), *ends, alpha)
@@ -184,7 +184,7 @@ def score_stage(stage: Stage, plan: Plan, subject: FloatPlanes, values: Array, s
                 likeness.value, scale_square(squares.value, exponent),
                 scale_by_power(squares.largest ** 0.5, exponent) if squares.count else None,
                 scale_square(noise, exponent), share,
-                stage.reducer not in OTHER_SCALE, picture)
+                stage.pooling.reducer.keeps_scale, picture)
 
 
 def scale_square(value: float | None, exponent: int) -> float | None:

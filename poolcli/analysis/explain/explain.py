@@ -118,7 +118,7 @@ def reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int,
     weights = window.weights()[there] if pooling.reducer.weighted else None
     draw = draw_number(pooling, plan, cell) if pooling.reducer.draws else 0.0
     present = Present(x, window.nominal, weights, draw, pooling.parameters)
-    reason = ARITHMETIC.get(pooling.reducer.name)
+    reason = ARITHMETIC.get(pooling.reducer.explanation)
     with np.errstate(all="ignore"):  # infinities among the samples are as good as other numbers
         found = reason_by_core(pooling, present) if reason is None else reason(present)
     written = format_number(found.value)

@@ -131,11 +131,10 @@ def differentiate_quantile(x: Array, present: Present, parameters: Sequence[floa
 
 
 DERIVATIVES: Mapping[str, Slope] = {
-    "lp": differentiate_norm, "l2": differentiate_norm, "gem": differentiate_gem, "lse": differentiate_lse,
-    "soft": differentiate_soft, "var": differentiate_variance,
-    "std": differentiate_std, "stochastic": differentiate_expected, "median": differentiate_quantile,
-    "quantile": differentiate_quantile,
+    "norm": differentiate_norm, "generalised_mean": differentiate_gem, "log_mean_exp": differentiate_lse,
+    "softmax_mean": differentiate_soft, "variance": differentiate_variance, "deviation": differentiate_std,
+    "expected": differentiate_expected, "quantile": differentiate_quantile,
 }
-"""By the reducer's name; a stochastic one that draws picks a sample, and is none of these."""
+"""Formulas of one window, by the word of the reducer's row."""
 IN_OWN_DTYPE = (differentiate_quantile,)
 """Slopes that take samples in their own dtype."""

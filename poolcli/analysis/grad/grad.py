@@ -76,16 +76,16 @@ def find_gradient(row: Reducer) -> Gradient:
     """How a reducer is differentiated, or PoolError."""
     if row.picks:
         return argmax.pick_gradient
-    if row.name in GRADIENTS:
-        return GRADIENTS[row.name]
-    if row.name in DERIVATIVES:
+    if row.derivative in GRADIENTS:
+        return GRADIENTS[row.derivative]
+    if row.derivative in DERIVATIVES:
         return formula_gradient
     raise PoolError(f"the gradient of {row.name} is not known; those that are: {', '.join(differentiable_reducers())}")
 
 
 def differentiable_reducers() -> list[str]:
     """The reducers that have a gradient."""
-    return [name for name, row in REDUCERS.items() if row.picks or name in GRADIENTS or name in DERIVATIVES]
+    return [name for name, row in REDUCERS.items() if row.picks or row.derivative]
 
 
 def to_canonical_upstream(given: ArrayLike | None, plan: Plan) -> Array:
@@ -114,10 +114,10 @@ def fold_padding(found: Floats, plan: Plan, mode: str) -> Floats:
     return result
 
 
-GRADIENTS: Mapping[str, Gradient] = {"avg": linear.avg_gradient, "sum": linear.sum_gradient,
-                                     "blur": linear.blur_gradient,
-                                     "mixed": linear.mixed_gradient, "range": linear.range_gradient}
-"""Those that neither pick a sample nor have a formula in SLOPES."""
+GRADIENTS: Mapping[str, Gradient] = {"average": linear.avg_gradient, "total": linear.sum_gradient,
+                                     "weighted": linear.blur_gradient, "mix": linear.mixed_gradient,
+                                     "difference": linear.range_gradient}
+"""Of reducers that neither pick a sample nor have a formula in DERIVATIVES, by the word of the reducer's row."""
 
 
 def flatten_gradient(gradient: Array, layout: str | None = None) -> Array:

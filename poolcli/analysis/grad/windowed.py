@@ -14,7 +14,7 @@ from .gradient_task import Array, Floats, GradientTask
 def formula_gradient(task: GradientTask) -> Floats:
     """The slope of each sample in each window, times the window's upstream gradient."""
     work = task.work
-    slope, parameters = DERIVATIVES[work.reducer.name], work.parameters
+    slope, parameters = DERIVATIVES[work.reducer.derivative], work.parameters
     found = np.zeros(work.array.shape)
     for part in unfold.unfold(work.array, work.windows):
         present, values = find_present(part, work), part.values

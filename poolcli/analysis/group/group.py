@@ -26,10 +26,6 @@ from .transforms import Transform, check_over, list_transforms, window_strides
 
 Array = NDArray[Any]
 STACK = "stack"
-AGREEABLE = ("max", "min", "avg", "gem", "lse", "soft", "mixed", "median", "quantile", "mode")
-"""Reducers that make of copies which agree what they agree on, in any order: by default they reduce the copies too."""
-ORDERED = ("subsample", "blur", "stochastic")
-"""Which copy comes first matters to them, so that nothing is promised."""
 MOST_CHECKED = 9
 """Transforms that a check tries: each pools every copy anew. All of rot4, flips, d4 and shift:3 in two axes."""
 
@@ -124,7 +120,8 @@ def group(x: ArrayLike, reducer: str = "max", *, over: str | None = None, by: An
     cannot be brought back (windows that are not equally far apart), and for whatever ``pool`` refuses.
     """
     windows = any(options.get(name) not in (None, False) for name in WINDOW_KEYWORDS)
-    same = reducer in AGREEABLE or (over is None and not windows)
+    row = REDUCERS.get(reducer)
+    same = (row is not None and row.agrees) or (over is None and not windows)
     pooling, reducing = prepare_poolings(reducer, by or (None if same else "avg"), options)
     if over is None:
         return pool_stack(x, pooling, reducing, windows)
@@ -134,7 +131,7 @@ def group(x: ArrayLike, reducer: str = "max", *, over: str | None = None, by: An
     values = recipe.run(array)
     promise = "invariant" if invariant or all(len(one) == 1 for one in plan.windows) else "equivariant"
     checks = tuple(measure_deviations(recipe, array, plan, choose_checks(copies), promise, values)) if check else ()
-    chance = pooling.reducer.draws or reducing.reducer.name in ORDERED
+    chance = pooling.reducer.draws or not reducing.reducer.any_order
     exact = not over.startswith("shift") and not chance
     return summarize_group(pooling, reducing, over, [one.name for one in copies], promise, exact, values, checks, plan)
 

@@ -21,8 +21,6 @@ from ..stages import as_stage
 from .pyramid_plan import LevelPlan, plan_levels
 
 Array = NDArray[Any]
-NAMES = ("mode", "subsample")
-"""Reducers that take each sample as a name, of which some may be lost."""
 MOST_NAMED = 100
 BLOCK = 1 << 20
 
@@ -124,7 +122,7 @@ def iterate_levels(array: Array, pooling: Pooling,
 
 def report_levels(array: Array, pooling: Pooling, ladder: Iterator[LevelPlan], drift: bool) -> Iterator[Level]:
     """The same with drift and labels."""
-    named = count_labels(array, pooling) if pooling.reducer.name in NAMES else None
+    named = count_labels(array, pooling) if pooling.reducer.suits_labels else None
     stored = array
     for level, rung in iterate_levels(array, pooling, ladder):
         if rung is not None and drift:

@@ -23,8 +23,6 @@ from ..receptive_field import ReceptiveField, field_bounds
 
 Ints = NDArray[np.int64]
 
-EXACT = ("max", "min", "avg", "sum", "lp", "l2", "gem", "lse")
-"""Reducers of which a pooling of poolings is meant to be the pooling of all samples below."""
 MOST_LEVELS = 64
 
 
@@ -124,7 +122,7 @@ def make_level(number: int, plan: Plan, first: Plan, pooling: Pooling, fields: S
     reason = None if exact is False else why_not_composable(pooling, chains)
     if exact and reason is not None:
         raise OptionError("exact", f"each level straight from the input needs windows that {reason}")
-    wanted = exact or (exact is None and pooling.reducer.name in EXACT and reason is None)
+    wanted = exact or (exact is None and pooling.reducer.composes and reason is None)
     whole = replace(first, windows=tuple(compose_windows(chain) for chain in chains)) if wanted else None
     return LevelPlan(number, plan, whole, tuple(scale), tuple(offset), chains)
 

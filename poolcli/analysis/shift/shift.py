@@ -17,7 +17,7 @@ from ...drawing.sheet import draw_sheet, shrink
 from ...errors import OptionError, PoolError
 from ...pooling import as_array, prepare
 from .. import float_planes
-from ..defaults import OTHER_SCALE, default_stages
+from ..defaults import default_stages
 from ..float_planes import FloatPlanes
 from ..preview_images import choose_region, read_region, to_bytes
 from ..stages import Stage, as_stages, with_layout
@@ -218,7 +218,7 @@ def measure_stability(stage: Stage, part: Array, span: float, max_shift: int | N
                      for distance, (total, count) in sorted(changes.by_distance.items()))
     return Stability(stage.title, stage.reducer, strides, len(moves), changes.score(span),
                      changes.worst / span if span else 0.0, changes.same / changes.count if changes.count else None,
-                     by_shift, moved.equivariance(), aliasing, None, blurs, stage.reducer not in OTHER_SCALE,
+                     by_shift, moved.equivariance(), aliasing, None, blurs, stage.pooling.reducer.keeps_scale,
                      map_changes(moved, summed / (max(1, len(moves)) * (span or 1.0))))
 
 

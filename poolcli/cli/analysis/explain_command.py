@@ -38,10 +38,10 @@ def answer(asked: StudyContext) -> Answer:
 
 def prepare_file(asked: StudyContext) -> tuple[Loaded, Pooling, Plan, tuple[str, ...]]:
     """The file, and its pooling as the reducer's command has it: a picture keeps its dtype."""
-    from ...batch.run_in_memory import KEEPS_PALETTE, for_picture
+    from ...batch.run_in_memory import for_picture
 
     pooling = asked.the_stage().pooling
-    loaded = asked.load(asked.the_file(), indexed=pooling.reducer.name in KEEPS_PALETTE)
+    loaded = asked.load(asked.the_file(), indexed=pooling.reducer.suits_labels)
     if loaded.source.mode is not None:
         array, pooling = for_picture(loaded.array, pooling)
         loaded = replace(loaded, array=array)

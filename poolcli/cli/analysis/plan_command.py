@@ -108,12 +108,11 @@ def read_input(asked: StudyContext) -> PlannedInput:
 def read_header(asked: StudyContext, name: str) -> Any:
     """What the header says; where it does not say all, the file is read, as ``chain`` would."""
     from ... import files
-    from ...batch.run_in_memory import KEEPS_PALETTE
 
     with file_errors(name):
         hollow = None if name == STDIO or asked.given["frames"] else files.load_header(
             name, max_pixels=asked.given["max_pixels"] or files.MAX_PIXELS, key=asked.given["key"])
-    indexed = bool(asked.stages) and all(stage.reducer in KEEPS_PALETTE for stage in asked.stages)
+    indexed = bool(asked.stages) and all(stage.pooling.reducer.suits_labels for stage in asked.stages)
     return hollow or asked.load(name, indexed)
 
 

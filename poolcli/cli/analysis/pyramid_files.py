@@ -83,11 +83,10 @@ def prepare_task(asked: StudyContext, name: str, output: str) -> PyramidTask:
     """Read and plan; a picture as output has its input's dtype, and so has a hypercolumn of a picture."""
     from ...analysis.pyramid.pyramid_plan import plan_levels
     from ...batch.run_chain import for_picture
-    from ...batch.run_in_memory import KEEPS_PALETTE
     from ...files import ENDINGS
 
     stage = get_stage(asked, "avg")
-    loaded = asked.load(name, indexed=stage.reducer in KEEPS_PALETTE and not asked.given["hypercolumn"],
+    loaded = asked.load(name, indexed=stage.pooling.reducer.suits_labels and not asked.given["hypercolumn"],
                         keeps_nodata=True)
     loaded, stage = with_file_nodata(asked, loaded, stage)
     array, column = loaded.array, asked.given["hypercolumn"]

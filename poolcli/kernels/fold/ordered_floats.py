@@ -72,9 +72,9 @@ def value_min_long(state: Any, n: float, inverse: float, params: Parameters) -> 
 
 
 STEPS = {
-    ("max", 4): (lift_max, merge, value_max),
-    ("min", 4): (lift_min, merge, value_min),
-    ("max", 8): (lift_max_long, merge, value_max_long),
-    ("min", 8): (lift_min_long, merge, value_min_long),
+    ("largest", 4): (lift_max, merge, value_max),
+    ("smallest", 4): (lift_min, merge, value_min),
+    ("largest", 8): (lift_max_long, merge, value_max_long),
+    ("smallest", 8): (lift_min_long, merge, value_min_long),
 }
-"""A fold's lift, merge and value, by reducer and the bytes of a float. No sample has the least whole number."""
+"""A fold's lift, merge and value, by its name and the bytes of a float. No sample has the least whole number."""

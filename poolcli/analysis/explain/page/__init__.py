@@ -22,7 +22,6 @@ from ....core.reducers import REDUCERS, Reducer
 from ....core.windows import Windows, as_array
 from ....errors import PoolError
 from ....pooling import Pooling
-from ..arithmetic import ARITHMETIC
 from ..exact_numbers import Array
 from ..explanation import Explanation
 
@@ -67,7 +66,7 @@ def build_page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, n
 
 def page_reducers() -> list[Reducer]:
     """The reducers that the page can compute; a test holds the scripts to them."""
-    return [REDUCERS[name] for name in ARITHMETIC]
+    return [row for row in REDUCERS.values() if row.explanation]
 
 
 # The samples.

@@ -6,7 +6,7 @@ The words are those of ``concurrent.futures``. An executor takes jobs of one kin
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -45,8 +45,11 @@ class Executor(Protocol[Job_contra, Result_co]):
     def cancel(self) -> None:
         """End soon: let go at once of what can be."""
 
-    def shutdown(self) -> None:
-        """Begin nothing more, wait for what has begun, and end. Futures of jobs that were not begun are cancelled."""
+    def shutdown(self) -> Sequence[Future[Result_co]]:
+        """Begin nothing more, wait for what has begun, and end. Futures of jobs that were not begun are cancelled.
+
+        Returns futures that ``submit`` could not return, because a signal came.
+        """
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,9 @@ class SerialExecutor(Generic[Job, Result]):
     def cancel(self) -> None:
         """Do nothing: no job is under way."""
 
-    def shutdown(self) -> None:
+    def shutdown(self) -> Sequence[Future[Result]]:
         """Do nothing: no job is under way."""
+        return ()
 
 
 class ThreadExecutor(Generic[Job, Result]):
@@ -101,9 +105,10 @@ class ThreadExecutor(Generic[Job, Result]):
         """Drop what waits; a thread cannot be ended, so what it does is finished."""
         self.pool.shutdown(wait=False, cancel_futures=True)
 
-    def shutdown(self) -> None:
+    def shutdown(self) -> Sequence[Future[Result]]:
         """Wait for what is under way."""
         self.pool.shutdown(wait=True, cancel_futures=True)
+        return ()
 
 
 class OrderedResults(Generic[Job, Result]):
@@ -130,7 +135,7 @@ class OrderedResults(Generic[Job, Result]):
 
     def finish(self) -> Iterator[Result]:
         """End; the results of jobs that had begun."""
-        self.executor.shutdown()
+        self.pending.extend(self.executor.shutdown())
         begun = [future for future in self.pending if not future.cancelled()]
         self.pending.clear()
         yield from (future.result() for future in begun if future.exception() is None)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,6 +100,8 @@ class ZarrArray(UnpaddedSource):
 
     def write(self, ranges: Box, values: Array) -> None:
         """Put values in their place."""
+        if not Path(self.path).is_dir():  # a run that is cut short removes it, and writing would make it anew
+            raise PoolError("cannot be written: its folder has gone")
         with zarr_errors("written"):
             self.array[slices(ranges)] = values
 

@@ -53,10 +53,36 @@ def told_of_readers() -> Iterator[None]:
         raise ReaderGone from error
 
 
+_received: list[int] = []
+
+
 def stop(number: int, _: FrameType | None) -> None:
     """End the work; the same signal again ends the process at once."""
     signal.signal(number, signal.SIG_DFL)
+    _received.append(number)
     raise Stopped(number)
+
+
+def check_stopped() -> None:
+    """Raise Stopped again where it was lost: what is raised while Python frees an object goes no further."""
+    if _received:
+        raise Stopped(_received[0])
+
+
+@contextmanager
+def losing_stopped_quietly() -> Iterator[None]:
+    """Let Python print nothing of a Stopped that is lost, for ``check_stopped`` finds it."""
+    old = sys.unraisablehook
+
+    def report(unraisable: sys.UnraisableHookArgs) -> None:
+        if not isinstance(unraisable.exc_value, Stopped):
+            old(unraisable)
+
+    sys.unraisablehook = report
+    try:
+        yield
+    finally:
+        sys.unraisablehook = old
 
 
 @contextmanager
@@ -67,8 +93,11 @@ def heeded_signals() -> Iterator[None]:
     for number, handler in old.items():
         if handler not in (signal.SIG_IGN, None):
             signal.signal(number, stop)
+    _received.clear()
     try:
-        yield
+        with losing_stopped_quietly():
+            yield
+        check_stopped()
     finally:
         for number, handler in old.items():
             if handler not in (signal.SIG_IGN, None):

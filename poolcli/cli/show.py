@@ -23,6 +23,7 @@ from ..redact import printable
 from ..report import FileReport, Report
 from . import options, streams, usage
 from .bodies import FORMS, Body, Names, Silent, form
+from .failures import check_stopped
 from .layouts import explain_layout
 from .progress import Bar, parts_shown
 from .streams import Pen, is_terminal
@@ -97,6 +98,7 @@ class View:
             with parts_shown(self.talk.bar and self.expected == 1, self.talk.colour):
                 for file in running:
                     self.add(file)
+                    check_stopped()
         except BaseException:
             running.cancel()
             raise

@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import IO, TYPE_CHECKING
 
 from ..errors import OutputError, PoolError
@@ -17,13 +18,31 @@ from .paths.urls import EXISTS, is_url
 from .tempfiles import remove, temporary, temporary_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 STANDARD_OUTPUT = "standard output"
 """What messages call it."""
 _RENAMES_OPEN = os.name == "posix"
 # What file systems without hard links answer (FAT, some network mounts).
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV}
+
+
+_guard: ContextVar[Callable[[], None] | None] = ContextVar("guard", default=None)
+
+
+@contextmanager
+def guarding_outputs(check: Callable[[], None]) -> Iterator[None]:
+    """Call ``check`` before an output that is written in the block gets its name; what it raises leaves no trace."""
+    token = _guard.set(check)
+    try:
+        yield
+    finally:
+        _guard.reset(token)
+
+
+def _check_guard() -> None:
+    if (check := _guard.get()) is not None:
+        check()
 
 
 @contextmanager
@@ -41,6 +60,7 @@ def atomic(path: str | os.PathLike[str], *, overwrite: bool = False, again: bool
 
         with create_object(os.fspath(path), overwrite=overwrite) as stream:
             yield stream
+            _check_guard()
         return
     with explained(target=os.fspath(path)):
         old = _status(path)
@@ -50,6 +70,7 @@ def atomic(path: str | os.PathLike[str], *, overwrite: bool = False, again: bool
             opening = _replaced(os.path.realpath(path), old, overwrite, again)
         with opening as stream:
             yield stream
+            _check_guard()
 
 
 @contextmanager

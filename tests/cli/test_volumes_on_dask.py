@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from chunked.volumes_made import read, stored
 from cli.calls import Call, names
+from cli.test_cluster import Started, environment
 
 import poolcli
 
@@ -30,3 +36,102 @@ def test_chunks_go_to_workers(here: Call, tmp_path: Path) -> None:
     called = here("stochastic", negative, *cluster, "-o", tmp_path / "z.zarr")
     assert called.code == 1 and "stochastic has no meaning for negative values" in called.err
     assert names(tmp_path) == ["negative.zarr", "volume.zarr", "y.npy", "y.zarr"]
+
+
+HOOK = """
+import os, sys, time
+
+if "NO_POOLCLI" in os.environ:
+    sys.modules["poolcli"] = None
+elif "SLOW_WRITES" in os.environ and "dask_worker" in " ".join(sys.orig_argv):
+    from poolcli.chunked import run_box
+    real = run_box.pool_box
+
+    def pool_box(task, outputs):
+        time.sleep(float(os.environ["SLOW_WRITES"]))
+        return real(task, outputs)
+
+    run_box.pool_box = pool_box
+"""
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Started]:
+    """A scheduler and two workers on which a box takes a second and a half."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "there").mkdir()
+    (tmp_path / "site/sitecustomize.py").write_text(HOOK, encoding="utf-8")
+    env = {**environment(tmp_path / "site", tmp_path / "notes"), "SLOW_WRITES": "1.5"}
+    made = Started(tmp_path / "there", env)
+    try:
+        made.revive()
+        yield made
+    finally:
+        made.end()
+
+
+def begin(folder: Path, scheduler: Path, *words: str) -> subprocess.Popen[str]:
+    """Pool a volume of 27 boxes on a cluster, in a process of its own."""
+    x = np.ones((48, 48, 48), np.uint16)
+    path = stored(folder, x, (16, 16, 16), name="v.zarr")
+    command = [sys.executable, "-c", "from poolcli.chunked import chunk_shapes\nchunk_shapes.JOB_BYTES = 1 << 13\n"
+               "chunk_shapes.CHUNK_BYTES = 1\nfrom poolcli.cli.main import start\nstart()", "max", "--layout", "DHW",
+               path, "-o", str(folder / "y.zarr"), "--scheduler", str(scheduler), *words]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_ctrl_c_in_a_chunked_run_leaves_nothing(cluster: Started, tmp_path: Path) -> None:
+    """130 within ten seconds and one line, though workers are in the middle of boxes; no store comes back later."""
+    (tmp_path / "w").mkdir()
+    going = begin(tmp_path / "w", cluster.file, "-q")
+    until = time.monotonic() + 60
+    while not list((tmp_path / "w").glob(".poolcli-*/c")) and time.monotonic() < until:
+        time.sleep(0.1)
+    begun = time.monotonic()
+    going.send_signal(signal.SIGINT)
+    out, err = going.communicate(timeout=60)
+    assert (going.returncode, out, err) == (130, "", "poolcli: interrupted\n")
+    assert time.monotonic() - begun < 10 and names(tmp_path / "w") == ["v.zarr"]
+    time.sleep(2)  # more than a box takes
+    assert names(tmp_path / "w") == ["v.zarr"]
+
+
+def test_a_cluster_without_workers_says_so_and_goes_on(cluster: Started, tmp_path: Path) -> None:
+    """In a line, with the number of jobs that wait; a worker that comes does them."""
+    (tmp_path / "w").mkdir()
+    for one in cluster.workers:
+        one.kill()
+        one.wait()
+    with begin(tmp_path / "w", cluster.file) as going:
+        assert going.stderr is not None
+        line = going.stderr.readline()
+        assert line == "poolcli: the scheduler has no workers; 8 jobs wait for one, as dask worker starts it\n"
+        cluster.env["SLOW_WRITES"] = "0"
+        cluster.revive()
+        assert going.wait(60) == 0
+    assert names(tmp_path / "w") == ["v.zarr", "y.zarr"]
+
+
+def test_a_worker_that_cannot_do_our_jobs_is_named_and_left_alone(cluster: Started, tmp_path: Path) -> None:
+    """One without poolcli; the other does all. With none that can the run ends before a job is lost."""
+    (tmp_path / "w").mkdir()
+    for one in cluster.workers:
+        one.kill()
+        one.wait()
+    cluster.env["SLOW_WRITES"] = "0"
+    cluster.workers[1] = cluster.another()
+    cluster.env["NO_POOLCLI"] = "1"
+    cluster.workers[0] = cluster.another()
+    time.sleep(4)  # till both are there
+    with begin(tmp_path / "w", cluster.file) as going:
+        said = going.communicate(timeout=60)[1].splitlines()
+    lacking = [line for line in said if "compiling" not in line and "->" not in line]
+    assert going.returncode == 0 and len(lacking) == 1, said
+    assert lacking[0].startswith("poolcli: worker tcp://127.0.0.1:")
+    assert lacking[0].endswith(" has no poolcli; the same version on all would work")
+    cluster.workers[1].kill()
+    cluster.workers[1].wait()
+    with begin(tmp_path / "w", cluster.file, "--overwrite", "-q") as going:
+        out, err = going.communicate(timeout=60)
+    assert (going.returncode, out) == (1, "")
+    assert err.endswith("v.zarr: no worker can do it: has no poolcli; the same version on all would work\n")

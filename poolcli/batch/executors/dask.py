@@ -10,28 +10,41 @@ of ours beside it, and only one that kills its worker then too is the culprit.
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, wait
 from concurrent.futures import Future as StandardFuture
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from time import monotonic, sleep
+from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from ... import compiled
+from ... import __version__, compiled
 from ...chunked.executors import CompletedFuture, Future
 from ...errors import PoolError
+from ...files.paths.urls import is_url
 from ...report import FileReport
 from ..job_runner import fail_report, run_job, skip_report, start_report
 from ..run_chunked import has_chunks
 from ..settings import Job, Settings
-from .dask_chunks import DaskBackend
-from .dask_connection import CONNECT_SECONDS, connect
-from .dask_worker import EVENT_TOPIC, RunContext, run_on_worker, stop_run, with_absolute_names, with_given_names
+from .dask_chunks import DaskBackend, end_run, restrict_to
+from .dask_connection import CONNECT_SECONDS, POLL_SECONDS, ClusterWatch, connect
+from .dask_worker import (
+    EVENT_TOPIC,
+    RunContext,
+    find_worker_problem,
+    run_on_worker,
+    with_absolute_names,
+    with_given_names,
+)
 
 if TYPE_CHECKING:
+    from distributed import Client
+
     from ...pooling import Pooling
 
 ReportFuture = StandardFuture[FileReport | None]
@@ -45,8 +58,6 @@ MIN_PENDING = 16
 """Jobs under way where there are few threads, or none yet: a cluster that grows with its work must see some."""
 CLOSE_SECONDS = 2.0
 """Seconds to take leave of a scheduler."""
-POLL_SECONDS = 0.5
-"""Seconds between looks at the connection, and at the worker of a job that is suspected."""
 
 
 class DaskExecutor:
@@ -60,28 +71,15 @@ class DaskExecutor:
         self.client.subscribe_topic(EVENT_TOPIC, lambda event: compiled.announce(event[1]))
         self.jobs = self.client.get_executor(pure=False)
         self.limit = workers if self.local is None else 0
-        self.known, self.looked, self.count = MIN_PENDING, -CONNECT_SECONDS, 0
-        self.due: set[PendingJob] = set()
+        self.watch, self.count = ClusterWatch(self.client), 0
+        self.due: dict[int, PendingJob] = {}
+        self.able: Sequence[str] | None = None
+        """Addresses of the workers that can do our jobs where others cannot; empty: all, and those that come."""
 
     @property
     def max_pending(self) -> int:
         """Jobs that may be under way at once."""
-        if self.limit:
-            return self.limit
-        if monotonic() > self.looked + CONNECT_SECONDS:
-            self.look()
-        return self.known
-
-    def look(self) -> None:
-        """See how many threads there are now; that there are none is worth a word."""
-        self.looked = monotonic()
-        try:
-            threads = sum(self.client.nthreads().values())
-        except Exception:  # the scheduler has gone, which waiting for a report will tell
-            return
-        self.known = max(MIN_PENDING, PENDING_PER_THREAD * threads)
-        if not threads:
-            compiled.announce("the scheduler has no workers; waiting for one, as dask worker starts it")
+        return self.limit or max(MIN_PENDING, PENDING_PER_THREAD * self.watch.count_threads())
 
     def submit(self, job: Job, /) -> Future[FileReport]:
         """Send a job, unless its names tell already how it ends."""
@@ -92,34 +90,38 @@ class DaskExecutor:
             return CompletedFuture(fail_report(blank, error))
         if settled is not None:
             return CompletedFuture(settled)
+        if self.able is None:
+            try:
+                self.able = find_able_workers(self.client, job)
+            except PoolError as error:
+                return CompletedFuture(stop_report(blank, error, error))
         if has_chunks(job):  # they are sent, each as a job
-            return CompletedFuture(run_job(job, self.pooling, replace(self.settings, backend=DaskBackend(self.client))))
+            settings = replace(self.settings, backend=DaskBackend(self.client, self.able))
+            return CompletedFuture(run_job(job, self.pooling, settings))
         self.count += 1
         try:
-            sent = PendingJob(self, self.count, job)
+            with signals_deferred():  # a job that is sent must be known
+                sent = PendingJob(self, self.count, job)
+                self.due[self.count] = sent
         except Exception as error:  # nothing can be sent to a scheduler that has gone
             return CompletedFuture(connection_lost_report(blank, error))
-        self.due.add(sent)
+        sent.is_held = True
         return sent
 
     def wait(self, futures: Iterable[ReportFuture]) -> None:
-        """Wait till all have ended; ConnectionError where that may never be: what is sent in the moment in which a
-        connection breaks has no answer, and no end."""
-        while wait(futures, POLL_SECONDS).not_done:
-            if self.client.status != "running":
-                raise ConnectionError("no scheduler")
-            if monotonic() > self.looked + CONNECT_SECONDS:
-                self.look()
+        """Wait till all have ended; ConnectionError where that may never be."""
+        self.watch.wait(futures, len(self.due))
 
     def send(self, number: int, job: Job, **where: Any) -> ReportFuture:
         """Give a job to the scheduler; a second try is another task to it."""
         key = (f"poolcli-{self.name}", number, uuid.uuid4().hex)
+        where = where or restrict_to(self.able or ())
         sent: ReportFuture = self.jobs.submit(run_on_worker, self.errand, number, pickle.dumps(job), key=key, **where)
         return sent
 
     def alone(self, number: int, job: Job, deaths: int) -> FileReport | None:
         """More tries, with no other of our jobs beside it; Culprit when it has killed enough workers."""
-        self.wait([other.future for other in self.due])
+        self.wait([other.future for other in self.due.values()])
         while True:
             try:
                 return self.watched(number, job, self.some_worker())
@@ -148,25 +150,17 @@ class DaskExecutor:
     def cancel(self) -> None:
         """Do nothing yet: what has begun on a worker cannot be ended; ``shutdown`` lets the rest go."""
 
-    def shutdown(self) -> None:
-        """Cancel what has not begun, wait for the rest, and leave."""
-        sent = list(self.due)
+    def shutdown(self) -> Sequence[Future[FileReport]]:
+        """Cancel what has not begun, wait for the rest as long as Ctrl-C may take, and leave."""
+        sent = list(self.due.values())
         with suppress(Exception):  # a scheduler that has gone cannot be asked, waited for, nor taken leave of
             if sent and self.client.status == "running":
-                begun = self.begun()
-                for one in sent:
-                    if one.number not in begun:
-                        one.future.cancel()
-                self.wait([one.future for one in sent])
+                end_run(self.client, self.name, {one.number: one.future for one in sent})
             self.client.close(CLOSE_SECONDS)
         if self.local is not None:
             with suppress(Exception):
                 self.local.close(CONNECT_SECONDS)
-
-    def begun(self) -> set[int]:
-        """Let no worker begin another job of this run; the numbers of those that have begun."""
-        told = self.client.run(stop_run, self.name, on_error="ignore")
-        return {number for numbers in told.values() for number in numbers or ()}
+        return [one for one in sent if not one.is_held]
 
 
 class WorkerKiller(PoolError):
@@ -189,12 +183,14 @@ class PendingJob:
         self.blank = start_report(job, cluster.pooling)
         self.away = with_absolute_names(job)
         self.future = cluster.send(number, self.away)
+        self.is_held = False
+        """Whether somebody has it who will ask for its result."""
 
     def result(self) -> FileReport:
         """Wait for the report; whatever else comes would come in place of the next one too, and ends the run."""
         try:
             self.cluster.wait([self.future])
-            self.cluster.due.discard(self)
+            self.cluster.due.pop(self.number, None)
             return with_given_names(self.report(), self.job, self.away)
         except WorkerKiller as error:
             return fail_report(self.blank, error)
@@ -221,6 +217,49 @@ class PendingJob:
     def cancelled(self) -> bool:
         """Whether it was not begun, or there is nobody left to tell."""
         return self.future.cancelled() or not self.future.done()
+
+
+@contextmanager
+def signals_deferred() -> Iterator[None]:
+    """Let signals that end a run wait for the end of a short block; dask's threads are deaf to them anyway."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)
+
+
+def find_able_workers(client: Client, job: Job) -> Sequence[str]:
+    """Say of each worker that cannot do jobs of a run why not, in a line; return the others, none where all can.
+
+    PoolError where there are workers and none of them can.
+    """
+    folder = None if job.output is None or is_url(job.output) else find_folder(Path.cwd() / job.output)
+    paths = [*([] if is_url(job.source) else [os.fspath(Path.cwd() / job.source)]), *([folder] if folder else [])]
+    found = client.run(find_worker_problem, __version__, [path for path in paths if Path(path).exists()],
+                       on_error="return")
+    problems = {address: describe_problem(problem) for address, problem in found.items() if problem is not None}
+    for address, problem in problems.items():
+        compiled.announce(f"worker {address} {problem}")
+    able = [address for address in found if address not in problems]
+    if problems and not able:
+        raise PoolError(f"no worker can do it: {next(iter(problems.values()))}")
+    return able if problems else ()
+
+
+def find_folder(output: Path) -> str:
+    """The folder of an output that is there: its own, or the one in which that will be made."""
+    return os.fspath(next(folder for folder in output.parents if folder.is_dir()))
+
+
+def describe_problem(problem: str | Exception) -> str:
+    """What keeps a worker from doing our jobs."""
+    if "ModuleNotFoundError" in repr(problem):  # which distributed hands over as the text of another
+        return "has no poolcli; the same version on all would work"
+    return problem if isinstance(problem, str) else f"cannot be asked: {type(problem).__name__}: {problem}"
 
 
 def stop_report(blank: FileReport, error: PoolError, cause: BaseException) -> FileReport:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
+from concurrent.futures import Future, wait
 from multiprocessing import resource_tracker
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from ... import optional_deps
+from ... import compiled, optional_deps
 from ...errors import OptionError
 from ...redact import printable
 from ..settings import LOCAL
@@ -21,8 +24,16 @@ CONNECT_SECONDS = 10.0
 ALLOWED = 1
 """Deaths of workers that Dask passes over before it gives a job back, on a local cluster; ``dask.py`` sees to it
 that there are three in all. Elsewhere the scheduler's own setting holds, which is 3."""
-LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application", "bokeh")
-"""Each has a level of its own in distributed's defaults, and writes to stderr, where our lines are."""
+LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application", "bokeh",
+           "asyncio", "concurrent.futures")
+"""Each has a level of its own in distributed's defaults and writes to stderr, where our lines are; the last two
+complain of callbacks that come when a connection is closed."""
+END_SECONDS = 7.0
+"""Seconds that a run which is cut short waits for what workers are at, of the ten in which Ctrl-C ends."""
+POLL_SECONDS = 0.5
+"""Seconds between looks at the connection, and at the worker of a job that is suspected."""
+LONELY_SECONDS = 2.0
+"""Seconds between looks for workers while there are none."""
 
 
 def connect(scheduler: str, workers: int) -> tuple[LocalCluster | None, Client]:
@@ -72,6 +83,40 @@ def parse_scheduler(scheduler: str) -> dict[str, Any]:
         return {"address": f"tcp://{scheduler}"}
     raise OptionError("scheduler", f"{printable(scheduler)} is neither an address nor a scheduler file; "
                                    f"tcp://host:8786, a file that dask scheduler wrote, or {LOCAL} would work")
+
+
+class ClusterWatch:
+    """Looks at the workers of a cluster while results are waited for."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.threads, self.next_look = 0, 0.0
+        self.said = False
+
+    def count_threads(self) -> int:
+        """Count the threads of all workers, anew every ten seconds; every two while there are none."""
+        if monotonic() >= self.next_look:
+            try:
+                self.threads = sum(int(count) for count in self.client.nthreads().values())
+            except Exception:  # the scheduler has gone, which waiting for a result will tell
+                return self.threads
+            self.next_look = monotonic() + (CONNECT_SECONDS if self.threads else LONELY_SECONDS)
+        return self.threads
+
+    def wait(self, futures: Iterable[Future[Any]], jobs: int) -> None:
+        """Wait till all of some futures have ended; while there are no workers say how many jobs wait for one.
+
+        ConnectionError where they may never end: what is sent in the moment in which a connection breaks has no answer.
+        """
+        while wait(futures, POLL_SECONDS).not_done:
+            if self.client.status != "running":
+                raise ConnectionError("no scheduler")
+            if self.count_threads():
+                self.said = False
+            elif not self.said:
+                self.said = True
+                waiting = "1 job waits" if jobs == 1 else f"{jobs} jobs wait"
+                compiled.announce(f"the scheduler has no workers; {waiting} for one, as dask worker starts it")
 
 
 def open_client(scheduler: str, **where: Any) -> Client:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import os
 import pickle
 import threading
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import __version__, files
 from ...errors import PoolError
+from ...files.atomic import guarding_outputs
 from ...files.paths.urls import AnyPath, Url, is_url
 from ...redact import printable
 from ...report import FileReport
@@ -30,6 +33,10 @@ MAX_STARTED = 10_000
 _lock = threading.Lock()
 _started: deque[tuple[str, int]] = deque(maxlen=MAX_STARTED)
 _ended_runs: deque[str] = deque(maxlen=1_000)
+_abandoned: deque[str] = deque(maxlen=1_000)
+"""Runs whose jobs may not put anything in its place any more."""
+_running: Counter[str] = Counter()
+"""How many jobs of each run this worker is at."""
 
 
 class RunContext(NamedTuple):
@@ -49,18 +56,63 @@ def run_on_worker(errand: RunContext, number: int, packed: bytes) -> FileReport 
     """Do one job; None where its run has ended before it began."""
     if errand.version != __version__:
         raise PoolError(f"a worker has poolcli {__version__}, and this is {errand.version}; the same on all would work")
-    with _lock:
-        if errand.run in _ended_runs:
+    with registered(errand.run, number) as may_begin:
+        if not may_begin:
             return None
-        _started.append((errand.run, number))
-    announce_to_scheduler()
-    job: Job = pickle.loads(packed)
-    for path in {path.parent for path in (job.output, job.indices) if path is not None}:
-        clear_up(errand.run, path)
-    report = run_to_report(job, *unpack_context(errand.packed))
+        announce_to_scheduler()
+        job: Job = pickle.loads(packed)
+        for path in {path.parent for path in (job.output, job.indices) if path is not None}:
+            clear_up(errand.run, path)
+        with guarding_outputs(partial(check_not_abandoned, errand.run)):
+            report = run_to_report(job, *unpack_context(errand.packed))
     if isinstance(report, BrokenPipeError):  # nobody reads from us but through files
         raise PoolError(f"lost a connection: {report}")
     return report
+
+
+@contextmanager
+def registered(run: str, number: int) -> Iterator[bool]:
+    """Count a job among those that this worker is at; gives False, and does not, where its run has ended."""
+    with _lock:
+        may_begin = run not in _ended_runs
+        if may_begin:
+            _started.append((run, number))
+            _running[run] += 1
+    try:
+        yield may_begin
+    finally:
+        if may_begin:
+            with _lock:
+                _running[run] -= 1
+                if not _running[run]:
+                    del _running[run]
+
+
+def abandon_run(run: str) -> None:
+    """Let jobs of a run that are still at work write nothing: nobody waits for them."""
+    with _lock:
+        _abandoned.append(run)
+
+
+def check_not_abandoned(run: str) -> None:
+    """Raise PoolError where nobody waits for a run's jobs any more."""
+    if run in _abandoned:
+        raise PoolError("its run has ended")
+
+
+def count_running(run: str) -> int:
+    """Count the jobs of a run that this worker is at."""
+    with _lock:
+        return _running.get(run, 0)
+
+
+def find_worker_problem(version: str, paths: Sequence[str]) -> str | None:
+    """Say why this worker cannot do jobs of a run, or None: another version, a name that leads nowhere here."""
+    if version != __version__:
+        return f"has poolcli {__version__}, and this is {version}; the same on all would work"
+    missing = next((path for path in paths if not os.path.lexists(path)), None)
+    return None if missing is None else (f"sees no {printable(missing)}; a folder that has the same name on all "
+                                         "machines would work")
 
 
 def stop_run(run: str) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from ...chunked.executors import Executor, Future, SerialExecutor, ThreadExecutor
@@ -38,10 +38,11 @@ class ProcessExecutor:
         """Let go at once of what other processes do."""
         self.pool.drop()
 
-    def shutdown(self) -> None:
+    def shutdown(self) -> Sequence[Future[FileReport]]:
         """Wait for what is under way, and end the processes."""
-        self.waiting.shutdown()
+        left = self.waiting.shutdown()
         self.pool.close()
+        return left
 
 
 def in_this_process(perform: Perform, workers: int) -> FileExecutor:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from . import compiled, progress
 from .core import dtypes
 from .core.reducers import Reducer
 from .drivers import FAST_DRIVERS, general, policy
+from .drivers.flatten import Flattened, flatten
 from .work import Array, Block, Choice, Quick, Runner, Work
 
 BLOCK_SAMPLES = 1 << 22
@@ -53,15 +55,24 @@ def run(work: Work, out: Array | None, choice: Choice | policy.Deferred | None,
             return values, indices
         choice = choice.kernel
     compiled.name_purpose(f"the {work.reducer.name} kernel for {work.source}")
-    every = general.General(work, values, indices)
+    if isinstance(choice, Flattened):
+        flat = choice.flatten(replace(work, indices=indices))
+        run_kernel(flat, values.reshape(flat.output_shape), choice.kernel)
+    else:
+        run_kernel(replace(work, indices=indices), values, choice)
+    return values, indices
+
+
+def run_kernel(work: Work, values: Array, choice: Choice | None) -> None:
+    """Run a kernel, or the general one, on all blocks."""
+    every = general.General(work, values, work.indices)
     if choice is None:
         each_block(every.runner, every.blocks(BLOCK_SAMPLES), interruptible=every.cost > BLOCK_SAMPLES,
                    threads=thread_count())
     else:
-        quick = choice.on(work if indices is None else replace(work, indices=indices), values)
+        quick = choice.on(work, values)
         each_block(lambda: with_fallback(quick.runner(), every), quick.blocks(threads := threads_for(quick)), False,
                    threads)
-    return values, indices
 
 
 def run_numpy(work: Work, values: Array, choice: policy.Deferred) -> bool:
@@ -89,8 +100,16 @@ def threads_for(quick: Quick) -> int:
 
 def choose(work: Work) -> Choice | policy.Deferred | None:
     """The kernel for a plan, if one is faster than the general one; None where that must do it."""
-    kernel = next((choice for find in CHOICES if (choice := find(work)) is not None), None)
+    flat = flatten(work)
+    quick = None if flat is None else first_choice(flat)
+    kernel = first_choice(work) if quick is None or not getattr(quick, "flattens", False) else (
+        Flattened(quick, quick.recipe))
     return policy.decide(work, kernel, lambda work: general.recipe(work, dtypes.write_dtype(work.result)))
+
+
+def first_choice(work: Work) -> Any:
+    """The first kernel of ``CHOICES`` that serves, or None."""
+    return next((choice for find in CHOICES if (choice := find(work)) is not None), None)
 
 
 def with_fallback(runner: Runner, every: general.General) -> Runner:

@@ -38,10 +38,12 @@ LINES, LONG = 8, 2048
 4096x4096 of float32 takes 3.9 ms by it, else 7.2. Short rows stay near anyway (64 planes of 512x512: 3.0 by
 it, else 2.0).
 """
-LONG_WINDOW = 256
+SHORT_WINDOW, LONG_WINDOW = 24, 256
 """Samples of a window along W from which on the wide kernel serves, if no sample is in more than two on average: 1x256
 strips of 1 x 4096 of 16 MP of float32 take 5.5 ms by it, max of 1 M samples 0.14; by rows folded for every place 24 and
-1.1. Of windows with more lines, most of the work is to fold these, and rows do that as well unless they are very long.
+1.1. From the first number on if they are one line without channels: avg of 4096 maps of 7 x 7 of float32 takes 0.1 ms
+by it, 0.2 by rows. Of windows with more lines, most of the work is to fold these, and rows do that as well unless they
+are very long.
 """
 FEW_LINES, VERY_LONG = 8, 1 << 15
 """Lines of a window up to which that is so, and samples of one from which on."""
@@ -63,6 +65,11 @@ class Choice:
     """What the small kernel is made for, where that runs."""
     laid: dict[Any, FoldLayout] = field(default_factory=dict)
     """The last plan or part of one that was laid out, by what it is laid out for."""
+
+    @property
+    def flattens(self) -> bool:
+        """Whether windows that are one stretch of memory are better taken for those of a series."""
+        return self.recipe.make is wide.make_kernel
 
     def on(self, work: Work, values: Array) -> FoldRun:
         """The kernel on an array. A part may have fewer channels; its sums are grouped as those of the whole."""
@@ -92,7 +99,8 @@ def is_wide(work: Work, kinds: NDArray[np.int64]) -> bool:
     width = work.windows[2]
     least, most = int(kinds[0]) * work.array.shape[4], int(kinds[-1]) * work.array.shape[4]
     lines = max(int(w.sizes().max()) for w in work.windows[:2])
-    long = width.step == 1 and least >= LONG_WINDOW and (lines <= FEW_LINES or most >= VERY_LONG)
+    enough = SHORT_WINDOW if lines == work.array.shape[4] == 1 else LONG_WINDOW
+    long = width.step == 1 and least >= enough and (lines <= FEW_LINES or most >= VERY_LONG)
     return long and int(width.sizes().sum()) <= 2 * work.array.shape[3]
 
 

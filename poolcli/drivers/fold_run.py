@@ -174,7 +174,7 @@ class ChunkLayout(FoldLayout):
         return int(self.least + self.work.array.shape[4])
 
 
-class WideLayout(FoldLayout):
+class WideLayout(ChunkLayout):
     """A plan of windows that are long along W."""
 
     @property

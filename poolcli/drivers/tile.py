@@ -65,6 +65,8 @@ class Choice:
 
     single_call: ClassVar[bool] = True
     """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
+    flattens: ClassVar[bool] = True
+    """Windows that are one stretch of memory are better taken for those of a series."""
     recipe: compiled.Recipe
     core: LaneCore
     largest: tuple[int, ...]

@@ -1,0 +1,104 @@
+"""Take windows that are one stretch of memory for windows of a series: whole planes, strips, blocks of whole rows.
+
+So 4096 maps of 7 x 7 with a window each are a series with 4096 windows of 49 samples, side by side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .. import compiled
+from ..core.windows import Windows
+from ..work import Array, Choice, Quick, Work
+
+ONE = Windows(1, range(1), range(1, 2))
+
+
+Shape = tuple[int, ...]
+Axes = tuple[Windows, Windows, Windows]
+
+
+@dataclass(frozen=True, eq=False)
+class Flattened:
+    """A kernel for the flattened work."""
+
+    kernel: Choice
+    recipe: compiled.Recipe
+    laid: dict[tuple[Axes, Shape], tuple[Shape, Axes] | None] = field(default_factory=dict)
+    """The last plan or part of one that was flattened: kernels know windows by their identity."""
+
+    @property
+    def single_call(self) -> bool:
+        """Whether a block is one call of the kernel, and nothing before or after it that depends on the samples."""
+        return bool(getattr(self.kernel, "single_call", False))
+
+    def on(self, work: Work, values: Array) -> Quick:
+        """Return the kernel on an array."""
+        flat = self.flatten(work)
+        return self.kernel.on(flat, values.reshape(flat.output_shape))
+
+    def flatten(self, work: Work) -> Work:
+        """Return a work of the plan, or of a part of it, with fewer axes."""
+        key = work.windows, work.array.shape
+        if (found := self.laid.get(key)) is None:  # another thread may empty it meanwhile
+            self.laid.clear()
+            found = self.laid[key] = flat_axes(work)
+        return work if found is None else with_axes(work, *found)
+
+
+def flatten(work: Work) -> Work | None:
+    """Return the work with fewer axes; None where no axis can be merged into the next."""
+    found = flat_axes(work)
+    return None if found is None else with_axes(work, *found)
+
+
+def flat_axes(work: Work) -> tuple[Shape, Axes] | None:
+    """Return the shape of the array with fewer axes, and their windows; None where no axis can be merged."""
+    outer, *lengths, inner = work.array.shape
+    axes = list(zip(lengths, work.windows, strict=True))
+    length, windows = axes[-1]
+    kept = 2
+    while kept and is_whole(windows) and is_even(axes[kept - 1][1]):
+        kept -= 1
+        windows = merged(axes[kept][1], length)
+        length *= axes[kept][0]
+    if kept == 0 and inner == 1 and outer > 1 and is_whole(windows) and not work.want_indices:
+        windows = merged(Windows(outer, range(outer), range(1, outer + 1)), length)
+        outer, length = 1, outer * length
+    if length == lengths[-1]:
+        return None
+    (deep, of_d), (high, of_h) = axes[:kept] + [(1, ONE)] * (2 - kept)
+    return (outer, deep, high, length, inner), (of_d, of_h, windows)
+
+
+def with_axes(work: Work, shape: Shape, windows: Axes) -> Work:
+    """Return the work with other axes."""
+    flat = replace(work, array=reshaped(work.array, shape), windows=windows)
+    return replace(flat, draws=None if work.draws is None else work.draws.reshape(flat.output_shape),
+                   indices=None if work.indices is None else work.indices.reshape(flat.output_shape))
+
+
+def reshaped(array: Array, shape: Shape) -> Array:
+    """Return an array in another shape; a stand-in, whose samples are all one, without the memory."""
+    return array.reshape(shape) if any(array.strides) else np.broadcast_to(array[(0,) * array.ndim], shape)
+
+
+def is_whole(windows: Windows) -> bool:
+    """Return whether the one window of an axis is all of it."""
+    return len(windows) == 1 and is_even(windows) and int(windows.starts[0]) == 0 and (
+        int(windows.stops[0]) == windows.length)
+
+
+def is_even(windows: Windows) -> bool:
+    """Return whether windows are regular, without holes, and none reaches beyond the samples."""
+    return (windows.regular and windows.step == 1 and not windows.before + windows.after
+            and windows.starts[0] >= 0 and windows.stops[-1] <= windows.length)
+
+
+def merged(windows: Windows, length: int) -> Windows:
+    """Return windows of an axis as those of it and the next one, whose ``length`` they have whole."""
+    starts, stops = (range(ends.start * length, (ends.start + len(ends) * ends.step) * length, ends.step * length)
+                     for ends in (windows.starts, windows.stops) if isinstance(ends, range))
+    return Windows(windows.length * length, starts, stops)

@@ -12,6 +12,7 @@ FAST_DRIVERS: Mapping[str, Callable[[Reducer], bool]] = {
     "weighted": lambda row: row.weighted,
     "slicing": lambda row: row.slices,
     "network": lambda row: bool(row.sorts),
+    "counting": lambda row: row.sorts == "runs",
     "sliding": lambda row: bool(row.sorts),
     "tile": lambda row: bool(row.lanes),
 }

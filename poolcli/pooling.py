@@ -7,7 +7,7 @@ array), ``Pooling.plan`` (a shape), ``Pooling.run`` (the array).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Literal, Protocol, Unpack, overload
 
@@ -48,11 +48,26 @@ class Pooling:
     fills_nodata: bool = False
     """Whether floats too have the nodata value where a window has no sample, as rasters do; else NaN."""
 
+    def for_axes(self, shape: Sequence[int], layout: str | None = None, names: Sequence[str] = ()) -> Pooling:
+        """Settle values that were given by the names of axes for an array of this shape; PoolError for other names.
+
+        ``layout`` is used where the user named none; ``names`` are those of the array's axes beside their letters.
+        """
+        if not self.window.is_named:
+            return self
+        letters = self.layout or layout or axes.pick_layout(self.default_layouts, len(shape))
+        if letters is None and len(names) == len(shape):
+            letters = "abdefghij"[: len(shape)]
+        window, letters = self.window.for_axes(letters or axes.guess_layout(shape), names)
+        return replace(self, window=window, layout=letters)
+
     def plan(self, shape: Sequence[int], layout: str | None = None, *, held: bool = True) -> Plan:
         """The windows for an array of this shape; ``layout`` is used where the user named none, and a result that is
         ``held`` in memory must fit there.
         """
         shape = tuple(int(n) for n in shape)
+        if self.window.is_named:
+            return self.for_axes(shape, layout).plan(shape, held=held)
         letters = self.layout or layout or axes.pick_layout(self.default_layouts, len(shape))
         resolved = axes.resolve(shape, letters)
         windows = self.window.windows([shape[i] for i in resolved.pooled])
@@ -183,7 +198,7 @@ class Lazy(Protocol):
         """Its tasks."""
 
 
-ELSEWHERE: Mapping[str, str] = {"dask": ".chunked.dask_array"}
+ELSEWHERE: Mapping[str, str] = {"dask": ".chunked.dask_array", "xarray": ".xarray"}
 """Libraries whose arrays are not in memory, and the room that pools them, lazily too."""
 
 
@@ -313,7 +328,7 @@ def cached_prepare(array: Array, reducer: str, options: Mapping[str, Any],
 def prepare_call(array: Array, reducer: str, options: Mapping[str, Any],
                  return_indices: bool) -> tuple[Pooling, Settled]:
     """Check the options and plan for such an array."""
-    pooling = prepare(reducer, **options)
+    pooling = prepare(reducer, **options).for_axes(array.shape)
     return_indices = check_flag("return_indices", as_python(return_indices))
     if return_indices:
         pooling.check_indices()

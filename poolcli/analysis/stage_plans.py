@@ -11,7 +11,7 @@ from ..core.plans import Plan
 from ..core.windows import Windows
 from ..errors import LayoutError, OptionError, PoolError
 from .receptive_field import reached_samples
-from .stages import Stage
+from .stages import Stage, with_named_axes
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,17 @@ def plan_stages(shape: Sequence[int], stages: Sequence[Stage], layout: str | Non
     sizes, letters, origin = tuple(shape), layout, tuple(range(len(tuple(shape))))
     for stage in stages:
         with stage_errors(f"stage {len(links) + 1}, {stage.title}, on {axes.describe(sizes)}"):
+            known = stage.pooling.layout or letters or ""
+            if not known and stage.pooling.window.is_named:
+                known = axes.guess_layout(sizes)
+            stage = with_named_axes(stage, sizes, letters)
             plan = stage.pooling.plan(sizes, axes.check_layout(letters) if letters else None)
         links.append(StagePlan(stage, plan, origin, dtype))
         squeezed = {i for i in plan.axes.pooled if plan.squeeze and plan.full_shape[i] == 1}
         origin = tuple(one for i, one in enumerate(origin) if i not in squeezed)
-        sizes, letters, dtype = plan.output_shape, plan.output_letters, links[-1].result
+        named = "".join(letter for i, letter in enumerate(known) if i not in squeezed)
+        letters = named if len(known) == len(sizes) else plan.output_letters  # what a stage keeps the next may pool
+        sizes, dtype = plan.output_shape, links[-1].result
     return links
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..core.reducers import REDUCERS
+from ..core.windowings import NAMED_DEFAULTS
 from ..errors import OptionError
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ def as_stage(given: Any, shared: Mapping[str, Any] | None = None) -> Stage:
 def with_layout(stage: Stage, letters: str) -> Stage:
     """Return a stage that names the axes, by these letters where it did not."""
     return Stage(stage.reducer, {**stage.keywords, "layout": stage.keywords.get("layout") or letters}, stage.title)
+
+
+def with_named_axes(stage: Stage, shape: Sequence[int], letters: str | None) -> Stage:
+    """Return a stage whose values by the names of axes are settled for an array of this shape."""
+    pooling = stage.pooling.for_axes(shape, letters)
+    if pooling is stage.pooling:
+        return stage
+    settled = {name: getattr(pooling.window, name) for name in NAMED_DEFAULTS if name in stage.keywords}
+    return Stage(stage.reducer, {**stage.keywords, **settled, "layout": pooling.layout}, stage.title)
 
 
 def check_pair(given: Any) -> tuple[str, Mapping[str, Any], str]:

@@ -131,12 +131,19 @@ class LoadedJob:
         """The input as the writer needs to know it: with as many pages as the result has."""
         known = self.loaded.source
         if known.place is not None:
-            known = replace(known, place=known.place.pooled(self.plan))
+            known = replace(known, place=known.place.pooled(self.plan), cell_methods=self.cell_methods())
         if self.job.format is None or self.job.format.is_array:
             return known
         _, leading = picture_axes(self.plan.output_letters)
         pages = self.planes if leading and self.planes != 1 else None
         return replace(known, pages=pages, nodata=self.written_nodata())
+
+    def cell_methods(self) -> str:
+        """How the result was made of the axes that have names, as CF has it."""
+        method, names = self.pooling.reducer.cell_method, self.loaded.source.axes
+        pooled = [f"{names[i]}:" for i, one in zip(self.plan.axes.pooled, self.plan.windows, strict=True)
+                  if i < len(names) and (len(one) < one.length or one.size_range()[1] > 1)]
+        return " ".join([*pooled, method]) if pooled and method else ""
 
     def written_nodata(self) -> int | float | None:
         """What stands in the result where a window has no sample; None where no sample counts as missing."""
@@ -206,7 +213,9 @@ def plan_loaded(loaded: Loaded, job: Job, pooling: Pooling) -> LoadedJob:
         array, pooling = for_picture(array, pooling)
         if array is not loaded.array:
             notes.append("1-bit pixels pooled as 8-bit grey, white as 255")
-    plan = pooling.plan(array.shape, stack_layout(loaded, pooling))
+    layout = stack_layout(loaded, pooling)
+    pooling = pooling.for_axes(array.shape, layout, loaded.source.axes)
+    plan = pooling.plan(array.shape, layout)
     return LoadedJob(job, loaded, array, pooling, plan, tuple(notes))
 
 

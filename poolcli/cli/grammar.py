@@ -47,12 +47,12 @@ def whole(text: str) -> int:
     return int(text.lstrip("0") or "0")
 
 
-def counts(text: str) -> int | str | tuple[int | str, ...]:
-    """Sizes: a whole number or ``all`` for every axis, or one for each axis."""
+def counts(text: str) -> int | str | tuple[int | str, ...] | dict[str, int | str]:
+    """Sizes: a whole number or ``all`` for every axis, or one for each axis, or for each that is named."""
     return per_axis(text, lambda part: "all" if part == "all" else whole(part), "3, 3x2 or 1xall")
 
 
-def steps(text: str) -> int | tuple[int, ...]:
+def steps(text: str) -> int | tuple[int, ...] | dict[str, int]:
     """Strides and dilations: a whole number for every axis, or one for each axis."""
     return per_axis(text, whole, "2 or 2x1")
 
@@ -65,7 +65,8 @@ def lengths(text: str) -> tuple[int, ...]:
     return tuple(whole(part) for part in parts)
 
 
-def padding(text: str) -> int | str | tuple[int, int] | tuple[int | tuple[int, int], ...]:
+def padding(text: str) -> (int | str | tuple[int, int] | tuple[int | tuple[int, int], ...]
+                           | dict[str, int | tuple[int, int]]):
     """``1``, ``1x2``, ``before:after`` for each axis, or a name."""
     if text in _PADDING_NAMES:
         return text
@@ -80,7 +81,7 @@ def side(text: str) -> int | tuple[int, int]:
     return (whole(before), whole(after)) if colon else whole(text)
 
 
-def ratios(text: str) -> str | tuple[str, ...]:
+def ratios(text: str) -> str | tuple[str, ...] | dict[str, str]:
     """Ratios as the decimals written: a float would not be what the user meant (33 samples at 1.1 are 30)."""
     return per_axis(text, decimal, "1.414 or 1.5x2")
 
@@ -152,8 +153,21 @@ def between(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
-def per_axis(text: str, parse: Callable[[str], Value], examples: str) -> Value | tuple[Value, ...]:
-    """One value, or up to three joined by x."""
+def by_name(text: str, parse: Callable[[str], Value]) -> dict[str, Value]:
+    """Values of axes by their names."""
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(name.strip() and value for name, _, value in pairs):
+        raise click.BadParameter(f"{shown(text)} is not a value for each axis by its name; H=2,W=3 would work")
+    found = {name.strip(): parse(value.strip()) for name, _, value in pairs}
+    if len(found) < len(pairs):
+        raise click.BadParameter(f"{shown(text)} names an axis twice")
+    return found
+
+
+def per_axis(text: str, parse: Callable[[str], Value], examples: str) -> Value | tuple[Value, ...] | dict[str, Value]:
+    """One value, or up to three joined by x, or one for each axis that is named: ``lat=2,lon=3``."""
+    if "=" in text:
+        return by_name(text, parse)
     parts = text.split("x")
     if "" in parts or len(parts) > _AXES:
         raise click.BadParameter(f"{shown(text)} is not one value, or one for each of up to {_AXES} axes; "

@@ -77,7 +77,7 @@ def windows() -> list[click.Option]:
     """Where the windows lie."""
     return [
         option("--size", "-k", type=grammar.counts, metavar="K",
-               help="Samples of a window: 3, 3x2, or all (1xall). Default 2."),
+               help="Samples of a window: 3, 3x2, or all (1xall), or by the names of axes: lat=2,lon=3. Default 2."),
         option("--stride", "-s", type=grammar.steps, metavar="S", help="From window to window. Default: the size."),
         option("--padding", type=grammar.padding, metavar="P",
                help="Around the input: 1, 1x2, before:after (1:0x2:2), same, same-lower or valid. Default 0."),

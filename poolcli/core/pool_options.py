@@ -17,7 +17,7 @@ from .windowings import WINDOWINGS, WindowOptions, check_flag
 if TYPE_CHECKING:
     from fractions import Fraction
 
-Size = int | Literal["all"] | Sequence[int | Literal["all"]]
+Size = int | Literal["all"] | Sequence[int | Literal["all"]] | Mapping[str, int | Literal["all"]]
 Pad = int | tuple[int, int]
 
 PAD_MODES = ("exclude", "constant", "reflect", "edge", "wrap")
@@ -28,12 +28,13 @@ class WindowKeywords(TypedDict, total=False):
     """The keywords that lay out the windows. One value, or one per pooled axis in axis order."""
 
     size: Size | None
-    """Samples of a window: 2 by default; "all" is the whole axis."""
-    stride: int | Sequence[int] | None
+    """Samples of a window: 2 by default; "all" is the whole axis. By the names of axes, as in ``{"H": 2, "W": 3}``,
+    the axes that are named are pooled and all others kept; so with the options that follow."""
+    stride: int | Sequence[int] | Mapping[str, int] | None
     """From window to window; the size by default."""
-    padding: Pad | Sequence[Pad] | str | None
+    padding: Pad | Sequence[Pad] | Mapping[str, Pad] | str | None
     """Positions ahead of and behind an axis: a number, (before, after), "same", "same-lower" or "valid"."""
-    dilation: int | Sequence[int] | None
+    dilation: int | Sequence[int] | Mapping[str, int] | None
     """From sample to sample within a window."""
     ceil_mode: bool
     """Count windows rounding up: the last may reach beyond the padding."""

@@ -77,6 +77,8 @@ class Reducer:
     """Where results lie. A result of ``samples`` is never clipped by the samples' own type."""
     nan_wins: bool = True
     """Under ``nan="propagate"`` a NaN anywhere in the window is the result."""
+    cell_method: str = ""
+    """What the CF conventions call it in ``cell_methods``; "" where they have no name for it."""
     draws: bool = False
     """Needs a random number for each output (and takes ``seed``)."""
     nonnegative: bool = False
@@ -175,24 +177,24 @@ _ROWS = (
         picks=True, alpha="hides", light="keeps", result_range="samples",
         aliases=("maximum", "amax", "dilate", "dilation"),
         monotone=True, any_order=True, composes=True, explanation="largest", fold="largest", lanes="maximum",
-        memory_bound=True),
+        memory_bound=True, cell_method="maximum"),
     Reducer(
         "min", "The smallest sample: dark detail survives.", "min x", "input", selection.minimum,
         picks=True, alpha="hides", light="keeps", result_range="samples",
         aliases=("minimum", "amin", "erode", "erosion"),
         monotone=True, any_order=True, composes=True, explanation="smallest", fold="smallest", lanes="minimum",
-        memory_bound=True),
+        memory_bound=True, cell_method="minimum"),
     Reducer(
         "avg", "The mean, exact for integers.", "sum x / n", "mean", arithmetic.average,
         parameters=(COUNT_INCLUDE_PAD, DIVISOR), average=True, alpha="weighs", light="mixes", result_range="samples",
         aliases=("mean", "average", "area", "box", "blockmean"),
         monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, derivative="average",
-        explanation="average", fold="average", memory_bound=True),
+        explanation="average", fold="average", memory_bound=True, cell_method="mean"),
     Reducer(
         "sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", arithmetic.total,
         result_range="nonnegative", aliases=("add", "total"),
         monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, derivative="total",
-        explanation="total", fold="total"),
+        explanation="total", fold="total", cell_method="sum"),
     Reducer(
         "lp", "The p-norm of the window.", "(sum |x|^p)^(1/p)", "float", arithmetic.norm,
         parameters=(P,), result_range="nonnegative", aliases=("norm", "pnorm"),
@@ -237,7 +239,7 @@ _ROWS = (
         order_statistics.quantile,
         presets=(0.5,), average=True, alpha="hides", light="mixes", result_range="samples", aliases=("med",),
         monotone=True, error_model="rank", exact_bits=64, any_order=True, derivative="quantile",
-        explanation="quantile", lanes="quantile", sorts="rank"),
+        explanation="quantile", lanes="quantile", sorts="rank", cell_method="median"),
     Reducer(
         "quantile", "Any rank between minimum and maximum.", "x at rank (n - 1) q, interpolated", "rank",
         order_statistics.quantile,
@@ -250,22 +252,23 @@ _ROWS = (
         order_statistics.mode,
         picks=True, alpha="hides", light="keeps", result_range="samples",
         aliases=("majority", "mostfrequent", "vote"),
-        interval_rule="mode", any_order=True, suits_labels=True, explanation="mode", lanes="mode", sorts="runs"),
+        interval_rule="mode", any_order=True, suits_labels=True, explanation="mode", lanes="mode", sorts="runs",
+        cell_method="mode"),
     Reducer(
         "var", "The population variance.", "mean (x - mean x)^2", "float", arithmetic.variance,
         result_range="nonnegative", aliases=("variance",),
         interval_rule="variance", error_model="variance", any_order=True, derivative="variance",
-        explanation="variance", fold="variance"),
+        explanation="variance", fold="variance", cell_method="variance"),
     Reducer(
         "std", "The population standard deviation.", "sqrt(mean (x - mean x)^2)", "float", arithmetic.deviation,
         result_range="nonnegative", aliases=("stddev", "stdev", "sd", "standarddeviation", "deviation"),
         interval_rule="deviation", error_model="deviation", any_order=True, derivative="deviation",
-        explanation="deviation", fold="deviation"),
+        explanation="deviation", fold="deviation", cell_method="standard_deviation"),
     Reducer(
         "range", "Maximum minus minimum: local contrast.", "max x - min x", "unsigned", arithmetic.spread,
         result_range="nonnegative", aliases=("ptp", "peaktopeak", "contrast"),
         interval_rule="difference", error_model="difference", exact_bits=64, any_order=True, derivative="difference",
-        explanation="difference", fold="difference"),
+        explanation="difference", fold="difference", cell_method="range"),
     Reducer(
         "blur", "Binomial weights: the anti-aliased average.", "sum w x / sum w, w binomial", "mean",
         arithmetic.weighted_mean,
@@ -276,7 +279,8 @@ _ROWS = (
         "subsample", "The first sample: what a stride alone keeps.", "x_0", "input", selection.first,
         picks=True, nan_wins=False, light="keeps", result_range="samples",
         aliases=("nearest", "decimate", "downsample", "first", "stride", "skip"),
-        monotone=True, suits_labels=True, explanation="first", lanes="first", slices=True, memory_bound=True),
+        monotone=True, suits_labels=True, explanation="first", lanes="first", slices=True, memory_bound=True,
+        cell_method="point"),
 )
 
 REDUCERS: Mapping[str, Reducer] = {row.name: row for row in _ROWS}

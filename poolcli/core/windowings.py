@@ -8,7 +8,8 @@ one axis, one row, and its expected windows in ``tests/test_layouts.py``. Nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError, PoolError
@@ -41,6 +42,37 @@ class Windowing:
 
 
 @dataclass(frozen=True)
+class ByName:
+    """Values by the names of axes: those of ``{"lat": 2, "lon": 2}``. Axes that are not named are kept."""
+
+    pairs: tuple[tuple[str, Any], ...]
+
+
+NAMED_DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {"size": 1, "stride": None, "dilation": 1, "padding": 0, "adaptive": "all", "fractional": 1})
+"""Options that take values by name, and what an axis has that another option names."""
+
+
+def pool_only(letters: str, pooled: Sequence[int]) -> str:
+    """Return layout letters of which those at some places are pooled and all others are kept.
+
+    >>> pool_only("tHW", [0]), pool_only("NHWC", [1, 2]), pool_only("NCH", [1])
+    ('Thw', 'NHWC', 'NAh')
+    """
+    found: list[str] = []
+    for i, letter in enumerate(letters):
+        if i in pooled:
+            options = [letter.upper()] if letter.upper() not in "NC" else []
+        else:
+            options = [letter] if letter in "NC" else [letter.lower()]
+        spare = [one.upper() if i in pooled else one for one in "abdefghijklmopqrstuvwxyz"]
+        taken = {one.lower() for one in (*found, *letters)}
+        found.append(next((one for one in options if one not in found), None)
+                     or next(one for one in spare if one.lower() not in taken))
+    return "".join(found)
+
+
+@dataclass(frozen=True)
 class WindowOptions:
     """What was asked of the windows, checked without knowing any array; one value or one per pooled axis."""
 
@@ -60,6 +92,46 @@ class WindowOptions:
     def windows(self, lengths: Sequence[int]) -> tuple[Windows, ...]:
         """The windows of each pooled axis; PoolError where they do not fit these lengths."""
         return self.windowing.build(self, lengths)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether values are given by the names of axes."""
+        return any(isinstance(getattr(self, name), ByName) for name in NAMED_DEFAULTS)
+
+    def for_axes(self, letters: str, names: Sequence[str] = ()) -> tuple[WindowOptions, str]:
+        """Return the same with a value for each pooled axis in order, and the layout in which only those are pooled.
+
+        Parameters
+        ----------
+        letters
+            The layout of the array.
+        names
+            What its axes are called beside their letters, in order; none where letters are all there is.
+
+        Raises
+        ------
+        PoolError
+            Where a name is that of no axis.
+        """
+        given = {name: dict(value.pairs) for name in NAMED_DEFAULTS
+                 if isinstance(value := getattr(self, name), ByName)}
+        wanted = {axis for values in given.values() for axis in values}
+        places = {letter.swapcase(): i for i, letter in enumerate(letters)}  # a chain's stage before may have kept it
+        places |= {letter: i for i, letter in enumerate(letters)} | {name: i for i, name in enumerate(names)}
+        if unknown := [axis for axis in wanted if axis not in places]:
+            raise PoolError(f"no axis is called {unknown[0]}; there are {', '.join(names or letters)}")
+        pooled = sorted({places[axis] for axis in wanted})
+        if len(pooled) < len(wanted):
+            raise PoolError("an axis is named twice, by its letter and by its name; one of them would work")
+        changed: dict[str, Any] = {}
+        for name, values in given.items():
+            by_place = {places[axis]: value for axis, value in values.items()}
+            changed[name] = tuple(by_place.get(i, NAMED_DEFAULTS[name]) for i in pooled)
+        if None in changed.get("stride", ()):  # the size, as where no stride is given
+            sizes = per_axis(changed.get("size", self.size), len(pooled), "size")
+            changed["stride"] = tuple((1 if size == ALL else size) if stride is None else stride
+                                      for stride, size in zip(changed["stride"], sizes, strict=True))
+        return replace(self, **changed), pool_only(letters, pooled)
 
     def value_count(self) -> int | None:
         """How many axes the values name: 3 for ``size=(2, 2, 2)``, None where each is one value for all axes."""
@@ -319,6 +391,10 @@ def whole_number(name: str, value: Any, least: int) -> int:
 def each(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
     """The check of one value, made to take one per axis too."""
     def check_each(name: str, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            if not value or not all(isinstance(axis, str) for axis in value):
+                raise OptionError(name, f"{name} by names is a number for each, as in H=2,W=3, not {value!r}")
+            return ByName(tuple((axis, check(name, one)) for axis, one in value.items()))
         if isinstance(value, (tuple, list)):
             if not 1 <= len(value) <= 3:
                 raise OptionError(name, f"{name} takes one value, or one for each of up to 3 axes, not {value!r}")

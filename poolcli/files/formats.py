@@ -197,6 +197,7 @@ _ROWS = (
     Format("NIFTI", (".nii", ".nii.gz"), library="nibabel", module="georef.nifti", places=frozenset({"NIfTI"})),
     Format("FITS", (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz"), library="astropy", module="georef.fits",
            places=frozenset({"FITS"})),
+    Format("NETCDF", (".nc", ".nc4", ".cdf"), library="xarray", module="georef.netcdf", places=frozenset({"NetCDF"})),
     Format("CSV", (".csv",), separator=",", max_axes=2, found_in_folders=False),
     Format("TSV", (".tsv",), separator="\t", max_axes=2, found_in_folders=False),
     Format("TEXT", (".txt",), separator=" ", max_axes=2, found_in_folders=False),

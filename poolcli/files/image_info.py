@@ -84,6 +84,10 @@ class ImageInfo:
     metadata: Metadata | None = None
     nodata: int | float | None = None
     """The value of samples that are missing, where the file names one (tag 42113 of TIFF)."""
+    axes: tuple[str, ...] = ()
+    """What the axes of the array are called, where the file has names for them."""
+    cell_methods: str = ""
+    """How a result was made, in the words of the CF conventions: ``lat: lon: mean``."""
     place: Place | None = None
     """Where its samples lie in the world, where the file says it."""
     storage: TiffStorage | None = None

@@ -119,6 +119,8 @@ def read_header(asked: StudyContext, name: str) -> Any:
 def parse_target(text: str) -> tuple[int, ...]:
     """A target: a whole number for each pooled axis."""
     found = grammar.steps(text)
+    if isinstance(found, dict):
+        raise OptionError("target", "names axes; a length for each pooled one, as in 112x112, would work")
     return found if isinstance(found, tuple) else (found,)
 
 

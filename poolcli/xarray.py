@@ -1,0 +1,86 @@
+"""Labelled arrays of xarray: pooled by the names of their dimensions, with coordinates and attributes.
+
+``poolcli.pool`` leads here for a DataArray. Importing this module gives every DataArray an accessor:
+
+    import poolcli.xarray
+    small = temperature.pool("avg", size={"lat": 2, "lon": 2})
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import xarray
+
+from .core.place import Place
+from .core.windowings import NAMED_DEFAULTS
+from .errors import OptionError, PoolError
+from .files.georef.coordinates import choose_letters, pool_coordinates
+from .pooling import pool as pool_array
+from .pooling import prepare
+
+
+def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool = False, **options: Any) -> Any:
+    """Pool a DataArray; the same values as ``poolcli.pool`` gives for its array.
+
+    Parameters
+    ----------
+    x
+        A DataArray, of Dask's arrays too: then the result stays lazy.
+    reducer, **options
+        As of ``poolcli.pool``. Sizes and strides may be given by the names of dimensions: ``size={"x": 2}`` pools x and
+        keeps all others. Without names rows and columns are pooled, as coordinates and names tell them; else the last
+        two dimensions.
+    out, return_indices
+        For arrays alone.
+
+    Returns
+    -------
+    DataArray
+        Coordinates are means over the windows, name and attributes stay, and ``cell_methods`` says what was done.
+
+    Raises
+    ------
+    PoolError
+        For whatever cannot be pooled.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray
+    >>> x = xarray.DataArray(np.arange(8.0), dims="t", coords={"t": np.arange(8) * 10.0})
+    >>> pool(x, "avg", size=4).t.values.tolist()
+    [15.0, 55.0]
+    """
+    if not isinstance(x, xarray.DataArray):
+        raise PoolError(f"a {type(x).__name__} of xarray holds several arrays; one of them, such as x['name'], would "
+                        "work")
+    if out is not None or return_indices:
+        raise OptionError("out" if out is not None else "return_indices",
+                          "goes with arrays, not with DataArrays; x.values would work")
+    dims = tuple(map(str, x.dims))
+    letters = options.get("layout") or choose_letters(dims, x.coords)
+    pooling = prepare(reducer, **{**options, "layout": letters}).for_axes(x.shape, letters, dims)
+    settled = {name: getattr(pooling.window, name) for name in NAMED_DEFAULTS if name in options}
+    plan = pooling.plan(x.shape, held=False)
+    values = pool_array(x.data, reducer, **{**options, **settled, "layout": pooling.layout})
+    place = Place.of(None, x.shape).pooled(plan)
+    coords = pool_coordinates(x.coords, dims, place)
+    kept = [x.dims[axis.source] for axis in place.axes]
+    attrs = dict(x.attrs)
+    if pooling.reducer.cell_method:
+        methods = " ".join([*(f"{dims[i]}:" for i in plan.axes.pooled), pooling.reducer.cell_method])
+        attrs["cell_methods"] = f"{attrs.get('cell_methods', '')} {methods}".strip()
+    return xarray.DataArray(values, dims=kept, coords=coords, name=x.name, attrs=attrs)
+
+
+@xarray.register_dataarray_accessor("pool")
+class PoolAccessor:
+    """``x.pool("max", size={"x": 2})``: the same as ``poolcli.pool(x, "max", size={"x": 2})``."""
+
+    def __init__(self, array: Any) -> None:
+        self._array = array
+
+    def __call__(self, reducer: str = "max", **options: Any) -> Any:
+        """Pool it; parameters, result and errors are those of ``poolcli.pool``."""
+        return pool(self._array, reducer, **options)
+

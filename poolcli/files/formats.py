@@ -81,6 +81,8 @@ class Format:
     """Whether Pillow writes an XMP packet into it under that name."""
     spare_byte: bool = False
     """Whether Pillow encodes RGB from pixels of four bytes, of which it ignores the last."""
+    keeps: str = ""
+    """What a result keeps beside its samples, in words."""
     places: frozenset[str] = frozenset()
     """What it says of where its samples lie: kinds of ``poolcli.place.Georeference``."""
     module: str | None = None
@@ -163,6 +165,7 @@ _ROWS = (
         options=_png,
         exif=True,
         places=_BESIDE,
+        keeps="colour profile, EXIF, texts, palette, timing, world file",
     ),
     Format(
         "TIFF",
@@ -174,30 +177,37 @@ _ROWS = (
         pages=True,
         exif=True,
         places=frozenset({"GeoTIFF", "world file"}),
+        keeps="place and reference system, nodata, band names, compression, tiles, planes, EXIF, colour profile, pages",
     ),
     # RGB, LA and RGBA as far as 256 colours reach, which only the pixels can say: writing checks it.
-    Format("GIF", (".gif",), _words("L P P+A RGB LA RGBA"), side=65_535, frames=True, options=_gif),
-    Format("BMP", (".bmp",), _words("1 L RGB P"), side=2**31 - 1, places=_BESIDE),
+    Format("GIF", (".gif",), _words("L P P+A RGB LA RGBA"), side=65_535, frames=True, options=_gif,
+           keeps="palette, timing, comment"),
+    Format("BMP", (".bmp",), _words("1 L RGB P"), side=2**31 - 1, places=_BESIDE,
+           keeps="world file"),
     Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), _words("1 L RGB I;16"), side=2**31 - 1),
     # Grey comes back as three channels, so WebP does not hold it.
     Format("WEBP", (".webp",), _words("RGB RGBA"), side=16_383, icc=True, frames=True, options=_webp,
-           quality=OTHER_QUALITY, exif=True, xmp=True),
+           quality=OTHER_QUALITY, exif=True, xmp=True, keeps="colour profile, EXIF, XMP, timing"),
     Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _words("L RGB CMYK"), True, 65_500, True, options=_jpeg,
-           quality=JPEG_QUALITY, exif=True, xmp=True, spare_byte=True, places=_BESIDE),
+           quality=JPEG_QUALITY, exif=True, xmp=True, spare_byte=True, places=_BESIDE,
+           keeps="colour profile, EXIF, XMP, comment, world file"),
     # Pillow's encoder of AVIF always goes through YCbCr: at quality 100 samples are off by up to 3.
     Format("AVIF", (".avif",), _words("L RGB RGBA"), True, 65_535, True, options=_avif,
-           quality=OTHER_QUALITY, exif=True, xmp=True),
+           quality=OTHER_QUALITY, exif=True, xmp=True, keeps="colour profile, EXIF, XMP"),
     Format("HEIF", (".heic", ".heif", ".hif"), _words("L RGB RGBA"), True, 16_384, True, options=_heif,
-           quality=OTHER_QUALITY, exif=True, xmp=True, library="pillow_heif"),
+           quality=OTHER_QUALITY, exif=True, xmp=True, library="pillow_heif",
+           keeps="colour profile, EXIF, XMP"),
     Format("JXL", (".jxl",), _words("L LA RGB RGBA I;16"), side=2**30 - 1, options=_jxl, quality=OTHER_QUALITY,
-           exif=True, xmp=True, library="pillow_jxl"),
+           exif=True, xmp=True, library="pillow_jxl", keeps="EXIF, XMP"),
     Format("NPY", (".npy",)),
     Format("NPZ", (".npz",)),
-    Format("ZARR", (".zarr",)),
-    Format("NIFTI", (".nii", ".nii.gz"), library="nibabel", module="georef.nifti", places=frozenset({"NIfTI"})),
+    Format("ZARR", (".zarr",), keeps="attributes, names of axes, fill value, coordinates, scales of OME-Zarr"),
+    Format("NIFTI", (".nii", ".nii.gz"), library="nibabel", module="georef.nifti", places=frozenset({"NIfTI"}),
+           keeps="both affines with their codes, voxel sizes, units, time step, extensions"),
     Format("FITS", (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz"), library="astropy", module="georef.fits",
-           places=frozenset({"FITS"})),
-    Format("NETCDF", (".nc", ".nc4", ".cdf"), library="xarray", module="georef.netcdf", places=frozenset({"NetCDF"})),
+           places=frozenset({"FITS"}), keeps="world coordinates, units, BLANK, all other cards"),
+    Format("NETCDF", (".nc", ".nc4", ".cdf"), library="xarray", module="georef.netcdf", places=frozenset({"NetCDF"}),
+           keeps="coordinates, bounds, attributes, packing, cell_methods"),
     Format("CSV", (".csv",), separator=",", max_axes=2, found_in_folders=False),
     Format("TSV", (".tsv",), separator="\t", max_axes=2, found_in_folders=False),
     Format("TEXT", (".txt",), separator=" ", max_axes=2, found_in_folders=False),

@@ -78,7 +78,8 @@ def pool_coordinates(coords: Mapping[Any, Any], dims: Sequence[str], place: Plac
             continue
         kept = tuple(dim for dim in coord.dims if dim not in gone)
         values = values.reshape([n for n, dim in zip(values.shape, coord.dims, strict=True) if dim not in gone])
-        encoding = {key: coord.encoding[key] for key in _ENCODING if key in coord.encoding}
+        dropped = ("units",) if pooled else ()  # whole hours may be half hours now
+        encoding = {key: coord.encoding[key] for key in _ENCODING if key in coord.encoding and key not in dropped}
         found[name] = xarray.Variable(kept, values, coord.attrs, encoding)
     return found
 

@@ -67,7 +67,7 @@ class FitsHeader:
             number = _number(axis, place)
             size = _pixel_size(header, number)
             if size is None:
-                return None
+                continue
             letter = axis.letter or str(axis.source)
             sizes[letter] = size
             if isinstance(unit := header.get(f"CUNIT{number}"), str) and unit.strip():

@@ -9,7 +9,8 @@ from types import MappingProxyType
 BRINGS: Mapping[str, str] = MappingProxyType({"aiohttp": "cloud", "astropy": "fits", "distributed": "dask",
                                               "fsspec": "cloud", "h5netcdf": "netcdf", "nibabel": "nifti",
                                               "pillow_heif": "heif", "pillow_jxl": "jxl",
-                                              "s3fs": "cloud", "simplejpeg": "jpeg", "xarray": "netcdf",
+                                              "s3fs": "cloud", "simplejpeg": "jpeg", "tifffile": "tiff",
+                                              "xarray": "netcdf",
                                               "zarr": "zarr"})
 """Which extra brings a library."""
 

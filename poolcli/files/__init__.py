@@ -175,7 +175,8 @@ def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str,
     kind = sniff(head)
     stream.seek(0)
     named = ENDINGS.get(split_ending(name)[1].lower())
-    if named is not None and named.module is not None and kind in (None, named.name):
+    if (named is not None and named.module is not None and options["frames"] is None
+            and kind in (None, named.name, named.container)):
         return _by_module(stream, name, named, key, options)
     if kind in (None, "NPZ") and (reason := describe_foreign(name)) is not None:  # torch.save writes a ZIP too
         raise PoolError(reason)

@@ -85,6 +85,8 @@ class Format:
     """What a result keeps beside its samples, in words."""
     places: frozenset[str] = frozenset()
     """What it says of where its samples lie: kinds of ``poolcli.place.Georeference``."""
+    container: str | None = None
+    """The format whose first bytes its files have."""
     module: str | None = None
     """The module below ``poolcli.files`` that reads and writes it, by its functions ``read`` and ``write``."""
     library: str | None = None
@@ -179,6 +181,9 @@ _ROWS = (
         places=frozenset({"GeoTIFF", "world file"}),
         keeps="place and reference system, nodata, band names, compression, tiles, planes, EXIF, colour profile, pages",
     ),
+    Format("OME", (".ome.tif", ".ome.tiff"), library="tifffile", module="georef.ome_tiff", container="TIFF",
+           places=frozenset({"OME-TIFF"}),
+           keeps="names of axes, physical sizes, time step, channels, compression, tiles"),
     # RGB, LA and RGBA as far as 256 colours reach, which only the pixels can say: writing checks it.
     Format("GIF", (".gif",), _words("L P P+A RGB LA RGBA"), side=65_535, frames=True, options=_gif,
            keeps="palette, timing, comment"),
@@ -284,7 +289,9 @@ def split_ending(name: str) -> tuple[str, str]:
     >>> split_ending("brain.nii.gz"), split_ending("a.b/c"), split_ending("photo.JPG")
     (('brain', '.nii.gz'), ('a.b/c', ''), ('photo', '.JPG'))
     """
-    if name.endswith("z") and (found := next((one for one in _OF_TWO_PARTS if name.lower().endswith(one)), None)):
+    lower = name.lower()
+    if lower.endswith(_OF_TWO_PARTS):
+        found = next(one for one in _OF_TWO_PARTS if lower.endswith(one))
         return name[: -len(found)], name[-len(found) :]
     return os.path.splitext(name)
 

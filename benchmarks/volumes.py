@@ -21,7 +21,7 @@ import zarr
 from poolcli.batch.executors.dask_chunks import DaskBackend
 from poolcli.chunked import chunk_shapes, run_array
 from poolcli.chunked.executors import ChunkBackend, ThreadBackend
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 
 PAGE = Path(__file__).parents[1] / "BENCHMARKS.md"
 BEGIN, END = "<!-- volumes -->\n", "<!-- /volumes -->\n"
@@ -63,7 +63,7 @@ def seconds(work: Callable[[], Any]) -> Taken:
 def pooled(path: str, output: Path, backend: ChunkBackend, **options: Any) -> None:
     """One chunked pooling."""
     volume = run_array.open_array(path, None, lambda: None)  # type: ignore[arg-type,return-value]
-    run_array.pool(prepare("max", layout="DHW", **options), volume, str(output), overwrite=True, looks=False,
+    run_array.pool(parse_pooling("max", layout="DHW", **options), volume, str(output), overwrite=True, looks=False,
                    backend=backend)
 
 

@@ -10,22 +10,23 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from analysis.browser import started
+
+from poolcli.analysis.explain.explain import explain_window
+from poolcli.analysis.explain.page import build_page
+from poolcli.pooling import parse_pooling
 
 HERE = Path(__file__).parent
 SIZE = (1280, 900)
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from analysis.browser import started  # noqa: E402  # the tests know how to start it
 
-from poolcli.analysis.explain.explain import explain_window  # noqa: E402
-from poolcli.analysis.explain.page import build_page  # noqa: E402
-from poolcli.pooling import prepare  # noqa: E402
 
 
 def shown() -> str:
     """A page of the sample feature map."""
     x = np.load(HERE.parent / "sample_images" / "feature_map.npy")
-    pooling = prepare("max", size=3, stride=2, padding=1, layout="HWC")
+    pooling = parse_pooling("max", size=3, stride=2, padding=1, layout="HWC")
     plan = pooling.plan(x.shape)
     found = explain_window(x, pooling, plan, at=(2, 0), channel=3)
     return build_page(found, x, pooling, plan, "max -k 3 -s 2 --padding 1 of sample_images/feature_map.npy")

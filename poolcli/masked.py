@@ -19,7 +19,7 @@ from .core.pool_options import as_python
 from .core.reducers import REDUCERS
 from .core.windowings import check_flag
 from .errors import OptionError, PoolError
-from .pooling import Pooling, as_array, check_out, prepare
+from .pooling import Pooling, as_array, check_out, parse_pooling
 
 Array = NDArray[Any]
 WIDER: Mapping[str, str] = {"bool": "uint8", "uint8": "uint16", "int8": "int16", "uint16": "uint32", "int16": "int32",
@@ -38,7 +38,7 @@ class MaskedPooling(Pooling):
 
 def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool = False, **options: Any) -> Any:
     """Return ``poolcli.pool`` of a masked array as a masked array, and the indices if they are wanted."""
-    base = prepare(reducer, **options)
+    base = parse_pooling(reducer, **options)
     wanted = check_flag("return_indices", as_python(return_indices))
     array = as_array(np.ma.getdata(x))
     dtype = dtypes.check_dtype(array.dtype)

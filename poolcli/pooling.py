@@ -1,7 +1,7 @@
 """From options to results: check what was asked, plan it, run it.
 
-``pool`` and ``plan`` are the library's main functions. The command line uses the three steps apart: ``prepare`` (no
-array), ``Pooling.plan`` (a shape), ``Pooling.run`` (the array).
+``pool`` and ``plan`` are the library's main functions. The command line uses the three steps apart: ``parse_pooling``
+(no array), ``Pooling.plan`` (a shape), ``Pooling.run`` (the array).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from .core.plans import Part, Plan, check_memory, place_in
 from .core.pool_options import Keywords, WindowKeywords, as_python, check_names, value_fields, window_keywords
 from .core.reducers import REDUCERS, Reducer, suggest_reducers
 from .core.windowings import WindowOptions, check_flag, check_seed, window_options
+from .drivers.kernel_task import KernelTask
+from .engine.prepared import PreparedPooling, Result, canonical_windows, placeholder
 from .errors import OptionError, PoolError
-from .settled import Result, Settled, canonical_windows, stand_in
-from .work import Work
 
 Array = NDArray[Any]
 
@@ -91,19 +91,19 @@ class Pooling:
         self.check_array(array, None if part is None else part.corner)
         if return_indices:
             self.check_indices()
-        settled = self.settle(plan, array.dtype, return_indices)
-        choice = None if part is None else self.settle(part.of, array.dtype, return_indices).choice
+        settled = self.prepare(plan, array.dtype, return_indices)
+        choice = None if part is None else self.prepare(part.of, array.dtype, return_indices).choice
         return settled.run(array, out, choice, part)
 
-    def settle(self, plan: Plan, dtype: Any, want_indices: bool = False) -> Settled:
+    def prepare(self, plan: Plan, dtype: Any, want_indices: bool = False) -> PreparedPooling:
         """What all runs of a plan on arrays of a dtype have in common; PoolError for a nodata value that is none."""
         dtype = dtypes.check_dtype(np.dtype(dtype))
         if self.nodata is not None and not dtypes.holds(dtype, self.nodata):
             raise PoolError(f"nodata {self.nodata} is no {dtype} value; a value of that type would work")
         windows = canonical_windows(plan, self.pad_mode != "exclude")
-        array = stand_in(plan, windows, dtypes.read_dtype(dtype))
+        array = placeholder(plan, windows, dtypes.read_dtype(dtype))
         result, missing = self.result_dtype(dtype), self.missing()
-        work = Work(
+        work = KernelTask(
             array, windows, self.reducer, self.kernel_parameters(), dtype, result,
             rounding=dtypes.ROUNDINGS[self.round],
             skip_nan=array.dtype.kind == "f" and self.skips_nan(),
@@ -111,7 +111,7 @@ class Pooling:
             fill=self.fill(result),
             want_indices=want_indices,
         )
-        return Settled(plan, work, self.pad_mode, self.pad_value, self.seed)
+        return PreparedPooling(plan, work, self.pad_mode, self.pad_value, self.seed)
 
     def missing(self) -> int | float | None:
         """The nodata value; a NaN is dealt with as NaN."""
@@ -168,7 +168,7 @@ class Pooling:
 # What was asked, checked.
 
 
-def prepare(reducer: str, **options: Unpack[Keywords]) -> Pooling:
+def parse_pooling(reducer: str, **options: Unpack[Keywords]) -> Pooling:
     """Check every option that can be checked without an array; OptionError names the one that is wrong."""
     if reducer not in REDUCERS:
         near = suggest_reducers(str(reducer))
@@ -256,7 +256,7 @@ def plan(shape: Sequence[int], **options: Unpack[WindowKeywords]) -> Plan:
 
     Takes the window keywords of ``pool``; raises PoolError where they do not fit.
     """
-    return prepare("max", **options).plan(shape)
+    return parse_pooling("max", **options).plan(shape)
 
 
 def as_array(x: ArrayLike | Lazy) -> Array:
@@ -301,11 +301,11 @@ CACHE_SIZE = 256
 MOST_LISTED = 1 << 16
 """How many windows a plan may list one by one along an axis to be remembered."""
 
-_prepared: dict[Any, tuple[Pooling, Settled]] = {}
+_prepared: dict[Any, tuple[Pooling, PreparedPooling]] = {}
 
 
 def cached_prepare(array: Array, reducer: str, options: Mapping[str, Any],
-                   return_indices: bool) -> tuple[Pooling, Settled]:
+                   return_indices: bool) -> tuple[Pooling, PreparedPooling]:
     """Check the options and plan, or find what the last call with the same options on such an array has prepared.
 
     After 64 MB have gone through the caches, Python's own code is no longer in them: checking, planning and choosing a
@@ -326,13 +326,13 @@ def cached_prepare(array: Array, reducer: str, options: Mapping[str, Any],
 
 
 def prepare_call(array: Array, reducer: str, options: Mapping[str, Any],
-                 return_indices: bool) -> tuple[Pooling, Settled]:
+                 return_indices: bool) -> tuple[Pooling, PreparedPooling]:
     """Check the options and plan for such an array."""
-    pooling = prepare(reducer, **options).for_axes(array.shape)
+    pooling = parse_pooling(reducer, **options).for_axes(array.shape)
     return_indices = check_flag("return_indices", as_python(return_indices))
     if return_indices:
         pooling.check_indices()
-    return pooling, pooling.settle(pooling.plan(array.shape), array.dtype, return_indices)
+    return pooling, pooling.prepare(pooling.plan(array.shape), array.dtype, return_indices)
 
 
 def cache_clear() -> None:

@@ -16,8 +16,8 @@ from .core.place import Place
 from .core.windowings import NAMED_DEFAULTS
 from .errors import OptionError, PoolError
 from .files.georef.coordinates import choose_letters, pool_coordinates
+from .pooling import parse_pooling
 from .pooling import pool as pool_array
-from .pooling import prepare
 
 
 def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool = False, **options: Any) -> Any:
@@ -59,7 +59,7 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
                           "goes with arrays, not with DataArrays; x.values would work")
     dims = tuple(map(str, x.dims))
     letters = options.get("layout") or choose_letters(dims, x.coords)
-    pooling = prepare(reducer, **{**options, "layout": letters}).for_axes(x.shape, letters, dims)
+    pooling = parse_pooling(reducer, **{**options, "layout": letters}).for_axes(x.shape, letters, dims)
     settled = {name: getattr(pooling.window, name) for name in NAMED_DEFAULTS if name in options}
     plan = pooling.plan(x.shape, held=False)
     values = pool_array(x.data, reducer, **{**options, **settled, "layout": pooling.layout})

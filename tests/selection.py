@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from poolcli import compiled
-from poolcli.compiled import Recipe
+from poolcli import jit
+from poolcli.jit import KernelSpec
 
 LONG = (
     "chunked/test_dask_array.py", "chunked/test_tree_reduce.py", "chunked/test_run_array.py::test_chunks_are_the_whole",
@@ -87,21 +87,21 @@ def heading(kernels: Path, quick: bool) -> list[str]:
     return [f"poolcli: {what}; the long tests are left out, `pytest -m long` runs them"]
 
 
-_real = compiled.load
-_plain: dict[Recipe, Any] = {}
+_real = jit.load
+_plain: dict[KernelSpec, Any] = {}
 
 
 @contextmanager
 def compiling(names: Container[str]) -> Iterator[None]:
     """Meanwhile kernels for samples of these types are compiled, all others run as plain Python."""
 
-    def load(recipe: Recipe) -> Any:
-        if compiled._asked is not None or recipe.arguments[0] in names:
-            return _real(recipe)
-        if recipe not in _plain:
-            _plain[recipe] = compiled.plain(recipe)
-        return _plain[recipe]
+    def load(spec: KernelSpec) -> Any:
+        if jit._requested is not None or spec.arguments[0] in names:
+            return _real(spec)
+        if spec not in _plain:
+            _plain[spec] = jit.interpret(spec)
+        return _plain[spec]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compiled, "load", load)
+        patch.setattr(jit, "load", load)
         yield

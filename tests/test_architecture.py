@@ -18,12 +18,11 @@ LEVELS = (
     ("errors", "optional_deps", "progress", "redact"),
     ("kernels",),
     ("core",),
-    ("compiled", "work"),
-    ("direct_call", "drivers"),
+    ("jit",),
+    ("drivers",),
     ("engine",),
-    ("settled",),
     ("pooling",),
-    ("bench", "clipping", "colour", "drawing", "files", "masked", "report", "slabs", "warming"),
+    ("bench", "clipping", "colour", "drawing", "files", "masked", "report", "slabs", "warmup"),
     ("analysis", "chunked", "streaming", "xarray"),
     ("batch",),
     ("cli",),
@@ -32,9 +31,9 @@ LEVELS = (
 """A room imports from the levels above its own line and from itself; anybody may ask poolcli for its version."""
 
 HOMES = {
-    "numba": ("compiled",),
-    "llvmlite": ("compiled",),
-    "platformdirs": ("compiled",),
+    "numba": ("jit",),
+    "llvmlite": ("jit",),
+    "platformdirs": ("jit",),
     "PIL": ("drawing", "files"),
     "simplejpeg": ("files",),
     "astropy": ("files",),

@@ -17,7 +17,7 @@ import poolcli
 from poolcli import batch, files
 from poolcli.batch import Settings, batch_run
 from poolcli.core.reducers import REDUCERS
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 from poolcli.report import FileReport
 
 
@@ -33,7 +33,7 @@ def pool_files(inputs: Sequence[Path | str], reducer: str = "max", options: dict
     """Plan and run."""
     made = Settings(**settings)
     planned = batch.plan_jobs([os.fspath(name) for name in inputs], REDUCERS[reducer], made)
-    return list(batch.run_jobs(planned, prepare(reducer, **(options or {})), made))
+    return list(batch.run_jobs(planned, parse_pooling(reducer, **(options or {})), made))
 
 
 def one_file(source: Path, output: Path | str | None, reducer: str = "max", options: dict[str, Any] | None = None,
@@ -444,7 +444,7 @@ def test_jobs_side_by_side_report_in_order(tmp_path: Path) -> None:
         settings = Settings(output=f"{tmp_path}/out{workers}/")
         paths = [os.fspath(path) for path in sorted(tmp_path.glob("*.npy"))]
         planned = batch.plan_jobs(paths, REDUCERS["avg"], settings)
-        reports[workers] = list(batch.run_jobs(planned, prepare("avg"), settings, workers))
+        reports[workers] = list(batch.run_jobs(planned, parse_pooling("avg"), settings, workers))
     assert [(r.input, r.status, r.output_stats) for r in reports[4]] == [
         (r.input, r.status, r.output_stats) for r in reports[1]]
     assert [r.status for r in reports[4]].count("failed") == 1
@@ -457,5 +457,5 @@ def test_a_full_disk_stops_all_workers(tmp_path: Path, monkeypatch: pytest.Monke
     """What every next file would meet too ends the run; files that were under way are still reported."""
     jobs = [batch.Job(str(i)) for i in range(100)]
     monkeypatch.setattr(batch_run, "run_job", lambda job, *_: FileReport(job.source, None, "failed", stops=True))
-    done = list(batch.run_jobs(jobs, prepare("max"), Settings(), 2))
+    done = list(batch.run_jobs(jobs, parse_pooling("max"), Settings(), 2))
     assert 1 <= len(done) <= 4

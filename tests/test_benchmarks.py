@@ -268,8 +268,8 @@ def test_a_day_of_the_scan_has_47_calls_that_plan() -> None:
     """Each can be pooled; the count is what is promised."""
     assert len(pauses.DAY) == 47
     for reducer, dtype, shape, keywords in pauses.DAY:
-        pooling = poolcli.pooling.prepare(reducer, **keywords)
-        assert pooling.settle(pooling.plan(shape), np.dtype(dtype)).work is not None
+        pooling = poolcli.pooling.parse_pooling(reducer, **keywords)
+        assert pooling.prepare(pooling.plan(shape), np.dtype(dtype)).work is not None
 
 
 @pytest.mark.usefixtures("tiny_space")

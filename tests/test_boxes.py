@@ -14,7 +14,7 @@ import poolcli
 from poolcli.core import boxes
 from poolcli.core.reducers import REDUCERS
 from poolcli.drivers import fold_choose, network_tiles
-from poolcli.pooling import Pooling, prepare
+from poolcli.pooling import Pooling, parse_pooling
 
 WINDOWS: list[dict[str, Any]] = [
     {"size": 2},
@@ -74,7 +74,7 @@ def test_boxes_are_the_whole(reducer: str, data: st.DataObject) -> None:
     options = data.draw(st.sampled_from(WINDOWS))
     missing = data.draw(st.sampled_from([{}, {"nodata": 1}])) if reducer in ("max", "avg") else {}
     x = samples(np.random.default_rng(data.draw(st.integers(0, 99))), dtype, shape)
-    pooling = prepare(reducer, layout=layout, **options, **missing)
+    pooling = parse_pooling(reducer, layout=layout, **options, **missing)
     ranges = [data.draw(cuts(n)) for n in pooling.plan(shape).full_shape]
     try:
         whole = pooling.run(x, pooling.plan(shape)).values
@@ -93,7 +93,7 @@ def test_boxes_by_the_kernels_of_large_arrays(reducer: str, dtype: str, layout: 
     monkeypatch.setattr(network_tiles, "MIN_SPLIT_WINDOWS", 0)
     shape = (30, 40, 3) if layout == "HWC" else (12, 14, 20)
     x = samples(np.random.default_rng(1), dtype, shape)
-    pooling = prepare(reducer, layout=layout, **windows)
+    pooling = parse_pooling(reducer, layout=layout, **windows)
     plan = pooling.plan(shape)
     ranges = [[(0, 1), (1, n // 2), (n // 2, n)] if n > 3 else [(0, 1), (1, n)] for n in plan.full_shape]
     assert in_parts(pooling, x, ranges).tobytes() == pooling.run(x, plan).values.tobytes()
@@ -101,15 +101,15 @@ def test_boxes_by_the_kernels_of_large_arrays(reducer: str, dtype: str, layout: 
 
 def test_a_box_needs_what_its_windows_reach() -> None:
     """From the first sample to the last and no further: 3/2 windows overlap by one, holes are no need."""
-    plan = prepare("max", size=3, stride=2, padding=1).plan((20, 20))
+    plan = parse_pooling("max", size=3, stride=2, padding=1).plan((20, 20))
     assert boxes.input_box(plan, ((0, 2), (2, 5))) == ((0, 4), (3, 10))
-    plan = prepare("max", size=2, stride=5).plan((20, 20))
+    plan = parse_pooling("max", size=2, stride=5).plan((20, 20))
     assert boxes.input_box(plan, ((0, 1), (1, 3))) == ((0, 2), (5, 12))
 
 
 def test_dilation_keeps_its_phase_in_a_box() -> None:
     """A window that begins in the padding has its first sample where the dilation says."""
-    plan = prepare("max", size=3, dilation=2, padding=2, stride=1, layout="L").plan((9,))
+    plan = parse_pooling("max", size=3, dilation=2, padding=2, stride=1, layout="L").plan((9,))
     assert boxes.input_box(plan, ((1, 2),)) == ((1, 4),)
 
 
@@ -118,7 +118,7 @@ def test_an_error_names_the_place_in_the_whole() -> None:
     x = np.zeros((8, 8))
     x[5, 6] = np.nan
     for options, place in (({"nan": "error"}, (5, 6)), ({"dtype": "uint8"}, (2, 3))):
-        pooling = prepare("max", **options)
+        pooling = parse_pooling("max", **options)
         plan = pooling.plan(x.shape)
         inputs = boxes.input_box(plan, ((2, 4), (2, 4)))
         part, where = boxes.subplan(plan, ((2, 4), (2, 4)), inputs)

@@ -36,7 +36,7 @@ ROUNDINGS: dict[str, Callable[[Array], Array]] = {
 
 def counter_of(x: Array, reducer: str, k: int = 2, **options: Any) -> clipping.ClipCounter:
     """Count what pooling an array clips."""
-    asked = pooling.prepare(reducer, size=k, **options)
+    asked = pooling.parse_pooling(reducer, size=k, **options)
     plan = asked.plan(x.shape)
     counter = clipping.ClipCounter(asked, x.dtype)
     counter.add(x, plan, asked.run(x, plan).values)
@@ -87,14 +87,14 @@ def test_boxes_count_as_the_whole_does(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_reducers_that_stay_in_range_are_never_looked_at() -> None:
     """What their rows say holds: no result is outside of the samples, so an average never pays for the count."""
     for name, row in REDUCERS.items():
-        result = pooling.prepare(name, size=4)
+        result = pooling.parse_pooling(name, size=4)
         plan = result.plan(BYTES.shape)
         values = result.run(BYTES, plan).values.astype(np.float64)
         inside = values.min() >= BYTES.min() and values.max() <= BYTES.max()
         if row.result_range == "samples":
-            assert inside and not clipping.may_clip(pooling.prepare(name, dtype="uint8"), np.uint8)
+            assert inside and not clipping.may_clip(pooling.parse_pooling(name, dtype="uint8"), np.uint8)
         elif row.result_range == "nonnegative":
-            assert values.min() >= 0 and clipping.may_clip(pooling.prepare(name, dtype="uint8"), np.uint8)
-    assert clipping.may_clip(pooling.prepare("avg", divisor=2, dtype="uint8"), np.uint8)
-    assert clipping.may_clip(pooling.prepare("max", dtype="uint8"), np.uint16)
-    assert not clipping.may_clip(pooling.prepare("sum"), np.float32)
+            assert values.min() >= 0 and clipping.may_clip(pooling.parse_pooling(name, dtype="uint8"), np.uint8)
+    assert clipping.may_clip(pooling.parse_pooling("avg", divisor=2, dtype="uint8"), np.uint8)
+    assert clipping.may_clip(pooling.parse_pooling("max", dtype="uint8"), np.uint16)
+    assert not clipping.may_clip(pooling.parse_pooling("sum"), np.float32)

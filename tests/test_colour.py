@@ -13,7 +13,7 @@ from PIL import Image
 from poolcli.colour import Light, pool
 from poolcli.core.reducers import REDUCERS, Reducer
 from poolcli.errors import PoolError
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 
 WITH_MEANING = {
     "alpha": ("avg", "blur", "max", "min", "median", "quantile", "mode"),
@@ -42,7 +42,7 @@ def windows(array: Any, size: int = 2) -> list[list[Any]]:
 
 def done(reducer: str, array: Any, mode: str, light: Light, **options: Any) -> Any:
     """The pooled picture."""
-    pooling = prepare(reducer, size=2, dtype=array.dtype.name, **options)
+    pooling = parse_pooling(reducer, size=2, dtype=array.dtype.name, **options)
     return pool(pooling, array, pooling.plan(array.shape, "HWC"[: array.ndim]), mode, light)
 
 
@@ -101,7 +101,7 @@ def test_a_reducer_without_traits_is_left_alone() -> None:
 def test_pillow_reduces_to_the_same_colours(mode: str, channels: int, size: int) -> None:
     """Pillow's reduce premultiplies too; it rounds to 8 bits before and after, so what shows differs by 1 or 2."""
     array = picture("uint8", channels)[:8, :8][: 8 // size * size, : 8 // size * size]
-    pooling = prepare("avg", size=size, dtype="uint8")
+    pooling = parse_pooling("avg", size=size, dtype="uint8")
     got = pool(pooling, array, pooling.plan(array.shape, "HWC"), mode, PREMULTIPLIED).astype(float)
     found = np.asarray(Image.fromarray(np.ascontiguousarray(array), mode).reduce(size)).astype(float)
     assert np.abs(got[..., -1] - found[..., -1]).max() <= 1
@@ -165,7 +165,7 @@ def test_what_takes_one_sample_takes_it_in_any_light(reducer: str) -> None:
 def test_every_reducer_is_settled() -> None:
     """Each has a meaning, or an error that names those that have."""
     for name in REDUCERS:
-        pooling = prepare(name, size=2)
+        pooling = parse_pooling(name, size=2)
         for light, known in ((LINEAR, WITH_MEANING["light"]), (PREMULTIPLIED, WITH_MEANING["alpha"])):
             if name in known:
                 light.check(pooling)
@@ -185,4 +185,4 @@ def test_missing_samples_and_constant_padding_are_refused() -> None:
     """A nodata value or a padding is a code, of which the light would have to be said."""
     for options in ({"nodata": 0}, {"pad_mode": "constant", "padding": 1}):
         with pytest.raises(PoolError, match="nodata"):
-            LINEAR.check(prepare("avg", size=2, **options))
+            LINEAR.check(parse_pooling("avg", size=2, **options))

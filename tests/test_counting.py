@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poolcli import PoolError, engine, pool, pooling
+from poolcli import PoolError, pool, pooling
 from poolcli.drivers import counting, policy
+from poolcli.engine import run
 
 
 def mode(samples: np.ndarray[Any, Any]) -> Any:
@@ -29,7 +30,7 @@ def samples_of(dtype: str) -> np.ndarray[Any, Any]:
 def by_counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Windows are counted however few their samples are."""
     monkeypatch.setattr(counting, "LEAST", 1)
-    monkeypatch.setattr(engine, "CHOICES", (counting.choose,))
+    monkeypatch.setattr(run, "CHOICES", (counting.choose,))
     pooling.cache_clear()
     with policy.use_tier(policy.KERNELS):
         yield

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from poolcli import PoolError, engine, pool, pooling
+from poolcli import PoolError, pool, pooling
 from poolcli.drivers import policy
 from poolcli.drivers.flatten import Flattened
+from poolcli.engine import run
 
 X = np.random.default_rng(6).random((3, 4, 7, 9), np.float32)
 GLOBAL = {"size": "all", "layout": "NCHW"}
@@ -27,7 +28,7 @@ def test_tiles_give_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None
     with policy.use_tier(policy.KERNELS):
         pooling.cache_clear()
         flat = pool(X, reducer, **options)
-        monkeypatch.setattr(engine, "flatten", lambda work: None)
+        monkeypatch.setattr(run, "flatten", lambda work: None)
         pooling.cache_clear()
         np.testing.assert_array_equal(flat, pool(X, reducer, **options))
         pooling.cache_clear()
@@ -53,8 +54,8 @@ def test_windows_of_every_length(shape: tuple[int, ...], dtype: str) -> None:
     x = np.random.default_rng(7).integers(0, 100, shape).astype(dtype)
     with policy.use_tier(policy.KERNELS):
         for reducer in ("max", "sum"):
-            settled = pooling.prepare(reducer, **GLOBAL)
-            assert isinstance(settled.settle(settled.plan(shape), x.dtype, False).choice, Flattened)
+            settled = pooling.parse_pooling(reducer, **GLOBAL)
+            assert isinstance(settled.prepare(settled.plan(shape), x.dtype, False).choice, Flattened)
             expected = getattr(np, reducer)(x, axis=(2, 3), keepdims=True)
             np.testing.assert_array_equal(pool(x, reducer, **GLOBAL), expected)
 

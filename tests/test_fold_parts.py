@@ -15,10 +15,11 @@ import pytest
 import reference
 
 import poolcli
-from poolcli import compiled, engine, pooling
+from poolcli import jit, pooling
 from poolcli.drivers import fold_choose, fold_run
+from poolcli.drivers.kernel_task import Choice, KernelTask
+from poolcli.engine import run
 from poolcli.kernels.fold import wide
-from poolcli.work import Choice, Work
 
 REDUCERS: dict[str, dict[str, Any]] = {
     "max": {}, "min": {}, "range": {}, "avg": {}, "sum": {}, "var": {}, "std": {}, "l2": {},
@@ -33,14 +34,14 @@ def folded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Folds run on small arrays, uncompiled, and what was chosen is noted."""
     chosen: list[Any] = []
 
-    def choose(work: Work) -> Choice | None:
+    def choose(work: KernelTask) -> Choice | None:
         choice = fold_choose.choose(work)
         chosen.append(choice)
         return choice
 
-    monkeypatch.setattr(engine, "CHOICES", (choose,))
+    monkeypatch.setattr(run, "CHOICES", (choose,))
     monkeypatch.setattr(fold_choose, "LARGE", 0)
-    monkeypatch.setattr(fold_run, "compiled", SimpleNamespace(load=compiled.plain))
+    monkeypatch.setattr(fold_run, "jit", SimpleNamespace(load=jit.interpret))
     pooling.cache_clear()
     return chosen
 
@@ -133,8 +134,8 @@ def test_powers_out_of_range_are_those_of_the_general_kernel(reducer: str, optio
     x = np.abs(np.random.default_rng(4).standard_normal((6, 8))) * scale
     x[0, 0], x[3, 3], x[5, 7] = np.inf, np.nan, 0.0
     want = poolcli.pool(x, reducer, size=2, **options)
-    monkeypatch.setattr(engine, "CHOICES", (fold_choose.choose,))
-    monkeypatch.setattr(fold_run, "compiled", SimpleNamespace(load=compiled.plain))
+    monkeypatch.setattr(run, "CHOICES", (fold_choose.choose,))
+    monkeypatch.setattr(fold_run, "jit", SimpleNamespace(load=jit.interpret))
     pooling.cache_clear()
     np.testing.assert_allclose(poolcli.pool(x, reducer, size=2, **options), want, rtol=1e-13)
 
@@ -162,7 +163,7 @@ def test_wide_windows_are_folded_run_by_run(row: int, reducer: str, options: dic
         x = np.random.default_rng(5).integers(0, 40, shape).astype(dtype)
         found = poolcli.pool(x, reducer, **options, **missing)
         reference.assert_agrees(found, reference.pool(x, reducer, **options, **missing), x, reducer)
-        assert folded[-1] is not None and folded[-1].recipe.make is wide.make_kernel
+        assert folded[-1] is not None and folded[-1].spec.make is wide.make_kernel
         pooling.cache_clear()
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import compiled, engine, pooling
+from poolcli import jit, pooling
 from poolcli.drivers import fold_choose, histogram, network, network_tiles, policy, sliding
+from poolcli.engine import run
 from poolcli.kernels import order_statistics
 from poolcli.kernels.network import codegen as network_codegen
 from poolcli.kernels.network import graph as network_graph
@@ -27,10 +28,10 @@ def both(monkeypatch: pytest.MonkeyPatch, x: np.ndarray[Any, Any], reducer: str,
         taken.append(network.choose(work) or histogram.choose(work))
         return taken[-1]
 
-    monkeypatch.setattr(engine, "CHOICES", (choose,))
+    monkeypatch.setattr(run, "CHOICES", (choose,))
     pooling.cache_clear()
     quick = poolcli.pool(x, reducer, **options)
-    monkeypatch.setattr(engine, "CHOICES", (fold_choose.choose,))
+    monkeypatch.setattr(run, "CHOICES", (fold_choose.choose,))
     pooling.cache_clear()
     slow = poolcli.pool(x, reducer, **options)
     assert taken[0] is not None
@@ -96,11 +97,11 @@ GENERATED_WINDOWS = [
 
 @pytest.fixture
 def generated(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """Collect the recipes of generated kernels, which are made for arrays of any size."""
+    """Collect the specs of generated kernels, which are made for arrays of any size."""
     monkeypatch.setattr(network, "FUSED", 0)
     made: list[Any] = []
-    recipe = network.generated_recipe
-    monkeypatch.setattr(network, "generated_recipe", lambda *args: made.append(recipe(*args)) or made[-1])
+    spec = network.generate_spec
+    monkeypatch.setattr(network, "generate_spec", lambda *args: made.append(spec(*args)) or made[-1])
     return made
 
 
@@ -226,8 +227,8 @@ def test_histograms_of_many_samples(shape: tuple[int, int], size: tuple[int, int
 def test_histograms_begin_where_they_are_faster(size: int, driver: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Networks serve windows of up to 300 samples, and what histograms do not."""
     taken: list[Any] = []
-    choose = engine.choose
-    monkeypatch.setattr(engine, "choose", lambda work: taken.append(choose(work)) or taken[-1])
+    choose = run.choose_kernel
+    monkeypatch.setattr(run, "choose_kernel", lambda work: taken.append(choose(work)) or taken[-1])
     poolcli.pool(samples("uint8", (40, 41)), "median", size=size, stride=1, dtype="uint8")
     assert isinstance(taken[0], driver.Choice)
 
@@ -291,7 +292,7 @@ def test_the_cheaper_of_two_networks_is_taken() -> None:
 def test_slots_are_read_within_their_room(shape: tuple[int, ...], options: dict[str, Any],
                                           monkeypatch: pytest.MonkeyPatch) -> None:
     """The last one too, shifted, in scratch space of an earlier piece: plain Python refuses what is beyond."""
-    monkeypatch.setattr(compiled, "load", compiled.plain)
+    monkeypatch.setattr(jit, "load", jit.interpret)
     both(monkeypatch, np.random.default_rng(0).integers(0, 9, shape).astype(np.uint32), "median", **options)
 
 
@@ -299,8 +300,8 @@ def test_slots_are_read_within_their_room(shape: tuple[int, ...], options: dict[
                                                         ("mode", "uint8", 3), ("median", "uint8", 15)])
 def test_small_pictures_have_the_kernels_of_large_ones(reducer: str, dtype: str, size: int) -> None:
     """A picture of 100 x 100 is not left to the general kernel, which took a hundred times as long."""
-    prepared = pooling.prepare(reducer, size=size, stride=1)
-    choice = prepared.settle(prepared.plan((100, 100)), dtype).choice
+    prepared = pooling.parse_pooling(reducer, size=size, stride=1)
+    choice = prepared.prepare(prepared.plan((100, 100)), dtype).choice
     assert isinstance(choice, network.Choice | histogram.Choice)
 
 
@@ -353,8 +354,8 @@ def test_many_values_and_few(monkeypatch: pytest.MonkeyPatch) -> None:
                                                         ("uint8", "mode", 15), ("float32", "mode", 12)])
 def test_large_windows_slide(dtype: str, reducer: str, size: int) -> None:
     """No window that overlaps its neighbours is too large for a kernel of its own, up to 65,000 samples."""
-    prepared = pooling.prepare(reducer, size=size, stride=1)
-    assert isinstance(prepared.settle(prepared.plan((100, 100)), dtype).choice, sliding.Choice)
+    prepared = pooling.parse_pooling(reducer, size=size, stride=1)
+    assert isinstance(prepared.prepare(prepared.plan((100, 100)), dtype).choice, sliding.Choice)
 
 
 TILES = [pytest.param(7, (31, 85), id="four across, two down"), pytest.param(5, (30, 70), id="two by two"),
@@ -410,11 +411,11 @@ def test_a_generated_kernel_comes_once_it_has_paid(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(network, "FUSED_LATER", 0)
     monkeypatch.setattr(policy, "COMPILE_AFTER", 1e-9)
     monkeypatch.setattr(policy, "current_tier", lambda: policy.AUTO)
-    monkeypatch.setattr(policy.compiled, "is_ready", lambda recipe: False)
+    monkeypatch.setattr(policy.jit, "is_available", lambda spec: False)
     policy.forget()
     x = np.random.default_rng(5).integers(0, 256, (40, 50), np.uint8)
-    asked = pooling.prepare("median", size=3, stride=1, dtype="uint8")
-    settled = asked.settle(asked.plan(x.shape), x.dtype, False)
+    asked = pooling.parse_pooling("median", size=3, stride=1, dtype="uint8")
+    settled = asked.prepare(asked.plan(x.shape), x.dtype, False)
     choice = settled.choice if isinstance(settled.choice, network.Choice) else settled.choice.kernel
     work, values = settled.on(x), np.empty((38, 48), np.uint8)
     choice.later.rent.milliseconds = 0.0

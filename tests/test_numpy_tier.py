@@ -11,9 +11,10 @@ import pytest
 import reference
 
 import poolcli
-from poolcli import compiled, pooling
+from poolcli import jit, pooling
 from poolcli.core.reducers import REDUCERS
-from poolcli.drivers import numpy_tier, policy
+from poolcli.drivers import policy
+from poolcli.engine import numpy_tier
 
 WINDOWS: list[dict[str, Any]] = [
     {"size": 2},
@@ -106,26 +107,26 @@ def test_every_table_row_is_a_reducer() -> None:
 
 
 @pytest.fixture
-def nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[compiled.Recipe]]:
+def nothing_compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[jit.KernelSpec]]:
     """No kernel is ready, and those that are asked for are noted."""
-    asked: list[compiled.Recipe] = []
-    load = compiled.load
-    monkeypatch.setattr(compiled, "is_ready", lambda recipe: recipe in asked)
-    monkeypatch.setattr(compiled, "load", lambda recipe: asked.append(recipe) or load(recipe))
+    asked: list[jit.KernelSpec] = []
+    load = jit.load
+    monkeypatch.setattr(jit, "is_available", lambda spec: spec in asked)
+    monkeypatch.setattr(jit, "load", lambda spec: asked.append(spec) or load(spec))
     policy.forget()
     with policy.use_tier(policy.AUTO):
         yield asked
     policy.forget()
 
 
-def test_small_work_compiles_nothing(nothing_compiled: list[compiled.Recipe]) -> None:
+def test_small_work_compiles_nothing(nothing_compiled: list[jit.KernelSpec]) -> None:
     """The first small picture of a new user waits for no compiler."""
     for reducer in numpy_tier.COMPUTE:
         poolcli.pool(np.zeros((40, 40), np.uint8), reducer, size=3, stride=1, padding="same")
     assert nothing_compiled == []
 
 
-def test_much_work_is_worth_a_kernel(nothing_compiled: list[compiled.Recipe],
+def test_much_work_is_worth_a_kernel(nothing_compiled: list[jit.KernelSpec],
                                      monkeypatch: pytest.MonkeyPatch) -> None:
     """After so many milliseconds of NumPy's, the kernel is compiled; and used from then on."""
     x = np.zeros((40, 40), np.uint8)
@@ -137,7 +138,7 @@ def test_much_work_is_worth_a_kernel(nothing_compiled: list[compiled.Recipe],
     assert not pooling.cached_prepare(x, "max", {"size": 2}, False)[1].choice.pays()  # type: ignore[union-attr]
 
 
-def test_a_long_call_compiles_at_once(nothing_compiled: list[compiled.Recipe],
+def test_a_long_call_compiles_at_once(nothing_compiled: list[jit.KernelSpec],
                                       monkeypatch: pytest.MonkeyPatch) -> None:
     """What NumPy would take long for is not begun with it."""
     monkeypatch.setattr(policy, "COMPILE_NOW", 0.0)
@@ -145,7 +146,7 @@ def test_a_long_call_compiles_at_once(nothing_compiled: list[compiled.Recipe],
     assert nothing_compiled
 
 
-def test_the_environment_may_ask_for_kernels(nothing_compiled: list[compiled.Recipe],
+def test_the_environment_may_ask_for_kernels(nothing_compiled: list[jit.KernelSpec],
                                              monkeypatch: pytest.MonkeyPatch) -> None:
     """POOLCLI_COMPILE=always is for those who measure kernels."""
     monkeypatch.setenv("POOLCLI_COMPILE", "always")

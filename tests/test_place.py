@@ -13,7 +13,7 @@ from places import chain
 from poolcli import plan
 from poolcli.core.place import Place, average_over
 from poolcli.core.windows import Windows
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 
 
 def test_centres_of_random_chains() -> None:
@@ -68,7 +68,7 @@ def test_coordinates_of_whole_windows_are_means() -> None:
     whole = Windows(12, range(0, 10, 3), range(3, 13, 3))
     np.testing.assert_allclose(average_over(whole, coordinates), coordinates.reshape(4, 3).mean(axis=1), rtol=1e-14)
     even = 5.0 - 0.25 * np.arange(12)
-    asked = prepare("max", size=3, stride=2, padding=1, dilation=2, ceil_mode=True)
+    asked = parse_pooling("max", size=3, stride=2, padding=1, dilation=2, ceil_mode=True)
     place = Place.of(None, (12,)).pooled(asked.plan((12,)))
     np.testing.assert_allclose(place.axes[0].average(even), 5.0 - 0.25 * place.axes[0].centres(), atol=1e-12)
     assert average_over(Windows(1, range(1), range(1, 2)), np.array([7.0])).tolist() == [7.0]

@@ -16,7 +16,7 @@ from poolcli import batch
 from poolcli.batch import Settings, planning, preflight
 from poolcli.core.reducers import REDUCERS
 from poolcli.files.paths import collisions
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 from poolcli.report import FileReport
 
 GREY = np.arange(24, dtype=np.uint8).reshape(4, 6)
@@ -57,7 +57,7 @@ def test_row_59_jobs_are_made_when_their_turn_comes(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(planning.JobPlan, "job", count)
     settings = Settings(output=f"{tmp_path}/out/")
     planned = batch.plan_jobs([str(tmp_path)], REDUCERS["max"], settings)
-    next(batch.run_jobs(planned, prepare("max"), settings))
+    next(batch.run_jobs(planned, parse_pooling("max"), settings))
     assert made == preflight.HEADERS  # each once, those whose headers are read first among them
 
 
@@ -114,7 +114,7 @@ def test_many_names_are_packed_in_order(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def pooled(names: list[Path], **settings: Any) -> list[FileReport]:
     """Plan and run."""
     made = Settings(**settings)
-    return list(batch.run_jobs(batch.plan_jobs(map(str, names), REDUCERS["max"], made), prepare("max"), made))
+    return list(batch.run_jobs(batch.plan_jobs(map(str, names), REDUCERS["max"], made), parse_pooling("max"), made))
 
 
 @pytest.fixture
@@ -136,7 +136,7 @@ def test_row_55_what_no_output_can_hold_is_told_together_before_the_first_pixel(
     monkeypatch.setattr(batch.batch_run, "run_job", lambda job, *rest: (worked.append(job.source), real(job, *rest))[1])
     settings = Settings(output=f"{tmp_path}/out/{{stem}}.png")
     planned = batch.plan_jobs(map(str, mixed), REDUCERS["max"], settings)
-    reports = batch.run_jobs(planned, prepare("max"), settings)
+    reports = batch.run_jobs(planned, parse_pooling("max"), settings)
     first = [next(reports), next(reports)]
     assert [file.error for file in first] == ["PNG cannot hold float64 with 1 channel; .npy can",
                                               "PNG cannot hold uint8 with 4 channels (CMYK); .tif or .npy can"]
@@ -166,7 +166,7 @@ def test_headers_are_left_alone_where_they_are_no_matter(mixed: list[Path], tmp_
         (out / f"{path.stem}.png").touch()
     made = Settings(output=f"{out}/{{stem}}.png", **settings)
     planned = batch.plan_jobs(map(str, mixed), REDUCERS["max"], made)
-    running = batch.BatchRun(planned, prepare("max"), made)
+    running = batch.BatchRun(planned, parse_pooling("max"), made)
     assert preflight.check_headers(planned, made, running.fit, running.blank) == {}
 
 
@@ -199,7 +199,7 @@ def test_row_58_a_file_that_vanished_since_the_plan(mixed: list[Path], tmp_path:
     settings = Settings(output=f"{tmp_path}/out/")
     planned = batch.plan_jobs([str(mixed[0]), str(mixed[2])], REDUCERS["max"], settings)
     mixed[0].unlink()
-    done = list(batch.run_jobs(planned, prepare("max"), settings))
+    done = list(batch.run_jobs(planned, parse_pooling("max"), settings))
     assert [(file.status, file.error) for file in done] == [
         ("failed", "cannot be read: No such file or directory"), ("ok", None)]
 
@@ -214,7 +214,7 @@ def test_gate_8_memory_is_flat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(batch.batch_run, "run_job", lambda job, *_: FileReport(job.source, "x", "ok", values=[0] * 100))
     settings = Settings(output=f"{tmp_path}/out/")
     planned = batch.plan_jobs([f"{tmp_path}/in"], REDUCERS["max"], settings)
-    reports = batch.run_jobs(planned, prepare("max"), settings, workers)
+    reports = batch.run_jobs(planned, parse_pooling("max"), settings, workers)
     for _ in range(900):
         next(reports)
     tracemalloc.start()

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import compiled, engine, pooling, progress, slabs, streaming
+from poolcli import jit, pooling, progress, slabs, streaming
 from poolcli.cli import progress as bars
+from poolcli.engine import run
 from poolcli.files.arrays.npy import header_bytes, read_header
 
 
@@ -38,7 +39,7 @@ def test_a_stream_tells_its_slabs(monkeypatch: pytest.MonkeyPatch, shape: tuple[
     monkeypatch.setattr(slabs, "SLAB_BYTES", 256)
     monkeypatch.setattr(progress, "shown", seen)
     x = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
-    asked = pooling.prepare("max", size=2)
+    asked = pooling.parse_pooling("max", size=2)
     plan = asked.plan(shape, "HW" if len(shape) == 2 else "NHW")
     source, target = io.BytesIO(), io.BytesIO()
     np.save(source, x)
@@ -52,7 +53,7 @@ def test_a_kernel_tells_its_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of an array in memory; the result is the same."""
     seen = Seen()
     monkeypatch.setattr(progress, "shown", seen)
-    monkeypatch.setattr(engine, "BLOCK_SAMPLES", 64)
+    monkeypatch.setattr(run, "BLOCK_SAMPLES", 64)
     x = np.random.default_rng(0).normal(size=(64, 64))
     found = poolcli.pool(x, "lp", size=2, p=2.5)
     monkeypatch.undo()
@@ -93,8 +94,8 @@ def test_only_the_outermost_parts_have_a_bar(monkeypatch: pytest.MonkeyPatch) ->
 def test_compiling_says_what_for_and_how_long(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """The reducer, the input's type, and seconds: a user waits for a reason."""
     said: list[str] = []
-    monkeypatch.setattr(compiled, "announce", said.append)
-    monkeypatch.setattr(compiled, "_loaded", {})
+    monkeypatch.setattr(jit, "announce", said.append)
+    monkeypatch.setattr(jit, "_loaded", {})
     monkeypatch.setenv("POOLCLI_CACHE_DIR", str(tmp_path))
     begun = time.perf_counter()
     poolcli.pool(np.zeros((4, 4), np.int16), "range", size=2)

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import REDUCERS, drivers, engine, pooling
+from poolcli import REDUCERS, drivers, pooling
 from poolcli.drivers import fold_choose, slicing, tile
+from poolcli.drivers.kernel_task import Choice, KernelTask
+from poolcli.engine import run, threads
 from poolcli.kernels import double_double, tile_cores, tiles
 from poolcli.kernels.fold import finalizers, irregular, ordered_floats, row_pairs, rows, small, van_herk
-from poolcli.work import Choice, Work
 
 RNG = np.random.default_rng(5)
 SAME = {"stride": 1, "padding": "same"}
@@ -32,14 +33,14 @@ def pooled(x: Any, reducer: str, options: dict[str, Any], monkeypatch: pytest.Mo
     """The result, and what made the kernels that ran, by a quick kernel or by the general one."""
     made = []
 
-    def choose(work: Work) -> Choice | None:
+    def choose(work: KernelTask) -> Choice | None:
         choice = (fold_choose.choose(work) or tile.choose(work)) if quick else None
-        made.extend([] if choice is None else [choice.recipe.make])
+        made.extend([] if choice is None else [choice.spec.make])
         return choice
 
     with monkeypatch.context() as patch:
         patch.setattr(fold_choose, "LARGE", 0)
-        patch.setattr(engine, "CHOICES", (choose,))
+        patch.setattr(run, "CHOICES", (choose,))
         pooling.cache_clear()
         return poolcli.pool(x, reducer, **options), made
 
@@ -306,9 +307,9 @@ def test_first_samples_are_slices(dtype: str, options: dict[str, Any], shape: tu
         x[RNG.random(shape) < 0.1] = np.inf
     options = {key: value for key, value in options.items() if value is not None}
     choices: list[Any] = []
-    monkeypatch.setattr(engine, "CHOICES", (lambda work: choices.append(slicing.choose(work)) or choices[-1],))
+    monkeypatch.setattr(run, "CHOICES", (lambda work: choices.append(slicing.choose(work)) or choices[-1],))
     found = poolcli.pool(x, "subsample", return_indices=True, **options)
-    monkeypatch.setattr(engine, "CHOICES", ())
+    monkeypatch.setattr(run, "CHOICES", ())
     pooling.cache_clear()
     wanted = poolcli.pool(x, "subsample", return_indices=True, **options)
     assert choices != [None]
@@ -319,13 +320,13 @@ def test_first_samples_are_slices(dtype: str, options: dict[str, Any], shape: tu
 class Refusing:
     """A kernel that refuses every block, and has written 42 everywhere but in the last column: there what is given."""
 
-    recipe = None
+    spec = None
     milliseconds = 0.0
 
     def __init__(self, last: float) -> None:
         self.last = last
 
-    def on(self, work: Work, values: Any) -> Any:
+    def on(self, work: KernelTask, values: Any) -> Any:
         """Remember the array and its blocks."""
         self.work, self.values = work, values
         return self
@@ -354,7 +355,7 @@ def test_only_what_is_not_finite_is_repaired(dtype: str, options: dict[str, Any]
     """Of a refused block the general kernel does the windows without a finite float again; of integers it does all."""
     x = np.arange(64).reshape(8, 8).astype(dtype)
     wanted = poolcli.pool(x, "avg", size=2, **options)
-    monkeypatch.setattr(engine, "CHOICES", (lambda work: Refusing(np.nan if kept else 7),))
+    monkeypatch.setattr(run, "CHOICES", (lambda work: Refusing(np.nan if kept else 7),))
     pooling.cache_clear()
     found = poolcli.pool(x, "avg", size=2, **options)
     pooling.cache_clear()
@@ -464,9 +465,9 @@ def test_drivers_are_asked_for_what_they_serve() -> None:
     assert {row.fold for row in every} - {""} == set(fold_choose.FOLDS)
     assert {row.lanes for row in every} - {""} == set(tile.LANE_CORES)
     files = Path(drivers.__file__).parent.glob("*.py")
-    one = "def choose(work: Work) -> Choice | None:"  # merging.py's gives no Choice
+    one = "def choose(work: KernelTask) -> Choice | None:"  # partial.py's gives no Choice
     found = {path.stem for path in files if one in path.read_text("utf-8")}
-    assert found - {"numpy_tier"} == set(drivers.FAST_DRIVERS)  # the policy asks that one
+    assert found == set(drivers.FAST_DRIVERS)
 
 
 THREADED = [("max", "uint8", {"size": 2}), ("max", "float32", {"size": 5, **SAME}),
@@ -479,11 +480,11 @@ def test_threads_change_nothing(reducer: str, dtype: str, options: dict[str, Any
                                 monkeypatch: pytest.MonkeyPatch) -> None:
     """The same bytes by one thread and by three, which the smallest work would not get otherwise."""
     x = sample(dtype, (1100, 1000))
-    monkeypatch.setattr(engine, "LEAST_MILLISECONDS", 1e-9)
+    monkeypatch.setattr(threads, "MIN_MS_PER_THREAD", 1e-9)
     monkeypatch.setattr(tile, "BLOCK_SAMPLES", 1 << 17)
     found = []
-    for threads in ("1", "3"):
-        monkeypatch.setenv("POOLCLI_THREADS", threads)
+    for count in ("1", "3"):
+        monkeypatch.setenv("POOLCLI_THREADS", count)
         found.append(poolcli.pool(x, reducer, **options))
     assert found[0].tobytes() == found[1].tobytes()
 
@@ -492,10 +493,10 @@ def test_a_little_work_gets_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """A second thread costs more than it does here; where it pays it is started."""
     monkeypatch.setenv("POOLCLI_THREADS", "2")
     started: list[int] = []
-    monkeypatch.setattr(engine, "in_threads", lambda work, count, shared, here: started.append(count) or work())
+    monkeypatch.setattr(threads, "run_in_threads", lambda work, count, shared, here: started.append(count) or work())
     x = sample("uint8", (1024, 1024))
     poolcli.pool(x, "max", size=2)
     assert started == [0]
-    monkeypatch.setattr(engine, "LEAST_MILLISECONDS", 1e-9)
+    monkeypatch.setattr(threads, "MIN_MS_PER_THREAD", 1e-9)
     poolcli.pool(x, "max", size=2)
     assert started == [0, 1]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from poolcli import pool
-from poolcli.drivers import fold_choose, fold_run, policy, rearrange
+from poolcli.drivers import fold_choose, fold_run, policy
+from poolcli.engine import rearrange
 
 HALVES = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
 

@@ -24,7 +24,7 @@ class Watched(np.ndarray[Any, Any]):
 def test_an_equal_call_is_not_planned_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second call with the same options, on other values, asks nobody; its values are its own."""
     poolcli.pool(X, "max", size=2, padding=(0, 1))
-    monkeypatch.setattr(pooling, "prepare", None)
+    monkeypatch.setattr(pooling, "parse_pooling", None)
     np.testing.assert_array_equal(poolcli.pool(X + 1, "max", size=2, padding=(0, 1))[:, 1], [11, 27, 43])
 
 

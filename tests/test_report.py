@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolcli import batch, files, report
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 from poolcli.report import FileReport, Report, Stats, statistics
 
 SCHEMA = json.loads((Path(report.__file__).parent / "schema.json").read_text(encoding="utf-8"))
@@ -114,7 +114,7 @@ def pooled(tmp_path: Path, array: Any, reducer: str = "max", **options: Any) -> 
     """The report of a real run over an array."""
     np.save(tmp_path / "x.npy", array)
     job = batch.Job(str(tmp_path / "x.npy"), tmp_path / "y.npy", files.format_of(tmp_path / "y.npy"))
-    return batch.run_job(job, prepare(reducer, **options), batch.Settings(overwrite=True))
+    return batch.run_job(job, parse_pooling(reducer, **options), batch.Settings(overwrite=True))
 
 
 RUNS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
@@ -211,7 +211,7 @@ def test_a_large_result_is_not_in_the_document(tmp_path: Path) -> None:
 
 def test_failed_files_are_in_the_document(tmp_path: Path) -> None:
     """With their reason, and nothing made up."""
-    done = batch.run_job(batch.Job("missing\udcff.npy", tmp_path / "y.npy"), prepare("max"), batch.Settings())
+    done = batch.run_job(batch.Job("missing\udcff.npy", tmp_path / "y.npy"), parse_pooling("max"), batch.Settings())
     found = document(done)
     jsonschema.validate(found, SCHEMA)
     (file,) = found["files"]
@@ -243,7 +243,7 @@ def awkward(tmp_path: Path) -> list[FileReport]:
     good = pooled(tmp_path, np.arange(24.0).reshape(4, 6))
     hurts = replace(good, input='a\nb,"\x1b[31m;\udcff.npy', notes=("one", "two"))
     return [good, pooled(tmp_path, np.array([INF, -INF, NAN, NAN])), hurts,
-            batch.run_job(batch.Job("missing.npy", tmp_path / "z.npy"), prepare("lp"), batch.Settings())]
+            batch.run_job(batch.Job("missing.npy", tmp_path / "z.npy"), parse_pooling("lp"), batch.Settings())]
 
 
 def test_a_line_is_a_document_of_its_own(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 import selection
 
 import poolcli
-from poolcli import compiled
+from poolcli import jit
 
 ROOT = Path(__file__).parents[1]
 PATHS = {path.relative_to(ROOT / "tests").as_posix() for path in (ROOT / "tests").rglob("test_*.py")}
@@ -56,7 +56,7 @@ def test_each_row_names_tests_that_exist(start: str) -> None:
 def test_a_rarer_kernel_is_plain_python_and_a_common_one_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the same result."""
     asked: list[str] = []
-    monkeypatch.setattr(selection, "_real", lambda recipe: asked.append(recipe.arguments[0]) or compiled.plain(recipe))
+    monkeypatch.setattr(selection, "_real", lambda spec: asked.append(spec.arguments[0]) or jit.interpret(spec))
     for dtype in ("int16", "uint8"):
         with selection.compiling({"uint8"}):
             assert poolcli.pool(np.arange(16, dtype=dtype).reshape(4, 4), "max", size=2).tolist() == [[5, 7], [13, 15]]

@@ -11,7 +11,7 @@ import poolcli
 from poolcli import slabs, streaming
 from poolcli.drivers import fold_choose
 from poolcli.files.arrays.npy import read_header
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 
 WINDOWS = {
     "tiles": {"size": 2},
@@ -31,7 +31,7 @@ REDUCERS = ("max", "avg", "stochastic")
 
 def streamed(x: np.ndarray, reducer: str, **options: object) -> bytes:
     """The bytes that streaming x gives."""
-    pooling = prepare(reducer, **options)
+    pooling = parse_pooling(reducer, **options)
     source, target = io.BytesIO(), io.BytesIO()
     np.save(source, x)
     source.write(b"the next array")
@@ -82,7 +82,7 @@ def test_a_padded_count_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_cannot_stream_says_why(options: dict, shape: tuple, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A reason in words, from the plan alone."""
     monkeypatch.setattr(slabs, "SLAB_BYTES", 1000)
-    pooling = prepare("max", **options)
+    pooling = parse_pooling("max", **options)
     assert reason in (slabs.why_not_streamable(pooling, pooling.plan(shape), 8) or "")
 
 
@@ -99,7 +99,7 @@ def test_where_an_array_is_cut(shape: tuple, options: dict, axis: int, reason: s
                                monkeypatch: pytest.MonkeyPatch) -> None:
     """Along the first axis whose steps fit into a slab; planes stay whole where rows alone say too little."""
     monkeypatch.setattr(slabs, "SLAB_BYTES", 1500)
-    pooling = prepare("max", layout="NCHW", **options)
+    pooling = parse_pooling("max", layout="NCHW", **options)
     plan = pooling.plan(shape)
     assert slabs.choose_slab_axis(pooling, plan, 8).axis == axis
     said = slabs.why_not_streamable(pooling, plan, 8)
@@ -110,7 +110,7 @@ def test_a_slab_is_small_whatever_the_shape(monkeypatch: pytest.MonkeyPatch) -> 
     """The rows of a slab take what a slab may take, where no window needs more."""
     monkeypatch.setattr(slabs, "SLAB_BYTES", 4000)
     for layout, shape in ARRAYS.items():
-        pooling = prepare("max", layout=layout)
+        pooling = parse_pooling("max", layout=layout)
         cut = slabs.choose_slab_axis(pooling, pooling.plan(shape), 4)
         assert max(count for _, count in slabs.read_schedule(cut)) * cut.row_bytes <= 4000, layout
 
@@ -119,6 +119,6 @@ def test_a_stream_that_ends_early_is_an_error() -> None:
     """The reader's thread hands its error over."""
     source = io.BytesIO(saved(np.zeros((100, 100)))[:5000])
     header = read_header(source)
-    pooling = prepare("max")
+    pooling = parse_pooling("max")
     with pytest.raises(poolcli.PoolError, match="cut short"):
         streaming.pool_stream(pooling, pooling.plan(header.shape), header, source, io.BytesIO())

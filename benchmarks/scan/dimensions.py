@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 import poolcli
 from poolcli.core.reducers import REDUCERS
-from poolcli.pooling import prepare
-from poolcli.settled import Settled
+from poolcli.engine.prepared import PreparedPooling
+from poolcli.pooling import parse_pooling
 
 Array = NDArray[Any]
 NODATA = 7
@@ -103,10 +103,10 @@ class Case:
             x[absent] = NODATA if self.missing == "nodata" else np.nan
         return MEMORIES[self.memory](x)
 
-    def settle(self) -> Settled:
+    def parse_pooling(self) -> PreparedPooling:
         """The case planned, without its array; PoolError where windows do not fit."""
-        pooling = prepare(self.reducer, **self.options)
-        return pooling.settle(pooling.plan(self.shape), np.dtype(self.dtype), self.indices)
+        pooling = parse_pooling(self.reducer, **self.options)
+        return pooling.prepare(pooling.plan(self.shape), np.dtype(self.dtype), self.indices)
 
     def pool(self, x: Array) -> Any:
         """Pool an array as the case asks."""
@@ -117,7 +117,7 @@ class Case:
 
         A fold needs two to the power of so many samples in so many steps, a rank or a draw each sample of the window.
         """
-        settled = self.settle()
+        settled = self.prepare()
         outputs = prod(settled.plan.output_shape)
         samples = max(1.0, prod(float(np.mean(w.sizes())) for w in settled.plan.windows))
         itemsize = np.dtype(self.dtype).itemsize
@@ -212,7 +212,7 @@ def consistent(case: Case) -> Case:
 def fits(case: Case) -> bool:
     """Whether poolcli takes it."""
     try:
-        case.settle()
+        case.prepare()
     except poolcli.PoolError:
         return False
     return True

@@ -82,19 +82,19 @@ def run_calls(calls: Sequence[Call]) -> tuple[int, float, float]:
     """Kernels compiled, CPU seconds spent on that, and CPU seconds of all else."""
     import numpy as np
 
-    from poolcli import compiled, pool
+    from poolcli import jit, pool
 
     built: list[float] = []
-    build = compiled._built
+    build = jit._compile
 
-    def timed_build(recipe: compiled.Recipe) -> Any:
+    def timed_build(spec: jit.KernelSpec) -> Any:
         start = time.process_time()
         try:
-            return build(recipe)
+            return build(spec)
         finally:
             built.append(time.process_time() - start)
 
-    compiled._built = timed_build
+    jit._compile = timed_build
     rng, worked = np.random.default_rng(7), 0.0
     for reducer, dtype, shape, keywords in calls:
         x = (rng.random(shape, np.float32) * 100).astype(dtype)

@@ -15,14 +15,14 @@ GENERAL = "general"
 def family(case: Case) -> str:
     """The module of the kernel that serves a case once it is compiled."""
     with policy.use_tier(policy.KERNELS):
-        choice = case.settle().choice
+        choice = case.prepare().choice
     if choice is None:
         return GENERAL
-    recipe = getattr(choice, "recipe", None)
+    spec = getattr(choice, "spec", None)
     driver = type(choice).__module__.rpartition(".")[2]
-    if recipe is None:
+    if spec is None:
         return driver
-    kernel: str = recipe.make.__module__.rpartition(".")[2]
+    kernel: str = spec.make.__module__.rpartition(".")[2]
     return kernel if driver.startswith("fold") or kernel == driver else f"{driver}: {kernel}"
 
 
@@ -36,4 +36,4 @@ def first_tier(seed: int, draws: int) -> int:
     """How many of so many draws NumPy serves while no kernel is compiled."""
     rng = random.Random(seed)
     with policy.use_tier(policy.NUMPY):
-        return sum(isinstance(draw(rng).settle().choice, policy.Deferred) for _ in range(draws))
+        return sum(isinstance(draw(rng).prepare().choice, policy.Deferred) for _ in range(draws))

@@ -105,7 +105,7 @@ def time_by_kernels(case: Case) -> float:
 def time_by_numpy(case: Case) -> float | None:
     """The seconds of a case by NumPy, or None where NumPy does not serve."""
     with policy.use_tier(policy.NUMPY):
-        settled = case.settle()
+        settled = case.prepare()
         if not isinstance(settled.choice, policy.Deferred):
             return None
         x = case.make()

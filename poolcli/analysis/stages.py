@@ -30,9 +30,9 @@ class Stage:
     @cached_property
     def pooling(self) -> Pooling:
         """It, checked; OptionError names the keyword that is wrong."""
-        from ..pooling import prepare
+        from ..pooling import parse_pooling
 
-        return prepare(self.reducer, **self.keywords)
+        return parse_pooling(self.reducer, **self.keywords)
 
     @property
     def title(self) -> str:

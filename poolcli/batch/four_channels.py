@@ -15,7 +15,7 @@ from ..files import pack, widen
 
 if TYPE_CHECKING:
     from ..core.plans import Plan
-    from ..settled import Result
+    from ..engine.prepared import Result
 
 T = TypeVar("T", bound=Any)
 MOST_READ = 4.0
@@ -56,7 +56,7 @@ def pool_four(task: Any) -> Result | None:
         values = task.pooling.run(wide, plan, return_indices=False).values[..., :3]
     except PoolError:  # the three channels tell what is wrong with them
         return None
-    from ..settled import Result
+    from ..engine.prepared import Result
 
     is_picture = task.job.format is not None and not task.job.format.is_array
     return Result(values if is_picture else pack(values), None)

@@ -11,10 +11,10 @@ from ..analysis import stage_plans
 from ..analysis.chain import Chain, StageRecord, run_chain
 from ..analysis.stages import Stage
 from ..core import axes
+from ..engine.prepared import Result
 from ..errors import PoolError
 from ..files.paths.zarr_paths import is_store, is_store_name
 from ..report import FileReport
-from ..settled import Result
 from .batch_run import BatchRun
 from .job_runner import catch_errors, skip_report
 from .run_in_memory import (
@@ -126,8 +126,8 @@ def plan_stages(loaded: Loaded, job: Job, poolings: ChainSpec) -> tuple[LoadedJo
     planned = stage_plans.plan_stages(array.shape, stages, layout, array.dtype.newbyteorder("="))
     last = planned[-1]
     loaded = pooled_before(loaded, planned)
-    stand_in = np.broadcast_to(np.zeros((), last.dtype), last.plan.input_shape)
-    return LoadedJob(job, loaded, stand_in, last.stage.pooling, last.plan, tuple(notes)), planned, array
+    placeholder = np.broadcast_to(np.zeros((), last.dtype), last.plan.input_shape)
+    return LoadedJob(job, loaded, placeholder, last.stage.pooling, last.plan, tuple(notes)), planned, array
 
 
 def pooled_before(loaded: Loaded, planned: Sequence[stage_plans.StagePlan]) -> Loaded:

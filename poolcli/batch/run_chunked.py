@@ -56,14 +56,14 @@ def check_in_memory_options(job: Job, settings: Settings) -> None:
 
 def pool_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """The same where both ends are arrays."""
-    from .. import engine
     from ..chunked import run_array
     from ..chunked.executors import ThreadBackend
+    from ..engine import threads
 
     assert job.output is not None
     volume = run_array.open_array(job.source, settings.key, lambda: read_whole(job, settings))
     done = run_array.pool(pooling, volume, str(job.output), overwrite=may_replace(job.output, job, settings),
-                        looks=settings.statistics, backend=settings.backend or ThreadBackend(engine.thread_count()))
+                        looks=settings.statistics, backend=settings.backend or ThreadBackend(threads.count_threads()))
     blank = replace(blank, notes=(*blank.notes, *clip_notes(pooling, done, settings)))
     return finish_report(done, pooling, settings, blank)
 

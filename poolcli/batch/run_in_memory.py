@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ..colour import Light
     from ..core.place import Place
     from ..core.plans import Plan
+    from ..engine.prepared import Result
     from ..files import ImageInfo, Loaded
     from ..pooling import Pooling
-    from ..settled import Result
 
     Array = NDArray[Any]
 
@@ -90,7 +90,7 @@ def run_pooling(task: LoadedJob, light: Light | None) -> Result:
             return result
         return task.pooling.run(task.array, task.plan, return_indices=task.job.indices is not None)
     from .. import colour
-    from ..settled import Result
+    from ..engine.prepared import Result
 
     return Result(colour.pool(task.pooling, task.array, task.plan, task.loaded.source.mode, light), None)
 

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import engine
 from ..core import dtypes
 from ..core.boxes import Box, box_shape, input_box, subplan
 from ..core.plans import Plan
+from ..engine import threads
 from ..errors import OptionError, PoolError
-from ..pooling import Pooling, prepare
+from ..pooling import Pooling, parse_pooling
 from .run_box import squeezed_axes
 from .sources import ArraySource, UnpaddedSource, pad_source
 
@@ -43,7 +43,7 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
                           "goes with arrays in memory, not with Dask's; its values, by compute(), would work")
     if any(n != n for n in x.shape):
         raise PoolError("a Dask array of unknown shape cannot be planned; x.compute_chunk_sizes() makes it known")
-    pooling = prepare(reducer, **options)
+    pooling = parse_pooling(reducer, **options)
     plan = pooling.plan(x.shape, held=False)
     edges = tuple(tuple(int(n) for n in np.cumsum((0, *chunks))) for chunks in x.chunks)
     return build_dask_array(x, BlockedPooling(pooling, plan, edges, x.dtype), (reducer, options))
@@ -119,7 +119,7 @@ def run_block(blocked: BlockedPooling, job: BlockJob, blocks: list[Array]) -> Ar
     pooling, plan, source = blocked.laid(held)
     inputs = input_box(plan, job.outputs)
     part, place = subplan(plan, job.outputs, inputs)
-    with engine.one_thread():
+    with threads.use_one_thread():
         values = pooling.run(source.read(inputs), part, part=place).values
     return values.reshape([n for axis, n in enumerate(values.shape) if axis not in squeezed_axes(plan)])
 

@@ -200,7 +200,7 @@ def map_ordered(backend: ChunkBackend, function: Callable[[Any, Any], Any], comm
 
 def call_single_threaded(function: Callable[[Any, Any], Any], common: Any, job: Any) -> Any:
     """Call a function whose kernels use no other thread."""
-    from .. import engine
+    from ..engine import threads
 
-    with engine.one_thread():
+    with threads.use_one_thread():
         return function(common, job)

@@ -12,11 +12,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import engine, files, progress
+from .. import files, progress
 from ..core import dtypes
 from ..core.boxes import Box, slices
 from ..core.plans import Plan
 from ..drivers.partial import Merger
+from ..engine import threads
 from ..errors import PoolError
 from ..files.arrays.npy import header_bytes
 from ..files.paths.zarr_paths import is_store, is_store_name
@@ -106,7 +107,7 @@ def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool 
     ``backend`` takes the jobs: this thread by default.
     """
     if backend is None or isinstance(volume.source, MemorySource):
-        known = 1 if backend is None else backend.workers if backend.shares_memory else engine.thread_count()
+        known = 1 if backend is None else backend.workers if backend.shares_memory else threads.count_threads()
         backend = ThreadBackend(known)
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     result = pooling.result_dtype(volume.source.dtype)

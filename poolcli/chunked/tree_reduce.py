@@ -21,9 +21,9 @@ from ..core.reducers import REDUCERS
 from ..core.windows import Windows
 from ..drivers import partial as merging
 from ..drivers.partial import Merger, States
+from ..engine.prepared import describe_unrepresentable
 from ..errors import PoolError
 from ..report import Tally
-from ..settled import without_place
 from . import chunk_shapes
 from .executors import ChunkBackend, map_ordered
 from .run_box import NULL_TARGET, BoxContext, write_box
@@ -43,7 +43,7 @@ def choose_merger(task: BoxContext) -> Merger | None:
 
 def choose_fold(task: BoxContext) -> Merger | None:
     """The fold for the whole plan."""
-    return merging.choose(task.pooling.settle(task.plan, task.source.dtype).work)
+    return merging.choose(task.pooling.prepare(task.plan, task.source.dtype).work)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def fold_part(task: BoxContext, portion: InputPart) -> FoldedPart:
     samples = task.source.read(portion.inputs)
     task.pooling.check_array(samples, [start for start, _ in portion.inputs])
     plan, _ = subplan(task.plan, portion.outputs, portion.inputs)
-    work = task.pooling.settle(plan, samples.dtype).on(samples)
+    work = task.pooling.prepare(plan, samples.dtype).on(samples)
     states = tuple(plan.axes.restored(one, plan.full_shape) for one in merger.states(work.array, work.windows))
     there = np.ones(plan.full_shape, bool)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
@@ -170,13 +170,13 @@ def settle(task: BoxContext, gathered: MergedStates, values: Array, bad: Flags, 
         found = sums / shares
     at = place_in(np.argwhere(bad)[0], [start for start, _ in gathered.outputs])
     if merger.work.fill is None and may_lack_samples(merger):
-        raise without_place(at, result)
+        raise describe_unrepresentable(at, result)
     if task.source.dtype.itemsize == 8 and task.source.dtype.kind == "f" and not find_infinite(task, gathered, bad):
         raise PoolError(f"the sum of the window at {at} overflows, and the window is too large to be scaled in one "
                         "piece; a smaller one would work")
     if result.kind != "f":
         if np.isnan(found[bad]).any():
-            raise without_place(at, result)
+            raise describe_unrepresentable(at, result)
         low, high = (0, 1) if result == dtypes.BOOL else (np.iinfo(result).min, np.iinfo(result).max)
         values[bad] = np.where(found[bad] > 0, high, low)
         return

@@ -14,18 +14,19 @@ Each work beside a plain copy of its input, in turns, the least time of each. 1 
 
 def bench(quick: bool, as_json: bool) -> int:
     """Print a line for each work as it ends, or all of it as one JSON document."""
-    from .. import bench, engine
+    from .. import bench
+    from ..engine import threads
 
     found = bench.figures(quick)
     if as_json:
         import json
 
-        document = {"schema": 1, **conditions(), "threads": engine.thread_count(), "quick": quick,
+        document = {"schema": 1, **conditions(), "threads": threads.count_threads(), "quick": quick,
                     "figures": [{"work": f.row.name, "ms": f.own, "copy_ms": f.copy, "ratio": f.ratio} for f in found]}
         click.echo(json.dumps(document, indent=1))
         return 0
     click.echo(f"{', '.join(f'{name} {value}' for name, value in conditions().items())}, "
-               f"threads {engine.thread_count()}\n{NOTE}")
+               f"threads {threads.count_threads()}\n{NOTE}")
     click.echo(line("work", "ms", "copy ms", "copies"))
     for f in found:
         click.echo(line(f.row.name, f"{f.own:.2f}", f"{f.copy:.2f}", f"{f.ratio:.2f}"))

@@ -351,7 +351,7 @@ def keywords(row: Reducer, given: Values) -> dict[str, Any]:
 
 
 def check_early(row: Reducer, chosen: Values) -> None:
-    """Raise what ``pooling.prepare`` would, before it costs 60 ms to import."""
+    """Raise what ``pooling.parse_pooling`` would, before it costs 60 ms to import."""
     from ..core.windowings import window_options
 
     names = [name for name in WINDOW_KEYWORDS if name != "seed" or not row.draws]

@@ -130,7 +130,7 @@ def body(row: Reducer) -> Callable[..., int]:
         from .. import pooling
         from . import show
 
-        prepared = replace(pooling.prepare(row.name, **keywords), default_layouts=options.default_layouts())
+        prepared = replace(pooling.parse_pooling(row.name, **keywords), default_layouts=options.default_layouts())
         if settings.indices is not None:
             prepared.check_indices()
         check_light(prepared, settings)
@@ -166,12 +166,12 @@ def side_by_side(settings: Settings, jobs: int | None, files: int) -> int:
 
 def share_cores(jobs: int | None, files: int) -> int:
     """How many files to work on at once. One level of parallelism: several files get a thread each, one gets all."""
-    from .. import engine
+    from ..engine import threads
     from .memory import keep_freed
 
     if files > 1:
         keep_freed()
-    known = engine.thread_count()
+    known = threads.count_threads()
     wanted = known if jobs is None else jobs
     os.environ[THREADS] = "1" if files > 1 else str(min(wanted, known) if os.environ.get(THREADS) else wanted)
     return min(wanted, files)

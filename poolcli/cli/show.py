@@ -65,9 +65,9 @@ class View:
 
     def __enter__(self) -> Self:
         """Listen to the compiler."""
-        from .. import compiled
+        from .. import jit
 
-        compiled.announce = self.announcer.tell
+        jit.announce = self.announcer.tell
         if self.talk.bar and self.expected > 1:
             self.bar = Bar(self.expected, self.talk.colour)
         return self
@@ -173,7 +173,7 @@ class Announcer:
         self.told: set[str] = set()
 
     def tell(self, text: str) -> None:
-        """Called by ``compiled``."""
+        """Called by ``jit``."""
         if not self.shows or text in self.told:
             return
         self.told.add(text)
@@ -195,15 +195,15 @@ class Announcer:
 @contextmanager
 def told_of_compiling(shows: bool) -> Iterator[None]:
     """Listen to the compiler for the length of a block."""
-    from .. import compiled
+    from .. import jit
 
-    announcer, before = Announcer(shows), compiled.announce
-    compiled.announce = announcer.tell
+    announcer, before = Announcer(shows), jit.announce
+    jit.announce = announcer.tell
     try:
         yield
     finally:
         announcer.hush()
-        compiled.announce = before
+        jit.announce = before
 
 
 def view(given: Mapping[str, Any], settings: Settings, expected: int, debug: bool, drawn: Drawn | None = None) -> View:

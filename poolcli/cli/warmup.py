@@ -13,7 +13,7 @@ from ..core.reducers import REDUCERS
 from . import streams
 
 if TYPE_CHECKING:
-    from ..compiled import Recipe
+    from ..jit import KernelSpec
 
 HELP = "Compile the usual kernels in advance."
 DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32",
@@ -22,31 +22,32 @@ DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64
 
 def warm_up(reducers: tuple[str, ...], dtypes: tuple[str, ...], jobs: int | None, quiet: bool) -> int:
     """Find what is missing, compile it, say how many there are."""
-    from .. import compiled, engine, warming
+    from .. import jit, warmup
+    from ..engine import threads
 
-    if not compiled.works():
+    if not jit.is_enabled():
         streams.complain("nothing is compiled while NUMBA_DISABLE_JIT is set; without it warmup would work")
         return 1
     begun = time.perf_counter()
-    wanted = warming.recipes(reducers or warming.USUAL, dtypes or warming.DTYPES)
-    lacking = warming.missing(wanted)
-    failures = [why for why in shown(lacking, jobs or engine.thread_count(), quiet) if why is not None]
+    wanted = warmup.specs(reducers or warmup.USUAL, dtypes or warmup.DTYPES)
+    lacking = warmup.missing(wanted)
+    failures = [why for why in shown(lacking, jobs or threads.count_threads(), quiet) if why is not None]
     for why in dict.fromkeys(failures):
         streams.complain(why)
     if not quiet:
         done = len(lacking) - len(failures)
         click.echo(f"{done} compiled in {time.perf_counter() - begun:.1f} s, {len(wanted) - len(lacking)} were there"
-                   f"{f', {len(failures)} failed' if failures else ''}: {compiled.store.folder()}")
+                   f"{f', {len(failures)} failed' if failures else ''}: {jit.cache.get_folder()}")
     return 1 if failures else 0
 
 
-def shown(lacking: Sequence[Recipe], jobs: int, quiet: bool) -> list[str | None]:
+def shown(lacking: Sequence[KernelSpec], jobs: int, quiet: bool) -> list[str | None]:
     """Compile, with a bar on stderr where somebody looks at it."""
-    from .. import warming
+    from .. import warmup
 
     if not lacking:
         return []
-    work = warming.compile_all(lacking, jobs)
+    work = warmup.compile_all(lacking, jobs)
     if quiet or not streams.is_terminal(sys.stderr):
         return list(work)
     with click.progressbar(work, length=len(lacking), label="compiling", file=sys.stderr) as bar:

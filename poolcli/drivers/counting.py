@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..core import dtypes
-from ..work import Array, Block, Runner, Work, cut, sizes_for
+from .kernel_task import Array, Block, KernelTask, Runner, cut, sizes_for
 
 COUNTED_BYTES = 2
 """Integers of up to so many bytes are counted in a table of all values; others are sorted."""
@@ -30,12 +30,12 @@ class Choice:
     samples: int
     """The samples of the largest window."""
 
-    def on(self, work: Work, values: Array) -> Counts:
+    def on(self, work: KernelTask, values: Array) -> Counts:
         """Return the counts of an array."""
         return Counts(work, values, self.samples)
 
 
-def choose(work: Work) -> Choice | None:
+def choose(work: KernelTask) -> Choice | None:
     """Choose counting where the mode is written as it is or as a float, and nobody asks where it was."""
     written = dtypes.write_dtype(work.result)
     same = work.source == work.result and work.array.dtype == written
@@ -47,7 +47,7 @@ def choose(work: Work) -> Choice | None:
 class Counts:
     """Modes of the windows of one array."""
 
-    def __init__(self, work: Work, values: Array, samples: int) -> None:
+    def __init__(self, work: KernelTask, values: Array, samples: int) -> None:
         self.work, self.values, self.samples = work, values, samples
         self.first, self.count = zip(*(windows.present() for windows in work.windows), strict=True)
 

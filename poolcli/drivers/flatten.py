@@ -9,9 +9,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .. import compiled
+from .. import jit
 from ..core.windows import Windows
-from ..work import Array, Choice, Quick, Work
+from .kernel_task import Array, Choice, FastKernel, KernelTask
 
 ONE = Windows(1, range(1), range(1, 2))
 
@@ -25,7 +25,7 @@ class Flattened:
     """A kernel for the flattened work."""
 
     kernel: Choice
-    recipe: compiled.Recipe
+    spec: jit.KernelSpec
     laid: dict[tuple[Axes, Shape], tuple[Shape, Axes] | None] = field(default_factory=dict)
     """The last plan or part of one that was flattened: kernels know windows by their identity."""
 
@@ -34,12 +34,12 @@ class Flattened:
         """Whether a block is one call of the kernel, and nothing before or after it that depends on the samples."""
         return bool(getattr(self.kernel, "single_call", False))
 
-    def on(self, work: Work, values: Array) -> Quick:
+    def on(self, work: KernelTask, values: Array) -> FastKernel:
         """Return the kernel on an array."""
         flat = self.flatten(work)
         return self.kernel.on(flat, values.reshape(flat.output_shape))
 
-    def flatten(self, work: Work) -> Work:
+    def flatten(self, work: KernelTask) -> KernelTask:
         """Return a work of the plan, or of a part of it, with fewer axes."""
         key = work.windows, work.array.shape
         if (found := self.laid.get(key)) is None:  # another thread may empty it meanwhile
@@ -48,13 +48,13 @@ class Flattened:
         return work if found is None else with_axes(work, *found)
 
 
-def flatten(work: Work) -> Work | None:
+def flatten(work: KernelTask) -> KernelTask | None:
     """Return the work with fewer axes; None where no axis can be merged into the next."""
     found = flat_axes(work)
     return None if found is None else with_axes(work, *found)
 
 
-def flat_axes(work: Work) -> tuple[Shape, Axes] | None:
+def flat_axes(work: KernelTask) -> tuple[Shape, Axes] | None:
     """Return the shape of the array with fewer axes, and their windows; None where no axis can be merged."""
     outer, *lengths, inner = work.array.shape
     axes = list(zip(lengths, work.windows, strict=True))
@@ -73,7 +73,7 @@ def flat_axes(work: Work) -> tuple[Shape, Axes] | None:
     return (outer, deep, high, length, inner), (of_d, of_h, windows)
 
 
-def with_axes(work: Work, shape: Shape, windows: Axes) -> Work:
+def with_axes(work: KernelTask, shape: Shape, windows: Axes) -> KernelTask:
     """Return the work with other axes."""
     flat = replace(work, array=reshaped(work.array, shape), windows=windows)
     return replace(flat, draws=None if work.draws is None else work.draws.reshape(flat.output_shape),

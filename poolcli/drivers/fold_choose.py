@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled
+from .. import jit
 from ..kernels.fold import finalizers, irregular, ordered_floats, row_pairs, small, van_herk, wide
 from ..kernels.fold import rows as kernel
-from ..work import Array, Work
 from .fold_run import MOST_NUMBERS, ChunkLayout, FoldLayout, FoldRun, WideLayout, step_of
 from .fold_table import FOLDS, Extent, Fold, divisors, finalizer_of_full, written
 from .irregular_layout import IrregularLayout, constants_if_irregular
+from .kernel_task import Array, KernelTask
 
 ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 5)
 """The dtypes of ``pool_rows``' buffers, in order; those of states follow."""
@@ -56,7 +56,7 @@ class Choice:
     single_call: ClassVar[bool] = True
     """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
     fold: Fold
-    recipe: compiled.Recipe
+    spec: jit.KernelSpec
     kinds: NDArray[np.int64]
     """The sizes of the windows along W."""
     tall: int
@@ -69,24 +69,24 @@ class Choice:
     @property
     def flattens(self) -> bool:
         """Whether windows that are one stretch of memory are better taken for those of a series."""
-        return self.recipe.make is wide.make_kernel
+        return self.spec.make is wide.make_kernel
 
-    def on(self, work: Work, values: Array) -> FoldRun:
+    def on(self, work: KernelTask, values: Array) -> FoldRun:
         """The kernel on an array. A part may have fewer channels; its sums are grouped as those of the whole."""
         key = work.windows, work.array.shape, work.origin
         found = self.laid.get(key)
         if found is None:  # another thread may empty it meanwhile
             self.laid.clear()
-            lay_out = LAYOUTS.get(self.recipe.make, FoldLayout)
+            lay_out = LAYOUTS.get(self.spec.make, FoldLayout)
             found = self.laid[key] = lay_out(work.bare(), self.fold, self.kinds, self.tall)
-        return FoldRun(work, values, self.recipe_for(work), found)
+        return FoldRun(work, values, self.spec_for(work), found)
 
-    def recipe_for(self, work: Work) -> compiled.Recipe:
+    def spec_for(self, work: KernelTask) -> jit.KernelSpec:
         """The kernel for a part of the plan."""
         if self.constants is None or (inner := work.output_shape[4]) == self.constants[CHANNELS_AT]:
-            return self.recipe
+            return self.spec
         constants = (*self.constants[:CHANNELS_AT], inner, *self.constants[CHANNELS_AT + 1 :])
-        return recipe(work, self.fold, constants, self.tall)
+        return make_spec(work, self.fold, constants, self.tall)
 
 
 LAYOUTS = {irregular.make_kernel: IrregularLayout, wide.make_kernel: WideLayout, small.make_kernel: ChunkLayout,
@@ -94,7 +94,7 @@ LAYOUTS = {irregular.make_kernel: IrregularLayout, wide.make_kernel: WideLayout,
 """How plans are laid out for kernels that want it otherwise."""
 
 
-def is_wide(work: Work, kinds: NDArray[np.int64]) -> bool:
+def is_wide(work: KernelTask, kinds: NDArray[np.int64]) -> bool:
     """Whether windows are long along W, and hardly overlap there."""
     width = work.windows[2]
     least, most = int(kinds[0]) * work.array.shape[4], int(kinds[-1]) * work.array.shape[4]
@@ -104,7 +104,7 @@ def is_wide(work: Work, kinds: NDArray[np.int64]) -> bool:
     return long and int(width.sizes().sum()) <= 2 * work.array.shape[3]
 
 
-def choose(work: Work) -> Choice | None:
+def choose(work: KernelTask) -> Choice | None:
     """Choose by types, geometry and size, without a look at the data; None where the general kernel serves."""
     sizes = [w.sizes() for w in work.windows]
     kinds = distinct(sizes[2])
@@ -114,16 +114,16 @@ def choose(work: Work) -> Choice | None:
     if fold is None:
         return None
     if is_wide(work, kinds):
-        return Choice(fold, compiled.Recipe(wide.make_kernel, fold.steps, dtypes_of(work, fold)), kinds, 0)
+        return Choice(fold, jit.KernelSpec(wide.make_kernel, fold.steps, dtypes_of(work, fold)), kinds, 0)
     if made := constants_if_irregular(work) if work.array.size >= LARGE else None:
         arguments = (*dtypes_of(work, fold), written(work).name)
-        return Choice(fold, compiled.Recipe(irregular.make_kernel, (*fold.steps, *made), arguments), kinds, 0)
+        return Choice(fold, jit.KernelSpec(irregular.make_kernel, (*fold.steps, *made), arguments), kinds, 0)
     if (of_bands := sizes_if_bands(work, fold)) is not None:
         fold = keyed(work, fold)
-        return Choice(fold, recipe_of_bands(work, fold, of_bands), kinds, 0)
+        return Choice(fold, make_row_pairs_spec(work, fold, of_bands), kinds, 0)
     constants = None if fold.costly else constants_if_small(work, kinds)
     rows = 0 if constants else rows_if_tall(work)
-    return Choice(fold, recipe(work, fold, constants, rows), kinds, rows, constants)
+    return Choice(fold, make_spec(work, fold, constants, rows), kinds, rows, constants)
 
 
 def distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -133,18 +133,18 @@ def distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
     return different
 
 
-def recipe(work: Work, fold: Fold, constants: tuple[int, ...] | None, rows: int) -> compiled.Recipe:
+def make_spec(work: KernelTask, fold: Fold, constants: tuple[int, ...] | None, rows: int) -> jit.KernelSpec:
     """The kernel to run: tall, small, or the plain one."""
     arguments = dtypes_of(work, fold)
     if rows:
-        return compiled.Recipe(van_herk.make_kernel, fold.steps, arguments)
+        return jit.KernelSpec(van_herk.make_kernel, fold.steps, arguments)
     if constants is None:
-        return compiled.Recipe(kernel.make_kernel, (*fold.steps, 1) if has_long_rows(work) else fold.steps, arguments)
+        return jit.KernelSpec(kernel.make_kernel, (*fold.steps, 1) if has_long_rows(work) else fold.steps, arguments)
     parts = (*fold.steps, finalizer_of_full(work, fold), *constants, 64 // work.array.dtype.itemsize)
-    return compiled.Recipe(small.make_kernel, parts, (*arguments, *arguments[-MOST_NUMBERS:]))
+    return jit.KernelSpec(small.make_kernel, parts, (*arguments, *arguments[-MOST_NUMBERS:]))
 
 
-def dtypes_of(work: Work, fold: Fold) -> tuple[str, ...]:
+def dtypes_of(work: KernelTask, fold: Fold) -> tuple[str, ...]:
     """The dtypes of ``pool_rows``' buffers for a fold."""
     names = {"read": work.array.dtype.name, "write": written(work).name}
     return (*(names.get(a, a) for a in ARGUMENTS), *state_names(fold))
@@ -155,7 +155,7 @@ def state_names(fold: Fold) -> list[str]:
     return [np.dtype(dtype).name for dtype in (*fold.dtypes, *(np.uint8,) * MOST_NUMBERS)[:MOST_NUMBERS]]
 
 
-def constants_if_small(work: Work, kinds: NDArray[np.int64]) -> tuple[int, ...] | None:
+def constants_if_small(work: KernelTask, kinds: NDArray[np.int64]) -> tuple[int, ...] | None:
     """What the small kernel is made for, where it pays: a full window's size, its stride along W, channels, samples,
     and whether windows are made in line.
     """
@@ -171,7 +171,7 @@ def constants_if_small(work: Work, kinds: NDArray[np.int64]) -> tuple[int, ...] 
     return *size, apart, inner, samples, int(in_line)
 
 
-def sizes_if_bands(work: Work, fold: Fold) -> tuple[int, ...] | None:
+def sizes_if_bands(work: KernelTask, fold: Fold) -> tuple[int, ...] | None:
     """What the band kernel is made for, where that pays: a window's planes, lines and columns."""
     _, rows, _ = size = tuple(int(w.sizes().max()) for w in work.windows)
     regular = all(w.step == 1 and int(w.sizes().min()) == most for w, most in zip(work.windows, size, strict=True))
@@ -185,7 +185,7 @@ def sizes_if_bands(work: Work, fold: Fold) -> tuple[int, ...] | None:
     return size if worth and max(size) <= SMALL and prod(size) <= FEW else None
 
 
-def keyed(work: Work, fold: Fold) -> Fold:
+def keyed(work: KernelTask, fold: Fold) -> Fold:
     """The fold on whole numbers in the place of floats, in the same order."""
     dtype = work.array.dtype
     if dtype.kind != "f":
@@ -195,24 +195,24 @@ def keyed(work: Work, fold: Fold) -> Fold:
     return Fold(lift, merge, value, finalizers.as_it_is, (whole,), (np.iinfo(whole).min,))
 
 
-def recipe_of_bands(work: Work, fold: Fold, sizes: tuple[int, ...]) -> compiled.Recipe:
+def make_row_pairs_spec(work: KernelTask, fold: Fold, sizes: tuple[int, ...]) -> jit.KernelSpec:
     """The band kernel. Floats are given as the whole numbers that have their bits."""
     state, *others = state_names(fold)
     arguments = (*(state,) * 4, *ARGUMENTS[4:], state, *others)
-    return compiled.Recipe(row_pairs.make_kernel, (*fold.steps, *sizes, 64 // work.array.dtype.itemsize), arguments)
+    return jit.KernelSpec(row_pairs.make_kernel, (*fold.steps, *sizes, 64 // work.array.dtype.itemsize), arguments)
 
 
 CHANNELS_AT = 4
 """Where the channels stand among those constants."""
 
 
-def has_long_rows(work: Work) -> bool:
+def has_long_rows(work: KernelTask) -> bool:
     """Whether windows have so many lines, and so long ones, that merging four at once pays."""
     lines, width = max(int(w.sizes().max()) for w in work.windows[:2]), int(work.windows[2].sizes().max())
     return lines >= LINES and width * work.output_shape[4] >= LONG and work.array.size >= LARGE
 
 
-def rows_if_tall(work: Work) -> int:
+def rows_if_tall(work: KernelTask) -> int:
     """The windows' rows if two running folds of every line are less work than merging all lines of each window."""
     depth, height, width = work.windows
     regular = isinstance(height.starts, range) and isinstance(width.starts, range) and height.step == 1

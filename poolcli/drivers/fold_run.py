@@ -9,14 +9,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled
+from .. import jit
 from ..core import dtypes
 from ..core.windows import Windows, as_array
 from ..kernels.fold import row_pairs, shared_columns, small, wide
 from ..kernels.fold import rows as kernel
-from ..work import Array, Block, Runner, Work, cut
 from . import addition_chain
 from .fold_table import Fold, divisors, written
+from .kernel_task import Array, Block, KernelTask, Runner, cut
 
 ROW_STATES, ROW_OF_DOUBLES = 1 << 15, 1 << 11
 """States of a scratch row: rows of uint8 and float32 ran fastest whole, and those of 4096 pixels are half of it. A ring
@@ -45,7 +45,7 @@ class Prepared(NamedTuple):
 class FoldLayout:
     """A plan as a fold kernel takes it: the same for all arrays of its shape."""
 
-    def __init__(self, work: Work, fold: Fold, kinds: NDArray[np.int64], tall: int) -> None:
+    def __init__(self, work: KernelTask, fold: Fold, kinds: NDArray[np.int64], tall: int) -> None:
         self.work, self.fold, self.kinds, self.tall = work, fold, kinds, tall
         self.steps = addition_chain.table(int(kinds[-1])) if tall else kinds
         self.tables = [clipped(w) for w in work.windows[:2]]
@@ -204,20 +204,20 @@ class WideLayout(ChunkLayout):
 class FoldRun:
     """A chosen kernel on one array."""
 
-    def __init__(self, work: Work, values: Array, recipe: compiled.Recipe, laid: FoldLayout) -> None:
-        self.work, self.values, self.recipe, self.laid = work, values, recipe, laid
+    def __init__(self, work: KernelTask, values: Array, spec: jit.KernelSpec, laid: FoldLayout) -> None:
+        self.work, self.values, self.spec, self.laid = work, values, spec, laid
         self.milliseconds = laid.milliseconds
         self.blocks = laid.blocks
 
     def runner(self) -> Runner:
         """A function that runs one block, with scratch space of its own; False if the general kernel must."""
-        run, laid = compiled.load(self.recipe), self.laid
+        run, laid = jit.load(self.spec), self.laid
         states, identity = laid.fold.dtypes, laid.fold.none
         room: list[Array] = [np.empty(0, state) for state in (*states, *(np.uint8,) * MOST_NUMBERS)[:MOST_NUMBERS]]
         samples, values = self.work.array, self.values
-        if self.recipe.make is row_pairs.make_kernel:
+        if self.spec.make is row_pairs.make_kernel:
             samples, values = samples.view(states[0]), values.view(states[0])
-        small_one = self.recipe.make is small.make_kernel
+        small_one = self.spec.make is small.make_kernel
         own = [np.empty(laid.least, one.dtype) for one in room] if small_one else laid.own()
 
         def run_block(block: Block) -> bool:

@@ -14,13 +14,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..compiled.recipe import Part
 from ..core import dtypes
+from ..jit.kernel_spec import Part
 from ..kernels.double_double import CEIL, FLOOR, HALF_EVEN, HALF_UP
 from ..kernels.fold import finalizers as end
 from ..kernels.fold import fold_states as states
 from ..kernels.fold import wide
-from ..work import Work
+from .kernel_task import KernelTask
 
 PLAIN_SUMS = 1024
 """Up to so many additions in a row a plain float64 sum of float32 samples is within 1 ulp, even where mean|x| is 10^6
@@ -93,7 +93,7 @@ class Extent(NamedTuple):
 # Presence.
 
 
-def present(work: Work, fold: Fold, *, divides: bool) -> Fold:
+def present(work: KernelTask, fold: Fold, *, divides: bool) -> Fold:
     """Make the fold of samples that may be missing, if they may; ``divides`` says whether sums are divided by their
     count.
     """
@@ -118,7 +118,7 @@ EXTREMES = states.merge_max, states.merge_min, states.merge_range
 # Conversions: how a value is written into the result's dtype.
 
 
-def of_ratio(work: Work, largest_divisor: float = 1.0) -> Part | None:
+def of_ratio(work: KernelTask, largest_divisor: float = 1.0) -> Part | None:
     """How a ratio is written; None where its remainder, or a quotient into 64 bits, may not be exact."""
     out = written(work)
     if out.kind == "f":
@@ -128,12 +128,12 @@ def of_ratio(work: Work, largest_divisor: float = 1.0) -> Part | None:
     return end.ratio_to_integer, end.ROUNDINGS[work.rounding]
 
 
-def of_pair(work: Work) -> Part:
+def of_pair(work: KernelTask) -> Part:
     """How a pair of doubles is written."""
     return end.pair_to_float if written(work).kind == "f" else end.pair_to_integer
 
 
-def of_sample(work: Work) -> tuple[Part, Part]:
+def of_sample(work: KernelTask) -> tuple[Part, Part]:
     """The value and the conversion of a sample of the array."""
     dtype, out = work.array.dtype, written(work)
     if work.source == work.result and dtype == out:
@@ -149,7 +149,7 @@ def of_sample(work: Work) -> tuple[Part, Part]:
 # None: the general kernel does.
 
 
-def extreme(work: Work, merge: Part, worst: Any) -> Fold:
+def extreme(work: KernelTask, merge: Part, worst: Any) -> Fold:
     """Max or min."""
     value, convert = of_sample(work)
     dtype = work.array.dtype
@@ -157,7 +157,7 @@ def extreme(work: Work, merge: Part, worst: Any) -> Fold:
     return present(work, fold, divides=False)
 
 
-def value_range(work: Work, window: Extent) -> Fold:
+def value_range(work: KernelTask, window: Extent) -> Fold:
     """Range."""
     dtype, out = work.array.dtype, written(work)
     value: Part = end.range_pair
@@ -173,7 +173,7 @@ def value_range(work: Work, window: Extent) -> Fold:
     return present(work, fold, divides=False)
 
 
-def mean(work: Work, window: Extent) -> Fold:
+def mean(work: KernelTask, window: Extent) -> Fold:
     """Avg and sum: sums in the smallest integer that holds them, in doubles, or in pairs of doubles."""
     divides = work.reducer.fold == "average" and not any(work.parameters)
     fold = present(work, summed(work, window), divides=divides)
@@ -181,7 +181,7 @@ def mean(work: Work, window: Extent) -> Fold:
     return replace(fold, finalize=end.finalize_four) if four and fold.value is end.mean_narrow else fold
 
 
-def summed(work: Work, window: Extent) -> Fold:
+def summed(work: KernelTask, window: Extent) -> Fold:
     """The sum over a divisor."""
     dtype, out = work.array.dtype, written(work)
     if in_pairs(dtype, window):
@@ -202,13 +202,13 @@ NARROW: Mapping[int, Part] = {HALF_UP: end.mean_narrow, FLOOR: end.mean_narrow_d
 """Means of up to 16 bits by rounding."""
 
 
-def in_range(work: Work) -> bool:
+def in_range(work: KernelTask) -> bool:
     """Whether every mean of integers is in the result's range for certain."""
     (low, high), (least, most) = dtypes.whole_limits(work.source), dtypes.whole_limits(work.result)
     return written(work).kind != "f" and least <= low and high <= most
 
 
-def whole_mean(work: Work, window: Extent, convert: Part | None) -> tuple[Part, Part]:
+def whole_mean(work: KernelTask, window: Extent, convert: Part | None) -> tuple[Part, Part]:
     """The value and the conversion of a sum of integers."""
     dtype, out = work.array.dtype, written(work)
     if work.reducer.fold == "total" and out.kind != "f":
@@ -224,7 +224,7 @@ def whole_mean(work: Work, window: Extent, convert: Part | None) -> tuple[Part, 
     return (end.mean_wide, end.pair_to_integer) if convert is None else (end.mean, convert)
 
 
-def mixed(work: Work, window: Extent) -> Fold | None:
+def mixed(work: KernelTask, window: Extent) -> Fold | None:
     """The mix of maximum and mean: exact for integers."""
     dtype, weight = work.array.dtype, work.parameters[0]
     if in_pairs(dtype, window):
@@ -256,7 +256,7 @@ LARGEST_POWER = 8.0
 """Larger powers of floats leave the range of doubles too easily: those are scaled, window by window."""
 
 
-def powers(work: Work, lift: Part, value: Part) -> Fold | None:
+def powers(work: KernelTask, lift: Part, value: Part) -> Fold | None:
     """A norm or a mean of powers, where powers of samples are doubles."""
     dtype, p = work.array.dtype, work.parameters[0]
     bits = 8 * dtype.itemsize if dtype.kind != "f" else inf
@@ -273,7 +273,7 @@ def powers(work: Work, lift: Part, value: Part) -> Fold | None:
     return present(work, fold, divides=value is end.power_mean)
 
 
-def moments(work: Work, window: Extent, *, root: bool) -> Fold | None:
+def moments(work: KernelTask, window: Extent, *, root: bool) -> Fold | None:
     """Variance and deviation: of integers from exact sums, of floats from distances that nothing cancels in."""
     found = spread(work, window) if work.array.dtype.kind == "f" else whole_moments(work, window)
     fold, is_ratio = found
@@ -286,7 +286,7 @@ def moments(work: Work, window: Extent, *, root: bool) -> Fold | None:
     return None if convert is None else present(work, replace(fold, convert=convert), divides=True)
 
 
-def whole_moments(work: Work, window: Extent) -> tuple[Fold, bool]:
+def whole_moments(work: KernelTask, window: Extent) -> tuple[Fold, bool]:
     """The fold of integers, and whether its value is a ratio."""
     dtype = work.array.dtype
     if dtype.itemsize > 2:
@@ -303,7 +303,7 @@ def whole_moments(work: Work, window: Extent) -> tuple[Fold, bool]:
     return replace(fold, value=end.variance_few, convert=convert), True
 
 
-def spread(work: Work, window: Extent) -> tuple[Fold, bool]:
+def spread(work: KernelTask, window: Extent) -> tuple[Fold, bool]:
     """The fold of floats, and whether its value is a ratio: pairs for doubles, and for integer results."""
     if work.array.dtype.itemsize == 8 or written(work).kind != "f":
         convert = end.pair_or_nan_to_float if written(work).kind == "f" else end.pair_to_integer
@@ -315,7 +315,7 @@ def spread(work: Work, window: Extent) -> tuple[Fold, bool]:
                 counts=True), True
 
 
-FOLDS: Mapping[str, Callable[[Work, Extent], Fold | None]] = {
+FOLDS: Mapping[str, Callable[[KernelTask, Extent], Fold | None]] = {
     "largest": lambda work, window: extreme(work, states.merge_max, lowest),
     "smallest": lambda work, window: extreme(work, states.merge_min, highest),
     "difference": value_range,
@@ -334,19 +334,19 @@ SUM_FOLDS = ("average", "total")
 """Folds whose state is the sum of the samples."""
 
 
-def finalizer_of_full(work: Work, fold: Fold) -> Part:
+def finalizer_of_full(work: KernelTask, fold: Fold) -> Part:
     """A quicker finalizer for the small kernel, where the count is a constant."""
     if fold.value is not end.mean_narrow or fold.finalize is not end.finalize_all:
         return fold.finalizer
     return end.finalize_all, end.mean_few if fold.dtypes[0] == np.uint16 else end.mean_few_wide, end.as_it_is
 
 
-def missing(work: Work) -> bool:
+def missing(work: KernelTask) -> bool:
     """Whether samples may be missing."""
     return work.nodata is not None or (work.skip_nan and work.array.dtype.kind == "f")
 
 
-def written(work: Work) -> dtypes.Type:
+def written(work: KernelTask) -> dtypes.Type:
     """The dtype that the kernel writes."""
     return dtypes.write_dtype(work.result)
 
@@ -379,7 +379,7 @@ def highest(dtype: dtypes.Type) -> Any:
     return np.inf if dtype.kind == "f" else np.iinfo(dtype).max
 
 
-def divisors(work: Work) -> list[NDArray[np.float64]]:
+def divisors(work: KernelTask) -> list[NDArray[np.float64]]:
     """For each axis a number for each window; their product is what a sum is divided by."""
     ones = [np.ones(len(w)) for w in work.windows]
     if work.reducer.fold != "average":
@@ -390,6 +390,6 @@ def divisors(work: Work) -> list[NDArray[np.float64]]:
     return [(w.nominal() if include_pad else w.present()[1]).astype(float) for w in work.windows]
 
 
-def largest_divisor(work: Work, window: Extent) -> float:
+def largest_divisor(work: KernelTask, window: Extent) -> float:
     """The largest of those products."""
     return prod(float(numbers.max()) for numbers in divisors(work))

@@ -11,19 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled
+from .. import jit
 from ..core import dtypes
 from ..core.windows import Windows
 from ..kernels import general as kernel
-from ..work import Array, Block, NoPlace, Work, cut, sizes_for
+from .kernel_task import Array, Block, KernelTask, UnrepresentableValue, cut, sizes_for
 
 ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 6, "read", "read", "float64")
 """The dtypes of ``pool_windows``' buffers, in order."""
 
 Parts = tuple[Callable[..., Any], ...]
 VALUES: Mapping[bool, Parts] = {
-    True: (kernel.put_value_as_float, kernel.nan_value, kernel.no_place),
-    False: (kernel.put_value_as_integer, kernel.nan_value, kernel.no_place),
+    True: (kernel.put_value_as_float, kernel.nan_value, kernel.locate_unrepresentable),
+    False: (kernel.put_value_as_integer, kernel.nan_value, kernel.locate_unrepresentable),
 }
 """How a value is written, by whether it becomes a float."""
 CASTS: Mapping[bool, Parts] = {
@@ -37,7 +37,7 @@ SAMPLE: Parts = (kernel.put_sample, kernel.nan_pick, kernel.place)
 _EXACT_BINOMIALS = 54  # C(k - 1, j) <= 2^53 up to here
 
 
-def recipe(work: Work, written: dtypes.Type) -> compiled.Recipe:
+def make_spec(work: KernelTask, written: dtypes.Type) -> jit.KernelSpec:
     """The kernel for this reducer, these dtypes and this way of writing."""
     to_float = written.kind == "f"
     if not work.reducer.picks:
@@ -48,14 +48,14 @@ def recipe(work: Work, written: dtypes.Type) -> compiled.Recipe:
         parts = CASTS[to_float]
     weigh = kernel.gather_weights if work.reducer.weighted else kernel.no_weights
     names = {"read": work.array.dtype.name, "write": written.name}
-    return compiled.Recipe(kernel.make_kernel, (work.reducer.core, *parts, weigh),
+    return jit.KernelSpec(kernel.make_kernel, (work.reducer.core, *parts, weigh),
                            tuple(names.get(argument, argument) for argument in ARGUMENTS))
 
 
 class General:
     """The general kernel on one array: its buffers, made when first needed, and its blocks."""
 
-    def __init__(self, work: Work, values: Array, indices: Array | None) -> None:
+    def __init__(self, work: KernelTask, values: Array, indices: Array | None) -> None:
         self.work, self.values = work, values
         self.indices = np.empty(0, np.int64) if indices is None else indices
 
@@ -104,7 +104,7 @@ class General:
         With ``repair`` it computes only the windows whose value is not finite; a faster kernel must have written all.
         """
         work = self.work
-        run = compiled.load(recipe(work, self.values.dtype))
+        run = jit.load(make_spec(work, self.values.dtype))
         nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata
         fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill
         samples, scratch = np.empty(self.most, work.array.dtype), np.empty(self.most, work.array.dtype)
@@ -116,7 +116,7 @@ class General:
             failed = run((work.array, self.values, nodata, fill, self.indices, self.geometry(block, repair), *rows,
                           *along, *self.constants, samples, scratch, weights))
             if failed:
-                raise NoPlace(failed - 1)
+                raise UnrepresentableValue(failed - 1)
             return True
 
         return run_block

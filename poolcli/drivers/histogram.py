@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled
+from .. import jit
 from ..core import dtypes
 from ..core.windows import Windows
 from ..kernels import histogram as kernel
 from ..kernels.network import interpreter
-from ..work import Array, Block, Runner, Work, cut
+from .kernel_task import Array, Block, KernelTask, Runner, cut
 from .network import ending
 from .network_tiles import Rank, q_of
 
@@ -42,14 +42,14 @@ SINGLE: Mapping[Callable[..., Any], Callable[..., bool]] = {
 class Choice:
     """The kernel for a plan; parts of it run by the same."""
 
-    recipe: compiled.Recipe
+    spec: jit.KernelSpec
 
-    def on(self, work: Work, values: Array) -> Counted:
+    def on(self, work: KernelTask, values: Array) -> Counted:
         """The kernel on an array."""
-        return Counted(work, values, self.recipe)
+        return Counted(work, values, self.spec)
 
 
-def choose(work: Work) -> Choice | None:
+def choose(work: KernelTask) -> Choice | None:
     """Choose by types, geometry and size, without a look at the data; None where another kernel serves."""
     missing = work.skip_nan or work.nodata is not None or work.want_indices
     if work.reducer.sorts != "rank" or missing or work.array.itemsize > 1:
@@ -67,7 +67,7 @@ def choose(work: Work) -> Choice | None:
              "counts": "uint16" if most < 1 << 16 else "uint32"}
     end = ending(work, [Rank.of(n, q_of(work)).share for n in sizes])
     arguments = tuple(names.get(a, a) for a in ARGUMENTS)
-    return Choice(compiled.Recipe(kernel.make_kernel, (SINGLE.get(end, end),), arguments, bundled=True))
+    return Choice(jit.KernelSpec(kernel.make_kernel, (SINGLE.get(end, end),), arguments, bundled=True))
 
 
 def solid(windows: Windows) -> bool:
@@ -80,8 +80,8 @@ def solid(windows: Windows) -> bool:
 class Counted:
     """The histogram kernel on one array."""
 
-    def __init__(self, work: Work, values: Array, recipe: compiled.Recipe) -> None:
-        self.work, self.values, self.recipe = work, values, recipe
+    def __init__(self, work: KernelTask, values: Array, spec: jit.KernelSpec) -> None:
+        self.work, self.values, self.spec = work, values, spec
         self.tables = [np.stack(windows.present(), 1) for windows in work.windows]
         self.limits = dtypes.limits(work.result)
 
@@ -103,9 +103,9 @@ class Counted:
 
     def runner(self) -> Runner:
         """A function that runs one block, with scratch space of its own."""
-        run = compiled.load(self.recipe)
+        run = jit.load(self.spec)
         work = self.work
-        of_column, counts = (np.dtype(self.recipe.arguments[i]) for i in (8, 10))
+        of_column, counts = (np.dtype(self.spec.arguments[i]) for i in (8, 10))
         steps = (np.arange(kernel.COARSE)[:, None] < np.arange(kernel.COARSE)).astype(np.uint8)
         window, fine, wanted = (np.zeros(n, counts) for n in (kernel.COARSE, kernel.VALUES, 1))
         spans, point = np.zeros(kernel.COARSE * kernel.SPAN, np.int64), np.zeros(5)

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ..core.windows import Windows, as_array
 from ..kernels.fold.unrolled import PARTS
-from ..work import Array, Block, Work
 from .fold_run import FoldLayout, Prepared, RowWindows
 from .fold_table import written
+from .kernel_task import Array, Block, KernelTask
 
 LINES = 12
 """Lines of the cache of a stretch, which are asked for at once: max fractional 2.5 of 16 MP of float32 takes 3.1 ms,
@@ -22,7 +22,7 @@ MOST_SAMPLES = 16
 """Samples of the largest window that the kernel is made for: those of larger ones are better shared."""
 
 
-def constants_if_irregular(work: Work) -> tuple[int, ...] | None:
+def constants_if_irregular(work: KernelTask) -> tuple[int, ...] | None:
     """What the irregular kernel is made for: planes of a window, lines and whether there may be one more, columns and
     how many sizes there are of these, samples in a line of the cache. None where it does not serve.
     """
@@ -42,7 +42,7 @@ def spread(windows: Windows) -> tuple[int, int]:
     return int(sizes.min()), int(sizes.max() - sizes.min())
 
 
-def pixels(work: Work) -> int:
+def pixels(work: KernelTask) -> int:
     """Pixels of a stretch."""
     return max(1, LINES * 64 // int(work.array.itemsize * work.array.shape[4]))
 

@@ -1,4 +1,4 @@
-"""Drive the network kernel (``kernels/network_interpreter.py``): medians, quantiles and modes of up to 300 samples.
+"""Drive the network kernel (``kernels/network/interpreter.py``): medians, quantiles and modes of up to 300 samples.
 
 ``network_tiles.py`` cuts the windows into blocks of one kind; each has a program.
 """
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled
+from .. import jit
 from ..core import dtypes
 from ..kernels.double_double import CEIL, FLOOR, HALF_EVEN, HALF_UP
 from ..kernels.network import codegen
 from ..kernels.network import interpreter as kernel
-from ..work import Array, Block, Runner, Work
 from . import policy
+from .kernel_task import Array, Block, KernelTask, Runner
 from .network_tiles import WHOLE_BYTES, NetworkTiles, Rank, q_of
 
 ARGUMENTS = ("read", "write", *("int64",) * 7, "float64", "float64", "read", "write", "read", "int16")
@@ -44,7 +44,7 @@ FEW_BITS = 20
 # How a result is written.
 
 
-def ending(work: Work, shares: Sequence[float]) -> Callable[..., bool]:
+def ending(work: KernelTask, shares: Sequence[float]) -> Callable[..., bool]:
     """The quickest way to write that is exact for all these shares of the way between two ranks."""
     to, dtype = dtypes.write_dtype(work.result), work.array.dtype
     own = work.source == work.result and dtype == to
@@ -72,7 +72,7 @@ ADDED: Mapping[int, Callable[[int], int]] = {
 """What is added to a whole number before bits worth ``one`` are cut off; half-even adds the last bit that stays."""
 
 
-def parameters(work: Work, samples: int, counts: set[int]) -> NDArray[np.float64]:
+def parameters(work: KernelTask, samples: int, counts: set[int]) -> NDArray[np.float64]:
     """Return what the ways of writing want to know, a row for each count of present samples that may be."""
     rows = np.zeros((samples + 1, kernel.PARAMS))
     rows[0, 0] = q_of(work)
@@ -92,8 +92,8 @@ def parameters(work: Work, samples: int, counts: set[int]) -> NDArray[np.float64
 class Choice:
     """The kernel for a plan; parts of it run by the same."""
 
-    recipe: compiled.Recipe
-    generated: compiled.Recipe | None
+    spec: jit.KernelSpec
+    generated: jit.KernelSpec | None
     """A kernel generated for the windows that have all their samples, if one serves and pays."""
     tiles: NetworkTiles
     """How the plan is cut."""
@@ -105,7 +105,7 @@ class Choice:
         """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
         return self.later is None
 
-    def on(self, work: Work, values: Array) -> Network:
+    def on(self, work: KernelTask, values: Array) -> Network:
         """Return the kernel on an array, of the plan or of a part of it."""
         if self.later is not None and not self.later.rent.pays():
             return self.later.choice.on(work, values)
@@ -122,7 +122,7 @@ class Later:
     rent: policy.Rent
 
 
-def choose(work: Work) -> Choice | None:
+def choose(work: KernelTask) -> Choice | None:
     """Choose by types and geometry, without a look at the data; None where another kernel serves."""
     if not work.reducer.sorts or work.want_indices:
         return None
@@ -133,24 +133,24 @@ def choose(work: Work) -> Choice | None:
     names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
     whole = WHOLE_BYTES // work.array.itemsize
     parts = end, whole, int(work.reducer.sorts == "runs")
-    recipe = compiled.Recipe(kernel.make_kernel, parts, tuple(names.get(a, a) for a in ARGUMENTS))
-    generated = generated_recipe(work, tiles, recipe.arguments)
+    spec = jit.KernelSpec(kernel.make_kernel, parts, tuple(names.get(a, a) for a in ARGUMENTS))
+    generated = generate_spec(work, tiles, spec.arguments)
     if not generated:
-        return Choice(recipe, None, tiles)
-    fused = Choice(recipe, generated, NetworkTiles(work.bare(), single=True))
+        return Choice(spec, None, tiles)
+    fused = Choice(spec, generated, NetworkTiles(work.bare(), single=True))
     if results_of(work, tiles) >= FUSED:
         return fused
     rent = policy.Rent(generated, 1.3e-8 * results_of(work, tiles) * tiles.samples)
-    return Choice(recipe, None, tiles, Later(fused, rent))
+    return Choice(spec, None, tiles, Later(fused, rent))
 
 
-def results_of(work: Work, tiles: NetworkTiles) -> int:
+def results_of(work: KernelTask, tiles: NetworkTiles) -> int:
     """Return how many windows have all their samples, channels counted."""
     whole = int(np.prod([axis.whole[1] - axis.whole[0] for axis in tiles.axes]))
     return int(work.array.shape[0] * whole * work.array.shape[4])
 
 
-def generated_shape(work: Work, tiles: NetworkTiles, rank: Rank) -> tuple[int, ...]:
+def generated_shape(work: KernelTask, tiles: NetworkTiles, rank: Rank) -> tuple[int, ...]:
     """Return what a kernel is generated for: rows, columns, stride, step, two ranks, whether there may be NaN,
     channels, whether lines are one row apart."""
     d, h, w = tiles.axes
@@ -159,7 +159,7 @@ def generated_shape(work: Work, tiles: NetworkTiles, rank: Rank) -> tuple[int, .
             work.array.shape[4], int(tiles.pairs(inside)))
 
 
-def generated_recipe(work: Work, tiles: NetworkTiles, arguments: tuple[str, ...]) -> compiled.Recipe | None:
+def generate_spec(work: KernelTask, tiles: NetworkTiles, arguments: tuple[str, ...]) -> jit.KernelSpec | None:
     """Return a kernel for the windows that have all their samples, where it pays."""
     inner = work.array.shape[4]
     w = tiles.axes[2]
@@ -176,7 +176,7 @@ def generated_recipe(work: Work, tiles: NetworkTiles, arguments: tuple[str, ...]
     row = parameters(work, tiles.samples, set())[tiles.samples]
     share, bits, even, added = (int(number) for number in row[1:])
     fixed = (share, bits, added) if end is kernel.end_fixed and not even else ()
-    return compiled.Recipe(codegen.make_kernel, (end, *shape, *fixed), arguments)
+    return jit.KernelSpec(codegen.make_kernel, (end, *shape, *fixed), arguments)
 
 
 SPARE = 64
@@ -186,7 +186,7 @@ SPARE = 64
 class Network:
     """The network kernel on one array."""
 
-    def __init__(self, work: Work, values: Array, choice: Choice, tiles: NetworkTiles) -> None:
+    def __init__(self, work: KernelTask, values: Array, choice: Choice, tiles: NetworkTiles) -> None:
         self.work, self.values, self.choice, self.tiles = work, values, choice, tiles
         limits = np.inf if work.array.dtype.kind == "f" else np.iinfo(work.array.dtype).max
         nodata = np.nan if work.array.dtype.kind == "f" else 0
@@ -213,13 +213,13 @@ class Network:
 
         def run_block(block: Block) -> bool:
             piece = self.tiles[block]
-            recipe, lanes = choice.recipe, piece.slots
+            spec, lanes = choice.spec, piece.slots
             if choice.generated and piece.generated:
-                recipe, lanes = choice.generated, codegen.slots_needed(*choice.generated.parts[1:10])
+                spec, lanes = choice.generated, codegen.slots_needed(*choice.generated.parts[1:10])
             for i, size in enumerate((lanes + SPARE, piece.counts + SPARE)):
                 if room[i].size < size:
                     room[i] = aligned(size, room[i].dtype)
-            run = compiled.load(recipe)
+            run = jit.load(spec)
             with choice.later.rent.measured() if choice.later else nullcontext():
                 return run((work.array, self.values, piece.code, piece.offsets, piece.kinds, piece.sources,
                             piece.targets, piece.table, piece.geometry, *self.constants, *room)) == 0

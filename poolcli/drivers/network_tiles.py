@@ -24,7 +24,7 @@ from ..kernels.network.program import (
     selection,
     tile_selection,
 )
-from ..work import Block, Work, cut
+from .kernel_task import Block, KernelTask, cut
 from .uniform_runs import AxisRuns
 
 Ints = NDArray[np.int64]
@@ -68,7 +68,7 @@ class Rank:
         return cls(low, low + (share > 0.0), share)
 
 
-def q_of(work: Work) -> float:
+def q_of(work: KernelTask) -> float:
     """Return the quantile asked for (0 for the mode, whose result is a sample as well)."""
     return work.parameters[0] if work.parameters else 0.0
 
@@ -117,7 +117,7 @@ class Piece:
 class NetworkTiles:
     """How a plan is cut; the plan's own array is not looked at."""
 
-    def __init__(self, work: Work, single: bool = False) -> None:
+    def __init__(self, work: KernelTask, single: bool = False) -> None:
         self.work, self.single = work, single
         self.axes = [AxisRuns.of(windows) for windows in work.windows]
         self.may_miss = work.skip_nan or work.nodata is not None

@@ -13,15 +13,15 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled
+from .. import jit
 from ..core import dtypes
 from ..core.windows import Windows
 from ..kernels.fold import finalizers
 from ..kernels.fold import fold_states as fold_steps
 from ..kernels.fold import partial_fold as kernel
-from ..work import Array, Work
 from .fold_run import MOST_NUMBERS
 from .fold_table import EXTREME_FOLDS, FOLDS, SUM_FOLDS, Extent, Fold, divisors, missing, of_pair, written
+from .kernel_task import Array, KernelTask
 
 States = tuple[Array, ...]
 """The numbers of states, each as (outer, windows along D, H, W, inner)."""
@@ -30,7 +30,7 @@ States = tuple[Array, ...]
 class Merger:
     """A fold for the windows of a whole plan, of which parts are folded apart."""
 
-    work: Work
+    work: KernelTask
     fold: Fold
 
     @property
@@ -55,18 +55,18 @@ class Merger:
         geometry = np.array([outer, *lengths, inner, *counts, *(one.step for one in windows), work.skip_nan,
                              work.nodata is not None], np.int64)
         tables = [np.stack(one.present(), 1) for one in windows]
-        recipe = compiled.Recipe(kernel.make_states, self.fold.steps[:4], (
+        spec = jit.KernelSpec(kernel.make_states, self.fold.steps[:4], (
             array.dtype.name, array.dtype.name, *("int64",) * 4, "float64", *self.names))
-        compiled.load(recipe)((array, nodata, geometry, *tables, self.parameters, *held))
+        jit.load(spec)((array, nodata, geometry, *tables, self.parameters, *held))
         return tuple(one[room:].reshape(shape) for one in held[: len(self.fold.dtypes)])
 
     def merge(self, states: States, begun: NDArray[np.bool_], more: States, new: NDArray[np.bool_]) -> States:
         """Two parts of the same windows as one; ``begun`` and ``new`` tell which windows each has something of."""
-        recipe = compiled.Recipe(kernel.make_merge, self.fold.steps[1:4], ("uint8", "uint8", "int64", *self.names))
+        spec = jit.KernelSpec(kernel.make_merge, self.fold.steps[1:4], ("uint8", "uint8", "int64", *self.names))
         both = [np.concatenate([a.reshape(-1), b.reshape(-1)]) for a, b in zip(states, more, strict=True)]
         flags = (np.ascontiguousarray(np.broadcast_to(one, states[0].shape)).view(np.uint8) for one in (begun, new))
         count = states[0].size
-        compiled.load(recipe)((*flags, np.array([count], np.int64), *self.with_unused(both)))
+        jit.load(spec)((*flags, np.array([count], np.int64), *self.with_unused(both)))
         return tuple(one[:count].reshape(states[0].shape) for one in both)
 
     def end(self, states: States, shares: NDArray[np.float64]) -> tuple[Array, NDArray[np.bool_]]:
@@ -78,10 +78,10 @@ class Merger:
         fill = np.zeros(1, values.dtype) if work.fill is None else work.fill
         numbers = np.array([values.size, work.fill is not None, work.rounding,
                             *dtypes.whole_limits(work.result)], np.int64)
-        recipe = compiled.Recipe(kernel.make_ending, (self.fold.steps[2], self.fold.steps[4]), (
+        spec = jit.KernelSpec(kernel.make_ending, (self.fold.steps[2], self.fold.steps[4]), (
             values.dtype.name, values.dtype.name, "int64", *("float64",) * 3, "uint8", *self.names))
         flat = [np.ascontiguousarray(one).reshape(-1) for one in states]
-        compiled.load(recipe)((values, fill, numbers, np.ascontiguousarray(np.broadcast_to(shares, shape)),
+        jit.load(spec)((values, fill, numbers, np.ascontiguousarray(np.broadcast_to(shares, shape)),
                                self.parameters, dtypes.limits(work.result), bad, *self.with_unused(flat)))
         return values, bad.view(np.bool_)
 
@@ -105,7 +105,7 @@ class Merger:
         return [*held, *(np.zeros(1, np.uint8) for _ in range(MOST_NUMBERS - len(held)))]
 
 
-def choose(work: Work) -> Merger | None:
+def choose(work: KernelTask) -> Merger | None:
     """The fold by which a plan's windows may be put together from parts; None where each must be seen whole."""
     if work.reducer.fold not in FOLDS or work.want_indices:
         return None
@@ -119,13 +119,13 @@ def choose(work: Work) -> Merger | None:
     return wide(work) if sums and not fits(work, extent) else Merger(work, fold)
 
 
-def fits(work: Work, extent: Extent) -> bool:
+def fits(work: KernelTask, extent: Extent) -> bool:
     """Whether the sums of the largest window, of squares too, stay within 63 bits."""
     power = 1 if work.reducer.fold in SUM_FOLDS else 2
     return extent.samples << 8 * power * work.array.dtype.itemsize < 1 << 63
 
 
-def wide(work: Work) -> Merger | None:
+def wide(work: KernelTask) -> Merger | None:
     """Sums that outgrow 64 bits, in pairs; exact below 2^105."""
     if work.reducer.fold not in SUM_FOLDS or missing(work):
         return None

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
-from .. import compiled
-from ..work import Choice, Work
+from .. import jit
+from .kernel_task import Choice, KernelTask
 
 COMPILE_NOW = 300.0
 """Milliseconds that NumPy may take for one call: the next like it would wait as long again."""
@@ -24,7 +23,7 @@ COMPILE_AFTER = 1000.0
 
 AUTO, KERNELS, NUMPY = "auto", "kernels", "numpy"
 _tier: str = AUTO
-_spent: dict[compiled.Recipe, float] = {}
+_spent: dict[jit.KernelSpec, float] = {}
 
 
 @contextmanager
@@ -47,7 +46,7 @@ def current_tier() -> str:
 class Rent:
     """A kernel that is not compiled yet, and what NumPy takes that can do its work meanwhile."""
 
-    recipe: compiled.Recipe
+    spec: jit.KernelSpec
     milliseconds: float
     """About what NumPy takes."""
 
@@ -55,9 +54,9 @@ class Rent:
         """Whether NumPy does the next call."""
         if current_tier() != AUTO:
             return current_tier() == NUMPY
-        if self.milliseconds > COMPILE_NOW or compiled.is_ready(self.recipe):
+        if self.milliseconds > COMPILE_NOW or jit.is_available(self.spec):
             return False
-        return _spent.get(self.recipe, 0.0) + self.milliseconds < COMPILE_AFTER
+        return _spent.get(self.spec, 0.0) + self.milliseconds < COMPILE_AFTER
 
     @contextmanager
     def measured(self) -> Iterator[None]:
@@ -67,7 +66,7 @@ class Rent:
             yield
         finally:
             took = 1e3 * (time.thread_time() - start)
-            _spent[self.recipe] = _spent.get(self.recipe, 0.0) + took
+            _spent[self.spec] = _spent.get(self.spec, 0.0) + took
 
 
 @dataclass(eq=False)
@@ -86,18 +85,18 @@ class Deferred(Rent):
         return super().pays() and (forced or not self.declined)
 
 
-def decide(work: Work, kernel: Choice | None, general: Any) -> Choice | Deferred | None:
-    """The kernel if it is ready, or NumPy until it is worth compiling; None for the general kernel."""
-    recipe = getattr(kernel, "recipe", None) if kernel is not None else general(work)
-    tier = current_tier()
-    if recipe is None or tier == KERNELS or (tier == AUTO and compiled.is_ready(recipe)):
-        return kernel
-    from . import numpy_tier
+def decide(work: KernelTask, kernel: Choice | None, general: Callable[[KernelTask], jit.KernelSpec],
+           numpy: Callable[[KernelTask], tuple[Choice, float] | None]) -> Choice | Deferred | None:
+    """Return the kernel if it is ready, or NumPy until it is worth compiling; None for the general kernel.
 
-    numpy = numpy_tier.choose(work)
-    if numpy is None:
+    ``general`` gives the spec of the general kernel, ``numpy`` NumPy's run and about the milliseconds it takes.
+    """
+    spec = getattr(kernel, "spec", None) if kernel is not None else general(work)
+    tier = current_tier()
+    if spec is None or tier == KERNELS or (tier == AUTO and jit.is_available(spec)):
         return kernel
-    return Deferred(recipe, numpy_tier.estimate(numpy, work), kernel, numpy)
+    found = numpy(work)
+    return kernel if found is None else Deferred(spec, found[1], kernel, found[0])
 
 
 def forget() -> None:

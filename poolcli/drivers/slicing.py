@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import dtypes
-from ..work import Array, Block, Runner, Work, cut, sizes_for
+from .kernel_task import Array, Block, KernelTask, Runner, cut, sizes_for
 
 BLOCK_SAMPLES = 1 << 24
 """Samples copied by one call, which Ctrl-C waits for: 0.05 s."""
@@ -19,12 +19,12 @@ BLOCK_SAMPLES = 1 << 24
 class Choice:
     """Slicing, for a plan or a part of it."""
 
-    def on(self, work: Work, values: Array) -> Slices:
+    def on(self, work: KernelTask, values: Array) -> Slices:
         """Return the slices of an array."""
         return Slices(work, values)
 
 
-def choose(work: Work) -> Choice | None:
+def choose(work: KernelTask) -> Choice | None:
     """Choose slicing where every window's first sample is there, and is written as it is or as a float."""
     missing = work.skip_nan or work.nodata is not None
     written = dtypes.write_dtype(work.result)
@@ -35,7 +35,7 @@ def choose(work: Work) -> Choice | None:
 class Slices:
     """The first samples of windows, and their indices where these are wanted."""
 
-    def __init__(self, work: Work, values: Array) -> None:
+    def __init__(self, work: KernelTask, values: Array) -> None:
         self.work, self.values = work, values
         self.first = [windows.present()[0] for windows in work.windows]
 
@@ -78,7 +78,7 @@ def take(samples: Array, places: NDArray[np.int64], axis: int) -> Array:
     return view
 
 
-def flat_positions(work: Work, places: list[NDArray[np.int64]]) -> NDArray[Any]:
+def flat_positions(work: KernelTask, places: list[NDArray[np.int64]]) -> NDArray[Any]:
     """Return the position of each sample in its plane, one for all channels."""
     d, h, w = np.ix_(*places)
     _, _, height, width, _ = work.array.shape

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled
+from .. import jit
 from ..core import dtypes
 from ..core.windows import Windows
 from ..kernels import sliding as kernel
 from ..kernels.network import interpreter as ends
-from ..work import Array, Block, Runner, Work, cut
+from .kernel_task import Array, Block, KernelTask, Runner, cut
 from .network import ending
 from .network_tiles import q_of
 
@@ -32,18 +32,18 @@ GENERAL_NS = {"rank": 4.5, "runs": 40.0}
 class Choice:
     """The kernel for a plan; parts of it run by the same."""
 
-    recipe: compiled.Recipe
+    spec: jit.KernelSpec
     windows: tuple[Windows, Windows, Windows]
     counts: list[int]
     """How many windows of each axis are a tile."""
 
-    def on(self, work: Work, values: Array) -> Sliding:
+    def on(self, work: KernelTask, values: Array) -> Sliding:
         """Return the kernel on an array."""
         counts = self.counts if work.windows is self.windows else tile_counts(work.windows)
-        return Sliding(work, values, self.recipe, counts)
+        return Sliding(work, values, self.spec, counts)
 
 
-def choose(work: Work) -> Choice | None:
+def choose(work: KernelTask) -> Choice | None:
     """Choose by types and geometry, without a look at the data; None where another kernel serves."""
     if not work.reducer.sorts or work.want_indices:
         return None
@@ -57,8 +57,8 @@ def choose(work: Work) -> Choice | None:
     end = ends.end_integer if end is ends.end_fixed else end
     names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
     make = kernel.make_mode_kernel if mode else kernel.make_kernel
-    recipe = compiled.Recipe(make, (end,), tuple(names.get(a, a) for a in ARGUMENTS))
-    return Choice(recipe, work.windows, counts)
+    spec = jit.KernelSpec(make, (end,), tuple(names.get(a, a) for a in ARGUMENTS))
+    return Choice(spec, work.windows, counts)
 
 
 def goes_on(windows: Windows) -> bool:
@@ -93,12 +93,12 @@ def tile_counts(windows: tuple[Windows, ...]) -> list[int]:
     return counts
 
 
-def average_samples(work: Work) -> float:
+def average_samples(work: KernelTask) -> float:
     """Return how many samples a window has on average."""
     return float(np.prod([w.present()[1].mean() for w in work.windows]))
 
 
-def nanoseconds(work: Work, counts: list[int]) -> float:
+def nanoseconds(work: KernelTask, counts: list[int]) -> float:
     """Return about what a window takes; infinity where a tile cannot hold one."""
     region = np.prod([spans(w, n) for w, n in zip(work.windows, counts, strict=True)])
     if region > TILE_SAMPLES:
@@ -115,8 +115,8 @@ def nanoseconds(work: Work, counts: list[int]) -> float:
 class Sliding:
     """The sliding kernel on one array."""
 
-    def __init__(self, work: Work, values: Array, recipe: compiled.Recipe, counts: list[int]) -> None:
-        self.work, self.values, self.recipe, self.counts = work, values, recipe, counts
+    def __init__(self, work: KernelTask, values: Array, spec: jit.KernelSpec, counts: list[int]) -> None:
+        self.work, self.values, self.spec, self.counts = work, values, spec, counts
         self.tables = [np.stack(windows.present(), 1) for windows in work.windows]
         self.limits = dtypes.limits(work.result)
         self.fill = np.zeros(1, values.dtype) if work.fill is None else work.fill
@@ -132,7 +132,7 @@ class Sliding:
 
     def runner(self) -> Runner:
         """Return a function that runs one block, with scratch space of its own."""
-        run = compiled.load(self.recipe)
+        run = jit.load(self.spec)
         most = int(self.tables[0][:, 1].max()) * int(self.tables[1][:, 1].max())
         rows, bits, state = (np.zeros(n, np.int64) for n in (most, kernel.ABSENT // kernel.WORD_BITS + 2, 4))
         masks = np.left_shift(np.int64(1), np.arange(kernel.WORD_BITS))

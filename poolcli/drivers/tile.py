@@ -11,12 +11,12 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled
+from .. import jit
 from ..core import dtypes
 from ..core.windows import Windows
 from ..kernels import tile_cores as cores
 from ..kernels import tiles as kernel
-from ..work import Array, Block, Runner, Work, cut, sizes_for
+from .kernel_task import Array, Block, KernelTask, Runner, cut, sizes_for
 
 ARGUMENTS = ("read", "write", "write", "write", *("int64",) * 6, *("float64",) * 6)
 """The dtypes of ``pool_tiles``' buffers, in order."""
@@ -67,17 +67,17 @@ class Choice:
     """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
     flattens: ClassVar[bool] = True
     """Windows that are one stretch of memory are better taken for those of a series."""
-    recipe: compiled.Recipe
+    spec: jit.KernelSpec
     core: LaneCore
     largest: tuple[int, ...]
     """The most samples of a window along each axis."""
 
-    def on(self, work: Work, values: Array) -> Tiles:
+    def on(self, work: KernelTask, values: Array) -> Tiles:
         """Return the kernel on an array."""
         return Tiles(work, values, self)
 
 
-def choose(work: Work) -> Choice | None:
+def choose(work: KernelTask) -> Choice | None:
     """Choose the tile kernel where doubles hold the samples and windows are not too large for lanes."""
     dtype, core = work.array.dtype, LANE_CORES[work.reducer.lanes]
     endless = work.reducer.lanes == "norm" and not work.parameters[0] < np.inf
@@ -91,11 +91,11 @@ def choose(work: Work) -> Choice | None:
         return None
     names = {"read": dtype.name, "write": dtypes.write_dtype(work.result).name}
     arguments = tuple(names.get(a, a) for a in ARGUMENTS)
-    recipe = compiled.Recipe(kernel.make_kernel, parts(work, core), arguments, late=True)
-    return Choice(recipe, core, largest)
+    spec = jit.KernelSpec(kernel.make_kernel, parts(work, core), arguments, late=True)
+    return Choice(spec, core, largest)
 
 
-def parts(work: Work, core: LaneCore) -> tuple[Callable[..., Any], ...]:
+def parts(work: KernelTask, core: LaneCore) -> tuple[Callable[..., Any], ...]:
     """Return what the kernel is made of."""
     written = dtypes.write_dtype(work.result)
     put = kernel.put_floats if written.kind == "f" else kernel.put_wide if written.itemsize == 8 else kernel.put_narrow
@@ -105,7 +105,7 @@ def parts(work: Work, core: LaneCore) -> tuple[Callable[..., Any], ...]:
 class Tiles:
     """The tile kernel on one array."""
 
-    def __init__(self, work: Work, values: Array, choice: Choice) -> None:
+    def __init__(self, work: KernelTask, values: Array, choice: Choice) -> None:
         self.work, self.values, self.choice = work, values, choice
         self.samples = int(np.prod(choice.largest))
         copies = 2 if choice.core.sorts else 1
@@ -131,7 +131,7 @@ class Tiles:
     def runner(self) -> Runner:
         """Return a function that runs one block; False where a value has no place in the output."""
         work = self.work
-        run = compiled.load(self.choice.recipe)
+        run = jit.load(self.choice.spec)
         nodata = np.zeros(1) if work.nodata is None else work.nodata.astype(np.float64)
         fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill
         index = np.empty(0, np.int64) if work.indices is None else work.indices

@@ -14,29 +14,17 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled
-from ..compiled.recipe import Part
+from .. import jit
 from ..core import dtypes
 from ..core.windows import Windows
+from ..jit.kernel_spec import Part
 from ..kernels.fold import finalizers as end
 from ..kernels.fold import fold_states as states
 from ..kernels.fold import weighted_rows as kernel
-from ..work import Array, Block, Runner, Work, cut
 from .fold_run import longest_stretch, step_of
-from .fold_table import (
-    EXACT_BITS,
-    LOADS,
-    NARROW,
-    SAVES,
-    Fold,
-    in_range,
-    missing,
-    of_pair,
-    of_ratio,
-    present,
-    written,
-)
+from .fold_table import EXACT_BITS, LOADS, NARROW, SAVES, Fold, in_range, missing, of_pair, of_ratio, present, written
 from .general import binomial
+from .kernel_task import Array, Block, KernelTask, Runner, cut
 
 ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 4, *("weight",) * 3, *("float64",) * 5)
 """The dtypes of ``pool_weighted``'s buffers, in order; those of states follow."""
@@ -77,11 +65,11 @@ class Choice:
     single_call: ClassVar[bool] = True
     """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
     fold: Fold
-    recipe: compiled.Recipe
+    spec: jit.KernelSpec
     laid: dict[Any, list[AxisWeights]] = field(default_factory=dict)
     """The weights of the last plan, or part of one, by its windows."""
 
-    def on(self, work: Work, values: Array) -> WeightedRun:
+    def on(self, work: KernelTask, values: Array) -> WeightedRun:
         """The kernel on an array."""
         axes = self.laid.get(work.windows)
         if axes is None:  # another thread may empty it meanwhile
@@ -90,7 +78,7 @@ class Choice:
         return WeightedRun(work, values, self, axes)
 
 
-def choose(work: Work) -> Choice | None:
+def choose(work: KernelTask) -> Choice | None:
     """Choose by types and geometry, without a look at the data; None where the general kernel serves."""
     if not work.reducer.weighted or work.want_indices:
         return None
@@ -100,10 +88,10 @@ def choose(work: Work) -> Choice | None:
     numbers = [np.dtype(dtype).name for dtype in (*fold.dtypes, np.uint8, np.uint8)[:MOST_NUMBERS]]
     steps = fold.lift, fold.merge, LOADS[len(fold.dtypes) - 1], SAVES[len(fold.dtypes) - 1], fold.finalizer
     arguments = (*(names.get(argument, argument) for argument in ARGUMENTS), *numbers)
-    return Choice(fold, compiled.Recipe(kernel.make_kernel, steps, arguments))
+    return Choice(fold, jit.KernelSpec(kernel.make_kernel, steps, arguments))
 
 
-def choose_sum(work: Work, weight: float) -> Fold:
+def choose_sum(work: KernelTask, weight: float) -> Fold:
     """The sum that holds samples times weights which add up to ``weight``: exactly, or as the result needs."""
     dtype = work.array.dtype
     largest = weight * (2.0 ** (8 * dtype.itemsize) if dtype.kind != "f" else 1.0)
@@ -134,7 +122,7 @@ def sum_state(dtype: dtypes.Type, largest: float) -> Any:
 class WeightedRun:
     """The weighted row kernel on one array."""
 
-    def __init__(self, work: Work, values: Array, choice: Choice, axes: list[AxisWeights]) -> None:
+    def __init__(self, work: KernelTask, values: Array, choice: Choice, axes: list[AxisWeights]) -> None:
         self.work, self.values, self.choice, self.axes = work, values, choice, axes
         self.weights = [axis.weights.astype(choice.fold.dtypes[0]) for axis in self.axes]
         self.most = [int(axis.table[:, kernel.COUNT].max()) for axis in self.axes]
@@ -160,7 +148,7 @@ class WeightedRun:
 
     def runner(self) -> Runner:
         """A function that runs one block, with scratch space of its own; False if the general kernel must."""
-        run, work, fold = compiled.load(self.choice.recipe), self.work, self.choice.fold
+        run, work, fold = jit.load(self.choice.spec), self.work, self.choice.fold
         numbers = (*fold.dtypes, np.uint8, np.uint8)[:MOST_NUMBERS]
         room = [np.zeros(1, number) for number in numbers]
         nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata

@@ -26,13 +26,13 @@ _HUGE = 1e290  # a product beyond it may overflow in Dekker's split
 
 
 def widen(x: Any) -> Pair:
-    """Return the sample x exactly as (hi, lo). ``compiled`` puts a typed version in its place."""
+    """Return the sample x exactly as (hi, lo). ``jit`` puts a typed version in its place."""
     hi = float(x)
     return (hi, float(int(x) - int(hi))) if isfinite(hi) else (hi, 0.0)
 
 
 def fetch(buffer: Buffer, at: int) -> None:
-    """Ask memory for buffer[at], to be used soon. ``compiled`` puts an instruction in its place."""
+    """Ask memory for buffer[at], to be used soon. ``jit`` puts an instruction in its place."""
 
 
 def fetch_to_write(buffer: Buffer, at: int) -> None:

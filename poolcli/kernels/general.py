@@ -200,7 +200,7 @@ def nan_value(last_nan: int) -> Pair:
     return NOT_A_NUMBER, 0.0
 
 
-def no_place(region: Region, value: Pair) -> int:
+def locate_unrepresentable(region: Region, value: Pair) -> int:
     """``place`` for a value, which stands nowhere in the input."""
     return -1
 

@@ -33,7 +33,7 @@ SPAN = 2
 def sixteen(arguments: str, value: str) -> Any:
     """A function that gives 16 counts from ``to`` on new values: all are read before one is written.
 
-    So LLVM makes vector code of it (``Recipe.bundled``): 16 ns a window. A loop of 16 is unrolled before it could
+    So LLVM makes vector code of it (``KernelSpec.bundled``): 16 ns a window. A loop of 16 is unrolled before it could
     become a vector, and then each write might be to what is read later: 45 ns.
     """
     names: dict[str, Any] = {"__name__": __name__}

@@ -196,10 +196,11 @@ def test_every_reducer_has_its_arithmetic() -> None:
     assert {row.explanation for row in REDUCERS.values()} == set(ARITHMETIC)
     from poolcli.analysis.explain.explain import reason_by_core
     from poolcli.analysis.explain.reasoning import Present
-    from poolcli.pooling import prepare
+    from poolcli.pooling import parse_pooling
 
     for name in ("max", "avg", "lp", "blur"):
-        made = reason_by_core(prepare(name), Present(np.array([3.0, 4.0]), 2, parameters=prepare(name).parameters))
+        pooling = parse_pooling(name)
+        made = reason_by_core(pooling, Present(np.array([3.0, 4.0]), 2, parameters=pooling.parameters))
         assert made.value == pytest.approx({"max": 4, "avg": 3.5, "lp": 5, "blur": 3.5}[name])
 
 

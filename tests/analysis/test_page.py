@@ -19,7 +19,7 @@ import poolcli
 from poolcli.analysis.explain.explain import explain_window
 from poolcli.analysis.explain.page import MOST_BYTES, build_page
 from poolcli.core.reducers import REDUCERS
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 
 A = np.array([[1, 3, 2, 9], [5, 6, 1, 7], [4, 2, 8, 6], [3, 5, 7, 2]], np.uint8)
 EXPLAINED = [row.name for row in REDUCERS.values() if row.explanation]
@@ -45,7 +45,7 @@ Open = Callable[..., Any]
 def made(x: np.ndarray, reducer: str, name: str = "a map", mode: Any = None, palette: Any = None, at: Any = None,
          channel: Any = None, batch: Any = None, **options: Any) -> str:
     """The text of a page."""
-    pooling = prepare(reducer, **options)
+    pooling = parse_pooling(reducer, **options)
     plan = pooling.plan(x.shape)
     return build_page(explain_window(x, pooling, plan, at, channel, batch), x, pooling, plan, name, mode, palette)
 

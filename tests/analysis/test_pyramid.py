@@ -12,7 +12,7 @@ import pytest
 
 import poolcli
 from poolcli.analysis.pyramid.pyramid_plan import plan_levels
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 
 
 def noise(shape: tuple[int, ...], dtype: Any = np.uint8, seed: int = 1) -> Any:
@@ -141,7 +141,7 @@ def test_labels_that_are_lost() -> None:
 @pytest.mark.parametrize("options", [*TILING, {"size": 3, "stride": 2, "padding": 1}], ids=str)
 def test_scales_and_offsets_say_where_samples_are(options: dict[str, Any]) -> None:
     """Sample i of a level is centred at offset + i scale, where windows are whole and alike."""
-    for rung in plan_levels((27, 4), prepare("avg", **options), levels=2, layout="LC"):
+    for rung in plan_levels((27, 4), parse_pooling("avg", **options), levels=2, layout="LC"):
         assert rung.scale[1] == 1 and rung.offset[1] == 0
         centres = [(min(one) + max(one)) / 2 for one in below(27, options, 2)[rung.number]]
         assert rung.centres()[0].tolist() == centres

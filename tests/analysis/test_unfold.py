@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from poolcli.analysis import unfold
-from poolcli.pooling import prepare
-from poolcli.settled import canonical_windows
+from poolcli.engine.prepared import canonical_windows
+from poolcli.pooling import parse_pooling
 
 OPTIONS: list[dict[str, Any]] = [
     {"size": 2}, {"size": 3, "stride": 2, "padding": 1, "dilation": 2}, {"size": 3, "padding": "same", "stride": 2},
@@ -24,7 +24,7 @@ def test_sums_of_gathered_samples_are_the_sums(
     """Whole numbers, so exactly; and the flat index leads back to the sample."""
     monkeypatch.setattr(unfold, "MOST_SAMPLES", 64)  # several blocks
     array = np.arange(1.0, 1 + np.prod(shape)).reshape(shape)
-    pooling = prepare("sum", layout=layout, **options)
+    pooling = parse_pooling("sum", layout=layout, **options)
     plan = pooling.plan(shape)
     canonical = plan.axes.canonical(array)
     wanted = plan.axes.canonical(pooling.run(array, plan).values)

@@ -19,7 +19,7 @@ from poolcli.chunked.sources import MemorySource, NpySource, pad_source
 from poolcli.chunked.stores import ZarrArray
 from poolcli.core.boxes import input_box
 from poolcli.core.reducers import REDUCERS
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 
 WINDOWS: list[dict[str, Any]] = [
     {"size": 2},
@@ -39,7 +39,7 @@ LAYOUTS = {"L": (50,), "HW": (40, 30), "HWC": (30, 20, 3), "NCHW": (2, 3, 20, 24
 
 def pooled(path: str, output: Path, reducer: str, workers: int = 2, **options: Any) -> np.ndarray:
     """The result of a chunked run."""
-    run_array.pool(prepare(reducer, **options), run_array.open_array(path, None, lambda: None), str(output),
+    run_array.pool(parse_pooling(reducer, **options), run_array.open_array(path, None, lambda: None), str(output),
                    overwrite=True,
                  backend=run_array.ThreadBackend(workers))
     return read(output) if output.suffix == ".zarr" else np.load(output)
@@ -88,7 +88,7 @@ def counted(path: str, tmp_path: Path, **options: Any) -> tuple[Counter[str], ru
     source = ZarrArray(path)
     source.__dict__["array"] = zarr.open_array(CountingStore(path, read_only=True), mode="r")
     CountingStore.seen = Counter()
-    pooling = prepare("max", layout="HW", **options)
+    pooling = parse_pooling("max", layout="HW", **options)
     plan = pooling.plan(source.shape)
     chunk = chunk_shapes.choose_chunk_shape(plan, source.chunks, 1, 1)
     task = run_array.make_task(pooling, plan, source, 1 << 30, False)
@@ -125,7 +125,7 @@ def test_a_task_is_a_value(tmp_path: Path) -> None:
     path = stored(tmp_path, np.arange(10_000, dtype=np.uint16).reshape(100, 100), (20, 20))
     source = ZarrArray(path)
     np.save(tmp_path / "x.npy", source.read(((0, 100), (0, 100))))
-    pooling = prepare("avg", size=3, padding=1, pad_mode="reflect")
+    pooling = parse_pooling("avg", size=3, padding=1, pad_mode="reflect")
     for one in (source, NpySource(str(tmp_path / "x.npy"))):
         task = run_array.make_task(pooling, pooling.plan((100, 100)), one, 1 << 20, True)
         sent = pickle.dumps(task)
@@ -137,7 +137,7 @@ def test_a_task_is_a_value(tmp_path: Path) -> None:
 def test_no_two_jobs_share_a_chunk(tmp_path: Path) -> None:
     """The boxes of jobs end at borders of the output's chunks."""
     x = np.zeros((100, 90), np.uint8)
-    pooling = prepare("max", size=3, stride=2)
+    pooling = parse_pooling("max", size=3, stride=2)
     plan = pooling.plan(x.shape)
     chunk = chunk_shapes.choose_chunk_shape(plan, (20, 20), 1, 1)
     task = run_box.BoxContext(pooling, plan, MemorySource(x), run_array.MappedTarget(x), 1 << 20)
@@ -148,18 +148,18 @@ def test_no_two_jobs_share_a_chunk(tmp_path: Path) -> None:
 
 def test_chunks_of_the_output_follow_the_input() -> None:
     """What a chunk becomes, at least a megabyte where there is so much, and no more samples than a job may hold."""
-    plan = prepare("max", layout="DHW").plan((1024, 1024, 1024))
+    plan = parse_pooling("max", layout="DHW").plan((1024, 1024, 1024))
     assert chunk_shapes.choose_chunk_shape(plan, (64, 64, 64), 1, 1) == (128, 128, 64) or np.prod(
         chunk_shapes.choose_chunk_shape(plan, (64, 64, 64), 1, 1)) >= 1 << 20
     assert all(n % 32 == 0 for n in chunk_shapes.choose_chunk_shape(plan, (64, 64, 64), 1, 1))
-    projection = prepare("max", layout="DHW", size=("all", 1, 1)).plan((1024, 1024, 1024))
+    projection = parse_pooling("max", layout="DHW", size=("all", 1, 1)).plan((1024, 1024, 1024))
     shape = chunk_shapes.choose_chunk_shape(projection, (64, 64, 64), 1, 1)
     assert chunk_shapes.box_bytes(projection, shape, 1) <= chunk_shapes.JOB_BYTES
 
 
 def test_what_no_job_may_hold_says_so() -> None:
     """A median must see its window whole; the error tells how large that is and what would work."""
-    pooling = prepare("median", size="all")
+    pooling = parse_pooling("median", size="all")
     x = np.zeros((100, 100))
     task = run_box.BoxContext(pooling, pooling.plan(x.shape), MemorySource(x),
                               run_array.MappedTarget(np.zeros((1, 1))), 1000)
@@ -170,7 +170,7 @@ def test_what_no_job_may_hold_says_so() -> None:
 def test_a_large_box_is_pooled_in_pieces() -> None:
     """Where the samples of one chunk of the output are more than a job may hold, it is pooled part by part."""
     x = np.random.default_rng(0).random((60, 50))
-    pooling = prepare("avg", size=5, stride=1)
+    pooling = parse_pooling("avg", size=5, stride=1)
     task = run_box.BoxContext(pooling, pooling.plan(x.shape), MemorySource(x), run_array.MappedTarget(x), 900)
     assert len(list(chunk_shapes.split_to_fit(task.plan, ((0, 56), (0, 46)), 8, 900))) == 64
     assert run_box.pool_box(task, ((0, 56), (0, 46))).tobytes() == poolcli.pool(x, "avg", size=5, stride=1).tobytes()
@@ -181,7 +181,7 @@ def test_padding_is_that_of_numpy(mode: str) -> None:
     """Any box of a padded source, with padding wider than the array too."""
     x = np.random.default_rng(0).integers(0, 99, (5, 7))
     options = {"pad_value": 3} if mode == "constant" else {}
-    pooling = prepare("max", size=9, stride=1, padding=((6, 8), (3, 4)), pad_mode=mode, **options)
+    pooling = parse_pooling("max", size=9, stride=1, padding=((6, 8), (3, 4)), pad_mode=mode, **options)
     _, plan, source = pad_source(pooling, pooling.plan(x.shape), MemorySource(x))
     whole = np.pad(x, ((6, 8), (3, 4)), **({"constant_values": 3} if mode == "constant" else {"mode": mode}))
     assert plan.input_shape == whole.shape == source.shape

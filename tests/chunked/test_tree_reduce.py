@@ -14,12 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import poolcli
-from poolcli import compiled
+from poolcli import jit
 from poolcli.chunked import chunk_shapes, run_array, run_box, tree_reduce
 from poolcli.chunked.sources import MemorySource
 from poolcli.core.reducers import REDUCERS
 from poolcli.drivers import fold_table
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 
 WINDOWS: list[dict[str, Any]] = [
     {"size": "all"},
@@ -38,7 +38,7 @@ MERGED = ("max", "min", "range", "avg", "sum", "var", "std")
 @pytest.fixture
 def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernels of parts as plain Python, lest 300 of them be compiled; jobs of a few hundred bytes."""
-    monkeypatch.setattr(tree_reduce.merging, "compiled", SimpleNamespace(load=compiled.plain, Recipe=compiled.Recipe))
+    monkeypatch.setattr(tree_reduce.merging, "jit", SimpleNamespace(load=jit.interpret, KernelSpec=jit.KernelSpec))
     monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 400)
     monkeypatch.setattr(fold_table, "PLAIN_SUMS", 0)  # as of windows of more than a thousand lines
 
@@ -46,7 +46,7 @@ def uncompiled(monkeypatch: pytest.MonkeyPatch) -> None:
 def task_of(x: np.ndarray, reducer: str, most: int = 1000, **options: Any) -> tuple[run_box.BoxContext,
                                                                                     run_array.MappedTarget]:
     """A task whose jobs may hold little, and where its values go."""
-    pooling = prepare(reducer, **options)
+    pooling = parse_pooling(reducer, **options)
     plan = pooling.plan(x.shape)
     target = run_array.MappedTarget(np.zeros(plan.output_shape, pooling.result_dtype(x.dtype)))
     task = run_array.make_task(pooling, plan, Tiled(x), most, True)
@@ -156,11 +156,11 @@ def test_a_volume_with_one_window(reducer: str, dtype: str, options: dict[str, A
     monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 20_000)
     monkeypatch.setattr(chunk_shapes, "max_job_bytes", lambda workers: 30_000)
     for windows in ({"size": "all"}, {"adaptive": 2}):
-        run_array.pool(prepare(reducer, layout="DHW", **windows, **options),
+        run_array.pool(parse_pooling(reducer, layout="DHW", **windows, **options),
                        run_array.open_array(path, None, lambda: None),
                      str(tmp_path / "y.zarr"), overwrite=True, backend=run_array.ThreadBackend(2))
         whole = poolcli.pool(x, reducer, layout="DHW", **windows, **options)
         assert read(tmp_path / "y.zarr").tobytes() == whole.tobytes()
     with pytest.raises(poolcli.PoolError, match="median needs all at once"):
-        run_array.pool(prepare("median", layout="DHW", size="all"), run_array.open_array(path, None, lambda: None),
-                     str(tmp_path / "z.zarr"))
+        run_array.pool(parse_pooling("median", layout="DHW", size="all"),
+                       run_array.open_array(path, None, lambda: None), str(tmp_path / "z.zarr"))

@@ -29,7 +29,7 @@ from poolcli.batch.executors import dask_connection, dask_worker
 from poolcli.batch.executors.dask_worker import RunContext
 from poolcli.errors import PoolError
 from poolcli.files.atomic import atomic
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 
 needs_dask = pytest.mark.skipif(importlib.util.find_spec("distributed") is None,
                                 reason='needs distributed: pip install "poolcli[dask]"')
@@ -40,7 +40,7 @@ from pathlib import Path
 def hooked():
     from poolcli import files
     from poolcli.batch.executors import dask_worker
-    from poolcli.compiled import compiler
+    from poolcli.jit import compiler
     real_read, real_outcome, real_build = files.read, dask_worker.run_to_report, compiler.build
 
     def read(path, **options):
@@ -61,10 +61,10 @@ def hooked():
             os.kill(os.getpid(), signal.SIGKILL)
         return done
 
-    def build(recipe):
+    def build(spec):
         with open(os.environ["NOTES"], "a") as notes:
             notes.write("compiled\\n")
-        return real_build(recipe)
+        return real_build(spec)
 
     files.read, dask_worker.run_to_report, compiler.build = read, outcome, build
 
@@ -326,7 +326,7 @@ def test_another_version_at_the_other_end() -> None:
 def test_a_run_that_has_ended_begins_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that gets a job after the end of its run leaves it, and has told which had begun."""
     monkeypatch.setattr(dask_worker, "announce_to_scheduler", lambda: None)  # this process is no worker, and goes on
-    errand = RunContext.of("ended", (prepare("max"), Settings()))
+    errand = RunContext.of("ended", (parse_pooling("max"), Settings()))
     with contextlib.suppress(ImportError):
         dask_worker.run_on_worker(errand, 7, pickle.dumps(Job("missing.png")))
     assert dask_worker.stop_run("ended") == [7]

@@ -21,7 +21,7 @@ from cli.calls import names, save_picture
 
 from poolcli import files
 from poolcli.core.reducers import REDUCERS
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 
 DEADLY = """
 import os, signal, time
@@ -140,9 +140,9 @@ def test_isolated_results_are_the_same(deadly: Path) -> None:
 @pytest.mark.parametrize("name", REDUCERS)
 def test_a_pooling_can_be_sent(name: str) -> None:
     """Rows of tables go by their names and are the same rows at the other end."""
-    pooling = prepare(name, size=2, nan="ignore")
+    pooling = parse_pooling(name, size=2, nan="ignore")
     sent = pickle.loads(pickle.dumps(pooling))
     assert sent == pooling and sent.reducer is pooling.reducer
-    expected = prepare("stochastic", expected=True).reducer
+    expected = parse_pooling("stochastic", expected=True).reducer
     assert pickle.loads(pickle.dumps(expected)) is expected
     assert all(pickle.loads(pickle.dumps(row)) is row for row in files.FORMATS.values())

@@ -292,25 +292,25 @@ def test_the_second_ctrl_c_ends_at_once() -> None:
 
 def test_compiling_is_told_only_when_it_takes_long(here: Call, numbers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After 0.3 s; what went wrong is told at once, and once."""
-    from poolcli import compiled
+    from poolcli import jit
     from poolcli.cli import show
 
     def slow(seconds: float, *texts: str) -> Any:
         def load(_: Any) -> Any:
             for text in texts:
-                compiled.announce(text)
+                jit.announce(text)
             time.sleep(seconds)
             raise poolcli.PoolError("enough")
         return load
 
     monkeypatch.setenv("POOLCLI_COMPILE", "always")  # NumPy would do so little work, without a kernel
     monkeypatch.setattr(show, "COMPILING_AFTER", 0.05)
-    monkeypatch.setattr(compiled, "load", slow(0, "compiling a kernel, this once"))
+    monkeypatch.setattr(jit, "load", slow(0, "compiling a kernel, this once"))
     assert here("max", numbers).err == f"poolcli: {numbers}: enough\n"
-    monkeypatch.setattr(compiled, "load", slow(0.5, "compiling a kernel, this once"))
+    monkeypatch.setattr(jit, "load", slow(0.5, "compiling a kernel, this once"))
     assert here("max", numbers).err.startswith("poolcli: compiling a kernel, this once ...\npoolcli: ")
     assert here("max", numbers, "-q").err == f"poolcli: {numbers}: enough\n"
-    monkeypatch.setattr(compiled, "load", slow(0, "kernels are not kept: no space", "kernels are not kept: no space"))
+    monkeypatch.setattr(jit, "load", slow(0, "kernels are not kept: no space", "kernels are not kept: no space"))
     assert here("max", numbers).err == f"poolcli: kernels are not kept: no space\npoolcli: {numbers}: enough\n"
 
 

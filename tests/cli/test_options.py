@@ -58,7 +58,7 @@ def parsed(reducer: str, arguments: list[str]) -> dict[str, Any]:
 def test_options_become_keywords(reducer: str, arguments: list[str], keywords: dict[str, Any]) -> None:
     """As the library takes them, and it does take them."""
     assert parsed(reducer, arguments) == keywords
-    pooling.prepare(reducer, **keywords)
+    pooling.parse_pooling(reducer, **keywords)
 
 
 def test_every_keyword_has_an_option() -> None:

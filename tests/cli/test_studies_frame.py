@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from cli.calls import Call
 
-from poolcli import compiled
+from poolcli import jit
 from poolcli.analysis.stages import as_stages
 from poolcli.cli import main, show
 from poolcli.cli.analysis.context import Answer, StudyContext
@@ -205,15 +205,15 @@ def test_compiling_is_told_while_it_takes_long(
     here: Call, numbers: Path, quiet: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in the reducers' commands; whoever listened before listens again."""
-    before = compiled.announce
+    before = jit.announce
     monkeypatch.setattr(show, "COMPILING_AFTER", 0)
     monkeypatch.setattr(StudyContext, "the_file", lambda asked: tell(asked.names[0]))
     said = here("look", numbers, *(["-q"] if quiet else [])).err
-    assert ("compiling a kernel ..." in said) is not quiet and compiled.announce is before
+    assert ("compiling a kernel ..." in said) is not quiet and jit.announce is before
 
 
 def tell(name: str) -> str:
     """Something is compiled, which takes its time."""
-    compiled.announce("compiling a kernel")
+    jit.announce("compiling a kernel")
     time.sleep(0.2)
     return name

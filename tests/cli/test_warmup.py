@@ -9,26 +9,26 @@ import pytest
 from cli.calls import Call
 
 import poolcli
-from poolcli import compiled, warming
-from poolcli.compiled import store
+from poolcli import jit, warmup
+from poolcli.jit import cache
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> list[compiled.Recipe]:
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[jit.KernelSpec]:
     """What is compiled meanwhile: nothing for real."""
-    made: list[compiled.Recipe] = []
-    monkeypatch.setattr(warming, "compile_all", lambda wanted, jobs: [made.append(one) for one in wanted])
-    monkeypatch.setattr(compiled, "is_kept", lambda recipe: recipe in made)
+    made: list[jit.KernelSpec] = []
+    monkeypatch.setattr(warmup, "compile_all", lambda wanted, jobs: [made.append(one) for one in wanted])
+    monkeypatch.setattr(jit, "is_cached", lambda spec: spec in made)
     return made
 
 
 def test_the_set_is_what_runs_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture, small or large, grey or coloured, pooled by a usual window finds its kernel in the set."""
-    wanted = set(warming.recipes(["max", "avg"], ["uint8"]))
-    monkeypatch.setattr(compiled, "_loaded", {})
+    wanted = set(warmup.specs(["max", "avg"], ["uint8"]))
+    monkeypatch.setattr(jit, "_loaded", {})
     for shape in ((60, 80), (700, 500), (700, 500, 3)):
         for options in ({}, {"size": 3, "stride": 2, "padding": 1}, {"size": 3, "stride": 1, "padding": "same"}):
-            with compiled.recorded() as asked:
+            with jit.record_requests() as asked:
                 poolcli.pool(np.zeros(shape, np.uint8), "max", **options)
                 poolcli.pool(np.zeros(shape, np.uint8), "avg", **options, dtype="uint8")
             assert asked and set(asked) <= wanted
@@ -36,18 +36,18 @@ def test_the_set_is_what_runs_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_recording_runs_and_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """And afterwards all is as before."""
-    monkeypatch.setattr(compiled, "_compiled", None)
-    with compiled.recorded() as asked:
+    monkeypatch.setattr(jit, "_compiled", None)
+    with jit.record_requests() as asked:
         poolcli.pool(np.zeros((4, 4)), "lse", size=2)
     assert len(asked) == 1
     monkeypatch.undo()
     assert poolcli.pool(np.ones((4, 4), np.uint8), "max").tolist() == [[1, 1], [1, 1]]
 
 
-def test_a_reducer_and_a_type_can_be_named(here: Call, kept: list[compiled.Recipe]) -> None:
+def test_a_reducer_and_a_type_can_be_named(here: Call, kept: list[jit.KernelSpec]) -> None:
     """The second time all of it is there."""
     done = here("warmup", "max", "--dtype", "uint8")
-    assert done.code == 0 and kept == warming.recipes(["max"], ["uint8"])
+    assert done.code == 0 and kept == warmup.specs(["max"], ["uint8"])
     assert done.out.startswith(f"{len(kept)} compiled in ") and ", 0 were there: " in done.out
     again = here("warmup", "max", "--dtype", "uint8")
     assert again.out.startswith("0 compiled in ") and f", {len(kept)} were there: " in again.out
@@ -63,8 +63,8 @@ def test_what_does_not_exist_is_a_usage_error(here: Call, line: str) -> None:
 
 def test_failures_are_said_once(here: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     """And make the exit code 1."""
-    monkeypatch.setattr(compiled, "is_kept", lambda recipe: False)
-    monkeypatch.setattr(warming, "compile_all", lambda wanted, jobs: ["kernels are not kept: no" for _ in wanted])
+    monkeypatch.setattr(jit, "is_cached", lambda spec: False)
+    monkeypatch.setattr(warmup, "compile_all", lambda wanted, jobs: ["kernels are not kept: no" for _ in wanted])
     done = here("warmup", "min", "--dtype", "uint8")
     assert (done.code, done.err) == (1, "poolcli: kernels are not kept: no\n")
     assert " failed: " in done.out
@@ -80,16 +80,16 @@ def test_nothing_to_do_without_a_compiler(here: Call, monkeypatch: pytest.Monkey
 def test_processes_compile_and_keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For real, one kernel: the next process would find it."""
     monkeypatch.setenv("POOLCLI_CACHE_DIR", str(tmp_path / "cache"))
-    recipe = warming.recipes(["max"], ["uint8"])[0]
-    assert not compiled.is_kept(recipe)
-    assert list(warming.compile_all([recipe], jobs=2)) == [None]
-    assert compiled.is_kept(recipe)
-    assert [path.name for path in store.folder().iterdir()] == [store.place(recipe).name]
+    spec = warmup.specs(["max"], ["uint8"])[0]
+    assert not jit.is_cached(spec)
+    assert list(warmup.compile_all([spec], jobs=2)) == [None]
+    assert jit.is_cached(spec)
+    assert [path.name for path in cache.folder().iterdir()] == [cache.object_path(spec).name]
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the words of the system."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("POOLCLI_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    monkeypatch.setattr("poolcli.compiled.compiler.build", lambda recipe: compiled.Code(b"x"))
-    assert (warming.compile_one(warming.recipes(["max"], ["uint8"])[0]) or "").startswith("kernels are not kept: ")
+    monkeypatch.setattr("poolcli.jit.compiler.build", lambda spec: jit.Code(b"x"))
+    assert (warmup.compile_one(warmup.specs(["max"], ["uint8"])[0]) or "").startswith("kernels are not kept: ")

@@ -20,7 +20,7 @@ from ...core.plans import Plan
 from ...core.pool_options import Keywords
 from ...core.reducers import REDUCERS, Reducer
 from ...errors import PoolError
-from ...pooling import Pooling, prepare
+from ...pooling import Pooling, parse_pooling
 from . import interval_extremes, interval_search, intervals, variance_extremes
 from .outward_rounding import (
     ERROR_MODELS,
@@ -132,7 +132,7 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unp
 
     Raises PoolError for ends that do not fit together, and for whatever ``pool`` refuses.
     """
-    pooling = prepare(reducer, **options)
+    pooling = parse_pooling(reducer, **options)
     method = find_method(pooling.reducer)
     a, b = intervals.check_ends(low, high, pooling.missing())
     dtype = dtypes.check_dtype(a.dtype)
@@ -172,7 +172,7 @@ def interval_widths(low: Array, high: Array) -> Array:
 
 def window_counts(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> NDArray[np.int64] | None:
     """How many samples the windows have, where missing ones do not make that unknown."""
-    return count_samples(pooling.settle(plan, dtype).work)
+    return count_samples(pooling.prepare(plan, dtype).work)
 
 
 # Monotone reducers.
@@ -189,7 +189,7 @@ def bound_by_ends(pooling: Pooling, plan: Plan, low: Array, high: Array,
     result, in_doubles = pooling.result_dtype(low.dtype), replace(pooling, dtype=dtypes.FLOAT64)
     values = [in_doubles.run(part, plan).values for part in (a, b)]
     far = pool_magnitudes(pooling, plan, low, high)
-    samples, finite = max_samples(pooling.settle(plan, low.dtype).work), are_finite(low, high)
+    samples, finite = max_samples(pooling.prepare(plan, low.dtype).work), are_finite(low, high)
     found = []
     for value, side in zip(values, (LOW, HIGH), strict=True):
         by = error_margin(pooling, low.dtype, samples, value, far, far)

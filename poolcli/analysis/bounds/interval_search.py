@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ...core import dtypes
 from ...core.plans import Plan
+from ...engine.prepared import restored
 from ...errors import PoolError
-from ...pooling import Pooling, prepare
-from ...settled import restored
+from ...pooling import Pooling, parse_pooling
 from .. import unfold
 from . import intervals
 from .interval_extremes import Extreme, Extremes, same_for_all
@@ -47,7 +47,7 @@ class WindowColumns:
 
 def search_windows(pooling: Pooling, plan: Plan, low: Array, high: Array, solve: Solve) -> tuple[Array, Array, Array]:
     """The bounds of all outputs, and whether both ends of each are attained, for samples in any order."""
-    settled = pooling.settle(plan, low.dtype)
+    settled = pooling.prepare(plan, low.dtype)
     lower, upper = (settled.on(one) for one in (low, high))
     result = settled.work.result
     under, over = np.empty((2, *lower.output_shape), result)
@@ -153,6 +153,6 @@ def round_outward(pooling: Pooling, value: Array, side: int, part: WindowColumns
 
 def pool_columns(pooling: Pooling, samples: Array, dtype: dtypes.Type) -> Array:
     """Columns of samples, each one window."""
-    alone = replace(pooling, window=prepare("max", size="all").window, layout="LC", squeeze=False, pad_mode="exclude",
-                    nan="propagate", nodata=None, dtype=dtype)
+    alone = replace(pooling, window=parse_pooling("max", size="all").window, layout="LC", squeeze=False,
+                    pad_mode="exclude", nan="propagate", nodata=None, dtype=dtype)
     return alone.run(samples, alone.plan(samples.shape)).values.reshape(-1)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ...core import dtypes
 from ...core.reducers import REDUCERS
-from ...pooling import Pooling, prepare
-from ...work import Work
+from ...drivers.kernel_task import KernelTask
+from ...pooling import Pooling, parse_pooling
 
 Array = NDArray[Any]
 LOW, HIGH = -1, 1
@@ -27,7 +27,7 @@ PAIRS, PLAIN = 2.0**-100, 2.0**-43
 """Of a pair's step; of all steps of a plain sum together, relative to the magnitudes (``drivers/fold_table.py``)."""
 
 
-def count_samples(work: Work) -> NDArray[np.int64] | None:
+def count_samples(work: KernelTask) -> NDArray[np.int64] | None:
     """How many samples windows have, each number at least once; None where missing samples make it unknown."""
     if work.skip_nan or work.nodata is not None:
         return None
@@ -37,7 +37,7 @@ def count_samples(work: Work) -> NDArray[np.int64] | None:
     return found
 
 
-def max_samples(work: Work) -> int:
+def max_samples(work: KernelTask) -> int:
     """Of the largest window."""
     return int(np.prod([int(one.present()[1].max(initial=1)) for one in work.windows]))
 
@@ -179,7 +179,7 @@ def convert_bounds(values: Array, pooling: Pooling, result: dtypes.Type, way: in
 
 def convert_values(values: Array, pooling: Pooling, result: dtypes.Type) -> Array:
     """Each value pooled by itself: the one rounding, saturation and nodata of a result."""
-    alone = replace(prepare("max", size=1, layout="L"), dtype=result, round=pooling.round, nodata=pooling.nodata,
+    alone = replace(parse_pooling("max", size=1, layout="L"), dtype=result, round=pooling.round, nodata=pooling.nodata,
                     reducer=REDUCERS["max"])
     if alone.nodata is not None and not dtypes.holds(values.dtype, alone.nodata):
         alone = replace(alone, nodata=None)

@@ -17,7 +17,7 @@ from ...core.plans import Part, Plan
 from ...core.reducers import REDUCERS
 from ...errors import PoolError
 from ...kernels.general import Window
-from ...pooling import Pooling, as_array, prepare
+from ...pooling import Pooling, as_array, parse_pooling
 from . import rounding_text
 from .arithmetic import ARITHMETIC
 from .exact_numbers import Array, format_exact, format_number, to_number
@@ -41,7 +41,7 @@ def explain(x: ArrayLike, reducer: str = "max", *, at: Sequence[int] | int | Non
 
     Raises PoolError for whatever cannot be pooled, and where there is no such window.
     """
-    array, pooling = as_array(x), prepare(reducer, **options)
+    array, pooling = as_array(x), parse_pooling(reducer, **options)
     return explain_window(array, pooling, pooling.plan(array.shape), at, channel, batch)
 
 
@@ -128,7 +128,7 @@ def reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int,
 def draw_number(pooling: Pooling, plan: Plan, cell: tuple[int, ...]) -> float:
     """This output's own random number."""
     alone, part = isolate_output(plan, cell)
-    return float(pooling.settle(alone, np.uint8).draws(part).item())
+    return float(pooling.prepare(alone, np.uint8).draws(part).item())
 
 
 def reason_by_core(pooling: Pooling, present: Present) -> Reasoning:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ...work import Work
+from ...drivers.kernel_task import KernelTask
 from .. import unfold
 from .gradient_task import Array, Floats, GradientTask, run_task
 
@@ -16,7 +16,7 @@ def pick_gradient(task: GradientTask) -> Floats:
     return route_to_winners(task, task.work, task.upstream)
 
 
-def route_to_winners(task: GradientTask, work: Work, upstream: Array) -> Floats:
+def route_to_winners(task: GradientTask, work: KernelTask, upstream: Array) -> Floats:
     """The upstream gradient of each window, where its pick stands."""
     _, indices = run_task(replace(work, want_indices=True))
     assert indices is not None

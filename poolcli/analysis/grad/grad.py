@@ -14,9 +14,9 @@ from ...core import dtypes
 from ...core.plans import Plan
 from ...core.pool_options import Keywords
 from ...core.reducers import REDUCERS, Reducer
+from ...engine.prepared import canonical_windows
 from ...errors import PoolError
-from ...pooling import Pooling, as_array, prepare
-from ...settled import canonical_windows
+from ...pooling import Pooling, as_array, parse_pooling
 from .. import adjoint
 from . import argmax, linear
 from .derivatives import DERIVATIVES
@@ -48,7 +48,7 @@ def grad(x: ArrayLike, reducer: str = "max", upstream: ArrayLike | None = None, 
 
     Raises PoolError for what ``pool`` cannot pool, and for an upstream of another shape.
     """
-    return differentiate(as_array(x), prepare(reducer, **options), upstream)
+    return differentiate(as_array(x), parse_pooling(reducer, **options), upstream)
 
 
 def differentiate(array: Array, pooling: Pooling, upstream: ArrayLike | None = None,
@@ -59,7 +59,7 @@ def differentiate(array: Array, pooling: Pooling, upstream: ArrayLike | None = N
     plan = pooling.plan(array.shape, layout)
     pooling.check_array(array)
     try:
-        task = GradientTask(pooling, pooling.settle(plan, array.dtype), array, to_canonical_upstream(upstream, plan))
+        task = GradientTask(pooling, pooling.prepare(plan, array.dtype), array, to_canonical_upstream(upstream, plan))
         with np.errstate(all="ignore"):
             found = fold_padding(gradient(task), plan, pooling.pad_mode)
     except MemoryError:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ... import engine
 from ...core.reducers import REDUCERS
+from ...drivers.kernel_task import KernelTask
+from ...engine import run as engine
+from ...engine.prepared import PreparedPooling
 from ...pooling import Pooling
-from ...settled import Settled
-from ...work import Work
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
@@ -24,13 +24,13 @@ class GradientTask:
     """One array, and the gradient of its pooled values."""
 
     pooling: Pooling
-    settled: Settled
+    settled: PreparedPooling
     array: Array
     upstream: Array
     """(outer, windows along D, H, W, inner) in float64; maybe a view on a single number."""
 
     @cached_property
-    def work(self) -> Work:
+    def work(self) -> KernelTask:
         """The canonical array, padding that is data included, and its windows."""
         return self.settled.on(self.array)
 
@@ -46,12 +46,12 @@ class GradientTask:
         return found if found.any() else None
 
 
-def run_task(work: Work) -> tuple[Array, Array | None]:
+def run_task(work: KernelTask) -> tuple[Array, Array | None]:
     """Values and indices."""
-    return engine.run(work, None, engine.choose(work) if work.array.size else None)
+    return engine.run_task(work, None, engine.choose_kernel(work) if work.array.size else None)
 
 
-def with_reducer(task: GradientTask, reducer: str) -> Work:
+def with_reducer(task: GradientTask, reducer: str) -> KernelTask:
     """The same windows with another reducer, which keeps the dtype."""
     source = task.work.source
     return replace(task.work, reducer=REDUCERS[reducer], parameters=(), result=source, fill=task.pooling.fill(source))

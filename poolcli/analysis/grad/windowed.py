@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...work import Work
+from ...drivers.kernel_task import KernelTask
 from .. import unfold
 from .argmax import add_at_samples
 from .derivatives import DERIVATIVES, IN_OWN_DTYPE
@@ -25,7 +25,7 @@ def formula_gradient(task: GradientTask) -> Floats:
     return found
 
 
-def find_present(part: unfold.UnfoldedBlock, work: Work) -> Array:
+def find_present(part: unfold.UnfoldedBlock, work: KernelTask) -> Array:
     """Which samples are present and not missing."""
     present: Array = part.present
     if work.skip_nan:

@@ -20,7 +20,7 @@ from ...core.plans import Plan
 from ...core.pool_options import WINDOW_KEYWORDS, Keywords
 from ...core.reducers import REDUCERS
 from ...errors import OptionError, PoolError
-from ...pooling import Pooling, as_array, prepare
+from ...pooling import Pooling, as_array, parse_pooling
 from ..stages import Stage, as_stage
 from .transforms import Transform, check_over, list_transforms, window_strides
 
@@ -152,7 +152,7 @@ def summarize_group(pooling: Pooling, reducing: Pooling, over: str, members: Seq
 
 def prepare_poolings(reducer: str, by: Any, options: Mapping[str, Any]) -> tuple[Pooling, Pooling]:
     """That of the windows, and that of the copies: one axis, all of it, with the first one's ways of values."""
-    pooling = prepare(reducer, **options)
+    pooling = parse_pooling(reducer, **options)
     own = {p.name: options[p.name] for p in REDUCERS[reducer].parameters if options.get(p.name) is not None}
     stage: Stage = as_stage((reducer, own) if by is None else by)
     _ = stage.pooling
@@ -160,7 +160,7 @@ def prepare_poolings(reducer: str, by: Any, options: Mapping[str, Any]) -> tuple
     strange = [name for name in stage.keywords if name not in known]
     if strange:
         raise OptionError("by", f"{strange[0]} cannot be said of the reducer of the copies; its own parameters can")
-    found = prepare(stage.reducer, **{**stage.keywords, "size": "all", "layout": "GC"})
+    found = parse_pooling(stage.reducer, **{**stage.keywords, "size": "all", "layout": "GC"})
     nan = "ignore" if pooling.skips_nan() else "propagate"
     return pooling, replace(found, nan=nan, nodata=pooling.missing(), dtype=pooling.dtype, round=pooling.round,
                             seed=pooling.seed)
@@ -177,7 +177,7 @@ def pool_stack(x: Any, pooling: Pooling, reducing: Pooling, windows: bool) -> Gr
             raise PoolError(f"array {i} is {one.dtype} of shape {one.shape}, the first {first.dtype} of shape "
                             f"{first.shape}; arrays of one shape and dtype would work")
     alone = replace(pooling, dtype=None, squeeze=False)
-    plan = (alone if windows else prepare("max", size=1, layout=pooling.layout)).plan(first.shape)
+    plan = (alone if windows else parse_pooling("max", size=1, layout=pooling.layout)).plan(first.shape)
     values = reduce_copies(reducing, [alone.run(one, plan).values for one in arrays] if windows else arrays)
     found = summarize_group(pooling, reducing, STACK, [str(i) for i in range(len(arrays))], "", True, values, (), plan)
     return found if windows else replace(found, reducer="")

@@ -12,7 +12,7 @@ from ...core.plans import Plan
 from ...core.windowings import fixed
 from ...core.windows import Windows
 from ...errors import OptionError, PoolError
-from ...pooling import prepare
+from ...pooling import parse_pooling
 from .suggestions import format_option
 
 MOST_SIZES = 256
@@ -210,7 +210,7 @@ def plan_setting(group: Sequence[AxisSetting], shape: Sequence[int], letters: st
         keywords["padding"] = tuple((c.pad, c.pad) for c in group)
     if group[0].ceil:
         keywords["ceil_mode"] = True
-    plan: Plan = prepare("max", layout=letters, **keywords).plan(shape)
+    plan: Plan = parse_pooling("max", layout=letters, **keywords).plan(shape)
     if tuple(len(one) for one in plan.windows) != tuple(wanted):
         return None
     reads = 1.0

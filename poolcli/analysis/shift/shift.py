@@ -15,7 +15,7 @@ from ...core.plans import Plan
 from ...drawing.heat import draw_heat, enlarge
 from ...drawing.sheet import draw_sheet, shrink
 from ...errors import OptionError, PoolError
-from ...pooling import as_array, prepare
+from ...pooling import as_array, parse_pooling
 from .. import float_planes
 from ..defaults import default_stages
 from ..float_planes import FloatPlanes
@@ -265,7 +265,7 @@ def pool_at_stride_1(stage: Stage, part: Array) -> Floats:
     """The reducer's value of every window that lies in the array, wherever it starts."""
     plain = {name: value for name, value in stage.keywords.items()
              if name not in ("padding", "pad_mode", "pad_value", "ceil_mode", "squeeze")}
-    pooling = prepare(stage.reducer, **{**plain, "stride": 1})
+    pooling = parse_pooling(stage.reducer, **{**plain, "stride": 1})
     return to_floats(pooling.run(part, pooling.plan(part.shape)).values, pooling.missing())
 
 

@@ -14,9 +14,9 @@ from ...core import dtypes
 from ...core.plans import Plan, check_memory
 from ...core.pool_options import WINDOW_KEYWORDS, one_of
 from ...core.windowings import kept
+from ...engine.prepared import canonical_windows
 from ...errors import OptionError, PoolError
-from ...pooling import Pooling, as_array, prepare
-from ...settled import canonical_windows
+from ...pooling import Pooling, as_array, parse_pooling
 from .. import adjoint
 from ..rounding import round_to
 from .index_formats import NONE, IndexedTensor, Ints, check_format, check_integers, index_error, to_plane
@@ -58,7 +58,7 @@ def unpool(values: ArrayLike, indices: ArrayLike | None = None, size: Any = None
     check_arguments(asked, indices is not None, spread)
     array = as_array(values)
     array = array.astype(dtypes.check_dtype(array.dtype), copy=False)
-    pooling = prepare("max", **asked)
+    pooling = parse_pooling("max", **asked)
     axes = layouts.resolve(array.shape, pooling.layout)
     default = None if output_shape is not None and index_format != "onnx" else infer_shape(pooling, axes, array.shape)
     shape = resolve_shape(output_shape, axes, array.shape) if output_shape is not None else default

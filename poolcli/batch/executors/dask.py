@@ -23,7 +23,7 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from ... import __version__, compiled
+from ... import __version__, jit
 from ...chunked.executors import CompletedFuture, Future
 from ...errors import PoolError
 from ...files.paths.urls import is_url
@@ -68,7 +68,7 @@ class DaskExecutor:
         self.name = uuid.uuid4().hex
         self.errand = RunContext.of(self.name, (pooling, settings.for_a_cluster()))
         self.local, self.client = connect(str(settings.scheduler), workers)
-        self.client.subscribe_topic(EVENT_TOPIC, lambda event: compiled.announce(event[1]))
+        self.client.subscribe_topic(EVENT_TOPIC, lambda event: jit.announce(event[1]))
         self.jobs = self.client.get_executor(pure=False)
         self.limit = workers if self.local is None else 0
         self.watch, self.count = ClusterWatch(self.client), 0
@@ -243,7 +243,7 @@ def find_able_workers(client: Client, job: Job) -> Sequence[str]:
                        on_error="return")
     problems = {address: describe_problem(problem) for address, problem in found.items() if problem is not None}
     for address, problem in problems.items():
-        compiled.announce(f"worker {address} {problem}")
+        jit.announce(f"worker {address} {problem}")
     able = [address for address in found if address not in problems]
     if problems and not able:
         raise PoolError(f"no worker can do it: {next(iter(problems.values()))}")

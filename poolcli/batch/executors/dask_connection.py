@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from ... import compiled, optional_deps
+from ... import jit, optional_deps
 from ...errors import OptionError
 from ...redact import printable
 from ..settings import LOCAL
@@ -116,7 +116,7 @@ class ClusterWatch:
             elif not self.said:
                 self.said = True
                 waiting = "1 job waits" if jobs == 1 else f"{jobs} jobs wait"
-                compiled.announce(f"the scheduler has no workers; {waiting} for one, as dask worker starts it")
+                jit.announce(f"the scheduler has no workers; {waiting} for one, as dask worker starts it")
 
 
 def open_client(scheduler: str, **where: Any) -> Client:

@@ -139,10 +139,10 @@ def announce_to_scheduler() -> None:
     """Once in a worker: a thread for a job, for the worker has a thread for each core; and say what compiling says."""
     from distributed import get_worker
 
-    from ... import compiled
+    from ... import jit
 
     os.environ.setdefault("POOLCLI_THREADS", "1")
-    compiled.announce = lambda text: get_worker().log_event(EVENT_TOPIC, text)
+    jit.announce = lambda text: get_worker().log_event(EVENT_TOPIC, text)
 
 
 # Jobs as a process in another folder needs them, and their reports with the names that were given here.

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context, resource_tracker
 from typing import TYPE_CHECKING
 
-from ... import compiled, files
+from ... import files, jit
 from ...errors import PoolError
 from ...report import FileReport
 from ..job_runner import fail_report, start_report
@@ -54,7 +54,7 @@ class Worker:
         with suppress(OSError):  # it died, which asking for the answer will tell
             self.pipe.send(job)
         while isinstance(answer := self.answer(timeout), str):
-            compiled.announce(answer)  # a kernel is compiled, which is no fault of the file: time begins anew
+            jit.announce(answer)  # a kernel is compiled, which is no fault of the file: time begins anew
         if isinstance(answer, BrokenPipeError):
             raise answer
         return answer

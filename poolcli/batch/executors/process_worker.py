@@ -39,12 +39,12 @@ def inherit_stdin() -> IO[bytes] | None:
 
 def serve(pipe: Connection, pooling: Pooling, settings: Settings, stdin: IO[bytes] | None) -> None:
     """Do the jobs that come through the pipe, until it is closed."""
-    from ... import compiled
+    from ... import jit
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is our parent who decides
     signal.signal(signal.SIGTERM, stop)
     threading.Thread(target=end_with_parent, daemon=True).start()
-    compiled.announce = pipe.send
+    jit.announce = pipe.send
     settings = replace(settings, stdin=stdin, stdout=os.fdopen(1, "wb", closefd=False))
     pipe.send(READY)
     while (job := receive_job(pipe)) is not None:

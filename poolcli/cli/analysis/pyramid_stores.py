@@ -31,15 +31,15 @@ def write_store(asked: StudyContext, name: str) -> Answer:
     name = strip_slashes(name)
     output = strip_slashes(asked.output) if asked.output is not None else default_name(name, f"_levels{ENDING}")
     check_store(asked, name, output)
-    from ... import engine
     from ...chunked import multiscale, run_array
     from ...chunked.executors import ThreadBackend
+    from ...engine import threads
 
     with file_errors(name):
         volume = run_array.open_array(name, asked.given.get("key"), lambda: asked.load(name))
         pooling, ladder = plan_store(asked, volume)
     with file_errors(output):
-        multiscale.write(pooling, volume, ladder, output, backend=ThreadBackend(engine.thread_count()),
+        multiscale.write(pooling, volume, ladder, output, backend=ThreadBackend(threads.count_threads()),
                          overwrite=bool(asked.given["overwrite"]))
     made = record_levels(volume, pooling, ladder, output)
     return Answer(WrittenLevels(name, pooling.reducer.name, ladder[0].step.axes.letters, made),

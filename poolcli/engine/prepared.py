@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import compiled, direct_call, engine
-from .core import axes, dtypes
-from .core.plans import Part, Plan, place_in, runs
-from .core.windows import Windows
-from .drivers import policy, rearrange
-from .errors import PoolError
-from .work import Choice, NoPlace, Work
+from .. import jit
+from ..core import axes, dtypes
+from ..core.plans import Part, Plan, place_in, runs
+from ..core.windows import Windows
+from ..drivers import policy
+from ..drivers.kernel_task import Choice, KernelTask, UnrepresentableValue
+from ..errors import PoolError
+from . import direct_call, rearrange, run
 
 Array = NDArray[Any]
 Canonical = tuple[Windows, Windows, Windows]
@@ -30,22 +31,22 @@ class Result:
 
 
 @dataclass(frozen=True, eq=False)
-class Settled:
+class PreparedPooling:
     """A plan, and the work that it is for arrays of one dtype."""
 
     plan: Plan
-    work: Work
+    work: KernelTask
     """On a stand-in for the array: its shape, padding that is data included, and its dtype."""
     pad_mode: str = "exclude"
     pad_value: float = 0
     seed: int = 0
-    repeated: direct_call.Repeated = field(default_factory=direct_call.Repeated)
+    repeated: direct_call.CallHistory = field(default_factory=direct_call.CallHistory)
     """What runs before have left."""
 
     @cached_property
     def choice(self) -> Choice | policy.Deferred | None:
         """The kernel for the whole plan, which parts of it run by too."""
-        return engine.choose(self.work) if self.work.array.size else None
+        return run.choose_kernel(self.work) if self.work.array.size else None
 
     @cached_property
     def result(self) -> tuple[tuple[int, ...], dtypes.Type]:
@@ -60,27 +61,27 @@ class Settled:
             if values is not None:
                 return Result(values, None)
         work, plan = self.on(array, part), self.plan
-        written = None if out is None else written_in_place(out, array, plan)
+        written = None if out is None else output_view(out, array, plan)
         try:
             if part is None:
                 values, indices = self.run_whole(work, written)
             else:
-                values, indices = engine.run(work, written, choice, part.of.full_shape == plan.full_shape)
-        except NoPlace as failure:
-            raise no_place(failure.index, work, plan, part) from None
+                values, indices = run.run_task(work, written, choice, part.of.full_shape == plan.full_shape)
+        except UnrepresentableValue as failure:
+            raise locate_unrepresentable(failure.index, work, plan, part) from None
         if written is None:
             result = restored(rearrange.as_result(values, work.result), plan)
             if out is not None:
                 out[...] = result
         return Result(result if out is None else out, None if indices is None else restored(indices, plan))
 
-    def run_whole(self, work: Work, written: Array | None) -> tuple[Array, Array | None]:
+    def run_whole(self, work: KernelTask, written: Array | None) -> tuple[Array, Array | None]:
         """Run the plan; keep the kernel's call, if it is a single one, from the second run on."""
         self.repeated.runs += 1
-        if self.repeated.runs not in direct_call.NOTED_RUNS or self.repeated.call is not None or not self.may_repeat:
-            return engine.run(work, written, self.choice)
-        with compiled.note_calls() as calls:
-            values, indices = engine.run(work, written, self.choice)
+        if self.repeated.runs not in direct_call.RECORDED_RUNS or self.repeated.call is not None or not self.may_repeat:
+            return run.run_task(work, written, self.choice)
+        with jit.record_calls() as calls:
+            values, indices = run.run_task(work, written, self.choice)
         kernel = self.choice.kernel if isinstance(self.choice, policy.Deferred) else self.choice
         self.repeated.call = direct_call.from_calls(calls, kernel, work, values, self.result)
         return values, indices
@@ -90,7 +91,7 @@ class Settled:
         """Whether a call of one kernel may be kept."""
         return direct_call.may_repeat(self.plan, self.work, self.pad_mode)
 
-    def on(self, array: Array, part: Part | None = None) -> Work:
+    def on(self, array: Array, part: Part | None = None) -> KernelTask:
         """The work on an array."""
         canonical = self.canonical(array)
         draws = self.draws(part) if self.work.reducer.draws else None
@@ -133,13 +134,13 @@ def canonical_windows(plan: Plan, padded: bool = False) -> Canonical:
     return d, h, w
 
 
-def stand_in(plan: Plan, windows: Canonical, dtype: dtypes.Type) -> Array:
+def placeholder(plan: Plan, windows: Canonical, dtype: dtypes.Type) -> Array:
     """An array of the shape and dtype that a kernel will read, without the memory."""
     outer, *_, inner = plan.axes.canonical_shape(plan.input_shape)
     return np.broadcast_to(np.zeros(1, dtype), (outer, *(w.length for w in windows), inner))
 
 
-def written_in_place(out: Array, array: Array, plan: Plan) -> Array | None:
+def output_view(out: Array, array: Array, plan: Plan) -> Array | None:
     """``out`` as kernels write it, or None where they cannot: strided, overlapping the input, or of another dtype."""
     in_order = plan.axes.order == tuple(range(len(plan.axes.order)))
     same = dtypes.write_dtype(out.dtype) == out.dtype and out.dtype.isnative and out.flags.c_contiguous
@@ -153,17 +154,17 @@ def restored(canonical: Array, plan: Plan) -> Array:
     return np.ascontiguousarray(plan.axes.restored(canonical, plan.full_shape)).reshape(plan.output_shape)
 
 
-def no_place(index: int, work: Work, plan: Plan, part: Part | None) -> PoolError:
+def locate_unrepresentable(index: int, work: KernelTask, plan: Plan, part: Part | None) -> PoolError:
     """The error of a window whose value is NaN, or missing, where the result's dtype has neither."""
     canonical = np.unravel_index(index, work.output_shape)
     flat = np.ravel_multi_index(canonical, work.output_shape)
     shape = [plan.full_shape[i] for i in plan.axes.order]
     ordered = np.unravel_index(int(flat), shape)
     at = place_in([ordered[plan.axes.order.index(i)] for i in range(len(shape))], None if part is None else part.first)
-    return without_place(at, work.result)
+    return describe_unrepresentable(at, work.result)
 
 
-def without_place(at: tuple[int, ...], result: dtypes.Type) -> PoolError:
+def describe_unrepresentable(at: tuple[int, ...], result: dtypes.Type) -> PoolError:
     """The error of a value that is NaN or missing."""
     return PoolError(f"the value at {at} is NaN or missing, and {result} has no place for it; a nodata value that "
                      f"{result} holds, or a float dtype, would work")

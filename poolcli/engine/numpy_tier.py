@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.windows import Windows, as_array, shift
+from ..drivers.fold_table import divisors, missing, sum_dtype, written
+from ..drivers.kernel_task import Array, Block, KernelTask, Runner, UnrepresentableValue, cut, sizes_for
+from ..drivers.weighted import AxisWeights
 from ..kernels import double_double, order_statistics
-from ..work import Array, Block, NoPlace, Runner, Work, cut, sizes_for
 from .axis_fold import States, add_pairs, fold, merge_errors, two_sum
-from .fold_table import divisors, missing, sum_dtype, written
-from .weighted import AxisWeights
 
 BLOCK_SAMPLES = 1 << 19
 """Samples of a block, so that what is made on the way stays in the second cache."""
@@ -45,7 +45,7 @@ class Part:
     x: Array
     """(outer, D, H, W, inner), as far as the windows reach."""
     windows: tuple[Windows, Windows, Windows]
-    work: Work
+    work: KernelTask
     divisor: NDArray[np.float64]
     """What sums are divided by where no sample is missing, for each window of the block."""
 
@@ -287,7 +287,7 @@ def take_rank(windows: Array, rank: NDArray[np.int64]) -> Array:
     return np.take_along_axis(windows, rank[..., None], axis=-1)[..., 0]
 
 
-def between(a: Array, b: Array, share: Array, work: Work) -> Array:
+def between(a: Array, b: Array, share: Array, work: KernelTask) -> Array:
     """A point of the way from a to b; declined where a double does not hold it, or where halfway may overflow."""
     if a.dtype.itemsize == 8 and a.dtype.kind != "f" and work.array.dtype.itemsize == 8:
         check_small(a, 2)
@@ -302,7 +302,7 @@ def between(a: Array, b: Array, share: Array, work: Work) -> Array:
     return np.where((a == b) | (share == 0.0), a, hi + lo)
 
 
-def between_exactly(a: Array, b: Array, share: Array, work: Work) -> Array:
+def between_exactly(a: Array, b: Array, share: Array, work: KernelTask) -> Array:
     """The same value by value, as the kernels do it."""
     if a.size > MOST_SCALARS or written(work).kind != "f":
         raise Declined
@@ -402,7 +402,7 @@ def round_doubles(values: Array, rounding: int) -> Array:
     return floor if rounding == double_double.FLOOR else floor + (values - floor >= 0.5)
 
 
-def copy_saturated(values: Array, out: Array, work: Work) -> None:
+def copy_saturated(values: Array, out: Array, work: KernelTask) -> None:
     """Write whole numbers, held within the limits of the result's dtype."""
     low, high = (0, 1) if work.result.kind == "b" else (np.iinfo(work.result).min, np.iinfo(work.result).max)
     if values.dtype == out.dtype and work.result.kind != "b":
@@ -421,7 +421,7 @@ def copy_saturated(values: Array, out: Array, work: Work) -> None:
 # Driving.
 
 
-def most_samples(work: Work) -> int:
+def most_samples(work: KernelTask) -> int:
     """The samples of the largest window."""
     most = 1
     for windows in work.windows:
@@ -437,12 +437,12 @@ class Choice:
     samples: int
     """The samples of the largest window."""
 
-    def on(self, work: Work, values: Array) -> SliceRun:
+    def on(self, work: KernelTask, values: Array) -> SliceRun:
         """The tier on an array."""
         return SliceRun(work, values, self)
 
 
-def choose(work: Work) -> Choice | None:
+def choose(work: KernelTask) -> Choice | None:
     """The tier, where it may serve; a look at the data may still decline a block."""
     row = COMPUTE.get(work.reducer.name)
     if row is None or work.want_indices:
@@ -456,7 +456,7 @@ def choose(work: Work) -> Choice | None:
 class SliceRun:
     """The NumPy tier on one array."""
 
-    def __init__(self, work: Work, values: Array, choice: Choice) -> None:
+    def __init__(self, work: KernelTask, values: Array, choice: Choice) -> None:
         self.work, self.values, self.choice = work, values, choice
         self.shares = divisors(work)
 
@@ -494,7 +494,7 @@ class SliceRun:
         if empty.any():
             if self.work.fill is None:
                 at = np.argwhere(empty)[0] + [*(span[0] for span in block), 0]
-                raise NoPlace(int(np.ravel_multi_index(tuple(at), self.work.output_shape)))
+                raise UnrepresentableValue(int(np.ravel_multi_index(tuple(at), self.work.output_shape)))
             out[empty] = self.work.fill[0]
 
     def part(self, block: Block) -> Part:
@@ -517,7 +517,7 @@ def shift_windows(windows: Windows, low: int, high: int) -> Windows:
     return Windows(high - low, shift(windows.starts, -low), shift(windows.stops, -low), windows.step)
 
 
-def estimate(choice: Choice, work: Work) -> float:
+def estimate(choice: Choice, work: KernelTask) -> float:
     """About how many milliseconds one thread takes."""
     row, outputs = choice.row, float(np.prod(work.output_shape))
     of_output = (row.floats if work.array.dtype.kind == "f" else row.output) + row.gathered * choice.samples

@@ -1,4 +1,4 @@
-"""From a recipe to machine code, by Numba and LLVM."""
+"""From a kernel spec to machine code, by Numba and LLVM."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
-from .code import SLOTS, SYMBOL, Code
-from .recipe import Recipe
-from .target import STRAIGHT, machine
+from .kernel_spec import KernelSpec
+from .object_code import SLOTS, SYMBOL, ObjectCode
+from .target import POSITION_INDEPENDENT, make_target_machine
 
 BODY = "poolcli_body"
 """The kernel itself within straight code, which begins with a jump to it."""
@@ -19,25 +19,27 @@ OPTIONS: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wr
 """How Numba compiles the functions that a kernel calls: no errors to raise, no entries from Python."""
 
 
-def build(recipe: Recipe) -> Code:
-    """Compile a recipe. Whatever the compilers raise passes."""
-    module, builder = optimised(*llvm_text(recipe), recipe.bundled)
-    return straight(module, builder) if STRAIGHT else Code(bytes(builder.emit_object(module)))
+def build(spec: KernelSpec) -> ObjectCode:
+    """Compile a kernel. Whatever the compilers raise passes."""
+    module, builder = optimise(*emit_llvm(spec), spec.bundled)
+    if POSITION_INDEPENDENT:
+        return emit_position_independent(module, builder)
+    return ObjectCode(bytes(builder.emit_object(module)))
 
 
-def llvm_text(recipe: Recipe) -> tuple[str, str]:
+def emit_llvm(spec: KernelSpec) -> tuple[str, str]:
     """Numba's LLVM text of the kernel, and the name of its C entry."""
     import numba
     from numba import types
     from numba.extending import register_jitable
 
     make_jitable()
-    pointers = [types.CPointer(getattr(types, name)) for name in recipe.arguments]  # type: ignore[no-untyped-call]
+    pointers = [types.CPointer(getattr(types, name)) for name in spec.arguments]  # type: ignore[no-untyped-call]
     config: Any = numba.config
     level = config.OPT
-    config.OPT = type(level)(0) if recipe.late else level
+    config.OPT = type(level)(0) if spec.late else level
     try:
-        kernel = numba.cfunc(types.int64(*pointers), error_model="numpy")(recipe.kernel(register_jitable(**OPTIONS)))
+        kernel = numba.cfunc(types.int64(*pointers), error_model="numpy")(spec.kernel(register_jitable(**OPTIONS)))
         return kernel.inspect_llvm(), kernel.native_name
     finally:
         config.OPT = level
@@ -69,10 +71,10 @@ def make_jitable() -> None:
         return double_double.widen_long if long else double_double.widen_exact
 
     for number, fetch in enumerate((double_double.fetch, double_double.fetch_to_write)):
-        overload(fetch, jit_options=OPTIONS)(prefetching(number))
+        overload(fetch, jit_options=OPTIONS)(make_prefetch(number))
 
 
-def prefetching(write: int) -> Any:
+def make_prefetch(write: int) -> Any:
     """What Numba puts in place of ``fetch``, or of ``fetch_to_write``."""
     from numba import types
     from numba.extending import intrinsic
@@ -103,13 +105,13 @@ def emit_prefetch(context: Any, builder: Any, signature: Any, arguments: Any, *,
     return context.get_dummy_value()
 
 
-def optimised(text: str, entry: str, bundled: bool = False) -> tuple[Any, Any]:
+def optimise(text: str, entry: str, bundled: bool = False) -> tuple[Any, Any]:
     """A module with everything inlined into the entry and the rest (Numba's error paths) dropped, and its machine."""
     import llvmlite.binding as llvm
 
     # a fold with a state of three numbers has up to 15 buffers to be told apart before its loop becomes vector code
     llvm.set_option("poolcli", "-runtime-memory-check-threshold=128")
-    builder = machine()
+    builder = make_target_machine()
     module = llvm.parse_assembly(text)
     for function in module.functions:
         if not function.is_declaration:
@@ -117,7 +119,7 @@ def optimised(text: str, entry: str, bundled: bool = False) -> tuple[Any, Any]:
     for variable in module.global_variables:
         if not variable.is_declaration and variable.linkage != llvm.Linkage.internal:
             variable.linkage = "internal"
-    module.get_function(entry).name = BODY if STRAIGHT else SYMBOL
+    module.get_function(entry).name = BODY if POSITION_INDEPENDENT else SYMBOL
     tuning = llvm.create_pipeline_tuning_options(speed_level=3)
     tuning.slp_vectorization = bundled
     passes = llvm.create_pass_builder(builder, tuning)
@@ -146,20 +148,20 @@ RELOCATION_SIZE = 24
 """Bytes of an entry of .rela.text: an address that is not settled."""
 
 
-def straight(module: Any, builder: Any) -> Code:
+def emit_position_independent(module: Any, builder: Any) -> ObjectCode:
     """The module's code in one stretch; as an ordinary object where that cannot be."""
     text = builder.emit_assembly(module)
-    body, calls = straightened(text)
-    code = assembled(body, builder)
-    found = sections(code)
+    body, calls = drop_sections(text)
+    code = assemble(body, builder)
+    found = parse_sections(code)
     asks = len(found.get(".rela.text", b"")) // RELOCATION_SIZE
     if asks == len(calls) and not WRITABLE.search(text):
-        return Code(code, code.index(found[".text"]), len(found[".text"]), calls)
+        return ObjectCode(code, code.index(found[".text"]), len(found[".text"]), calls)
     module.get_function(BODY).name = SYMBOL
-    return Code(bytes(builder.emit_object(module)))
+    return ObjectCode(bytes(builder.emit_object(module)))
 
 
-def straightened(text: str) -> tuple[str, tuple[str, ...]]:
+def drop_sections(text: str) -> tuple[str, tuple[str, ...]]:
     """Assembly in one section, from its entry on, and the C functions that its slots are for."""
     lines = [line for line in text.splitlines() if not SECTIONS.match(line)]
     body = ADDRESS.sub(r"slot_\1(%rip)", CALL.sub(r"\1\t*slot_\2(%rip)", "\n".join(lines)))
@@ -169,7 +171,7 @@ def straightened(text: str) -> tuple[str, tuple[str, ...]]:
     return "\n".join([*head, *slots, body, ""]), calls
 
 
-def assembled(text: str, builder: Any) -> bytes:
+def assemble(text: str, builder: Any) -> bytes:
     """The object file that LLVM's assembler makes of a text."""
     import llvmlite.binding as llvm
 
@@ -178,9 +180,9 @@ def assembled(text: str, builder: Any) -> bytes:
     return bytes(builder.emit_object(llvm.parse_assembly(f'module asm "{quoted}"')))
 
 
-def sections(code: bytes) -> dict[str, bytes]:
+def parse_sections(code: bytes) -> dict[str, bytes]:
     """The sections of an object file by name."""
     import llvmlite.binding as llvm
 
     file = llvm.object_file.ObjectFileRef.from_data(code)
-    return {(section.name() or b"").decode(): section.data() for section in file.sections() if section.size()}
+    return {(section.name() or b"").decode(): section.data() for section in file.parse_sections() if section.size()}

@@ -13,22 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import compiled
-from .core import dtypes
-from .core.plans import Plan
-from .work import Choice, Work
+from .. import jit
+from ..core import dtypes
+from ..core.plans import Plan
+from ..drivers.kernel_task import Choice, KernelTask
 
 Array = NDArray[Any]
 MOST_SAMPLES = 1 << 18
 """Samples of the largest array that is worth it: from there on the kernel takes longer than its call."""
 
 
-NOTED_RUNS = {2, 3, 10, 100, 1000, 10000}
+RECORDED_RUNS = {2, 3, 10, 100, 1000, 10000}
 """Which runs of a plan are looked at: the first may be the only one, and NumPy may do all before a kernel is ready."""
 
 
 @dataclass
-class Repeated:
+class CallHistory:
     """How often a plan ran the long way, and its kernel call, once that is known."""
 
     runs: int = 0
@@ -71,7 +71,7 @@ class DirectCall:
         return None if failed else result
 
 
-def may_repeat(plan: Plan, work: Work, pad_mode: str) -> bool:
+def may_repeat(plan: Plan, work: KernelTask, pad_mode: str) -> bool:
     """Whether a plan's arrays and results are read and written where they lie, and are small."""
     in_order = plan.axes.order == tuple(range(len(plan.axes.order)))
     as_given = dtypes.read_dtype(work.source) == work.source and dtypes.write_dtype(work.result) == work.result
@@ -79,7 +79,7 @@ def may_repeat(plan: Plan, work: Work, pad_mode: str) -> bool:
     return in_order and as_given and plain and 0 < work.array.size <= MOST_SAMPLES
 
 
-def from_calls(calls: Sequence[compiled.NotedCall], choice: Choice | None, work: Work, values: Array,
+def from_calls(calls: Sequence[jit.RecordedCall], choice: Choice | None, work: KernelTask, values: Array,
                result: tuple[tuple[int, ...], dtypes.Type]) -> DirectCall | None:
     """The direct call, if a run was one call of a kernel and nothing beside it."""
     if len(calls) != 1 or not getattr(choice, "single_call", choice is None):

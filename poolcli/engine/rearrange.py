@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import compiled
+from .. import jit
 from ..core import dtypes
+from ..drivers import policy
 from ..kernels import rearrange as kernel
-from . import policy
 
 Array = NDArray[Any]
 
@@ -53,14 +53,14 @@ def scattered(view: Array) -> bool:
 
 def copied(view: Array, read: dtypes.Type, result: Array, write: dtypes.Type, convert: Any) -> Array:
     """Copy an array into ``result``; both are taken for what their bits are read and written as."""
-    recipe = compiled.Recipe(kernel.make_kernel, (convert,), (read.name, write.name, "int64"))
-    rent = policy.Rent(recipe, 1e-6 * NANOSECONDS * view.size)
+    spec = jit.KernelSpec(kernel.make_kernel, (convert,), (read.name, write.name, "int64"))
+    rent = policy.Rent(spec, 1e-6 * NANOSECONDS * view.size)
     if rent.pays():
         with rent.measured(), np.errstate(over="ignore"):
             np.copyto(result, view, casting="same_kind")
         return result
     source, geometry = span_of(view.reshape(-1) if view.flags.c_contiguous else view, read)
-    compiled.load(recipe)((source, result.view(write), geometry))
+    jit.load(spec)((source, result.view(write), geometry))
     return result
 
 

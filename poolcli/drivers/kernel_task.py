@@ -11,9 +11,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .core.dtypes import Type
-from .core.reducers import Reducer
-from .core.windows import Windows
+from ..core.dtypes import Type
+from ..core.reducers import Reducer
+from ..core.windows import Windows
 
 Array = NDArray[Any]
 Block = tuple[tuple[int, int], ...]
@@ -22,7 +22,7 @@ Runner = Callable[[Block], bool]
 """Runs one block; False if it is one for the general kernel."""
 
 
-class NoPlace(Exception):
+class UnrepresentableValue(Exception):
     """A value has no place in the result's dtype: NaN in an integer, with no nodata to stand for it."""
 
     def __init__(self, index: int) -> None:
@@ -32,7 +32,7 @@ class NoPlace(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Work:
+class KernelTask:
     """One canonical array and all that a run of it needs."""
 
     array: Array
@@ -58,7 +58,7 @@ class Work:
     origin: int | None = None
     """Where the first window of the whole plan starts along H, in this array's rows, if this is a part of it."""
 
-    def bare(self) -> Work:
+    def bare(self) -> KernelTask:
         """The work with a stand-in for its array: to be kept without the memory."""
         return replace(self, array=np.broadcast_to(np.zeros(1, self.array.dtype), self.array.shape), draws=None)
 
@@ -73,7 +73,7 @@ class Work:
         return tuple((0, n) for n in self.output_shape[:4])
 
 
-class Quick(Protocol):
+class FastKernel(Protocol):
     """A kernel that is faster than the general one, on one array."""
 
     @property
@@ -90,7 +90,7 @@ class Quick(Protocol):
 class Choice(Protocol):
     """A faster kernel, chosen by types, geometry and size of a whole plan. Its parts run by the same choice."""
 
-    def on(self, work: Work, values: Array) -> Quick:
+    def on(self, work: KernelTask, values: Array) -> FastKernel:
         """The kernel on the plan's array, or on a part of it."""
 
 

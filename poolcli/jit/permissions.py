@@ -32,7 +32,7 @@ def check_folder(folder: Path) -> None:
         raise PermissionError(0, advice(folder))
     lexical, real = Path(os.path.abspath(folder)), folder.resolve()  # noqa: PTH100  # Path.absolute keeps ".."
     for path in dict.fromkeys((*lexical.parents, *real.parents)):
-        if is_open(path.stat()):
+        if is_writable_by_others(path.stat()):
             raise PermissionError(0, advice(path))
 
 
@@ -41,14 +41,14 @@ def advice(folder: Path) -> str:
     return f"others can write to {folder}; chmod go-w {folder} would work, or another POOLCLI_CACHE_DIR"
 
 
-def is_own(info: os.stat_result) -> bool:
+def is_private_file(info: os.stat_result) -> bool:
     """Whether this is a regular file of this user that nobody else can write to."""
     if not hasattr(os, "getuid"):
         return True
     return stat.S_ISREG(info.st_mode) and info.st_uid == os.getuid() and not info.st_mode & OTHERS
 
 
-def is_open(info: os.stat_result) -> bool:
+def is_writable_by_others(info: os.stat_result) -> bool:
     """Whether others could rename what lies in this folder.
 
     Not with the sticky bit (/tmp): there each renames only what is his own. A group that may write is no danger where
@@ -59,10 +59,10 @@ def is_open(info: os.stat_result) -> bool:
         return False
     if info.st_mode & stat.S_IWOTH:
         return True
-    return bool(info.st_mode & stat.S_IWGRP) and info.st_uid != 0 and not is_private(info.st_gid)
+    return bool(info.st_mode & stat.S_IWGRP) and info.st_uid != 0 and not is_private_group(info.st_gid)
 
 
-def is_private(group: int) -> bool:
+def is_private_group(group: int) -> bool:
     """Whether a group is that of this user alone."""
     import grp
     import pwd

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from . import compiled
+from . import jit
 from .core.dtypes import parse_dtype
 from .core.reducers import REDUCERS
 from .errors import PoolError
@@ -25,12 +25,12 @@ SHAPES = ((60, 60), (600, 600), (600, 600, 3))
 window of megapixels: ``network.FUSED``)."""
 
 
-def recipes(reducers: Iterable[str] = USUAL, dtypes: Iterable[str] = DTYPES) -> list[compiled.Recipe]:
+def specs(reducers: Iterable[str] = USUAL, dtypes: Iterable[str] = DTYPES) -> list[jit.KernelSpec]:
     """The kernels that usual windows of these reducers and types need, by the engine's own choice.
 
     Integers are asked for twice: with the result of an array, and of a picture, which has its input's type.
     """
-    with compiled.recorded() as asked:
+    with jit.record_requests() as asked:
         for reducer, name, shape, windows in product(checked(reducers), dtypes, SHAPES, WINDOWS):
             x = np.zeros(shape, parse_dtype(name))
             pool(x, reducer, **windows)
@@ -47,17 +47,17 @@ def checked(reducers: Iterable[str]) -> list[str]:
     return names
 
 
-def missing(wanted: Iterable[compiled.Recipe]) -> list[compiled.Recipe]:
+def missing(wanted: Iterable[jit.KernelSpec]) -> list[jit.KernelSpec]:
     """Those that are still to be compiled."""
-    return [recipe for recipe in wanted if not compiled.is_kept(recipe)]
+    return [spec for spec in wanted if not jit.is_cached(spec)]
 
 
-def compile_all(wanted: Sequence[compiled.Recipe], jobs: int) -> Iterator[str | None]:
+def compile_all(wanted: Sequence[jit.KernelSpec], jobs: int) -> Iterator[str | None]:
     """Compile and keep each kernel, in processes of their own; for each what went wrong, or None, as they end."""
     from concurrent.futures import as_completed
 
     with workers(min(jobs, len(wanted))) as submit:
-        for future in as_completed([submit(compile_one, recipe) for recipe in wanted]):
+        for future in as_completed([submit(compile_one, spec) for spec in wanted]):
             yield future.result()
 
 
@@ -81,10 +81,10 @@ def deaf() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def compile_one(recipe: compiled.Recipe) -> str | None:
+def compile_one(spec: jit.KernelSpec) -> str | None:
     """Compile one kernel; what went wrong, or None."""
     try:
-        compiled.keep(recipe)
+        jit.compile_to_cache(spec)
     except OSError as error:
         return f"kernels are not kept: {error.strerror or error}"
     except Exception as error:  # whatever a compiler may fail with

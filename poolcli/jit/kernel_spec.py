@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Call = Callable[[Sequence[NDArray[Any]]], int]
+KernelFunction = Callable[[Sequence[NDArray[Any]]], int]
 """A kernel ready to run on C-contiguous arrays, given in the order of its arguments."""
 
 
@@ -16,7 +16,7 @@ Part = Callable[..., Any] | int | tuple[Any, ...]
 """A function of the kernels' room, a constant, or a function that takes parts and returns one, followed by these."""
 
 
-class Recipe(NamedTuple):
+class KernelSpec(NamedTuple):
     """What a kernel is made of."""
 
     make: Callable[..., Callable[..., int]]
@@ -31,8 +31,8 @@ class Recipe(NamedTuple):
     """Whether code is optimised only once all of it is inlined: a kernel of many functions compiles in two thirds of
     the time (a tile kernel in 6.0 s of 9.8 on a busy machine), but some loops are no vector code then (avg 31x31)."""
 
-    def text(self) -> str:
-        """The recipe as text, the same in every process."""
+    def describe(self) -> str:
+        """The spec as text, the same in every process."""
         names = [name_of(part) for part in (self.make, *self.parts)]
         return repr((names, self.arguments, self.bundled, self.late))
 
@@ -58,9 +58,9 @@ def assemble(part: Part, adopt: Callable[[Callable[..., Any]], Any]) -> Any:
     return made
 
 
-def plain(recipe: Recipe) -> Call:
+def interpret(spec: KernelSpec) -> KernelFunction:
     """The kernel as it stands: slow, equal."""
-    kernel = recipe.kernel()
+    kernel = spec.kernel()
 
     def call(arrays: Sequence[NDArray[Any]]) -> int:
         with np.errstate(all="ignore"):

@@ -15,41 +15,41 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import compiled, pooling
-from poolcli.compiled import code, loader, store, target, trust
-from poolcli.compiled.recipe import Recipe
+from poolcli import jit, pooling
+from poolcli.jit import cache, loader, object_code, permissions, target
+from poolcli.jit.kernel_spec import KernelSpec
 
 X = np.arange(24, dtype=np.uint8).reshape(4, 6)
 HALF = np.array([[7, 9, 11], [19, 21, 23]], np.uint8)
 ANYBODY = 0o022
 
 
-def recipe_of(reducer: str, dtype: str) -> Recipe:
+def get_spec(reducer: str, dtype: str) -> KernelSpec:
     """The kernel that a small array gets, compiled and kept."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("POOLCLI_COMPILE", "always")
-        patch.setattr(compiled, "_loaded", {})
+        patch.setattr(jit, "_loaded", {})
         poolcli.pool(np.ones((8, 8), dtype), reducer, size=2)
-        (recipe,) = compiled._loaded
-    return recipe
+        (spec,) = jit._loaded
+    return spec
 
 
 @pytest.fixture(scope="module")
-def maximum() -> Recipe:
+def maximum() -> KernelSpec:
     """A kernel that is compiled and kept."""
-    return recipe_of("max", "uint8")
+    return get_spec("max", "uint8")
 
 
 @pytest.fixture
-def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, maximum: Recipe) -> Iterator[Path]:
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, maximum: KernelSpec) -> Iterator[Path]:
     """A cache of this test's own that holds one kernel; nothing is loaded yet."""
-    kept = store.read(store.place(maximum))
+    kept = cache.read(cache.object_path(maximum))
     assert kept is not None
     monkeypatch.setenv("POOLCLI_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(compiled, "_loaded", {})
-    path = store.place(maximum)
+    monkeypatch.setattr(jit, "_loaded", {})
+    path = cache.object_path(maximum)
     assert path is not None
-    store.write(path, kept)
+    cache.write(path, kept)
     yield path
 
 
@@ -57,11 +57,11 @@ def built_again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is compiled from now on: by a compiler that gives what is in memory already."""
     asked: list[str] = []
 
-    def build(recipe: Recipe) -> code.Code:
-        asked.append(recipe.text())
+    def build(spec: KernelSpec) -> object_code.ObjectCode:
+        asked.append(spec.describe())
         raise RuntimeError("no compiler today")
 
-    monkeypatch.setattr("poolcli.compiled.compiler.build", build)
+    monkeypatch.setattr("poolcli.jit.compiler.build", build)
     return asked
 
 
@@ -72,9 +72,9 @@ def test_a_kernel_that_is_kept_is_not_compiled(own_folder: Path, monkeypatch: py
     assert asked == []
 
 
-def test_how_a_kernel_is_compiled_is_in_its_name(maximum: Recipe) -> None:
+def test_how_a_kernel_is_compiled_is_in_its_name(maximum: KernelSpec) -> None:
     """Code of bundled instructions is other code."""
-    assert store.place(maximum._replace(bundled=True)) != store.place(maximum)
+    assert cache.object_path(maximum._replace(bundled=True)) != cache.object_path(maximum)
 
 
 def cut(path: Path) -> None:
@@ -127,15 +127,15 @@ def test_code_that_deserves_no_trust_is_not_run(own_folder: Path, monkeypatch: p
 
 def test_files_exchanged_with_each_other_are_refused(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each is whole and the user's own; what it is for is in its digest, so no kernel runs in another's place."""
-    minimum = recipe_of("min", "uint8")
-    monkeypatch.setattr(compiled, "_loaded", {})
-    other = store.place(minimum)
-    assert other is not None and store.read(other) is not None and store.read(own_folder) is not None
+    minimum = get_spec("min", "uint8")
+    monkeypatch.setattr(jit, "_loaded", {})
+    other = cache.object_path(minimum)
+    assert other is not None and cache.read(other) is not None and cache.read(own_folder) is not None
     between = own_folder.with_suffix(".swap")
     for old, new in ((own_folder, between), (other, own_folder), (between, other)):
         old.rename(new)
     asked = built_again(monkeypatch)
-    assert store.read(other) is None and store.read(own_folder) is None
+    assert cache.read(other) is None and cache.read(own_folder) is None
     assert np.array_equal(poolcli.pool(X, "max", size=2), HALF)
     assert len(asked) == 1
 
@@ -155,14 +155,15 @@ def no_umask() -> Iterator[None]:
     os.umask(before)
 
 
-def test_folders_that_are_made_are_closed_whatever_the_umask(tmp_path: Path, maximum: Recipe, no_umask: None) -> None:
+def test_folders_that_are_made_are_closed_whatever_the_umask(tmp_path: Path, maximum: KernelSpec,
+                                                                  no_umask: None) -> None:
     """Those above the last one too: who can write there can put a folder of his own in its place."""
-    kept = store.read(store.place(maximum))
+    kept = cache.read(cache.object_path(maximum))
     assert kept is not None
     path = tmp_path / "cache/poolcli/kernels/code.o"
-    store.write(path, kept)
+    cache.write(path, kept)
     assert [folder.stat().st_mode & 0o777 for folder in (path.parent, *path.parents[1:3])] == [0o700] * 3
-    assert path.stat().st_mode & 0o777 == 0o600 and store.read(path) == kept
+    assert path.stat().st_mode & 0o777 == 0o600 and cache.read(path) == kept
 
 
 @pytest.mark.parametrize(("mode", "refused"), [
@@ -170,17 +171,17 @@ def test_folders_that_are_made_are_closed_whatever_the_umask(tmp_path: Path, max
 def test_folders_above_are_refused_where_others_could_exchange_what_lies_in_them(
         mode: int, refused: bool, own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not where the sticky bit stops them, as in /tmp. The message names the folder and what would help."""
-    monkeypatch.setattr(trust, "is_private", lambda group: False)
+    monkeypatch.setattr(permissions, "is_private_group", lambda group: False)
     if os.getuid() == 0:  # what a group may do in a folder of root's is root's business
         for path in (own_folder, *own_folder.parents[:2]):
             os.chown(path, 1234, 1234)
         monkeypatch.setattr(os, "getuid", lambda: 1234)
     above = own_folder.parents[1]
     above.chmod(mode)
-    assert (store.read(own_folder) is None) == refused
+    assert (cache.read(own_folder) is None) == refused
     if refused:
         with pytest.raises(PermissionError, match=f"others can write to {above}; chmod go-w {above} would work"):
-            store.write(own_folder, code.Code(b"x"))
+            cache.write(own_folder, object_code.ObjectCode(b"x"))
 
 
 def test_a_private_group_may_write_above(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,8 +190,8 @@ def test_a_private_group_may_write_above(own_folder: Path, monkeypatch: pytest.M
     monkeypatch.setattr("pwd.getpwuid", lambda user: SimpleNamespace(pw_gid=77, pw_name="somebody"))
     for name, opened in (("somebody", False), ("staff", True)):
         monkeypatch.setattr("grp.getgrgid", lambda group, name=name: SimpleNamespace(gr_name=name))
-        assert trust.is_open(entry) == opened  # type: ignore[arg-type]
-    assert not trust.is_open(SimpleNamespace(**vars(entry) | {"st_uid": 0}))  # type: ignore[arg-type]
+        assert permissions.is_writable_by_others(entry) == opened  # type: ignore[arg-type]
+    assert not permissions.is_writable_by_others(SimpleNamespace(**vars(entry) | {"st_uid": 0}))  # type: ignore[arg-type]
 
 
 def test_the_folder_behind_a_link_is_looked_at_too(own_folder: Path, tmp_path: Path) -> None:
@@ -200,60 +201,62 @@ def test_the_folder_behind_a_link_is_looked_at_too(own_folder: Path, tmp_path: P
     own_folder.parent.rename(kernels)
     (tmp_path / "link").symlink_to(kernels)
     path = tmp_path / "link" / own_folder.name
-    assert store.read(path) is not None
+    assert cache.read(path) is not None
     (tmp_path / "open").chmod(0o777)
-    assert store.read(path) is None
+    assert cache.read(path) is None
 
 
 def test_a_folder_of_another_user_is_named_as_such(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """He can write there, whatever its mode."""
     me = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: me + 1)
-    assert store.read(own_folder) is None
+    assert cache.read(own_folder) is None
     with pytest.raises(PermissionError, match="belongs to another user"):
-        store.write(own_folder, code.Code(b"x"))
+        cache.write(own_folder, object_code.ObjectCode(b"x"))
 
 
 @pytest.mark.parametrize("place", ["a file/kernels", "/proc/nowhere"])
 def test_a_cache_that_cannot_be_written_is_said_once_and_does_no_harm(
-        place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, maximum: Recipe) -> None:
+        place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, maximum: KernelSpec) -> None:
     """The kernel runs from memory."""
-    kept = store.read(store.place(maximum))
+    kept = cache.read(cache.object_path(maximum))
     (tmp_path / "a file").write_text("")
     monkeypatch.setenv("POOLCLI_CACHE_DIR", str(tmp_path / place))
-    monkeypatch.setattr(compiled, "_loaded", {})
-    monkeypatch.setattr("poolcli.compiled.compiler.build", lambda recipe: kept)
+    monkeypatch.setattr(jit, "_loaded", {})
+    monkeypatch.setattr("poolcli.jit.compiler.build", lambda spec: kept)
     said: list[str] = []
-    monkeypatch.setattr(compiled, "announce", said.append)
+    monkeypatch.setattr(jit, "announce", said.append)
     assert np.array_equal(poolcli.pool(X, "max", size=2), HALF)
     assert re.fullmatch(r"compiling .* kernel.*, about \d s, this once", said[0])
     assert [text.partition(":")[0] for text in said[1:]] == ["kernels are not kept"]
     assert f"{tmp_path / place} cannot be made: " in said[1] and "POOLCLI_CACHE_DIR names another folder" in said[1]
 
 
-def test_the_key_knows_what_changes_the_code(maximum: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_knows_what_changes_the_code(maximum: KernelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another part, dtype or processor is another file."""
-    places = {store.place(maximum), store.place(recipe_of("min", "uint8")), store.place(recipe_of("max", "float32")),
-              store.place(maximum._replace(parts=(*maximum.parts, 1)))}
+    places = {cache.object_path(maximum), cache.object_path(get_spec("min", "uint8")),
+              cache.object_path(get_spec("max", "float32")),
+              cache.object_path(maximum._replace(parts=(*maximum.parts, 1)))}
     monkeypatch.setenv("NUMBA_CPU_NAME", "generic")
-    for cached in (store.common_key, target.text):
+    for cached in (cache.common_key, target.describe):
         cached.cache_clear()
-    places.add(store.place(maximum))
-    for cached in (store.common_key, target.text):
+    places.add(cache.object_path(maximum))
+    for cached in (cache.common_key, target.describe):
         cached.cache_clear()
     assert len(places) == 5
 
 
 def test_packed_code_comes_back() -> None:
     """As it was, whatever bytes the object has."""
-    for made in (code.Code(b"\n\0 x\n"), code.Code(b"abcdef", 2, 3, ("exp", "memset"))):
-        assert code.unpacked(made.packed()) == made
+    for made in (object_code.ObjectCode(b"\n\0 x\n"), object_code.ObjectCode(b"abcdef", 2, 3, ("exp", "memset"))):
+        assert object_code.from_bytes(made.to_bytes()) == made
 
 
-STRAIGHT = pytest.mark.skipif(not target.STRAIGHT, reason="only x86-64 Linux runs code without a linker")
+position_independent = pytest.mark.skipif(not target.POSITION_INDEPENDENT,
+                                          reason="only x86-64 Linux runs code without a linker")
 
 
-@STRAIGHT
+@position_independent
 @pytest.mark.parametrize(("reducer", "dtype", "calls"), [
     ("max", "uint8", set()), ("avg", "float32", set()), ("median", "uint8", set()), ("lse", "float64", {"exp", "log"}),
 ])
@@ -261,37 +264,37 @@ def test_both_ways_into_the_code_are_the_same(reducer: str, dtype: str, calls: s
                                               monkeypatch: pytest.MonkeyPatch) -> None:
     """Straight, its calls of the C library through slots; and through LLVM's linker."""
     x = (np.random.default_rng(3).random((40, 50)) * 200).astype(dtype)
-    straight = poolcli.pool(x, reducer, size=3, stride=2)
-    kept = store.read(store.place(recipe_of(reducer, dtype)))
+    direct = poolcli.pool(x, reducer, size=3, stride=2)
+    kept = cache.read(cache.object_path(get_spec(reducer, dtype)))
     assert kept is not None and kept.size and calls <= set(kept.calls)
-    monkeypatch.setattr(compiled, "_loaded", {})
-    monkeypatch.setattr(loader, "put", refused)
-    assert np.array_equal(poolcli.pool(x, reducer, size=3, stride=2), straight)
+    monkeypatch.setattr(jit, "_loaded", {})
+    monkeypatch.setattr(loader, "map_code", refused)
+    assert np.array_equal(poolcli.pool(x, reducer, size=3, stride=2), direct)
 
 
-def refused(made: code.Code) -> int:
+def refused(made: object_code.ObjectCode) -> int:
     """A system that lets no memory become code."""
     raise PermissionError(13, "Permission denied")
 
 
 def test_direct_loading_can_be_switched_off(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same file, linked by LLVM; 0 and nothing leave it on."""
-    put: list[code.Code] = []
+    copied: list[object_code.ObjectCode] = []
 
-    def noted(made: code.Code) -> int:
-        put.append(made)
+    def noted(made: object_code.ObjectCode) -> int:
+        copied.append(made)
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(loader, "put", noted)
+    monkeypatch.setattr(loader, "map_code", noted)
     for value, direct in (("1", 0), ("0", 1), ("", 2)):
         monkeypatch.setenv("POOLCLI_NO_DIRECT_LOAD", value)
-        monkeypatch.setattr(compiled, "_loaded", {})
+        monkeypatch.setattr(jit, "_loaded", {})
         pooling.cache_clear()  # a call that is made again loads nothing
         assert np.array_equal(poolcli.pool(X, "max", size=2), HALF)
-        assert len(put) == direct
+        assert len(copied) == direct
 
 
-@STRAIGHT
+@position_independent
 def test_no_memory_of_a_process_is_writable_and_executable_at_once(own_folder: Path) -> None:
     """With its kernels kept. (llvmlite, imported to compile or to link, brings a page of ctypes' that is both.)"""
     script = ("import numpy, poolcli\npoolcli.pool(numpy.ones((8, 8), 'uint8'), 'max', size=2)\n"
@@ -301,20 +304,21 @@ def test_no_memory_of_a_process_is_writable_and_executable_at_once(own_folder: P
     assert "r-xp" in rights and not [right for right in rights if "w" in right and "x" in right]
 
 
-@STRAIGHT
-def test_a_function_that_the_c_library_lacks_is_no_crash(maximum: Recipe) -> None:
+@position_independent
+def test_a_function_that_the_c_library_lacks_is_no_crash(maximum: KernelSpec) -> None:
     """It is noticed before anything runs."""
-    kept = store.read(store.place(maximum))
+    kept = cache.read(cache.object_path(maximum))
     assert kept is not None
     with pytest.raises(AttributeError):
-        loader.put(kept._replace(calls=("no_such_function",)))
+        loader.map_code(kept._replace(calls=("no_such_function",)))
 
 
-@STRAIGHT
-@pytest.mark.parametrize("load", [loader.put, loader.linked])
-def test_code_is_never_writable_while_it_can_run(load: Callable[[code.Code], int], maximum: Recipe) -> None:
+@position_independent
+@pytest.mark.parametrize("load", [loader.map_code, loader.link_code])
+def test_code_is_never_writable_while_it_can_run(load: Callable[[object_code.ObjectCode], int],
+                                                     maximum: KernelSpec) -> None:
     """The memory map of the process says so, however the code came there."""
-    kept = store.read(store.place(maximum))
+    kept = cache.read(cache.object_path(maximum))
     assert kept is not None
     address = load(kept)
     lines = [line.split() for line in Path("/proc/self/maps").read_text().splitlines()]

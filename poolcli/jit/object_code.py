@@ -10,7 +10,7 @@ SLOTS, SLOT_SIZE = 8, 8
 """Where straight code has the addresses of the C functions that it calls: behind the jump at its start."""
 
 
-class Code(NamedTuple):
+class ObjectCode(NamedTuple):
     """An object file. If it is straight, some of its bytes run wherever they are put."""
 
     object: bytes
@@ -22,17 +22,17 @@ class Code(NamedTuple):
     """C functions whose addresses belong into the slots."""
 
     @property
-    def straight(self) -> bytes:
+    def position_independent(self) -> bytes:
         """The bytes that can be entered at their first."""
         return self.object[self.start : self.start + self.size]
 
-    def packed(self) -> bytes:
+    def to_bytes(self) -> bytes:
         """All of it as the content of a file."""
         return " ".join((str(self.start), str(self.size), *self.calls)).encode() + b"\n" + self.object
 
 
-def unpacked(content: bytes) -> Code:
-    """``packed``, backwards."""
+def from_bytes(content: bytes) -> ObjectCode:
+    """``to_bytes``, backwards."""
     head, _, code = content.partition(b"\n")
     start, size, *calls = head.decode().split()
-    return Code(code, int(start), int(size), tuple(calls))
+    return ObjectCode(code, int(start), int(size), tuple(calls))

@@ -20,25 +20,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import store
-from .code import Code
-from .recipe import Call, Recipe, plain
-from .turns import turn
+from . import cache
+from .kernel_spec import KernelFunction, KernelSpec, interpret
+from .object_code import ObjectCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Call", "NotedCall", "Recipe", "announce", "is_kept", "is_ready", "keep", "load", "name_purpose",
-           "note_calls", "plain", "recorded", "stop_noting", "works"]
+__all__ = ["KernelFunction", "KernelSpec", "RecordedCall", "announce", "compile_to_cache", "interpret", "is_available",
+           "is_cached", "is_enabled", "load", "record_calls", "record_requests", "set_purpose", "stop_recording"]
 
 
-def silent(message: str) -> None:
+def ignore_message(message: str) -> None:
     """Say nothing."""
 
 
-announce: Callable[[str], None] = silent
+announce: Callable[[str], None] = ignore_message
 """Told what takes a while or went wrong; the command line sets it, the library stays silent."""
 
 SECONDS = (1, 2)
@@ -48,49 +47,49 @@ IMPORT_SECONDS = 2
 
 _purpose = "a kernel"
 _lock = threading.Lock()
-_loaded: dict[Recipe, Call] = {}
-_asked: dict[Recipe, None] | None = None
+_loaded: dict[KernelSpec, KernelFunction] = {}
+_requested: dict[KernelSpec, None] | None = None
 
 
-def load(recipe: Recipe) -> Call:
+def load(spec: KernelSpec) -> KernelFunction:
     """Return the kernel, from memory, from the cache, or compiled; as plain Python where none of that works."""
     with _lock:
-        if _asked is not None:
-            _asked[recipe] = None
-            return nothing
-        if recipe not in _loaded:
-            _loaded[recipe] = _compiled(recipe) or plain(recipe)
-        call = _loaded[recipe]
-    calls = getattr(_here, "calls", None)
-    return call if calls is None else noting(call, calls)
+        if _requested is not None:
+            _requested[spec] = None
+            return do_nothing
+        if spec not in _loaded:
+            _loaded[spec] = _get_compiled(spec) or interpret(spec)
+        call = _loaded[spec]
+    calls = getattr(_thread_state, "calls", None)
+    return call if calls is None else wrap_recorder(call, calls)
 
 
 # What a run calls, to be called again.
 
-NotedCall = tuple[Callable[..., int] | None, "Sequence[NDArray[Any]]"]
+RecordedCall = tuple[Callable[..., int] | None, "Sequence[NDArray[Any]]"]
 """The function behind a kernel that takes addresses (None: it runs as plain Python), and its arguments."""
-_here = threading.local()
+_thread_state = threading.local()
 
 
 @contextmanager
-def note_calls() -> Iterator[list[NotedCall]]:
+def record_calls() -> Iterator[list[RecordedCall]]:
     """Meanwhile note the kernels that this thread calls, and with what."""
-    calls: list[NotedCall] = []
-    _here.calls = calls
+    calls: list[RecordedCall] = []
+    _thread_state.calls = calls
     try:
         yield calls
     finally:
-        _here.calls = None
+        _thread_state.calls = None
 
 
-def stop_noting() -> None:
+def stop_recording() -> None:
     """Give up noting calls: there are several, or several threads."""
-    if getattr(_here, "calls", None) is not None:
-        _here.calls.extend([(None, ())] * 2)
-        _here.calls = None
+    if getattr(_thread_state, "calls", None) is not None:
+        _thread_state.calls.extend([(None, ())] * 2)
+        _thread_state.calls = None
 
 
-def noting(call: Call, calls: list[NotedCall]) -> Call:
+def wrap_recorder(call: KernelFunction, calls: list[RecordedCall]) -> KernelFunction:
     """The kernel, which notes its calls."""
     def note(arrays: Sequence[NDArray[Any]]) -> int:
         calls.append((getattr(call, "function", None), arrays))
@@ -98,7 +97,7 @@ def noting(call: Call, calls: list[NotedCall]) -> Call:
     return note
 
 
-def name_purpose(purpose: str) -> None:
+def set_purpose(purpose: str) -> None:
     """Say what the kernels that are loaded next are for: "the max kernel for uint8". It is printed, and no more.
 
     Threads that pool different things at once may be told each other's.
@@ -108,20 +107,20 @@ def name_purpose(purpose: str) -> None:
 
 
 @contextmanager
-def recorded() -> Iterator[dict[Recipe, None]]:
+def record_requests() -> Iterator[dict[KernelSpec, None]]:
     """Meanwhile note the kernels that are asked for, in order, and run none of them."""
-    global _asked
-    recipes: dict[Recipe, None] = {}
+    global _requested
+    specs: dict[KernelSpec, None] = {}
     with _lock:
-        _asked = recipes
+        _requested = specs
     try:
-        yield recipes
+        yield specs
     finally:
         with _lock:
-            _asked = None
+            _requested = None
 
 
-def nothing(arrays: Sequence[NDArray[Any]]) -> int:
+def do_nothing(arrays: Sequence[NDArray[Any]]) -> int:
     """A kernel that does nothing, well."""
     return 0
 
@@ -129,78 +128,78 @@ def nothing(arrays: Sequence[NDArray[Any]]) -> int:
 # Ahead of time.
 
 
-def works() -> bool:
+def is_enabled() -> bool:
     """Whether kernels are compiled at all."""
     return os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 
 
-def is_kept(recipe: Recipe) -> bool:
+def is_cached(spec: KernelSpec) -> bool:
     """Whether the next process finds this kernel compiled."""
-    return store.read(store.place(recipe)) is not None
+    return cache.read(cache.object_path(spec)) is not None
 
 
-def is_ready(recipe: Recipe) -> bool:
+def is_available(spec: KernelSpec) -> bool:
     """Whether a kernel can be had without compiling: it is loaded, kept, runs as plain Python, or is only recorded."""
     with _lock:
-        if recipe in _loaded or _asked is not None:
+        if spec in _loaded or _requested is not None:
             return True
-    path = store.place(recipe)
-    return not works() or (path is not None and path.exists())
+    path = cache.object_path(spec)
+    return not is_enabled() or (path is not None and path.exists())
 
 
-def keep(recipe: Recipe) -> None:
+def compile_to_cache(spec: KernelSpec) -> None:
     """Compile a kernel for later processes. Raises OSError where it cannot be kept; what compilers raise passes."""
     from .compiler import build
 
-    path = store.place(recipe)
+    path = cache.object_path(spec)
     if path is None:
         raise OSError(0, "there is no folder for compiled kernels; POOLCLI_CACHE_DIR names one")
-    store.write(path, build(recipe))
+    cache.write(path, build(spec))
 
 
 # When it is needed.
 
 
-def _compiled(recipe: Recipe) -> Call | None:
+def _get_compiled(spec: KernelSpec) -> KernelFunction | None:
     """The kernel as machine code, or None where there is no working compiler."""
-    if not works():
+    if not is_enabled():
         return None
-    from .loader import callable_of
+    from .loader import make_callable
 
-    path = store.place(recipe)
-    code = store.read(path)
+    path = cache.object_path(spec)
+    code = cache.read(path)
     try:
         if code is None:
-            code = _made(recipe, path)
-        return callable_of(code, len(recipe.arguments))
+            code = _compile_once(spec, path)
+        return make_callable(code, len(spec.arguments))
     except Exception as error:  # whatever a compiler may fail with: the plain kernel is still right
         announce(f"no compiled kernel ({type(error).__name__}: {error}); running as plain Python, slowly")
         return None
 
 
-def _made(recipe: Recipe, path: Path | None) -> Code:
-    """Compile the recipe and keep the code, unless another process has done so while we waited for our turn."""
-    with turn(path):
-        code = store.read(path)
+def _compile_once(spec: KernelSpec, path: Path | None) -> ObjectCode:
+    """Compile the kernel and keep the code, unless another process has done so while we waited for our turn."""
+    with cache.lock(path):
+        code = cache.read(path)
         if code is None:
-            code = _built(recipe)
+            code = _compile(spec)
             if path is not None:
-                _keep(path, code)
+                _store(path, code)
     return code
 
 
-def _built(recipe: Recipe) -> Code:
-    """Compile the recipe."""
-    seconds = SECONDS[recipe.bundled] + (0 if "numba" in sys.modules else IMPORT_SECONDS)
+def _compile(spec: KernelSpec) -> ObjectCode:
+    """Compile the kernel."""
+    seconds = SECONDS[spec.bundled] + (0 if "numba" in sys.modules else IMPORT_SECONDS)
     announce(f"compiling {_purpose}, about {seconds} s, this once")
     from .compiler import build
 
-    return build(recipe)
+    return build(spec)
 
 
-def _keep(path: Path, code: Code) -> None:
+def _store(path: Path, code: ObjectCode) -> None:
     """Write the code, or say why not; then the next run compiles again."""
     try:
-        store.write(path, code)
+        cache.write(path, code)
     except OSError as error:
         announce(f"kernels are not kept: {error.strerror or error}")

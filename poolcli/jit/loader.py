@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .code import SLOT_SIZE, SLOTS, SYMBOL, Code
-from .recipe import Call
+from .kernel_spec import KernelFunction
+from .object_code import SLOT_SIZE, SLOTS, SYMBOL, ObjectCode
 
 _kept: list[Any] = []  # memory with code in it must outlive every call
 
 
-def callable_of(code: Code, arguments: int) -> Call:
+def make_callable(code: ObjectCode, arguments: int) -> KernelFunction:
     """The kernel in this code, of so many pointers. Calling it drops the GIL."""
     function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * arguments)(address_of(code))
 
@@ -38,12 +38,12 @@ class NativeCall:
         return self.function(*[array.__array_interface__["data"][0] for array in arrays])
 
 
-def address_of(code: Code) -> int:
+def address_of(code: ObjectCode) -> int:
     """Where the code can be entered once it is in memory."""
     if loads_directly():
         with suppress(OSError, AttributeError, ValueError):
-            return put(code)
-    return linked(code)
+            return map_code(code)
+    return link_code(code)
 
 
 def loads_directly() -> bool:
@@ -51,13 +51,13 @@ def loads_directly() -> bool:
     return os.environ.get("POOLCLI_NO_DIRECT_LOAD", "0") in ("", "0")
 
 
-def put(code: Code) -> int:
+def map_code(code: ObjectCode) -> int:
     """Put straight code into memory of its own, never writable and executable at once, and return its address.
 
     0.3 ms, where ``llvmlite.binding`` takes 35 ms of a process to import, link and end. Raises OSError where the
     system allows no such memory, AttributeError where the C library lacks a function, ValueError for other code.
     """
-    text = code.straight
+    text = code.position_independent
     if not text:
         raise ValueError("this code needs a linker")
     library = ctypes.CDLL(None, use_errno=True)
@@ -73,13 +73,13 @@ def put(code: Code) -> int:
     return start
 
 
-def linked(code: Code) -> int:
+def link_code(code: ObjectCode) -> int:
     """Let LLVM link an object file, and return the address of its entry."""
     import llvmlite.binding as llvm
 
-    from .target import machine
+    from .target import make_target_machine
 
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine())
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), make_target_machine())
     engine.add_object_file(llvm.object_file.ObjectFileRef.from_data(code.object))
     engine.finalize_object()
     _kept.append(engine)

@@ -8,23 +8,23 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-STRAIGHT = sys.platform == "linux" and os.uname().machine == "x86_64" and sys.maxsize > 2**32
+POSITION_INDEPENDENT = sys.platform == "linux" and os.uname().machine == "x86_64" and sys.maxsize > 2**32
 """Whether code can be made that needs no linker: where its constants lie is told relative to it, byte by byte."""
 CPU_LINES = ("vendor_id", "cpu family", "model", "stepping", "flags")
 """What tells a processor from another; its clock and its microcode do not."""
 
 
 @lru_cache(maxsize=1)
-def text() -> str:
+def describe() -> str:
     """The target as text, for a key. On Linux LLVM is not asked: it takes 20 ms to import."""
     import platform
 
     asked = [os.environ.get(name) for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")]
-    known = _processor() if STRAIGHT else ""
-    return repr((sys.platform, platform.machine(), asked, known or cpu()))
+    known = _read_processor() if POSITION_INDEPENDENT else ""
+    return repr((sys.platform, platform.machine(), asked, known or get_cpu()))
 
 
-def _processor() -> str:
+def _read_processor() -> str:
     """What Linux says of its first processor, or nothing."""
     try:
         with Path("/proc/cpuinfo").open("rb", buffering=0) as file:
@@ -35,7 +35,7 @@ def _processor() -> str:
 
 
 @lru_cache(maxsize=1)
-def cpu() -> tuple[str, str]:
+def get_cpu() -> tuple[str, str]:
     """Name and features of the processor to compile for."""
     import llvmlite.binding as llvm
 
@@ -45,12 +45,12 @@ def cpu() -> tuple[str, str]:
     return name, "" if name == "generic" else llvm.get_host_cpu_features().flatten()
 
 
-def machine() -> Any:
+def make_target_machine() -> Any:
     """LLVM's machine for it."""
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    name, features = cpu()
-    how = {"reloc": "pic", "codemodel": "small"} if STRAIGHT else {"jit": True}
+    name, features = get_cpu()
+    how = {"reloc": "pic", "codemodel": "small"} if POSITION_INDEPENDENT else {"jit": True}
     return llvm.Target.from_default_triple().create_target_machine(cpu=name, features=features, opt=3, **how)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.windows import Windows
-from ..work import Array
+from ..drivers.kernel_task import Array
 
 DIRECT = 8
 """Up to so many samples along an axis are merged one after another, from slices; more in spans that double."""

@@ -1,0 +1,128 @@
+"""Run a task: choose its kernel, split it into blocks, and run them on threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from .. import jit
+from ..core import dtypes
+from ..core.reducers import Reducer
+from ..drivers import FAST_DRIVERS, general, policy
+from ..drivers.flatten import Flattened, flatten
+from ..drivers.kernel_task import Array, Block, Choice, KernelTask, Runner
+from .threads import choose_thread_count, count_threads, run_blocks
+
+BLOCK_SAMPLES = 1 << 22
+"""Samples read by one call: up to 0.2 s for the slowest reducers, since Ctrl-C waits for a kernel to return."""
+
+
+def lazy_driver(driver: str, serves: Callable[[Reducer], bool]) -> Callable[[KernelTask], Choice | None]:
+    """Return a driver's ``choose``, which imports the driver for the first reducer that it serves."""
+    def choose(task: KernelTask) -> Choice | None:
+        if not serves(task.reducer):
+            return None
+        found: Choice | None = import_module(f"{general.__package__}.{driver}").choose(task)
+        return found
+    return choose
+
+
+CHOICES: Sequence[Callable[[KernelTask], Choice | None]] = [lazy_driver(*row) for row in FAST_DRIVERS.items()]
+"""Who may have a faster kernel than the general one; the first that serves is taken."""
+
+
+def choose_kernel(task: KernelTask) -> Choice | policy.Deferred | None:
+    """Return the kernel for a plan, if one is faster than the general one; None where that must do it."""
+    flat = flatten(task)
+    of_flat = None if flat is None else find_fast(flat)
+    kernel = find_fast(task) if of_flat is None or not getattr(of_flat, "flattens", False) else (
+        Flattened(of_flat, of_flat.spec))
+    return policy.decide(task, kernel, lambda task: general.make_spec(task, dtypes.write_dtype(task.result)),
+                         choose_numpy)
+
+
+def find_fast(task: KernelTask) -> Any:
+    """Return the first kernel of ``CHOICES`` that serves, or None."""
+    return next((choice for find in CHOICES if (choice := find(task)) is not None), None)
+
+
+def choose_numpy(task: KernelTask) -> tuple[Choice, float] | None:
+    """Return NumPy's run of a task and about how many milliseconds it takes; None where NumPy does not serve."""
+    from . import numpy_tier
+
+    choice = numpy_tier.choose(task)
+    return None if choice is None else (choice, numpy_tier.estimate(choice, task))
+
+
+def run_task(task: KernelTask, out: Array | None, choice: Choice | policy.Deferred | None,
+             whole: bool = True) -> tuple[Array, Array | None]:
+    """Return the canonical result, in the dtype that kernels write (``out`` if given), and the indices if wanted.
+
+    ``choice`` is what ``choose_kernel`` gave for the task, or for the larger one of which it is a part (not
+    ``whole``); NumPy runs no parts.
+    """
+    values = np.empty(task.output_shape, dtypes.write_dtype(task.result)) if out is None else out
+    indices = np.empty(task.output_shape, np.int64) if task.want_indices else None
+    if not values.size:
+        return values, indices
+    if isinstance(choice, policy.Deferred):
+        if whole and choice.pays() and run_numpy(task, values, choice):
+            return values, indices
+        choice = choice.kernel
+    jit.set_purpose(f"the {task.reducer.name} kernel for {task.source}")
+    if isinstance(choice, Flattened):
+        flat = choice.flatten(replace(task, indices=indices))
+        run_kernel(flat, values.reshape(flat.output_shape), choice.kernel)
+    else:
+        run_kernel(replace(task, indices=indices), values, choice)
+    return values, indices
+
+
+def run_kernel(task: KernelTask, values: Array, choice: Choice | None) -> None:
+    """Run a kernel, or the general one, on all blocks."""
+    fallback = general.General(task, values, task.indices)
+    if choice is None:
+        run_blocks(fallback.runner, fallback.blocks(BLOCK_SAMPLES), interruptible=fallback.cost > BLOCK_SAMPLES,
+                   threads=count_threads())
+    else:
+        fast = choice.on(task, values)
+        run_blocks(lambda: add_fallback(fast.runner(), fallback), fast.blocks(threads := choose_thread_count(fast)),
+                   False, threads)
+
+
+def run_numpy(task: KernelTask, values: Array, choice: policy.Deferred) -> bool:
+    """Let NumPy run a task; False if it met values that only a kernel can pool."""
+    fast = choice.numpy.on(task, values)
+
+    def make_runner() -> Runner:
+        run_block = fast.runner()
+
+        def run_or_decline(block: Block) -> bool:
+            if not choice.declined and not run_block(block):
+                choice.declined = True
+            return True
+        return run_or_decline
+
+    with choice.measured():
+        run_blocks(make_runner, fast.blocks(threads := choose_thread_count(fast)), False, threads)
+    return not choice.declined
+
+
+def add_fallback(runner: Runner, fallback: general.General) -> Runner:
+    """Return a runner that gives what a faster kernel cannot compute to the general kernel, in smaller blocks.
+
+    A faster kernel that refuses a block has written a value for each of its windows. Those that are not finite are
+    computed again, where that tells them all; else the whole block is. avg 7x7 of 1 MP of float64 with one NaN takes
+    20 ms so, by whole blocks 269.
+    """
+    def run_block(block: Block) -> bool:
+        if not runner(block):
+            run_general = fallback.runner(repair=fallback.can_repair)
+            for part in fallback.blocks(BLOCK_SAMPLES, block):
+                run_general(part)
+        return True
+    return run_block

@@ -50,7 +50,7 @@ def chain(chance: random.Random, shape: tuple[int, ...], layout: str, most: int 
                 if stages and min(len(found) for found in centres) == 1:
                     break  # how far it is from one sample to the next is then a matter of definition
                 asked = options(chance, [sizes[axis] for axis in axes])
-                one = pooling.prepare("max", layout=layout, **asked)
+                one = pooling.parse_pooling("max", layout=layout, **asked)
                 sizes = one.plan(sizes).output_shape
                 geometry = reference.axes([len(found) for found in centres],
                                           reference.Options(**{k: v for k, v in asked.items() if k != "pad_mode"}))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LayoutError, OptionError, PoolError
@@ -77,6 +77,12 @@ class Axes:
         return canonical.reshape([shape[i] for i in self.order]).transpose(inverse)
 
 
+@lru_cache(maxsize=64)
+def axes_of(letters: str) -> Axes:
+    """Return the axes of these letters: one object for each layout, with what it has worked out."""
+    return Axes(letters)
+
+
 def check_layout(letters: str) -> str:
     """Check a layout's letters without knowing an array."""
     if not (isinstance(letters, str) and letters.isascii() and letters.isalpha() and not letters.islower()):
@@ -100,7 +106,7 @@ def resolve(shape: Sequence[int], letters: str | None) -> Axes:
         example = DEFAULT_LAYOUTS.get(len(shape), "NDHWC")
         raise PoolError(f"layout {letters} names {len(letters)} axes, the array of shape {describe(shape)} has "
                         f"{len(shape)}; a layout such as {example} would work")
-    axes = Axes(letters)
+    axes = axes_of(letters)
     for i in axes.pooled:
         if shape[i] == 0:
             raise PoolError(f"axis {letters[i]} of shape {describe(shape)} has no samples")
@@ -121,7 +127,7 @@ def guess_layout(shape: Sequence[int]) -> str:
     if count not in DEFAULT_LAYOUTS:
         raise PoolError(f"an array of shape {describe(shape)} has {count} axes; at most 5 can be pooled")
     last = DEFAULT_LAYOUTS[count]
-    if count in CHANNEL_FIRST and not is_channel_last(shape, Axes(last)):
+    if count in CHANNEL_FIRST and not is_channel_last(shape, axes_of(last)):
         raise LayoutError(tuple(shape), (CHANNEL_FIRST[count], last))
     return last
 

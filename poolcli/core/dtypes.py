@@ -126,3 +126,44 @@ def scalar(dtype: Type, number: int | float) -> NDArray[Any]:
     """The number as one sample of ``dtype``."""
     with np.errstate(over="ignore"):
         return np.array([number]).astype(dtype) if dtype.kind == "f" else np.array([number], dtype)
+
+
+def round_doubles(values: NDArray[Any], rounding: int) -> NDArray[Any]:
+    """Round doubles to whole numbers, still as doubles; ``rounding`` is one of the values of ``ROUNDINGS``.
+
+    Half up is not floor(x + 1/2): that sum rounds 0.49999999999999994 to 1.
+
+    >>> round_doubles(np.array([0.49999999999999994, 0.5, 2.5, -2.5]), ROUNDINGS["half-up"]).tolist()
+    [0.0, 1.0, 3.0, -2.0]
+    """
+    whole: NDArray[Any]
+    if rounding == double_double.HALF_EVEN:
+        whole = np.rint(values)
+    elif rounding == double_double.CEIL:
+        whole = np.ceil(values)
+    else:
+        whole = np.floor(values)
+        if rounding == double_double.HALF_UP:
+            with np.errstate(invalid="ignore"):  # infinity has no fraction
+                whole = whole + (values - whole >= 0.5)
+    return whole
+
+
+def copy_saturated(values: NDArray[Any], out: NDArray[Any], result: Type) -> None:
+    """Write whole numbers (of any dtype, no NaN) into ``out``, held within the limits of the dtype ``result``.
+
+    >>> out = np.empty(3, np.int64)
+    >>> copy_saturated(np.array([-np.inf, 7.0, 2.0**63]), out, np.dtype(np.int64))
+    >>> out.tolist()
+    [-9223372036854775808, 7, 9223372036854775807]
+    """
+    low, high = (0, 1) if result.kind == "b" else (np.iinfo(result).min, np.iinfo(result).max)
+    if values.dtype == out.dtype and result.kind != "b":
+        np.copyto(out, values)
+    elif values.dtype.kind == "f":  # 2^63 - 1 and 2^64 - 1 are no doubles
+        above, below = values >= float(high), values <= float(low)
+        np.copyto(out, np.where(above | below, 0.0, values), casting="unsafe")
+        out[above], out[below] = high, low
+    else:
+        limits = np.iinfo(values.dtype)
+        np.copyto(out, np.clip(values, max(low, int(limits.min)), min(high, int(limits.max))), casting="unsafe")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache, wraps
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -141,7 +142,24 @@ class WindowOptions:
 
 # Fixed windows.
 
+MAX_CACHED_LENGTH = 1 << 12
+"""Samples of the longest axis whose windows are kept: with the tables that kernels need of them some 100 kB."""
 
+
+def share_windows(build: Callable[..., Windows]) -> Callable[..., Windows]:
+    """Return a function that gives the same object for the same short axis and numbers, with all it has worked out.
+
+    A call with a new shape has mostly one new axis; the other's tables need not be made again.
+    """
+    cached = lru_cache(maxsize=256)(build)
+
+    @wraps(build)
+    def share(n: int, *numbers: Any) -> Windows:
+        return cached(n, *numbers) if n <= MAX_CACHED_LENGTH else build(n, *numbers)
+    return share
+
+
+@share_windows
 def fixed(n: int, size: int, stride: int, dilation: int, before: int, after: int, ceil_mode: bool) -> Windows:
     """Windows of one size at every stride-th position, the first at -before.
 
@@ -162,6 +180,7 @@ def fixed(n: int, size: int, stride: int, dilation: int, before: int, after: int
     return Windows(n, starts, range(starts.start + extent, starts.stop + extent, stride), dilation, before, after)
 
 
+@share_windows
 def same(n: int, size: int, stride: int, dilation: int, lower: bool) -> Windows:
     """ceil(n / stride) windows, the padding split evenly; an odd one goes after (before, if lower), as TensorFlow."""
     count = ceil_div(n, stride)

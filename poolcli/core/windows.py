@@ -60,6 +60,10 @@ class Windows:
         result: Ints = ceil_div(stop - as_array(self.starts), self.step)
         return result
 
+    def max_nominal(self) -> int:
+        """The most positions that a window has, padding included, overhang not; O(1) for regular windows."""
+        return int((self[:1] if self.regular else self).nominal().max())
+
     def sizes(self) -> Ints:
         """How many positions each window has, overhang and all."""
         return self._sizes
@@ -112,9 +116,19 @@ class Windows:
         return (head, tail) if head < tail else (n, n)
 
     def size_range(self) -> tuple[int, int]:
-        """The fewest and the most positions that a window has, overhang and all; in no time for regular windows."""
-        sizes = self[:1].sizes() if self.regular else self.sizes()
-        return int(sizes.min()), int(sizes.max())
+        """The fewest and the most positions that a window has, overhang and all."""
+        sizes = self.distinct_sizes
+        return sizes[0], sizes[-1]
+
+    @cached_property
+    def distinct_sizes(self) -> tuple[int, ...]:
+        """The different numbers of positions that windows have, rising, overhang and all; O(1) for regular windows."""
+        import numpy as np
+
+        if self.regular:
+            return (int(ceil_div(self.stops[0] - self.starts[0], self.step)),)
+        ordered = np.sort(self.sizes())  # np.unique imports numpy.ma, 20 ms
+        return tuple(ordered[np.append(True, ordered[1:] != ordered[:-1])].tolist())
 
     def count_range(self) -> tuple[int, int]:
         """The fewest and the most samples that a window has; of windows that are whole, one is looked at."""

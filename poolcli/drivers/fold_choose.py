@@ -13,7 +13,7 @@ from .. import jit
 from ..kernels.fold import finalizers, irregular, ordered_floats, row_pairs, small, van_herk, wide
 from ..kernels.fold import rows as kernel
 from .fold_run import MOST_NUMBERS, ChunkLayout, FoldLayout, FoldRun, WideLayout, step_of
-from .fold_table import FOLDS, Extent, Fold, divisors, finalizer_of_full, written
+from .fold_table import FOLDS, Extent, Fold, finalizer_of_full, largest_divisor, written
 from .irregular_layout import IrregularLayout, constants_if_irregular
 from .kernel_task import Array, KernelTask
 
@@ -98,19 +98,19 @@ def is_wide(work: KernelTask, kinds: NDArray[np.int64]) -> bool:
     """Whether windows are long along W, and hardly overlap there."""
     width = work.windows[2]
     least, most = int(kinds[0]) * work.array.shape[4], int(kinds[-1]) * work.array.shape[4]
-    lines = max(int(w.sizes().max()) for w in work.windows[:2])
+    lines = max(w.size_range()[1] for w in work.windows[:2])
     enough = SHORT_WINDOW if lines == work.array.shape[4] == 1 else LONG_WINDOW
     long = width.step == 1 and least >= enough and (lines <= FEW_LINES or most >= VERY_LONG)
-    return long and int(width.sizes().sum()) <= 2 * work.array.shape[3]
+    samples = int(kinds[0]) * len(width) if len(kinds) == 1 else int(width.sizes().sum())
+    return long and samples <= 2 * work.array.shape[3]
 
 
 def choose(work: KernelTask) -> Choice | None:
     """Choose by types, geometry and size, without a look at the data; None where the general kernel serves."""
-    sizes = [w.sizes() for w in work.windows]
-    kinds = distinct(sizes[2])
     if work.reducer.fold not in FOLDS or work.want_indices:
         return None
-    fold = FOLDS[work.reducer.fold](work, Extent(*(int(size.max()) for size in sizes)))
+    kinds = np.array(work.windows[2].distinct_sizes, np.int64)
+    fold = FOLDS[work.reducer.fold](work, Extent(*(w.size_range()[1] for w in work.windows)))
     if fold is None:
         return None
     if is_wide(work, kinds):
@@ -124,13 +124,6 @@ def choose(work: KernelTask) -> Choice | None:
     constants = None if fold.costly else constants_if_small(work, kinds)
     rows = 0 if constants else rows_if_tall(work)
     return Choice(fold, make_spec(work, fold, constants, rows), kinds, rows, constants)
-
-
-def distinct(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The different numbers, rising (``np.unique`` imports numpy.ma, 20 ms)."""
-    ordered: NDArray[np.int64] = np.sort(numbers)
-    different: NDArray[np.int64] = ordered[np.append(True, ordered[1:] != ordered[:-1])]
-    return different
 
 
 def make_spec(work: KernelTask, fold: Fold, constants: tuple[int, ...] | None, rows: int) -> jit.KernelSpec:
@@ -159,22 +152,22 @@ def constants_if_small(work: KernelTask, kinds: NDArray[np.int64]) -> tuple[int,
     """What the small kernel is made for, where it pays: a full window's size, its stride along W, channels, samples,
     and whether windows are made in line.
     """
-    width, size = work.windows[2], [int(w.sizes().max()) for w in work.windows]
+    width, size = work.windows[2], [w.size_range()[1] for w in work.windows]
     regular = isinstance(width.starts, range) and width.step == 1 and len(kinds) == 1
     apart, inner = step_of(width), work.output_shape[4]
     shared = size[2] > apart
     few = max(size) <= (SMALL if shared else APART) and prod(size) <= FEW and inner <= CHANNELS
     if not regular or not few or work.array.size < LARGE:
         return None
-    samples = int(prod(float(share.max()) for share in divisors(work)))
+    samples = int(largest_divisor(work))
     in_line = shared or (inner == CHANNELS and 1 < apart <= SMALL)
     return *size, apart, inner, samples, int(in_line)
 
 
 def sizes_if_bands(work: KernelTask, fold: Fold) -> tuple[int, ...] | None:
     """What the band kernel is made for, where that pays: a window's planes, lines and columns."""
-    _, rows, _ = size = tuple(int(w.sizes().max()) for w in work.windows)
-    regular = all(w.step == 1 and int(w.sizes().min()) == most for w, most in zip(work.windows, size, strict=True))
+    _, rows, _ = size = tuple(w.size_range()[1] for w in work.windows)
+    regular = all(w.step == 1 and w.size_range()[0] == most for w, most in zip(work.windows, size, strict=True))
     stride_one = all(isinstance(w.starts, range) and step_of(w) == 1 for w in work.windows[1:])
     samples = fold.convert is finalizers.as_it_is and work.reducer.repeats_exactly and not fold.counts
     if not (regular and stride_one and samples) or work.array.size < LARGE:
@@ -208,7 +201,7 @@ CHANNELS_AT = 4
 
 def has_long_rows(work: KernelTask) -> bool:
     """Whether windows have so many lines, and so long ones, that merging four at once pays."""
-    lines, width = max(int(w.sizes().max()) for w in work.windows[:2]), int(work.windows[2].sizes().max())
+    lines, width = max(w.size_range()[1] for w in work.windows[:2]), work.windows[2].size_range()[1]
     return lines >= LINES and width * work.output_shape[4] >= LONG and work.array.size >= LARGE
 
 
@@ -218,6 +211,6 @@ def rows_if_tall(work: KernelTask) -> int:
     regular = isinstance(height.starts, range) and isinstance(width.starts, range) and height.step == 1
     if not regular or work.array.size < LARGE:
         return 0
-    rows, deep = int(height.sizes()[0]), int(depth.sizes().max())
+    rows, deep = int(height.stops[0] - height.starts[0]), depth.size_range()[1]
     each_window = step_of(height) * (2 * deep + 1) + 1
     return rows if len(height) > 1 and each_window < deep * rows else 0

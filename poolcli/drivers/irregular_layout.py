@@ -38,8 +38,8 @@ def constants_if_irregular(work: KernelTask) -> tuple[int, ...] | None:
 
 def spread(windows: Windows) -> tuple[int, int]:
     """The smallest size of an axis' windows, and how much larger the largest is."""
-    sizes = windows.sizes()
-    return int(sizes.min()), int(sizes.max() - sizes.min())
+    smallest, largest = windows.size_range()
+    return smallest, largest - smallest
 
 
 def pixels(work: KernelTask) -> int:

@@ -23,7 +23,7 @@ Merge = Callable[[States, States], States]
 def fold(state: States, windows: tuple[Windows, ...], merge: Merge, identity: tuple[Any, ...]) -> States:
     """Merge the samples of every window, one axis after another."""
     for axis, along in enumerate(windows, 1):
-        if len(along) != state[0].shape[axis] or along.sizes().max() > 1:
+        if len(along) != state[0].shape[axis] or along.size_range()[1] > 1:
             state = fold_axis(state, axis, along, merge, identity)
     return state
 

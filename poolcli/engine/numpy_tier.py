@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core import dtypes
 from ..core.windows import Windows, as_array, shift
 from ..drivers.fold_table import divisors, missing, sum_dtype, written
 from ..drivers.kernel_task import Array, Block, KernelTask, Runner, UnrepresentableValue, cut, sizes_for
@@ -387,35 +388,9 @@ def store(part: Part, values: Array, out: Array) -> NDArray[np.bool_]:
     else:
         if values.dtype.kind == "f":
             empty = empty | np.isnan(values)
-            values = round_doubles(np.where(empty, 0.0, values.astype(np.float64)), work.rounding)
-        copy_saturated(values, out, work)
+            values = dtypes.round_doubles(np.where(empty, 0.0, values.astype(np.float64)), work.rounding)
+        dtypes.copy_saturated(values, out, work.result)
     return empty
-
-
-def round_doubles(values: Array, rounding: int) -> Array:
-    """Doubles as whole numbers."""
-    if rounding == double_double.HALF_EVEN:
-        return np.rint(values)
-    if rounding == double_double.CEIL:
-        return np.ceil(values)
-    floor = np.floor(values)
-    return floor if rounding == double_double.FLOOR else floor + (values - floor >= 0.5)
-
-
-def copy_saturated(values: Array, out: Array, work: KernelTask) -> None:
-    """Write whole numbers, held within the limits of the result's dtype."""
-    low, high = (0, 1) if work.result.kind == "b" else (np.iinfo(work.result).min, np.iinfo(work.result).max)
-    if values.dtype == out.dtype and work.result.kind != "b":
-        np.copyto(out, values)
-        return
-    if values.dtype.kind == "f":
-        beyond, below = values >= float(high), values <= float(low)
-        with np.errstate(invalid="ignore"):
-            np.copyto(out, np.where(beyond | below, 0.0, values), casting="unsafe")
-        out[beyond], out[below] = high, low
-        return
-    own = np.iinfo(values.dtype)
-    np.copyto(out, np.clip(values, max(low, int(own.min)), min(high, int(own.max))), casting="unsafe")
 
 
 # Driving.

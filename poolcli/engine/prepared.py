@@ -20,6 +20,8 @@ from . import direct_call, rearrange, run
 
 Array = NDArray[Any]
 Canonical = tuple[Windows, Windows, Windows]
+SINGLE = Windows(1, range(1), range(1, 2))
+"""The window of an axis that an array lacks."""
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,8 @@ class PreparedPooling:
 
 def canonical_windows(plan: Plan, padded: bool = False) -> Canonical:
     """The windows along D, H and W, on axes with their padding or without; those that the array lacks are one long."""
-    one = Windows(1, range(1), range(1, 2))
     windows = tuple(w.on_padded_axis() for w in plan.windows) if padded else plan.windows
-    d, h, w = (one,) * (axes.MOST_POOLED - len(windows)) + windows
+    d, h, w = (SINGLE,) * (axes.MOST_POOLED - len(windows)) + windows
     return d, h, w
 
 

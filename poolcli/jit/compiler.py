@@ -185,4 +185,4 @@ def parse_sections(code: bytes) -> dict[str, bytes]:
     import llvmlite.binding as llvm
 
     file = llvm.object_file.ObjectFileRef.from_data(code)
-    return {(section.name() or b"").decode(): section.data() for section in file.parse_sections() if section.size()}
+    return {(section.name() or b"").decode(): section.data() for section in file.sections() if section.size()}

@@ -11,13 +11,13 @@ from chunked.volumes_made import read, stored, zarr
 
 import poolcli
 from poolcli.chunked import run_array
-from poolcli.pooling import prepare
+from poolcli.pooling import parse_pooling
 
 
 def pooled(path: Path | str, output: Path, reducer: str = "avg", key: str | None = None, **options: Any) -> None:
     """Pool a store, or a variable of it, into another."""
     array = run_array.open_array(str(path), key, lambda: None)  # type: ignore[arg-type, return-value]
-    run_array.pool(prepare(reducer, **options), array, str(output), overwrite=True)
+    run_array.pool(parse_pooling(reducer, **options), array, str(output), overwrite=True)
 
 
 @pytest.mark.parametrize("version", [2, 3])

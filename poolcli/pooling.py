@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -226,6 +227,8 @@ def pool(x: ArrayLike | Lazy, reducer: str = "max", *, out: Array | None = None,
     shape and dtype, if given. With ``return_indices`` also where each value stood: flat within its plane of pooled
     axes, int64, -1 for none. An array of Dask's gives one of Dask's: the same values, computed when they are asked for.
     A masked array gives a masked one: its masked samples are missing, and values of windows without samples masked.
+    A tensor of PyTorch on the CPU, or an array of another library that speaks DLPack, gives one of its own kind. A
+    DataArray of xarray gives a DataArray.
 
     >>> import numpy as np
     >>> pool(np.arange(16).reshape(4, 4), "max", size=2)
@@ -248,7 +251,27 @@ def pool(x: ArrayLike | Lazy, reducer: str = "max", *, out: Array | None = None,
         result = settled.run(array, out)
     except MemoryError:
         raise PoolError(f"not enough memory to pool an array of shape {axes.describe(array.shape)}") from None
-    return result.values if result.indices is None else (result.values, result.indices)
+    values, indices = result.values, result.indices
+    if out is None and type(x) is not np.ndarray:
+        values, indices = as_kind_of(x, values), None if indices is None else as_kind_of(x, indices)
+    return values if indices is None else (values, indices)
+
+
+def as_kind_of(x: Any, values: Array) -> Any:
+    """Return an array as one of the library that ``x`` is of, where that speaks DLPack: of PyTorch, JAX, CuPy ...
+
+    The memory is shared where the library can; a dtype that it lacks comes as NumPy's. Lists, and what is NumPy's own,
+    stay NumPy's.
+    """
+    if isinstance(x, (np.ndarray, np.generic)) or not hasattr(x, "__dlpack__"):
+        return values
+    library = sys.modules.get(type(x).__module__.partition(".")[0])
+    for name in ("from_dlpack", "asarray"):
+        try:
+            return getattr(library, name)(values)
+        except Exception:  # each library has its own error for a dtype that it lacks
+            continue
+    return values
 
 
 def plan(shape: Sequence[int], **options: Unpack[WindowKeywords]) -> Plan:

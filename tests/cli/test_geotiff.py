@@ -64,7 +64,7 @@ def test_centres_are_those_of_windows(tmp_path: Path, extra: bool, affine: str, 
     source = geotiff(tmp_path / "in.tif", samples(), AFFINES[affine], point=point)
     with rasterio.open(source) as file:
         before = file.transform
-    for _ in range(40):
+    for _ in range(15):
         stages, (rows, columns) = chain(chance, SHAPE, "HW")
         pool_file(source, tmp_path / "out.tif", stages)
         with rasterio.open(tmp_path / "out.tif") as file:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from io import StringIO
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ..core.windowings import WINDOWINGS
 from ..redact import printable
 from ..report import FileReport, Plane, Stats, short
 from .alignment import ASCII_ELLIPSIS, ELLIPSIS, NumberColumn, align_units, shorten_middle
@@ -260,49 +261,7 @@ def reducer(file: FileReport) -> str:
 
 def windows(file: FileReport) -> str:
     """Where the windows lie, in a few words."""
-    found = file.windows or {}
-    if file.windowing == "global":
-        return "global"
-    if file.windowing == "adaptive":
-        return f"adaptive {same(found['adaptive'])}"
-    if file.windowing == "fractional":
-        return fractional(found)
-    return fixed(found, file.windowing == "same")
-
-
-def fixed(found: Mapping[str, Any], is_same: bool) -> str:
-    """Size, stride, and what else is not as always."""
-    words = [same(found["size"])]
-    if found["stride"] != found["size"]:
-        words.append(f"stride {same(found['stride'])}")
-    if is_same:
-        words.append("same")
-    elif any(side for sides in found["padding"] for side in sides):
-        words.append(f"padding {same([pad(sides) for sides in found['padding']])}")
-    if any(step != 1 for step in found["dilation"]):
-        words.append(f"dilation {same(found['dilation'])}")
-    if found["ceil"]:
-        words.append("ceil")
-    if found["pad_mode"] != "exclude":
-        words.append(found["pad_mode"])
-    return " ".join(words)
-
-
-def pad(sides: Sequence[int]) -> str:
-    """The padding of an axis as it is typed."""
-    return str(sides[0]) if sides[0] == sides[1] else f"{sides[0]}:{sides[1]}"
-
-
-def fractional(found: Mapping[str, Any]) -> str:
-    """The ratio and what replays it."""
-    chance = f"seed {found['seed']}" if "seed" in found else f"u {found['u']}"
-    words = [f"fractional {same(found['fractional'])}", chance]
-    return " ".join(words + [name for name in ("overlapping", "random") if found[name]])
-
-
-def same(values: Sequence[Any]) -> str:
-    """2x2, 3x2."""
-    return "x".join(str(value) for value in values)
+    return "" if file.windowing is None else WINDOWINGS[file.windowing].words(file.windowing, file.windows or {})
 
 
 def uncovered(file: FileReport) -> str:

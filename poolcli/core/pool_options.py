@@ -109,8 +109,9 @@ def check_pad_mode(given: Mapping[str, Any], window: WindowOptions) -> dict[str,
     """Pad mode and pad value, which go together and with padding."""
     mode, value = given.get("pad_mode", "exclude"), given.get("pad_value")
     one_of(PAD_MODES)("pad_mode", mode)
-    if mode != "exclude" and window.windowing is not WINDOWINGS["fixed"] and window.windowing is not WINDOWINGS["same"]:
-        raise OptionError("pad_mode", f"{window.windowing.name} windows have no padding; fixed and same windows have")
+    if mode != "exclude" and not window.windowing.strided:
+        strided = " and ".join(row.name for row in WINDOWINGS.values() if row.strided)
+        raise OptionError("pad_mode", f"{window.windowing.name} windows have no padding; {strided} windows have")
     if value is not None and mode != "constant":
         raise OptionError("pad_value", f'pad_value goes with pad_mode "constant", not with "{mode}"')
     return {"pad_mode": mode, "pad_value": dtypes.parse_nodata(0 if value is None else value)}

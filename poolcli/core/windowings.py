@@ -40,6 +40,14 @@ class Windowing:
     options: tuple[str, ...]
     """The keywords that go with it."""
     build: Callable[[WindowOptions, Sequence[int]], tuple[Windows, ...]]
+    strided: bool = False
+    """Windows of one size at one stride, with padding: what needs a stride or a pad mode refuses all others."""
+    record: Callable[[WindowOptions, Sequence[Windows]], Mapping[str, Any]] = lambda options, windows: {}
+    """What made the windows, for reports: a value for each pooled axis. By default only their number is reported."""
+    words: Callable[[str, Mapping[str, Any]], str] = lambda name, record: name
+    """From the name and that record, a few words for people."""
+    formula: Callable[[WindowOptions, int, int, Windows], str] = lambda options, axis, axes, windows: f"{len(windows)}"
+    """How many windows one of the pooled ``axes`` gets, written out with its numbers."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +141,23 @@ class WindowOptions:
             changed["stride"] = tuple((1 if size == ALL else size) if stride is None else stride
                                       for stride, size in zip(changed["stride"], sizes, strict=True))
         return replace(self, **changed), pool_only(letters, pooled)
+
+    def requested_stride(self, axis: int, axes: int) -> int:
+        """Return the distance from window to window on one of the pooled axes, as asked; 0 where there is none."""
+        size = per_axis(self.size, axes, "size")[axis]
+        if not self.windowing.strided or size == ALL:
+            return 0
+        return int(per_axis(self.stride, axes, "stride")[axis] or size)
+
+    def formula(self, axis: int, axes: int, windows: Windows) -> str:
+        """Return how many windows one of the pooled axes gets, as ``floor((224 + 1 + 1 - 3) / 2) + 1 = 112``.
+
+        ``axis`` counts the pooled axes from 0, of which there are ``axes``. Zeros are left out: without padding
+        ``floor((224 - 2) / 2) + 1 = 112``.
+        """
+        if per_axis(self.size, axes, "size")[axis] == ALL:
+            return format_whole(self, axis, axes, windows)
+        return self.windowing.formula(self, axis, axes, windows)
 
     def value_count(self) -> int | None:
         """How many axes the values name: 3 for ``size=(2, 2, 2)``, None where each is one value for all axes."""
@@ -334,21 +359,143 @@ def build_fractional(options: WindowOptions, lengths: Sequence[int]) -> tuple[Wi
                  for n, ratio, size in zip(lengths, ratios, sizes, strict=True))
 
 
+# Reports: what made the windows, and how it is said.
+
+
+def window_size(windows: Windows) -> int:
+    """Return how many samples a window of one size has."""
+    return int(windows.sizes()[0])
+
+
+def window_stride(windows: Windows) -> int:
+    """Return the distance from window to window; a window over the whole axis has no next one, and gives its size."""
+    starts = windows.starts
+    alone = len(windows) == 1 and window_size(windows) == windows.length
+    return window_size(windows) if alone or not isinstance(starts, range) else starts.step
+
+
+def record_strided(options: WindowOptions, windows: Sequence[Windows]) -> dict[str, Any]:
+    """Record fixed and same windows."""
+    return {"size": [window_size(w) for w in windows], "stride": [window_stride(w) for w in windows],
+            "padding": [[w.before, w.after] for w in windows], "dilation": [w.step for w in windows],
+            "ceil": options.ceil_mode}
+
+
+def record_fractional(options: WindowOptions, windows: Sequence[Windows]) -> dict[str, Any]:
+    """Record what replays the draw: ratios, and the seed or u."""
+    axes = len(windows)
+    ratios, sizes = (value if isinstance(value, tuple) else (value,) * axes
+                     for value in (options.fractional, options.size))
+    chance = {"seed": options.seed} if options.u is None else {"u": decimal_value(options.u)}
+    return {"fractional": [decimal_value(ratio) for ratio in ratios], "size": list(sizes) if options.size else None,
+            "overlapping": options.overlapping, "random": options.random, **chance}
+
+
+def decimal_value(number: Fraction) -> float | str:
+    """Return the decimal that was written: a number where a float gives it back, numerator/denominator elsewhere."""
+    from fractions import Fraction
+
+    near = float(number)
+    return near if Fraction(repr(near)) == number else str(number)
+
+
+def join_axes(values: Sequence[Any]) -> str:
+    """Write a value for each axis: 2x2, 3x2."""
+    return "x".join(str(value) for value in values)
+
+
+def describe_strided(name: str, record: Mapping[str, Any]) -> str:
+    """Write size, stride, and what else is not as always."""
+    words = [join_axes(record["size"])]
+    if record["stride"] != record["size"]:
+        words.append(f"stride {join_axes(record['stride'])}")
+    if name == "same":
+        words.append(name)
+    elif any(side for sides in record["padding"] for side in sides):
+        padding = [str(a) if a == b else f"{a}:{b}" for a, b in record["padding"]]
+        words.append(f"padding {join_axes(padding)}")
+    if any(step != 1 for step in record["dilation"]):
+        words.append(f"dilation {join_axes(record['dilation'])}")
+    if record["ceil"]:
+        words.append("ceil")
+    if record["pad_mode"] != "exclude":
+        words.append(record["pad_mode"])
+    return " ".join(words)
+
+
+def describe_fractional(name: str, record: Mapping[str, Any]) -> str:
+    """Write the ratio and what replays it."""
+    chance = f"seed {record['seed']}" if "seed" in record else f"u {record['u']}"
+    words = [f"{name} {join_axes(record['fractional'])}", chance]
+    return " ".join(words + [flag for flag in ("overlapping", "random") if record[flag]])
+
+
+# How many windows an axis gets, by a formula with its numbers.
+
+
+def format_fixed(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+    """floor((n + before + after - extent) / s) + 1, extent = d (k - 1) + 1; ceil, and less one, in ceil mode.
+
+    [PyTorch, aten/src/ATen/native/Pool.h]
+    """
+    size = per_axis(options.size, axes, "size")[axis]
+    stride = options.requested_stride(axis, axes)
+    extent = windows.step * (size - 1) + 1
+    written = str(size) if windows.step == 1 else f"({windows.step} ({size} - 1) + 1)"
+    room = " + ".join([str(windows.length), *(str(side) for side in (windows.before, windows.after) if side)])
+    natural = windows.length + windows.before + windows.after - extent
+    count = (ceil_div(natural, stride) if options.ceil_mode else natural // stride) + 1
+    dropped = " - 1 (it would begin behind the input)" if count > len(windows) else ""
+    rounded = "ceil" if options.ceil_mode else "floor"
+    return f"{rounded}(({room} - {written}) / {stride}) + 1{dropped} = {len(windows)}"
+
+
+def format_same(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+    """ceil(n / s) [TensorFlow], and the padding that this takes."""
+    padded = f", padded by {windows.before} and {windows.after}" if windows.before + windows.after else ""
+    return f"ceil({windows.length} / {options.requested_stride(axis, axes)}) = {len(windows)}{padded}"
+
+
+def format_whole(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+    """One window."""
+    return f"one window over all {windows.length} = 1"
+
+
+def format_adaptive(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+    """As asked, with where window i lies."""
+    n, m = windows.length, len(windows)
+    if per_axis(options.adaptive, axes, "adaptive")[axis] == ALL:
+        return f"kept = {n}"
+    return f"as asked = {m}, window i is [floor({n} i / {m}), ceil({n} (i + 1) / {m}))"
+
+
+def format_fractional(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+    """floor(n / ratio), the ratio being the decimal that was written [Graham 2014]."""
+    ratio = decimal_value(per_axis(options.fractional, axes, "fractional")[axis])
+    return f"floor({windows.length} / {ratio}) = {len(windows)}"
+
+
 _ROWS = (
     Windowing("fixed", "Windows of one size at a fixed stride.", "[i s - before, i s - before + d (k - 1) + 1)",
               "--size K [--stride S] [--padding P] [--dilation D] [--ceil]",
-              ("size", "stride", "padding", "dilation", "ceil_mode"), build_fixed),
+              ("size", "stride", "padding", "dilation", "ceil_mode"), build_fixed, strided=True,
+              record=record_strided, words=describe_strided, formula=format_fixed),
     Windowing("same", "Fixed windows, padded so that ceil(n / stride) of them fit.", "ceil(n / s) of them",
               "--padding same | same-lower [--size K] [--stride S] [--dilation D]",
-              ("size", "stride", "padding", "dilation"), build_same),
+              ("size", "stride", "padding", "dilation"), build_same, strided=True,
+              record=record_strided, words=describe_strided, formula=format_same),
     Windowing("global", "One window over the whole axis.", "[0, n)", "--global, --size all, --size 1xall",
-              ("size",), build_global),
+              ("size",), build_global,
+              record=lambda options, windows: {"size": [w.length for w in windows]}, formula=format_whole),
     Windowing("adaptive", "As many windows as asked, as even as they can be.", "[floor(i n / m), ceil((i + 1) n / m))",
-              "--adaptive M", ("adaptive",), build_adaptive),
+              "--adaptive M", ("adaptive",), build_adaptive,
+              record=lambda options, windows: {"adaptive": [len(w) for w in windows]},
+              words=lambda name, record: f"{name} {join_axes(record['adaptive'])}", formula=format_adaptive),
     Windowing("fractional", "Windows whose steps are drawn, for ratios between whole numbers.",
               "floor(n / ratio) of them, edges floor((j + u) n / m) - floor(u n / m)",
               "--fractional RATIO [--seed N | --u U] [--overlapping] [--random] [--size K]",
-              ("fractional", "size", "overlapping", "random", "seed", "u"), build_fractional),
+              ("fractional", "size", "overlapping", "random", "seed", "u"), build_fractional,
+              record=record_fractional, words=describe_fractional, formula=format_fractional),
 )
 
 WINDOWINGS: Mapping[str, Windowing] = {row.name: row for row in _ROWS}

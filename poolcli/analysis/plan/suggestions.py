@@ -52,7 +52,7 @@ def window_keywords(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     """The window keywords as they are, with a value for each pooled axis where there may be several."""
     options, axes = pooling.window, len(plan.windows)
     given = {name: getattr(options, name) for name in options.windowing.options}
-    if options.windowing.name == "fixed":
+    if "padding" in given and not isinstance(options.padding, str):
         given["padding"] = tuple((w.before, w.after) for w in plan.windows)
     for name in {"size", "stride", "dilation"} & given.keys():
         given[name] = tuple(per_axis(given[name], axes, name))
@@ -73,16 +73,17 @@ def try_keywords(pooling: Pooling, plan: Plan, keywords: Changes) -> Plan | None
 
 def iterate_candidates(pooling: Pooling, plan: Plan, base: Changes) -> Iterator[Changes]:
     """What may help, in the order in which it is better."""
-    name = pooling.window.windowing.name
-    if name == "fractional":
+    windowing = pooling.window.windowing
+    if "fractional" in windowing.options:
         yield from ({"size": size} for size in range(1, MOST_TRIED))
-    if name not in ("fixed", "same"):
+    if not windowing.strided:
         return
-    ends = list(read_to_end(plan, base)) if name == "fixed" else []
+    may_pad = "ceil_mode" in windowing.options
+    ends = list(read_to_end(plan, base)) if may_pad else []
     yield from ends
     for closer in close_gaps(plan, base):
         yield closer
-        if name == "fixed":
+        if may_pad:
             yield from ({**closer, **end} for end in read_to_end(plan, {**base, **closer}))
 
 

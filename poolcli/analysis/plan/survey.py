@@ -11,14 +11,13 @@ import numpy as np
 
 from ...core import dtypes
 from ...core.place import Place, PlaceFacts
+from ...core.windowings import window_stride
 from ...core.windows import Windows
 from ...errors import PoolError
-from ...report.words import window_stride
 from ..receptive_field import ReceptiveField, find_runs
 from ..stage_plans import StagePlan, count_unread, plan_stages
 from ..stages import as_stages
 from .suggestions import Suggestion, suggest
-from .window_formulas import format_formula, requested_stride
 
 MOST_RUNS = 16
 MOST_LENGTH = 1 << 27
@@ -140,7 +139,7 @@ def survey_stages(links: Sequence[StagePlan], place: Place | None = None) -> lis
         plan, pooling = link.plan, link.stage.pooling
         place = None if place is None else place.pooled(plan)
         for number, (i, windows) in enumerate(zip(plan.axes.pooled, plan.windows, strict=True)):
-            stride = requested_stride(pooling.window, number, len(plan.windows)) or window_stride(windows)
+            stride = pooling.window.requested_stride(number, len(plan.windows)) or window_stride(windows)
             fields[link.origin[i]] = fields.get(link.origin[i], ReceptiveField()).through(windows, stride)
         found.append(StageSurvey(
             link.stage.title, pooling.reducer.name, pooling.window.windowing.name, plan.axes.letters, plan.input_shape,
@@ -158,7 +157,7 @@ def survey_axis(link: StagePlan, number: int, fields: Mapping[int, ReceptiveFiel
     missing = find_runs(~windows.reads())
     return AxisSurvey(
         plan.axes.pooled_letters()[number], windows.length, len(windows),
-        format_formula(link.stage.pooling.window, number, len(plan.windows), windows),
+        link.stage.pooling.window.formula(number, len(plan.windows), windows),
         (int(sizes.min()), int(sizes.max())),
         max_overlap(windows), float(windows.present()[1].sum()) / windows.length, windows.uncovered(),
         tuple(missing[:MOST_RUNS]), field.size, field.least, field.jump, field.start)

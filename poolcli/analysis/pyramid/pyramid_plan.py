@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from ...core import axes
 from ...core.plans import Plan
-from ...core.windowings import MOST
+from ...core.windowings import MOST, window_stride
 from ...core.windows import Windows
 from ...errors import OptionError, PoolError
 from ...pooling import Pooling
-from ...report.words import window_stride
-from ..plan.window_formulas import requested_stride
 from ..receptive_field import ReceptiveField, field_bounds
 
 Ints = NDArray[np.int64]
@@ -72,7 +70,7 @@ def plan_levels(shape: Sequence[int], pooling: Pooling, *, levels: int | None = 
             plan = following
         if levels is None and is_last(plan, number, smallest or 1):
             return
-        fields = [field.through(one, requested_stride(pooling.window, i, len(fields)) or window_stride(one))
+        fields = [field.through(one, pooling.window.requested_stride(i, len(fields)) or window_stride(one))
                   for i, (field, one) in enumerate(zip(fields, plan.windows, strict=True))]
         yield make_level(number, plan, first, pooling, fields, exact)
         number += 1

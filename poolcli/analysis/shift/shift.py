@@ -168,10 +168,10 @@ def check_options(max_shift: int | None, crop: int | None) -> None:
 
 def check_stage(stage: Stage, array: Array, first: axes.Axes) -> None:
     """Refuse windows that have no stride, and another layout than the first stage's."""
-    windowing = stage.pooling.window.windowing.name
-    if windowing not in ("fixed", "same"):
-        raise PoolError(f"{windowing} windows follow the array and have no stride to shift by; fixed windows, with a "
-                        "size and a stride, would work")
+    windowing = stage.pooling.window.windowing
+    if not windowing.strided:
+        raise PoolError(f"{windowing.name} windows follow the array and have no stride to shift by; fixed windows, "
+                        "with a size and a stride, would work")
     if stage.pooling.plan(array.shape).axes != first:
         raise OptionError("layout", "all stages need one layout here")
 

@@ -99,14 +99,14 @@ def check_arguments(asked: Mapping[str, Any], with_indices: bool, spread: str | 
 
 def infer_shape(pooling: Pooling, axes: layouts.Axes, shape: Sequence[int]) -> tuple[int, ...] | None:
     """The shape before pooling that fixed and same windows tell, or None."""
-    if pooling.window.windowing.name not in ("fixed", "same"):
+    if not pooling.window.windowing.strided:
         return None
     found = list(shape)
     for i, windows in zip(axes.pooled, pooling.window.windows([LONG] * len(axes.pooled)), strict=True):
         if len(windows) == 1 or isinstance(windows.starts, np.ndarray) or isinstance(windows.stops, np.ndarray):
             return None  # one window over the whole axis
         step, extent = windows.starts.step, windows.stops.start - windows.starts.start
-        same = pooling.window.windowing.name == "same"
+        same = isinstance(pooling.window.padding, str)
         found[i] = shape[i] * step if same else (shape[i] - 1) * step - windows.before - windows.after + extent
         if found[i] < 1:
             raise PoolError(f"{shape[i]} windows with so much padding are of no axis; less padding would work")

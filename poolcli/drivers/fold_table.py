@@ -392,7 +392,7 @@ def divisors(work: KernelTask) -> list[NDArray[np.float64]]:
 
 def largest_divisor(work: KernelTask) -> float:
     """Return the largest of those products, in O(1) for regular windows."""
-    if work.reducer.name == "sum":
+    if work.reducer.fold == "total":
         return 1.0
-    include_pad, divisor = work.parameters if work.reducer.name == "avg" else (0, 0)
+    include_pad, divisor = work.parameters if work.reducer.fold == "average" else (0, 0)
     return divisor or float(prod(w.max_nominal() if include_pad else w.count_range()[1] for w in work.windows))

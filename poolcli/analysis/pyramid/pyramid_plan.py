@@ -55,8 +55,8 @@ def plan_levels(shape: Sequence[int], pooling: Pooling, *, levels: int | None = 
     """The levels above an input of this shape: so many, or as long as all pooled sides have ``smallest`` samples.
 
     With neither, as long as there is something left to pool. ``exact`` asks for plans on the input; None: for reducers
-    of EXACT where windows neither overlap nor leave gaps. PoolError where a level cannot be made, or would not fit
-    into memory where levels are ``held`` there.
+    that compose, where windows neither overlap nor leave gaps. PoolError where a level cannot be made, or would not
+    fit into memory where levels are ``held`` there.
     """
     check_counts(pooling, levels, smallest)
     first = pooling.plan(shape, layout, held=held)

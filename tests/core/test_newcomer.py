@@ -1,0 +1,111 @@
+"""A reducer and a windowing that are rows and nothing else, added at run time: everything serves or refuses them.
+
+What a row cannot give fails here. ``geomean`` says nothing of itself but its formula and its core.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from math import exp, log
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+import poolcli
+from poolcli import REDUCERS, WINDOWINGS, PoolError
+from poolcli.cli.main import run
+from poolcli.core import windowings
+from poolcli.core.reducers import Reducer
+from poolcli.core.windowings import Windowing, WindowOptions
+from poolcli.core.windows import Windows
+from poolcli.kernels.double_double import Pair, widen
+from poolcli.kernels.general import Window
+
+X = np.random.default_rng(2).integers(1, 200, (8, 12)).astype(np.uint8)
+STUDIES: dict[str, Callable[[str], Any]] = {
+    "pool": lambda name: poolcli.pool(X, name), "group": lambda name: poolcli.group(X, name, over="rot4"),
+    "chain": lambda name: poolcli.chain(X, [name, "max"]), "pyramid": lambda name: poolcli.pyramid(X, name, levels=2),
+    "compare": lambda name: poolcli.compare(X, [name, "avg"]), "shift": lambda name: poolcli.shift(X, [name, "avg"]),
+    "explain": lambda name: poolcli.explain(X, name, at=(1, 1)), "survey": lambda name: poolcli.survey((8, 12), name),
+    "hypercolumn": lambda name: poolcli.hypercolumn(X, name, levels=1), "spp": lambda name: poolcli.spp(X, name)}
+
+
+def geometric_mean(window: Window) -> Pair:
+    """As CONTRIBUTING.md has a core written: of samples above 0."""
+    s = 0.0
+    for i in range(window.n):
+        s += log(widen(window.x[window.base + i])[0])
+    return exp(s / window.n), 0.0
+
+
+@pytest.fixture(autouse=True)
+def _rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The two rows, for the time of a test."""
+    row = Reducer("geomean", "The geometric mean.", "(prod x)^(1/n)", "float", geometric_mean)
+    monkeypatch.setitem(cast(dict[str, Reducer], REDUCERS), "geomean", row)
+    halves = Windowing("halves", "Two windows.", "[0, n/2), [n/2, n)", "--halves", ("size",), build_halves)
+    monkeypatch.setitem(cast(dict[str, Windowing], WINDOWINGS), "halves", halves)
+    yield
+
+
+def build_halves(options: WindowOptions, lengths: Any) -> tuple[Windows, ...]:
+    """Two windows on each axis."""
+    return tuple(Windows(n, range(0, n, n // 2), range(n // 2, n + 1, n // 2)) for n in lengths)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_studies_serve_a_reducer_of_which_nothing_is_known(study: str) -> None:
+    """By its core."""
+    assert STUDIES[study]("geomean") is not None
+
+
+def test_its_values_are_those_of_its_formula() -> None:
+    """In blocks, with missing samples, and in each kernel that may take it: the general one alone."""
+    blocks = X.reshape(4, 2, 6, 2).astype(float)
+    np.testing.assert_allclose(poolcli.pool(X, "geomean"), np.exp(np.log(blocks).mean(axis=(1, 3))), rtol=1e-12)
+
+
+def test_what_needs_to_know_more_refuses() -> None:
+    """Bounds certify nothing of it, and there is no gradient; both name the reducer."""
+    with pytest.raises(PoolError, match="geomean has no certified bounds"):
+        poolcli.bounds(X, X + 1, "geomean")
+    with pytest.raises(PoolError, match="the gradient of geomean is not known"):
+        poolcli.grad(X, "geomean")
+
+
+def test_nothing_is_promised_of_it() -> None:
+    """Copies are not reduced by it, errors against the samples compare unlike things, no level is exact."""
+    assert poolcli.group(X, "geomean", over="rot4").by == "avg"
+    assert not poolcli.compare(X, ["geomean"]).rows[0].on_scale
+    assert not any(level.exact for level in poolcli.pyramid(X, "geomean", levels=2).levels[1:])
+
+
+def test_a_windowing_is_reported_and_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its number of windows, its name and its count stand in the place of words that the row does not give."""
+    monkeypatch.setattr(windowings, "choose_windowing", lambda asked: "halves")
+    assert poolcli.pool(X, "max").shape == (2, 2)
+    found = poolcli.survey((8, 12), "max").stages[0]
+    assert (found.windowing, [axis.formula for axis in found.by_axis]) == ("halves", ["2", "2"])
+    assert poolcli.chain(X, ["max"]).stages[0].windows == {"count": [2, 2]}
+    assert poolcli.explain(X, "max", at=(1, 1)).result == X[4:, 6:].max()
+    assert np.asarray(poolcli.bounds(X, X, "max").low).tolist() == poolcli.pool(X, "max").tolist()
+    with pytest.raises(PoolError, match="halves windows"):
+        poolcli.shift(X, ["max"])
+
+
+def test_a_windowing_goes_through_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+                                                   capsys: pytest.CaptureFixture[str]) -> None:
+    """The table, the JSON and the plan are written, after the file."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(windowings, "choose_windowing", lambda asked: "halves")
+    np.save("x.npy", X)
+    for line in ("max x.npy -o y.npy", "max x.npy -o z.npy --json", "plan 8x12 max", "chain x.npy max avg -o c.npy"):
+        monkeypatch.setattr("sys.argv", ["poolcli", *line.split()])
+        assert run() == 0, (line, capsys.readouterr())
+        text = capsys.readouterr().out
+        if "--json" in line:
+            assert json.loads(text)["files"][0]["windowing"] == "halves"
+    assert np.load("y.npy").shape == (2, 2)

@@ -1,0 +1,117 @@
+"""One vocabulary: names stand once, facts about reducers and windowings stand in their tables."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from poolcli.core.reducers import REDUCERS
+from poolcli.core.windowings import WINDOWINGS
+
+PACKAGE = Path(__file__).parents[1] / "poolcli"
+FILES = sorted(PACKAGE.rglob("*.py"))
+PAIRS = {
+    ("cli", ""): "a command is called as what it shows",
+    ("drivers", "kernels"): "a driver is called as its kernel",
+}
+"""Folders that may have a file of one name each, and why; "" is the package itself."""
+TWICE = {"arithmetic.py": "the words of explain, and the cores that compute",
+         "rearrange.py": "a kernel, and the copies that it spares"}
+"""Files of one name in other folders, until one of them is renamed."""
+CLASSES_TWICE = {"Choice", "Fold", "Grid", "Lines", "Output", "Part", "Program", "Region", "Row", "Tile"}
+"""Classes of one name, until all but one are renamed; none may be added."""
+REPLACED = frozenset((
+    "settled.py", "turns.py", "hollow.py", "quiet.py", "presence.py", "promises.py", "places.py", "errands.py",
+    "elsewhere.py", "spread.py", "lots.py", "distant.py", "foresight.py", "described.py", "folding.py", "chains.py",
+    "pieces.py", "stretches.py", "uneven.py", "merging.py", "picks.py", "cores.py", "endings.py", "few.py",
+    "columns.py", "tall.py", "bands.py", "along.py", "keys.py", "elementary.py", "numerics.py", "parts.py",
+    "graphs.py", "programs.py", "fused.py", "reach.py", "gather.py", "ladder.py", "stacks.py", "links.py",
+    "ends.py", "corners.py", "outward.py", "fields.py", "remedies.py", "phases.py", "spectra.py", "measures.py",
+    "subjects.py", "views.py", "usual.py", "plain.py", "symmetries.py", "slopes.py", "picked.py", "reasons.py",
+    "extras.py", "keywords.py", "layouts.py", "text.py", "aliases.py",
+))
+"""File names that were replaced by the field's terms."""
+NOT_YET = {"layouts.py": "cli/, which is about layout letters"}
+"""Of those the ones that are still there, and why."""
+NAMED = {
+    "analysis/defaults.py": "what a comparison shows where nobody says: a choice, not a fact",
+    "analysis/explain/powers.py": "min and max as functions in a formula that is written out",
+    "bench.py": "the rows of a table of times: a choice, not a fact",
+    "warmup.py": "what is compiled where nobody says: a choice, not a fact",
+    "chunked/tree_reduce.py": "poolings of which a note about clipping is made",
+    "cli/analysis/chain_command.py": "min and max as titles of statistics",
+    "cli/analysis/grad_command.py": "min, max and sum as titles of statistics",
+    "cli/analysis/study.py": "max, the reducer of whoever names none",
+    "cli/analysis/unpool_command.py": "what becomes of two values at one place, and titles of statistics",
+    "cli/analysis/shift_command.py": "same as a title",
+    "cli/failures.py": "--mode, which other libraries call our --pad-mode",
+    "cli/grammar.py": "same as a word of --padding",
+    "cli/options.py": "keywords that have the name of their windowing",
+    "cli/table.py": "min and max as titles of statistics",
+    "core/dtypes.py": "sum as a rule of result types",
+    "report/document.py": "min and max as titles of statistics",
+    "analysis/plan/suggestions.py": "the keyword fractional",
+    "pooling.py": "the keyword fractional",
+}
+"""Files beside the tables in which a tuple, set, list or comparison holds the name of a reducer or a windowing."""
+
+
+def name(path: Path) -> str:
+    """A file's name within the package."""
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def trees() -> Iterator[tuple[Path, ast.Module]]:
+    """Every file and what it says."""
+    for path in FILES:
+        yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def decides(node: ast.AST) -> bool:
+    """Whether a tuple, set, list or comparison holds the name of a reducer or a windowing."""
+    parts: list[ast.expr] = []
+    if isinstance(node, (ast.Tuple, ast.Set, ast.List)):
+        parts = node.elts
+    elif isinstance(node, ast.Compare):
+        parts = [node.left, *node.comparators]
+    return any(isinstance(part, ast.Constant) and part.value in {*REDUCERS, *WINDOWINGS} for part in parts)
+
+
+def test_only_the_tables_know_reducers_and_windowings() -> None:
+    """A list of names elsewhere is a fact that a new row lacks; the exceptions are none, and each is needed."""
+    found = {name(path) for path, tree in trees() if any(map(decides, ast.walk(tree)))}
+    assert found - {"core/reducers.py", "core/windowings.py"} == set(NAMED)
+
+
+def test_no_file_is_named_twice() -> None:
+    """But for a command and what it shows, and a driver and its kernel."""
+    places: dict[str, list[str]] = {}
+    for path in FILES:
+        if path.name != "__init__.py":
+            places.setdefault(path.name, []).append(name(path).rpartition("/")[0].split("/")[0])
+    several = {file: tuple(sorted(rooms)) for file, rooms in places.items() if len(rooms) > 1}
+    allowed = {tuple(sorted(pair)) for pair in PAIRS}
+    assert {file for file, rooms in several.items() if rooms not in allowed} - set(TWICE) == set()
+
+
+def test_no_class_is_named_twice() -> None:
+    """One class, one name; those of the list are left from before."""
+    count = Counter(node.name for _, tree in trees() for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    assert {one for one, times in count.items() if times > 1} <= CLASSES_TWICE
+
+
+def test_replaced_words_stay_away() -> None:
+    """A file is called as the field calls what it does."""
+    assert {path.name for path in FILES} & REPLACED <= set(NOT_YET)
+
+
+@pytest.mark.parametrize("word", ["LAYOUTS", "KEEPS_PALETTE", "OTHER_SCALE", "AGREEABLE", "WAYS"])
+def test_lists_of_names_do_not_come_back(word: str) -> None:
+    """Lists that became traits of rows (``LAYOUTS`` of kernels apart, which are memory's)."""
+    users = {name(path) for path, tree in trees()
+             if any(isinstance(node, ast.Name) and node.id == word for node in ast.walk(tree))}
+    assert users <= ({"drivers/fold_choose.py"} if word == "LAYOUTS" else set())

@@ -43,6 +43,36 @@ def test_narrow_results_are_rounded_once(dtype: str, size: int) -> None:
         assert result.tolist() == [rounded(value) for value in exact_blur(x, size)]
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "uint64"])
+@pytest.mark.parametrize("size", [55, 200, 2500])
+def test_long_windows_are_near_the_exact_mean(dtype: str, size: int) -> None:
+    """Binomials of more than 54 taps are no doubles; what they make is off by 2^-45 of the largest sample at most."""
+    x = np.random.default_rng(size).integers(0, np.iinfo(dtype).max, size + 2, dtype, endpoint=True)
+    expected = [float(value) for value in exact_blur(x, size)]
+    atol = 2.0**-45 * float(x.max())
+    np.testing.assert_allclose(poolcli.pool(x, "blur", size=size, stride=1), expected, rtol=0, atol=atol)
+    np.testing.assert_allclose(poolcli.pool(x.astype(float), "blur", size=size, stride=1), expected, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("how", ["floor", "ceil"])
+@pytest.mark.parametrize("dtype", ["uint8", "float64"])
+def test_a_long_window_of_equal_samples_is_that_sample(dtype: str, how: str) -> None:
+    """Weights and their sum are whole numbers, so that no mean falls to the whole number beside it."""
+    for size in (55, 100, 300):
+        found = poolcli.pool(np.full(size + 1, 7, dtype), "blur", size=size, stride=1, dtype="uint8", round=how)
+        assert found.tolist() == [7, 7]
+
+
+@pytest.mark.parametrize("weight", [0.1, 1 / 3, 0.3, 0.9])
+@pytest.mark.parametrize("windows", [1, 5000])
+def test_mixed_of_whole_numbers_is_the_exact_value_rounded_once(weight: float, windows: int) -> None:
+    """1 - w is no double; it is carried as two."""
+    x = np.random.default_rng(3).integers(0, 256, (windows, 2, 2), np.uint8)
+    w = Fraction(weight)
+    expected = [float(w * int(one.max()) + (1 - w) * Fraction(int(one.sum()), 4)) for one in x]
+    assert poolcli.pool(x, "mixed", size=2, weight=weight, layout="NHW").ravel().tolist() == expected
+
+
 def test_roundings_are_those_of_the_exact_value() -> None:
     """Ties are seen as ties."""
     x = np.array([[0, 1, 2, 3], [1, 0, 255, 254]], np.uint8)

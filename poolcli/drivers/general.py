@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from math import comb, lgamma
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,8 @@ CASTS: Mapping[bool, Parts] = {
 SAMPLE: Parts = (kernel.put_sample, kernel.nan_pick, kernel.place)
 """How a pick is written in its own dtype."""
 
-_EXACT_BINOMIALS = 54  # C(k - 1, j) <= 2^53 up to here
+MAX_EXACT_BINOMIALS = 54
+"""Taps up to which all C(k - 1, j) are doubles: they are at most 2^53."""
 
 
 def make_spec(work: KernelTask, written: dtypes.Type) -> jit.KernelSpec:
@@ -62,7 +63,8 @@ class General:
     @cached_property
     def tables(self) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """The windows of D, H and W, and their weights."""
-        return [table(w, self.work.reducer.weighted) for w in self.work.windows]
+        weighted, whole = self.work.reducer.weighted, needs_whole_weights(self.work)
+        return [table(w, weighted, whole) for w in self.work.windows]
 
     @cached_property
     def most(self) -> int:
@@ -131,7 +133,15 @@ class General:
                          *itertools.chain(*block), *flags, work.rounding, repair], np.int64)
 
 
-def table(windows: Windows, weighted: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def needs_whole_weights(work: KernelTask) -> bool:
+    """Whether weights are whole numbers however long windows are: of whole samples, and where results are whole.
+
+    There a sum that is off by the last bit would take a window of equal samples to the whole number below.
+    """
+    return work.array.dtype.kind != "f" or work.result.kind != "f"
+
+
+def table(windows: Windows, weighted: bool, whole: bool = False) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """One axis as the kernel reads it: a row a window (``kernel.ROW``), and the weights that the rows point into."""
     first, count = windows.present()
     rows = np.empty((len(windows), kernel.ROW), np.int64)
@@ -140,20 +150,28 @@ def table(windows: Windows, weighted: bool) -> tuple[NDArray[np.int64], NDArray[
     if not weighted:
         return rows, np.ones(1)
     kinds, of_window = np.unique(np.stack([windows.sizes(), windows.offsets(), count], 1), axis=0, return_inverse=True)
-    weights = [binomial(*(int(v) for v in kind)) for kind in kinds]
+    weights = [binomial(size, offset, taps, whole) for size, offset, taps in kinds.tolist()]
     starts = np.cumsum([0, *(len(w) for w in weights)])
     rows[:, kernel.WEIGHT] = starts[of_window.reshape(-1)]
     return rows, np.concatenate(weights)
 
 
-def binomial(size: int, offset: int, count: int) -> NDArray[np.float64]:
+def binomial(size: int, offset: int, count: int, whole: bool = False) -> NDArray[np.float64]:
     """C(size - 1, j) for j = offset ... offset + count - 1, up to a common factor.
 
-    Whole numbers while they are exact; beyond that scaled so that the largest is 1 (they overflow from size 1031 on).
+    Whole numbers up to ``MAX_EXACT_BINOMIALS``; beyond that the largest is 1 and each is the nearest double of its
+    ratio to that, down to the smallest double and 0. Where they are to be ``whole`` they are rounded to multiples of
+    about 2^-49 of the largest, so that they and their sum are whole numbers of doubles again.
     """
     places = range(offset, offset + count)
-    if size <= _EXACT_BINOMIALS:
+    if size <= MAX_EXACT_BINOMIALS:
         return np.array([float(comb(size - 1, j)) for j in places])
-    logs = np.array([lgamma(size) - lgamma(j + 1) - lgamma(size - j) for j in places])
-    result: NDArray[np.float64] = np.exp(logs - logs.max())
-    return result
+    top, largest = min(max((size - 1) // 2, offset), offset + count - 1), 1 << 1200
+    found = np.zeros(count)
+    found[top - offset] = 1.0
+    for way in (1, -1):
+        j, term = top, largest
+        while offset <= (j := j + way) < offset + count and term:
+            term = term * (size - j) // j if way > 0 else term * (j + 1) // (size - 1 - j)
+            found[j - offset] = term / largest  # of whole numbers: rounded once
+    return np.rint(np.ldexp(found, 52 - int(np.frexp(found.sum())[1]))) if whole else found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field, replace
-from math import prod
+from math import fsum, inf, prod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +23,7 @@ from ..kernels.fold import fold_states as states
 from ..kernels.fold import weighted_rows as kernel
 from .fold_run import longest_stretch, step_of
 from .fold_table import EXACT_BITS, LOADS, NARROW, SAVES, Fold, in_range, missing, of_pair, of_ratio, present, written
-from .general import binomial
+from .general import MAX_EXACT_BINOMIALS, binomial, needs_whole_weights
 from .kernel_task import Array, Block, KernelTask, Runner, cut
 
 ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 4, *("weight",) * 3, *("float64",) * 5)
@@ -44,18 +44,21 @@ class AxisWeights:
     weights: NDArray[np.float64]
     totals: NDArray[np.float64]
     """The sum of each window's weights."""
+    whole: bool
+    """Whether the weights are whole numbers; those of long windows may be fractions of the largest."""
 
     @classmethod
-    def of(cls, windows: Windows) -> AxisWeights:
+    def of(cls, windows: Windows, whole: bool = True) -> AxisWeights:
         """Give each window the binomial weights of its own length, of which clipped ones have a part."""
         first, count = windows.present()
         kinds, of_window = np.unique(np.stack([windows.sizes(), windows.offsets(), count], 1), axis=0,
                                      return_inverse=True)
-        weights = [binomial(*(int(number) for number in kind)) for kind in kinds]
+        weights = [binomial(size, offset, taps, whole) for size, offset, taps in kinds.tolist()]
         starts = np.cumsum([0, *(len(one) for one in weights)])[:-1]
         of_window = of_window.reshape(-1)
-        totals = np.array([one.sum() for one in weights])[of_window]
-        return cls(np.stack([first, count, starts[of_window]], 1), np.concatenate([*weights, [0.0]]), totals)
+        totals = np.array([fsum(one) for one in weights])[of_window]
+        whole = whole or bool((windows.sizes() <= MAX_EXACT_BINOMIALS).all())
+        return cls(np.stack([first, count, starts[of_window]], 1), np.concatenate([*weights, [0.0]]), totals, whole)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,15 +77,22 @@ class Choice:
         axes = self.laid.get(work.windows)
         if axes is None:  # another thread may empty it meanwhile
             self.laid.clear()
-            axes = self.laid[work.windows] = [AxisWeights.of(windows) for windows in work.windows]
+            axes = self.laid[work.windows] = weigh_axes(work)
         return WeightedRun(work, values, self, axes)
+
+
+def weigh_axes(work: KernelTask) -> list[AxisWeights]:
+    """Weigh the windows of all axes."""
+    return [AxisWeights.of(windows, needs_whole_weights(work)) for windows in work.windows]
 
 
 def choose(work: KernelTask) -> Choice | None:
     """Choose by types and geometry, without a look at the data; None where the general kernel serves."""
     if not work.reducer.weighted or work.want_indices:
         return None
-    fold = choose_sum(work, prod(float(AxisWeights.of(windows).totals.max()) for windows in work.windows))
+    axes = weigh_axes(work)
+    whole = all(axis.whole for axis in axes)
+    fold = choose_sum(work, prod(float(axis.totals.max()) for axis in axes) if whole else inf)
     names = {"read": work.array.dtype.name, "write": written(work).name,
              "weight": np.dtype(fold.dtypes[0]).name}
     numbers = [np.dtype(dtype).name for dtype in (*fold.dtypes, np.uint8, np.uint8)[:MOST_NUMBERS]]
@@ -92,7 +102,10 @@ def choose(work: KernelTask) -> Choice | None:
 
 
 def choose_sum(work: KernelTask, weight: float) -> Fold:
-    """The sum that holds samples times weights which add up to ``weight``: exactly, or as the result needs."""
+    """The sum that holds samples times weights which add up to ``weight``: exactly, or as the result needs.
+
+    ``weight`` is infinite where weights are no whole numbers.
+    """
     dtype = work.array.dtype
     largest = weight * (2.0 ** (8 * dtype.itemsize) if dtype.kind != "f" else 1.0)
     near = dtype.kind == "f" and dtype.itemsize <= 4 and written(work).kind == "f" and written(work).itemsize <= 4

@@ -174,10 +174,11 @@ def mixed(tile: Tile) -> None:
     write_extreme(tile, is_larger, SPARE_A)
     if tile.precise:
         sum_pairs(tile)
+        rest_hi, rest_lo = two_sum(1.0, -w)  # 1 - w is no double for w = 0.1
         for i in range(tile.m):
             w_hi, w_lo = two_product(w, slots[present + i])
             a_hi, a_lo = multiply(slots[top + i], 0.0, w_hi, w_lo)
-            b_hi, b_lo = multiply(slots[value + i], slots[low + i], 1.0 - w, 0.0)
+            b_hi, b_lo = multiply(slots[value + i], slots[low + i], rest_hi, rest_lo)
             hi, lo = add(a_hi, a_lo, b_hi, b_lo)
             slots[value + i], slots[low + i] = divide(hi, lo, slots[present + i])
         return

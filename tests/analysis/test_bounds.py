@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from fractions import Fraction
+from math import comb
 from typing import Any, cast
 
 import numpy as np
@@ -254,6 +256,25 @@ def test_sums_that_cancel_are_bounded(name: str) -> None:
         found = poolcli.bounds(part, part, name, size=4)
         exact = poolcli.pool(part.astype(np.float64), name, size=4)  # in pairs
         assert (found.low <= exact).all() and (exact <= found.high).all()
+
+
+@pytest.mark.parametrize("call", [("mixed", {"size": 2, "weight": 0.3}), ("mixed", {"size": 2, "weight": 1 / 3}),
+                                  ("blur", {"size": 31}), ("blur", {"size": 60})])
+def test_a_box_without_width_holds_the_exact_value(call: tuple[str, dict[str, Any]]) -> None:
+    """What is called exact holds for the formula, in fractions, not only for what ``pool`` computes."""
+    name, options = call
+    rng = np.random.default_rng(4)
+    size = options["size"]
+    weights = [Fraction(comb(size - 1, j), 2 ** (size - 1)) for j in range(size)]
+    w = Fraction(options.get("weight", 0))
+    for x in [rng.normal(size=size) for _ in range(100)] + [rng.integers(0, 256, size, np.uint8) for _ in range(100)]:
+        found = poolcli.bounds(x, x, name, **options)
+        samples = [Fraction(v) for v in x.tolist()]
+        exact = (w * max(samples) + (1 - w) * sum(samples) / size if name == "mixed" else
+                 sum(a * b for a, b in zip(samples, weights, strict=True)))
+        low, high = (Fraction(float(end[0])) for end in (found.low, found.high))
+        assert low <= exact <= high or (low == high == float(exact) and x.dtype.kind != "f")
+        assert found.low[0] <= poolcli.pool(x, name, **options)[0] <= found.high[0]
 
 
 def test_only_what_computes_is_rounded_outward() -> None:

@@ -26,6 +26,7 @@ from .outward_rounding import (
     ERROR_MODELS,
     HIGH,
     LOW,
+    WEIGHTS,
     are_finite,
     convert_bounds,
     count_samples,
@@ -33,6 +34,7 @@ from .outward_rounding import (
     max_samples,
     move_outward,
     needs_outward_rounding,
+    rounds_weights,
 )
 
 Array = NDArray[Any]
@@ -144,7 +146,7 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unp
         under, over, exact = (bound_by_ends if method.solve is None else bound_by_windows)(pooling, plan, a, b, method)
     except MemoryError:
         raise PoolError(f"not enough memory to bound an array of shape {a.shape}") from None
-    rounded = needs_outward_rounding(pooling, dtype, window_counts(pooling, plan, dtype))
+    rounded = is_rounded_on_the_way(pooling, plan, dtype)
     return summarize_bounds(pooling, plan, method, (under, over), exact, rounded)
 
 
@@ -170,6 +172,12 @@ def interval_widths(low: Array, high: Array) -> Array:
     return np.where(high == low, 0.0, apart)
 
 
+def is_rounded_on_the_way(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> bool:
+    """Whether values are computed in floats, so that bounds must go outward."""
+    return (needs_outward_rounding(pooling, dtype, window_counts(pooling, plan, dtype))
+            or rounds_weights(pooling.prepare(plan, dtype).work))
+
+
 def window_counts(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> NDArray[np.int64] | None:
     """How many samples the windows have, where missing ones do not make that unknown."""
     return count_samples(pooling.prepare(plan, dtype).work)
@@ -183,21 +191,23 @@ def bound_by_ends(pooling: Pooling, plan: Plan, low: Array, high: Array,
     """The two arrays pooled, and rounded outward where floats are computed with."""
     a, b = intervals.avoid_nodata(*method.ends(low, high), ~intervals.is_missing(low, pooling.missing()),
                                   pooling.missing())
-    if not needs_outward_rounding(pooling, low.dtype, window_counts(pooling, plan, low.dtype)):
+    if not is_rounded_on_the_way(pooling, plan, low.dtype):
         under, over = (pooling.run(part, plan).values for part in (a, b))
         return under, over, np.ones(under.shape, np.bool_)
     result, in_doubles = pooling.result_dtype(low.dtype), replace(pooling, dtype=dtypes.FLOAT64)
     values = [in_doubles.run(part, plan).values for part in (a, b)]
+    work = pooling.prepare(plan, low.dtype).work
     far = pool_magnitudes(pooling, plan, low, high)
-    samples, finite = max_samples(pooling.prepare(plan, low.dtype).work), are_finite(low, high)
+    lost = WEIGHTS * pool_magnitudes(pooling, plan, low, high, largest=True) if rounds_weights(work) else 0.0
+    samples, finite = max_samples(work), are_finite(low, high)
     found = []
     for value, side in zip(values, (LOW, HIGH), strict=True):
-        by = error_margin(pooling, low.dtype, samples, value, far, far)
+        by = error_margin(pooling, low.dtype, samples, value, far, far) + lost
         found.append(convert_bounds(move_outward(value, by, side, finite), pooling, result, side))
     return found[0], found[1], np.ones(found[0].shape, np.bool_)
 
 
-def pool_magnitudes(pooling: Pooling, plan: Plan, low: Array, high: Array) -> Array:
+def pool_magnitudes(pooling: Pooling, plan: Plan, low: Array, high: Array, largest: bool = False) -> Array:
     """What the pooling makes of magnitudes: how much a sum has in it that may cancel. For ranks, the largest."""
     far = np.abs(intervals.farthest_from_zero(low, high).astype(np.float64))
     missing = pooling.missing()
@@ -205,7 +215,7 @@ def pool_magnitudes(pooling: Pooling, plan: Plan, low: Array, high: Array) -> Ar
         far[intervals.is_missing(low, missing)] = np.nan
     sums = replace(pooling, nodata=None, dtype=dtypes.FLOAT64, pad_value=abs(pooling.pad_value),
                    nan="ignore" if missing is not None or pooling.skips_nan() else pooling.nan)
-    if pooling.reducer.error_model == "rank":
+    if largest or pooling.reducer.error_model == "rank":
         sums = replace(sums, reducer=REDUCERS["max"], parameters={})
     return sums.run(far, plan).values
 

@@ -7,6 +7,7 @@ is picked), or rounding is once and from the exact value (integers), there is no
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 
 from ...core import dtypes
 from ...core.reducers import REDUCERS
+from ...drivers.general import MAX_EXACT_BINOMIALS
 from ...drivers.kernel_task import KernelTask
+from ...drivers.weighted import AxisWeights
 from ...pooling import Pooling, parse_pooling
 
 Array = NDArray[Any]
@@ -25,6 +28,9 @@ LOW, HIGH = -1, 1
 UNIT = 2.0**-52
 PAIRS, PLAIN = 2.0**-100, 2.0**-43
 """Of a pair's step; of all steps of a plain sum together, relative to the magnitudes (``drivers/fold_table.py``)."""
+WEIGHTS = 2.0**-45
+"""Of rounded weights together, relative to the largest sample: each is off by 2^-50 of the largest weight at most, and
+windows of 4,000 taps have some 800 that are no less than that, which add up to 80 times the largest."""
 
 
 def count_samples(work: KernelTask) -> NDArray[np.int64] | None:
@@ -60,6 +66,22 @@ def needs_outward_rounding(pooling: Pooling, dtype: dtypes.Type, counts: NDArray
         ranks = (counts - 1) * pooling.kernel_parameters()[0]
         return bool((ranks != np.floor(ranks)).any())
     return True
+
+
+def rounds_weights(work: KernelTask) -> bool:
+    """Whether binomial weights, or what they add up to in a window, are rounded on the way.
+
+    Those of up to 54 taps are whole numbers of doubles; sums of the axes' sums are where their odd parts multiply to
+    less than 2^53 (whole windows add up to powers of two), or all of them where samples may be missing.
+    """
+    if not work.reducer.weighted:
+        return False
+    if any(int(windows.sizes().max(initial=1)) > MAX_EXACT_BINOMIALS for windows in work.windows):
+        return True
+    totals = [np.unique(AxisWeights.of(windows).totals.astype(np.int64)) for windows in work.windows]
+    if work.skip_nan or work.nodata is not None or int(work.windows[0].sizes().max(initial=1)) > 1:
+        return math.prod(int(one.max()) for one in totals) > 1 << 53
+    return math.prod(int((one // (one & -one)).max()) for one in totals) > 1 << 53
 
 
 @dataclass(frozen=True, eq=False)

@@ -234,7 +234,8 @@ def mixed_of(largest: Any, s_hi: float, s_lo: float, n: float, w: float) -> Any:
     m_hi, m_lo = widen(largest)
     w_hi, w_lo = two_product(w, n)
     a_hi, a_lo = multiply(m_hi, m_lo, w_hi, w_lo)
-    b_hi, b_lo = multiply(s_hi, s_lo, 1.0 - w, 0.0)
+    rest_hi, rest_lo = two_sum(1.0, -w)  # 1 - w is no double for w = 0.1
+    b_hi, b_lo = multiply(s_hi, s_lo, rest_hi, rest_lo)
     hi, lo = add(a_hi, a_lo, b_hi, b_lo)
     return divide(hi, lo, n)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import report
@@ -15,6 +14,7 @@ from ..core import axes
 from ..errors import PoolError
 from ..pooling import as_array
 from ..report import Stats
+from .exact_stages import Fractions, pool_exactly, to_array
 from .stage_plans import StagePlan, plan_stages
 from .stages import as_stages
 
@@ -55,8 +55,9 @@ def chain(x: ArrayLike, stages: Any, *, layout: str | None = None, **shared: Any
 
     ``stages`` are names of reducers or pairs of name and keywords: ``["max", ("avg", {"size": 3})]``; ``shared``
     keywords go to each that does not say its own. ``layout`` names the axes of ``x``; later stages go on with what is
-    left of them. The result is that of ``pool`` called for each in turn: between stages nothing is rounded, so that the
-    mean of uint8 is float64 there, unless a stage says ``dtype``. Only what a
+    left of them. The result is that of ``pool`` called for each in turn, but that means of whole numbers are handed on
+    as exact fractions (``exact_stages.py``) to stages that average, add up or pick samples; other stages, and those
+    with nodata or padding that is data, get the nearest float64. A stage that says ``dtype`` rounds to it. Only what a
     stage reads and what it makes is held.
 
     >>> import numpy as np
@@ -75,13 +76,20 @@ def chain(x: ArrayLike, stages: Any, *, layout: str | None = None, **shared: Any
 
 def run_chain(array: Array, links: Sequence[StagePlan], look: bool = True) -> Chain:
     """The same of stages that are planned; without ``look`` there are no statistics."""
-    records = []
+    records, given = [], array
+    handed_on: Array | Fractions = array
     for number, link in enumerate(links, 1):
         begun = perf_counter()
+        pooling, last = link.stage.pooling, number == len(links)
         with link.naming(number):
-            array = link.stage.pooling.run(array, link.plan).values
-        records.append(record_stage(link, array, perf_counter() - begun, look))
-    return Chain(array, tuple(records))
+            if last and not isinstance(handed_on, Fractions):
+                handed_on = pooling.run(handed_on, link.plan).values
+            else:
+                handed_on = pool_exactly(pooling, link.plan, handed_on)
+        seconds = perf_counter() - begun
+        given = to_array(handed_on) if look or last or not isinstance(handed_on, Fractions) else given
+        records.append(record_stage(link, given, seconds, look))
+    return Chain(given, tuple(records))
 
 
 def record_stage(link: StagePlan, values: Array, seconds: float, look: bool) -> StageRecord:
@@ -91,4 +99,4 @@ def record_stage(link: StagePlan, values: Array, seconds: float, look: bool) -> 
     return StageRecord(link.stage.title, pooling.reducer.name, report.parameters(pooling),
                        pooling.window.windowing.name, plan.axes.letters,
                        report.windows(pooling, plan), plan.input_shape, plan.output_shape,
-                       link.dtype.name, np.dtype(values.dtype).name, plan.uncovered, stats, round(seconds, 6))
+                       link.dtype.name, link.result.name, plan.uncovered, stats, round(seconds, 6))

@@ -28,6 +28,18 @@ def turned(x: Array, over: str) -> list[tuple[Array, Any]]:
     return {"rot4": turns, "flips": flips, "d4": turns + flips}[over]
 
 
+def test_means_over_copies_of_bytes_are_rounded_once() -> None:
+    """Half up, from the sum of all copies: windows are counted from another corner in each."""
+    x = np.random.default_rng(5).integers(0, 256, (181, 199), np.uint8)
+    total = np.zeros((60, 66), int)
+    for turns in range(4):
+        turned = np.rot90(x, turns).astype(int)
+        rows, columns = (n // 3 for n in turned.shape)
+        total += np.rot90(turned[: 3 * rows, : 3 * columns].reshape(rows, 3, columns, 3).sum((1, 3)), -turns)
+    found = poolcli.group(x, "avg", over="rot4", size=3, dtype="uint8", check=False)
+    assert np.array_equal(found.values, (2 * total + 36) // 72)
+
+
 @pytest.mark.parametrize("over", ["rot4", "flips", "d4"])
 @pytest.mark.parametrize("name", PROMISING)
 def test_a_turned_input_gives_the_turned_result(name: str, over: str) -> None:

@@ -8,8 +8,10 @@ are stacked.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
@@ -21,6 +23,7 @@ from ...core.pool_options import WINDOW_KEYWORDS, Keywords
 from ...core.reducers import REDUCERS
 from ...errors import OptionError, PoolError
 from ...pooling import Pooling, as_array, parse_pooling
+from ..exact_stages import Fractions, pool_exactly, to_array
 from ..stages import Stage, as_stage
 from .transforms import Transform, check_over, list_transforms, window_strides
 
@@ -88,8 +91,10 @@ class GroupPooling:
         apart = window_strides(plan, self.over)
         pooled = []
         for one in copies:
-            values = self.plain(one.forward(array, plan.axes.pooled))
-            pooled.append(values if self.invariant else one.back(values, plan.axes.pooled, apart))
+            turned = one.forward(array, plan.axes.pooled)
+            values = pool_exactly(self.pooling, self.pooling.plan(turned.shape), turned)
+            back = partial(one.back, axes=plan.axes.pooled, strides=apart)
+            pooled.append(values if self.invariant else apply_to(values, back))
         return reduce_copies(self.by, pooled)
 
     def plain(self, array: Array) -> Array:
@@ -183,14 +188,27 @@ def pool_stack(x: Any, pooling: Pooling, reducing: Pooling, windows: bool) -> Gr
     return found if windows else replace(found, reducer="")
 
 
-def reduce_copies(by: Pooling, copies: Sequence[Array]) -> Array:
-    """The copies stacked on an axis G, and that axis pooled: any reducer, exact as always."""
-    shape = copies[0].shape
-    for one in copies:
+def apply_to(values: Array | Fractions, move: Callable[[Array], Array]) -> Array | Fractions:
+    """Move the values of an array, or the numerators of fractions."""
+    return Fractions(move(values.numerators), values.divisor) if isinstance(values, Fractions) else move(values)
+
+
+def reduce_copies(by: Pooling, copies: Sequence[Array | Fractions]) -> Array:
+    """The copies stacked on an axis G, and that axis pooled: any reducer, from exact means where they are handed on."""
+    fractions = [one for one in copies if isinstance(one, Fractions)]
+    divisor = math.lcm(*(one.divisor for one in fractions))
+    common = [one.over(divisor) for one in fractions]
+    numerators = [one.numerators for one in common if one is not None]
+    exact = len(numerators) == len(copies) and divisor <= 1 << 53
+    arrays = numerators if exact else [to_array(one) for one in copies]
+    shape = arrays[0].shape
+    for one in arrays:
         if one.shape != shape:
             raise PoolError(f"pooled copies have shapes {shape} and {one.shape}; windows that are alike along the axes "
                             "that are turned, and for an invariant result a square input, would work")
-    stacked = np.stack([one.reshape(-1) for one in copies])
+    stacked = np.stack([one.reshape(-1) for one in arrays])
+    if exact:
+        return to_array(pool_exactly(by, by.plan(stacked.shape), Fractions(stacked, divisor))).reshape(shape)
     if by.nodata is not None and not dtypes.holds(stacked.dtype, by.nodata):
         by = replace(by, nodata=None)
     return by.run(stacked, by.plan(stacked.shape)).values.reshape(shape)

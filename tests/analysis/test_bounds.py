@@ -277,6 +277,18 @@ def test_a_box_without_width_holds_the_exact_value(call: tuple[str, dict[str, An
         assert found.low[0] <= poolcli.pool(x, name, **options)[0] <= found.high[0]
 
 
+@pytest.mark.parametrize("name", ["sum", "var", "std", "range"])
+@pytest.mark.parametrize("scale", [1e160, 1e307])
+def test_bounds_near_the_largest_float_hold_without_a_warning(name: str, scale: float) -> None:
+    """Squares overflow, and the bounds of their roots do not: warnings are errors here."""
+    x = np.random.default_rng(8).uniform(-1, 1, 400) * scale
+    apart = np.random.default_rng(9).uniform(0, 0.1, 400) * scale
+    found = poolcli.bounds(x - apart, x + apart, name, size=20, dtype="float64")
+    values = poolcli.pool(x, name, size=20)
+    assert (found.low <= values).all() and (values <= found.high).all()
+    assert name != "std" or scale > 1e200 or np.isfinite(found.high).all()
+
+
 def test_only_what_computes_is_rounded_outward() -> None:
     """Picks are the sample itself; integers are exact; a float average is one unit wider on each side."""
     x = np.array([1.0, 2.5], np.float32)

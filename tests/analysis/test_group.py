@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 import poolcli
 from poolcli import PoolError
+from poolcli.analysis.group import group as grouping
 from poolcli.core.reducers import REDUCERS
 
 Array = NDArray[Any]
@@ -26,6 +27,24 @@ def turned(x: Array, over: str) -> list[tuple[Array, Any]]:
     turns = [(np.rot90(x, k), lambda y, k=k: np.rot90(y, k)) for k in range(4)]
     flips = [(np.flip(x, axes), lambda y, axes=axes: np.flip(y, axes)) for axes in ((0,), (1,), (0, 1))]
     return {"rot4": turns, "flips": flips, "d4": turns + flips}[over]
+
+
+def test_of_a_large_array_the_middle_is_checked() -> None:
+    """The result is that of all of it; the check sees what windows leave out at the end as before."""
+    x = np.random.default_rng(6).integers(0, 256, (2001, 40), np.uint8)
+    found = poolcli.group(x, "avg", over="flips", size=4)
+    assert found.values.shape == (500, 10) and found.checked_shape == (1161, 40)
+    assert found.largest == 0 and found.plain_largest is not None and found.plain_largest > 0
+    assert poolcli.group(x[:1800], "avg", over="flips", size=4).checked_shape is None
+
+
+def test_copies_are_reduced_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the last bit as all at once."""
+    x = np.random.default_rng(7).normal(size=(64, 64))
+    whole = [poolcli.group(x, name, over="d4", size=3, check=False).values for name in ("median", "avg")]
+    monkeypatch.setattr(grouping, "REDUCED_AT_ONCE", 50)
+    for name, expected in zip(("median", "avg"), whole, strict=True):
+        assert np.array_equal(poolcli.group(x, name, over="d4", size=3, check=False).values, expected)
 
 
 def test_means_over_copies_of_bytes_are_rounded_once() -> None:

@@ -156,9 +156,15 @@ def summarize_bounds(pooling: Pooling, plan: Plan, method: BoundMethod, found: t
     width = interval_widths(*found)
     some = width[~np.isnan(width)]
     at = None if not some.size else tuple(int(i) for i in np.unravel_index(np.nanargmax(width), width.shape))
-    least, mean, most = (some.min(), some.mean(), some.max()) if some.size else (np.nan,) * 3
+    least, mean, most = (some.min(), scaled_mean(some), some.max()) if some.size else (np.nan,) * 3
     return Bounds(pooling.reducer.name, *found, bool(exact.all()), float(exact.mean()) if exact.size else 1.0, rounded,
                   method.text, float(least), float(mean), float(most), at, plan.output_letters)
+
+
+def scaled_mean(widths: Array) -> float:
+    """Return the mean of widths, whose sum may be beyond float64."""
+    most = float(widths.max())
+    return float((widths / most).mean() * most) if 1e300 < most < np.inf else float(widths.mean())
 
 
 def interval_widths(low: Array, high: Array) -> Array:
@@ -167,7 +173,7 @@ def interval_widths(low: Array, high: Array) -> Array:
         unsigned = np.dtype(f"u{low.dtype.itemsize}")
         with np.errstate(over="ignore"):
             return np.asarray(high.astype(unsigned) - low.astype(unsigned), np.float64)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         apart = np.asarray(high, np.float64) - np.asarray(low, np.float64)
     return np.where(high == low, 0.0, apart)
 

@@ -26,6 +26,8 @@ class Extreme:
     exact: NDArray[np.bool_]
     beyond: Array | None = None
     """Where not exact, the bound itself in float64, in place of the samples' pooled value."""
+    beyond_root: Array | None = None
+    """The root of ``beyond``, finite where that is beyond float64."""
     by: str | None = None
     """The reducer that makes the value of the samples; by default the one asked for."""
 

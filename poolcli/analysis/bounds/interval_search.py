@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...core import dtypes
 from ...core.plans import Plan
+from ...engine import threads
 from ...engine.prepared import restored
 from ...errors import PoolError
 from ...pooling import Pooling, parse_pooling
@@ -52,12 +55,30 @@ def search_windows(pooling: Pooling, plan: Plan, low: Array, high: Array, solve:
     result = settled.work.result
     under, over = np.empty((2, *lower.output_shape), result)
     exact = np.zeros(lower.output_shape, np.bool_)
-    for a, b in zip(*(unfold.unfold(work.array, work.windows) for work in (lower, upper)), strict=True):
-        drawn = None if lower.draws is None else lower.draws.reshape(lower.output_shape)[a.block].reshape(-1)
-        found = search_block(pooling, solve, a, b, drawn, result)
+    places, there = zip(*(unfold.window_positions(windows) for windows in lower.windows), strict=True)
+
+    def search(block: unfold.Block) -> None:
+        a, b = (unfold.unfold_block(work.array, block, places, there) for work in (lower, upper))
+        drawn = None if lower.draws is None else lower.draws.reshape(lower.output_shape)[block].reshape(-1)
+        with threads.use_one_thread():
+            found = search_block(pooling, solve, a, b, drawn, result)
         for target, values in zip((under, over, exact), found, strict=True):
-            target[a.block] = values.reshape(target[a.block].shape)
+            target[block] = values.reshape(target[block].shape)
+
+    samples = math.prod(part.shape[1] for part in places)
+    search_in_threads(search, unfold.split_blocks(lower.output_shape, samples))
     return restored(under, plan), restored(over, plan), restored(exact, plan)
+
+
+def search_in_threads(work: Callable[[unfold.Block], None], blocks: Iterable[unfold.Block]) -> None:
+    """Do all blocks, each in some thread; after an error the rest are left."""
+    with ThreadPoolExecutor(threads.count_threads()) as pool:
+        futures = [pool.submit(work, block) for block in blocks]
+        try:
+            for future in futures:
+                future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def search_block(pooling: Pooling, solve: Solve, lower: unfold.UnfoldedBlock, upper: unfold.UnfoldedBlock,

@@ -164,7 +164,8 @@ ERROR_MODELS: Mapping[str, ErrorModel] = {
 
 def error_margin(pooling: Pooling, dtype: dtypes.Type, samples: int, value: Array, far: Array, span: Array) -> Array:
     """How far a float64 value may be from the formula's; the words are those of ``FloatBounds``."""
-    return ERROR_MODELS[pooling.reducer.error_model].margin(FloatBounds(pooling, dtype, samples, value, far, span))
+    with np.errstate(over="ignore", invalid="ignore"):  # of values near the largest float; those are moved by a unit
+        return ERROR_MODELS[pooling.reducer.error_model].margin(FloatBounds(pooling, dtype, samples, value, far, span))
 
 
 def is_never_negative(pooling: Pooling) -> bool:

@@ -29,7 +29,7 @@ def variance_extremes(low: Array, high: Array, _: Any) -> Extremes:
 def deviation_extremes(low: Array, high: Array, _: Any) -> Extremes:
     """Return the extremes of the standard deviation: the same samples, and the root of a bound beyond them."""
     found = variance_extremes(low, high, _)
-    low_end, high_end = (end if end.beyond is None else replace(end, beyond=np.sqrt(end.beyond))
+    low_end, high_end = (end if end.beyond is None else replace(end, beyond=end.beyond_root)
                          for end in (found.low, found.high))
     return Extremes(low_end, high_end)
 
@@ -110,7 +110,8 @@ def maximize_variance(low: Array, high: Array) -> Extreme:
         open_ones = np.flatnonzero(~settled)
         upper[:, open_ones] = try_corners(lo[:, open_ones], hi[:, open_ones])
         settled[:] = True
-    return Extreme(np.where(upper, high, low), settled, beyond * scale * scale)
+    with np.errstate(over="ignore"):
+        return Extreme(np.where(upper, high, low), settled, beyond * scale * scale, np.sqrt(beyond) * scale)
 
 
 def try_splits(lo: Array, hi: Array) -> tuple[Array, Array]:

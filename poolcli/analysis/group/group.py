@@ -29,6 +29,11 @@ from .transforms import Transform, check_over, list_transforms, window_strides
 
 Array = NDArray[Any]
 STACK = "stack"
+CHECKED, PERIOD = 1 << 10, 840
+"""Of longer axes the middle is checked, at least so many samples: 64 poolings of 12 MP take 30 s. They are shorter by a
+multiple of 1 to 8, so that windows of usual strides leave out as many at the end."""
+REDUCED_AT_ONCE = 1 << 20
+"""Places of which all copies are stacked at once: 64 MB of 8 copies in float64."""
 MOST_CHECKED = 9
 """Transforms that a check tries: each pools every copy anew. All of rot4, flips, d4 and shift:3 in two axes."""
 
@@ -69,6 +74,8 @@ class Group:
     plain_largest: float | None
     plain_mean: float | None
     letters: str = field(metadata={"document": False})
+    checked_shape: tuple[int, ...] | None = None
+    """Of the middle of a large array, which is what was checked; None where all of it was, or nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,8 +122,8 @@ def group(x: ArrayLike, reducer: str = "max", *, over: str | None = None, by: An
     reduced element by element by the reducer itself; with window keywords each array is pooled first, then it is as
     with copies.
 
-    ``check`` measures the promise on this array: the deviation of f(g x) from g f(x), or from f(x), for up to 9 of the
-    transforms g, beside that of the plain pooling.
+    ``check`` measures the promise on this array (of axes that are longer than 1,863 samples on the middle): the
+    deviation of f(g x) from g f(x), or from f(x), for up to 9 of the transforms g, beside that of the plain pooling.
 
     >>> group(np.arange(9).reshape(3, 3), "subsample", over="rot4", size=3).values
     array([[4.]])
@@ -135,10 +142,12 @@ def group(x: ArrayLike, reducer: str = "max", *, over: str | None = None, by: An
     plan, copies = recipe.copies(array)
     values = recipe.run(array)
     promise = "invariant" if invariant or all(len(one) == 1 for one in plan.windows) else "equivariant"
-    checks = tuple(measure_deviations(recipe, array, plan, choose_checks(copies), promise, values)) if check else ()
+    checks = tuple(measure_deviations(recipe, array, plan, promise, values)) if check else ()
     chance = pooling.reducer.draws or not reducing.reducer.any_order
     exact = not over.startswith("shift") and not chance
-    return summarize_group(pooling, reducing, over, [one.name for one in copies], promise, exact, values, checks, plan)
+    found = summarize_group(pooling, reducing, over, [one.name for one in copies], promise, exact, values, checks, plan)
+    part = crop_middle(array, plan.axes.pooled).shape
+    return replace(found, checked_shape=part if checks and part != array.shape else None)
 
 
 def summarize_group(pooling: Pooling, reducing: Pooling, over: str, members: Sequence[str], promise: str, exact: bool,
@@ -206,12 +215,23 @@ def reduce_copies(by: Pooling, copies: Sequence[Array | Fractions]) -> Array:
         if one.shape != shape:
             raise PoolError(f"pooled copies have shapes {shape} and {one.shape}; windows that are alike along the axes "
                             "that are turned, and for an invariant result a square input, would work")
-    stacked = np.stack([one.reshape(-1) for one in arrays])
-    if exact:
-        return to_array(pool_exactly(by, by.plan(stacked.shape), Fractions(stacked, divisor))).reshape(shape)
-    if by.nodata is not None and not dtypes.holds(stacked.dtype, by.nodata):
+    flat = [one.reshape(-1) for one in arrays]
+    if by.nodata is not None and not dtypes.holds(np.result_type(*flat), by.nodata):
         by = replace(by, nodata=None)
-    return by.run(stacked, by.plan(stacked.shape)).values.reshape(shape)
+    if by.reducer.draws:  # the numbers that it draws are counted from the first place on
+        return reduce_block(by, np.stack(flat), divisor if exact else None).reshape(shape)
+    parts = [reduce_block(by, np.stack([one[start : start + REDUCED_AT_ONCE] for one in flat]),
+                          divisor if exact else None)
+             for start in range(0, max(1, len(flat[0])), REDUCED_AT_ONCE)]
+    return np.concatenate(parts).reshape(shape)
+
+
+def reduce_block(by: Pooling, stacked: Array, divisor: int | None) -> Array:
+    """Pool (copies, places), numerators over a divisor if one is given, along the copies."""
+    plan = by.plan(stacked.shape)
+    if divisor is not None:
+        return to_array(pool_exactly(by, plan, Fractions(stacked, divisor))).reshape(-1)
+    return by.run(stacked, plan).values.reshape(-1)
 
 
 # How far from the promise.
@@ -224,9 +244,26 @@ def choose_checks(copies: Sequence[Transform]) -> Sequence[Transform]:
                                                    for i in range(MOST_CHECKED)]
 
 
-def measure_deviations(recipe: GroupPooling, array: Array, plan: Plan, some: Sequence[Transform], promise: str,
-            values: Array) -> Sequence[Deviation]:
-    """f(g x) beside g f(x), or f(x), for each g; f is the group's pooling, then the plain one."""
+def crop_middle(array: Array, axes: Sequence[int]) -> Array:
+    """The middle of the pooled axes, of those that are longer than what is checked."""
+    cut: list[slice] = [slice(None)] * array.ndim
+    for axis in axes:
+        less = PERIOD * max(0, (array.shape[axis] - CHECKED) // PERIOD)
+        cut[axis] = slice(less // 2, array.shape[axis] - (less - less // 2))
+    return array[tuple(cut)]
+
+
+def measure_deviations(recipe: GroupPooling, array: Array, plan: Plan, promise: str,
+                       values: Array) -> Sequence[Deviation]:
+    """f(g x) beside g f(x), or f(x), for each g; f is the group's pooling, then the plain one.
+
+    Of a large array it is the middle that is checked.
+    """
+    part = crop_middle(array, plan.axes.pooled)
+    if part.shape != array.shape:
+        array, values = part, recipe.run(part)
+    plan, copies = recipe.copies(array)
+    some = choose_checks(copies)
     axes, apart = plan.axes.pooled, window_strides(plan, recipe.over)
     plain = recipe.plain(array)
 

@@ -110,6 +110,8 @@ def render(stage: Stage, found: Group) -> Sequence[Any]:
         made += [text(""), make_table(("how far from it", "largest", "mean", "plain largest", "plain mean"), [
             (one.transform, *(f"{x:.6g}" for x in (one.largest, one.mean, one.plain_largest, one.plain_mean)))
             for one in found.checks])]
+    if found.checked_shape is not None:
+        made.append(text(f"measured on the middle {format_shape(found.checked_shape)}"))
     return made
 
 

@@ -109,6 +109,17 @@ def test_a_slope_is_applied(tmp_path: Path, here: Call) -> None:
                                pool(array * 0.5 - 10, "sum", size=2, layout="DHW"))
 
 
+def test_levels_of_a_pyramid(tmp_path: Path, here: Call) -> None:
+    """Are named with both parts of the ending, and know where they lie."""
+    volume(tmp_path / "in.nii.gz", (8, 8, 8))
+    done = here("pyramid", tmp_path / "in.nii.gz", "max -k 2", "--levels", "2", "-o", f"{tmp_path}/levels/")
+    assert done.code == 0, done.err
+    before = nibabel.load(tmp_path / "in.nii.gz").affine
+    for level, centre in ((1, 0.5), (2, 1.5)):
+        after = nibabel.load(tmp_path / f"levels/in_level{level}.nii.gz").affine
+        assert np.linalg.solve(before, after[:, 3])[:3] == pytest.approx([centre] * 3, abs=1e-5)
+
+
 def test_uneven_windows_have_no_affine(tmp_path: Path, here: Call) -> None:
     """And a note says so."""
     volume(tmp_path / "in.nii")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from ...errors import OptionError
+from ...files.formats import split_ending
 from ...files.paths import output_paths
 from ...redact import printable
 from .. import grammar, options
@@ -68,7 +68,8 @@ def write_levels(asked: StudyContext) -> Answer:
     if is_chunked(name, asked.output) and not column:
         return in_group(asked, name)
     output_paths.check_fields("output", asked.output, (LEVEL.strip("{}"), *output_paths.FIELDS))
-    output = asked.output or default_name(name, "_hypercolumn.npy" if column else f"_level{LEVEL}{Path(name).suffix}")
+    ending = "_hypercolumn.npy" if column else f"_level{LEVEL}{split_ending(name)[1]}"
+    output = asked.output or default_name(name, ending)
     task = prepare_task(asked, name, output)
     if column:
         return make_hypercolumn(task, output)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...analysis.stages import Stage, as_stage
 from ...errors import OptionError, PoolError
+from ...files.formats import split_ending
 from ...files.paths import urls
 from ...redact import printable
 from .. import options
@@ -71,7 +72,7 @@ def default_name(name: str, ending: str) -> str:
         raise OptionError("output", "is needed where the input is on the web, which takes no files; -o FOLDER/ would "
                                     "work")
     # the name as text: a Path would make one slash of the two in s3://
-    return name.removesuffix(Path(name).suffix) + ending
+    return split_ending(name)[0] + ending
 
 
 def is_single_output(output: str) -> bool:
@@ -123,7 +124,8 @@ def name_outputs(output: str, name: str, task: PyramidTask) -> tuple[str, ...]:
 
     if is_folder(output):
         source = Path("stdin.npy" if name == STDIO else urls.strip_query(name))
-        return tuple(f"{as_folder(output)}{source.stem}_level{rung.number}{source.suffix}" for rung in task.ladder)
+        stem, suffix = split_ending(source.name)
+        return tuple(f"{as_folder(output)}{stem}_level{rung.number}{suffix}" for rung in task.ladder)
     if LEVEL not in output and len(task.ladder) > 1:
         raise OptionError("output", f"{printable(output)} takes one level, and there are {len(task.ladder)}; {LEVEL} "
                                     "in it, a folder with a slash at its end, or .tif for all in one would work")

@@ -5,14 +5,19 @@ The program runs as a process where a network is asked, as users run it.
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import importlib.util
 import io
+import itertools
 import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -169,6 +174,101 @@ def test_what_is_not_there(tmp_path: Path, store: dict[str, str]) -> None:
         assert done.stderr.startswith(f"poolcli: {name}: {reason}")
 
 
+class Faulty(BaseHTTPRequestHandler):
+    """A proxy before the store: each n-th request is reset or met with 503; parts of uploads may take their time."""
+
+    protocol_version = "HTTP/1.1"  # which answers "Expect: 100-continue"
+    target, every, slow = "", 0, 0.0
+    count = itertools.count(1)
+    parts = threading.Event()
+
+    def handle_any(self) -> None:
+        """Pass a request on, or fail it."""
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        number = next(self.count)
+        if self.every and number % self.every == 0:
+            self.close_connection = True
+            if number % (2 * self.every):
+                self.send_response(503)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            return
+        if "partNumber=" in self.path:
+            self.parts.set()
+            time.sleep(self.slow)
+        connection = http.client.HTTPConnection(self.target)
+        connection.request(self.command, self.path, body, dict(self.headers))
+        answer = connection.getresponse()
+        data = answer.read()
+        self.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("transfer-encoding", "connection", "content-length", "server", "date"):
+                self.send_header(name, value)
+        length = answer.getheader("Content-Length") if self.command == "HEAD" else str(len(data))
+        self.send_header("Content-Length", length or "0")
+        self.end_headers()
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.wfile.write(data)
+        connection.close()
+
+    do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_any
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@contextlib.contextmanager
+def proxied(env: dict[str, str], every: int = 0, slow: float = 0) -> Iterator[tuple[dict[str, str], type[Faulty]]]:
+    """The environment of a store behind a proxy, and the proxy."""
+    made = type("Made", (Faulty,), {"target": env["AWS_ENDPOINT_URL"].removeprefix("http://"), "every": every,
+                                    "slow": slow, "count": itertools.count(1), "parts": threading.Event()})
+    with ThreadingHTTPServer(("127.0.0.1", 0), made) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield {**env, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}, made
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@needs_moto
+def test_a_store_that_fails_every_third_request_is_asked_again(tmp_path: Path, store: dict[str, str]) -> None:
+    """Resets and 503s in turn: all is read and written as without them."""
+    with proxied(store, every=3) as (env, proxy):
+        done = run(tmp_path, env, "max", "-k", "2", "s3://samples/in/*.png", "-o", "s3://samples/faulty/", "-q")
+        assert (done.returncode, done.stderr) == (0, "") and next(proxy.count) > 20
+    plain = run(tmp_path, store, "max", "-k", "2", "s3://samples/in/*.png", "-o", "s3://samples/plain/", "-q")
+    assert plain.returncode == 0
+    assert objects(store, "samples/faulty/") == objects(store, "samples/plain/") != {}
+
+
+@needs_moto
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["SIGINT", "SIGTERM"])
+def test_an_upload_that_is_cut_short_by_a_signal_is_aborted(tmp_path: Path, store: dict[str, str],
+                                                            number: signal.Signals) -> None:
+    """No object, and no parts that somebody pays for."""
+    np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 255, (40 << 20,), np.uint8))
+    code = ("from poolcli.files.remote import fsspec_io\nfsspec_io.PART = 6 << 20\n"
+            "from poolcli.cli.main import start\nstart()")
+    with proxied(store, slow=2) as (env, proxy):
+        command = [sys.executable, "-c", code, "max", "-k", "1", "a.npy", "-o", "s3://samples/cut/a.npy", "-q"]
+        with subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as going:
+            assert proxy.parts.wait(60)
+            time.sleep(0.5)
+            going.send_signal(number)
+            said = going.communicate(timeout=60)[1]
+        assert going.returncode == (130 if number == signal.SIGINT else -number)
+        assert said == ("poolcli: interrupted\n" if number == signal.SIGINT else "")
+        time.sleep(2.5)  # till a part that was on its way has come
+    script = ("import fsspec; fs = fsspec.filesystem('s3')\n"
+              "print(fs.call_s3('list_multipart_uploads', Bucket='samples')"
+              ".get('Uploads', []), fs.exists('samples/cut/a.npy'))")
+    left = subprocess.run([sys.executable, "-c", script], env=store, capture_output=True, text=True, check=True)
+    assert left.stdout == "[] False\n"
+
+
 # The web.
 
 
@@ -183,6 +283,12 @@ class Pages(BaseHTTPRequestHandler):
         """Send it."""
         data = (SAMPLES / "noisy.png").read_bytes()
         name = self.path.partition("?")[0]
+        if name == "/busy.png" and next(self.server.busy) % 3:  # type: ignore[attr-defined]
+            self.send_response(503)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        name = name.replace("busy", "fine")
         self.send_response(200 if name in ("/fine.png", "/cut.png") else 404)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -198,6 +304,7 @@ class Pages(BaseHTTPRequestHandler):
 def web() -> Iterator[str]:
     """Where the pages are."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Pages) as server:
+        server.busy = itertools.count(1)  # type: ignore[attr-defined]
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield f"127.0.0.1:{server.server_port}"
@@ -221,6 +328,13 @@ def test_the_web_and_no_secret_is_told(tmp_path: Path, web: str) -> None:
             assert "cannot be read: " in files[1]["error"] and "\n" not in files[1]["error"]
             assert files[2]["error"] == "cannot be read: there is no such object or bucket"
             assert names(tmp_path / "out--json") == ["fine.png"]
+
+
+@needs_cloud
+def test_a_busy_web_server_is_asked_again(tmp_path: Path, web: str) -> None:
+    """Two answers of three are 503."""
+    done = run(tmp_path, dict(os.environ), "max", "-k", "2", f"http://{web}/busy.png", "-o", "out/", "-q")
+    assert (done.returncode, done.stderr, names(tmp_path / "out")) == (0, "", ["busy.png"])
 
 
 @needs_cloud

@@ -20,6 +20,14 @@ from ..paths.urls import EXISTS, check_url, protocol
 
 BLOCK = 8 << 20
 """Bytes that are fetched at once: a photograph is one request for its size and one for itself."""
+PART = 50 << 20
+"""Bytes of a part of an upload in parts: 10,000 of them make 500 GB."""
+RETRIES = 5
+"""How often a web server is asked, as often as s3fs asks a store."""
+FIRST_PAUSE = 0.1
+"""Seconds before the second time; twice as long before each that follows."""
+PASSING = (429, 500, 502, 503, 504)
+"""Answers of web servers that may be others in a moment."""
 _MOST_WORDS = 200
 
 
@@ -33,8 +41,30 @@ def _system(name: str) -> Any:
     if name in ("http", "https"):
         import aiohttp
 
-        options["client_kwargs"] = {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=30)}
+        options["client_kwargs"] = {"timeout": aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=30),
+                                    "middlewares": (_ask_again,)}
     return fsspec.filesystem(name, **options)
+
+
+async def _ask_again(request: Any, handler: Any) -> Any:
+    """Repeat a request to the web that was reset or that met a busy server; s3fs and botocore do that for a store."""
+    import asyncio
+
+    import aiohttp
+
+    for attempt in range(RETRIES - 1):
+        try:
+            answer = await handler(request)
+        except aiohttp.ClientConnectorError:
+            raise  # nobody is there, and will not be
+        except (TimeoutError, aiohttp.ClientConnectionError):
+            pass
+        else:
+            if answer.status not in PASSING:
+                return answer
+            answer.release()
+        await asyncio.sleep(FIRST_PAUSE * 2**attempt)
+    return await handler(request)
 
 
 def find_object(url: str) -> tuple[Any, str]:
@@ -99,10 +129,30 @@ def create_object(url: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
         kind = mimetypes.guess_type(path)[0]
         told = {"ContentType": kind} if kind is not None and is_s3(system) else {}
         try:
-            system.put_file(temporary.name, path, mode="overwrite" if overwrite else "create", **told)
+            if is_s3(system) and temporary.file.tell() > 2 * PART:
+                _upload_in_parts(temporary.file, system, path, "wb" if overwrite else "xb", told)
+            else:
+                system.put_file(temporary.name, path, mode="overwrite" if overwrite else "create", **told)
         except FileExistsError as error:
             if not _same(temporary.file, system, path):
                 raise OutputError(EXISTS, url) from error
+
+
+def _upload_in_parts(file: IO[bytes], system: Any, path: str, mode: str, told: dict[str, str]) -> None:
+    """Upload to S3 part by part; what is cut short, by a signal too, is aborted: its parts would be paid for for ever.
+
+    s3fs's own ``put_file`` aborts after errors, but goes on in its thread when a signal ends the one that waits for it.
+    """
+    file.seek(0)
+    upload = system.open(path, mode, block_size=PART, **told)
+    try:
+        while part := file.read(PART):
+            upload.write(part)
+        upload.close()
+    except BaseException:
+        upload.discard()
+        upload.closed = True  # or its end would try to complete it
+        raise
 
 
 def _same(file: IO[bytes], system: Any, path: str) -> bool:

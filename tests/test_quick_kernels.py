@@ -10,7 +10,7 @@ import pytest
 
 import poolcli
 from poolcli import REDUCERS, drivers, pooling
-from poolcli.drivers import fold_choose, slicing, tile
+from poolcli.drivers import fold_choose, policy, slicing, tile
 from poolcli.drivers.kernel_task import Choice, KernelTask
 from poolcli.engine import run, threads
 from poolcli.kernels import double_double, tile_cores, tiles
@@ -294,6 +294,10 @@ SLICED = [
     ("float32", {"fractional": 1.4, "random": True, "u": None}, (12, 33)),
     ("int8", {"size": "all", "layout": "NHW"}, (4, 5, 6)),
     ("float32", {"adaptive": (9, 12)}, (5, 7)),
+    ("float32", {"size": 3, "stride": 2, "padding": 1, "dilation": 2, "nan": "ignore", "layout": "HWC"}, (23, 26, 2)),
+    ("uint8", {"size": 3, "stride": 2, "nodata": 0}, (31, 40)),
+    ("float32", {"size": 2, "nodata": np.inf}, (20, 18)),
+    ("float32", {"size": 3, "stride": 2, "nan": "ignore", "nodata": np.inf}, (4, 90)),
 ]
 
 
@@ -315,6 +319,18 @@ def test_first_samples_are_slices(dtype: str, options: dict[str, Any], shape: tu
     assert choices != [None]
     for a, b in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(a, b, strict=True)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_first_samples_where_nearly_all_are_missing(dtype: str) -> None:
+    """Another kernel looks for them then."""
+    x = np.full((30, 33), 7, dtype)
+    x[10:13, 20] = 5, 7, 4
+    with policy.use_tier(policy.KERNELS):
+        found = poolcli.pool(x, "subsample", size=3, nodata=7)
+    expected = np.full((10, 11), 7 if dtype == "uint8" else np.nan, dtype)
+    expected[3, 6], expected[4, 6] = 5, 4
+    np.testing.assert_array_equal(found, expected)
 
 
 class Refusing:

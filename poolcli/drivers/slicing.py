@@ -1,14 +1,21 @@
-"""Drive ``subsample`` where no sample is missing: it is slicing, and NumPy does it at the memory's speed."""
+"""Drive ``subsample``: it is slicing, and NumPy does it at the memory's speed.
+
+Where the first sample of a window is missing, the next ones are looked at, of these windows alone; where many are, the
+tile kernel does the block, or the general one.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core import dtypes
+from . import tile
+from .fold_table import missing
 from .kernel_task import Array, Block, KernelTask, Runner, cut, sizes_for
 
 BLOCK_SAMPLES = 1 << 24
@@ -25,11 +32,10 @@ class Choice:
 
 
 def choose(work: KernelTask) -> Choice | None:
-    """Choose slicing where every window's first sample is there, and is written as it is or as a float."""
-    missing = work.skip_nan or work.nodata is not None
+    """Choose slicing where samples are written as they are or as floats."""
     written = dtypes.write_dtype(work.result)
     same = work.source == work.result and work.array.dtype == written
-    return None if missing or not (same or written.kind == "f") else Choice()
+    return Choice() if same or written.kind == "f" else None
 
 
 class Slices:
@@ -37,7 +43,13 @@ class Slices:
 
     def __init__(self, work: KernelTask, values: Array) -> None:
         self.work, self.values = work, values
-        self.first = [windows.present()[0] for windows in work.windows]
+        self.first, self.count = zip(*(windows.present() for windows in work.windows), strict=True)
+
+    @cached_property
+    def tiles(self) -> tile.Tiles | None:
+        """The tile kernel on the array, if it serves."""
+        choice = tile.choose(self.work)
+        return None if choice is None else choice.on(self.work, self.values)
 
     @property
     def milliseconds(self) -> float:
@@ -54,18 +66,75 @@ class Slices:
         """Return a function that copies one block."""
         def run_block(block: Block) -> bool:
             place = tuple(slice(*part) for part in block)
+            firsts = [first[part] for first, part in zip(self.first, place[1:], strict=True)]
             samples = self.work.array[place[0]]
-            for axis, (first, part) in enumerate(zip(self.first, place[1:], strict=True), 1):
-                samples = take(samples, first[part], axis)
+            for axis, first in enumerate(firsts, 1):
+                samples = take(samples, first, axis)
+            indices = None if self.work.indices is None else self.work.indices[place]
+            if indices is not None:
+                indices[...] = flat_positions(self.work, firsts)
+            empty: Any = ()
+            if missing(self.work) and (gone := self.is_missing(samples)).any():
+                samples = samples.copy()
+                empty = self.look_on(samples, gone, indices, block)
+                if empty is None:
+                    return self.give_up(block)
             if samples.dtype != self.values.dtype:  # a 64-bit integer becomes a float32 by a double, as in kernels
                 samples = samples.astype(np.float64, copy=False)
             with np.errstate(over="ignore"):
                 self.values[place] = samples
-            if self.work.indices is not None:
-                firsts = [first[part] for first, part in zip(self.first, place[1:], strict=True)]
-                self.work.indices[place] = flat_positions(self.work, firsts)
-            return True
+            if len(empty) and self.work.fill is not None:
+                self.values[place][empty] = self.work.fill
+            return not len(empty) or self.work.fill is not None
         return run_block
+
+    def give_up(self, block: Block) -> bool:
+        """Let the tile kernel do a block, or the general one, which is to find no value that it could keep."""
+        if self.tiles is not None:
+            return self.tiles.runner()(block)
+        if self.values.dtype.kind == "f":
+            self.values[tuple(slice(*part) for part in block)] = np.nan
+        return False
+
+    def is_missing(self, samples: Array) -> NDArray[np.bool_]:
+        """Return which samples do not count."""
+        work = self.work
+        gone = samples != samples if work.skip_nan else np.zeros(samples.shape, np.bool_)
+        return gone if work.nodata is None else gone | (samples == work.nodata[0])
+
+    def look_on(self, samples: Array, gone: NDArray[np.bool_], indices: Array | None, block: Block) -> Any:
+        """Replace samples that are gone by the next ones of their windows; return the places of windows without one.
+
+        None where that would be more looks than windows.
+        """
+        work, places = self.work, np.nonzero(gone)
+        first, count = (np.stack([axis[begin:stop][i] for axis, (begin, stop), i
+                                  in zip(of_axes, block[1:], places[1:4], strict=True)])
+                        for of_axes in (self.first, self.count))
+        step = np.array([windows.step for windows in work.windows])[:, None]
+        left, total, number, looks = np.arange(len(places[0])), count.prod(axis=0), 0, 0
+        exhausted = [left[:0]]
+        while len(left):
+            number, looks = number + 1, looks + len(left)
+            if looks > samples.size:
+                return None
+            done = total[left] <= number
+            exhausted.append(left[done])
+            left = left[~done]
+            _, high, wide = count[:, left]
+            of_window = np.stack([number // wide // high, number // wide % high, number % wide])
+            d, h, w = first[:, left] + of_window * step
+            found = work.array[places[0][left] + block[0][0], d, h, w, places[4][left]]
+            here = ~self.is_missing(found)
+            at = tuple(axis[left[here]] for axis in places)
+            samples[at] = found[here]
+            if indices is not None:
+                indices[at] = ((d * work.array.shape[2] + h) * work.array.shape[3] + w)[here]
+            left = left[~here]
+        ends = np.concatenate(exhausted)
+        if indices is not None:
+            indices[tuple(axis[ends] for axis in places)] = -1
+        return tuple(axis[ends] for axis in places) if len(ends) else ()
 
 
 def take(samples: Array, places: NDArray[np.int64], axis: int) -> Array:

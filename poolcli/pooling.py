@@ -17,7 +17,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from .core import axes, dtypes
 from .core.plans import Part, Plan, check_memory, place_in
-from .core.pool_options import Keywords, WindowKeywords, as_python, check_names, value_fields, window_keywords
+from .core.pool_options import (
+    Keywords,
+    WindowKeywords,
+    as_python,
+    check_names,
+    show_keywords,
+    value_fields,
+    window_keywords,
+)
 from .core.reducers import REDUCERS, Reducer, suggest_reducers
 from .core.windowings import WindowOptions, check_flag, check_seed, window_options
 from .drivers.kernel_task import KernelTask
@@ -214,6 +222,7 @@ def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_in
          **options: Unpack[Keywords]) -> tuple[Array, Array]: ...
 
 
+@show_keywords(Keywords)
 def pool(x: ArrayLike | Lazy, reducer: str = "max", *, out: Array | None = None, return_indices: bool = False,
          **options: Unpack[Keywords]) -> Any:
     """Reduce each window of an array to one value.
@@ -274,10 +283,31 @@ def as_kind_of(x: Any, values: Array) -> Any:
     return values
 
 
+@show_keywords(WindowKeywords)
 def plan(shape: Sequence[int], **options: Unpack[WindowKeywords]) -> Plan:
     """Lay out windows over an array of this shape, without any array: ``plan((3, 224, 224), size=2, layout="CHW")``.
 
-    Takes the window keywords of ``pool``; raises PoolError where they do not fit.
+    Parameters
+    ----------
+    shape
+        The lengths of the axes, in samples.
+    options
+        The window keywords of ``pool``, as the signature has them.
+
+    Returns
+    -------
+    Plan
+        The windows of each pooled axis, and the shape that comes out.
+
+    Raises
+    ------
+    PoolError
+        Where the windows do not fit the shape.
+
+    Examples
+    --------
+    >>> plan((3, 224, 224), size=3, stride=2, padding=1, layout="CHW").output_shape
+    (3, 112, 112)
     """
     return parse_pooling("max", **options).plan(shape)
 

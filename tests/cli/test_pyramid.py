@@ -161,7 +161,7 @@ def test_nothing_is_written_where_anything_cannot_be(here: Call, noise: Path, mo
     (["--levels", "2", "-o", "x.png"], 2, "--output: x.png takes one level, and there are 2; {level} in it"),
     (["--hypercolumn", "--spp", "2"], 2, "--spp: and --hypercolumn exclude each other"),
     (["--spp", "2", "--levels", "2"], 2, "--levels: goes with levels, and --spp has grids"),
-    (["--spp", "0"], 2, "--spp"), (["--spp", "2", "-k", "2"], 2, "--size: goes with the fixed"),
+    (["--spp", "0"], 2, "--spp"), (["--spp", "2", "-k", "2"], 2, "--size: goes with fixed"),
     (["--hypercolumn", "-o", "x.png"], 2, "an array goes into .npy"), (["max", "avg"], 2, "takes one pooling, not 2"),
     (["avg -k 3 -s 2", "--exact"], 2, "neither overlap nor leave gaps"), (["--squeeze"], 2, "--squeeze")])
 def test_what_is_wrong_is_said_in_one_line(

@@ -71,6 +71,7 @@ def threads_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
 def forgetful(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nothing that a test has changed stays in what recent calls have settled; a quick run compiles few kernels."""
     pooling.cache_clear()
+    policy.forget()
     if os.environ[QUICK] and selection.is_tiny(request.node):
         with selection.compiling(selection.dtypes(request.node)):
             yield

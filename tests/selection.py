@@ -22,6 +22,7 @@ LONG = (
     "cli/test_bench.py", "cli/test_cluster.py", "cli/test_gates.py", "cli/test_multiscale.py",
     "cli/test_urls.py::test_", "cli/test_volumes_on_dask.py", "files/test_hostile.py",
     "analysis/test_bounds.py::test_least_of_reals", "analysis/test_page.py",
+    "test_contracts.py::test_plain_python_equals_compiled",
     "test_docs.py::test_commands_of_the_pages_run", "test_matrix.py::test_large_arrays", "test_onnx.py",
     "test_properties.py",
 )
@@ -38,8 +39,11 @@ SAMPLED = {
 }
 """Large tables of cases: one row in so many is run. Which, follows from its name."""
 TINY = (
-    "analysis/test_bounds.py", "analysis/test_chain.py", "analysis/test_explain.py", "analysis/test_grad.py",
-    "analysis/test_group.py", "test_matrix.py", "test_worked_examples.py",
+    "analysis/test_bounds.py", "analysis/test_chain.py", "analysis/test_compare.py", "analysis/test_explain.py",
+    "analysis/test_grad.py", "analysis/test_group.py", "analysis/test_pyramid.py", "analysis/test_shift.py",
+    "cli/test_text_arrays.py", "files/test_arrow.py", "test_batch.py", "test_benchmarks.py", "test_boxes.py",
+    "test_clipping.py", "test_colour.py", "test_contracts.py", "test_masked.py", "test_matrix.py", "test_numpy_tier.py",
+    "test_slabs.py", "test_worked_examples.py",
 )
 """Where arrays are so small that kernels need not be compiled to be quick: they run as plain Python."""
 COMPILED = {"test_matrix.py::test_larger": ("uint8", "float32"), "test_matrix.py": ("uint8",)}

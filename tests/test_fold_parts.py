@@ -155,6 +155,7 @@ WIDE = [
 def test_wide_windows_are_folded_run_by_run(row: int, reducer: str, options: dict[str, Any], shape: tuple[int, ...],
                                             folded: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows shorter and longer than the scratch row, of any number of lines, clipped and of several sizes."""
+    monkeypatch.setattr(fold_choose, "SHORT_WINDOW", 2)
     monkeypatch.setattr(fold_choose, "LONG_WINDOW", 2)
     monkeypatch.setattr(fold_choose, "FEW_LINES", 99)
     monkeypatch.setattr(wide, "RUN_BYTES", row)

@@ -103,7 +103,7 @@ class Case:
             x[absent] = NODATA if self.missing == "nodata" else np.nan
         return MEMORIES[self.memory](x)
 
-    def parse_pooling(self) -> PreparedPooling:
+    def prepare(self) -> PreparedPooling:
         """The case planned, without its array; PoolError where windows do not fit."""
         pooling = parse_pooling(self.reducer, **self.options)
         return pooling.prepare(pooling.plan(self.shape), np.dtype(self.dtype), self.indices)

@@ -99,6 +99,7 @@ def heeded_signals() -> Iterator[None]:
             yield
         check_stopped()
     finally:
+        _received.clear()
         for number, handler in old.items():
             if handler not in (signal.SIG_IGN, None):
                 signal.signal(number, handler)

@@ -281,10 +281,11 @@ def test_an_ignored_signal_stays_ignored() -> None:
 
 def test_the_second_ctrl_c_ends_at_once() -> None:
     """After the first the signal kills."""
-    with failures.heeded_signals():
+    with pytest.raises(failures.Stopped), failures.heeded_signals():
         with pytest.raises(failures.Stopped):
             failures.stop(signal.SIGINT, None)
         assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
+    failures.check_stopped()  # what comes after knows nothing of it
 
 
 # The rest of what a run prints.

@@ -11,6 +11,7 @@ from cli.calls import Call
 import poolcli
 from poolcli import jit, warmup
 from poolcli.jit import cache
+from poolcli.jit.object_code import ObjectCode
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def test_the_set_is_what_runs_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_recording_runs_and_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """And afterwards all is as before."""
-    monkeypatch.setattr(jit, "_compiled", None)
+    monkeypatch.setattr(jit, "_get_compiled", None)
     with jit.record_requests() as asked:
         poolcli.pool(np.zeros((4, 4)), "lse", size=2)
     assert len(asked) == 1
@@ -84,12 +85,12 @@ def test_processes_compile_and_keep(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not jit.is_cached(spec)
     assert list(warmup.compile_all([spec], jobs=2)) == [None]
     assert jit.is_cached(spec)
-    assert [path.name for path in cache.folder().iterdir()] == [cache.object_path(spec).name]
+    assert [path.name for path in cache.get_folder().iterdir()] == [cache.object_path(spec).name]
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the words of the system."""
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("POOLCLI_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    monkeypatch.setattr("poolcli.jit.compiler.build", lambda spec: jit.Code(b"x"))
+    monkeypatch.setattr("poolcli.jit.compiler.build", lambda spec: ObjectCode(b"x"))
     assert (warmup.compile_one(warmup.specs(["max"], ["uint8"])[0]) or "").startswith("kernels are not kept: ")

@@ -92,10 +92,17 @@ def beside(folder: Path) -> list[Command]:
 
 
 def located(program: str) -> str | None:
-    """The program, if it is installed; ``convert`` only where there is no ``magick``."""
+    """Return the path of an installed program; ``convert`` only where it is ImageMagick's and there is no ``magick``.
+
+    Other programs are called convert too, Windows' for file systems among them.
+    """
     if program != "convert":
         return shutil.which(program)
-    return None if shutil.which("magick") else shutil.which("convert-im6.q16") or shutil.which("convert")
+    path = None if shutil.which("magick") else shutil.which("convert-im6.q16") or shutil.which("convert")
+    if path is None:
+        return None
+    said = subprocess.run([path, "-version"], capture_output=True, text=True, check=False)
+    return path if said.returncode == 0 and "ImageMagick" in said.stdout else None
 
 
 def lines(only: str, *, quick: bool, every: bool) -> Iterator[Line]:

@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = set(long)
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in left_out]
-    for item in {*long, *filter(selection.is_tiny, items)}:
+    for item in {*long, *filter(selection.runs_again, items)}:
         item.add_marker("long")
 
 

@@ -48,6 +48,10 @@ TINY = (
 """Where arrays are so small that kernels need not be compiled to be quick: they run as plain Python."""
 COMPILED = {"test_matrix.py::test_larger": ("uint8", "float32"), "test_matrix.py": ("uint8",)}
 """Files of those where kernels for samples of these types are compiled for all that."""
+COMPILED_SHARE = 6
+"""Of the quick tests that run kernels as plain Python, one in so many runs again among the long ones, compiled. All of
+them did for an hour; kernels have tests of their own, and files that are named run compiled as a whole.
+"""
 KERNELS = 120
 """About how many are compiled on a first run."""
 
@@ -63,6 +67,11 @@ def is_long(item: pytest.Item) -> bool:
     if name.startswith(LONG) or item.get_closest_marker("long"):
         return True
     return any(zlib.crc32(name.encode()) % share for start, share in SAMPLED.items() if name.startswith(start))
+
+
+def runs_again(item: pytest.Item) -> bool:
+    """Whether a quick test that ran kernels as plain Python is among the long ones too, with compiled kernels."""
+    return is_tiny(item) and not zlib.crc32(b"compiled " + place(item).encode()) % COMPILED_SHARE
 
 
 def is_tiny(item: pytest.Item) -> bool:

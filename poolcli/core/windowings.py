@@ -49,6 +49,15 @@ class Windowing:
     formula: Callable[[WindowOptions, int, int, Windows], str] = lambda options, axis, axes, windows: f"{len(windows)}"
     """How many windows one of the pooled ``axes`` gets, written out with its numbers."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Other processes have the same table: a row goes there by its name."""
+        return find_windowing, (self.name,)
+
+
+def find_windowing(name: str) -> Windowing:
+    """Return the row of the table that has this name."""
+    return WINDOWINGS[name]
+
 
 @dataclass(frozen=True)
 class ByName:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from poolcli import PoolError, pool, pooling
+from poolcli.core.boxes import input_box, subplan
 from poolcli.drivers import policy
 from poolcli.drivers.flatten import Flattened
 from poolcli.engine import run
@@ -28,7 +29,7 @@ def test_tiles_give_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None
     with policy.use_tier(policy.KERNELS):
         pooling.cache_clear()
         flat = pool(X, reducer, **options)
-        monkeypatch.setattr(run, "flatten", lambda work: None)
+        monkeypatch.setattr(run, "flatten", lambda task: None)
         pooling.cache_clear()
         np.testing.assert_array_equal(flat, pool(X, reducer, **options))
         pooling.cache_clear()
@@ -66,3 +67,35 @@ def test_the_place_of_an_error_has_all_axes() -> None:
     x[1, 2] = np.nan
     with policy.use_tier(policy.KERNELS), pytest.raises(PoolError, match=r"\(1, 2, 0, 0\)"):
         pool(x, "max", dtype=np.uint8, **GLOBAL)
+
+
+PARTS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+    "rows that overlap, the last clipped": (
+        (4, 5, 3, 4), {"size": 3, "stride": 2, "ceil_mode": True, "layout": "DHWC"}),
+    "planes": ((3, 4, 7, 9), GLOBAL),
+    "blocks of rows": ((2, 12, 9), {"size": (3, 9), "layout": "NHW"}),
+    "blocks of planes": ((8, 6, 5), {"size": (2, 6, 5), "layout": "DHW"}),
+    "a plane of many samples": ((2, 2, 40, 41), GLOBAL),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+@pytest.mark.parametrize("reducer", ["lse", "soft", "gem", "max", "avg", "var"])
+def test_parts_are_flattened_as_the_whole_is(reducer: str, name: str) -> None:
+    """Each output alone, and all but the first along each axis, to the last bit."""
+    shape, options = PARTS[name]
+    x = np.random.default_rng(8).random(shape, np.float32)
+    with policy.use_tier(policy.KERNELS):
+        pooling.cache_clear()
+        prepared = pooling.parse_pooling(reducer, **options)
+        plan = prepared.plan(shape)
+        whole = prepared.run(x, plan).values
+        boxes = [tuple((i, i + 1) for i in cell) for cell in np.ndindex(whole.shape)]
+        boxes += [tuple((min(1, n - 1), n) if axis == cut else (0, n) for axis, n in enumerate(whole.shape))
+                  for cut in range(whole.ndim)]
+        for box in boxes:
+            inputs = input_box(plan, box)
+            alone, part = subplan(plan, box, inputs)
+            found = prepared.run(x[tuple(slice(*ends) for ends in inputs)], alone, part=part).values
+            np.testing.assert_array_equal(found, whole[tuple(slice(*ends) for ends in box)])
+        pooling.cache_clear()

@@ -6,6 +6,7 @@ So 4096 maps of 7 x 7 with a window each are a series with 4096 windows of 49 sa
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,13 +21,22 @@ Shape = tuple[int, ...]
 Axes = tuple[Windows, Windows, Windows]
 
 
+class Merging(NamedTuple):
+    """Which axes are merged into the next: those of D and H from number ``kept`` on, and the kept axes in front."""
+
+    kept: int
+    with_outer: bool
+
+
 @dataclass(frozen=True, eq=False)
 class Flattened:
     """A kernel for the flattened work."""
 
     kernel: Choice
     spec: jit.KernelSpec
-    laid: dict[tuple[Axes, Shape], tuple[Shape, Axes] | None] = field(default_factory=dict)
+    merging: Merging
+    """Which axes the whole plan merges. Parts of it merge the same ones, or a kernel would not know their windows."""
+    laid: dict[tuple[Axes, Shape], tuple[Shape, Axes]] = field(default_factory=dict)
     """The last plan or part of one that was flattened: kernels know windows by their identity."""
 
     @property
@@ -44,18 +54,18 @@ class Flattened:
         key = work.windows, work.array.shape
         if (found := self.laid.get(key)) is None:  # another thread may empty it meanwhile
             self.laid.clear()
-            found = self.laid[key] = flat_axes(work)
-        return work if found is None else with_axes(work, *found)
+            found = self.laid[key] = merge_axes(work, self.merging)
+        return with_axes(work, *found)
 
 
-def flatten(work: KernelTask) -> KernelTask | None:
-    """Return the work with fewer axes; None where no axis can be merged into the next."""
-    found = flat_axes(work)
-    return None if found is None else with_axes(work, *found)
+def flatten(work: KernelTask) -> tuple[KernelTask, Merging] | None:
+    """Return the work with fewer axes, and which were merged; None where no axis can be merged into the next."""
+    merging = choose_merging(work)
+    return None if merging is None else (with_axes(work, *merge_axes(work, merging)), merging)
 
 
-def flat_axes(work: KernelTask) -> tuple[Shape, Axes] | None:
-    """Return the shape of the array with fewer axes, and their windows; None where no axis can be merged."""
+def choose_merging(work: KernelTask) -> Merging | None:
+    """Choose the axes that are merged into the next one; None where none can be."""
     outer, *lengths, inner = work.array.shape
     axes = list(zip(lengths, work.windows, strict=True))
     length, windows = axes[-1]
@@ -64,11 +74,22 @@ def flat_axes(work: KernelTask) -> tuple[Shape, Axes] | None:
         kept -= 1
         windows = merged(axes[kept][1], length)
         length *= axes[kept][0]
-    if kept == 0 and inner == 1 and outer > 1 and is_whole(windows) and not work.want_indices:
+    with_outer = kept == 0 and inner == 1 and outer > 1 and is_whole(windows) and not work.want_indices
+    return Merging(kept, with_outer) if with_outer or length != lengths[-1] else None
+
+
+def merge_axes(work: KernelTask, merging: Merging) -> tuple[Shape, Axes]:
+    """Return the shape of the array with fewer axes, and their windows."""
+    outer, *lengths, inner = work.array.shape
+    axes = list(zip(lengths, work.windows, strict=True))
+    length, windows = axes[-1]
+    kept = merging.kept
+    for i in reversed(range(kept, 2)):
+        windows = merged(axes[i][1], length)
+        length *= axes[i][0]
+    if merging.with_outer:
         windows = merged(Windows(outer, range(outer), range(1, outer + 1)), length)
         outer, length = 1, outer * length
-    if length == lengths[-1]:
-        return None
     (deep, of_d), (high, of_h) = axes[:kept] + [(1, ONE)] * (2 - kept)
     return (outer, deep, high, length, inner), (of_d, of_h, windows)
 

@@ -37,10 +37,12 @@ CHOICES: Sequence[Callable[[KernelTask], Choice | None]] = [lazy_driver(*row) fo
 
 def choose_kernel(task: KernelTask) -> Choice | policy.Deferred | None:
     """Return the kernel for a plan, if one is faster than the general one; None where that must do it."""
-    flat = flatten(task)
-    of_flat = None if flat is None else find_fast(flat)
-    kernel = find_fast(task) if of_flat is None or not getattr(of_flat, "flattens", False) else (
-        Flattened(of_flat, of_flat.spec))
+    flat, merging = flatten(task) or (None, None)
+    kernel: Any = None if flat is None else find_fast(flat)
+    if merging is not None and getattr(kernel, "flattens", False):
+        kernel = Flattened(kernel, kernel.spec, merging)
+    else:
+        kernel = find_fast(task)
     return policy.decide(task, kernel, lambda task: general.make_spec(task, dtypes.write_dtype(task.result)),
                          choose_numpy)
 

@@ -22,6 +22,7 @@ LONG = (
     "cli/test_bench.py", "cli/test_cluster.py", "cli/test_gates.py", "cli/test_multiscale.py",
     "cli/test_urls.py::test_", "cli/test_volumes_on_dask.py", "files/test_hostile.py",
     "analysis/test_bounds.py::test_least_of_reals", "analysis/test_page.py",
+    "analysis/test_shift.py::test_a_blur_before", "analysis/test_shift.py::test_a_large_array",
     "test_contracts.py::test_plain_python_equals_compiled",
     "test_docs.py::test_commands_of_the_pages_run", "test_matrix.py::test_large_arrays", "test_onnx.py",
     "test_properties.py",
@@ -29,13 +30,14 @@ LONG = (
 """Clusters, browsers, servers, kills, fuzzing and the largest arrays. Beginnings of names below tests/."""
 SAMPLED = {
     "analysis/test_bounds.py::test_hill": 6, "analysis/test_explain.py::test_every_windowing": 8,
-    "analysis/test_group.py::test_a_turned": 4, "test_benchmarks.py": 4, "test_boxes.py": 4, "test_chains.py": 4,
+    "analysis/test_group.py::test_a_turned": 8, "analysis/test_group.py::test_an_invariant": 4,
+    "test_benchmarks.py": 4, "test_boxes.py": 4, "test_chains.py": 4,
     "test_contracts.py::test_form_in": 3, "test_contracts.py::test_infinities": 3, "test_fold_parts.py::test_parts": 3,
     "test_matrix.py::test_matrix": 4, "test_matrix.py::test_missing": 4, "test_matrix.py::test_parameters": 3,
     "test_numpy_tier.py::test_results": 3, "analysis/test_grad.py::test_gradients_are": 3,
     "analysis/test_bounds.py::test_no_array": 3, "test_matrix.py::test_larger_arrays": 8,
     "test_quick_kernels.py": 8, "test_masked.py": 6, "test_network.py": 4,
-    "test_slabs.py": 3,
+    "test_slabs.py": 5, "test_weighted.py::test_narrow": 4,
 }
 """Large tables of cases: one row in so many is run. Which, follows from its name."""
 TINY = (

@@ -6,6 +6,7 @@ So 4096 maps of 7 x 7 with a window each are a series with 4096 windows of 49 sa
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -67,15 +68,11 @@ def flatten(work: KernelTask) -> tuple[KernelTask, Merging] | None:
 def choose_merging(work: KernelTask) -> Merging | None:
     """Choose the axes that are merged into the next one; None where none can be."""
     outer, *lengths, inner = work.array.shape
-    axes = list(zip(lengths, work.windows, strict=True))
-    length, windows = axes[-1]
     kept = 2
-    while kept and is_whole(windows) and is_even(axes[kept - 1][1]):
+    while kept and is_whole(work.windows[kept]) and is_even(work.windows[kept - 1]):
         kept -= 1
-        windows = merged(axes[kept][1], length)
-        length *= axes[kept][0]
-    with_outer = kept == 0 and inner == 1 and outer > 1 and is_whole(windows) and not work.want_indices
-    return Merging(kept, with_outer) if with_outer or length != lengths[-1] else None
+    with_outer = kept == 0 and inner == 1 and outer > 1 and is_whole(work.windows[0]) and not work.want_indices
+    return Merging(kept, with_outer) if with_outer or prod(lengths[kept:]) != lengths[-1] else None
 
 
 def merge_axes(work: KernelTask, merging: Merging) -> tuple[Shape, Axes]:
@@ -83,14 +80,13 @@ def merge_axes(work: KernelTask, merging: Merging) -> tuple[Shape, Axes]:
     outer, *lengths, inner = work.array.shape
     axes = list(zip(lengths, work.windows, strict=True))
     length, windows = axes[-1]
-    kept = merging.kept
-    for i in reversed(range(kept, 2)):
-        windows = merged(axes[i][1], length)
-        length *= axes[i][0]
+    for above, its_windows in reversed(axes[merging.kept:2]):
+        windows = merged(its_windows, length)
+        length *= above
     if merging.with_outer:
         windows = merged(Windows(outer, range(outer), range(1, outer + 1)), length)
         outer, length = 1, outer * length
-    (deep, of_d), (high, of_h) = axes[:kept] + [(1, ONE)] * (2 - kept)
+    (deep, of_d), (high, of_h) = axes[:merging.kept] + [(1, ONE)] * (2 - merging.kept)
     return (outer, deep, high, length, inner), (of_d, of_h, windows)
 
 

@@ -31,7 +31,7 @@ class Budget:
 QUICK = Budget(rounds=5, seconds=0.1)
 
 
-SHORT = 0.02
+_SHORT = 0.02
 """Seconds of a run for which the state of the caches matters."""
 
 
@@ -48,7 +48,7 @@ def race(runners: Mapping[Any, Runner], budget: Budget) -> dict[Any, float]:
         for name, run in runners.items():
             if name in least and spent[name] >= budget.seconds:
                 continue
-            if least.get(name, 0.0) < SHORT:
+            if least.get(name, 0.0) < _SHORT:
                 run()
             seconds = timed(run)
             spent[name] += seconds
@@ -86,21 +86,23 @@ class Row:
         return replace(self, shape=(self.shape[0] // times, self.shape[1] // times, *self.shape[2:]))
 
 
-TILES = ("2x2", {"size": 2})
-PADDED = ("3x3/2 padded", {"size": 3, "stride": 2, "padding": 1})
-SLIDING = ("3x3/1 same", {"size": 3, "stride": 1, "padding": "same"})
-LARGE = ("31x31/1 same", {"size": 31, "stride": 1, "padding": "same"})
-GLOBAL = ("global", {"size": "all"})
-GREY, COLOUR, MAP = ((4096, 4096), "uint8"), ((4096, 4096, 3), "uint8"), ((4096, 4096), "float32")
+_TILES = ("2x2", {"size": 2})
+_PADDED = ("3x3/2 padded", {"size": 3, "stride": 2, "padding": 1})
+_SLIDING = ("3x3/1 same", {"size": 3, "stride": 1, "padding": "same"})
+_LARGE = ("31x31/1 same", {"size": 31, "stride": 1, "padding": "same"})
+_GLOBAL = ("global", {"size": "all"})
+_GREY, _COLOUR, _MAP = ((4096, 4096), "uint8"), ((4096, 4096, 3), "uint8"), ((4096, 4096), "float32")
 ROWS = tuple(Row(reducer, *windows, *data) for reducer, windows, data in (
-    ("max", TILES, GREY), ("max", TILES, COLOUR), ("max", TILES, MAP), ("max", PADDED, MAP), ("max", LARGE, GREY),
-    ("avg", TILES, GREY), ("avg", TILES, COLOUR), ("avg", TILES, MAP), ("avg", SLIDING, MAP), ("avg", GLOBAL, MAP),
-    ("median", SLIDING, GREY), ("mode", TILES, GREY), ("std", TILES, MAP), ("lse", TILES, MAP),
+    ("max", _TILES, _GREY), ("max", _TILES, _COLOUR), ("max", _TILES, _MAP), ("max", _PADDED, _MAP),
+    ("max", _LARGE, _GREY),
+    ("avg", _TILES, _GREY), ("avg", _TILES, _COLOUR), ("avg", _TILES, _MAP), ("avg", _SLIDING, _MAP),
+    ("avg", _GLOBAL, _MAP),
+    ("median", _SLIDING, _GREY), ("mode", _TILES, _GREY), ("std", _TILES, _MAP), ("lse", _TILES, _MAP),
 ))
 
 
 @dataclass(frozen=True)
-class Figure:
+class _Figure:
     """What a row took, and what a copy of its input took beside it, in milliseconds."""
 
     row: Row
@@ -113,20 +115,20 @@ class Figure:
         return self.own / self.copy
 
 
-def figures(quick: bool = False) -> Iterator[Figure]:
+def figures(quick: bool = False) -> Iterator[_Figure]:
     """Run every row; a quick round has a quarter of the samples and few turns."""
     for row in ROWS:
         yield figure(row.smaller(2), QUICK) if quick else figure(row, Budget())
 
 
-def figure(row: Row, budget: Budget) -> Figure:
+def figure(row: Row, budget: Budget) -> _Figure:
     """Pool a made-up array and copy it, in turns, from buffer to buffer. Integers keep their type."""
     x = made(row)
     keywords = {**row.keywords, "dtype": row.dtype}
     out, copied = pool(x, row.reducer, **keywords), np.full_like(x, 1)
     least = race({"own": lambda: pool(x, row.reducer, out=out, **keywords), "copy": lambda: np.copyto(copied, x)},
                  budget)
-    return Figure(row, least["own"], least["copy"])
+    return _Figure(row, least["own"], least["copy"])
 
 
 def made(row: Row) -> Array:

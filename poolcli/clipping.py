@@ -32,10 +32,10 @@ def may_clip(pooling: Pooling, dtype: Any) -> bool:
     source, result = np.dtype(dtype), pooling.result_dtype(dtype)
     if result.kind == "f":
         return False
-    return not (stays_in_range(pooling) and source.kind != "f" and contains(result, source))
+    return not (_stays_in_range(pooling) and source.kind != "f" and _contains(result, source))
 
 
-def stays_in_range(pooling: Pooling) -> bool:
+def _stays_in_range(pooling: Pooling) -> bool:
     """Whether each result lies between the smallest and the largest sample of its window."""
     known = {p.name: p for p in REDUCERS[pooling.reducer.name].parameters}
     leaves = (value is not None and value != known[name].default and known[name].leaves_range
@@ -48,7 +48,7 @@ def is_nonnegative(pooling: Pooling, dtype: Any) -> bool:
     return pooling.reducer.result_range != "any" and np.dtype(dtype).kind in "bu"
 
 
-def contains(result: dtypes.Type, source: dtypes.Type) -> bool:
+def _contains(result: dtypes.Type, source: dtypes.Type) -> bool:
     """Whether an integer type has all values of another."""
     (low, high), (least, most) = bounds(result), bounds(source)
     return low <= least and most <= high
@@ -64,7 +64,7 @@ class ClipCounter:
 
     def __init__(self, pooling: Pooling, dtype: Any) -> None:
         self.result = pooling.result_dtype(dtype)
-        self.wide = replace(pooling, dtype=wide_dtype(pooling, np.dtype(dtype)))
+        self.wide = replace(pooling, dtype=_wide_dtype(pooling, np.dtype(dtype)))
         self.round = pooling.round
         self.never_below = is_nonnegative(pooling, dtype)
         self.count = self.total = 0
@@ -132,7 +132,7 @@ class ClipCounter:
         for bits in (8, 16, 32, 64):
             dtype = np.dtype(f"{kind}{bits}")
             low, high = bounds(dtype)
-            if low <= self.least and self.most < high and contains(dtype, self.result):
+            if low <= self.least and self.most < high and _contains(dtype, self.result):
                 return dtype
         return dtypes.FLOAT64
 
@@ -145,9 +145,9 @@ class ClipCounter:
         return f"{self.count:,} of {self.total:,} samples are clipped to {ends}; {holders} would hold them"
 
 
-def wide_dtype(pooling: Pooling, source: dtypes.Type) -> dtypes.Type:
+def _wide_dtype(pooling: Pooling, source: dtypes.Type) -> dtypes.Type:
     """A type that shows what was clipped: the reducer's own, or float64 where that is no wider than the result."""
     own = replace(pooling, dtype=None).result_dtype(source)
-    if own.kind == "f" or contains(pooling.result_dtype(source), own):
+    if own.kind == "f" or _contains(pooling.result_dtype(source), own):
         return dtypes.FLOAT64
     return own

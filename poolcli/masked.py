@@ -22,13 +22,13 @@ from .errors import OptionError, PoolError
 from .pooling import Pooling, as_array, check_out, parse_pooling
 
 Array = NDArray[Any]
-WIDER: Mapping[str, str] = {"bool": "uint8", "uint8": "uint16", "int8": "int16", "uint16": "uint32", "int16": "int32",
-                            "float16": "float32"}
+_WIDER: Mapping[str, str] = {"bool": "uint8", "uint8": "uint16", "int8": "int16", "uint16": "uint32", "int16": "int32",
+                             "float16": "float32"}
 """Dtypes of which an array in memory may have every value, and one that holds them and more."""
 
 
 @dataclass(frozen=True)
-class MaskedPooling(Pooling):
+class _MaskedPooling(Pooling):
     """A pooling whose values without samples will be masked, so that they may be anything."""
 
     def fill(self, result: dtypes.Type) -> Array:
@@ -43,19 +43,19 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     array = as_array(np.ma.getdata(x))
     dtype = dtypes.check_dtype(array.dtype)
     array = array.astype(dtype, copy=False)
-    missing = find_missing(array, np.ma.getmaskarray(x), base)
+    missing = _find_missing(array, np.ma.getmaskarray(x), base)
     plan, result_dtype = base.plan(array.shape), base.result_dtype(dtype)
     if out is not None:
-        check_masked_out(out, plan.output_shape, result_dtype)
-    pooling = MaskedPooling(**{one.name: getattr(base, one.name) for one in fields(base)})
+        _check_masked_out(out, plan.output_shape, result_dtype)
+    pooling = _MaskedPooling(**{one.name: getattr(base, one.name) for one in fields(base)})
     pooling = replace(pooling, dtype=result_dtype, nodata=None)
     pads_missing = base.nodata is not None and base.pad_value == base.nodata
     if missing.any():
-        array, value = mark_missing(array, missing, None if pads_missing else base.pad_value)
+        array, value = _mark_missing(array, missing, None if pads_missing else base.pad_value)
         pooling = replace(pooling, nodata=value, pad_value=value if pads_missing else base.pad_value)
-    check_numbers(array, missing, pooling)
+    _check_numbers(array, missing, pooling)
     result = pooling.run(array, plan, return_indices=wanted)
-    values = np.ma.MaskedArray(result.values, is_empty(base, plan, missing, pads_missing))
+    values = np.ma.MaskedArray(result.values, _is_empty(base, plan, missing, pads_missing))
     if values.dtype == dtype:
         with np.errstate(over="ignore"):  # the default, 1e20, is infinite as float16
             values.fill_value = x.fill_value
@@ -65,7 +65,7 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     return values if result.indices is None else (values, result.indices)
 
 
-def find_missing(array: Array, mask: NDArray[np.bool_], pooling: Pooling) -> NDArray[np.bool_]:
+def _find_missing(array: Array, mask: NDArray[np.bool_], pooling: Pooling) -> NDArray[np.bool_]:
     """Return which samples are masked, nodata, or NaN that is ignored."""
     missing = mask.copy()
     if pooling.skips_nan() and array.dtype.kind == "f":
@@ -77,11 +77,11 @@ def find_missing(array: Array, mask: NDArray[np.bool_], pooling: Pooling) -> NDA
     return missing
 
 
-def mark_missing(array: Array, missing: NDArray[np.bool_], beside: float | None) -> tuple[Array, int | float]:
+def _mark_missing(array: Array, missing: NDArray[np.bool_], beside: float | None) -> tuple[Array, int | float]:
     """Return a copy with a value at missing samples that no other one has, nor is ``beside``; and that value."""
     value = unused_value(array[~missing], beside)
     if value is None:
-        array = array.astype(WIDER[array.dtype.name])
+        array = array.astype(_WIDER[array.dtype.name])
         value = unused_value(array[~missing], beside)
     assert value is not None
     return np.where(missing, dtypes.scalar(array.dtype, value)[0], array), value
@@ -93,21 +93,21 @@ def unused_value(present: Array, beside: float | None) -> int | float | None:
     numbers = present.view(np.uint8) if dtype == dtypes.BOOL else present
     if beside is not None and dtypes.holds(dtype, beside):
         numbers = np.append(numbers, dtypes.scalar(dtype, beside).astype(numbers.dtype))
-    low, high = lowest_highest(dtype)
+    low, high = _lowest_highest(dtype)
     if dtype.kind == "f":
         numbers = numbers[np.isfinite(numbers)]
     if not numbers.size:
         return 0
     if numbers.max() < high:
-        return as_number(next_value(numbers.max()))
+        return _as_number(_next_value(numbers.max()))
     if numbers.min() > low:
-        return as_number(next_value(numbers.min(), up=False))
+        return _as_number(_next_value(numbers.min(), up=False))
     known = np.unique(numbers)
-    gaps = np.flatnonzero(next_value(known[:-1]) != known[1:])
-    return as_number(next_value(known[gaps[0]])) if gaps.size else None
+    gaps = np.flatnonzero(_next_value(known[:-1]) != known[1:])
+    return _as_number(_next_value(known[gaps[0]])) if gaps.size else None
 
 
-def lowest_highest(dtype: dtypes.Type) -> tuple[Any, Any]:
+def _lowest_highest(dtype: dtypes.Type) -> tuple[Any, Any]:
     """Return the ends of a dtype's finite numbers."""
     if dtype == dtypes.BOOL:
         return 0, 1
@@ -115,7 +115,7 @@ def lowest_highest(dtype: dtypes.Type) -> tuple[Any, Any]:
     return info.min, info.max
 
 
-def next_value(numbers: Any, up: bool = True) -> Any:
+def _next_value(numbers: Any, up: bool = True) -> Any:
     """Return the next number of the same dtype above, or below."""
     if numbers.dtype.kind == "f":
         return np.nextafter(numbers, numbers.dtype.type(np.inf if up else -np.inf))
@@ -123,13 +123,13 @@ def next_value(numbers: Any, up: bool = True) -> Any:
     return numbers + one if up else numbers - one
 
 
-def as_number(number: Any) -> int | float:
+def _as_number(number: Any) -> int | float:
     """Return NumPy's number as Python's."""
     found: int | float = number.item()
     return found
 
 
-def check_numbers(array: Array, missing: NDArray[np.bool_], pooling: Pooling) -> None:
+def _check_numbers(array: Array, missing: NDArray[np.bool_], pooling: Pooling) -> None:
     """Refuse NaN that an integer result has no place for: it is a number that went wrong, not a missing one."""
     result = pooling.dtype
     if array.dtype.kind != "f" or result is None or result.kind == "f":
@@ -138,7 +138,7 @@ def check_numbers(array: Array, missing: NDArray[np.bool_], pooling: Pooling) ->
         raise PoolError(f'NaN has no place in {result}; nan="ignore", or a float dtype, would work')
 
 
-def is_empty(pooling: Pooling, plan: Plan, missing: NDArray[np.bool_], pads_missing: bool) -> NDArray[np.bool_]:
+def _is_empty(pooling: Pooling, plan: Plan, missing: NDArray[np.bool_], pads_missing: bool) -> NDArray[np.bool_]:
     """Return which windows have no sample: the largest of 1 for present and 0 for missing is 0."""
     present = replace(pooling, reducer=REDUCERS["max"], parameters={}, nan="propagate", nodata=None, dtype=None,
                       pad_value=0 if pads_missing else 1)
@@ -146,7 +146,7 @@ def is_empty(pooling: Pooling, plan: Plan, missing: NDArray[np.bool_], pads_miss
     return found
 
 
-def check_masked_out(out: Any, shape: tuple[int, ...], dtype: dtypes.Type) -> None:
+def _check_masked_out(out: Any, shape: tuple[int, ...], dtype: dtypes.Type) -> None:
     """Refuse an ``out`` that is no masked array, or not of the result's shape and dtype."""
     if not isinstance(out, np.ma.MaskedArray):
         raise OptionError("out", "out must be a masked array, as the result of one is")

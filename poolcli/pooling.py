@@ -200,19 +200,19 @@ def parse_pooling(reducer: str, **options: Unpack[Keywords]) -> Pooling:
 # The library's two main functions.
 
 
-class Lazy(Protocol):
+class _Lazy(Protocol):
     """An array of Dask's."""
 
     def __dask_graph__(self) -> Any:
         """Its tasks."""
 
 
-ELSEWHERE: Mapping[str, str] = {"dask": ".chunked.dask_array", "xarray": ".xarray"}
+_ELSEWHERE: Mapping[str, str] = {"dask": ".chunked.dask_array", "xarray": ".xarray"}
 """Libraries whose arrays are not in memory, and the room that pools them, lazily too."""
 
 
 @overload
-def pool(x: Lazy, reducer: str = ..., *, out: None = ..., return_indices: Literal[False] = ...,
+def pool(x: _Lazy, reducer: str = ..., *, out: None = ..., return_indices: Literal[False] = ...,
          **options: Unpack[Keywords]) -> Any: ...
 @overload
 def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_indices: Literal[False] = ...,
@@ -223,7 +223,7 @@ def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_in
 
 
 @show_keywords(Keywords)
-def pool(x: ArrayLike | Lazy, reducer: str = "max", *, out: Array | None = None, return_indices: bool = False,
+def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None, return_indices: bool = False,
          **options: Unpack[Keywords]) -> Any:
     """Reduce each window of an array to one value.
 
@@ -247,9 +247,9 @@ def pool(x: ArrayLike | Lazy, reducer: str = "max", *, out: Array | None = None,
     Raises PoolError for whatever cannot be pooled; nothing else.
     """
     if type(x) is not np.ndarray and (
-            elsewhere := ELSEWHERE.get(type(x).__module__.partition(".")[0])) is not None:
+            elsewhere := _ELSEWHERE.get(type(x).__module__.partition(".")[0])) is not None:
         return import_module(elsewhere, __package__).pool(x, reducer, out=out, return_indices=return_indices, **options)
-    if is_masked(x):
+    if _is_masked(x):
         return import_module(".masked", __package__).pool(x, reducer, out=out, return_indices=return_indices, **options)
     array = as_array(x)
     pooling, settled = cached_prepare(array, reducer, options, return_indices)
@@ -262,11 +262,11 @@ def pool(x: ArrayLike | Lazy, reducer: str = "max", *, out: Array | None = None,
         raise PoolError(f"not enough memory to pool an array of shape {axes.describe(array.shape)}") from None
     values, indices = result.values, result.indices
     if out is None and type(x) is not np.ndarray:
-        values, indices = as_kind_of(x, values), None if indices is None else as_kind_of(x, indices)
+        values, indices = _as_kind_of(x, values), None if indices is None else _as_kind_of(x, indices)
     return values if indices is None else (values, indices)
 
 
-def as_kind_of(x: Any, values: Array) -> Any:
+def _as_kind_of(x: Any, values: Array) -> Any:
     """Return an array as one of the library that ``x`` is of, where that speaks DLPack: of PyTorch, JAX, CuPy ...
 
     The memory is shared where the library can; a dtype that it lacks comes as NumPy's. Lists, and what is NumPy's own,
@@ -312,26 +312,26 @@ def plan(shape: Sequence[int], **options: Unpack[WindowKeywords]) -> Plan:
     return parse_pooling("max", **options).plan(shape)
 
 
-def as_array(x: ArrayLike | Lazy) -> Array:
+def as_array(x: ArrayLike | _Lazy) -> Array:
     """What the user gave as an array of real numbers."""
     if getattr(x, "requires_grad", False):
         raise PoolError("a tensor that requires a gradient cannot be pooled; x.detach() would work")
     try:
         array = np.asarray(x)
     except Exception as error:  # an object's own conversion may raise anything
-        raise PoolError(f"not an array: {error or type(error).__name__}{what_would_work(x)}") from error
+        raise PoolError(f"not an array: {error or type(error).__name__}{_what_would_work(x)}") from error
     dtypes.check_dtype(array.dtype)
-    if is_masked(x) and np.any(getattr(x, "mask", False)):
+    if _is_masked(x) and np.any(getattr(x, "mask", False)):
         raise PoolError("masked samples are missing for pool alone; x.filled(value), with nodata=value, would work")
     return array
 
 
-def is_masked(x: Any) -> bool:
+def _is_masked(x: Any) -> bool:
     """Return whether this is a masked array of NumPy's; numpy.ma need not be imported to know."""
     return isinstance(x, np.ndarray) and type(x) is not np.ndarray and hasattr(x, "_mask")
 
 
-def what_would_work(x: Any) -> str:
+def _what_would_work(x: Any) -> str:
     """Return how a tensor that NumPy does not take becomes one that it takes; "" of all else."""
     if str(getattr(x, "dtype", "")).endswith("bfloat16"):
         return "; x.float() would work"
@@ -365,12 +365,12 @@ def cached_prepare(array: Array, reducer: str, options: Mapping[str, Any],
     kernel anew took 1.0 ms, where max 2x2/2 on those 64 MB takes 2.6.
     """
     try:
-        key = cache_key(reducer, array, options, return_indices)
+        key = _cache_key(reducer, array, options, return_indices)
         found = _prepared.get(key)
     except TypeError:
-        return prepare_call(array, reducer, options, return_indices)
+        return _prepare_call(array, reducer, options, return_indices)
     if found is None:
-        found = prepare_call(array, reducer, options, return_indices)
+        found = _prepare_call(array, reducer, options, return_indices)
         if len(_prepared) >= CACHE_SIZE:
             cache_clear()
         if all(windows.regular or len(windows) <= MOST_LISTED for windows in found[1].plan.windows):
@@ -378,8 +378,8 @@ def cached_prepare(array: Array, reducer: str, options: Mapping[str, Any],
     return found
 
 
-def prepare_call(array: Array, reducer: str, options: Mapping[str, Any],
-                 return_indices: bool) -> tuple[Pooling, PreparedPooling]:
+def _prepare_call(array: Array, reducer: str, options: Mapping[str, Any],
+                  return_indices: bool) -> tuple[Pooling, PreparedPooling]:
     """Check the options and plan for such an array."""
     pooling = parse_pooling(reducer, **options).for_axes(array.shape)
     return_indices = check_flag("return_indices", as_python(return_indices))
@@ -393,31 +393,31 @@ def cache_clear() -> None:
     _prepared.clear()
 
 
-SIMPLE = (int, str, bool, type(None))
+_SIMPLE = (int, str, bool, type(None))
 """Types of which equal values are the same value, given that the types are."""
 
 
-def cache_key(reducer: str, array: Array, options: Mapping[str, Any], return_indices: bool) -> Any:
+def _cache_key(reducer: str, array: Array, options: Mapping[str, Any], return_indices: bool) -> Any:
     """A key that only the very same call has: 1, 1.0 and True differ. TypeError for options that have none."""
     kinds: tuple[type, ...] = ()
     values = tuple(options.values())
     for value in values:
         kind = type(value)
-        if kind not in SIMPLE:
-            values = tuple(map(exact, values))
+        if kind not in _SIMPLE:
+            values = tuple(map(_exact, values))
             break
         kinds = (*kinds, kind)
-    indices = return_indices if type(return_indices) is bool else exact(return_indices)
+    indices = return_indices if type(return_indices) is bool else _exact(return_indices)
     return reducer, array.shape, array.dtype, indices, tuple(options), values, kinds
 
 
-def exact(value: Any) -> Any:
+def _exact(value: Any) -> Any:
     """A value, or what stands for it, that equals only the very same one. TypeError for what has none."""
     kind = type(value)
     if kind in (tuple, list):
-        return (kind, *map(exact, value))
+        return (kind, *map(_exact, value))
     if kind is float:
         return value.hex()
-    if kind in SIMPLE or isinstance(value, (type, np.dtype)):
+    if kind in _SIMPLE or isinstance(value, (type, np.dtype)):
         return kind, value
     raise TypeError

@@ -54,7 +54,7 @@ class SlabLayout:
 
 
 @dataclass(frozen=True, eq=False)
-class Slab:
+class _Slab:
     """A part of a plan: the rows ``start:stop`` give the next rows of the output."""
 
     start: int
@@ -68,7 +68,7 @@ def choose_slab_axis(pooling: Pooling, plan: Plan, itemsize: int) -> SlabLayout:
     pooled = plan.axes.pooled[0]
     cuts = [SlabLayout(plan, axis, prod(plan.input_shape[axis + 1 :]) * itemsize) for axis in range(pooled + 1)]
     fitting = next((cut for cut in cuts[:-1] if cut.row_bytes <= SLAB_BYTES), None)
-    return fitting or cuts[-1 if pooled == 0 or why_not_by_rows(pooling, cuts[-1]) is None else -2]
+    return fitting or cuts[-1 if pooled == 0 or _why_not_by_rows(pooling, cuts[-1]) is None else -2]
 
 
 def why_not_streamable(pooling: Pooling, plan: Plan, itemsize: int) -> str | None:
@@ -79,10 +79,10 @@ def why_not_streamable(pooling: Pooling, plan: Plan, itemsize: int) -> str | Non
     if cut.axis < plan.axes.pooled[0] and (cut.row_bytes <= 8 * SLAB_BYTES or cut.planes * cut.length > 1):
         return None
     by_rows = SlabLayout(plan, plan.axes.pooled[0], prod(plan.input_shape[plan.axes.pooled[0] + 1 :]) * itemsize)
-    return why_not_by_rows(pooling, by_rows)
+    return _why_not_by_rows(pooling, by_rows)
 
 
-def why_not_by_rows(pooling: Pooling, cut: SlabLayout) -> str | None:
+def _why_not_by_rows(pooling: Pooling, cut: SlabLayout) -> str | None:
     """Why a pooled axis cannot be cut, or None."""
     if pooling.pad_mode != "exclude":
         return f"pad mode {pooling.pad_mode} needs rows from both ends"
@@ -93,24 +93,24 @@ def why_not_by_rows(pooling: Pooling, cut: SlabLayout) -> str | None:
     return None
 
 
-def split_slabs(cut: SlabLayout) -> Iterator[Slab]:
+def _split_slabs(cut: SlabLayout) -> Iterator[_Slab]:
     """Every output row belongs to one slab, in order."""
-    within = split_kept_axis if cut.axis < cut.plan.axes.pooled[0] else split_pooled_axis
+    within = _split_kept_axis if cut.axis < cut.plan.axes.pooled[0] else _split_pooled_axis
     for plane in range(cut.planes):
         for start, stop, first, last in within(cut):
-            inputs = (*planes_at(plane, cut), (start, stop), *full_box(cut.row_shape))
-            outputs = (*planes_at(plane, cut), (first, last), *full_box(cut.plan.full_shape[cut.axis + 1 :]))
+            inputs = (*_planes_at(plane, cut), (start, stop), *full_box(cut.row_shape))
+            outputs = (*_planes_at(plane, cut), (first, last), *full_box(cut.plan.full_shape[cut.axis + 1 :]))
             before = plane * cut.length
-            yield Slab(before + start, before + stop, *subplan(cut.plan, outputs, inputs))
+            yield _Slab(before + start, before + stop, *subplan(cut.plan, outputs, inputs))
 
 
 def count_slabs(cut: SlabLayout) -> int:
     """How many slabs there are, without making them."""
-    within = split_kept_axis if cut.axis < cut.plan.axes.pooled[0] else split_pooled_axis
+    within = _split_kept_axis if cut.axis < cut.plan.axes.pooled[0] else _split_pooled_axis
     return cut.planes * sum(1 for _ in within(cut))
 
 
-def planes_at(number: int, cut: SlabLayout) -> Box:
+def _planes_at(number: int, cut: SlabLayout) -> Box:
     """Where a plane lies, along the axes before that of the cut."""
     at: list[Range] = []
     for n in reversed(cut.plan.input_shape[: cut.axis]):
@@ -123,14 +123,14 @@ RowRange = tuple[int, int, int, int]
 """Rows start:stop of a plane, and the rows of output that they give."""
 
 
-def split_kept_axis(cut: SlabLayout) -> Iterator[RowRange]:
+def _split_kept_axis(cut: SlabLayout) -> Iterator[RowRange]:
     """As many rows as a slab has room for."""
     for start in range(0, cut.length, cut.most):
         stop = min(start + cut.most, cut.length)
         yield start, stop, start, stop
 
 
-def split_pooled_axis(cut: SlabLayout) -> Iterator[RowRange]:
+def _split_pooled_axis(cut: SlabLayout) -> Iterator[RowRange]:
     """As many windows as there are in the rows of a slab."""
     windows = cut.plan.windows[0]
     # unclipped bounds rise from window to window; first samples need not: dilation keeps its phase at the border
@@ -146,7 +146,7 @@ def split_pooled_axis(cut: SlabLayout) -> Iterator[RowRange]:
 def read_schedule(cut: SlabLayout) -> Iterator[tuple[int, int]]:
     """What the slabs need, in order: how many rows to pass over, and how many then to read."""
     begun = 0
-    for slab in split_slabs(cut):
+    for slab in _split_slabs(cut):
         yield max(0, slab.start - begun), slab.stop - max(begun, slab.start)
         begun = slab.stop
 
@@ -160,7 +160,7 @@ def pool_slabs(pooling: Pooling, cut: SlabLayout, blocks: Iterable[Array],
     """Pool a plan slab by slab; ``blocks`` are the rows of ``read_schedule``. Together the results are the whole."""
     rest: Array | None = None
     begun = 0
-    for slab, fresh in zip(split_slabs(cut), blocks, strict=True):
+    for slab, fresh in zip(_split_slabs(cut), blocks, strict=True):
         kept = max(0, begun - slab.start)
         rest = fresh if rest is None or not kept else np.concatenate([rest[len(rest) - kept :], fresh])
         begun = slab.stop

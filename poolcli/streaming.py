@@ -53,40 +53,40 @@ def pool_stream(pooling: Pooling, plan: Plan, header: Header, source: IO[bytes],
     """
     cut = choose_slab_axis(pooling, plan, header.dtype.itemsize)
     write_all(target, header_bytes(pooling.result_dtype(header.dtype), plan.output_shape))
-    slabs = pool_slabs(pooling, cut, prefetch(read_blocks(source, header, cut, seen)), check)
+    slabs = pool_slabs(pooling, cut, _prefetch(_read_blocks(source, header, cut, seen)), check)
     for values in progress.shown(slabs, count_slabs(cut)):
         write_all(target, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
         made(values)
     target.flush()
 
 
-def read_blocks(source: IO[bytes], header: Header, cut: SlabLayout, seen: Callable[[Array], None]) -> Iterator[Array]:
+def _read_blocks(source: IO[bytes], header: Header, cut: SlabLayout, seen: Callable[[Array], None]) -> Iterator[Array]:
     """The rows that the slabs ask for, read from the source; all others are read, seen, and dropped."""
     begun = 0
     for skip, count in read_schedule(cut):
-        skip_rows(source, header, cut, begun, skip, seen)
-        rows = read_rows(source, header, cut, begun + skip, count)
+        _skip_rows(source, header, cut, begun, skip, seen)
+        rows = _read_rows(source, header, cut, begun + skip, count)
         seen(rows)
         begun += skip + count
         yield rows
-    skip_rows(source, header, cut, begun, cut.planes * cut.length - begun, seen)
+    _skip_rows(source, header, cut, begun, cut.planes * cut.length - begun, seen)
 
 
-def skip_rows(source: IO[bytes], header: Header, cut: SlabLayout, begun: int, count: int,
-              seen: Callable[[Array], None]) -> None:
+def _skip_rows(source: IO[bytes], header: Header, cut: SlabLayout, begun: int, count: int,
+               seen: Callable[[Array], None]) -> None:
     """Read and drop ``count`` rows."""
     for start in range(0, count, cut.most):
-        seen(read_rows(source, header, cut, begun + start, min(cut.most, count - start)))
+        seen(_read_rows(source, header, cut, begun + start, min(cut.most, count - start)))
 
 
-def read_rows(source: IO[bytes], header: Header, cut: SlabLayout, begun: int, count: int) -> Array:
+def _read_rows(source: IO[bytes], header: Header, cut: SlabLayout, begun: int, count: int) -> Array:
     """The next ``count`` rows; ``begun`` have been read."""
     rows = np.empty((count, *cut.row_shape), header.dtype)
-    read_into(source, header, begun * cut.row_bytes, rows.reshape(-1).view(np.uint8).data)
+    _read_into(source, header, begun * cut.row_bytes, rows.reshape(-1).view(np.uint8).data)
     return rows
 
 
-def read_into(source: IO[bytes], header: Header, begun: int, room: memoryview) -> None:
+def _read_into(source: IO[bytes], header: Header, begun: int, room: memoryview) -> None:
     """Fill ``room`` from the source; PoolError where it ends before the header said."""
     done = 0
     while done < len(room):
@@ -96,7 +96,7 @@ def read_into(source: IO[bytes], header: Header, begun: int, room: memoryview) -
         done += count
 
 
-def prefetch(items: Iterable[T]) -> Iterator[T]:
+def _prefetch(items: Iterable[T]) -> Iterator[T]:
     """The same items, the next one made in a thread while the last is used."""
     made: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=1)
     gone = threading.Event()

@@ -17,10 +17,10 @@ from .pooling import pool
 
 USUAL = ("max", "min", "avg", "median")
 DTYPES = ("uint8", "uint16", "float32", "float64")
-WINDOWS: Sequence[dict[str, Any]] = (
+_WINDOWS: Sequence[dict[str, Any]] = (
     {"size": 2}, {"size": 3, "stride": 2, "padding": 1}, {"size": 3, "stride": 1, "padding": "same"}, {"size": "all"},
 )
-SHAPES = ((60, 60), (600, 600), (600, 600, 3))
+_SHAPES = ((60, 60), (600, 600), (600, 600, 3))
 """Small, and grey and colour so large that the kernels for large arrays are asked for (not those that are made for one
 window of megapixels: ``network.FUSED``)."""
 
@@ -31,14 +31,14 @@ def specs(reducers: Iterable[str] = USUAL, dtypes: Iterable[str] = DTYPES) -> li
     Integers are asked for twice: with the result of an array, and of a picture, which has its input's type.
     """
     with jit.record_requests() as asked:
-        for reducer, name, shape, windows in product(checked(reducers), dtypes, SHAPES, WINDOWS):
+        for reducer, name, shape, windows in product(_checked(reducers), dtypes, _SHAPES, _WINDOWS):
             x = np.zeros(shape, parse_dtype(name))
             pool(x, reducer, **windows)
             pool(x, reducer, **windows, dtype=x.dtype)
     return list(asked)
 
 
-def checked(reducers: Iterable[str]) -> list[str]:
+def _checked(reducers: Iterable[str]) -> list[str]:
     """The names, all of which exist."""
     names = list(reducers)
     for name in names:
@@ -56,25 +56,25 @@ def compile_all(wanted: Sequence[jit.KernelSpec], jobs: int) -> Iterator[str | N
     """Compile and keep each kernel, in processes of their own; for each what went wrong, or None, as they end."""
     from concurrent.futures import as_completed
 
-    with workers(min(jobs, len(wanted))) as submit:
+    with _workers(min(jobs, len(wanted))) as submit:
         for future in as_completed([submit(compile_one, spec) for spec in wanted]):
             yield future.result()
 
 
 @contextmanager
-def workers(count: int) -> Iterator[Callable[..., Any]]:
+def _workers(count: int) -> Iterator[Callable[..., Any]]:
     """What takes work for so many processes. Numba compiles one kernel at a time, and imports take 0.5 s each."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    pool = ProcessPoolExecutor(max(1, count), get_context("spawn"), initializer=deaf)
+    pool = ProcessPoolExecutor(max(1, count), get_context("spawn"), initializer=_deaf)
     try:
         yield pool.submit
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def deaf() -> None:
+def _deaf() -> None:
     """Ctrl-C is the first process's business; the others end with it."""
     import signal
 

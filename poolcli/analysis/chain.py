@@ -88,11 +88,11 @@ def run_chain(array: Array, links: Sequence[StagePlan], look: bool = True) -> Ch
                 handed_on = pool_exactly(pooling, link.plan, handed_on)
         seconds = perf_counter() - begun
         given = to_array(handed_on) if look or last or not isinstance(handed_on, Fractions) else given
-        records.append(record_stage(link, given, seconds, look))
+        records.append(_record_stage(link, given, seconds, look))
     return Chain(given, tuple(records))
 
 
-def record_stage(link: StagePlan, values: Array, seconds: float, look: bool) -> StageRecord:
+def _record_stage(link: StagePlan, values: Array, seconds: float, look: bool) -> StageRecord:
     """What a stage did."""
     pooling, plan = link.stage.pooling, link.plan
     stats = report.stats(values, skip_nan=pooling.nan == "ignore", nodata=pooling.nodata) if look else None

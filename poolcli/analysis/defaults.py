@@ -7,8 +7,8 @@ from typing import Any
 
 from ..core.reducers import REDUCERS
 
-DEFAULT_REDUCERS = ("max", "min", "avg", "median", "subsample", "blur")
-KEYWORDS_WITHOUT_BLUR = ("stride", "padding", "dilation", "ceil_mode", "adaptive", "fractional")
+_DEFAULT_REDUCERS = ("max", "min", "avg", "median", "subsample", "blur")
+_KEYWORDS_WITHOUT_BLUR = ("stride", "padding", "dilation", "ceil_mode", "adaptive", "fractional")
 """Keywords with which a wider blur would not lie on the same grid, or would have to be told how."""
 
 
@@ -19,11 +19,11 @@ def default_stages(shared: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]
     that their middles are those of the others.
     """
     size = shared.get("size", 2)
-    if type(size) is not int or any(shared.get(name) for name in KEYWORDS_WITHOUT_BLUR):
-        return [(name, {}) for name in DEFAULT_REDUCERS]
+    if type(size) is not int or any(shared.get(name) for name in _KEYWORDS_WITHOUT_BLUR):
+        return [(name, {}) for name in _DEFAULT_REDUCERS]
     wide = 2 * size - size % 2
     blur = {"size": wide, "stride": size, "padding": (wide - size) // 2}
-    return [(name, blur if REDUCERS[name].weighted and size > 1 else {}) for name in DEFAULT_REDUCERS]
+    return [(name, blur if REDUCERS[name].weighted and size > 1 else {}) for name in _DEFAULT_REDUCERS]
 
 
 def format_options(keywords: Mapping[str, Any]) -> str:

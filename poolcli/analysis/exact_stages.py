@@ -22,11 +22,11 @@ from ..core.reducers import REDUCERS
 from ..pooling import Pooling, parse_pooling
 
 Array = NDArray[Any]
-MAX_BITS = 62
+_MAX_BITS = 62
 """Of numerators: one less than int64 has, so that twice a numerator is still one."""
 
 
-MAX_COUNTS = 64
+_MAX_COUNTS = 64
 """Of different numbers of samples: windows with more have no divisor of use in common."""
 
 
@@ -48,7 +48,7 @@ class Fractions:
     def over(self, divisor: int) -> Fractions | None:
         """Return the same over a multiple of the divisor; None where numerators do not fit."""
         factor = divisor // self.divisor
-        if _largest(self.numerators) * factor >= 1 << MAX_BITS:
+        if _largest(self.numerators) * factor >= 1 << _MAX_BITS:
             return None
         return self if factor == 1 else Fractions(self.numerators.astype(np.int64) * factor, divisor)
 
@@ -85,7 +85,7 @@ def _pool_numerators(pooling: Pooling, plan: Plan, x: Array, divisor: int) -> Fr
         return _average(pooling, plan, x, divisor, counts)
     if divisor == 1 or not (row is REDUCERS["sum"] or (row.picks and not row.draws)):
         return None
-    if row is REDUCERS["sum"] and _largest(x) * most >= 1 << MAX_BITS:
+    if row is REDUCERS["sum"] and _largest(x) * most >= 1 << _MAX_BITS:
         return None
     return Fractions(replace(pooling, dtype=np.dtype(np.int64)).run(x, plan).values, divisor)
 
@@ -94,12 +94,12 @@ def _average(pooling: Pooling, plan: Plan, x: Array, divisor: int, counts: Seque
     """Sum each window, over a divisor that all windows have in common."""
     given = pooling.parameters.get("divisor")
     products = np.ones(1, np.int64) if given else _unique_products(counts)
-    if int(products[0]) == 0 or len(products) > MAX_COUNTS:
+    if int(products[0]) == 0 or len(products) > _MAX_COUNTS:
         return None
     common = int(given) if given else math.lcm(*products.tolist())
     most = math.prod(int(one.max(initial=1)) for one in counts)
     bound = _largest(x) * max(most, common)
-    if bound >= 1 << MAX_BITS or divisor * common > 1 << 53:
+    if bound >= 1 << _MAX_BITS or divisor * common > 1 << 53:
         return None
     dtype = np.dtype(np.int32 if bound < 1 << 31 else np.int64)
     sums = replace(pooling, reducer=REDUCERS["sum"], parameters={}, dtype=dtype).run(x, plan).values

@@ -14,7 +14,7 @@ from .compare import metrics
 
 Array = NDArray[Any]
 
-USUAL = 200
+_USUAL = 200
 """Exponents of two within which a fourth power is a normal float64, as SSIM needs."""
 
 
@@ -66,7 +66,7 @@ class FloatPlanes:
 def choose_exponent(low: float, high: float) -> int:
     """The power of two to divide by where squares of squares leave float64; 0 of all usual numbers."""
     exponent = frexp(max(abs(low), abs(high)))[1]
-    return exponent if abs(exponent) > USUAL else 0
+    return exponent if abs(exponent) > _USUAL else 0
 
 
 def sample_extent(subject: FloatPlanes) -> tuple[float, float]:

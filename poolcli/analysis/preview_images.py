@@ -14,7 +14,7 @@ from .compare.upsampling import SourceWindows
 
 Array = NDArray[Any]
 
-STRIP = 24
+_STRIP = 24
 """Pixels that a signal of one axis is high."""
 
 
@@ -83,4 +83,4 @@ def to_bytes(picture: Array, low: float, high: float, alpha: bool) -> NDArray[np
     with np.errstate(invalid="ignore", over="ignore"):
         share = (picture.astype(np.float64) - low) * (255 / span if span > 0 else 0)
     bytes_: NDArray[np.uint8] = np.rint(np.nan_to_num(share, nan=0, posinf=255, neginf=0).clip(0, 255)).astype(np.uint8)
-    return bytes_.repeat(STRIP, axis=0) if len(bytes_) == 1 else bytes_
+    return bytes_.repeat(_STRIP, axis=0) if len(bytes_) == 1 else bytes_

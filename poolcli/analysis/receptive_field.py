@@ -40,13 +40,13 @@ class ReceptiveField:
         """The field behind one pooling more; a lone window does not tell its stride."""
         extent, chain = common_extent(windows), (*self.chain, windows)
         if not self.even or extent is None:
-            return trace_field(chain)
+            return _trace_field(chain)
         first = int(as_array(windows.starts[:1])[0])
         size, start = self.size + (extent - 1) * int(self.jump), self.start + ((extent - 1) / 2 + first) * self.jump
         return ReceptiveField(size, self.jump * stride, start, size, chain)
 
 
-def trace_field(chain: Sequence[Windows]) -> ReceptiveField:
+def _trace_field(chain: Sequence[Windows]) -> ReceptiveField:
     """The field of a chain window by window, on the samples that are there."""
     low, high = field_bounds(chain)
     centres, sizes = (low + high) / 2, high - low + 1

@@ -23,9 +23,9 @@ class StagePlan:
     origin: tuple[int, ...]
     dtype: dtypes.Type
 
-    def naming(self, number: int) -> stage_errors:
+    def naming(self, number: int) -> _stage_errors:
         """A block in which a PoolError says which stage it is about."""
-        return stage_errors(f"stage {number}, {self.stage.title}, on {axes.describe(self.plan.input_shape)}")
+        return _stage_errors(f"stage {number}, {self.stage.title}, on {axes.describe(self.plan.input_shape)}")
 
     @property
     def result(self) -> dtypes.Type:
@@ -39,7 +39,7 @@ def plan_stages(shape: Sequence[int], stages: Sequence[Stage], layout: str | Non
     links: list[StagePlan] = []
     sizes, letters, origin = tuple(shape), layout, tuple(range(len(tuple(shape))))
     for stage in stages:
-        with stage_errors(f"stage {len(links) + 1}, {stage.title}, on {axes.describe(sizes)}"):
+        with _stage_errors(f"stage {len(links) + 1}, {stage.title}, on {axes.describe(sizes)}"):
             known = stage.pooling.layout or letters or ""
             if not known and stage.pooling.window.is_named:
                 known = axes.guess_layout(sizes)
@@ -54,7 +54,7 @@ def plan_stages(shape: Sequence[int], stages: Sequence[Stage], layout: str | Non
     return links
 
 
-class stage_errors:
+class _stage_errors:
     """Names the stage that a PoolError is about. Options that are wrong for any array pass as they are, and a
     layout that is missing, which is the input's."""
 
@@ -70,7 +70,7 @@ class stage_errors:
             raise PoolError(f"{self.title}: {error}") from error
 
 
-def pooled_axes(links: Sequence[StagePlan]) -> dict[int, list[Windows]]:
+def _pooled_axes(links: Sequence[StagePlan]) -> dict[int, list[Windows]]:
     """Of each axis of the chain's input that any stage pools: its windows, stage by stage."""
     chains: dict[int, list[Windows]] = {}
     for link in links:
@@ -83,4 +83,4 @@ def count_unread(links: Sequence[StagePlan]) -> dict[str, int]:
     """For each pooled axis of the chain's input, by its letter: how many samples reach no output of the last stage."""
     first = links[0].plan
     return {first.axes.letters[i]: first.input_shape[i] - int(reached_samples(chain).sum())
-            for i, chain in sorted(pooled_axes(links).items())}
+            for i, chain in sorted(_pooled_axes(links).items())}

@@ -47,8 +47,8 @@ def as_stage(given: Any, shared: Mapping[str, Any] | None = None) -> Stage:
     elif isinstance(given, str):
         reducer, own, text = given, {}, given
     else:
-        reducer, own, text = check_pair(given)
-    return Stage(reducer, {**filter_parameters(reducer, shared or {}), **own}, text)
+        reducer, own, text = _check_pair(given)
+    return Stage(reducer, {**_filter_parameters(reducer, shared or {}), **own}, text)
 
 
 def with_layout(stage: Stage, letters: str) -> Stage:
@@ -65,7 +65,7 @@ def with_named_axes(stage: Stage, shape: Sequence[int], letters: str | None) -> 
     return Stage(stage.reducer, {**stage.keywords, **settled, "layout": pooling.layout}, stage.title)
 
 
-def check_pair(given: Any) -> tuple[str, Mapping[str, Any], str]:
+def _check_pair(given: Any) -> tuple[str, Mapping[str, Any], str]:
     """A name and keywords, or OptionError."""
     if (isinstance(given, (tuple, list)) and len(given) == 2 and isinstance(given[0], str)
             and isinstance(given[1], Mapping)):
@@ -87,7 +87,7 @@ def as_stages(given: Any, shared: Mapping[str, Any] | None = None) -> tuple[Stag
     return stages
 
 
-def filter_parameters(reducer: str, shared: Mapping[str, Any]) -> dict[str, Any]:
+def _filter_parameters(reducer: str, shared: Mapping[str, Any]) -> dict[str, Any]:
     """The shared keywords without the parameters of other reducers."""
     row = REDUCERS.get(reducer)
     own = {p.name for p in row.parameters} if row else set()
@@ -103,7 +103,7 @@ def check_owned(stages: Iterable[Stage], shared: Mapping[str, Any]) -> None:
                                     "asked for")
 
 
-def parameter_owners() -> dict[str, list[str]]:
+def _parameter_owners() -> dict[str, list[str]]:
     """Every parameter's name with the reducers that have it."""
     found: dict[str, list[str]] = {}
     for row in REDUCERS.values():
@@ -112,5 +112,5 @@ def parameter_owners() -> dict[str, list[str]]:
     return found
 
 
-PARAMETERS = parameter_owners()
+PARAMETERS = _parameter_owners()
 """Which reducers have a parameter of this name."""

@@ -53,11 +53,11 @@ def split_blocks(shape: Sequence[int], samples: int) -> Iterator[Block]:
     columns = max(1, min(w, most // channels))
     rows = max(1, most // (channels * columns))
     for o, i in itertools.product(range(outer), range(d)):
-        for parts in itertools.product(split_range(h, rows), split_range(w, columns), split_range(inner, channels)):
+        for parts in itertools.product(_split_range(h, rows), _split_range(w, columns), _split_range(inner, channels)):
             yield slice(o, o + 1), slice(i, i + 1), *parts
 
 
-def split_range(length: int, size: int) -> list[slice]:
+def _split_range(length: int, size: int) -> list[slice]:
     """A range in pieces."""
     return [slice(start, min(length, start + size)) for start in range(0, length, size)]
 
@@ -76,9 +76,10 @@ def unfold(canonical: Array, windows: Sequence[Windows]) -> Iterator[UnfoldedBlo
 
 def unfold_block(canonical: Array, block: Block, places: Sequence[Array], there: Sequence[Array]) -> UnfoldedBlock:
     """Eight axes: samples along D, H and W of a window, then the block's five."""
-    d, h, w = (broadcast_axis(part[cut], axis) for axis, (part, cut) in enumerate(zip(places, block[1:4], strict=True)))
-    in_d, in_h, in_w = (broadcast_axis(part[cut], axis) for axis,
-                        (part, cut) in enumerate(zip(there, block[1:4], strict=True)))
+    d, h, w = (_broadcast_axis(part[cut], axis)
+               for axis, (part, cut) in enumerate(zip(places, block[1:4], strict=True)))
+    in_d, in_h, in_w = (_broadcast_axis(part[cut], axis)
+                        for axis, (part, cut) in enumerate(zip(there, block[1:4], strict=True)))
     outer = np.arange(canonical.shape[0])[block[0]].reshape(-1, 1, 1, 1, 1)
     values = canonical[outer, d, h, w, np.arange(canonical.shape[4])[block[4]]]
     present = np.broadcast_to(in_d & in_h & in_w, values.shape)
@@ -89,7 +90,7 @@ def unfold_block(canonical: Array, block: Block, places: Sequence[Array], there:
                     flat.reshape(shape))
 
 
-def broadcast_axis(part: Array, axis: int) -> Array:
+def _broadcast_axis(part: Array, axis: int) -> Array:
     """(windows, samples) of one axis, laid along its two of the eight."""
     shape = [1] * 8
     shape[axis], shape[4 + axis] = part.shape[1], part.shape[0]

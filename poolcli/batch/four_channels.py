@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..engine.prepared import Result
 
 T = TypeVar("T", bound=Any)
-MOST_READ = 4.0
+_MOST_READ = 4.0
 """How often a sample is read at most. Of 3x3 windows at stride 1, nine times, a third more work costs 0.6 ms a
 megapixel of the 0.9 that the copy would."""
 
@@ -38,7 +38,7 @@ def unpacked(task: T, alone: bool) -> T:
 def _pays(task: Any) -> bool:
     pooling, plan = task.pooling, task.plan
     return (pooling.reducer.memory_bound and pooling.nodata is None and plan.axes.letters == "HWC"
-            and task.job.indices is None and _times_read(plan) <= MOST_READ)
+            and task.job.indices is None and _times_read(plan) <= _MOST_READ)
 
 
 def _times_read(plan: Plan) -> float:

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 Runner = Callable[[Job, "Pooling", Settings, FileReport], FileReport]
 """Runs a job and fills in its blank report."""
-DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_DISK_FULL_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 """What every next file would meet too."""
 
 
 def run_job(job: Job, pooling: Pooling, settings: Settings) -> FileReport:
     """Read, pool, write; whatever goes wrong with this file is in its report. BrokenPipeError passes."""
     blank = start_report(job, pooling)
-    return catch_errors(job, blank, lambda: attempt(job, pooling, settings, blank))
+    return catch_errors(job, blank, lambda: _attempt(job, pooling, settings, blank))
 
 
 def catch_errors(job: Job, blank: FileReport, attempt: Callable[[], FileReport]) -> FileReport:
@@ -40,7 +40,7 @@ def catch_errors(job: Job, blank: FileReport, attempt: Callable[[], FileReport])
         done = attempt()
         if done.status == "ok":
             output = STDIO if job.output is None else os.fspath(job.output)
-            done = replace(done, bytes_in=done.bytes_in or file_size(job.source), bytes_out=file_size(output))
+            done = replace(done, bytes_in=done.bytes_in or _file_size(job.source), bytes_out=_file_size(output))
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -57,12 +57,12 @@ def start_report(job: Job, pooling: Pooling) -> FileReport:
 def fail_report(blank: FileReport, error: Exception) -> FileReport:
     """The report of a job that an error ended."""
     inner = error.__cause__ if isinstance(error, PoolError) else error
-    full = isinstance(inner, OSError) and inner.errno in DISK_FULL_ERRNOS
-    return replace(blank, status="failed", error=redacted(describe_error(error)), cause=error, stops=full,
+    full = isinstance(inner, OSError) and inner.errno in _DISK_FULL_ERRNOS
+    return replace(blank, status="failed", error=redacted(_describe_error(error)), cause=error, stops=full,
                    layout_error=error if isinstance(error, LayoutError) else None)
 
 
-def describe_error(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """What went wrong, in one line."""
     if isinstance(error, OutputError) and error.target is not None:
         return f"{printable(error.target)} {error}"
@@ -76,7 +76,7 @@ def describe_error(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {error}; --debug shows where"
 
 
-def file_size(name: str) -> int:
+def _file_size(name: str) -> int:
     """The bytes of a file; 0 of a stream, a folder, and an object, which would have to be asked about once more."""
     try:
         found = None if name == STDIO else Path(name).stat()
@@ -85,14 +85,14 @@ def file_size(name: str) -> int:
     return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else 0
 
 
-def attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+def _attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """One job where nothing goes wrong."""
     if (skipped := skip_report(job, settings, blank)) is not None:
         return skipped
-    return choose_runner(job, settings)(job, pooling, settings, blank)
+    return _choose_runner(job, settings)(job, pooling, settings, blank)
 
 
-def choose_runner(job: Job, settings: Settings) -> Runner:
+def _choose_runner(job: Job, settings: Settings) -> Runner:
     """Choose how a job is run: chunk by chunk, as a stream of rows, or whole in memory."""
     if run_chunked.takes(job):
         return run_chunked.run

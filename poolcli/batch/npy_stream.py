@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 
-class NoArrayWritten(Exception):
+class _NoArrayWritten(Exception):
     """No array was written, so there is no output."""
 
 
@@ -37,7 +37,7 @@ class NpySequence(BatchRun):
             if (passed := find_skip_reason(job, self.settings)) is not None:
                 yield replace(blank, status="skipped", notes=(*blank.notes, passed))
                 return
-            with (suppress(NoArrayWritten), open_source(job, self.settings) as source,
+            with (suppress(_NoArrayWritten), _open_source(job, self.settings) as source,
                   open_target(job, self.settings) as target):
                 yield from self.each(job, source, target)
         except PoolError as error:
@@ -63,11 +63,11 @@ class NpySequence(BatchRun):
             if not source.peek(1):  # type: ignore[attr-defined]
                 break
         if not written:
-            raise NoArrayWritten
+            raise _NoArrayWritten
 
 
 @contextmanager
-def open_source(job: Job, settings: Settings) -> Iterator[IO[bytes]]:
+def _open_source(job: Job, settings: Settings) -> Iterator[IO[bytes]]:
     """The job's input, which can be peeked into."""
     if job.source == STDIO:
         if settings.stdin is None:

@@ -26,7 +26,7 @@ from ..files.paths.zarr_paths import is_store_name, strip_slashes
 from ..redact import printable
 from .settings import STDIO, Job, Settings, file_mode, is_folder, is_special, stands_for_many
 
-SEPARATOR = "\0"
+_SEPARATOR = "\0"
 """No name has it."""
 NAMES_PER_PACK = 10_000
 """Names that are packed together, and unpacked together."""
@@ -35,7 +35,7 @@ MAX_SKIPPED_NAMED = 100
 
 
 @dataclass(frozen=True)
-class PackedNames:
+class _PackedNames:
     """Inputs of one folder (None: as they were named), found under a root, or what is wrong with the folder.
 
     Folder and root end in a slash.
@@ -49,18 +49,18 @@ class PackedNames:
 
     @classmethod
     def of(cls, names: Sequence[str], folder: str | None = None, root: str | None = None,
-           problem: str | None = None) -> PackedNames:
+           problem: str | None = None) -> _PackedNames:
         """Pack some names."""
-        return cls(SEPARATOR.join(names), len(names), folder, root, problem)
+        return cls(_SEPARATOR.join(names), len(names), folder, root, problem)
 
     def sources(self) -> Iterator[str]:
         """The paths."""
         before = self.folder or ""
-        return (before + name for name in self.names.split(SEPARATOR))
+        return (before + name for name in self.names.split(_SEPARATOR))
 
 
 @dataclass
-class SkippedNames:
+class _SkippedNames:
     """Names that are no inputs and why: the first hundred, and how many more."""
 
     told: list[tuple[str, str]] = field(default_factory=list)
@@ -86,7 +86,7 @@ class SkippedNames:
             yield self.told[-1][0], f"and {self.more:,} more names were passed over"
 
 
-class NamedOperation(Protocol):
+class _NamedOperation(Protocol):
     """What is done to the inputs: a reducer, or another thing that outputs are named after."""
 
     @property
@@ -97,8 +97,8 @@ class NamedOperation(Protocol):
 class JobPlan:
     """All jobs of a run, made one by one each time that they are gone through; and what was passed over."""
 
-    def __init__(self, lots: Sequence[PackedNames], row: NamedOperation, settings: Settings,
-                 notes: SkippedNames) -> None:
+    def __init__(self, lots: Sequence[_PackedNames], row: _NamedOperation, settings: Settings,
+                 notes: _SkippedNames) -> None:
         self.lots, self.settings, self.notes = lots, settings, notes
         self.output = output_paths.OutputNamer(settings.output, row.name)
         self.indices = None if settings.indices is None else output_paths.OutputNamer(settings.indices, row.name)
@@ -111,7 +111,7 @@ class JobPlan:
         for lot in self.lots:
             yield from (self.job(source, lot) for source in lot.sources())
 
-    def job(self, source: str, lot: PackedNames) -> Job:
+    def job(self, source: str, lot: _PackedNames) -> Job:
         """Name the outputs of one input."""
         if lot.problem is not None:
             return Job(source, problem=lot.problem)
@@ -120,7 +120,7 @@ class JobPlan:
         target = self.output_of(source, lot.root)
         output, wanted = None if target is None else parse_path(target), self.settings.format
         try:
-            return Job(source, output, wanted or format_for(output), self.indices_of(source, lot.root))
+            return Job(source, output, wanted or _format_for(output), self.indices_of(source, lot.root))
         except PoolError as error:
             missing = not file_mode(source)  # then reading it says so, which is the better reason
             reason = None if missing else files.describe_foreign(source) or str(error)
@@ -130,7 +130,7 @@ class JobPlan:
         """The name of an output; None: standard output."""
         if self.is_shown(source):
             return None
-        return source if self.in_place else self.output(with_ending(file_name(source), self.settings.format), root)
+        return source if self.in_place else self.output(_with_ending(_file_name(source), self.settings.format), root)
 
     def is_shown(self, source: str) -> bool:
         """Whether a result has no place: there is nothing beside a stream or a typed matrix."""
@@ -140,16 +140,16 @@ class JobPlan:
         """Where the indices go, if they are wanted."""
         if self.indices is None:
             return None
-        output = self.indices(with_ending(file_name(source), files.FORMATS["NPY"]), root)
+        output = self.indices(_with_ending(_file_name(source), files.FORMATS["NPY"]), root)
         return None if output is None else parse_path(output)
 
-    def pairs(self) -> InputOutputPairs:
+    def pairs(self) -> _InputOutputPairs:
         """Every input with each of its outputs."""
-        return InputOutputPairs(self)
+        return _InputOutputPairs(self)
 
 
 @dataclass(frozen=True)
-class InputOutputPairs:
+class _InputOutputPairs:
     """The pairs of a plan, made again each time that they are gone through."""
 
     of: JobPlan
@@ -160,26 +160,26 @@ class InputOutputPairs:
                 continue
             for source in lot.sources():
                 output = self.of.output_of(source, lot.root)
-                if output is not None and will_write(output, self.of.settings.format):
+                if output is not None and _will_write(output, self.of.settings.format):
                     yield source, output
                 if self.of.indices is not None and (indices := self.of.indices_of(source, lot.root)) is not None:
                     yield source, os.fspath(indices)
 
 
-def plan_jobs(inputs: Iterable[str], row: NamedOperation, settings: Settings) -> JobPlan:
+def plan_jobs(inputs: Iterable[str], row: _NamedOperation, settings: Settings) -> JobPlan:
     """Lay down every output before any work; PoolError lists all that would lose a file, a line for each."""
     for option in ("output", "indices"):
         output_paths.check_fields(option, getattr(settings, option))
-    notes = SkippedNames()
-    lots = list(find_inputs(inputs, settings, notes, tuple({**REDUCERS, row.name: row})))
+    notes = _SkippedNames()
+    lots = list(_find_inputs(inputs, settings, notes, tuple({**REDUCERS, row.name: row})))
     planned = JobPlan(lots, row, settings, notes)
     check_targets(planned.pairs(), in_place=settings.in_place)
     for option in ("output", "indices"):
-        check_folder(option, getattr(settings, option))
+        _check_folder(option, getattr(settings, option))
     return planned
 
 
-def check_folder(option: str, output: str | None) -> None:
+def _check_folder(option: str, output: str | None) -> None:
     """Refuse a folder in which every file would fail after all its work."""
     if output is None or output == STDIO or not output_paths.is_folder(output) or output_paths.is_pattern(output):
         return
@@ -188,8 +188,8 @@ def check_folder(option: str, output: str | None) -> None:
         raise OptionError(option, reason)
 
 
-def find_inputs(inputs: Iterable[str], settings: Settings, notes: SkippedNames,
-                reducers: tuple[str, ...]) -> Iterator[PackedNames]:
+def _find_inputs(inputs: Iterable[str], settings: Settings, notes: _SkippedNames,
+                 reducers: tuple[str, ...]) -> Iterator[_PackedNames]:
     """The inputs that names stand for: folders as they are scanned, the names between them together.
 
     What is given after one of ``reducers`` may be a result of another input.
@@ -197,30 +197,32 @@ def find_inputs(inputs: Iterable[str], settings: Settings, notes: SkippedNames,
     given: list[str] = []
     for name in inputs:
         if is_url(name) and stands_for_many(name):
-            yield from pack_names(given, settings, notes, reducers)
+            yield from _pack_names(given, settings, notes, reducers)
             given = []
-            yield from find_remote(name, settings, notes, reducers)
+            yield from _find_remote(name, settings, notes, reducers)
             continue
         if name == STDIO or is_url(name) or not is_folder(name):
             given.append(strip_slashes(name) if is_store_name(name) else name)
-            if len(given) >= NAMES_PER_PACK and not is_beside_input(settings):
-                yield from pack_names(given, settings, notes, reducers)
+            if len(given) >= NAMES_PER_PACK and not _is_beside_input(settings):
+                yield from _pack_names(given, settings, notes, reducers)
                 given = []
             continue
-        yield from pack_names(given, settings, notes, reducers)
+        yield from _pack_names(given, settings, notes, reducers)
         given = []
-        yield from scan_folder(name, settings, notes, reducers)
-    yield from pack_names(given, settings, notes, reducers)
+        yield from _scan_folder(name, settings, notes, reducers)
+    yield from _pack_names(given, settings, notes, reducers)
 
 
-def find_remote(url: str, settings: Settings, notes: SkippedNames, reducers: tuple[str, ...]) -> Iterator[PackedNames]:
+def _find_remote(url: str, settings: Settings, notes: _SkippedNames,
+                 reducers: tuple[str, ...]) -> Iterator[_PackedNames]:
     """The inputs that a URL stands for; who asks for none imports nothing of it."""
     from ..files.remote.object_listing import is_pattern
 
-    return match_remote(url) if is_pattern(url) else list_remote(url, settings, notes, reducers)
+    return _match_remote(url) if is_pattern(url) else _list_remote(url, settings, notes, reducers)
 
 
-def list_remote(url: str, settings: Settings, notes: SkippedNames, reducers: tuple[str, ...]) -> Iterator[PackedNames]:
+def _list_remote(url: str, settings: Settings, notes: _SkippedNames,
+                 reducers: tuple[str, ...]) -> Iterator[_PackedNames]:
     """The inputs below a URL; what goes wrong on the way is a lot of its own, and what was listed stays."""
     from ..files.remote import object_listing
 
@@ -235,12 +237,12 @@ def list_remote(url: str, settings: Settings, notes: SkippedNames, reducers: tup
                          reducers=reducers if output is not None and not into_folder else ())
     try:
         for names in pages:
-            yield PackedNames.of(names, root, root)
+            yield _PackedNames.of(names, root, root)
     except PoolError as error:
-        yield PackedNames.of([url], problem=str(error))
+        yield _PackedNames.of([url], problem=str(error))
 
 
-def match_remote(pattern: str) -> Iterator[PackedNames]:
+def _match_remote(pattern: str) -> Iterator[_PackedNames]:
     """The inputs that fit a pattern, as if each had been named; without any the pattern itself is one that is not
     there."""
     from ..files.remote import object_listing
@@ -250,48 +252,49 @@ def match_remote(pattern: str) -> Iterator[PackedNames]:
         root, pages = object_listing.list_matching(pattern)
         for names in pages:
             found = True
-            yield PackedNames.of(names, root)
+            yield _PackedNames.of(names, root)
     except PoolError as error:
-        yield PackedNames.of([pattern], problem=str(error))
+        yield _PackedNames.of([pattern], problem=str(error))
         return
     if not found:
-        yield PackedNames.of([pattern], problem="no object fits the pattern")
+        yield _PackedNames.of([pattern], problem="no object fits the pattern")
 
 
-def is_beside_input(settings: Settings) -> bool:
+def _is_beside_input(settings: Settings) -> bool:
     """Whether outputs get their default names beside the inputs."""
     return settings.output is None and not settings.in_place
 
 
-def pack_names(names: list[str], settings: Settings, notes: SkippedNames,
-               reducers: tuple[str, ...]) -> Iterator[PackedNames]:
+def _pack_names(names: list[str], settings: Settings, notes: _SkippedNames,
+                reducers: tuple[str, ...]) -> Iterator[_PackedNames]:
     """Inputs as they were named; x_max.png is none where x.png is too: a second run over *.png must not pool its own
     results."""
-    if is_beside_input(settings):
+    if _is_beside_input(settings):
         made = find_own_results(names, reducers)
         for name in (name for name in names if name in made):
             notes.add(name, "named like a result of another input, so it is no input itself; alone it would be")
         names = [name for name in names if name not in made]
     if names:
-        yield PackedNames.of(names)
+        yield _PackedNames.of(names)
 
 
-def scan_folder(root: str, settings: Settings, notes: SkippedNames, reducers: tuple[str, ...]) -> Iterator[PackedNames]:
+def _scan_folder(root: str, settings: Settings, notes: _SkippedNames,
+                 reducers: tuple[str, ...]) -> Iterator[_PackedNames]:
     """The inputs in a folder."""
-    if is_beside_input(settings):
+    if _is_beside_input(settings):
         raise OptionError("output", f"is needed when a folder is the input, as {printable(root)} is; "
                                     "-o FOLDER/ would work")
     # Into a folder outputs keep their names, so x_max.png can only be an input there.
     into_folder = settings.output is not None and output_paths.is_folder(settings.output)
     skip = [settings.output] if settings.output is not None and into_folder else []
-    broken: list[PackedNames] = []
+    broken: list[_PackedNames] = []
     for folder, names in scan(root, recursive=settings.recursive, skip=skip, globs=settings.globs, note=notes.add,
                               unread=notes.add_unread,
                               reducers=reducers if settings.output is not None and not into_folder else (),
-                              failed=lambda path, error: broken.append(PackedNames.of([path], problem=str(error)))):
+                              failed=lambda path, error: broken.append(_PackedNames.of([path], problem=str(error)))):
         for start in range(0, len(names), NAMES_PER_PACK):
-            yield PackedNames.of(names[start : start + NAMES_PER_PACK], os.path.join(folder, ""),
-                                 os.path.join(root, ""))
+            yield _PackedNames.of(names[start : start + NAMES_PER_PACK], os.path.join(folder, ""),
+                                  os.path.join(root, ""))
     yield from broken
 
 
@@ -300,33 +303,33 @@ def takes_several(output: str) -> bool:
     return output != STDIO and (output_paths.is_folder(output) or output_paths.is_pattern(output))
 
 
-def file_name(source: str) -> str:
+def _file_name(source: str) -> str:
     """The part of an input's name that outputs are named after."""
     return LITERAL_NAME if is_literal(source) else strip_query(source)
 
 
-def with_ending(source: str, wanted: Format | None) -> str:
+def _with_ending(source: str, wanted: Format | None) -> str:
     """The input as if it had the wanted format's ending: names of outputs follow it."""
     if wanted is None or source == STDIO or source.lower().endswith(wanted.endings):
         return source
     return split_ending(source)[0] + wanted.endings[0]
 
 
-def will_write(output: str, wanted: Format | None) -> bool:
+def _will_write(output: str, wanted: Format | None) -> bool:
     """Whether the name of an output says its format; a job that cannot have one writes nothing."""
-    return wanted is not None or output.lower().endswith(KNOWN) or is_writable(parse_path(output))
+    return wanted is not None or output.lower().endswith(KNOWN) or _is_writable(parse_path(output))
 
 
-def is_writable(output: AnyPath) -> bool:
+def _is_writable(output: AnyPath) -> bool:
     """The same by all rules."""
     try:
-        format_for(output)
+        _format_for(output)
     except PoolError:
         return False
     return True
 
 
-def format_for(output: AnyPath | None) -> Format:
+def _format_for(output: AnyPath | None) -> Format:
     """The format that an output's name asks for; .npy for streams."""
     if output is None or is_special(output):
         return files.FORMATS["NPY"]

@@ -34,11 +34,11 @@ def check_headers(first: Sequence[Job], settings: Settings, fit: Fit,
     """
     if settings.isolate or len(first) < 2:
         return {}
-    found = ((number, job, find_format_problem(job, settings, fit)) for number, job in enumerate(first))
+    found = ((number, job, _find_format_problem(job, settings, fit)) for number, job in enumerate(first))
     return {number: fail_report(blank(job), error) for number, job, error in found if error is not None}
 
 
-def find_format_problem(job: Job, settings: Settings, fit: Fit) -> PoolError | None:
+def _find_format_problem(job: Job, settings: Settings, fit: Fit) -> PoolError | None:
     """Why the output's format cannot hold the result, if the header says so; all else is found out in its turn."""
     if job.problem is not None or job.source == STDIO or job.format is None or job.format.is_array:
         return None

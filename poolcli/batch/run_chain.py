@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-NAME = "chain"
+_NAME = "chain"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class ChainSpec:
     layout: str | None = None
     default_layouts: tuple[str, ...] = ()
     """Layouts of arrays that say nothing of their axes, by how many axes they name."""
-    name: str = NAME
+    name: str = _NAME
 
 
 class ChainRun(BatchRun):
@@ -66,19 +66,19 @@ class ChainRun(BatchRun):
 
     def fit(self, loaded: Loaded, job: Job) -> LoadedJob:
         """What a header tells of the last stage."""
-        return plan_stages(loaded, job, self.poolings)[0]
+        return _plan_stages(loaded, job, self.poolings)[0]
 
     def blank(self, job: Job) -> ChainReport:
         """The report of a job before anything is done."""
-        return ChainReport(job.source_name, job.output_name(), "ok", reducer=NAME, notes=job.notes)
+        return ChainReport(job.source_name, job.output_name(), "ok", reducer=_NAME, notes=job.notes)
 
     def perform(self, job: Job) -> FileReport:
         """One job, here."""
         blank = self.blank(job)
-        return catch_errors(job, blank, lambda: run_chain_job(job, self.poolings, self.settings, blank))
+        return catch_errors(job, blank, lambda: _run_chain_job(job, self.poolings, self.settings, blank))
 
 
-def run_chain_job(job: Job, poolings: ChainSpec, settings: Settings, blank: ChainReport) -> FileReport:
+def _run_chain_job(job: Job, poolings: ChainSpec, settings: Settings, blank: ChainReport) -> FileReport:
     """One job where nothing goes wrong."""
     if (skipped := skip_report(job, settings, blank)) is not None:
         return skipped
@@ -88,20 +88,20 @@ def run_chain_job(job: Job, poolings: ChainSpec, settings: Settings, blank: Chai
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                         allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames)
     loaded = with_place(loaded, settings)
-    poolings, heeded = with_file_nodata(loaded.source, poolings, settings)
+    poolings, heeded = _with_file_nodata(loaded.source, poolings, settings)
     heeded += colour.list_alpha_notes(loaded.array, loaded.source.mode,
                                       [stage.pooling.reducer for stage in poolings.stages])
-    task, planned, array = plan_stages(loaded, job, poolings)
+    task, planned, array = _plan_stages(loaded, job, poolings)
     task.check_holds()
     done = run_chain(array, planned, settings.statistics)
     lost = write(task, Result(done.values, None), settings)
     blank = replace(blank, notes=(*blank.notes, *heeded, *lost),
                     place=describe_place(loaded.source.place, *(link.plan for link in planned)))
-    return finish_report(task, planned, done, settings, blank)
+    return _finish_report(task, planned, done, settings, blank)
 
 
-def with_file_nodata(source: files.ImageInfo, poolings: ChainSpec, settings: Settings) -> tuple[ChainSpec,
-                                                                                                tuple[str, ...]]:
+def _with_file_nodata(source: files.ImageInfo, poolings: ChainSpec, settings: Settings) -> tuple[ChainSpec,
+                                                                                                 tuple[str, ...]]:
     """Take the nodata value that the file names for all stages, where none of them says its own."""
     stages, value = poolings.stages, source.nodata
     if value is None or not settings.heeds_nodata or any("nodata" in stage.keywords for stage in stages):
@@ -110,7 +110,7 @@ def with_file_nodata(source: files.ImageInfo, poolings: ChainSpec, settings: Set
     return replace(poolings, stages=heeding), (nodata_note(value),)
 
 
-def plan_stages(loaded: Loaded, job: Job, poolings: ChainSpec) -> tuple[LoadedJob, list[stage_plans.StagePlan], Array]:
+def _plan_stages(loaded: Loaded, job: Job, poolings: ChainSpec) -> tuple[LoadedJob, list[stage_plans.StagePlan], Array]:
     """The last stage as a job of its own, all stages planned, and the array of the first.
 
     A picture as output has its input's dtype: the last stage rounds to it, those before do not round at all.
@@ -125,12 +125,12 @@ def plan_stages(loaded: Loaded, job: Job, poolings: ChainSpec) -> tuple[LoadedJo
     layout = poolings.layout or loaded.layout or axes.pick_layout(poolings.default_layouts, array.ndim)
     planned = stage_plans.plan_stages(array.shape, stages, layout, array.dtype.newbyteorder("="))
     last = planned[-1]
-    loaded = pooled_before(loaded, planned)
+    loaded = _pooled_before(loaded, planned)
     placeholder = np.broadcast_to(np.zeros((), last.dtype), last.plan.input_shape)
     return LoadedJob(job, loaded, placeholder, last.stage.pooling, last.plan, tuple(notes)), planned, array
 
 
-def pooled_before(loaded: Loaded, planned: Sequence[stage_plans.StagePlan]) -> Loaded:
+def _pooled_before(loaded: Loaded, planned: Sequence[stage_plans.StagePlan]) -> Loaded:
     """The input with the place that the last stage's has."""
     place = loaded.source.place
     if place is None:
@@ -148,18 +148,18 @@ def for_picture(array: Array, stages: Sequence[Stage]) -> tuple[Array, tuple[Sta
     if array.dtype == np.bool_ and any(one.reducer.result not in STAYS_BILEVEL and one.dtype != np.bool_
                                        for one in poolings):
         array = np.where(array, np.uint8(255), np.uint8(0))
-        stages = [replace(stage, keywords={**stage.keywords, **scale_to_grey(stage.keywords)}) for stage in stages]
+        stages = [replace(stage, keywords={**stage.keywords, **_scale_to_grey(stage.keywords)}) for stage in stages]
     *before, last = stages
     dtype = poolings[-1].dtype or array.dtype.newbyteorder("=")
     return array, (*before, replace(last, keywords={**last.keywords, "dtype": dtype}))
 
 
-def scale_to_grey(keywords: Any) -> dict[str, Any]:
+def _scale_to_grey(keywords: Any) -> dict[str, Any]:
     """Values of samples, white being 255."""
     return {name: keywords[name] * 255 for name in ("nodata", "pad_value") if keywords.get(name) in (0, 1)}
 
 
-def finish_report(task: LoadedJob, planned: Sequence[stage_plans.StagePlan], done: Chain, settings: Settings,
+def _finish_report(task: LoadedJob, planned: Sequence[stage_plans.StagePlan], done: Chain, settings: Settings,
               blank: ChainReport) -> FileReport:
     """What there is to say of a job that is done."""
     first, last = planned[0], planned[-1]

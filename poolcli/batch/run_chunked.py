@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from ..chunked.run_array import PoolResult
     from ..pooling import Pooling
 
-CHUNKED_FORMATS = ("ZARR", "NPY")
+_CHUNKED_FORMATS = ("ZARR", "NPY")
 """Formats that are written box by box."""
 
 
 def has_chunks(job: Job) -> bool:
     """Whether a job is done chunk by chunk."""
     straight = job.output is None or is_special(job.output) or job.indices is not None
-    if straight or job.format is None or job.format.name not in CHUNKED_FORMATS:
+    if straight or job.format is None or job.format.name not in _CHUNKED_FORMATS:
         return False
     return job.format.name == "ZARR" or is_store(job.source)
 
@@ -38,13 +38,13 @@ def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> Fi
     """Run a job from a chunked array or into one, chunk by chunk where its output allows that."""
     check_extra(printable(job.source if is_store(job.source) else job.output_name() or ""))
     if job.format is not None and job.format.name == "ZARR":
-        check_in_memory_options(job, settings)
+        _check_in_memory_options(job, settings)
     if not has_chunks(job):
-        return pool_loaded(load_chunked(job, settings), job, pooling, settings, blank)
-    return pool_chunks(job, pooling, settings, blank)
+        return pool_loaded(_load_chunked(job, settings), job, pooling, settings, blank)
+    return _pool_chunks(job, pooling, settings, blank)
 
 
-def check_in_memory_options(job: Job, settings: Settings) -> None:
+def _check_in_memory_options(job: Job, settings: Settings) -> None:
     """Refuse what is done with arrays in memory only."""
     wishes = {"--indices": job.indices, "--linear": settings.linear, "--alpha premultiplied": settings.premultiplied}
     for option, wish in wishes.items():
@@ -54,21 +54,21 @@ def check_in_memory_options(job: Job, settings: Settings) -> None:
         raise PoolError("ZARR is a folder of chunks, no stream of bytes; -o NAME.zarr would work")
 
 
-def pool_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+def _pool_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """The same where both ends are arrays."""
     from ..chunked import run_array
     from ..chunked.executors import ThreadBackend
     from ..engine import threads
 
     assert job.output is not None
-    volume = run_array.open_array(job.source, settings.key, lambda: read_whole(job, settings))
+    volume = run_array.open_array(job.source, settings.key, lambda: _read_whole(job, settings))
     done = run_array.pool(pooling, volume, str(job.output), overwrite=may_replace(job.output, job, settings),
                         looks=settings.statistics, backend=settings.backend or ThreadBackend(threads.count_threads()))
-    blank = replace(blank, notes=(*blank.notes, *clip_notes(pooling, done, settings)))
-    return finish_report(done, pooling, settings, blank)
+    blank = replace(blank, notes=(*blank.notes, *_clip_notes(pooling, done, settings)))
+    return _finish_report(done, pooling, settings, blank)
 
 
-def clip_notes(pooling: Pooling, done: PoolResult, settings: Settings) -> tuple[str, ...]:
+def _clip_notes(pooling: Pooling, done: PoolResult, settings: Settings) -> tuple[str, ...]:
     """A note that results may be clipped: jobs give their values away, and are not done again to count."""
     from .. import clipping
 
@@ -81,23 +81,23 @@ def clip_notes(pooling: Pooling, done: PoolResult, settings: Settings) -> tuple[
             "them",)
 
 
-def read_whole(job: Job, settings: Settings) -> files.Loaded:
+def _read_whole(job: Job, settings: Settings) -> files.Loaded:
     """An input that is no chunked array."""
     return files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                       allow_truncated=settings.allow_truncated, frames=settings.frames)
 
 
-def load_chunked(job: Job, settings: Settings) -> files.Loaded:
+def _load_chunked(job: Job, settings: Settings) -> files.Loaded:
     """A chunked array in memory, for an output that is written in one piece."""
     from ..chunked import run_array
 
-    volume = run_array.open_array(job.source, settings.key, lambda: read_whole(job, settings))
+    volume = run_array.open_array(job.source, settings.key, lambda: _read_whole(job, settings))
     array = run_array.load_array(volume)
     note = "held in memory whole; an output that ends in .zarr or .npy is written chunk by chunk"
     return files.Loaded(array, volume.letters, files.ImageInfo(job.source, "ZARR", notes=(*volume.notes, note)))
 
 
-def finish_report(done: PoolResult, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+def _finish_report(done: PoolResult, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """What there is to say of it."""
     made = replace(blank, **plan_fields(pooling, done.plan), input_dtype=done.source.name,
                    output_dtype=done.result.name,

@@ -44,19 +44,19 @@ def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> Fi
 def pool_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """One job whose input is at hand."""
     loaded = with_place(loaded, settings)
-    pooling, heeded = with_file_nodata(loaded.source, pooling, settings)
+    pooling, heeded = _with_file_nodata(loaded.source, pooling, settings)
     task = plan_loaded(loaded, job, pooling)
     task.check_holds()
-    light = choose_light(task, settings)
+    light = _choose_light(task, settings)
     task = unpacked(task, alone=light is None and not settings.statistics)
-    result = run_pooling(task, light)
-    clipped = clip_notes(task, result, pooling, settings, light)
+    result = _run_pooling(task, light)
+    clipped = _clip_notes(task, result, pooling, settings, light)
     lost = write(task, result, settings)
     asked: dict[str, Any] = {name: True for name in ("linear", "premultiplied") if getattr(light, name, False)}
     if heeded:
         asked["nodata"] = pooling.nodata
     blank = replace(blank, notes=(*blank.notes, *heeded, *clipped, *lost), parameters={**blank.parameters, **asked})
-    return finish_report(task, result, settings, blank)
+    return _finish_report(task, result, settings, blank)
 
 
 def with_place(loaded: Loaded, settings: Settings) -> Loaded:
@@ -66,7 +66,7 @@ def with_place(loaded: Loaded, settings: Settings) -> Loaded:
     return replace(loaded, source=replace(loaded.source, place=None))
 
 
-def choose_light(task: LoadedJob, settings: Settings) -> Light | None:
+def _choose_light(task: LoadedJob, settings: Settings) -> Light | None:
     """How colours are taken: as light, weighed by alpha; None where they are numbers like others."""
     mode, asked = task.loaded.source.mode, settings.premultiplied
     # a look at the mode first: who has no alpha imports nothing of it
@@ -83,7 +83,7 @@ def choose_light(task: LoadedJob, settings: Settings) -> Light | None:
     return light or None
 
 
-def run_pooling(task: LoadedJob, light: Light | None) -> Result:
+def _run_pooling(task: LoadedJob, light: Light | None) -> Result:
     """The result, of colours as light where that is wished."""
     if light is None:
         if (result := pool_four(task)) is not None:
@@ -95,8 +95,8 @@ def run_pooling(task: LoadedJob, light: Light | None) -> Result:
     return Result(colour.pool(task.pooling, task.array, task.plan, task.loaded.source.mode, light), None)
 
 
-def clip_notes(task: LoadedJob, result: Result, asked: Pooling, settings: Settings,
-               light: Light | None) -> tuple[str, ...]:
+def _clip_notes(task: LoadedJob, result: Result, asked: Pooling, settings: Settings,
+                light: Light | None) -> tuple[str, ...]:
     """A note of how many results the output's type could not hold; ``asked`` has the dtype that the user named."""
     from .. import clipping
 
@@ -169,7 +169,7 @@ class LoadedJob:
             raise PoolError(f"{row.name} holds one picture, and the result has {self.planes:,} planes; .tif would hold "
                             "them as pages, and a window of all over the first axis leaves one")
         dtype = dtype or self.pooling.result_dtype(self.array.dtype)
-        shape = self.arrange(placeholder(dtype, self.plan.output_shape)).shape
+        shape = self.arrange(_placeholder(dtype, self.plan.output_shape)).shape
         files.holds(row, dtype, shape, self.source.mode, self.source.pages)
 
     def suggest_holders(self, dtype: np.dtype[Any], is_default: bool) -> str:
@@ -199,7 +199,7 @@ def picture_axes(letters: str) -> tuple[tuple[int, ...], int]:
     return tuple(by_kind), max(len(letters) - letters.count("C") - 2, 0)
 
 
-def placeholder(dtype: Any, shape: tuple[int, ...]) -> Array:
+def _placeholder(dtype: Any, shape: tuple[int, ...]) -> Array:
     """Make an array of a shape without memory behind it."""
     import numpy as np
 
@@ -213,13 +213,13 @@ def plan_loaded(loaded: Loaded, job: Job, pooling: Pooling) -> LoadedJob:
         array, pooling = for_picture(array, pooling)
         if array is not loaded.array:
             notes.append("1-bit pixels pooled as 8-bit grey, white as 255")
-    layout = stack_layout(loaded, pooling)
+    layout = _stack_layout(loaded, pooling)
     pooling = pooling.for_axes(array.shape, layout, loaded.source.axes)
     plan = pooling.plan(array.shape, layout)
     return LoadedJob(job, loaded, array, pooling, plan, tuple(notes))
 
 
-def with_file_nodata(source: ImageInfo, pooling: Pooling, settings: Settings) -> tuple[Pooling, tuple[str, ...]]:
+def _with_file_nodata(source: ImageInfo, pooling: Pooling, settings: Settings) -> tuple[Pooling, tuple[str, ...]]:
     """Take the nodata value that the file names, where none was asked for, and say so."""
     if source.nodata is None or pooling.nodata is not None or not settings.heeds_nodata:
         return pooling, ()
@@ -231,7 +231,7 @@ def nodata_note(value: float) -> str:
     return f"samples of {value} count as missing: the file names it as nodata; --nodata none turns it off"
 
 
-def stack_layout(loaded: Loaded, pooling: Pooling) -> str | None:
+def _stack_layout(loaded: Loaded, pooling: Pooling) -> str | None:
     """The layout of what was read; pages are an axis to pool where the windows have three values: allx1x1."""
     letters = loaded.layout
     if letters is not None and letters.startswith("N") and pooling.window.value_count() == len(letters.rstrip("C")):
@@ -269,7 +269,7 @@ def write(task: LoadedJob, result: Result, settings: Settings) -> tuple[str, ...
                        again=settings.again, checked=True)
 
 
-def finish_report(task: LoadedJob, result: Result, settings: Settings, blank: FileReport) -> FileReport:
+def _finish_report(task: LoadedJob, result: Result, settings: Settings, blank: FileReport) -> FileReport:
     """What there is to say of a job that is done."""
     plan, pooling, values = task.plan, task.pooling, result.values
     lost = lossy_notes(task.job, settings, task.loaded.source.lossy)
@@ -277,7 +277,7 @@ def finish_report(task: LoadedJob, result: Result, settings: Settings, blank: Fi
                    input_dtype=task.loaded.array.dtype.name,
                    output_dtype=values.dtype.name, notes=(*blank.notes, *task.notes, *lost),
                    place=describe_place(task.loaded.source.place, plan))
-    return add_statistics(done, task, values) if settings.statistics else done
+    return _add_statistics(done, task, values) if settings.statistics else done
 
 
 def lossy_notes(job: Job, settings: Settings, of_lossy: bool) -> tuple[str, ...]:
@@ -290,7 +290,7 @@ def lossy_notes(job: Job, settings: Settings, of_lossy: bool) -> tuple[str, ...]
     return (f"{report.LOSSY}: {job.format.name} of quality {encoding.quality}",)
 
 
-def add_statistics(done: FileReport, task: LoadedJob, values: Array) -> FileReport:
+def _add_statistics(done: FileReport, task: LoadedJob, values: Array) -> FileReport:
     """The same with what it takes a look at every sample to say."""
     skip_nan, nodata = task.pooling.nan == "ignore", task.pooling.nodata
     done = replace(done, input_stats=report.stats(task.array, skip_nan=skip_nan, nodata=nodata),

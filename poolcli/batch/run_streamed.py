@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 BlockCallback = Callable[["Array"], None]
-MAX_KEPT_VALUES = 1 << 20
+_MAX_KEPT_VALUES = 1 << 20
 """Values of a stream that are kept in memory to be shown."""
 
 
@@ -50,26 +50,26 @@ def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> Fi
         plan = pooling.plan(header.shape)
         reason = streaming.why_not(pooling, plan, header)
         if reason is not None:
-            return pool_loaded(load_whole(job, header, source, reason), job, pooling, settings, blank)
+            return pool_loaded(_load_whole(job, header, source, reason), job, pooling, settings, blank)
         tallies = [report.Tally(pooling.nan == "ignore", pooling.nodata) for _ in range(2)]
         looks: list[BlockCallback] = [tally.add if settings.statistics else streaming.ignore for tally in tallies]
         kept: list[Array] = []
-        if settings.statistics and prod(plan.output_shape) <= MAX_KEPT_VALUES:
-            looks[1] = call_all(tallies[1].add, kept.append)
-        counter = clip_counter(pooling, header, settings)
+        if settings.statistics and prod(plan.output_shape) <= _MAX_KEPT_VALUES:
+            looks[1] = _call_all(tallies[1].add, kept.append)
+        counter = _clip_counter(pooling, header, settings)
         with open_target(job, settings) as target:
             streaming.pool_stream(pooling, plan, header, source, target, looks[0], looks[1],
                                   check=None if counter is None else counter.add)
     done = replace(blank, **plan_fields(pooling, plan), input_dtype=header.dtype.name,
                    output_dtype=pooling.result_dtype(header.dtype).name,
-                   notes=(*blank.notes, *clip_notes(counter)))
+                   notes=(*blank.notes, *_clip_notes(counter)))
     if not settings.statistics:
         return done
     done = replace(done, input_stats=tallies[0].stats(), output_stats=tallies[1].stats())
-    return add_values(done, join_blocks(kept, plan), plan) if kept else done
+    return add_values(done, _join_blocks(kept, plan), plan) if kept else done
 
 
-def clip_counter(pooling: Pooling, header: Header, settings: Settings) -> ClipCounter | None:
+def _clip_counter(pooling: Pooling, header: Header, settings: Settings) -> ClipCounter | None:
     """What counts results that are clipped, where there may be any and somebody wants to know."""
     from .. import clipping
 
@@ -77,13 +77,13 @@ def clip_counter(pooling: Pooling, header: Header, settings: Settings) -> ClipCo
     return clipping.ClipCounter(pooling, header.dtype) if wanted else None
 
 
-def clip_notes(counter: ClipCounter | None) -> list[str]:
+def _clip_notes(counter: ClipCounter | None) -> list[str]:
     """A note of how many results were clipped, which only an explicit --dtype can bring about in an array."""
     note = None if counter is None else counter.note(f"--dtype {counter.holding_dtype()}")
     return [] if note is None else [note]
 
 
-def load_whole(job: Job, header: Header, source: IO[bytes], reason: str) -> files.Loaded:
+def _load_whole(job: Job, header: Header, source: IO[bytes], reason: str) -> files.Loaded:
     """An array that cannot be pooled as it comes: a file mapped, a pipe in memory, and a note that says so."""
     if job.source == STDIO:
         made = files.ImageInfo(STDIO, "NPY", notes=(f"held in memory whole: {reason}",))
@@ -93,7 +93,7 @@ def load_whole(job: Job, header: Header, source: IO[bytes], reason: str) -> file
     return replace(loaded, source=replace(loaded.source, notes=notes))
 
 
-def call_all(*looks: BlockCallback) -> BlockCallback:
+def _call_all(*looks: BlockCallback) -> BlockCallback:
     """Several looks at the same block."""
     def look(block: Array) -> None:
         for one in looks:
@@ -101,7 +101,7 @@ def call_all(*looks: BlockCallback) -> BlockCallback:
     return look
 
 
-def join_blocks(blocks: list[Array], plan: Plan) -> Array:
+def _join_blocks(blocks: list[Array], plan: Plan) -> Array:
     """The whole result from its blocks."""
     import numpy as np
 

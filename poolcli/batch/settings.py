@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 STDIO = output_paths.STDIO
 DRY_RUN = "dry run: nothing was written"
-MAX_NAME_LENGTH = 40
+_MAX_NAME_LENGTH = 40
 """Characters of a typed matrix that a report shows in place of a name."""
 LOCAL = "local"
 """The scheduler that is no address: a cluster on this machine, for one run."""
 
 
-class LazyObjectExists:
+class _LazyObjectExists:
     """Whether an object is there; who never asks imports nothing of it."""
 
     def __init__(self) -> None:
@@ -91,7 +91,7 @@ class Settings:
     """Where the chunks of an array are done; None: on threads here."""
     stdin: IO[bytes] | None = None
     stdout: IO[bytes] | None = None
-    present: Callable[[str], bool] = field(default_factory=LazyObjectExists, compare=False)
+    present: Callable[[str], bool] = field(default_factory=_LazyObjectExists, compare=False)
     """Whether an object is there, by its URL."""
 
     def without_streams(self) -> Settings:
@@ -101,7 +101,7 @@ class Settings:
     def for_a_cluster(self) -> Settings:
         """What a worker of a cluster needs to know; names and folders are gone through before."""
         return replace(self.without_streams(), output=None, indices=None, scheduler=None, globs=ALL,
-                       present=LazyObjectExists(),
+                       present=_LazyObjectExists(),
                        again=True)
 
 
@@ -123,8 +123,8 @@ class Job:
     @property
     def source_name(self) -> str:
         """The input as the report names it: of a URL not the secrets, of a typed matrix not more than its beginning."""
-        if len(self.source) > MAX_NAME_LENGTH and is_literal(self.source):
-            return f"{self.source[: MAX_NAME_LENGTH - 3]}..."
+        if len(self.source) > _MAX_NAME_LENGTH and is_literal(self.source):
+            return f"{self.source[: _MAX_NAME_LENGTH - 3]}..."
         return redacted(self.source)
 
     def output_name(self) -> str | None:

@@ -23,13 +23,13 @@ COPIES_PER_JOB = 8
 them, and what decoding takes.
 """
 UNBOUNDED = 1 << 62
-CGROUP = "/sys/fs/cgroup/memory.max"
+_CGROUP = "/sys/fs/cgroup/memory.max"
 
 
 def available_memory() -> int:
     """The bytes that this process may use: the machine's, less where a limit is set."""
     bounds = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")] if hasattr(os, "sysconf") else [1 << 33]
-    with suppress(OSError, ValueError), open(CGROUP, encoding="ascii") as file:  # noqa: PTH123  (no Path for one look)
+    with suppress(OSError, ValueError), open(_CGROUP, encoding="ascii") as file:  # noqa: PTH123  (no Path for one look)
         bounds.append(int(file.read()))
     with suppress(ImportError):
         import resource
@@ -47,7 +47,7 @@ def max_job_bytes(workers: int) -> int:
 # Costs of boxes, by the plan alone.
 
 
-def samples_spanned(windows: Windows, count: int) -> int:
+def _samples_spanned(windows: Windows, count: int) -> int:
     """The most samples, from the first to the last, that ``count`` windows in a row need."""
     first, present = windows.present()
     last = first + (present - 1) * windows.step
@@ -55,17 +55,17 @@ def samples_spanned(windows: Windows, count: int) -> int:
     return int((last[count - 1 :] - first[: len(first) - count + 1]).max()) + 1
 
 
-def box_samples(plan: Plan, shape: Sequence[int]) -> list[int]:
+def _box_samples(plan: Plan, shape: Sequence[int]) -> list[int]:
     """The samples along each axis that a box of outputs of this shape needs at most."""
     needs = list(shape)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
-        needs[axis] = samples_spanned(windows, shape[axis])
+        needs[axis] = _samples_spanned(windows, shape[axis])
     return needs
 
 
 def box_bytes(plan: Plan, shape: Sequence[int], itemsize: int) -> int:
     """The bytes that a box of outputs of this shape needs at most."""
-    return prod(box_samples(plan, shape)) * itemsize
+    return prod(_box_samples(plan, shape)) * itemsize
 
 
 # Shapes of chunks and of jobs.
@@ -81,7 +81,8 @@ def choose_chunk_shape(plan: Plan, chunks: Sequence[int], itemsize: int, read: i
     full = plan.full_shape
     shape = [max(1, min(n, round(chunk * n / max(length, 1))))
              for n, chunk, length in zip(full, chunks, plan.input_shape, strict=True)]
-    while prod(shape) * itemsize < CHUNK_BYTES and (larger := double_shape(plan, shape, shape, read, most)) is not None:
+    while (prod(shape) * itemsize < CHUNK_BYTES
+           and (larger := _double_shape(plan, shape, shape, read, most)) is not None):
         shape = larger
     return tuple(shape)
 
@@ -89,16 +90,16 @@ def choose_chunk_shape(plan: Plan, chunks: Sequence[int], itemsize: int, read: i
 def choose_job_shape(plan: Plan, chunk: Sequence[int], read: int, jobs: int, most: int = JOB_BYTES) -> tuple[int, ...]:
     """The shape of a job's outputs: as many chunks as ``most`` bytes of samples allow, and at least so many jobs."""
     shape = list(chunk)
-    while (larger := double_shape(plan, shape, chunk, read, most)) is not None:
+    while (larger := _double_shape(plan, shape, chunk, read, most)) is not None:
         if prod(ceil(n / m) for n, m in zip(plan.full_shape, larger, strict=True)) < jobs:
             break
         shape = larger
     return tuple(shape)
 
 
-def double_shape(plan: Plan, shape: Sequence[int], unit: Sequence[int], itemsize: int, most: int) -> list[int] | None:
+def _double_shape(plan: Plan, shape: Sequence[int], unit: Sequence[int], itemsize: int, most: int) -> list[int] | None:
     """The shape with one axis twice as long, that which needs the fewest samples; None where all need too many."""
-    needs = box_samples(plan, shape)
+    needs = _box_samples(plan, shape)
     for axis in sorted(range(len(shape)), key=needs.__getitem__):
         n = plan.full_shape[axis]
         longer = min(2 * shape[axis], ceil(n / unit[axis]) * unit[axis]) if shape[axis] < n else 0

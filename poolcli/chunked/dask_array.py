@@ -46,11 +46,11 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     pooling = parse_pooling(reducer, **options)
     plan = pooling.plan(x.shape, held=False)
     edges = tuple(tuple(int(n) for n in np.cumsum((0, *chunks))) for chunks in x.chunks)
-    return build_dask_array(x, BlockedPooling(pooling, plan, edges, x.dtype), (reducer, options))
+    return _build_dask_array(x, _BlockedPooling(pooling, plan, edges, x.dtype), (reducer, options))
 
 
 @dataclass(frozen=True, eq=False)
-class BlockedPooling:
+class _BlockedPooling:
     """A pooling of an array in blocks: what all its tasks have in common."""
 
     pooling: Pooling
@@ -60,7 +60,7 @@ class BlockedPooling:
 
     def laid(self, blocks: Mapping[tuple[int, ...], Array]) -> tuple[Pooling, Plan, ArraySource]:
         """The pooling with its padding done, on an array of which these blocks are at hand."""
-        return pad_source(self.pooling, self.plan, BlockSource(self.edges, self.dtype, blocks))
+        return pad_source(self.pooling, self.plan, _BlockSource(self.edges, self.dtype, blocks))
 
     def outputs(self) -> Edges:
         """Where the blocks of the result begin: with the first window that begins in a block of the input."""
@@ -72,7 +72,7 @@ class BlockedPooling:
         return tuple(found)
 
 
-def build_dask_array(x: Any, blocked: BlockedPooling, token: Any) -> Any:
+def _build_dask_array(x: Any, blocked: _BlockedPooling, token: Any) -> Any:
     """The graph: the common part once, and a task for each block of the result."""
     from dask.array import Array as Made
     from dask.base import tokenize
@@ -85,9 +85,9 @@ def build_dask_array(x: Any, blocked: BlockedPooling, token: Any) -> Any:
     _, plan, source = blocked.laid({})
     for index in product(*(range(len(one) - 1) for one in edges)):
         outputs = tuple((one[i], one[i + 1]) for one, i in zip(edges, index, strict=True))
-        places = sorted(find_blocks(source, input_box(plan, outputs), blocked.edges))
+        places = sorted(_find_blocks(source, input_box(plan, outputs), blocked.edges))
         blocks = [(x.name, *place) for place in places]
-        graph[name, *(index[axis] for axis in kept)] = (run_block, f"{name}-plan", BlockJob(outputs, tuple(places)),
+        graph[name, *(index[axis] for axis in kept)] = (_run_block, f"{name}-plan", _BlockJob(outputs, tuple(places)),
                                                         blocks)
     dtype = blocked.pooling.result_dtype(x.dtype)
     chunks = tuple(tuple(b - a for a, b in pairwise(edges[axis])) for axis in kept)
@@ -96,7 +96,7 @@ def build_dask_array(x: Any, blocked: BlockedPooling, token: Any) -> Any:
     return array(made, name, chunks, dtype=dtype, meta=np.empty((0,) * len(kept), dtype))
 
 
-def find_blocks(source: ArraySource, ranges: Box, edges: Edges) -> set[tuple[int, ...]]:
+def _find_blocks(source: ArraySource, ranges: Box, edges: Edges) -> set[tuple[int, ...]]:
     """The blocks that a box touches."""
     touched = set()
     for box in source.reaches(ranges):
@@ -106,14 +106,14 @@ def find_blocks(source: ArraySource, ranges: Box, edges: Edges) -> set[tuple[int
 
 
 @dataclass(frozen=True)
-class BlockJob:
+class _BlockJob:
     """One block of the result, and which blocks of the input it needs."""
 
     outputs: Box
     places: tuple[tuple[int, ...], ...]
 
 
-def run_block(blocked: BlockedPooling, job: BlockJob, blocks: list[Array]) -> Array:
+def _run_block(blocked: _BlockedPooling, job: _BlockJob, blocks: list[Array]) -> Array:
     """One task."""
     held = {place: np.asarray(block) for place, block in zip(job.places, blocks, strict=True)}
     pooling, plan, source = blocked.laid(held)
@@ -125,7 +125,7 @@ def run_block(blocked: BlockedPooling, job: BlockJob, blocks: list[Array]) -> Ar
 
 
 @dataclass(frozen=True, eq=False)
-class BlockSource(UnpaddedSource):
+class _BlockSource(UnpaddedSource):
     """An array of which some blocks are at hand."""
 
     edges: Edges
@@ -149,7 +149,7 @@ class BlockSource(UnpaddedSource):
 
     def read(self, ranges: Box) -> Array:
         """A box put together from blocks; a view where one has it all."""
-        places = sorted(find_blocks(self, ranges, self.edges))
+        places = sorted(_find_blocks(self, ranges, self.edges))
         if len(places) == 1:
             return self.blocks[places[0]][self.inside(places[0], ranges)]
         box = np.empty(box_shape(ranges), self.dtype)

@@ -22,13 +22,13 @@ from .run_box import BoxContext
 from .sources import ArraySource
 from .zarr_metadata import fit_attributes, fit_fill_value
 
-UNROUNDED_PREFIX = "between"
+_UNROUNDED_PREFIX = "between"
 """The array of a level as it is before it is rounded, while the next one is made of it."""
-LONGEST = 128
+_LONGEST = 128
 """The side of a chunk where the input has none."""
 
 
-class PyramidLevel(Protocol):
+class _PyramidLevel(Protocol):
     """The plans of one level."""
 
     @property
@@ -48,7 +48,7 @@ class PyramidLevel(Protocol):
         """Where the first sample is centred, on the input."""
 
 
-def write(pooling: Pooling, volume: OpenedArray, rungs: Sequence[PyramidLevel], output: str, *, backend: ChunkBackend,
+def write(pooling: Pooling, volume: OpenedArray, rungs: Sequence[_PyramidLevel], output: str, *, backend: ChunkBackend,
           overwrite: bool = False) -> None:
     """Write the input as level 0 and a level for each rung, as an OME-Zarr group that appears when it is whole.
 
@@ -63,17 +63,17 @@ def write(pooling: Pooling, volume: OpenedArray, rungs: Sequence[PyramidLevel], 
     with files.atomic_folder(output, overwrite=overwrite) as folder:
         version = volume.version
         stores.create_group(folder, version, ome.multiscale_attributes(place, levels, pooling.reducer.name, version))
-        writer = PyramidWriter(pooling, volume, folder, tuple(str(axis["name"]) for axis in place.axes), backend)
+        writer = _PyramidWriter(pooling, volume, folder, tuple(str(axis["name"]) for axis in place.axes), backend)
         writer.copy(rungs[0].step)
         before = unrounded = volume.source
         for number, rung in enumerate(rungs, 1):
             before, unrounded = writer.level(number, rung, before, unrounded)
-        for left in Path(folder).glob(f"{UNROUNDED_PREFIX}*"):
+        for left in Path(folder).glob(f"{_UNROUNDED_PREFIX}*"):
             files.remove(str(left))
 
 
 @dataclass(frozen=True, eq=False)
-class PyramidWriter:
+class _PyramidWriter:
     """What the levels have in common."""
 
     pooling: Pooling
@@ -83,14 +83,14 @@ class PyramidWriter:
     """Of the axes."""
     backend: ChunkBackend
 
-    def level(self, number: int, rung: PyramidLevel, before: ArraySource, unrounded: ArraySource) -> tuple[ArraySource,
-                                                                                                           ArraySource]:
+    def level(self, number: int, rung: _PyramidLevel, before: ArraySource, unrounded: ArraySource) -> tuple[ArraySource,
+                                                                                                            ArraySource]:
         """Make a level; what the next one may be made of, as stored and as it was before it was rounded."""
         if rung.whole is None:
             stored = self.pooled(str(number), self.pooling, rung.step, unrounded)
             plain = replace(self.pooling, dtype=None)
             same = plain.result_dtype(unrounded.dtype) == stored.dtype or self.pooling.nodata is not None
-            return stored, stored if same else self.pooled(f"{UNROUNDED_PREFIX}{number}", plain, rung.step, unrounded)
+            return stored, stored if same else self.pooled(f"{_UNROUNDED_PREFIX}{number}", plain, rung.step, unrounded)
         own = self.pooling.result_dtype(self.volume.source.dtype) == dtypes.check_dtype(self.volume.source.dtype)
         again = self.pooling.reducer.repeats_exactly and own
         source, plan = (before, rung.step) if again else (self.volume.source, rung.whole)
@@ -107,12 +107,12 @@ class PyramidWriter:
     def copy(self, plan: Plan) -> None:
         """The input as level 0, in chunks as it has, or of 128 along each axis."""
         source = self.volume.source
-        chunks = source.chunks if isinstance(source, stores.ZarrArray) else [min(n, LONGEST) for n in source.shape]
+        chunks = source.chunks if isinstance(source, stores.ZarrArray) else [min(n, _LONGEST) for n in source.shape]
         target = self.array("0", source.shape, dtypes.check_dtype(source.dtype), chunks)
         task = BoxContext(self.pooling, plan, source, target, self.backend.max_job_bytes, False)
         most = min(chunk_shapes.JOB_BYTES, task.most)
         boxes = list(chunk_shapes.split_along_chunks(full_box(source.shape), chunks, task.itemsize, most))
-        for _ in progress.shown(map_ordered(self.backend, copy_box, task, boxes), len(boxes)):
+        for _ in progress.shown(map_ordered(self.backend, _copy_box, task, boxes), len(boxes)):
             pass
 
     def array(self, name: str, shape: Sequence[int], dtype: dtypes.Type, chunks: Sequence[int]) -> stores.ZarrArray:
@@ -123,6 +123,6 @@ class PyramidWriter:
                                    fit_fill_value(known.fill_value, dtype))
 
 
-def copy_box(task: BoxContext, box: Box) -> None:
+def _copy_box(task: BoxContext, box: Box) -> None:
     """One job of copying."""
     task.target.write(box, task.source.read(box))

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import PoolError
 
 
-def multiscales(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _multiscales(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The first multiscale image of a group, by either version; None where there is none."""
     inside = attributes.get("ome")
     found = (inside if isinstance(inside, Mapping) else attributes).get("multiscales")
@@ -23,7 +23,7 @@ def multiscales(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def paths(attributes: Mapping[str, Any]) -> list[str]:
     """The arrays of its levels, the largest first."""
-    image = multiscales(attributes)
+    image = _multiscales(attributes)
     levels = image.get("datasets") if image is not None else None
     if not isinstance(levels, list):
         return []
@@ -32,41 +32,41 @@ def paths(attributes: Mapping[str, Any]) -> list[str]:
 
 # What the axes are.
 
-KINDS = {"channel": "C", "time": "N"}
+_KINDS = {"channel": "C", "time": "N"}
 """Axes that are kept, by their type."""
-SPACE = {"z": "D", "y": "H", "x": "W", "d": "D", "h": "H", "w": "W", "depth": "D", "height": "H", "width": "W",
-         "lat": "H", "latitude": "H", "lon": "W", "longitude": "W"}
-NAMES = {**SPACE, "c": "C", "channel": "C", "channels": "C", "band": "C", "t": "N", "time": "N", "n": "N"}
+_SPACE = {"z": "D", "y": "H", "x": "W", "d": "D", "h": "H", "w": "W", "depth": "D", "height": "H", "width": "W",
+          "lat": "H", "latitude": "H", "lon": "W", "longitude": "W"}
+_NAMES = {**_SPACE, "c": "C", "channel": "C", "channels": "C", "band": "C", "t": "N", "time": "N", "n": "N"}
 """Letters of axes that are known by their names."""
 
 
 def letters(attributes: Mapping[str, Any], names: Sequence[str | None] | None, ndim: int) -> str | None:
     """The layout that metadata say: of OME axes, or of Zarr's dimension names; None where they say too little."""
-    image = multiscales(attributes)
+    image = _multiscales(attributes)
     axes = image.get("axes") if image is not None else None
     if isinstance(axes, list) and len(axes) == ndim:
-        found = [letter_of(axis) for axis in axes]
+        found = [_letter_of(axis) for axis in axes]
     else:
-        found = [NAMES.get(str(name).lower()) for name in names or ()]
+        found = [_NAMES.get(str(name).lower()) for name in names or ()]
     known = [letter for letter in found if letter is not None]
     pooled = [letter for letter in known if letter not in "NC"]
     good = len(known) == ndim == len(set(known)) and 1 <= len(pooled) <= 3
     return "".join(known) if good else None
 
 
-def letter_of(axis: Any) -> str | None:
+def _letter_of(axis: Any) -> str | None:
     """The letter of one OME axis: a name, as in version 0.3, or a name and perhaps a type."""
     if not isinstance(axis, Mapping):
-        return NAMES.get(str(axis).lower())
+        return _NAMES.get(str(axis).lower())
     kind = axis.get("type")
-    return KINDS.get(str(kind)) or NAMES.get(str(axis.get("name")).lower())
+    return _KINDS.get(str(kind)) or _NAMES.get(str(axis.get("name")).lower())
 
 
 # Where samples lie.
 
 
 @dataclass(frozen=True)
-class SpatialMetadata:
+class _SpatialMetadata:
     """What metadata say of one array: its axes, how far apart its samples are, where the first one is."""
 
     axes: tuple[Mapping[str, Any], ...]
@@ -78,9 +78,9 @@ class SpatialMetadata:
     """How its channels are shown."""
 
 
-def read_placement(attributes: Mapping[str, Any], path: str, letters: str) -> SpatialMetadata:
+def read_placement(attributes: Mapping[str, Any], path: str, letters: str) -> _SpatialMetadata:
     """The place of an array of a group; without metadata samples are one apart, the first at 0."""
-    image = multiscales(attributes) or {}
+    image = _multiscales(attributes) or {}
     levels = [level for level in image.get("datasets") or () if isinstance(level, Mapping)]
     found = next((level for level in levels if str(level.get("path")) == path), {})
     steps = [step for step in found.get("coordinateTransformations") or () if isinstance(step, Mapping)]
@@ -88,8 +88,8 @@ def read_placement(attributes: Mapping[str, Any], path: str, letters: str) -> Sp
     named = [dict(axis) for axis in axes if isinstance(axis, Mapping)] if isinstance(axes, list) else []
     rest = {key: image[key] for key in ("name", "coordinateTransformations") if key in image}
     omero = find_omero(attributes)
-    return SpatialMetadata(tuple(named) if len(named) == len(letters) else tuple(map(axis_of, letters)),
-                  numbers(steps, "scale", letters, 1.0), numbers(steps, "translation", letters, 0.0), rest, omero)
+    return _SpatialMetadata(tuple(named) if len(named) == len(letters) else tuple(map(_axis_of, letters)),
+                  _numbers(steps, "scale", letters, 1.0), _numbers(steps, "translation", letters, 0.0), rest, omero)
 
 
 def find_omero(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -99,37 +99,37 @@ def find_omero(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return found if isinstance(found, Mapping) else None
 
 
-def numbers(steps: Sequence[Mapping[str, Any]], kind: str, letters: str, none: float) -> tuple[float, ...]:
+def _numbers(steps: Sequence[Mapping[str, Any]], kind: str, letters: str, none: float) -> tuple[float, ...]:
     """The numbers of one kind of transformation, a number for each axis."""
     found = next((step.get(kind) for step in steps if step.get("type") == kind), None)
     good = isinstance(found, list) and len(found) == len(letters) and all(isinstance(n, (int, float)) for n in found)
     return tuple(float(n) for n in found) if good and found is not None else (none,) * len(letters)
 
 
-NAMED: Mapping[str, Mapping[str, str]] = {
+_NAMED: Mapping[str, Mapping[str, str]] = {
     "N": {"name": "t", "type": "time"}, "C": {"name": "c", "type": "channel"}, "D": {"name": "z", "type": "space"},
     "H": {"name": "y", "type": "space"}, "W": {"name": "x", "type": "space"}}
 """Axes by their letters, as OME names them."""
-ORDER = ("time", "channel", "space")
+_ORDER = ("time", "channel", "space")
 """In which axes stand, by type."""
 
 
-def axis_of(letter: str) -> Mapping[str, str]:
+def _axis_of(letter: str) -> Mapping[str, str]:
     """The axis of a letter."""
-    return NAMED.get(letter, {"name": letter.lower(), "type": "space"})
+    return _NAMED.get(letter, {"name": letter.lower(), "type": "space"})
 
 
 def check_axes(axes: Sequence[Mapping[str, Any]], letters: str) -> None:
     """Refuse axes that no multiscale image has: 2 or 3 of space, behind at most one of time and one of channels."""
     kinds = [str(axis.get("type", "space")) for axis in axes]
-    places = [ORDER.index(kind) if kind in ORDER else 1 for kind in kinds]
+    places = [_ORDER.index(kind) if kind in _ORDER else 1 for kind in kinds]
     good = places == sorted(places) and kinds.count("space") in (2, 3) and len(axes) - kinds.count("space") <= 2
     if not good:
         raise PoolError(f"OME-Zarr has its axes as t, c, z, y, x, two or three of them in space, which {letters} is "
                         "not; an array with its channels first, or --layout with other letters, would work")
 
 
-def multiscale_attributes(place: SpatialMetadata, levels: Sequence[tuple[str, Sequence[float], Sequence[float]]],
+def multiscale_attributes(place: _SpatialMetadata, levels: Sequence[tuple[str, Sequence[float], Sequence[float]]],
                           method: str, version: int) -> dict[str, Any]:
     """The attributes of a multiscale group: for each level its path, and scale and offset on the first one.
 

@@ -30,9 +30,9 @@ from .sources import ArraySource, MemorySource, NpySource, array_bytes, pad_sour
 from .zarr_metadata import ArrayMetadata, Coordinate, fit_attributes, fit_fill_value
 
 Array = NDArray[Any]
-DEFAULT_ZARR_VERSION = 3
+_DEFAULT_ZARR_VERSION = 3
 """Of the format, where the input has none."""
-MAX_SHOWN_VALUES = 1 << 20
+_MAX_SHOWN_VALUES = 1 << 20
 """Values of a result that are read back to be shown."""
 
 
@@ -45,7 +45,7 @@ class OpenedArray:
     """The layout that its metadata says, if they do."""
     names: tuple[str | None, ...] | None = None
     """What its axes are called."""
-    version: int = DEFAULT_ZARR_VERSION
+    version: int = _DEFAULT_ZARR_VERSION
     notes: tuple[str, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """Of the group that it is in."""
@@ -112,14 +112,14 @@ def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool 
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     result = pooling.result_dtype(volume.source.dtype)
     ready = prepare_run(pooling, plan, volume.source, backend, looks)
-    with create_target(output, plan, result, ready.chunk, volume, overwrite) as target:
+    with _create_target(output, plan, result, ready.chunk, volume, overwrite) as target:
         tally = ready.run(backend, target)
-        values = target.read(result_box(plan)) if looks and prod(plan.output_shape) <= MAX_SHOWN_VALUES else None
+        values = target.read(_result_box(plan)) if looks and prod(plan.output_shape) <= _MAX_SHOWN_VALUES else None
     return PoolResult(plan, volume.source.dtype, result, tally.stats() if looks else None, values, volume.notes)
 
 
 @dataclass(frozen=True, eq=False)
-class ChunkedRun:
+class _ChunkedRun:
     """A pooling with its way settled, by boxes or by parts of windows, and the shape of the output's chunks."""
 
     task: BoxContext
@@ -129,21 +129,21 @@ class ChunkedRun:
     def run(self, backend: ChunkBackend, target: Target) -> Tally:
         """Do all jobs."""
         task = replace(self.task, target=target)
-        return sum_tallies(task, run_jobs(backend, task, self.merger, self.chunk))
+        return _sum_tallies(task, _run_jobs(backend, task, self.merger, self.chunk))
 
 
-def prepare_run(pooling: Pooling, plan: Plan, source: ArraySource, backend: ChunkBackend, looks: bool) -> ChunkedRun:
+def prepare_run(pooling: Pooling, plan: Plan, source: ArraySource, backend: ChunkBackend, looks: bool) -> _ChunkedRun:
     """Settle how a plan is run on a source."""
     task = make_task(pooling, plan, source, backend.max_job_bytes, looks)
     merger = tree_reduce.choose_merger(task)
     most = chunk_shapes.UNBOUNDED if merger is not None else min(chunk_shapes.JOB_BYTES, task.most)
     itemsize = pooling.result_dtype(source.dtype).itemsize
-    return ChunkedRun(task, merger, chunk_shapes.choose_chunk_shape(task.plan, task.source.chunks, itemsize,
-                                                                    task.itemsize, most))
+    return _ChunkedRun(task, merger, chunk_shapes.choose_chunk_shape(task.plan, task.source.chunks, itemsize,
+                                                                     task.itemsize, most))
 
 
-def run_jobs(backend: ChunkBackend, task: BoxContext, merger: Merger | None,
-             chunk: tuple[int, ...]) -> Generator[Tally, None, None]:
+def _run_jobs(backend: ChunkBackend, task: BoxContext, merger: Merger | None,
+              chunk: tuple[int, ...]) -> Generator[Tally, None, None]:
     """All jobs, done; values go through here where workers elsewhere cannot write into the target."""
     if merger is not None:
         yield from tree_reduce.run_reduction(task, merger, chunk, backend)
@@ -163,7 +163,7 @@ def make_task(pooling: Pooling, plan: Plan, source: ArraySource, most: int, look
     return BoxContext(inner, longer, padded_source, NULL_TARGET, most, looks)
 
 
-def sum_tallies(task: BoxContext, done: Generator[Tally, None, None]) -> Tally:
+def _sum_tallies(task: BoxContext, done: Generator[Tally, None, None]) -> Tally:
     """Wait for all jobs, and put together what they saw."""
     total = Tally(task.pooling.nan == "ignore", task.pooling.nodata)
     with closing(done):  # a run that is cut short waits for its jobs: none writes into a folder that is being removed
@@ -175,7 +175,7 @@ def sum_tallies(task: BoxContext, done: Generator[Tally, None, None]) -> Tally:
     return total
 
 
-def result_box(plan: Plan) -> Box:
+def _result_box(plan: Plan) -> Box:
     """All of the result."""
     return tuple((0, n) for n in plan.output_shape)
 
@@ -183,7 +183,7 @@ def result_box(plan: Plan) -> Box:
 # Outputs.
 
 
-class ReadableTarget(Protocol):
+class _ReadableTarget(Protocol):
     """A target that can be read when it is full."""
 
     def write(self, ranges: Box, values: Array) -> None:
@@ -209,11 +209,11 @@ class MappedTarget:
 
 
 @contextmanager
-def create_target(output: str, plan: Plan, dtype: dtypes.Type, chunk: tuple[int, ...], volume: OpenedArray,
-         overwrite: bool) -> Iterator[ReadableTarget]:
+def _create_target(output: str, plan: Plan, dtype: dtypes.Type, chunk: tuple[int, ...], volume: OpenedArray,
+         overwrite: bool) -> Iterator[_ReadableTarget]:
     """A new store or file, which gets its name when the block ends well."""
     if not is_store_name(output):
-        with create_npy(output, plan.output_shape, dtype, overwrite) as array:
+        with _create_npy(output, plan.output_shape, dtype, overwrite) as array:
             yield MappedTarget(array)
         return
     from . import stores
@@ -226,14 +226,14 @@ def create_target(output: str, plan: Plan, dtype: dtypes.Type, chunk: tuple[int,
         name = volume.path if known.group is not None else ""
         if known.group is not None:
             stores.create_group(folder, volume.version, known.group)
-            for one in pool_coordinates(volume, plan):
+            for one in _pool_coordinates(volume, plan):
                 stores.write_coordinate(folder, one, volume.version)
-        attributes = {**fit_attributes(known.attributes, volume.source.dtype, dtype), **shown_channels(volume)}
+        attributes = {**fit_attributes(known.attributes, volume.source.dtype, dtype), **_shown_channels(volume)}
         yield stores.create_array(folder, name, plan.output_shape, dtype, shape, volume.version, names, attributes,
                                   fit_fill_value(known.fill_value, dtype))
 
 
-def pool_coordinates(volume: OpenedArray, plan: Plan) -> Iterator[Coordinate]:
+def _pool_coordinates(volume: OpenedArray, plan: Plan) -> Iterator[Coordinate]:
     """Pool the coordinates of the axes that the result has."""
     for axis, name in enumerate(volume.names or ()):
         for one in volume.metadata.coordinates:
@@ -241,7 +241,7 @@ def pool_coordinates(volume: OpenedArray, plan: Plan) -> Iterator[Coordinate]:
                 yield found
 
 
-def shown_channels(volume: OpenedArray) -> dict[str, Any]:
+def _shown_channels(volume: OpenedArray) -> dict[str, Any]:
     """How the channels of a level of OME-Zarr are shown, where the version says it."""
     omero = ome.find_omero(volume.attributes)
     if omero is None:
@@ -250,7 +250,7 @@ def shown_channels(volume: OpenedArray) -> dict[str, Any]:
 
 
 @contextmanager
-def create_npy(output: str, shape: tuple[int, ...], dtype: dtypes.Type, overwrite: bool) -> Iterator[Array]:
+def _create_npy(output: str, shape: tuple[int, ...], dtype: dtypes.Type, overwrite: bool) -> Iterator[Array]:
     """A new .npy file as an array."""
     with files.atomic(output, overwrite=overwrite) as stream:
         head = header_bytes(dtype, shape)

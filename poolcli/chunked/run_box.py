@@ -28,14 +28,14 @@ class Target(Protocol):
         """Put values in their place."""
 
 
-class NullTarget:
+class _NullTarget:
     """No target, or none that can be sent."""
 
     def write(self, ranges: Box, values: Array) -> None:
         """Nothing is kept."""
 
 
-NULL_TARGET = NullTarget()
+NULL_TARGET = _NullTarget()
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,26 +81,26 @@ def pool_box(task: BoxContext, outputs: Box) -> Array:
     """The values of a box, in one piece where its samples fit into memory."""
     parts = list(chunk_shapes.split_to_fit(task.plan, outputs, task.itemsize, task.most))
     if len(parts) == 1:
-        return pool_piece(task, outputs)
+        return _pool_piece(task, outputs)
     values = np.empty(box_shape(outputs), task.pooling.result_dtype(task.source.dtype))
     for part in parts:
         place = tuple(slice(a - start, b - start) for (a, b), (start, _) in zip(part, outputs, strict=True))
-        values[place] = pool_piece(task, part)
+        values[place] = _pool_piece(task, part)
     return values
 
 
-def pool_piece(task: BoxContext, outputs: Box) -> Array:
+def _pool_piece(task: BoxContext, outputs: Box) -> Array:
     """The values of a box that is read whole."""
     inputs = input_box(task.plan, outputs)
     size = array_bytes(box_shape(inputs), task.source.dtype)
     if size > task.most:
-        raise window_too_large(task, inputs, size)
+        raise _window_too_large(task, inputs, size)
     samples = task.source.read(inputs)
     plan, part = subplan(task.plan, outputs, inputs)
     return task.pooling.run(samples, plan, part=part).values
 
 
-def window_too_large(task: BoxContext, inputs: Box, size: int) -> PoolError:
+def _window_too_large(task: BoxContext, inputs: Box, size: int) -> PoolError:
     """A window that no job may hold, of a reducer that must see it whole."""
     return PoolError(f"a window takes {axes.describe(box_shape(inputs))} samples ({size:,} bytes), which "
                      f"{task.pooling.reducer.name} needs all at once, and a job may hold {task.most:,} bytes; smaller "

@@ -53,7 +53,7 @@ class UnpaddedSource:
         yield ranges
 
 
-class NumpySource(UnpaddedSource):
+class _NumpySource(UnpaddedSource):
     """A source that is a NumPy array."""
 
     if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class NumpySource(UnpaddedSource):
 
 
 @dataclass(frozen=True, eq=False)
-class MemorySource(NumpySource):
+class MemorySource(_NumpySource):
     """An array at hand, or mapped: one chunk."""
 
     array: Array
@@ -89,7 +89,7 @@ class MemorySource(NumpySource):
 
 
 @dataclass(frozen=True)
-class NpySource(NumpySource):
+class NpySource(_NumpySource):
     """A .npy file, mapped in each process that reads it."""
 
     path: str
@@ -118,7 +118,7 @@ class NpySource(NumpySource):
 
 
 @dataclass(frozen=True, eq=False)
-class PaddedSource:
+class _PaddedSource:
     """A source whose pooled axes are padded as ``numpy.pad`` would pad them."""
 
     inner: ArraySource
@@ -157,7 +157,7 @@ class PaddedSource:
         for combined in product(*axes):
             yield from self.inner.reaches(tuple(piece.read for piece in combined))
 
-    def pieces(self, axis: int, wanted: Range) -> Iterator[PaddedPiece]:
+    def pieces(self, axis: int, wanted: Range) -> Iterator[_PaddedPiece]:
         """What an axis' range is put together from: ahead of the array, of it, behind it."""
         n, (before, _) = self.inner.shape[axis], self.widths[axis]
         edges = sorted({*wanted, *(at for at in (before, before + n) if wanted[0] < at < wanted[1])})
@@ -166,7 +166,7 @@ class PaddedSource:
             if inside or self.mode != "constant":
                 places = np.arange(start - before, stop - before) if inside else self.mirrored(axis)[start:stop]
                 low, high = int(places.min()), int(places.max()) + 1
-                yield PaddedPiece(slice(start - wanted[0], stop - wanted[0]), (low, high), places - low)
+                yield _PaddedPiece(slice(start - wanted[0], stop - wanted[0]), (low, high), places - low)
 
     def mirrored(self, axis: int) -> NDArray[np.int64]:
         """For each place of a padded axis the sample that stands there."""
@@ -176,7 +176,7 @@ class PaddedSource:
 
 
 @dataclass(frozen=True)
-class PaddedPiece:
+class _PaddedPiece:
     """A stretch of a padded axis."""
 
     to: slice
@@ -196,7 +196,7 @@ def pad_source(pooling: Pooling, plan: Plan, source: ArraySource) -> tuple[Pooli
     widths = [(0, 0)] * len(plan.input_shape)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
         widths[axis] = (windows.before, windows.after)
-    longer = PaddedSource(source, pooling.pad_mode, pooling.pad_value, tuple(widths))
+    longer = _PaddedSource(source, pooling.pad_mode, pooling.pad_value, tuple(widths))
     laid = tuple(one.on_padded_axis() for one in plan.windows)
     return (replace(pooling, pad_mode="exclude", pad_value=0), replace(plan, input_shape=longer.shape, windows=laid),
             longer)

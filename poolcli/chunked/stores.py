@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-UNSAFE = ("pickle",)
+_UNSAFE = ("pickle",)
 """Codecs that run what they read."""
 
 
@@ -46,9 +46,9 @@ class ZarrArray(UnpaddedSource):
         check_extra(printable(self.path))
         import zarr
 
-        with zarr_errors("opened"):
+        with _zarr_errors("opened"):
             found = zarr.open_array(self.path, path=self.name, mode="r+" if self.writes else "r")
-        check_codecs(found)
+        _check_codecs(found)
         return found
 
     def __getstate__(self) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class ZarrArray(UnpaddedSource):
         """Read what the array says of itself, and what its group says of it."""
         import zarr
 
-        with zarr_errors("read"):
+        with _zarr_errors("read"):
             group = zarr.open_group(self.path, mode="r") if self.name and "/" not in self.name else None
             if group is not None and ome.paths(dict(group.attrs)):
                 group = None  # of levels, which are no variables
@@ -94,7 +94,7 @@ class ZarrArray(UnpaddedSource):
 
     def read(self, ranges: Box) -> Array:
         """The samples of a box; what no chunk holds is the fill value."""
-        with zarr_errors("read"):
+        with _zarr_errors("read"):
             found = np.asarray(self.array[slices(ranges)])
         return found.reshape(box_shape(ranges))
 
@@ -102,35 +102,35 @@ class ZarrArray(UnpaddedSource):
         """Put values in their place."""
         if not Path(self.path).is_dir():  # a run that is cut short removes it, and writing would make it anew
             raise PoolError("cannot be written: its folder has gone")
-        with zarr_errors("written"):
+        with _zarr_errors("written"):
             self.array[slices(ranges)] = values
 
 
 @contextmanager
-def zarr_errors(done: str) -> Iterator[None]:
+def _zarr_errors(done: str) -> Iterator[None]:
     """Whatever the library and its codecs raise, as one line."""
     try:
         yield
     except (PoolError, MemoryError):
         raise
     except OSError as error:
-        raise PoolError(f"cannot be {done}: {error.strerror or one_line(error)}") from error
+        raise PoolError(f"cannot be {done}: {error.strerror or _one_line(error)}") from error
     except Exception as error:  # codecs raise what they like
-        raise PoolError(f"cannot be {done} as Zarr: {one_line(error)}") from error
+        raise PoolError(f"cannot be {done} as Zarr: {_one_line(error)}") from error
 
 
-def one_line(error: BaseException) -> str:
+def _one_line(error: BaseException) -> str:
     """What an error says, on one line that a terminal can show."""
     text = " ".join(str(error).split()) or type(error).__name__
     return printable(text if len(text) <= 200 else f"{text[:200]} ...")
 
 
-def check_codecs(array: zarr.Array[Any]) -> None:
+def _check_codecs(array: zarr.Array[Any]) -> None:
     """Refuse an array whose reading would run a program that is in it."""
     metadata: dict[str, Any] = dict(array.metadata.to_dict())
     found = [*(metadata.get("filters") or ()), metadata.get("compressor"), *(metadata.get("codecs") or ())]
     named = [str(codec.get("id") or codec.get("name")) for codec in found if isinstance(codec, Mapping)]
-    wrong = [name for name in named if name.rpartition(".")[2] in UNSAFE]
+    wrong = [name for name in named if name.rpartition(".")[2] in _UNSAFE]
     if wrong:
         raise PoolError(f"its codec {printable(wrong[0])} runs what it reads; an array written without it would work")
 
@@ -145,35 +145,35 @@ def open_zarr(path: str, key: str | None) -> tuple[ZarrArray, tuple[str, ...]]:
     check_extra(printable(path))
     import zarr
 
-    with zarr_errors("read"):
+    with _zarr_errors("read"):
         node = zarr.open(path, mode="r")
     if isinstance(node, zarr.Array):
         if key is not None:
             raise PoolError(f"is one array, and has no {printable(key)} in it; without --key it would work")
         return ZarrArray(path), ()
-    with zarr_errors("read"):
-        name, notes = choose_array(node, key)
+    with _zarr_errors("read"):
+        name, notes = _choose_array(node, key)
     return ZarrArray(path, name), notes
 
 
-def choose_array(group: zarr.Group, key: str | None) -> tuple[str, tuple[str, ...]]:
+def _choose_array(group: zarr.Group, key: str | None) -> tuple[str, tuple[str, ...]]:
     """The name of the array to pool, and what is said of the choice."""
     import zarr
 
     if key is not None:
         if not isinstance(group.get(key), zarr.Array):
-            raise PoolError(f"has no array {printable(key)}; {describe_keys(group)}")
+            raise PoolError(f"has no array {printable(key)}; {_describe_keys(group)}")
         return key, ()
     levels = ome.paths(dict(group.attrs))
     if levels:
         return levels[0], (f"level {printable(levels[0])} of {len(levels)} is pooled; --key takes another",)
     names = sorted(name for name, array in group.arrays() if not is_coordinate(name, array))
     if len(names) != 1:
-        raise PoolError(f"holds {len(names) or 'no'} arrays; {describe_keys(group)}")
+        raise PoolError(f"holds {len(names) or 'no'} arrays; {_describe_keys(group)}")
     return names[0], ()
 
 
-def describe_keys(group: zarr.Group) -> str:
+def _describe_keys(group: zarr.Group) -> str:
     """Which keys would work."""
     names = sorted(name for name, _ in group.arrays())
     shown = ", ".join(printable(name) for name in names[:8])
@@ -197,7 +197,7 @@ def create_array(folder: str, name: str, shape: Sequence[int], dtype: dtypes.Typ
         known[DIMENSIONS] = list(axes)
     if version == 2 and name:
         extra["chunk_key_encoding"] = {"name": "v2", "separator": "/"}
-    with zarr_errors("written"):
+    with _zarr_errors("written"):
         zarr.create_array(store=os.fspath(folder), name=name or None, shape=tuple(shape), dtype=dtype,
                           chunks=tuple(chunks), zarr_format=version, fill_value=fill_value,  # type: ignore[arg-type]
                           attributes=known, **extra)
@@ -208,7 +208,7 @@ def create_group(folder: str, version: int, attributes: Mapping[str, Any]) -> No
     """A new group in a folder, with its attributes."""
     import zarr
 
-    with zarr_errors("written"):
+    with _zarr_errors("written"):
         zarr.create_group(store=os.fspath(folder), zarr_format=version,  # type: ignore[arg-type]
                           attributes=dict(attributes), overwrite=True)
 
@@ -225,5 +225,5 @@ def read_attributes(path: str) -> dict[str, Any]:
     check_extra(printable(path))
     import zarr
 
-    with zarr_errors("read"):
+    with _zarr_errors("read"):
         return dict(zarr.open(path, mode="r").attrs)

@@ -47,7 +47,7 @@ def choose_fold(task: BoxContext) -> Merger | None:
 
 
 @dataclass(frozen=True)
-class InputPart:
+class _InputPart:
     """A box of samples, and the outputs whose windows reach into it."""
 
     outputs: Box
@@ -55,7 +55,7 @@ class InputPart:
 
 
 @dataclass(frozen=True, eq=False)
-class FoldedPart:
+class _FoldedPart:
     """What a portion has of some windows."""
 
     outputs: Box
@@ -65,7 +65,7 @@ class FoldedPart:
     """Which of them have a sample there."""
 
 
-def fold_part(task: BoxContext, portion: InputPart) -> FoldedPart:
+def _fold_part(task: BoxContext, portion: _InputPart) -> _FoldedPart:
     """One job: read a part, fold what it has of each window. PoolError for what cannot be read or pooled."""
     merger = choose_fold(task)
     assert merger is not None
@@ -76,30 +76,30 @@ def fold_part(task: BoxContext, portion: InputPart) -> FoldedPart:
     states = tuple(plan.axes.restored(one, plan.full_shape) for one in merger.states(work.array, work.windows))
     there = np.ones(plan.full_shape, bool)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
-        there &= along(windows.present()[1] > 0, axis, len(plan.full_shape))
-    return FoldedPart(portion.outputs, states, there)
+        there &= _along(windows.present()[1] > 0, axis, len(plan.full_shape))
+    return _FoldedPart(portion.outputs, states, there)
 
 
-def split_input(task: BoxContext, outputs: Box) -> Iterator[InputPart]:
+def _split_input(task: BoxContext, outputs: Box) -> Iterator[_InputPart]:
     """What the windows of a box of outputs are put together from, in the order of the array."""
     most = min(chunk_shapes.JOB_BYTES, task.most)
     for inputs in chunk_shapes.split_along_chunks(input_box(task.plan, outputs), task.source.chunks, task.itemsize,
                                                   most):
         hit = list(inputs)
         for axis, windows in zip(task.plan.axes.pooled, task.plan.windows, strict=True):
-            hit[axis] = reaching(windows, outputs[axis], inputs[axis])
+            hit[axis] = _reaching(windows, outputs[axis], inputs[axis])
         if all(start < stop for start, stop in hit):
-            yield InputPart(tuple(hit), inputs)
+            yield _InputPart(tuple(hit), inputs)
 
 
-def reaching(windows: Windows, outputs: Range, samples: Range) -> Range:
+def _reaching(windows: Windows, outputs: Range, samples: Range) -> Range:
     """From the first to behind the last of some windows that begin before the end of some samples and end after."""
     first, count = windows[slice(*outputs)].present()
     found = np.flatnonzero((first < samples[1]) & (first + (count - 1) * windows.step >= samples[0]))
     return (outputs[0] + int(found[0]), outputs[0] + int(found[-1]) + 1) if len(found) else (0, 0)
 
 
-def along(values: NDArray[Any], axis: int, ndim: int) -> NDArray[Any]:
+def _along(values: NDArray[Any], axis: int, ndim: int) -> NDArray[Any]:
     """Values of one axis, to be broadcast over the others."""
     return values.reshape([-1 if i == axis else 1 for i in range(ndim)])
 
@@ -110,17 +110,17 @@ def along(values: NDArray[Any], axis: int, ndim: int) -> NDArray[Any]:
 def run_reduction(task: BoxContext, merger: Merger, chunk: tuple[int, ...], backend: ChunkBackend) -> Iterator[Tally]:
     """All boxes of outputs, one after another; their parts side by side."""
     boxes = list(chunk_shapes.split_boxes(task.plan.full_shape, chunk))
-    count = sum(1 for box in boxes for _ in split_input(task, box))
-    parts = (portion for box in boxes for portion in split_input(task, box))
-    folded = progress.shown(map_ordered(backend, fold_part, replace(task, target=NULL_TARGET), parts), count)
+    count = sum(1 for box in boxes for _ in _split_input(task, box))
+    parts = (portion for box in boxes for portion in _split_input(task, box))
+    folded = progress.shown(map_ordered(backend, _fold_part, replace(task, target=NULL_TARGET), parts), count)
     for box in boxes:
-        gathered = MergedStates(merger, box)
-        for _ in split_input(task, box):
+        gathered = _MergedStates(merger, box)
+        for _ in _split_input(task, box):
             gathered.add(next(folded))
         yield write_box(task, box, gathered.values(task))
 
 
-class MergedStates:
+class _MergedStates:
     """The windows of a box of outputs, as far as they have been put together."""
 
     def __init__(self, merger: Merger, outputs: Box) -> None:
@@ -129,7 +129,7 @@ class MergedStates:
         self.states = tuple(np.zeros(shape, state) for state in merger.fold.dtypes)
         self.begun = np.zeros(shape, bool)
 
-    def add(self, part: FoldedPart) -> None:
+    def add(self, part: _FoldedPart) -> None:
         """Merge the next part."""
         place = tuple(slice(a - start, b - start)
                       for (a, b), (start, _) in zip(part.outputs, self.outputs, strict=True))
@@ -143,7 +143,7 @@ class MergedStates:
         shares = self.shares(task.plan)
         values, bad = self.merger.end(self.states, shares)
         if bad.any():
-            settle(task, self, values, bad, shares)
+            _settle(task, self, values, bad, shares)
         return dtypes.as_result(values, self.merger.work.result)
 
     def shares(self, plan: Plan) -> NDArray[np.float64]:
@@ -154,11 +154,11 @@ class MergedStates:
         for ignored in shares[: len(shares) - len(pooled)]:
             total = total * ignored[0]
         for axis, share in zip(pooled, shares[len(shares) - len(pooled) :], strict=True):
-            total = total * along(share[slice(*self.outputs[axis])], axis, ndim)
+            total = total * _along(share[slice(*self.outputs[axis])], axis, ndim)
         return np.broadcast_to(total, self.begun.shape)
 
 
-def settle(task: BoxContext, gathered: MergedStates, values: Array, bad: Flags, shares: NDArray[np.float64]) -> None:
+def _settle(task: BoxContext, gathered: _MergedStates, values: Array, bad: Flags, shares: NDArray[np.float64]) -> None:
     """Fill in the values that have none for sure: NaN, infinities and what they came from; PoolError where none can be.
 
     A sum of doubles that is not finite may have overflowed on the way, which its extremes tell: the one-piece run would
@@ -169,9 +169,9 @@ def settle(task: BoxContext, gathered: MergedStates, values: Array, bad: Flags, 
     with np.errstate(all="ignore"):
         found = sums / shares
     at = place_in(np.argwhere(bad)[0], [start for start, _ in gathered.outputs])
-    if merger.work.fill is None and may_lack_samples(merger):
+    if merger.work.fill is None and _may_lack_samples(merger):
         raise describe_unrepresentable(at, result)
-    if task.source.dtype.itemsize == 8 and task.source.dtype.kind == "f" and not find_infinite(task, gathered, bad):
+    if task.source.dtype.itemsize == 8 and task.source.dtype.kind == "f" and not _find_infinite(task, gathered, bad):
         raise PoolError(f"the sum of the window at {at} overflows, and the window is too large to be scaled in one "
                         "piece; a smaller one would work")
     if result.kind != "f":
@@ -183,20 +183,20 @@ def settle(task: BoxContext, gathered: MergedStates, values: Array, bad: Flags, 
     values[bad] = found[bad]
 
 
-def may_lack_samples(merger: Merger) -> bool:
+def _may_lack_samples(merger: Merger) -> bool:
     """Whether samples may be missing, so that a window may have none."""
     return merger.work.skip_nan or merger.work.nodata is not None
 
 
-def find_infinite(task: BoxContext, gathered: MergedStates, bad: Flags) -> bool:
+def _find_infinite(task: BoxContext, gathered: _MergedStates, bad: Flags) -> bool:
     """Whether each of these windows has an infinity or a NaN among its samples."""
     found = np.zeros(bad.shape, bool)
     for name in ("max", "min"):
         other = replace(task, pooling=replace(task.pooling, reducer=REDUCERS[name], parameters={}, dtype=None))
         merger = choose_fold(other)
         assert merger is not None
-        extremes = MergedStates(merger, gathered.outputs)
-        for portion in split_input(other, gathered.outputs):
-            extremes.add(fold_part(other, portion))
+        extremes = _MergedStates(merger, gathered.outputs)
+        for portion in _split_input(other, gathered.outputs):
+            extremes.add(_fold_part(other, portion))
         found |= ~np.isfinite(extremes.values(other))
     return bool(found[bad].all())

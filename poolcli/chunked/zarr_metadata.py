@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 DIMENSIONS = "_ARRAY_DIMENSIONS"
 """The attribute with the names of axes where Zarr itself has none, in version 2."""
-MAX_COORDINATES = 1 << 20
+_MAX_COORDINATES = 1 << 20
 """Coordinates of an axis that are read; an axis that is longer keeps none."""
 
 
@@ -69,16 +69,16 @@ def read_metadata(array: zarr.Array[Any], group: zarr.Group | None) -> ArrayMeta
     own = {key: value for key, value in dict(array.attrs).items() if key != DIMENSIONS}
     if group is None or names is None:
         return ArrayMetadata(own, array.fill_value)
-    found = [read_coordinate(group, name, n) for name, n in zip(names, array.shape, strict=True) if name]
+    found = [_read_coordinate(group, name, n) for name, n in zip(names, array.shape, strict=True) if name]
     return ArrayMetadata(own, array.fill_value, tuple(one for one in found if one is not None), dict(group.attrs))
 
 
-def read_coordinate(group: zarr.Group, name: str, length: int) -> Coordinate | None:
+def _read_coordinate(group: zarr.Group, name: str, length: int) -> Coordinate | None:
     """Read the coordinates of an axis; None where there are none."""
     import zarr
 
     found = group.get(name)
-    if not isinstance(found, zarr.Array) or found.shape != (length,) or length > MAX_COORDINATES:
+    if not isinstance(found, zarr.Array) or found.shape != (length,) or length > _MAX_COORDINATES:
         return None
     own = {key: value for key, value in dict(found.attrs).items() if key != DIMENSIONS}
     return Coordinate(name, np.asarray(found[...]), own, found.fill_value)
@@ -113,15 +113,15 @@ def fit_attributes(attributes: Mapping[str, Any], before: dtypes.Type, after: dt
         value = fitted.get(name)
         if value is None or before == after:
             continue
-        number = decode_number(value)
+        number = _decode_number(value)
         if number is None or (after.kind in "iu" and fit_fill_value(number, after) != number):
             del fitted[name]
         elif name == "_FillValue" and (isinstance(value, str) or after.kind == "f"):
-            fitted[name] = encode_number(number) if after.kind == "f" else int(number)
+            fitted[name] = _encode_number(number) if after.kind == "f" else int(number)
     return fitted
 
 
-def decode_number(value: Any) -> float | int | None:
+def _decode_number(value: Any) -> float | int | None:
     """A number as xarray stores it, plain or as the base64 of a little-endian double; None of anything else."""
     if isinstance(value, (int, float)):
         return value
@@ -132,6 +132,6 @@ def decode_number(value: Any) -> float | int | None:
         return None
 
 
-def encode_number(value: float) -> str:
+def _encode_number(value: float) -> str:
     """The base64 of a little-endian double."""
     return base64.b64encode(struct.pack("<d", value)).decode("ascii")

@@ -20,13 +20,13 @@ def shorten_middle(text: str, width: int, ellipsis: str = ELLIPSIS) -> str:
     if cell_len(text) <= width:
         return text
     room = max(0, width - len(ellipsis))
-    return take_cells(text, room // 2) + ellipsis + take_cells(text[::-1], room - room // 2)[::-1]
+    return _take_cells(text, room // 2) + ellipsis + _take_cells(text[::-1], room - room // 2)[::-1]
 
 
-def take_cells(text: str, width: int) -> str:
+def _take_cells(text: str, width: int) -> str:
     """The beginning of a text, as many whole characters as fit into ``width`` cells.
 
-    >>> take_cells("写真.png", 3)
+    >>> _take_cells("写真.png", 3)
     '写'
     """
     from itertools import accumulate

@@ -6,13 +6,13 @@ from typing import Any
 
 import click
 
-WIDTHS = (44, 10, 10, 8)
-NOTE = """\
+_WIDTHS = (44, 10, 10, 8)
+_NOTE = """\
 Each work beside a plain copy of its input, in turns, the least time of each. 1 copy: as fast as memory allows.
 """
 
 
-def bench(quick: bool, as_json: bool) -> int:
+def _bench(quick: bool, as_json: bool) -> int:
     """Print a line for each work as it ends, or all of it as one JSON document."""
     from .. import bench
     from ..engine import threads
@@ -21,21 +21,21 @@ def bench(quick: bool, as_json: bool) -> int:
     if as_json:
         import json
 
-        document = {"schema": 1, **conditions(), "threads": threads.count_threads(), "quick": quick,
+        document = {"schema": 1, **_conditions(), "threads": threads.count_threads(), "quick": quick,
                     "figures": [{"work": f.row.name, "ms": f.own, "copy_ms": f.copy, "ratio": f.ratio} for f in found]}
         click.echo(json.dumps(document, indent=1))
         return 0
-    click.echo(f"{', '.join(f'{name} {value}' for name, value in conditions().items())}, "
-               f"threads {threads.count_threads()}\n{NOTE}")
-    click.echo(line("work", "ms", "copy ms", "copies"))
+    click.echo(f"{', '.join(f'{name} {value}' for name, value in _conditions().items())}, "
+               f"threads {threads.count_threads()}\n{_NOTE}")
+    click.echo(_line("work", "ms", "copy ms", "copies"))
     for f in found:
-        click.echo(line(f.row.name, f"{f.own:.2f}", f"{f.copy:.2f}", f"{f.ratio:.2f}"))
+        click.echo(_line(f.row.name, f"{f.own:.2f}", f"{f.copy:.2f}", f"{f.ratio:.2f}"))
     if quick:
         click.echo("\nA quick round is a look, no measurement: smaller arrays, which fit into caches, and few turns.")
     return 0
 
 
-def conditions() -> dict[str, Any]:
+def _conditions() -> dict[str, Any]:
     """What the figures depend on."""
     import platform
 
@@ -47,13 +47,13 @@ def conditions() -> dict[str, Any]:
             "machine": f"{platform.system()} {platform.machine()}"}
 
 
-def line(*cells: str) -> str:
+def _line(*cells: str) -> str:
     """Text to the left, numbers to the right."""
-    return cells[0].ljust(WIDTHS[0]) + "".join(c.rjust(w) for c, w in zip(cells[1:], WIDTHS[1:], strict=True))
+    return cells[0].ljust(_WIDTHS[0]) + "".join(c.rjust(w) for c, w in zip(cells[1:], _WIDTHS[1:], strict=True))
 
 
 command = click.Command(
-    "bench", callback=bench, help="Measure pooling on this machine, in copies of the input. Takes about a minute, and "
+    "bench", callback=_bench, help="Measure pooling on this machine, in copies of the input. Takes about a minute, and "
     "compiles what it needs first.",
     params=[click.Option(["--quick"], is_flag=True, help="A quarter of the samples, few turns: a look."),
             click.Option(["--json", "as_json"], is_flag=True, help="One JSON document instead of the table.")],

@@ -38,7 +38,7 @@ class Silent:
         """Nothing."""
 
 
-class Json:
+class _Json:
     """--json: one document, each file as it ends."""
 
     shows_summary = False
@@ -57,7 +57,7 @@ class Json:
         self.pen.write(report.JSON_END)
 
 
-class Lines:
+class _Lines:
     """--jsonl and --csv: a line for each file, written out as it ends."""
 
     shows_summary = False
@@ -92,9 +92,9 @@ class Names:
 
 
 FORMS: Mapping[str, Callable[[Pen], Body]] = {
-    "as_json": Json,
-    "as_jsonl": lambda pen: Lines(pen, "", report.json_line),
-    "as_csv": lambda pen: Lines(pen, report.csv_head(), report.csv_line),
+    "as_json": _Json,
+    "as_jsonl": lambda pen: _Lines(pen, "", report.json_line),
+    "as_csv": lambda pen: _Lines(pen, report.csv_head(), report.csv_line),
 }
 """What programs read, by option."""
 

@@ -20,10 +20,10 @@ from . import options
 
 USAGE, INTERRUPTED, READER_GONE = 2, 130, 141
 
-FLAGS = {"ceil_mode": "--ceil", "return_indices": "--indices"}
+_FLAGS = {"ceil_mode": "--ceil", "return_indices": "--indices"}
 """What is typed where that is not the keyword."""
-KEYWORDS = {*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS, *FLAGS,
-            *(own.name for row in REDUCERS.values() for own in row.parameters)}
+_KEYWORDS = {*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS, *_FLAGS,
+             *(own.name for row in REDUCERS.values() for own in row.parameters)}
 
 
 OPTIONS = {"shape": "--output-shape", "out": "--output", "outfile": "--output", "force": "--overwrite",
@@ -70,7 +70,7 @@ def check_stopped() -> None:
 
 
 @contextmanager
-def losing_stopped_quietly() -> Iterator[None]:
+def _losing_stopped_quietly() -> Iterator[None]:
     """Let Python print nothing of a Stopped that is lost, for ``check_stopped`` finds it."""
     old = sys.unraisablehook
 
@@ -95,7 +95,7 @@ def heeded_signals() -> Iterator[None]:
             signal.signal(number, stop)
     _received.clear()
     try:
-        with losing_stopped_quietly():
+        with _losing_stopped_quietly():
             yield
         check_stopped()
     finally:
@@ -107,30 +107,30 @@ def heeded_signals() -> Iterator[None]:
 
 def option_line(error: OptionError) -> str:
     """An option that the library refuses, by the name that was typed: ``ceil_mode goes with ...`` is about --ceil."""
-    name = flag(error.option)
+    name = _flag(error.option)
     text = str(error).removeprefix(f"{error.option} ")
-    return f"{name}: {re.sub(r'[a-z]+(_[a-z]+)+', option_or_word, text)}"
+    return f"{name}: {re.sub(r'[a-z]+(_[a-z]+)+', _option_or_word, text)}"
 
 
-def option_or_word(found: re.Match[str]) -> str:
+def _option_or_word(found: re.Match[str]) -> str:
     """The option of a keyword; a part of a file's name as it is."""
-    return flag(found[0]) if found[0] in KEYWORDS else found[0]
+    return _flag(found[0]) if found[0] in _KEYWORDS else found[0]
 
 
-def flag(keyword: str) -> str:
+def _flag(keyword: str) -> str:
     """The option that gives a keyword."""
-    return keyword if keyword.isupper() else FLAGS.get(keyword, "--" + keyword.replace("_", "-"))
+    return keyword if keyword.isupper() else _FLAGS.get(keyword, "--" + keyword.replace("_", "-"))
 
 
 def usage_line(error: click.UsageError) -> str:
     """What click refuses, in the form of all our messages."""
     command = error.ctx.command_path if error.ctx is not None else "poolcli"
     if isinstance(error, click.NoSuchOption):
-        return f"{printable(error.option_name)}: {no_such_option(error, command)}"
+        return f"{printable(error.option_name)}: {_no_such_option(error, command)}"
     if isinstance(error, click.MissingParameter) and error.param is not None:
         return f"{longest(error.param)}: is missing; {command} image.png would work"
     if isinstance(error, click.BadOptionUsage):
-        return f"{error.option_name}: {bad_usage(error.message)}; --help tells more"
+        return f"{error.option_name}: {_bad_usage(error.message)}; --help tells more"
     if isinstance(error, click.BadParameter) and error.param is not None:
         return f"{longest(error.param)}: {sentence(error.message)}"
     return sentence(error.message)
@@ -148,14 +148,14 @@ def longest(parameter: click.Parameter) -> str:
     return parameter.human_readable_name.strip("[].")
 
 
-def bad_usage(message: str) -> str:
+def _bad_usage(message: str) -> str:
     """What click says of an option's value: that there is none where one is needed, or the other way round."""
     if "requires" in message:
         return "needs a value"
     return "takes no value" if "not take" in message else sentence(message)
 
 
-def no_such_option(error: click.NoSuchOption, command: str) -> str:
+def _no_such_option(error: click.NoSuchOption, command: str) -> str:
     """Why an option is none of this command's, and which one may be meant."""
     if error.option_name == "-p":
         return "is no option; --p is an exponent, --padding the padding"
@@ -163,21 +163,21 @@ def no_such_option(error: click.NoSuchOption, command: str) -> str:
     owners = [row.name for row in REDUCERS.values() if keyword in {p.name for p in row.parameters}]
     if owners:
         return f"is a parameter of {', '.join(owners)}, not of {command.split()[-1]}"
-    near = foreign_option(error, keyword) or (error.possibilities or [f"{command} --help"])[0]
+    near = _foreign_option(error, keyword) or (error.possibilities or [f"{command} --help"])[0]
     name = "; a name that begins with - goes behind --" if not error.option_name.startswith("--") else ""
     return f"is no option of {command}; {near} would work{name}"
 
 
-def foreign_option(error: click.NoSuchOption, keyword: str) -> str | None:
+def _foreign_option(error: click.NoSuchOption, keyword: str) -> str | None:
     """Return the option of this command that another library calls by this name, or None."""
     known = {flag for one in (error.ctx.command.params if error.ctx else ()) for flag in one.opts}
     if keyword == "mode":
-        return mode_option(known)
-    names = (OPTIONS.get(keyword), flag(choices.KEYWORDS[keyword]) if keyword in choices.KEYWORDS else None)
+        return _mode_option(known)
+    names = (OPTIONS.get(keyword), _flag(choices.KEYWORDS[keyword]) if keyword in choices.KEYWORDS else None)
     return next((name for name in names if name is not None and name.partition("=")[0] in known), None)
 
 
-def mode_option(known: set[str]) -> str | None:
+def _mode_option(known: set[str]) -> str | None:
     """Return what --mode is here: same and valid are paddings, reflect is a pad mode."""
     value = next((after for word, after in pairwise(sys.argv) if word == "--mode"), "")
     value = next((word[7:] for word in sys.argv if word.startswith("--mode=")), value)

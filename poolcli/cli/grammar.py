@@ -49,12 +49,12 @@ def whole(text: str) -> int:
 
 def counts(text: str) -> int | str | tuple[int | str, ...] | dict[str, int | str]:
     """Sizes: a whole number or ``all`` for every axis, or one for each axis, or for each that is named."""
-    return per_axis(text, lambda part: "all" if part == "all" else whole(part), "3, 3x2 or 1xall")
+    return _per_axis(text, lambda part: "all" if part == "all" else whole(part), "3, 3x2 or 1xall")
 
 
 def steps(text: str) -> int | tuple[int, ...] | dict[str, int]:
     """Strides and dilations: a whole number for every axis, or one for each axis."""
-    return per_axis(text, whole, "2 or 2x1")
+    return _per_axis(text, whole, "2 or 2x1")
 
 
 def lengths(text: str) -> tuple[int, ...]:
@@ -70,12 +70,12 @@ def padding(text: str) -> (int | str | tuple[int, int] | tuple[int | tuple[int, 
     """``1``, ``1x2``, ``before:after`` for each axis, or a name."""
     if text in _PADDING_NAMES:
         return text
-    sides = per_axis(text, side, "1, 1x2, 1:0x2:2, same, same-lower or valid")
+    sides = _per_axis(text, _side, "1, 1x2, 1:0x2:2, same, same-lower or valid")
     # For every axis the library wants a number; a pair alone would be one number for each of two axes.
     return (sides,) if isinstance(sides, tuple) and ":" in text and "x" not in text else sides  # type: ignore[return-value]
 
 
-def side(text: str) -> int | tuple[int, int]:
+def _side(text: str) -> int | tuple[int, int]:
     """The padding of one axis."""
     before, colon, after = text.partition(":")
     return (whole(before), whole(after)) if colon else whole(text)
@@ -83,7 +83,7 @@ def side(text: str) -> int | tuple[int, int]:
 
 def ratios(text: str) -> str | tuple[str, ...] | dict[str, str]:
     """Ratios as the decimals written: a float would not be what the user meant (33 samples at 1.1 are 30)."""
-    return per_axis(text, decimal, "1.414 or 1.5x2")
+    return _per_axis(text, decimal, "1.414 or 1.5x2")
 
 
 def decimal(text: str) -> str:
@@ -153,7 +153,7 @@ def between(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
-def by_name(text: str, parse: Callable[[str], Value]) -> dict[str, Value]:
+def _by_name(text: str, parse: Callable[[str], Value]) -> dict[str, Value]:
     """Values of axes by their names."""
     pairs = [part.partition("=") for part in text.split(",")]
     if not all(name.strip() and value for name, _, value in pairs):
@@ -164,10 +164,10 @@ def by_name(text: str, parse: Callable[[str], Value]) -> dict[str, Value]:
     return found
 
 
-def per_axis(text: str, parse: Callable[[str], Value], examples: str) -> Value | tuple[Value, ...] | dict[str, Value]:
+def _per_axis(text: str, parse: Callable[[str], Value], examples: str) -> Value | tuple[Value, ...] | dict[str, Value]:
     """One value, or up to three joined by x, or one for each axis that is named: ``lat=2,lon=3``."""
     if "=" in text:
-        return by_name(text, parse)
+        return _by_name(text, parse)
     parts = text.split("x")
     if "" in parts or len(parts) > _AXES:
         raise click.BadParameter(f"{shown(text)} is not one value, or one for each of up to {_AXES} axes; "

@@ -20,29 +20,29 @@ def explain_layout(error: LayoutError, name: str | None = None) -> str:
     """Return one line: the shape, and for each layout the user's own command with it; of several inputs for ``name``
     alone.
     """
-    ways = " or ".join(f"{repeat_command(letters, name)} ({channels(error.shape, letters)})"
+    ways = " or ".join(f"{_repeat_command(letters, name)} ({_channels(error.shape, letters)})"
                        for letters in error.layouts)
     volume = "; --layout DHW takes it as a volume" if len(error.shape) == 3 else ""
     return (f"{describe(error.shape)} may have its channels first or last: {ways} would work{volume}; "
             f"{options.LAYOUT}={error.layouts[0]} is for all commands")
 
 
-def channels(shape: Sequence[int], letters: str) -> str:
+def _channels(shape: Sequence[int], letters: str) -> str:
     """Return what a layout makes of a shape: 8 channels of 15x17."""
     return f"{shape[letters.index('C')]} channels of {describe([shape[i] for i in Axes(letters).pooled])}"
 
 
-def repeat_command(letters: str, name: str | None = None) -> str:
+def _repeat_command(letters: str, name: str | None = None) -> str:
     """Return the command line that was typed, with a layout, as a shell takes it."""
     context, typed = click.get_current_context(), sys.argv[1:]
     place = typed.index(str(context.info_name)) + 1 if context.info_name in typed else 0
     rest = typed[place:]
     if name is not None:
-        rest = [*keep_options(context.command, rest), *(["--"] if name.startswith("-") and name != "-" else []), name]
+        rest = [*_keep_options(context.command, rest), *(["--"] if name.startswith("-") and name != "-" else []), name]
     return printable(redacted(shlex.join(["poolcli", *typed[:place], "--layout", letters, *rest])))
 
 
-def keep_options(command: click.Command, words: Sequence[str]) -> Iterator[str]:
+def _keep_options(command: click.Command, words: Sequence[str]) -> Iterator[str]:
     """Yield the stages and options of a command line, and their values, without its inputs and lists of inputs."""
     takes = {flag: one for one in command.params if isinstance(one, click.Option)
              for flag in (*one.opts, *one.secondary_opts)}
@@ -54,7 +54,7 @@ def keep_options(command: click.Command, words: Sequence[str]) -> Iterator[str]:
             if command.name not in REDUCERS and word.partition(" ")[0] in REDUCERS:
                 yield word  # a stage
             continue
-        option = takes.get(word.partition("=")[0] if word.startswith("--") else last_flag(word, takes))
+        option = takes.get(word.partition("=")[0] if word.startswith("--") else _last_flag(word, takes))
         found = [word]
         if option is not None and not option.is_flag and "=" not in word:
             found += [value for value in [next(rest, None)] if value is not None]
@@ -62,7 +62,7 @@ def keep_options(command: click.Command, words: Sequence[str]) -> Iterator[str]:
             yield from found
 
 
-def last_flag(word: str, takes: dict[str, click.Option]) -> str:
+def _last_flag(word: str, takes: dict[str, click.Option]) -> str:
     """Return the flag of a cluster such as -qk whose value is the next word; "" where the value is in it (-k3)."""
     for place, letter in enumerate(word[1:], 1):
         option = takes.get(f"-{letter}")

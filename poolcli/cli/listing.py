@@ -14,28 +14,28 @@ from .streams import is_terminal
 Rows = Sequence[Sequence[str]]
 
 
-def reducer_rows() -> Rows:
+def _reducer_rows() -> Rows:
     """A row for each reducer."""
-    return [(row.name, row.value, ", ".join(parameter(p) for p in row.parameters), row.help)
+    return [(row.name, row.value, ", ".join(_parameter(p) for p in row.parameters), row.help)
             for row in REDUCERS.values()]
 
 
-def parameter(own: Parameter) -> str:
+def _parameter(own: Parameter) -> str:
     """An option and its default."""
     name = "--" + own.name.replace("_", "-")
     return name if own.kind == "flag" or own.default is None else f"{name} ({own.default:g})"
 
 
-def windowing_rows() -> Rows:
+def _windowing_rows() -> Rows:
     """A row for each windowing."""
     return [(row.name, row.windows, row.usage, row.help) for row in WINDOWINGS.values()]
 
 
-TABLES = (("Reducers", ("reducer", "value", "parameters (default)", "what it does"), reducer_rows),
-          ("Windowings", ("windowing", "windows on an axis of n", "options", "what it does"), windowing_rows))
+TABLES = (("Reducers", ("reducer", "value", "parameters (default)", "what it does"), _reducer_rows),
+          ("Windowings", ("windowing", "windows on an axis of n", "options", "what it does"), _windowing_rows))
 
 
-def plain(titles: Sequence[str], rows: Rows) -> str:
+def _plain(titles: Sequence[str], rows: Rows) -> str:
     """Columns of text, each as wide as it needs."""
     everything = [titles, *rows]
     widths = [max(len(row[i]) for row in everything) for i in range(len(titles))]
@@ -57,13 +57,13 @@ def print_rich(title: str, titles: Sequence[str], rows: Rows) -> None:
     Console(markup=False, emoji=False, highlight=False).print(table)
 
 
-def print_tables() -> None:
+def _print_tables() -> None:
     """Print the reducers and the windowings."""
     for title, titles, make in TABLES:
         if is_terminal(sys.stdout):
             print_rich(title, titles, make())
         else:
-            click.echo(f"{title}\n\n{plain(titles, make())}\n")
+            click.echo(f"{title}\n\n{_plain(titles, make())}\n")
 
 
-command = click.Command("list", callback=print_tables, help="Print the reducers and the windowings.")
+command = click.Command("list", callback=_print_tables, help="Print the reducers and the windowings.")

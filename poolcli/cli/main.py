@@ -24,8 +24,8 @@ from ..redact import printable
 from . import failures, options, streams
 from .failures import INTERRUPTED, READER_GONE, USAGE
 
-NAME = "poolcli"
-OBJECTS_BETWEEN_COLLECTIONS = 50_000
+_NAME = "poolcli"
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python looks for garbage after 700, a hundred times while modules are imported, which make none: 7 ms of 119."""
 
 STUDIES: Mapping[str, tuple[str, str]] = {
@@ -47,16 +47,16 @@ STUDIES: Mapping[str, tuple[str, str]] = {
 }
 """Commands that look inside, in the order in which people ask: the module here that has them as ``command``, and their
 line of help."""
-OTHERS: Mapping[str, tuple[str, str]] = {
+_OTHERS: Mapping[str, tuple[str, str]] = {
     "list": ("listing", "Print the reducers and the windowings."),
     "warmup": ("warmup", "Compile the usual kernels in advance."),
     "bench": ("bench", "Measure pooling on this machine, in copies of the input."),
 }
 """The rest, in the same form."""
-MODULES = {**STUDIES, **OTHERS}
+MODULES = {**STUDIES, **_OTHERS}
 """All that are no reducer."""
 
-EXAMPLES = """\
+_EXAMPLES = """\
 Examples:
   poolcli max --size 2 --stride 2 image.png        writes image_max.png, prints the table
   poolcli avg -k 3 -s 2 --padding 1 fmap.npy -o pooled.npy
@@ -93,7 +93,7 @@ class Program(click.Group):
             click.echo(ctx.get_help())
             ctx.exit()
         if name not in REDUCERS and name not in MODULES and not name.startswith("-") and not ctx.resilient_parsing:
-            raise click.UsageError(unknown(name), ctx)
+            raise click.UsageError(_unknown(name), ctx)
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
@@ -110,49 +110,49 @@ class Program(click.Group):
         """Complete command names from the tables, options as click does."""
         from click.shell_completion import CompletionItem
 
-        names = [CompletionItem(name, help=text) for name, text in helps().items() if name.startswith(incomplete)]
+        names = [CompletionItem(name, help=text) for name, text in _helps().items() if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Examples first."""
-        formatter.write(f"{self.help}\n\n{EXAMPLES}\n")
+        formatter.write(f"{self.help}\n\n{_EXAMPLES}\n")
         self.format_usage(ctx, formatter)
         self.format_options(ctx, formatter)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Reducers, studies, then the rest, from the tables."""
-        texts = helps()
-        for title, names in (("Reducers", REDUCERS), ("Looking inside", STUDIES), ("Other commands", OTHERS)):
+        texts = _helps()
+        for title, names in (("Reducers", REDUCERS), ("Looking inside", STUDIES), ("Other commands", _OTHERS)):
             with formatter.section(title):
                 formatter.write_dl([(name, texts[name]) for name in names])
-        formatter.write(f"\n{NAME} max -h prints the everyday options of a command, --help all of them.\n"
+        formatter.write(f"\n{_NAME} max -h prints the everyday options of a command, --help all of them.\n"
                         "Docs: README.md and docs/ in the source.\n")
 
 
-def helps() -> dict[str, str]:
+def _helps() -> dict[str, str]:
     """Every command's line of help."""
     return {name: row.help for name, row in REDUCERS.items()} | {name: row[1] for name, row in MODULES.items()}
 
 
-def unknown(name: str) -> str:
+def _unknown(name: str) -> str:
     """What to say to a command that is none."""
     near = suggest_reducers(name, MODULES)
     if near:
         return f"{printable(name)}: no such command; {' or '.join(near)} would work"
-    return f"{printable(name)}: no such command; a reducer comes first, as in {NAME} max image.png"
+    return f"{printable(name)}: no such command; a reducer comes first, as in {_NAME} max image.png"
 
 
-def print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
+def _print_version(context: click.Context, _: click.Parameter, value: bool) -> None:
     """Print the version and end."""
     if value:
-        click.echo(f"{NAME} {__version__}")
+        click.echo(f"{_NAME} {__version__}")
         context.exit()
 
 
 program = Program(
-    NAME,
+    _NAME,
     help="Pool images and feature maps: any reducer with any windowing.",
-    params=[click.Option(["--version", "-V"], is_flag=True, is_eager=True, expose_value=False, callback=print_version,
+    params=[click.Option(["--version", "-V"], is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
                          allow_from_autoenv=False, help="Print the version."), options.debug()],
     context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": options.ENVIRONMENT},
     subcommand_metavar="REDUCER [OPTIONS] INPUT...",
@@ -177,30 +177,30 @@ def start() -> None:
 
 def run() -> int:
     """Run the command line, and give its exit code. What was printed is written out then."""
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     streams.repair()
     state: dict[str, Any] = {}
     try:
         with failures.heeded_signals():
             code = ended(state)
     except failures.Stopped as stopped:
-        code = stopped_code(stopped)
-    return flushed(code)
+        code = _stopped_code(stopped)
+    return _flushed(code)
 
 
 def ended(state: dict[str, Any]) -> int:
     """Run the command line; every way to end has its code and at most one line a problem."""
     try:
-        return int(program.main(prog_name=NAME, standalone_mode=False, obj=state) or 0)
+        return int(program.main(prog_name=_NAME, standalone_mode=False, obj=state) or 0)
     except SystemExit as end:  # shell completion ends so
         return int(end.code or 0)
     except Exception as error:
         if state.get("debug"):
             streams.trace(error)
-        return code_of(error)
+        return _code_of(error)
 
 
-def code_of(error: Exception) -> int:
+def _code_of(error: Exception) -> int:
     """Say what went wrong, and give its code."""
     if isinstance(error, click.Abort):
         return INTERRUPTED
@@ -210,13 +210,13 @@ def code_of(error: Exception) -> int:
     if isinstance(error, failures.ReaderGone):
         streams.silence(sys.stdout)
         return READER_GONE
-    code, lines = explained(error)
+    code, lines = _explained(error)
     for line in lines:
         streams.complain(line)
     return code
 
 
-def explained(error: Exception) -> tuple[int, list[str]]:
+def _explained(error: Exception) -> tuple[int, list[str]]:
     """The code of an error and its lines."""
     if isinstance(error, OptionError):
         return USAGE, [failures.option_line(error)]
@@ -231,16 +231,16 @@ def explained(error: Exception) -> tuple[int, list[str]]:
     return 1, [f"unexpected {type(error).__name__}: {failures.sentence(str(error))}; --debug shows where"]
 
 
-def stopped_code(stopped: failures.Stopped) -> int:
+def _stopped_code(stopped: failures.Stopped) -> int:
     """130 after Ctrl-C; of other signals the process dies, as its parent expects."""
     if stopped.number != signal.SIGINT:
-        flushed(0)
+        _flushed(0)
         os.kill(os.getpid(), stopped.number)
     streams.complain("interrupted")
     return INTERRUPTED
 
 
-def flushed(code: int) -> int:
+def _flushed(code: int) -> int:
     """Write out what is buffered; where that fails the run has failed."""
     try:
         sys.stdout.flush()

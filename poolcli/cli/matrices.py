@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 
     from ..report import Grid
 
-WINNER = "bold green"
-LINES, ASCII_LINES = "│─┼", "|-+"
+_WINNER = "bold green"
+_LINES, _ASCII_LINES = "│─┼", "|-+"
 Piece = tuple[str, str]
 """A text, and its style for rich."""
 
@@ -23,7 +23,7 @@ def draw_grid(grid: Grid, width: int, *, colour: bool, unicode: bool) -> Text | 
     """
     from rich.text import Text
 
-    marks = LINES if unicode else ASCII_LINES
+    marks = _LINES if unicode else _ASCII_LINES
     left = _lines(grid.input, grid.rows, grid.columns, grid.winners, marks, colour)
     right = _lines(grid.output, (), (), (), marks, colour)
     wide, other = _width(left[0]), _width(right[0])
@@ -55,7 +55,7 @@ def _lines(cells: Iterable[tuple[str, ...]], rows: Collection[int], columns: Col
             won = (i, j) in winners
             marked = f"*{cell}*" if won and not colour else f" {cell} "
             line += [(marks[0], "dim")] if j in columns else []
-            line.append((marked.rjust(widths[j]), WINNER if won else ""))
+            line.append((marked.rjust(widths[j]), _WINNER if won else ""))
         lines.append(line)
     return lines
 

@@ -44,9 +44,9 @@ ROUNDINGS = ("half-up", "half-even", "floor", "ceil")
 DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
           "float16", "float32", "float64")
 
-ALPHA = ("apart", "premultiplied")
-PLACES = ("keep", "none")
-COMPRESSIONS = ("none", "deflate", "lzw", "zstd", "lzma", "packbits")
+_ALPHA = ("apart", "premultiplied")
+_PLACES = ("keep", "none")
+_COMPRESSIONS = ("none", "deflate", "lzw", "zstd", "lzma", "packbits")
 
 WINDOW_KEYWORDS = ("size", "stride", "padding", "dilation", "ceil_mode", "adaptive", "fractional", "overlapping",
                    "random", "seed", "u")
@@ -89,12 +89,12 @@ def windows() -> list[click.Option]:
                help="Input to output ratio, at least 1: 1.414, 1.5x2."),
         option("--seed", type=grammar.whole, metavar="N", help="Of fractional windows and random draws. Default 0."),
         option("--u", type=grammar.decimal, metavar="U", help="Offset in [0, 1) of fractional windows, for a seed."),
-        pair("overlapping", "--overlapping", "--disjoint", "Fractional windows share a sample, or do not (default)."),
-        pair("random", "--random", "--pseudorandom", "Fractional steps in random or even order (default)."),
+        _pair("overlapping", "--overlapping", "--disjoint", "Fractional windows share a sample, or do not (default)."),
+        _pair("random", "--random", "--pseudorandom", "Fractional steps in random or even order (default)."),
     ]
 
 
-def pair(name: str, on: str, off: str, help: str) -> click.Option:
+def _pair(name: str, on: str, off: str, help: str) -> click.Option:
     """A switch with a name for each position; off unless given."""
     return click.Option([f"{on}/{off}", name], default=False, help=help)
 
@@ -110,7 +110,7 @@ def values() -> list[click.Option]:
                help="What padding is: exclude (no data, the default), constant, reflect, edge or wrap."),
         option("--pad-value", type=grammar.number, metavar="V", help="The sample of --pad-mode constant. Default 0."),
         option("--nan", type=choice(NAN_MODES), metavar="HOW", help="propagate (default), ignore or error."),
-        option("--nodata", type=nodata, metavar="V",
+        option("--nodata", type=_nodata, metavar="V",
                help="The value of missing samples, or none. Default: what a TIFF names (GDAL_NODATA). A window with "
                     "nothing but missing samples gives it; floats give NaN, but for TIFF."),
         option("--dtype", type=choice(DTYPES), metavar="TYPE", help="The result's type: uint8, float32 ..."),
@@ -145,14 +145,14 @@ def files() -> list[click.Option]:
         flag("--in-place", help="Write over the inputs; with -o, let an output be its own input."),
         flag("--dry-run", "-n", help="Print what would be written, and write nothing."),
         flag("--recursive", "-r", help="Go down into folders."),
-        globs("--include", "Of a folder, only files that match: *.png, or sub/*. May be repeated."),
-        globs("--exclude", "Of a folder, leave out files and folders that match. May be repeated."),
+        _globs("--include", "Of a folder, only files that match: *.png, or sub/*. May be repeated."),
+        _globs("--exclude", "Of a folder, leave out files and folders that match. May be repeated."),
         option("--files-from", type=path(), metavar="FILE", help="More inputs: a name a line; - for stdin."),
         option("--files-from0", type=path(), metavar="FILE", help="The same with NUL between names: find -print0."),
         flag("--stream", help="Arrays one after another on one pipe: each is pooled and written as it comes."),
         key("The array of an .npz file or of a .zarr group."),
         option("--indices", type=path(), metavar="FILE", help="Write where each value stood, as .npy of int64."),
-        option("--format", "file_format", type=file_format, metavar="NAME",
+        option("--format", "file_format", type=_file_format, metavar="NAME",
                help="The output's format: png, tiff, npy ... Default: by its ending; npy to stdout."),
         option("--jobs", "-j", type=grammar.positive, metavar="N",
                help="Threads, or files at once. Default: the cores."),
@@ -178,7 +178,7 @@ def pictures() -> list[click.Option]:
                     "is lossy."),
         option("--compress-level", type=grammar.between(0, 9), metavar="N",
                help="Of PNG: 0 to 9. Default: what suits the picture."),
-        option("--alpha", type=choice(ALPHA), metavar="HOW",
+        option("--alpha", type=choice(_ALPHA), metavar="HOW",
                help="premultiplied: transparent pixels give no colour (of pictures the default for avg, blur, median, "
                     "quantile); apart: a channel like others (for all else)."),
         flag("--linear", help="Average light, not sRGB codes: dark and light mix as they do in a lens."),
@@ -190,22 +190,22 @@ def pictures() -> list[click.Option]:
 
 def place() -> click.Option:
     """Whether results say where they lie."""
-    return option("--place", type=choice(PLACES), metavar="HOW",
+    return option("--place", type=choice(_PLACES), metavar="HOW",
                   help="keep (default): the result says where it lies, as GeoTIFF and others do; none: it does not.")
 
 
 def compress() -> click.Option:
     """How a TIFF is compressed."""
-    return option("--compress", type=choice(COMPRESSIONS), metavar="HOW",
+    return option("--compress", type=choice(_COMPRESSIONS), metavar="HOW",
                   help="Of TIFF: none, deflate, lzw, zstd, lzma or packbits. Default: as the input was.")
 
 
-def globs(name: str, help: str) -> click.Option:
+def _globs(name: str, help: str) -> click.Option:
     """Patterns against names."""
     return click.Option([name], multiple=True, metavar="GLOB", help=help)
 
 
-class ArrayName(click.types.StringParamType):
+class _ArrayName(click.types.StringParamType):
     """The name of one array; in an environment variable it may hold spaces."""
 
     name = "name"
@@ -217,10 +217,10 @@ class ArrayName(click.types.StringParamType):
 
 def key(help: str) -> click.Option:
     """Which array of several is read: one, so twice is an error."""
-    return click.Option(["--key"], multiple=True, type=ArrayName(), metavar="NAME", callback=one_key, help=help)
+    return click.Option(["--key"], multiple=True, type=_ArrayName(), metavar="NAME", callback=_one_key, help=help)
 
 
-def one_key(_: click.Context, parameter: click.Parameter, given: Sequence[str]) -> str | None:
+def _one_key(_: click.Context, parameter: click.Parameter, given: Sequence[str]) -> str | None:
     """The one that was given, or None."""
     if len(given) > 1:
         names = ", ".join(map(grammar.shown, given))
@@ -248,12 +248,12 @@ def report() -> list[click.Option]:
     ]
 
 
-COLORS = ("auto", "always", "never")
+_COLORS = ("auto", "always", "never")
 
 
 def color() -> click.Option:
     """Whether colours are printed."""
-    return option("--color", type=choice(COLORS), metavar="WHEN", default="auto",
+    return option("--color", type=choice(_COLORS), metavar="WHEN", default="auto",
                   help="auto (default: on terminals), always or never; NO_COLOR=1 is never, FORCE_COLOR=1 always.")
 
 
@@ -271,11 +271,11 @@ def wants_color(given: Values) -> bool | None:
 
 def debug() -> click.Option:
     """Kept in the context's object, where the outermost error handler finds it."""
-    return click.Option(["--debug"], is_flag=True, expose_value=False, callback=remember_debug,
+    return click.Option(["--debug"], is_flag=True, expose_value=False, callback=_remember_debug,
                         help="Show where an error came from.")
 
 
-def remember_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
+def _remember_debug(context: click.Context, _: click.Parameter, value: bool) -> None:
     """Note that tracebacks are wanted."""
     if value:
         context.find_root().ensure_object(dict)["debug"] = True
@@ -292,7 +292,7 @@ def debugging() -> bool:
 NO_NODATA = "none"
 
 
-def nodata(text: str) -> float | int | str:
+def _nodata(text: str) -> float | int | str:
     """The value of missing samples, or "none": no sample is missing, whatever the file says."""
     return NO_NODATA if text.lower() == NO_NODATA else grammar.number(text)
 
@@ -301,7 +301,7 @@ def layout(text: str) -> str:
     """Layout letters."""
     from ..core.axes import check_layout
 
-    return named(check_layout, text)
+    return _named(check_layout, text)
 
 
 def default_layouts() -> tuple[str, ...]:
@@ -321,14 +321,14 @@ def default_layout(count: int) -> str | None:
     return pick_layout(default_layouts(), count)
 
 
-def file_format(text: str) -> Format:
+def _file_format(text: str) -> Format:
     """A row of FORMATS."""
     from ..files import format_named
 
-    return named(format_named, text)
+    return _named(format_named, text)
 
 
-def named(check: Callable[[str], Value], text: str) -> Value:
+def _named(check: Callable[[str], Value], text: str) -> Value:
     """What the library's check gives, its error as click's."""
     try:
         return check(text)
@@ -346,11 +346,11 @@ def keywords(row: Reducer, given: Values) -> dict[str, Any]:
         if chosen.get("size", "all") != "all":
             raise OptionError("size", "size goes with fixed, same and fractional windows, not with --global")
         chosen["size"] = "all"
-    check_early(row, chosen)
+    _check_early(row, chosen)
     return chosen
 
 
-def check_early(row: Reducer, chosen: Values) -> None:
+def _check_early(row: Reducer, chosen: Values) -> None:
     """Raise what ``pooling.parse_pooling`` would, before it costs 60 ms to import."""
     from ..core.windowings import window_options
 

@@ -13,19 +13,19 @@ from .summary import scaled
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
-AFTER = 0.2
+_AFTER = 0.2
 """Seconds that a batch may take without one; rich is imported then, in a thread, and the first file is not kept
 waiting."""
 AFTER_OF_PARTS = 0.5
 """Seconds that one array may take without one."""
-WIDE, MEDIUM = 60, 36
+_WIDE, _MEDIUM = 60, 36
 """Columns for all of it, and for all but the bar."""
 
 
 class Bar:
     """A bar that appears when a run takes a while, and leaves nothing behind."""
 
-    def __init__(self, total: int, colour: bool | None, unit: str = "files", after: float = AFTER) -> None:
+    def __init__(self, total: int, colour: bool | None, unit: str = "files", after: float = _AFTER) -> None:
         self.total, self.colour, self.unit = total, colour, unit
         self.done, self.over = 0, False
         self.lock = Lock()
@@ -37,7 +37,7 @@ class Bar:
 
     def show(self) -> None:
         """Draw from now on, in a thread of rich's; what is printed to stderr meanwhile goes above the bar."""
-        made = drawn(self.colour, self.unit)
+        made = _drawn(self.colour, self.unit)
         with self.lock:
             if self.over:
                 return
@@ -95,7 +95,7 @@ def parts_shown(shows: bool, colour: bool | None) -> Iterator[None]:
             bar.stop()
 
 
-def drawn(colour: bool | None, unit: str) -> Progress:
+def _drawn(colour: bool | None, unit: str) -> Progress:
     """The bar for this terminal."""
     from rich.console import Console
     from rich.progress import Progress
@@ -113,12 +113,12 @@ def columns(width: int, unit: str) -> list[ProgressColumn]:
         """How many a second since the beginning: reports come in bursts."""
 
         def render(self, task: Any) -> Text:
-            taken = (task.elapsed or 0) + AFTER
+            taken = (task.elapsed or 0) + _AFTER
             return Text(f"{scaled(task.completed / taken)}{unit}/s", style="progress.data.speed")
 
     parts: list[ProgressColumn] = [MofNCompleteColumn(), TimeRemainingColumn(compact=True)]
-    if width >= MEDIUM:
+    if width >= _MEDIUM:
         parts.insert(1, Rate())
-    if width >= WIDE:
+    if width >= _WIDE:
         parts.insert(0, BarColumn())
     return parts

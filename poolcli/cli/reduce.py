@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from ..batch import Settings
     from ..pooling import Pooling
 
-THREADS = "POOLCLI_THREADS"
+_THREADS = "POOLCLI_THREADS"
 """Caps the threads of a kernel."""
-SHORT_SECTIONS = 2
+_SHORT_SECTIONS = 2
 """Those of windows and values, or a study's own and those of its stages, come first."""
-DOCS = "Docs: README.md and docs/ in the source."
+_DOCS = "Docs: README.md and docs/ in the source."
 Section = tuple[str, list[click.Option]]
 
 
@@ -32,17 +32,17 @@ class SectionedCommand(click.Command):
         super().__init__(name, help=text, **settings)
         self.examples, self.sections = examples, sections
         self.params += [one for _, group in sections for one in group]
-        self.params.append(short_help())
+        self.params.append(_short_help())
         for one in self.params:
-            one.envvar = variable(name, one) or one.envvar
+            one.envvar = _variable(name, one) or one.envvar
 
     def format_short_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What it does, examples, usage, and the options of windows and values."""
         self.format_head(ctx, formatter)
-        for title, group in self.sections[:SHORT_SECTIONS]:
+        for title, group in self.sections[:_SHORT_SECTIONS]:
             with formatter.section(title):
                 formatter.write_dl([row for one in group if (row := one.get_help_record(ctx)) is not None])
-        formatter.write(f"\n{ctx.command_path} --help prints all options.\n{DOCS}\n")
+        formatter.write(f"\n{ctx.command_path} --help prints all options.\n{_DOCS}\n")
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What it does, examples, usage, options."""
@@ -65,18 +65,18 @@ class SectionedCommand(click.Command):
                 formatter.write_dl(rows)
         one = next((one for one in self.params if one.name == "size"), self.sections[0][1][0])
         value = "3" if one.name == "size" else str(one.metavar)
-        formatter.write(f"\nEvery option can come from the environment: {variable(self.name or '', one)}={value} is "
-                        f"{failures.longest(one)} {value}.\n{DOCS}\n")
+        formatter.write(f"\nEvery option can come from the environment: {_variable(self.name or '', one)}={value} is "
+                        f"{failures.longest(one)} {value}.\n{_DOCS}\n")
 
 
-def short_help() -> click.Option:
+def _short_help() -> click.Option:
     """-h."""
     return click.Option(["-h", "short_help"], is_flag=True, is_eager=True, expose_value=False,
-                        callback=print_short_help, allow_from_autoenv=False,
+                        callback=_print_short_help, allow_from_autoenv=False,
                         help="Print help in short: examples, windows, values.")
 
 
-def print_short_help(context: click.Context, _: click.Parameter, value: bool) -> None:
+def _print_short_help(context: click.Context, _: click.Parameter, value: bool) -> None:
     """Print the help of everyday options and end."""
     if value and isinstance(context.command, SectionedCommand):
         formatter = context.make_formatter()
@@ -85,7 +85,7 @@ def print_short_help(context: click.Context, _: click.Parameter, value: bool) ->
         context.exit()
 
 
-def variable(command: str, parameter: click.Parameter) -> str | None:
+def _variable(command: str, parameter: click.Parameter) -> str | None:
     """The environment variable that is called as the option is: click's own would be called as our keyword."""
     if not isinstance(parameter, click.Option) or not parameter.allow_from_autoenv:
         return None
@@ -98,13 +98,13 @@ def command(row: Reducer) -> click.Command:
                 ("Files", options.files()), ("Pictures", options.pictures()),
                 ("Report", options.report())]
     return SectionedCommand(
-        row.name, f"{row.help}  {row.value}", examples(row), sections,
+        row.name, f"{row.help}  {row.value}", _examples(row), sections,
         params=[click.Argument(["inputs"], nargs=-1, type=options.path(), metavar="INPUT...")],
-        callback=body(row),
+        callback=_body(row),
     )
 
 
-def examples(row: Reducer) -> list[str]:
+def _examples(row: Reducer) -> list[str]:
     """A line for each thing that people do."""
     own = "".join(f" --{p.name} {p.default:g}" for p in row.parameters if p.kind == "float" and p.default is not None)
     return [f"poolcli {row.name}{own} --size 2 --stride 2 image.png",
@@ -113,7 +113,7 @@ def examples(row: Reducer) -> list[str]:
             f"poolcli {row.name} --global - -o - < fmap.npy > one.npy"]
 
 
-def body(row: Reducer) -> Callable[..., int]:
+def _body(row: Reducer) -> Callable[..., int]:
     """Parse, plan, pool, report."""
 
     def pool_files(inputs: tuple[str, ...], **given: Any) -> int:
@@ -133,8 +133,8 @@ def body(row: Reducer) -> Callable[..., int]:
         prepared = replace(pooling.parse_pooling(row.name, **keywords), default_layouts=options.default_layouts())
         if settings.indices is not None:
             prepared.check_indices()
-        check_light(prepared, settings)
-        workers = side_by_side(settings, given["jobs"], len(planned))
+        _check_light(prepared, settings)
+        workers = _side_by_side(settings, given["jobs"], len(planned))
         work = batch.NpySequence if settings.stream else batch.BatchRun
         settings = show.look_at_values(given, settings, len(planned))
         running = work(planned, prepared, settings, workers)
@@ -147,7 +147,7 @@ def body(row: Reducer) -> Callable[..., int]:
     return pool_files
 
 
-def check_light(pooling: Pooling, settings: Settings) -> None:
+def _check_light(pooling: Pooling, settings: Settings) -> None:
     """Refuse reducers for which colours as light mean nothing."""
     if settings.linear or settings.premultiplied:
         from ..colour import Light
@@ -155,7 +155,7 @@ def check_light(pooling: Pooling, settings: Settings) -> None:
         Light(settings.linear, bool(settings.premultiplied)).check(pooling)
 
 
-def side_by_side(settings: Settings, jobs: int | None, files: int) -> int:
+def _side_by_side(settings: Settings, jobs: int | None, files: int) -> int:
     """How many files to work on at once; 0 where a cluster knows that better."""
     from ..batch import LOCAL
 
@@ -173,5 +173,5 @@ def share_cores(jobs: int | None, files: int) -> int:
         keep_freed()
     known = threads.count_threads()
     wanted = known if jobs is None else jobs
-    os.environ[THREADS] = "1" if files > 1 else str(min(wanted, known) if os.environ.get(THREADS) else wanted)
+    os.environ[_THREADS] = "1" if files > 1 else str(min(wanted, known) if os.environ.get(_THREADS) else wanted)
     return min(wanted, files)

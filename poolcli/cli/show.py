@@ -30,14 +30,14 @@ from .streams import Pen, is_terminal
 from .summary import MANY_FILES, summary, unread_line
 
 Drawn = Callable[[Sequence[FileReport], Pen, bool | None], str]
-NOTES_OF_A_KIND = 3
+_NOTES_OF_A_KIND = 3
 """Notes that differ by numbers only and have a line each, of many files."""
 COMPILING_AFTER = 0.3
 """Seconds until a run that shows nothing says why."""
 
 
 @dataclass(frozen=True)
-class Talk:
+class _Talk:
     """What is said on stderr beside the report."""
 
     errors: bool = True
@@ -49,15 +49,15 @@ class Talk:
     debug: bool = False
 
 
-class View:
+class _View:
     """The report's body, the lines on stderr, and the exit code."""
 
-    def __init__(self, body: Body, pen: Pen, talk: Talk, expected: int, nothing: str) -> None:
+    def __init__(self, body: Body, pen: Pen, talk: _Talk, expected: int, nothing: str) -> None:
         self.body, self.pen, self.talk, self.expected, self.nothing = body, pen, talk, expected, nothing
         self.total = Report()
         self.kinds: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
-        self.announcer = Announcer(talk.notes)
+        self.announcer = _Announcer(talk.notes)
         self.begun = perf_counter()
         self.bar: Bar | None = None
         self.unread: Mapping[str, int] = {}
@@ -128,7 +128,7 @@ class View:
         if self.talk.errors and file.error is not None:
             streams.complain(f"{printable(file.input)}: {printable(file.error)}")
         if self.talk.files and file.status == "ok" and DRY_RUN not in file.notes:
-            streams.complain(f"{printable(file.input)} -> {printable(file.output or STDIO)}: {done(file)}")
+            streams.complain(f"{printable(file.input)} -> {printable(file.output or STDIO)}: {_done(file)}")
         if file.status != "skipped" or self.expected < 2 or self.talk.files:  # of many skipped files the summary tells
             said_elsewhere = (DRY_RUN, report.LOSSY)
             self.notes((file.input, note) for note in file.notes
@@ -144,13 +144,13 @@ class View:
         kind = re.sub(r"[\d,.]*\d", "#", note)
         self.kinds[kind] += 1
         self.examples[kind] = note
-        return self.kinds[kind] <= NOTES_OF_A_KIND
+        return self.kinds[kind] <= _NOTES_OF_A_KIND
 
     def count_notes(self) -> None:
         """Say how many notes had no line."""
         for kind, count in self.kinds.items():
-            if count > NOTES_OF_A_KIND and self.talk.notes:
-                streams.complain(f"{count - NOTES_OF_A_KIND:,} files more have notes such as: "
+            if count > _NOTES_OF_A_KIND and self.talk.notes:
+                streams.complain(f"{count - _NOTES_OF_A_KIND:,} files more have notes such as: "
                                  f"{printable(self.examples[kind])}")
 
     def exit_code(self) -> int:
@@ -158,13 +158,13 @@ class View:
         return self.total.exit_code or (0 if self.complete else 1)
 
 
-def done(file: FileReport) -> str:
+def _done(file: FileReport) -> str:
     """What became of a file, in a few words."""
     shapes = ("x".join(map(str, shape or ())) for shape in (file.input_shape, file.output_shape))
     return f"{' -> '.join(shapes)}, {file.seconds:.3g} s"
 
 
-class Announcer:
+class _Announcer:
     """Passes on what compiling has to say: that it goes on only when it takes a while, what went wrong at once."""
 
     def __init__(self, shows: bool) -> None:
@@ -197,7 +197,7 @@ def told_of_compiling(shows: bool) -> Iterator[None]:
     """Listen to the compiler for the length of a block."""
     from .. import jit
 
-    announcer, before = Announcer(shows), jit.announce
+    announcer, before = _Announcer(shows), jit.announce
     jit.announce = announcer.tell
     try:
         yield
@@ -206,22 +206,22 @@ def told_of_compiling(shows: bool) -> Iterator[None]:
         jit.announce = before
 
 
-def view(given: Mapping[str, Any], settings: Settings, expected: int, debug: bool, drawn: Drawn | None = None) -> View:
+def view(given: Mapping[str, Any], settings: Settings, expected: int, debug: bool, drawn: Drawn | None = None) -> _View:
     """The view that the report options ask for; ``drawn`` makes another table than that of single poolings."""
     keep_stderr()
     stream = sys.stderr if settings.output == STDIO else sys.stdout
     pen = Pen(stream)
-    made = body(given, settings, pen, drawn)
+    made = _body(given, settings, pen, drawn)
     alone = form(given) is not None and stream is sys.stderr
-    at_end = not settings.dry_run and form(given) is None and not (rows_wanted(given) and expected >= MANY_FILES)
+    at_end = not settings.dry_run and form(given) is None and not (_rows_wanted(given) and expected >= MANY_FILES)
     free = at_end or given["quiet"] or not is_terminal(stream)
-    talk = Talk(errors=not alone, notes=not alone and not given["quiet"], files=not alone and given["verbose"],
-                bar=not alone and not given["quiet"] and free and is_terminal(sys.stderr),
-                colour=options.wants_color(given), debug=debug)
-    return View(made, pen, talk, expected, usage.nothing(given))
+    talk = _Talk(errors=not alone, notes=not alone and not given["quiet"], files=not alone and given["verbose"],
+                 bar=not alone and not given["quiet"] and free and is_terminal(sys.stderr),
+                 colour=options.wants_color(given), debug=debug)
+    return _View(made, pen, talk, expected, usage.nothing(given))
 
 
-def body(given: Mapping[str, Any], settings: Settings, pen: Pen, drawn: Drawn | None = None) -> Body:
+def _body(given: Mapping[str, Any], settings: Settings, pen: Pen, drawn: Drawn | None = None) -> Body:
     """What is printed of the reports."""
     name = form(given)
     if name is not None:
@@ -232,15 +232,15 @@ def body(given: Mapping[str, Any], settings: Settings, pen: Pen, drawn: Drawn | 
         return Names(pen)
     from .table import Table
 
-    return Table(pen, options.wants_color(given), drawn, rows=rows_wanted(given))
+    return Table(pen, options.wants_color(given), drawn, rows=_rows_wanted(given))
 
 
-def rows_wanted(given: Mapping[str, Any]) -> bool:
+def _rows_wanted(given: Mapping[str, Any]) -> bool:
     """Whether the table has a row for each file, however many there are."""
     return bool(given["table"] or given["verbose"])
 
 
 def look_at_values(given: Mapping[str, Any], settings: Settings, expected: int) -> Settings:
     """The settings without statistics where the report of so many files shows none of them."""
-    shown = form(given) is not None or rows_wanted(given) or expected < MANY_FILES
+    shown = form(given) is not None or _rows_wanted(given) or expected < MANY_FILES
     return settings if shown else replace(settings, statistics=False)

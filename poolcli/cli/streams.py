@@ -16,7 +16,7 @@ _STANDARD = ((0, "stdin", os.O_WRONLY, "r"), (1, "stdout", os.O_RDONLY, "w"), (2
 def repair() -> None:
     """Fill closed descriptors, lest the next opened file becomes one of them, and let no name fail to be printed."""
     for number, name, flags, mode in _STANDARD:
-        if not is_open(number):
+        if not _is_open(number):
             os.open(os.devnull, flags)  # the lowest free number, which is this one
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  # till the end
@@ -25,7 +25,7 @@ def repair() -> None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # AttributeError is caught
 
 
-def is_open(descriptor: int) -> bool:
+def _is_open(descriptor: int) -> bool:
     """Whether a file descriptor leads anywhere."""
     try:
         os.fstat(descriptor)

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from ..redact import printable
 from ..report import Report
 
-MOST_REASONS = 10
+_MOST_REASONS = 10
 
 
 MANY_FILES = 10
 """Files from which on the summary tells of shapes and sizes too: then it takes the place of their rows."""
-MOST_SHAPES = 4
+_MOST_SHAPES = 4
 """Shapes that are named; of the others only how many there are."""
 
 
@@ -20,10 +20,10 @@ def summary(total: Report, seconds: float, expected: int = 0, unread: Mapping[st
     """How many of each, how fast, of many files also their shapes and sizes, and why some failed."""
     counts = {"skipped": total.skipped, "failed": total.failed, "not begun": max(0, expected - total.count)}
     parts = [f"{total.ok:,} done", *(f"{n:,} {name}" for name, n in counts.items() if n)]
-    many = [*shapes(total), *sizes(total)] if total.count >= MANY_FILES else []
+    many = [*_shapes(total), *_sizes(total)] if total.count >= MANY_FILES else []
     passed = [f"  {unread_line(unread)}"] if unread else []
-    return "\n".join([f"{total.count:,} files: {', '.join(parts)}{speed(total, seconds)}", *many, *passed,
-                      *reasons(total)])
+    return "\n".join([f"{total.count:,} files: {', '.join(parts)}{_speed(total, seconds)}", *many, *passed,
+                      *_reasons(total)])
 
 
 def unread_line(unread: Mapping[str, int]) -> str:
@@ -35,23 +35,23 @@ def unread_line(unread: Mapping[str, int]) -> str:
     return f"passed over, for they look like pictures and are not read: {counts}{would}"
 
 
-def shapes(total: Report) -> list[str]:
+def _shapes(total: Report) -> list[str]:
     """The commonest shapes before and after, with the number of files if there are several shapes."""
     if not total.shapes:
         return []
-    most = sorted(total.shapes.items(), key=lambda item: -item[1])[:MOST_SHAPES]
-    named = [f"{sides(before)} -> {sides(after)}" + (f" ({n:,})" if n < total.ok else "")
+    most = sorted(total.shapes.items(), key=lambda item: -item[1])[:_MOST_SHAPES]
+    named = [f"{_sides(before)} -> {_sides(after)}" + (f" ({n:,})" if n < total.ok else "")
              for (before, after), n in most]
     left = total.ok - sum(n for _, n in most)
     return [f"  shapes: {', '.join(named)}" + (f", others ({left:,})" if left else "")]
 
 
-def sides(shape: Sequence[int]) -> str:
+def _sides(shape: Sequence[int]) -> str:
     """A shape as it is typed: 480x320x3."""
     return "x".join(map(str, shape))
 
 
-def sizes(total: Report) -> list[str]:
+def _sizes(total: Report) -> list[str]:
     """What the files take before and after, as far as that is known."""
     known = total.sizes
     if not known.files:
@@ -61,7 +61,7 @@ def sizes(total: Report) -> list[str]:
     return [f"  size: {before} -> {after} ({100 * known.after / known.before:.3g}%){some}"]
 
 
-def speed(total: Report, seconds: float) -> str:
+def _speed(total: Report, seconds: float) -> str:
     """How long it took, and how much that is in a second."""
     if not total.ok or seconds <= 0:
         return ""
@@ -76,9 +76,9 @@ def scaled(number: float) -> str:
     return f"{number / 1000**power:.3g} {' kMG'[power].strip()}"
 
 
-def reasons(total: Report) -> list[str]:
+def _reasons(total: Report) -> list[str]:
     """The commonest reasons of failures, a line each."""
     most = sorted(total.reasons.items(), key=lambda item: -item[1])
-    lines = [f"  {n:,} failed: {printable(reason)}" for reason, n in most[:MOST_REASONS]]
-    left = total.failed - sum(n for _, n in most[:MOST_REASONS])
+    lines = [f"  {n:,} failed: {printable(reason)}" for reason, n in most[:_MOST_REASONS]]
+    left = total.failed - sum(n for _, n in most[:_MOST_REASONS])
     return [*lines, f"  {left:,} failed for other reasons"] if left and lines else lines

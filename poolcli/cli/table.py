@@ -23,11 +23,11 @@ MOST_PREVIEWS = 4
 """Files whose values are shown."""
 UNLIMITED = 100_000
 """Columns of a pipe: as many as the longest name may need."""
-NARROWEST_NAME = 12
+_NARROWEST_NAME = 12
 """Columns to which a terminal may cut names; where that is too wide too, there is a block for each file."""
 NUMBERS = ("min", "mean", "max")
-TITLES = ("input\noutput", "shape", "type", "pool", "uncovered", *NUMBERS, "time")
-FIRST_NUMBER = TITLES.index("min")
+_TITLES = ("input\noutput", "shape", "type", "pool", "uncovered", *NUMBERS, "time")
+_FIRST_NUMBER = _TITLES.index("min")
 
 Draw = Callable[[Sequence[FileReport], Pen, bool | None], str]
 """Makes the text of some files for a stream, in colour or not."""
@@ -42,7 +42,7 @@ class Table:
     shows_summary = True
 
     def __init__(self, pen: Pen, colour: bool | None = None, draw: Draw | None = None, rows: bool = False) -> None:
-        self.pen, self.colour, self.draw, self.rows = pen, colour, draw or RowPrinter(), rows
+        self.pen, self.colour, self.draw, self.rows = pen, colour, draw or _RowPrinter(), rows
         self.files: list[FileReport] = []
         self.seen = 0
 
@@ -65,10 +65,10 @@ class Table:
         if self.rows or self.seen < MANY_FILES:
             self.print_rows()
         if summary:
-            self.pen.write((wrapped(summary, self.pen.stream) if is_terminal(self.pen.stream) else summary) + "\n")
+            self.pen.write((_wrapped(summary, self.pen.stream) if is_terminal(self.pen.stream) else summary) + "\n")
 
 
-def wrapped(text: str, stream: TextIO) -> str:
+def _wrapped(text: str, stream: TextIO) -> str:
     """Break lines at words to the width of the terminal, but not between a number and its unit, nor at an arrow."""
     import re
     from textwrap import fill
@@ -80,12 +80,12 @@ def wrapped(text: str, stream: TextIO) -> str:
     return "\n".join(lines).replace("\0", " ")
 
 
-class RowPrinter:
+class _RowPrinter:
     """Draws the rows and the values of some files; the parts of a long table have the same columns and one heading."""
 
     def __init__(self) -> None:
         self.numbers = [NumberColumn() for _ in NUMBERS]
-        self.widths = [max(map(len, title.split("\n"))) for title in TITLES]
+        self.widths = [max(map(len, title.split("\n"))) for title in _TITLES]
         self.printed = 0
 
     def __call__(self, files: Sequence[FileReport], pen: Pen, colour: bool | None) -> str:
@@ -94,7 +94,7 @@ class RowPrinter:
         console = a_console(page, colour)
         matrices = self.matrices(files, console, page)
         shown = len(files) == 1 and files[0].output is None and matrices[0] is not None
-        head = text(heading(files[0])) if shown else self.fit_rows(files, console, page)
+        head = text(_heading(files[0])) if shown else self.fit_rows(files, console, page)
         parts = [head, *self.values(files, matrices)]
         self.printed += len(files)
         for part in parts:
@@ -106,16 +106,16 @@ class RowPrinter:
 
         A console that leads to no terminal is made as wide as the table is.
         """
-        rows = self.align([cells(file) for file in files])
+        rows = self.align([_cells(file) for file in files])
         width, console.width = console.width, UNLIMITED
         table = self.table(rows)
-        natural, longest = console.measure(table).maximum, longest_line(row[0] for row in rows)
+        natural, longest = console.measure(table).maximum, _longest_line(row[0] for row in rows)
         if not page.isatty():
             return table
         console.width = width
-        room = max(NARROWEST_NAME, longest - max(0, natural - width))
+        room = max(_NARROWEST_NAME, longest - max(0, natural - width))
         if natural - max(0, longest - room) > width:
-            return blocks(files, apart=self.printed > 0)
+            return _blocks(files, apart=self.printed > 0)
         mark = ELLIPSIS if page.encoding.lower().startswith("utf") else ASCII_ELLIPSIS
         names = ["\n".join(shorten_middle(line, room, mark) for line in row[0].split("\n")) for row in rows]
         self.widths[0] = min(self.widths[0], room)
@@ -124,11 +124,11 @@ class RowPrinter:
     def align(self, rows: Sequence[list[str]]) -> list[list[str]]:
         """Pad the cells of columns of numbers, and remember how wide each column is."""
         columns = [list(column) for column in zip(*rows, strict=True)]
-        for i, numbers in enumerate(self.numbers, FIRST_NUMBER):
+        for i, numbers in enumerate(self.numbers, _FIRST_NUMBER):
             columns[i] = numbers.align(columns[i])
         columns[-1] = align_units(columns[-1])
-        self.widths = [max(width, longest_line(column)) for width, column in zip(self.widths, columns, strict=True)]
-        return [[*row[:FIRST_NUMBER], *map(align_right, row[FIRST_NUMBER:], self.widths[FIRST_NUMBER:])]
+        self.widths = [max(width, _longest_line(column)) for width, column in zip(self.widths, columns, strict=True)]
+        return [[*row[:_FIRST_NUMBER], *map(_align_right, row[_FIRST_NUMBER:], self.widths[_FIRST_NUMBER:])]
                 for row in zip(*columns, strict=True)]
 
     def table(self, rows: Iterable[Sequence[str]]) -> Any:
@@ -138,9 +138,9 @@ class RowPrinter:
 
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0),
                       show_header=not self.printed)
-        for i, (title, width) in enumerate(zip(TITLES, self.widths, strict=True)):
+        for i, (title, width) in enumerate(zip(_TITLES, self.widths, strict=True)):
             # rich would strip the blanks behind numbers that are justified to the right
-            table.add_column(align_right(title, width) if i >= FIRST_NUMBER else title, no_wrap=True, min_width=width)
+            table.add_column(_align_right(title, width) if i >= _FIRST_NUMBER else title, no_wrap=True, min_width=width)
         for row in rows:
             table.add_row(*(text(cell) for cell in row))
         return table
@@ -163,20 +163,20 @@ class RowPrinter:
                 for file in files[:MOST_PREVIEWS]]
 
 
-def heading(file: FileReport) -> str:
+def _heading(file: FileReport) -> str:
     """One line on a result that is shown and nothing else: what was pooled, and what came out."""
-    left = f", {uncovered(file)} in no window" if any((file.uncovered or {}).values()) else ""
+    left = f", {_uncovered(file)} in no window" if any((file.uncovered or {}).values()) else ""
     before, after = (f"{shape(sides)} {dtype}" for sides, dtype in ((file.input_shape, file.input_dtype),
                                                                     (file.output_shape, file.output_dtype)))
     return f"{reducer(file)} {windows(file)}: {before} -> {after}{left}"
 
 
-def align_right(cell: str, width: int) -> str:
+def _align_right(cell: str, width: int) -> str:
     """Pad each line of a cell at its left."""
     return "\n".join(line.rjust(width) for line in cell.split("\n"))
 
 
-def longest_line(cells: Iterable[str]) -> int:
+def _longest_line(cells: Iterable[str]) -> int:
     """How many columns of a terminal the longest line of some cells takes."""
     from rich.cells import cell_len
 
@@ -221,18 +221,18 @@ def text(content: str) -> Any:
     return Text(content)
 
 
-def cells(file: FileReport) -> list[str]:
+def _cells(file: FileReport) -> list[str]:
     """The cells of a file's row."""
     return [f"{printable(file.input)}\n{printable(file.output or '-')}",
-            arrow(f"{shape(file.input_shape)} {file.layout}", shape(file.output_shape)),
-            arrow(file.input_dtype or "", file.output_dtype or "") + ("\nlossy" if file.lossy else ""),
+            _arrow(f"{shape(file.input_shape)} {file.layout}", shape(file.output_shape)),
+            _arrow(file.input_dtype or "", file.output_dtype or "") + ("\nlossy" if file.lossy else ""),
             f"{reducer(file)}\n{windows(file)}",
-            f"{uncovered(file)}\n{share(file)} read",
+            f"{_uncovered(file)}\n{share(file)} read",
             *(number_pair(file, name) for name in NUMBERS),
             duration(file.seconds)]
 
 
-def arrow(before: str, after: str) -> str:
+def _arrow(before: str, after: str) -> str:
     """Before and after, on two lines; one where nothing changed."""
     return before if before == after else f"{before}\n-> {after}"
 
@@ -264,7 +264,7 @@ def windows(file: FileReport) -> str:
     return "" if file.windowing is None else WINDOWINGS[file.windowing].words(file.windowing, file.windows or {})
 
 
-def uncovered(file: FileReport) -> str:
+def _uncovered(file: FileReport) -> str:
     """How many rows and columns no window reached."""
     left = [f"{n} {letter}" for letter, n in (file.uncovered or {}).items() if n]
     return ", ".join(left) or "none"
@@ -285,19 +285,19 @@ def duration(seconds: float) -> str:
 # A block for each file.
 
 
-def blocks(files: Iterable[FileReport], apart: bool = False) -> Any:
+def _blocks(files: Iterable[FileReport], apart: bool = False) -> Any:
     """The same facts, one a line; an empty line between files, and before the first if they are ``apart``."""
-    lines = ("\n".join(f"{name}: {value}" for name, value in facts(file).items()) for file in files)
+    lines = ("\n".join(f"{name}: {value}" for name, value in _facts(file).items()) for file in files)
     return text("\n" * apart + "\n\n".join(lines))
 
 
-def facts(file: FileReport) -> dict[str, str]:
+def _facts(file: FileReport) -> dict[str, str]:
     """What there is to say of a file."""
     lossy = ", lossy" if file.lossy else ""
     known = {"file": f"{printable(file.input)} -> {printable(file.output or '-')}", "layout": file.layout or "",
              "shape": f"{shape(file.input_shape)} -> {shape(file.output_shape)}",
              "type": f"{file.input_dtype} -> {file.output_dtype}{lossy}", "pooling": f"{reducer(file)} {windows(file)}",
-             "uncovered": f"{uncovered(file)}, {share(file)} read"}
+             "uncovered": f"{_uncovered(file)}, {share(file)} read"}
     numbers = {name: number_pair(file, name).replace("\n", " -> ") for name in NUMBERS}
     return known | numbers | {"time": duration(file.seconds)}
 

@@ -39,35 +39,35 @@ def settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str, Any
     named = {"format": given["file_format"], "max_pixels": given["max_pixels"] or files.MAX_PIXELS}
     wishes = ("quality", "compress_level", "compress", "palette", "strip")
     encoding = {name: given[name] for name in wishes if given[name] is not None}
-    made = Settings(**kept, **named, frames=frames(given["frames"]),
-                    linear=given["linear"], premultiplied=premultiplied(given["alpha"]),
+    made = Settings(**kept, **named, frames=_frames(given["frames"]),
+                    linear=given["linear"], premultiplied=_premultiplied(given["alpha"]),
                     heeds_nodata=given["nodata"] != NO_NODATA, keeps_place=given["place"] != "none",
                     encoding=Encoding(**encoding),
                     globs=Globs(given["include"], given["exclude"]),
                     statistics=form(given) is not None or not given["quiet"],
                     notes=form(given) is not None or not given["quiet"],
                     stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
-    made = with_text(inputs, made, quiet=given["quiet"])
-    check_report(given)
-    check_lists(inputs, given)
-    check_usage(inputs, bool(lists(given)), row, made)
-    check_terminals(inputs, made.output, made.format)
+    made = _with_text(inputs, made, quiet=given["quiet"])
+    _check_report(given)
+    _check_lists(inputs, given)
+    _check_usage(inputs, bool(lists(given)), row, made)
+    _check_terminals(inputs, made.output, made.format)
     return made
 
 
-def premultiplied(alpha: str | None) -> bool | None:
+def _premultiplied(alpha: str | None) -> bool | None:
     """What --alpha asks for; None where nothing was asked."""
     return None if alpha is None else alpha == "premultiplied"
 
 
-def with_text(inputs: Sequence[str], settings: Settings, *, quiet: bool) -> Settings:
+def _with_text(inputs: Sequence[str], settings: Settings, *, quiet: bool) -> Settings:
     """The settings where the one input is text: its result is text where it goes to standard output.
 
     Without -o the report shows it; with --quiet there is none, and with --format the data are wanted.
     """
-    if len(inputs) != 1 or settings.stream or (settings.isolate and inputs[0] == STDIO) or not is_text(inputs[0]):
+    if len(inputs) != 1 or settings.stream or (settings.isolate and inputs[0] == STDIO) or not _is_text(inputs[0]):
         return settings  # a worker process reads standard input itself: not a byte may be taken from it here
-    bare = settings.output is None and is_typed(inputs[0]) and (quiet or settings.format is not None)
+    bare = settings.output is None and _is_typed(inputs[0]) and (quiet or settings.format is not None)
     settings = replace(settings, output=STDIO) if bare else settings
     if settings.output == STDIO and settings.format is None:
         named = files.ENDINGS.get(Path(inputs[0]).suffix.lower(), files.FORMATS["TEXT"])
@@ -75,14 +75,14 @@ def with_text(inputs: Sequence[str], settings: Settings, *, quiet: bool) -> Sett
     return settings
 
 
-def is_text(name: str) -> bool:
+def _is_text(name: str) -> bool:
     """Whether an input is text, as far as that can be told before it is read."""
-    if is_typed(name):
+    if _is_typed(name):
         return True
     return name.lower().endswith(tuple(one for one, row in files.ENDINGS.items() if row.is_text))
 
 
-def is_typed(name: str) -> bool:
+def _is_typed(name: str) -> bool:
     """Whether an input is a matrix on the command line, or text on standard input."""
     if name != STDIO:
         return files.is_literal(name)
@@ -92,12 +92,12 @@ def is_typed(name: str) -> bool:
     return False
 
 
-def frames(given: int | tuple[int, int | None] | None) -> Frames | int | None:
+def _frames(given: int | tuple[int, int | None] | None) -> Frames | int | None:
     """The frames as reading takes them."""
     return Frames(*given) if isinstance(given, tuple) else given
 
 
-def check_report(given: Mapping[str, Any]) -> None:
+def _check_report(given: Mapping[str, Any]) -> None:
     """Refuse two reports at once."""
     asked = [f"--{name.removeprefix('as_')}" for name in (*FORMS, "table") if given[name]]
     if len(asked) > 1:
@@ -109,16 +109,16 @@ def check_report(given: Mapping[str, Any]) -> None:
         raise OptionError("timeout", "goes with --isolate: what hangs can be ended only in a process of its own")
 
 
-def check_lists(inputs: Sequence[str], given: Mapping[str, Any]) -> None:
+def _check_lists(inputs: Sequence[str], given: Mapping[str, Any]) -> None:
     """Refuse a run without inputs, and two uses of standard input."""
     found = lists(given)
     if not inputs and not found:
-        raise OptionError("INPUT", f"is missing; {get_command_path()} image.png would work")
+        raise OptionError("INPUT", f"is missing; {_get_command_path()} image.png would work")
     if [*inputs, *found.values()].count(STDIO) > 1:
         raise OptionError("INPUT", "- can be read only once")
 
 
-def get_command_path() -> str:
+def _get_command_path() -> str:
     """poolcli max."""
     return click.get_current_context().command_path
 
@@ -132,7 +132,7 @@ def nothing(given: Mapping[str, Any]) -> str:
     return "the folders have no file whose ending is known; --recursive goes deeper, --include '*.csv' takes text"
 
 
-def check_terminals(inputs: Sequence[str], output: str | None, written: Format | None = None) -> None:
+def _check_terminals(inputs: Sequence[str], output: str | None, written: Format | None = None) -> None:
     """Refuse to read data that nobody will type, and to print data at somebody, unless they are text."""
     if STDIO in inputs and is_terminal(sys.stdin):
         raise OptionError("INPUT", "- is the terminal; a file name, numbers such as '1 3; 5 6', or a pipe into "
@@ -141,33 +141,33 @@ def check_terminals(inputs: Sequence[str], output: str | None, written: Format |
         raise OptionError("output", "- is the terminal, and the data are binary; -o FILE, or a pipe, would work")
 
 
-def check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, settings: Settings) -> None:
+def _check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, settings: Settings) -> None:
     """Refuse what cannot work whatever the files are."""
     if settings.overwrite and settings.skip_existing:
         raise OptionError("overwrite", "overwrite and --skip-existing exclude each other; one of them would work")
-    check_urls(inputs, settings)
-    several = listed or len(inputs) > 1 or any(is_several(name) for name in inputs)
-    if settings.stream and any(name != STDIO and is_text(name) for name in inputs):
+    _check_urls(inputs, settings)
+    several = listed or len(inputs) > 1 or any(_is_several(name) for name in inputs)
+    if settings.stream and any(name != STDIO and _is_text(name) for name in inputs):
         raise OptionError("stream", "takes .npy arrays one after another, and a text holds one matrix; without "
                                     "--stream it would work")
-    check_output(inputs, several, settings)
-    check_stores(inputs, settings)
+    _check_output(inputs, several, settings)
+    _check_stores(inputs, settings)
     if settings.indices is not None and row is not None:
-        check_indices(several, row, settings.indices)
+        _check_indices(several, row, settings.indices)
         if settings.linear or settings.premultiplied:
             raise OptionError("indices", "go with neither --linear nor --alpha premultiplied")
     if settings.stream:
-        check_stream(several, settings)
+        _check_stream(several, settings)
     if settings.scheduler is not None:
-        check_scheduler(inputs, settings)
+        _check_scheduler(inputs, settings)
 
 
-def is_several(name: str) -> bool:
+def _is_several(name: str) -> bool:
     """Whether an input stands for more than one."""
     return stands_for_many(name) if is_url(name) else is_folder(name)
 
 
-def check_urls(inputs: Sequence[str], settings: Settings) -> None:
+def _check_urls(inputs: Sequence[str], settings: Settings) -> None:
     """Refuse URLs where the extra is missing, outputs on the web, and what takes files of this machine only."""
     named = [("INPUT", name, urls.check_url) for name in inputs]
     named += [(option, name, urls.check_output) for option in ("output", "indices")
@@ -190,7 +190,7 @@ def check_urls(inputs: Sequence[str], settings: Settings) -> None:
                 raise OptionError("output", f"is needed, for nothing can be written beside {printable(name)}")
 
 
-def check_stores(inputs: Sequence[str], settings: Settings) -> None:
+def _check_stores(inputs: Sequence[str], settings: Settings) -> None:
     """Refuse chunked arrays where the extra is missing, and what is not done with them."""
     to_store = settings.output is not None and is_store_name(settings.output)
     named = [("INPUT", name) for name in inputs if is_store(name)]
@@ -205,7 +205,7 @@ def check_stores(inputs: Sequence[str], settings: Settings) -> None:
             raise OptionError(option, "goes with no chunked output; an output that is a file would work")
 
 
-def check_stream(several: bool, settings: Settings) -> None:
+def _check_stream(several: bool, settings: Settings) -> None:
     """Refuse what goes with one array at a time only."""
     if several:
         raise OptionError("stream", "takes one input, - or a file of several arrays")
@@ -220,7 +220,7 @@ def check_stream(several: bool, settings: Settings) -> None:
         raise OptionError("stream", "writes .npy: -o - or -o FILE.npy would work")
 
 
-def check_scheduler(inputs: Sequence[str], settings: Settings) -> None:
+def _check_scheduler(inputs: Sequence[str], settings: Settings) -> None:
     """Refuse what a process on another machine cannot do, and a job that may not be done twice."""
     wrong = {"--stream": settings.stream, "--isolate": settings.isolate, "--in-place": settings.in_place}
     if named := [name for name, value in wrong.items() if value]:
@@ -232,11 +232,11 @@ def check_scheduler(inputs: Sequence[str], settings: Settings) -> None:
         raise OptionError("scheduler", reason)
 
 
-def check_output(inputs: Sequence[str], several: bool, settings: Settings) -> None:
+def _check_output(inputs: Sequence[str], several: bool, settings: Settings) -> None:
     """Refuse outputs that cannot take these inputs."""
     output = settings.output
     if output is None:
-        if STDIO in inputs and not is_typed(STDIO):
+        if STDIO in inputs and not _is_typed(STDIO):
             raise OptionError("output", "is needed when - is the input; -o FILE or -o - would work")
         if any(is_folder(name) for name in inputs) and not settings.in_place:
             raise OptionError("output", "is needed when a folder is the input; -o FOLDER/ would work")
@@ -247,10 +247,10 @@ def check_output(inputs: Sequence[str], several: bool, settings: Settings) -> No
         raise OptionError("output", f"{printable(output)} takes one result, and there may be several; a folder with a "
                                     "slash at its end, or a pattern with {stem}, would work")
     if not takes_several(output):
-        check_ending(output, settings.format)
+        _check_ending(output, settings.format)
 
 
-def check_ending(output: str, wanted: Format | None) -> None:
+def _check_ending(output: str, wanted: Format | None) -> None:
     """Refuse an output whose ending says nothing, or another thing than --format."""
     if output == STDIO or is_special(output):
         return
@@ -265,7 +265,7 @@ def check_ending(output: str, wanted: Format | None) -> None:
                                     "would work")
 
 
-def check_indices(several: bool, row: Reducer, indices: str) -> None:
+def _check_indices(several: bool, row: Reducer, indices: str) -> None:
     """Refuse places where indices cannot go."""
     if not row.picks:
         picks = ", ".join(name for name, one in REDUCERS.items() if one.picks)

@@ -15,12 +15,12 @@ from . import streams
 if TYPE_CHECKING:
     from ..jit import KernelSpec
 
-HELP = "Compile the usual kernels in advance."
-DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32",
-          "float64")
+_HELP = "Compile the usual kernels in advance."
+_DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32",
+           "float64")
 
 
-def warm_up(reducers: tuple[str, ...], dtypes: tuple[str, ...], jobs: int | None, quiet: bool) -> int:
+def _warm_up(reducers: tuple[str, ...], dtypes: tuple[str, ...], jobs: int | None, quiet: bool) -> int:
     """Find what is missing, compile it, say how many there are."""
     from .. import jit, warmup
     from ..engine import threads
@@ -31,7 +31,7 @@ def warm_up(reducers: tuple[str, ...], dtypes: tuple[str, ...], jobs: int | None
     begun = time.perf_counter()
     wanted = warmup.specs(reducers or warmup.USUAL, dtypes or warmup.DTYPES)
     lacking = warmup.missing(wanted)
-    failures = [why for why in shown(lacking, jobs or threads.count_threads(), quiet) if why is not None]
+    failures = [why for why in _shown(lacking, jobs or threads.count_threads(), quiet) if why is not None]
     for why in dict.fromkeys(failures):
         streams.complain(why)
     if not quiet:
@@ -41,7 +41,7 @@ def warm_up(reducers: tuple[str, ...], dtypes: tuple[str, ...], jobs: int | None
     return 1 if failures else 0
 
 
-def shown(lacking: Sequence[KernelSpec], jobs: int, quiet: bool) -> list[str | None]:
+def _shown(lacking: Sequence[KernelSpec], jobs: int, quiet: bool) -> list[str | None]:
     """Compile, with a bar on stderr where somebody looks at it."""
     from .. import warmup
 
@@ -55,11 +55,11 @@ def shown(lacking: Sequence[KernelSpec], jobs: int, quiet: bool) -> list[str | N
 
 
 command = click.Command(
-    "warmup", callback=warm_up, help=f"{HELP}\n\nWithout arguments: max, min, avg and median of pictures and maps of "
+    "warmup", callback=_warm_up, help=f"{_HELP}\n\nWithout arguments: max, min, avg and median of pictures and maps of "
     "8 and 16 bits, float32 and float64, with windows of 2 and 3 and over everything. What is compiled already stays.",
     params=[
         click.Argument(["reducers"], nargs=-1, type=click.Choice(list(REDUCERS)), metavar="[REDUCER]..."),
-        click.Option(["--dtype", "dtypes"], multiple=True, type=click.Choice(DTYPES), metavar="TYPE",
+        click.Option(["--dtype", "dtypes"], multiple=True, type=click.Choice(_DTYPES), metavar="TYPE",
                      help="Type of the samples, as in uint8; may be given several times."),
         click.Option(["--jobs", "-j"], type=click.IntRange(min=1), metavar="N", help="Processes. Default: the cores."),
         click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only."),

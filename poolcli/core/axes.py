@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-DEFAULT_LAYOUTS = {1: "L", 2: "HW", 3: "HWC", 4: "NHWC", 5: "NDHWC"}
+_DEFAULT_LAYOUTS = {1: "L", 2: "HW", 3: "HWC", 4: "NHWC", 5: "NDHWC"}
 """By number of dimensions: channels last, as images and Keras have it."""
-CHANNEL_FIRST = {3: "CHW", 4: "NCHW", 5: "NCDHW"}
+_CHANNEL_FIRST = {3: "CHW", 4: "NCHW", 5: "NCDHW"}
 """The same with channels first, as PyTorch has it."""
-MOST_CHANNELS_OF_A_PIXEL = 4
+_MOST_CHANNELS_OF_A_PIXEL = 4
 """Red, green, blue and alpha: a last axis of at most so many, shorter than the pooled ones, can only be channels."""
 KEPT = "NC"
 """Batch and channel are kept apart; every other capital letter is pooled. Files name other kept axes by small ones."""
@@ -78,7 +78,7 @@ class Axes:
 
 
 @lru_cache(maxsize=64)
-def axes_of(letters: str) -> Axes:
+def _axes_of(letters: str) -> Axes:
     """Return the axes of these letters: one object for each layout, with what it has worked out."""
     return Axes(letters)
 
@@ -103,10 +103,10 @@ def resolve(shape: Sequence[int], letters: str | None) -> Axes:
     if letters is None:
         letters = guess_layout(shape)
     if len(letters) != len(shape):
-        example = DEFAULT_LAYOUTS.get(len(shape), "NDHWC")
+        example = _DEFAULT_LAYOUTS.get(len(shape), "NDHWC")
         raise PoolError(f"layout {letters} names {len(letters)} axes, the array of shape {describe(shape)} has "
                         f"{len(shape)}; a layout such as {example} would work")
-    axes = axes_of(letters)
+    axes = _axes_of(letters)
     for i in axes.pooled:
         if shape[i] == 0:
             raise PoolError(f"axis {letters[i]} of shape {describe(shape)} has no samples")
@@ -124,17 +124,17 @@ def guess_layout(shape: Sequence[int]) -> str:
     Raises LayoutError where the channels may as well be first, PoolError for more than five axes.
     """
     count = len(shape)
-    if count not in DEFAULT_LAYOUTS:
+    if count not in _DEFAULT_LAYOUTS:
         raise PoolError(f"an array of shape {describe(shape)} has {count} axes; at most 5 can be pooled")
-    last = DEFAULT_LAYOUTS[count]
-    if count in CHANNEL_FIRST and not is_channel_last(shape, axes_of(last)):
-        raise LayoutError(tuple(shape), (CHANNEL_FIRST[count], last))
+    last = _DEFAULT_LAYOUTS[count]
+    if count in _CHANNEL_FIRST and not _is_channel_last(shape, _axes_of(last)):
+        raise LayoutError(tuple(shape), (_CHANNEL_FIRST[count], last))
     return last
 
 
-def is_channel_last(shape: Sequence[int], axes: Axes) -> bool:
+def _is_channel_last(shape: Sequence[int], axes: Axes) -> bool:
     """Whether the last axis is too short to be anything but the channels of pixels."""
-    return shape[-1] <= MOST_CHANNELS_OF_A_PIXEL and all(shape[-1] < shape[i] for i in axes.pooled)
+    return shape[-1] <= _MOST_CHANNELS_OF_A_PIXEL and all(shape[-1] < shape[i] for i in axes.pooled)
 
 
 def pick_layout(layouts: Sequence[str], count: int) -> str | None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-IDENTITY = (Fraction(1), Fraction(0))
+_IDENTITY = (Fraction(1), Fraction(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +49,9 @@ class AxisPlace:
 
         The centre of a clipped window is that of the whole window, as if the axis went on.
         """
-        step, first = IDENTITY
+        step, first = _IDENTITY
         for windows in self.windows:
-            one = find_spacing(windows)
+            one = _find_spacing(windows)
             if one is None:
                 return None
             step, first = step * one[0], first + step * one[1]
@@ -60,7 +60,7 @@ class AxisPlace:
     @property
     def is_whole(self) -> bool:
         """Whether nothing has moved: each sample is where one of the file was."""
-        return self.spacing == IDENTITY and len(self) == self.length
+        return self.spacing == _IDENTITY and len(self) == self.length
 
     def centres(self) -> Floats:
         """The centre of each sample; of windows that are not evenly spaced, midway between their outermost samples."""
@@ -211,16 +211,16 @@ class Place:
         return self.georeference.losses(self)
 
 
-def find_spacing(windows: Windows) -> tuple[Fraction, Fraction] | None:
+def _find_spacing(windows: Windows) -> tuple[Fraction, Fraction] | None:
     """Return the stride of windows and the centre of the first, in samples; None where sizes or strides differ.
 
     One window over the whole axis has its length as stride: its result takes the place of all samples.
 
     Examples
     --------
-    >>> find_spacing(Windows(9, range(-1, 8, 2), range(2, 11, 2)))
+    >>> _find_spacing(Windows(9, range(-1, 8, 2), range(2, 11, 2)))
     (Fraction(2, 1), Fraction(0, 1))
-    >>> find_spacing(Windows(9, range(1), range(9, 10)))
+    >>> _find_spacing(Windows(9, range(1), range(9, 10)))
     (Fraction(9, 1), Fraction(4, 1))
     """
     import numpy as np

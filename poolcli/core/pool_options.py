@@ -84,8 +84,8 @@ class Keywords(WindowKeywords, total=False):
     expected: bool
 
 
-DEFAULTS: Mapping[str, Any] = {"pad_mode": "exclude", "nan": "propagate", "round": "half-up", "squeeze": False,
-                               "count_include_pad": False, "expected": False}
+_DEFAULTS: Mapping[str, Any] = {"pad_mode": "exclude", "nan": "propagate", "round": "half-up", "squeeze": False,
+                                "count_include_pad": False, "expected": False}
 """Of keywords that are not None where they are not given. Every window keyword is None then, and the reducer's own
 parameters have the defaults of ``REDUCERS``."""
 
@@ -98,7 +98,7 @@ def show_keywords(keywords: type) -> Callable[[F], F]:
     def show(function: F) -> F:
         own = signature(function)
         given = [one for one in own.parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
-        shown = [Parameter(name, Parameter.KEYWORD_ONLY, default=DEFAULTS.get(name), annotation=kind.__forward_arg__)
+        shown = [Parameter(name, Parameter.KEYWORD_ONLY, default=_DEFAULTS.get(name), annotation=kind.__forward_arg__)
                  for name, kind in keywords.__annotations__.items() if name not in own.parameters]
         cast(Any, function).__signature__ = own.replace(parameters=[*given, *shown])
         return function
@@ -117,7 +117,7 @@ def check_names(row: Reducer, given: Mapping[str, Any]) -> None:
     """Refuse keywords that do not exist or belong to other reducers."""
     own = {p.name for p in row.parameters}
     for name, value in given.items():
-        if name in own or name in WINDOW_KEYWORDS or name in CHECKS or name in ("pad_mode", "pad_value"):
+        if name in own or name in WINDOW_KEYWORDS or name in _CHECKS or name in ("pad_mode", "pad_value"):
             continue
         owners = [other.name for other in REDUCERS.values() if name in {p.name for p in other.parameters}]
         if not owners:
@@ -128,7 +128,7 @@ def check_names(row: Reducer, given: Mapping[str, Any]) -> None:
             raise OptionError(name, f"{name} is a parameter of {', '.join(owners)}, not of {row.name}")
 
 
-def check_pad_mode(given: Mapping[str, Any], window: WindowOptions) -> dict[str, Any]:
+def _check_pad_mode(given: Mapping[str, Any], window: WindowOptions) -> dict[str, Any]:
     """Pad mode and pad value, which go together and with padding."""
     mode, value = given.get("pad_mode", "exclude"), given.get("pad_value")
     one_of(PAD_MODES)("pad_mode", mode)
@@ -156,11 +156,11 @@ def window_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def value_fields(given: Mapping[str, Any], window: WindowOptions) -> dict[str, Any]:
     """Those that say how values are treated, checked."""
-    checked = {name: check(name, given[name]) for name, check in CHECKS.items() if name in given}
-    return checked | check_pad_mode(given, window)
+    checked = {name: check(name, given[name]) for name, check in _CHECKS.items() if name in given}
+    return checked | _check_pad_mode(given, window)
 
 
-CHECKS: Mapping[str, Any] = {
+_CHECKS: Mapping[str, Any] = {
     "layout": lambda option, value: axes.check_layout(value),
     "squeeze": check_flag,
     "nan": one_of(NAN_MODES),

@@ -145,25 +145,25 @@ class Reducer:
     def __reduce__(self) -> tuple[Any, ...]:
         """Other processes have the same table: a row goes there by its name."""
         variant = next((name for name, one in REDUCERS[self.name].variants.items() if one is self), None)
-        return named, (self.name, variant)
+        return _named, (self.name, variant)
 
 
-def named(name: str, variant: str | None) -> Reducer:
+def _named(name: str, variant: str | None) -> Reducer:
     """A row of the table, or its variant."""
     return REDUCERS[name] if variant is None else REDUCERS[name].variants[variant]
 
 
 P = Parameter("p", "float", 2.0, "exponent of the norm; inf is the largest magnitude", "> 0", lambda p: p > 0)
-GEM_P = Parameter("p", "float", 3.0, "exponent of the mean", "> 0 and finite", lambda p: p > 0 and isfinite(p))
-EPS = Parameter("eps", "float", 1e-6, "samples below it count as it", "> 0 and finite", lambda e: e > 0 and isfinite(e),
-                leaves_range=True)
+_GEM_P = Parameter("p", "float", 3.0, "exponent of the mean", "> 0 and finite", lambda p: p > 0 and isfinite(p))
+_EPS = Parameter("eps", "float", 1e-6, "samples below it count as it", "> 0 and finite",
+                 lambda e: e > 0 and isfinite(e), leaves_range=True)
 R = Parameter("r", "float", 1.0, "sharpness: large is max, small is mean, negative is min", "finite and not 0",
               lambda r: r != 0 and isfinite(r))
-WEIGHT = Parameter("weight", "float", 0.5, "share of the maximum", "from 0 to 1", lambda w: 0 <= w <= 1)
+_WEIGHT = Parameter("weight", "float", 0.5, "share of the maximum", "from 0 to 1", lambda w: 0 <= w <= 1)
 Q = Parameter("q", "float", 0.5, "rank: 0 is the minimum, 1 the maximum", "from 0 to 1", lambda q: 0 <= q <= 1)
-COUNT_INCLUDE_PAD = Parameter("count_include_pad", "flag", False, "divide by the padded window's size")
-DIVISOR = Parameter("divisor", "int", None, "divide by this instead of the count", "a whole number >= 1",
-                    lambda d: 1 <= d < inf, leaves_range=True)
+_COUNT_INCLUDE_PAD = Parameter("count_include_pad", "flag", False, "divide by the padded window's size")
+_DIVISOR = Parameter("divisor", "int", None, "divide by this instead of the count", "a whole number >= 1",
+                     lambda d: 1 <= d < inf, leaves_range=True)
 EXPECTED = Parameter("expected", "flag", False, "the expected value, sum p_i x_i, instead of a draw")
 
 _EXPECTED = Reducer(
@@ -186,7 +186,7 @@ _ROWS = (
         memory_bound=True, cell_method="minimum"),
     Reducer(
         "avg", "The mean, exact for integers.", "sum x / n", "mean", arithmetic.average,
-        parameters=(COUNT_INCLUDE_PAD, DIVISOR), average=True, alpha="weighs", light="mixes", result_range="samples",
+        parameters=(_COUNT_INCLUDE_PAD, _DIVISOR), average=True, alpha="weighs", light="mixes", result_range="samples",
         aliases=("mean", "average", "area", "box", "blockmean"),
         monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, derivative="average",
         explanation="average", fold="average", memory_bound=True, cell_method="mean"),
@@ -208,7 +208,7 @@ _ROWS = (
     Reducer(
         "gem", "The generalised mean of retrieval networks.", "(mean max(x, eps)^p)^(1/p)", "float",
         arithmetic.generalised_mean,
-        parameters=(GEM_P, EPS), light="mixes", result_range="samples",
+        parameters=(_GEM_P, _EPS), light="mixes", result_range="samples",
         aliases=("generalizedmean", "generalisedmean", "powermean"),
         monotone=True, error_model="power", any_order=True, composes=True, derivative="generalised_mean",
         explanation="generalised_mean", fold="generalised_mean", lanes="generalised_mean"),
@@ -225,7 +225,7 @@ _ROWS = (
         explanation="softmax_mean", lanes="softmax_mean"),
     Reducer(
         "mixed", "Maximum and mean, mixed.", "w max x + (1 - w) mean x", "mean", arithmetic.mixed,
-        parameters=(WEIGHT,), light="mixes", result_range="samples", aliases=("mix",),
+        parameters=(_WEIGHT,), light="mixes", result_range="samples", aliases=("mix",),
         monotone=True, error_model="sum", exact_bits=32, any_order=True, derivative="mix", explanation="mix",
         fold="mix", lanes="mix"),
     Reducer(

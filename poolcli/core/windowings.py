@@ -23,7 +23,7 @@ ALL = "all"
 MOST = 2**31 - 1
 """The largest size, stride, dilation or padding: positions then stay far inside int64."""
 
-MOST_BOUNDS = 2**27
+_MOST_BOUNDS = 2**27
 """The most adaptive windows on an axis: the bounds of each are kept, 2 GiB of them."""
 
 
@@ -51,16 +51,16 @@ class Windowing:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Other processes have the same table: a row goes there by its name."""
-        return find_windowing, (self.name,)
+        return _find_windowing, (self.name,)
 
 
-def find_windowing(name: str) -> Windowing:
+def _find_windowing(name: str) -> Windowing:
     """Return the row of the table that has this name."""
     return WINDOWINGS[name]
 
 
 @dataclass(frozen=True)
-class ByName:
+class _ByName:
     """Values by the names of axes: those of ``{"lat": 2, "lon": 2}``. Axes that are not named are kept."""
 
     pairs: tuple[tuple[str, Any], ...]
@@ -71,10 +71,10 @@ NAMED_DEFAULTS: Mapping[str, Any] = MappingProxyType(
 """Options that take values by name, and what an axis has that another option names."""
 
 
-def pool_only(letters: str, pooled: Sequence[int]) -> str:
+def _pool_only(letters: str, pooled: Sequence[int]) -> str:
     """Return layout letters of which those at some places are pooled and all others are kept.
 
-    >>> pool_only("tHW", [0]), pool_only("NHWC", [1, 2]), pool_only("NCH", [1])
+    >>> _pool_only("tHW", [0]), _pool_only("NHWC", [1, 2]), _pool_only("NCH", [1])
     ('Thw', 'NHWC', 'NAh')
     """
     found: list[str] = []
@@ -114,7 +114,7 @@ class WindowOptions:
     @property
     def is_named(self) -> bool:
         """Whether values are given by the names of axes."""
-        return any(isinstance(getattr(self, name), ByName) for name in NAMED_DEFAULTS)
+        return any(isinstance(getattr(self, name), _ByName) for name in NAMED_DEFAULTS)
 
     def for_axes(self, letters: str, names: Sequence[str] = ()) -> tuple[WindowOptions, str]:
         """Return the same with a value for each pooled axis in order, and the layout in which only those are pooled.
@@ -132,7 +132,7 @@ class WindowOptions:
             Where a name is that of no axis.
         """
         given = {name: dict(value.pairs) for name in NAMED_DEFAULTS
-                 if isinstance(value := getattr(self, name), ByName)}
+                 if isinstance(value := getattr(self, name), _ByName)}
         wanted = {axis for values in given.values() for axis in values}
         places = {letter.swapcase(): i for i, letter in enumerate(letters)}  # a chain's stage before may have kept it
         places |= {letter: i for i, letter in enumerate(letters)} | {name: i for i, name in enumerate(names)}
@@ -149,7 +149,7 @@ class WindowOptions:
             sizes = per_axis(changed.get("size", self.size), len(pooled), "size")
             changed["stride"] = tuple((1 if size == ALL else size) if stride is None else stride
                                       for stride, size in zip(changed["stride"], sizes, strict=True))
-        return replace(self, **changed), pool_only(letters, pooled)
+        return replace(self, **changed), _pool_only(letters, pooled)
 
     def requested_stride(self, axis: int, axes: int) -> int:
         """Return the distance from window to window on one of the pooled axes, as asked; 0 where there is none."""
@@ -165,7 +165,7 @@ class WindowOptions:
         ``floor((224 - 2) / 2) + 1 = 112``.
         """
         if per_axis(self.size, axes, "size")[axis] == ALL:
-            return format_whole(self, axis, axes, windows)
+            return _format_whole(self, axis, axes, windows)
         return self.windowing.formula(self, axis, axes, windows)
 
     def value_count(self) -> int | None:
@@ -176,11 +176,11 @@ class WindowOptions:
 
 # Fixed windows.
 
-MAX_CACHED_LENGTH = 1 << 12
+_MAX_CACHED_LENGTH = 1 << 12
 """Samples of the longest axis whose windows are kept: with the tables that kernels need of them some 100 kB."""
 
 
-def share_windows(build: Callable[..., Windows]) -> Callable[..., Windows]:
+def _share_windows(build: Callable[..., Windows]) -> Callable[..., Windows]:
     """Return a function that gives the same object for the same short axis and numbers, with all it has worked out.
 
     A call with a new shape has mostly one new axis; the other's tables need not be made again.
@@ -189,11 +189,11 @@ def share_windows(build: Callable[..., Windows]) -> Callable[..., Windows]:
 
     @wraps(build)
     def share(n: int, *numbers: Any) -> Windows:
-        return cached(n, *numbers) if n <= MAX_CACHED_LENGTH else build(n, *numbers)
+        return cached(n, *numbers) if n <= _MAX_CACHED_LENGTH else build(n, *numbers)
     return share
 
 
-@share_windows
+@_share_windows
 def fixed(n: int, size: int, stride: int, dilation: int, before: int, after: int, ceil_mode: bool) -> Windows:
     """Windows of one size at every stride-th position, the first at -before.
 
@@ -214,8 +214,8 @@ def fixed(n: int, size: int, stride: int, dilation: int, before: int, after: int
     return Windows(n, starts, range(starts.start + extent, starts.stop + extent, stride), dilation, before, after)
 
 
-@share_windows
-def same(n: int, size: int, stride: int, dilation: int, lower: bool) -> Windows:
+@_share_windows
+def _same(n: int, size: int, stride: int, dilation: int, lower: bool) -> Windows:
     """ceil(n / stride) windows, the padding split evenly; an odd one goes after (before, if lower), as TensorFlow."""
     count = ceil_div(n, stride)
     extra = max((count - 1) * stride + dilation * (size - 1) + 1 - n, 0)
@@ -226,7 +226,7 @@ def same(n: int, size: int, stride: int, dilation: int, lower: bool) -> Windows:
     return Windows(n, starts, stops, dilation, before, extra - before)
 
 
-def whole(n: int) -> Windows:
+def _whole(n: int) -> Windows:
     """One window over the whole axis."""
     return Windows(n, range(1), range(n, n + 1))
 
@@ -236,12 +236,12 @@ def kept(n: int) -> Windows:
     return Windows(n, range(n), range(1, n + 1))
 
 
-def adaptive(n: int, count: int) -> Windows:
+def _adaptive(n: int, count: int) -> Windows:
     """``count`` windows [floor(i n / count), ceil((i + 1) n / count)), as PyTorch."""
     import numpy as np
 
-    if count > MOST_BOUNDS:
-        raise PoolError(f"{count} windows on an axis of {n} are more than memory is for; {MOST_BOUNDS} are the limit")
+    if count > _MOST_BOUNDS:
+        raise PoolError(f"{count} windows on an axis of {n} are more than memory is for; {_MOST_BOUNDS} are the limit")
     if count and n % count == 0:
         return Windows(n, range(0, n, n // count), range(n // count, n + 1, n // count))
     i = np.arange(count, dtype=np.int64)
@@ -251,8 +251,8 @@ def adaptive(n: int, count: int) -> Windows:
 # Fractional windows (Graham, "Fractional Max-Pooling", arXiv 1412.6071).
 
 
-def fractional(n: int, ratio: Fraction, size: int | None, random: bool, overlapping: bool, u: Fraction | None,
-               words: Iterator[int]) -> Windows:
+def _fractional(n: int, ratio: Fraction, size: int | None, random: bool, overlapping: bool, u: Fraction | None,
+                words: Iterator[int]) -> Windows:
     """floor(n / ratio) windows whose steps are drawn; one word of chance for the axis, or one for each step."""
     import numpy as np
 
@@ -263,14 +263,14 @@ def fractional(n: int, ratio: Fraction, size: int | None, random: bool, overlapp
         raise PoolError(f"{count} windows of {size} need {size + count - 1} samples, the axis has {n}; a smaller size "
                         "or a larger ratio would work")
     span, steps = (n, count) if size is None else (n - size, count - 1)
-    edges = np.array(random_edges(span, steps, words) if random else drawn_edges(span, steps, u, words), np.int64)
+    edges = np.array(_random_edges(span, steps, words) if random else _drawn_edges(span, steps, u, words), np.int64)
     if size is not None:
         return Windows(n, edges, edges + size)
     stops = np.minimum(edges[1:] + 1, n) if overlapping else edges[1:]
     return Windows(n, edges[:-1], stops)
 
 
-def drawn_edges(span: int, steps: int, u: Fraction | None, words: Iterator[int]) -> list[int]:
+def _drawn_edges(span: int, steps: int, u: Fraction | None, words: Iterator[int]) -> list[int]:
     """floor((j + u) span / steps) - floor(u span / steps), j = 0 ... steps, in whole numbers: floats err in 2 %."""
     from fractions import Fraction
 
@@ -283,7 +283,7 @@ def drawn_edges(span: int, steps: int, u: Fraction | None, words: Iterator[int])
     return [(j * bottom + top) * span // (bottom * steps) - shift for j in range(steps + 1)]
 
 
-def random_edges(span: int, steps: int, words: Iterator[int]) -> list[int]:
+def _random_edges(span: int, steps: int, words: Iterator[int]) -> list[int]:
     """Steps of span // steps and one more, as many as it takes, in a drawn order (Fisher and Yates, from the end)."""
     if steps == 0:
         return [0]
@@ -298,7 +298,7 @@ def random_edges(span: int, steps: int, words: Iterator[int]) -> list[int]:
     return edges
 
 
-def random_words(seed: int) -> Iterator[int]:
+def _random_words(seed: int) -> Iterator[int]:
     """Raw words of Philox(key=seed), in order: the same on any machine and under any NumPy."""
     import numpy as np
 
@@ -320,7 +320,7 @@ def per_axis(value: Any, axes: int, name: str) -> list[Any]:
     return [value] * axes
 
 
-def build_fixed(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
+def _build_fixed(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
     """Fixed windows on every axis, but one window over an axis whose size is "all"."""
     axes = len(lengths)
     sizes = per_axis(options.size, axes, "size")
@@ -331,47 +331,47 @@ def build_fixed(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows
     windows = []
     for n, size, stride, dilation, padding in zip(lengths, sizes, strides, dilations, paddings, strict=True):
         before, after = padding if isinstance(padding, (tuple, list)) else (padding, padding)
-        windows.append(whole(n) if size == ALL else
+        windows.append(_whole(n) if size == ALL else
                        fixed(n, size, stride or size, dilation, before, after, options.ceil_mode))
     return tuple(windows)
 
 
-def build_same(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
+def _build_same(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
     """"Same" windows on every axis, but one window over an axis whose size is "all"."""
     axes = len(lengths)
     sizes = per_axis(options.size, axes, "size")
     strides = per_axis(options.stride, axes, "stride")
     dilations = per_axis(options.dilation, axes, "dilation")
     lower = options.padding == "same-lower"
-    return tuple(whole(n) if size == ALL else same(n, size, stride or size, dilation, lower)
+    return tuple(_whole(n) if size == ALL else _same(n, size, stride or size, dilation, lower)
                  for n, size, stride, dilation in zip(lengths, sizes, strides, dilations, strict=True))
 
 
-def build_global(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
+def _build_global(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
     """One window over everything."""
-    return tuple(whole(n) for n in lengths)
+    return tuple(_whole(n) for n in lengths)
 
 
-def build_adaptive(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
+def _build_adaptive(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
     """As many windows as asked, "all" keeps an axis."""
     counts = per_axis(options.adaptive, len(lengths), "adaptive")
-    return tuple(kept(n) if count == ALL else adaptive(n, count) for n, count in zip(lengths, counts, strict=True))
+    return tuple(kept(n) if count == ALL else _adaptive(n, count) for n, count in zip(lengths, counts, strict=True))
 
 
-def build_fractional(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
+def _build_fractional(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
     """Drawn windows; the axes take their words from one stream, in axis order."""
     axes = len(lengths)
     ratios = per_axis(options.fractional, axes, "fractional")
     sizes = per_axis(options.size, axes, "size")
-    words = random_words(options.seed)
-    return tuple(fractional(n, ratio, size, options.random, options.overlapping, options.u, words)
+    words = _random_words(options.seed)
+    return tuple(_fractional(n, ratio, size, options.random, options.overlapping, options.u, words)
                  for n, ratio, size in zip(lengths, ratios, sizes, strict=True))
 
 
 # Reports: what made the windows, and how it is said.
 
 
-def window_size(windows: Windows) -> int:
+def _window_size(windows: Windows) -> int:
     """Return how many samples a window of one size has."""
     return int(windows.sizes()[0])
 
@@ -379,28 +379,28 @@ def window_size(windows: Windows) -> int:
 def window_stride(windows: Windows) -> int:
     """Return the distance from window to window; a window over the whole axis has no next one, and gives its size."""
     starts = windows.starts
-    alone = len(windows) == 1 and window_size(windows) == windows.length
-    return window_size(windows) if alone or not isinstance(starts, range) else starts.step
+    alone = len(windows) == 1 and _window_size(windows) == windows.length
+    return _window_size(windows) if alone or not isinstance(starts, range) else starts.step
 
 
-def record_strided(options: WindowOptions, windows: Sequence[Windows]) -> dict[str, Any]:
+def _record_strided(options: WindowOptions, windows: Sequence[Windows]) -> dict[str, Any]:
     """Record fixed and same windows."""
-    return {"size": [window_size(w) for w in windows], "stride": [window_stride(w) for w in windows],
+    return {"size": [_window_size(w) for w in windows], "stride": [window_stride(w) for w in windows],
             "padding": [[w.before, w.after] for w in windows], "dilation": [w.step for w in windows],
             "ceil": options.ceil_mode}
 
 
-def record_fractional(options: WindowOptions, windows: Sequence[Windows]) -> dict[str, Any]:
+def _record_fractional(options: WindowOptions, windows: Sequence[Windows]) -> dict[str, Any]:
     """Record what replays the draw: ratios, and the seed or u."""
     axes = len(windows)
     ratios, sizes = (value if isinstance(value, tuple) else (value,) * axes
                      for value in (options.fractional, options.size))
-    chance = {"seed": options.seed} if options.u is None else {"u": decimal_value(options.u)}
-    return {"fractional": [decimal_value(ratio) for ratio in ratios], "size": list(sizes) if options.size else None,
+    chance = {"seed": options.seed} if options.u is None else {"u": _decimal_value(options.u)}
+    return {"fractional": [_decimal_value(ratio) for ratio in ratios], "size": list(sizes) if options.size else None,
             "overlapping": options.overlapping, "random": options.random, **chance}
 
 
-def decimal_value(number: Fraction) -> float | str:
+def _decimal_value(number: Fraction) -> float | str:
     """Return the decimal that was written: a number where a float gives it back, numerator/denominator elsewhere."""
     from fractions import Fraction
 
@@ -408,23 +408,23 @@ def decimal_value(number: Fraction) -> float | str:
     return near if Fraction(repr(near)) == number else str(number)
 
 
-def join_axes(values: Sequence[Any]) -> str:
+def _join_axes(values: Sequence[Any]) -> str:
     """Write a value for each axis: 2x2, 3x2."""
     return "x".join(str(value) for value in values)
 
 
-def describe_strided(name: str, record: Mapping[str, Any]) -> str:
+def _describe_strided(name: str, record: Mapping[str, Any]) -> str:
     """Write size, stride, and what else is not as always."""
-    words = [join_axes(record["size"])]
+    words = [_join_axes(record["size"])]
     if record["stride"] != record["size"]:
-        words.append(f"stride {join_axes(record['stride'])}")
+        words.append(f"stride {_join_axes(record['stride'])}")
     if name == "same":
         words.append(name)
     elif any(side for sides in record["padding"] for side in sides):
         padding = [str(a) if a == b else f"{a}:{b}" for a, b in record["padding"]]
-        words.append(f"padding {join_axes(padding)}")
+        words.append(f"padding {_join_axes(padding)}")
     if any(step != 1 for step in record["dilation"]):
-        words.append(f"dilation {join_axes(record['dilation'])}")
+        words.append(f"dilation {_join_axes(record['dilation'])}")
     if record["ceil"]:
         words.append("ceil")
     if record["pad_mode"] != "exclude":
@@ -432,17 +432,17 @@ def describe_strided(name: str, record: Mapping[str, Any]) -> str:
     return " ".join(words)
 
 
-def describe_fractional(name: str, record: Mapping[str, Any]) -> str:
+def _describe_fractional(name: str, record: Mapping[str, Any]) -> str:
     """Write the ratio and what replays it."""
     chance = f"seed {record['seed']}" if "seed" in record else f"u {record['u']}"
-    words = [f"{name} {join_axes(record['fractional'])}", chance]
+    words = [f"{name} {_join_axes(record['fractional'])}", chance]
     return " ".join(words + [flag for flag in ("overlapping", "random") if record[flag]])
 
 
 # How many windows an axis gets, by a formula with its numbers.
 
 
-def format_fixed(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+def _format_fixed(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
     """floor((n + before + after - extent) / s) + 1, extent = d (k - 1) + 1; ceil, and less one, in ceil mode.
 
     [PyTorch, aten/src/ATen/native/Pool.h]
@@ -459,18 +459,18 @@ def format_fixed(options: WindowOptions, axis: int, axes: int, windows: Windows)
     return f"{rounded}(({room} - {written}) / {stride}) + 1{dropped} = {len(windows)}"
 
 
-def format_same(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+def _format_same(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
     """ceil(n / s) [TensorFlow], and the padding that this takes."""
     padded = f", padded by {windows.before} and {windows.after}" if windows.before + windows.after else ""
     return f"ceil({windows.length} / {options.requested_stride(axis, axes)}) = {len(windows)}{padded}"
 
 
-def format_whole(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+def _format_whole(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
     """One window."""
     return f"one window over all {windows.length} = 1"
 
 
-def format_adaptive(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+def _format_adaptive(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
     """As asked, with where window i lies."""
     n, m = windows.length, len(windows)
     if per_axis(options.adaptive, axes, "adaptive")[axis] == ALL:
@@ -478,33 +478,33 @@ def format_adaptive(options: WindowOptions, axis: int, axes: int, windows: Windo
     return f"as asked = {m}, window i is [floor({n} i / {m}), ceil({n} (i + 1) / {m}))"
 
 
-def format_fractional(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+def _format_fractional(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
     """floor(n / ratio), the ratio being the decimal that was written [Graham 2014]."""
-    ratio = decimal_value(per_axis(options.fractional, axes, "fractional")[axis])
+    ratio = _decimal_value(per_axis(options.fractional, axes, "fractional")[axis])
     return f"floor({windows.length} / {ratio}) = {len(windows)}"
 
 
 _ROWS = (
     Windowing("fixed", "Windows of one size at a fixed stride.", "[i s - before, i s - before + d (k - 1) + 1)",
               "--size K [--stride S] [--padding P] [--dilation D] [--ceil]",
-              ("size", "stride", "padding", "dilation", "ceil_mode"), build_fixed, strided=True,
-              record=record_strided, words=describe_strided, formula=format_fixed),
+              ("size", "stride", "padding", "dilation", "ceil_mode"), _build_fixed, strided=True,
+              record=_record_strided, words=_describe_strided, formula=_format_fixed),
     Windowing("same", "Fixed windows, padded so that ceil(n / stride) of them fit.", "ceil(n / s) of them",
               "--padding same | same-lower [--size K] [--stride S] [--dilation D]",
-              ("size", "stride", "padding", "dilation"), build_same, strided=True,
-              record=record_strided, words=describe_strided, formula=format_same),
+              ("size", "stride", "padding", "dilation"), _build_same, strided=True,
+              record=_record_strided, words=_describe_strided, formula=_format_same),
     Windowing("global", "One window over the whole axis.", "[0, n)", "--global, --size all, --size 1xall",
-              ("size",), build_global,
-              record=lambda options, windows: {"size": [w.length for w in windows]}, formula=format_whole),
+              ("size",), _build_global,
+              record=lambda options, windows: {"size": [w.length for w in windows]}, formula=_format_whole),
     Windowing("adaptive", "As many windows as asked, as even as they can be.", "[floor(i n / m), ceil((i + 1) n / m))",
-              "--adaptive M", ("adaptive",), build_adaptive,
+              "--adaptive M", ("adaptive",), _build_adaptive,
               record=lambda options, windows: {"adaptive": [len(w) for w in windows]},
-              words=lambda name, record: f"{name} {join_axes(record['adaptive'])}", formula=format_adaptive),
+              words=lambda name, record: f"{name} {_join_axes(record['adaptive'])}", formula=_format_adaptive),
     Windowing("fractional", "Windows whose steps are drawn, for ratios between whole numbers.",
               "floor(n / ratio) of them, edges floor((j + u) n / m) - floor(u n / m)",
               "--fractional RATIO [--seed N | --u U] [--overlapping] [--random] [--size K]",
-              ("fractional", "size", "overlapping", "random", "seed", "u"), build_fractional,
-              record=record_fractional, words=describe_fractional, formula=format_fractional),
+              ("fractional", "size", "overlapping", "random", "seed", "u"), _build_fractional,
+              record=_record_fractional, words=_describe_fractional, formula=_format_fractional),
 )
 
 WINDOWINGS: Mapping[str, Windowing] = {row.name: row for row in _ROWS}
@@ -519,9 +519,9 @@ def window_options(given: Mapping[str, Any]) -> WindowOptions:
     windowing = WINDOWINGS[choose_windowing(asked)]
     for name in asked:
         if name not in windowing.options:
-            raise OptionError(name, misplaced(name, windowing))
-    checked = {name: CHECKS[name](name, value) for name, value in asked.items()}
-    if windowing.name == "fractional" and ALL in as_tuple(checked.get("size")):
+            raise OptionError(name, _misplaced(name, windowing))
+    checked = {name: _CHECKS[name](name, value) for name, value in asked.items()}
+    if windowing.name == "fractional" and ALL in _as_tuple(checked.get("size")):
         raise OptionError("size", "fractional windows take whole numbers as sizes, not 'all'")
     if windowing.name in ("fixed", "same"):
         checked.setdefault("size", 2)
@@ -532,7 +532,7 @@ def window_options(given: Mapping[str, Any]) -> WindowOptions:
     return WindowOptions(windowing, **checked)
 
 
-def as_tuple(value: Any) -> tuple[Any, ...]:
+def _as_tuple(value: Any) -> tuple[Any, ...]:
     """The values of an option that has one or several."""
     return value if isinstance(value, tuple) else (value,)
 
@@ -548,14 +548,14 @@ def choose_windowing(asked: Mapping[str, Any]) -> str:
     return "same" if asked.get("padding") in ("same", "same-lower") else "fixed"
 
 
-def misplaced(name: str, windowing: Windowing) -> str:
+def _misplaced(name: str, windowing: Windowing) -> str:
     """Why an option does not go with a windowing, and with which it does."""
     homes = [row.name for row in WINDOWINGS.values() if name in row.options]
     named = f"{', '.join(homes[:-1])} and {homes[-1]}" if len(homes) > 1 else homes[0]
     return f"{name} goes with {named} windows, not with {windowing.name} windows"
 
 
-def whole_number(name: str, value: Any, least: int) -> int:
+def _whole_number(name: str, value: Any, least: int) -> int:
     """A whole number from ``least`` to MOST."""
     number = value.__index__() if hasattr(value, "__index__") and not isinstance(value, bool) else None
     if number is None or not least <= number <= MOST:
@@ -563,13 +563,13 @@ def whole_number(name: str, value: Any, least: int) -> int:
     return int(number)
 
 
-def each(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+def _each(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
     """The check of one value, made to take one per axis too."""
     def check_each(name: str, value: Any) -> Any:
         if isinstance(value, Mapping):
             if not value or not all(isinstance(axis, str) for axis in value):
                 raise OptionError(name, f"{name} by names is a number for each, as in H=2,W=3, not {value!r}")
-            return ByName(tuple((axis, check(name, one)) for axis, one in value.items()))
+            return _ByName(tuple((axis, check(name, one)) for axis, one in value.items()))
         if isinstance(value, (tuple, list)):
             if not 1 <= len(value) <= 3:
                 raise OptionError(name, f"{name} takes one value, or one for each of up to 3 axes, not {value!r}")
@@ -578,26 +578,26 @@ def each(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
     return check_each
 
 
-def check_count(name: str, value: Any) -> int:
+def _check_count(name: str, value: Any) -> int:
     """A size, stride or dilation."""
-    return whole_number(name, value, 1)
+    return _whole_number(name, value, 1)
 
 
-def check_count_or_all(name: str, value: Any) -> int | str:
+def _check_count_or_all(name: str, value: Any) -> int | str:
     """A size or a number of windows, or "all"."""
-    return ALL if value == ALL else whole_number(name, value, 1)
+    return ALL if value == ALL else _whole_number(name, value, 1)
 
 
-def check_pad(name: str, value: Any) -> Any:
+def _check_pad(name: str, value: Any) -> Any:
     """The padding of one axis: a number, or (before, after)."""
     if isinstance(value, (tuple, list)):
         if len(value) != 2:
             raise OptionError(name, f"the padding of one axis is a number or (before, after), not {value!r}")
-        return tuple(whole_number(name, side, 0) for side in value)
-    return whole_number(name, value, 0)
+        return tuple(_whole_number(name, side, 0) for side in value)
+    return _whole_number(name, value, 0)
 
 
-def check_padding(name: str, value: Any) -> Any:
+def _check_padding(name: str, value: Any) -> Any:
     """A name, or the padding of every axis, or of each."""
     if value == "valid":
         return 0
@@ -606,26 +606,26 @@ def check_padding(name: str, value: Any) -> Any:
             return value
         raise OptionError(name, f"padding is a number, one per axis, before and after, or same, same-lower, valid, "
                                 f"not {value!r}")
-    return each(check_pad)(name, value)
+    return _each(_check_pad)(name, value)
 
 
-def check_ratio(name: str, value: Any) -> Fraction:
+def _check_ratio(name: str, value: Any) -> Fraction:
     """A ratio >= 1, read as the decimal that was written: 33 samples at 1.1 are 30."""
-    ratio = decimal(name, value)
+    ratio = _decimal(name, value)
     if not 1 <= ratio <= MOST:
         raise OptionError(name, f"{name} must be a ratio of at least 1, not {value!r}")
     return ratio
 
 
-def check_u(name: str, value: Any) -> Fraction:
+def _check_u(name: str, value: Any) -> Fraction:
     """A number in [0, 1)."""
-    u = decimal(name, value)
+    u = _decimal(name, value)
     if not 0 <= u < 1:
         raise OptionError(name, f"{name} must be from 0 to below 1, not {value!r}")
     return u
 
 
-def decimal(name: str, value: Any) -> Fraction:
+def _decimal(name: str, value: Any) -> Fraction:
     """The number as it is written in decimals."""
     from fractions import Fraction  # 6 ms that --help need not pay
 
@@ -652,16 +652,16 @@ def check_flag(name: str, value: Any) -> bool:
     return bool(value)
 
 
-CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
-    "size": each(check_count_or_all),
-    "stride": each(check_count),
-    "dilation": each(check_count),
-    "padding": check_padding,
+_CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
+    "size": _each(_check_count_or_all),
+    "stride": _each(_check_count),
+    "dilation": _each(_check_count),
+    "padding": _check_padding,
     "ceil_mode": check_flag,
-    "adaptive": each(check_count_or_all),
-    "fractional": each(check_ratio),
+    "adaptive": _each(_check_count_or_all),
+    "fractional": _each(_check_ratio),
     "overlapping": check_flag,
     "random": check_flag,
     "seed": check_seed,
-    "u": check_u,
+    "u": _check_u,
 }

@@ -12,9 +12,9 @@ from ..errors import PoolError
 COLOURS = np.array([(8, 8, 28), (48, 16, 92), (106, 26, 110), (162, 44, 96), (210, 72, 66), (240, 118, 36),
                     (250, 172, 40), (246, 222, 104), (252, 252, 220)], np.float64)
 """Dark to light in about equal steps of lightness, so that it reads the same in grey and for the colour-blind."""
-LEVELS = 2041
+_LEVELS = 2041
 """More than the colours between two of these differ; looked up, 12 MP take 0.3 s and not 1."""
-LARGE = 1e307
+_LARGE = 1e307
 """Beyond it the ends are halved, lest their difference be infinite."""
 MISSING = (96, 128, 128)
 """NaN: a colour that is none of the scale."""
@@ -32,21 +32,21 @@ def draw_heat(values: NDArray[Any], low: float | None = None, high: float | None
     low = float(finite.min(initial=np.inf)) if low is None else low
     high = float(finite.max(initial=-np.inf)) if high is None else high
     low, high = np.nan_to_num([low, high])
-    if max(abs(low), abs(high)) > LARGE:
+    if max(abs(low), abs(high)) > _LARGE:
         values, low, high = values / 2, low / 2, high / 2
     span = high - low
     with np.errstate(over="ignore"):  # far beyond the ends is at the end
         share = np.clip((values - low) / span, 0, 1) if span > 0 else np.where(np.isnan(values), np.nan, 0.0)
     missing = np.isnan(share)
     share[missing] = 0
-    coloured: NDArray[np.uint8] = colour_scale()[np.rint(share * (LEVELS - 1)).astype(np.int16)]
+    coloured: NDArray[np.uint8] = _colour_scale()[np.rint(share * (_LEVELS - 1)).astype(np.int16)]
     coloured[missing] = MISSING
     return coloured
 
 
-def colour_scale() -> NDArray[np.uint8]:
+def _colour_scale() -> NDArray[np.uint8]:
     """LEVELS colours, dark to light."""
-    places, steps = np.linspace(0, len(COLOURS) - 1, LEVELS), np.arange(len(COLOURS))
+    places, steps = np.linspace(0, len(COLOURS) - 1, _LEVELS), np.arange(len(COLOURS))
     mixed = np.stack([np.interp(places, steps, channel) for channel in COLOURS.T], axis=-1)
     colours: NDArray[np.uint8] = np.rint(mixed).astype(np.uint8)
     return colours

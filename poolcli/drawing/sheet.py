@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-GAP, LABEL, MARGIN, LETTERS = 10, 18, 10, 13
-PAGE, INK = (250, 250, 248), (40, 44, 52)
+_GAP, _LABEL, _MARGIN, _LETTERS = 10, 18, 10, 13
+PAGE, _INK = (250, 250, 248), (40, 44, 52)
 
 
-def to_rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
+def _to_rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
     """A uint8 picture of 1, 3 or 4 channels, or two axes, as RGB; transparency is laid on the page's colour."""
     picture = np.asarray(picture, np.uint8)
     if picture.ndim == 2:
@@ -29,20 +29,20 @@ def draw_sheet(tiles: Sequence[tuple[NDArray[Any], str]], columns: int | None = 
 
     A tile is as wide as its picture or its label, whichever is wider; all tiles get the same cell.
     """
-    pictures = [to_rgb(picture) for picture, _ in tiles]
+    pictures = [_to_rgb(picture) for picture, _ in tiles]
     labels = [label for _, label in tiles]
     columns = columns or int(np.ceil(np.sqrt(len(tiles))))
-    font = ImageFont.load_default(LETTERS)
+    font = ImageFont.load_default(_LETTERS)
     width = max(*(p.shape[1] for p in pictures), *(int(font.getlength(label)) + 2 for label in labels), 1)
-    height = max(p.shape[0] for p in pictures) + LABEL
+    height = max(p.shape[0] for p in pictures) + _LABEL
     rows = -(-len(tiles) // columns)
-    extent = (2 * MARGIN + columns * (width + GAP) - GAP, 2 * MARGIN + rows * (height + GAP) - GAP)
+    extent = (2 * _MARGIN + columns * (width + _GAP) - _GAP, 2 * _MARGIN + rows * (height + _GAP) - _GAP)
     page = Image.new("RGB", extent, PAGE)
     pen = ImageDraw.Draw(page)
     for i, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
-        x, y = MARGIN + i % columns * (width + GAP), MARGIN + i // columns * (height + GAP)
+        x, y = _MARGIN + i % columns * (width + _GAP), _MARGIN + i // columns * (height + _GAP)
         page.paste(Image.fromarray(picture), (x, y))
-        pen.text((x, y + picture.shape[0] + 2), label, INK, font)
+        pen.text((x, y + picture.shape[0] + 2), label, _INK, font)
     return np.asarray(page)
 
 
@@ -51,7 +51,7 @@ def shrink(picture: NDArray[Any], width: int) -> NDArray[np.uint8]:
 
     Each pixel is the mean of those that it covers; small pictures are enlarged.
     """
-    made = Image.fromarray(to_rgb(picture))
+    made = Image.fromarray(_to_rgb(picture))
     scale = min(width / made.width, width / made.height)
     sides = max(1, round(made.width * scale)), max(1, round(made.height * scale))
     return np.asarray(made.resize(sides, Image.Resampling.BOX))

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from ..kernels.fold import fold_row, rows
 
-PASS = 1.5
+_PASS = 1.5
 """What writing a row costs, in reads of one."""
-NEAR = 3
+_NEAR = 3
 """How many spans are tried for each number of copies."""
 
 Step = tuple[int, ...]
@@ -28,17 +28,17 @@ def chain(size: int) -> tuple[Step, ...]:
         return ()
     found = []
     for copies in range(2, fold_row.MOST_SOURCES + 1):
-        for span in range(size // copies, max(0, size // copies - NEAR), -1):
+        for span in range(size // copies, max(0, size // copies - _NEAR), -1):
             before, rest = chain(span), size - copies * span
             if rest == 0 or (copies < fold_row.MOST_SOURCES and rest in (1, *map(sum, before))):
                 found.append((*before, (span,) * copies + (rest,) * (rest > 0)))
                 break
-    return min(found, key=cost)
+    return min(found, key=_cost)
 
 
-def cost(steps: tuple[Step, ...]) -> float:
+def _cost(steps: tuple[Step, ...]) -> float:
     """Reads of a row, about."""
-    return sum(len(step) + PASS for step in steps)
+    return sum(len(step) + _PASS for step in steps)
 
 
 def table(size: int) -> NDArray[np.int64]:

@@ -13,38 +13,38 @@ import numpy as np
 from ..core import dtypes
 from .kernel_task import Array, Block, KernelTask, Runner, cut, sizes_for
 
-COUNTED_BYTES = 2
+_COUNTED_BYTES = 2
 """Integers of up to so many bytes are counted in a table of all values; others are sorted."""
 LEAST = 1 << 9
 """Samples of a window that are worth the 10 us of a handful of calls."""
-OVERLAP = 2
+_OVERLAP = 2
 """How many windows a sample may be in, on average: where it is in more, windows that slide take less."""
-BLOCK_SAMPLES = 1 << 22
+_BLOCK_SAMPLES = 1 << 22
 """Samples of the windows of a block, which Ctrl-C waits for."""
 
 
 @dataclass(frozen=True)
-class Choice:
+class _Choice:
     """Counting, for a plan or a part of it."""
 
     samples: int
     """The samples of the largest window."""
 
-    def on(self, work: KernelTask, values: Array) -> Counts:
+    def on(self, work: KernelTask, values: Array) -> _Counts:
         """Return the counts of an array."""
-        return Counts(work, values, self.samples)
+        return _Counts(work, values, self.samples)
 
 
-def choose(work: KernelTask) -> Choice | None:
+def choose(work: KernelTask) -> _Choice | None:
     """Choose counting where the mode is written as it is or as a float, and nobody asks where it was."""
     written = dtypes.write_dtype(work.result)
     same = work.source == work.result and work.array.dtype == written
     samples = int(np.prod([windows.count_range()[1] for windows in work.windows]))
-    few = samples < LEAST or samples * int(np.prod(work.output_shape)) > OVERLAP * work.array.size
-    return None if few or work.want_indices or not (same or written.kind == "f") else Choice(samples)
+    few = samples < LEAST or samples * int(np.prod(work.output_shape)) > _OVERLAP * work.array.size
+    return None if few or work.want_indices or not (same or written.kind == "f") else _Choice(samples)
 
 
-class Counts:
+class _Counts:
     """Modes of the windows of one array."""
 
     def __init__(self, work: KernelTask, values: Array, samples: int) -> None:
@@ -59,7 +59,7 @@ class Counts:
     def blocks(self, threads: int) -> list[Block]:
         """Cut the work for so many threads."""
         whole = self.work.whole
-        samples = min(BLOCK_SAMPLES, max(1, self.values.size * self.samples // (4 * threads)))
+        samples = min(_BLOCK_SAMPLES, max(1, self.values.size * self.samples // (4 * threads)))
         return cut(whole, sizes_for(whole, max(1, samples // (self.samples * self.work.output_shape[4]))))
 
     def runner(self) -> Runner:
@@ -95,12 +95,12 @@ class Counts:
             samples = samples[~nan]
         if not samples.size:
             return None
-        return most_frequent(samples)
+        return _most_frequent(samples)
 
 
-def most_frequent(samples: Array) -> np.generic:
+def _most_frequent(samples: Array) -> np.generic:
     """Return the most frequent number, of equally frequent ones the smallest; of zeros, the first."""
-    if samples.dtype.kind != "f" and samples.itemsize <= COUNTED_BYTES:
+    if samples.dtype.kind != "f" and samples.itemsize <= _COUNTED_BYTES:
         lowest = int(np.iinfo(samples.dtype).min)
         unsigned = samples if not lowest else (samples.astype(np.int32) - lowest)
         counted: np.generic = samples.dtype.type(int(np.bincount(unsigned).argmax()) + lowest)

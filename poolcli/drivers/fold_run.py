@@ -18,7 +18,7 @@ from . import addition_chain
 from .fold_table import Fold, divisors, written
 from .kernel_task import Array, Block, KernelTask, Runner, cut
 
-ROW_STATES, ROW_OF_DOUBLES = 1 << 15, 1 << 11
+ROW_STATES, _ROW_OF_DOUBLES = 1 << 15, 1 << 11
 """States of a scratch row: rows of uint8 and float32 ran fastest whole, and those of 4096 pixels are half of it. A ring
 of doubles should fit into the second cache (avg 31x31/1 of float32 takes 20.3 ms, with whole rows 21.6).
 """
@@ -28,7 +28,7 @@ BLOCK_SAMPLES = 1 << 24
 """Samples read by one call: 0.1 s for sums in pairs of doubles."""
 MOST_NUMBERS = 5
 """The most numbers of a fold's state: kernels take so many buffers of states."""
-MOST_PREPARED = 1 << 10
+_MOST_PREPARED = 1 << 10
 """Blocks whose buffers are kept for the next array, 2 KB each: to make them takes 40 us (avg 15/1 of 4 M samples, 128
 blocks)."""
 
@@ -48,7 +48,7 @@ class FoldLayout:
     def __init__(self, work: KernelTask, fold: Fold, kinds: NDArray[np.int64], tall: int) -> None:
         self.work, self.fold, self.kinds, self.tall = work, fold, kinds, tall
         self.steps = addition_chain.table(int(kinds[-1])) if tall else kinds
-        self.tables = [clipped(w) for w in work.windows[:2]]
+        self.tables = [_clipped(w) for w in work.windows[:2]]
         self.shares = divisors(work)
         value = 0 if work.nodata is None else work.nodata[0]
         nodata = np.array([value], work.array.dtype)
@@ -86,7 +86,7 @@ class FoldLayout:
     def windows_across(self, extent: int, inner: int, apart: int, most: int) -> int:
         """How many windows along W a block may have; ``most`` is how many samples it should have."""
         doubles = self.tall and np.dtype(self.fold.dtypes[0]).itemsize == 8
-        states = ROW_OF_DOUBLES if doubles else ROW_STATES
+        states = _ROW_OF_DOUBLES if doubles else ROW_STATES
         return max(1, (max(states // inner, min(4 * extent, LONGEST), 2 * extent) - extent) // apart)
 
     def prepare(self, block: Block) -> Prepared:
@@ -94,7 +94,7 @@ class FoldLayout:
         found = self.prepared.get(block)
         if found is None:
             found = self.buffers(block)
-            if len(self.prepared) < MOST_PREPARED:
+            if len(self.prepared) < _MOST_PREPARED:
                 self.prepared[block] = found
         return found
 
@@ -263,6 +263,6 @@ def step_of(windows: Windows) -> int:
     return windows.starts.step if isinstance(windows.starts, range) else 1
 
 
-def clipped(windows: Windows) -> NDArray[np.int64]:
+def _clipped(windows: Windows) -> NDArray[np.int64]:
     """One of the axes D and H as the kernel reads it: first sample and count of each window."""
     return np.stack(windows.present(), 1)

@@ -29,12 +29,12 @@ sum|x|, which is 2^-24 |sum x|.
 """
 EXACT_BITS = 52
 """Whole numbers of so many bits, doubled too, are exact in a double."""
-WEIGHT_BITS = 16
+_WEIGHT_BITS = 16
 """A weight of so many binary digits, times a small whole number, is exact in a double."""
 
 LOADS = states.load1, states.load2, states.load3, states.load4, states.load5
 SAVES = states.save1, states.save2, states.save3, states.save4, states.save5
-CHOOSE = states.choose2, states.choose3, states.choose4, states.choose5
+_CHOOSE = states.choose2, states.choose3, states.choose4, states.choose5
 """By how many numbers a state has, from one on (two)."""
 
 
@@ -101,17 +101,17 @@ def present(work: KernelTask, fold: Fold, *, divides: bool) -> Fold:
         return fold
     finalize = end.finalize_counted if divides else end.finalize_present
     if fold.counts:
-        lift = states.lift_present_counted, fold.lift, CHOOSE[len(fold.dtypes) - 2]
+        lift = states.lift_present_counted, fold.lift, _CHOOSE[len(fold.dtypes) - 2]
         return replace(fold, lift=lift, finalize=finalize)
-    kept = fold.merge in EXTREMES
+    kept = fold.merge in _EXTREMES
     count = np.uint8 if kept else fold.dtypes[-1]
-    lift = states.lift_present, fold.lift, CHOOSE[len(fold.dtypes) - 1]
+    lift = states.lift_present, fold.lift, _CHOOSE[len(fold.dtypes) - 1]
     merge = (states.merge_flagged if kept else states.merge_counted), fold.merge
     return replace(fold, lift=lift, merge=merge, dtypes=(*fold.dtypes, count), none=(*fold.none, 0), counts=True,
                    finalize=finalize)
 
 
-EXTREMES = states.merge_max, states.merge_min, states.merge_range
+_EXTREMES = states.merge_max, states.merge_min, states.merge_range
 """Merges to which it does not matter how many samples there are."""
 
 
@@ -133,7 +133,7 @@ def of_pair(work: KernelTask) -> Part:
     return end.pair_to_float if written(work).kind == "f" else end.pair_to_integer
 
 
-def of_sample(work: KernelTask) -> tuple[Part, Part]:
+def _of_sample(work: KernelTask) -> tuple[Part, Part]:
     """The value and the conversion of a sample of the array."""
     dtype, out = work.array.dtype, written(work)
     if work.source == work.result and dtype == out:
@@ -149,15 +149,15 @@ def of_sample(work: KernelTask) -> tuple[Part, Part]:
 # None: the general kernel does.
 
 
-def extreme(work: KernelTask, merge: Part, worst: Any) -> Fold:
+def _extreme(work: KernelTask, merge: Part, worst: Any) -> Fold:
     """Max or min."""
-    value, convert = of_sample(work)
+    value, convert = _of_sample(work)
     dtype = work.array.dtype
     fold = Fold(states.lift_sample, merge, value, convert, (dtype,), (worst(dtype),), "exact")
     return present(work, fold, divides=False)
 
 
-def value_range(work: KernelTask, window: Extent) -> Fold:
+def _value_range(work: KernelTask, window: Extent) -> Fold:
     """Range."""
     dtype, out = work.array.dtype, written(work)
     value: Part = end.range_pair
@@ -168,23 +168,23 @@ def value_range(work: KernelTask, window: Extent) -> Fold:
         convert = end.as_it_is if natural else end.number_to_float if out.kind == "f" else end.whole_to_integer
     elif out.kind == "f":
         value, convert = (end.range_ratio, end.ratio_to_float) if dtype.kind == "f" else (value, convert)
-    fold = Fold(states.lift_twice, states.merge_range, value, convert, (dtype, dtype), (lowest(dtype), highest(dtype)),
-                "exact")
+    fold = Fold(states.lift_twice, states.merge_range, value, convert, (dtype, dtype),
+                (_lowest(dtype), _highest(dtype)), "exact")
     return present(work, fold, divides=False)
 
 
-def mean(work: KernelTask, window: Extent) -> Fold:
+def _mean(work: KernelTask, window: Extent) -> Fold:
     """Avg and sum: sums in the smallest integer that holds them, in doubles, or in pairs of doubles."""
     divides = work.reducer.fold == "average" and not any(work.parameters)
-    fold = present(work, summed(work, window), divides=divides)
+    fold = present(work, _summed(work, window), divides=divides)
     four = work.array.dtype == np.uint8 and window.samples <= 4 and divides and fold.counts
     return replace(fold, finalize=end.finalize_four) if four and fold.value is end.mean_narrow else fold
 
 
-def summed(work: KernelTask, window: Extent) -> Fold:
+def _summed(work: KernelTask, window: Extent) -> Fold:
     """The sum over a divisor."""
     dtype, out = work.array.dtype, written(work)
-    if in_pairs(dtype, window):
+    if _in_pairs(dtype, window):
         merge = states.merge_errors if dtype.kind == "f" and dtype.itemsize < 8 else states.merge_pair
         return Fold(states.lift_pair, merge, end.mean_pair, of_pair(work), (np.float64,) * 2, (0, 0), "pairs")
     convert = of_ratio(work, largest_divisor(work))
@@ -194,7 +194,7 @@ def summed(work: KernelTask, window: Extent) -> Fold:
         if out.kind == "f" and out.itemsize <= 4:
             convert = end.ratio_to_near_float
         return Fold(states.lift_sum, states.merge_sum, value, convert, (np.float64,), (0,))
-    value, convert = whole_mean(work, window, convert)
+    value, convert = _whole_mean(work, window, convert)
     return Fold(states.lift_sum, states.merge_sum, value, convert, (sum_dtype(dtype, window.samples),), (0,), "exact")
 
 
@@ -208,13 +208,13 @@ def in_range(work: KernelTask) -> bool:
     return written(work).kind != "f" and least <= low and high <= most
 
 
-def whole_mean(work: KernelTask, window: Extent, convert: Part | None) -> tuple[Part, Part]:
+def _whole_mean(work: KernelTask, window: Extent, convert: Part | None) -> tuple[Part, Part]:
     """The value and the conversion of a sum of integers."""
     dtype, out = work.array.dtype, written(work)
     if work.reducer.fold == "total" and out.kind != "f":
         natural = work.result == dtypes.result_dtype(work.reducer, work.source)
         return end.first_number, end.as_it_is if natural else end.whole_to_integer
-    if past_doubles(dtype, window) and (work.reducer.fold == "average" or out.kind != "f"):
+    if _past_doubles(dtype, window) and (work.reducer.fold == "average" or out.kind != "f"):
         return end.mean_wide, of_pair(work)
     plain = work.reducer.fold == "average" and not work.parameters[1]
     if plain and in_range(work) and dtype.itemsize <= 2 and work.rounding in NARROW:
@@ -224,12 +224,12 @@ def whole_mean(work: KernelTask, window: Extent, convert: Part | None) -> tuple[
     return (end.mean_wide, end.pair_to_integer) if convert is None else (end.mean, convert)
 
 
-def mixed(work: KernelTask, window: Extent) -> Fold | None:
+def _mixed(work: KernelTask, window: Extent) -> Fold | None:
     """The mix of maximum and mean: exact for integers."""
     dtype, weight = work.array.dtype, work.parameters[0]
-    if in_pairs(dtype, window):
+    if _in_pairs(dtype, window):
         fold = Fold(states.lift_mixed_pair, states.merge_mixed_pair, end.mixed_pair, of_pair(work),
-                    (dtype, np.float64, np.float64), (lowest(dtype), 0, 0))
+                    (dtype, np.float64, np.float64), (_lowest(dtype), 0, 0))
         return present(work, fold, divides=True)
     convert = of_ratio(work, window.samples)
     if dtype.kind == "f":
@@ -237,45 +237,45 @@ def mixed(work: KernelTask, window: Extent) -> Fold | None:
         convert = certain if written(work).kind == "f" else convert
         state: Any = np.float64
     else:
-        short = (weight * 2.0**WEIGHT_BITS).is_integer()
-        bits = log2(window.samples) + 8 * dtype.itemsize + WEIGHT_BITS + 1
+        short = (weight * 2.0**_WEIGHT_BITS).is_integer()
+        bits = log2(window.samples) + 8 * dtype.itemsize + _WEIGHT_BITS + 1
         convert = convert if short and bits < EXACT_BITS else None
         state = sum_dtype(dtype, window.samples)
     value, convert = (end.mixed, convert) if convert else (end.mixed_wide, of_pair(work))
-    fold = Fold(states.lift_mixed, states.merge_mixed, value, convert, (dtype, state), (lowest(dtype), 0))
+    fold = Fold(states.lift_mixed, states.merge_mixed, value, convert, (dtype, state), (_lowest(dtype), 0))
     return present(work, fold, divides=True)
 
 
-POWERS: Mapping[float, tuple[Part, Part]] = {
+_POWERS: Mapping[float, tuple[Part, Part]] = {
     1.0: (states.power_one, end.root_one),
     2.0: (states.power_two, end.root_two),
     3.0: (states.power_three, end.root_three),
 }
 """Powers and roots without logarithms; of all others ``power_any``."""
-LARGEST_POWER = 8.0
+_LARGEST_POWER = 8.0
 """Larger powers of floats leave the range of doubles too easily: those are scaled, window by window."""
 
 
-def powers(work: KernelTask, lift: Part, value: Part) -> Fold | None:
+def _powers(work: KernelTask, lift: Part, value: Part) -> Fold | None:
     """A norm or a mean of powers, where powers of samples are doubles."""
     dtype, p = work.array.dtype, work.parameters[0]
     bits = 8 * dtype.itemsize if dtype.kind != "f" else inf
-    if p > LARGEST_POWER and p * bits > 900:
+    if p > _LARGEST_POWER and p * bits > 900:
         return None
-    power, root = POWERS.get(p, (states.power_any, end.root_any))
+    power, root = _POWERS.get(p, (states.power_any, end.root_any))
     # a root by logarithms is a little off where it should be whole
-    convert = of_ratio(work) if p in POWERS or work.rounding in (HALF_UP, HALF_EVEN) else None
+    convert = of_ratio(work) if p in _POWERS or work.rounding in (HALF_UP, HALF_EVEN) else None
     if written(work).kind == "f":
         convert = end.finite_ratio_to_float
     if convert is None:
         return None
-    fold = Fold((lift, power), states.merge_sum, (value, root), convert, (np.float64,), (0,), costly=p not in POWERS)
+    fold = Fold((lift, power), states.merge_sum, (value, root), convert, (np.float64,), (0,), costly=p not in _POWERS)
     return present(work, fold, divides=value is end.power_mean)
 
 
-def moments(work: KernelTask, window: Extent, *, root: bool) -> Fold | None:
+def _moments(work: KernelTask, window: Extent, *, root: bool) -> Fold | None:
     """Variance and deviation: of integers from exact sums, of floats from distances that nothing cancels in."""
-    found = spread(work, window) if work.array.dtype.kind == "f" else whole_moments(work, window)
+    found = _spread(work, window) if work.array.dtype.kind == "f" else _whole_moments(work, window)
     fold, is_ratio = found
     convert: Part | None = fold.convert
     if root:
@@ -286,7 +286,7 @@ def moments(work: KernelTask, window: Extent, *, root: bool) -> Fold | None:
     return None if convert is None else present(work, replace(fold, convert=convert), divides=True)
 
 
-def whole_moments(work: KernelTask, window: Extent) -> tuple[Fold, bool]:
+def _whole_moments(work: KernelTask, window: Extent) -> tuple[Fold, bool]:
     """The fold of integers, and whether its value is a ratio."""
     dtype = work.array.dtype
     if dtype.itemsize > 2:
@@ -303,7 +303,7 @@ def whole_moments(work: KernelTask, window: Extent) -> tuple[Fold, bool]:
     return replace(fold, value=end.variance_few, convert=convert), True
 
 
-def spread(work: KernelTask, window: Extent) -> tuple[Fold, bool]:
+def _spread(work: KernelTask, window: Extent) -> tuple[Fold, bool]:
     """The fold of floats, and whether its value is a ratio: pairs for doubles, and for integer results."""
     if work.array.dtype.itemsize == 8 or written(work).kind != "f":
         convert = end.pair_or_nan_to_float if written(work).kind == "f" else end.pair_to_integer
@@ -316,16 +316,16 @@ def spread(work: KernelTask, window: Extent) -> tuple[Fold, bool]:
 
 
 FOLDS: Mapping[str, Callable[[KernelTask, Extent], Fold | None]] = {
-    "largest": lambda work, window: extreme(work, states.merge_max, lowest),
-    "smallest": lambda work, window: extreme(work, states.merge_min, highest),
-    "difference": value_range,
-    "average": mean,
-    "total": mean,
-    "norm": lambda work, window: powers(work, states.lift_norm, end.norm),
-    "generalised_mean": lambda work, window: powers(work, states.lift_at_least, end.power_mean),
-    "mix": mixed,
-    "variance": lambda work, window: moments(work, window, root=False),
-    "deviation": lambda work, window: moments(work, window, root=True),
+    "largest": lambda work, window: _extreme(work, states.merge_max, _lowest),
+    "smallest": lambda work, window: _extreme(work, states.merge_min, _highest),
+    "difference": _value_range,
+    "average": _mean,
+    "total": _mean,
+    "norm": lambda work, window: _powers(work, states.lift_norm, end.norm),
+    "generalised_mean": lambda work, window: _powers(work, states.lift_at_least, end.power_mean),
+    "mix": _mixed,
+    "variance": lambda work, window: _moments(work, window, root=False),
+    "deviation": lambda work, window: _moments(work, window, root=True),
 }
 """The folds that rows of ``REDUCERS`` name, each an optimisation of a core: equal results, by the test matrix."""
 EXTREME_FOLDS = ("largest", "smallest", "difference")
@@ -351,12 +351,12 @@ def written(work: KernelTask) -> dtypes.Type:
     return dtypes.write_dtype(work.result)
 
 
-def in_pairs(dtype: dtypes.Type, window: Extent) -> bool:
+def _in_pairs(dtype: dtypes.Type, window: Extent) -> bool:
     """Whether the sum of a window needs a pair of doubles."""
     return dtype.itemsize == 8 or (dtype.kind == "f" and window.chain > PLAIN_SUMS)
 
 
-def past_doubles(dtype: dtypes.Type, window: Extent) -> bool:
+def _past_doubles(dtype: dtypes.Type, window: Extent) -> bool:
     """Whether twice a sum of integers, which rounding half up takes, may exceed 2^53: 2^20 samples of 32 bits."""
     return dtype.kind in "iu" and window.samples << (8 * dtype.itemsize + 1) >= 1 << 53
 
@@ -369,12 +369,12 @@ def sum_dtype(dtype: dtypes.Type, samples: int) -> dtypes.Type:
     return np.dtype(np.int32 if largest_sum < 1 << 31 else np.int64)
 
 
-def lowest(dtype: dtypes.Type) -> Any:
+def _lowest(dtype: dtypes.Type) -> Any:
     """The identity of max."""
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
 
 
-def highest(dtype: dtypes.Type) -> Any:
+def _highest(dtype: dtypes.Type) -> Any:
     """The identity of min."""
     return np.inf if dtype.kind == "f" else np.iinfo(dtype).max
 

@@ -17,21 +17,21 @@ from ..core.windows import Windows
 from ..kernels import general as kernel
 from .kernel_task import Array, Block, KernelTask, UnrepresentableValue, cut, sizes_for
 
-ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 6, "read", "read", "float64")
+_ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 6, "read", "read", "float64")
 """The dtypes of ``pool_windows``' buffers, in order."""
 
 Parts = tuple[Callable[..., Any], ...]
-VALUES: Mapping[bool, Parts] = {
+_VALUES: Mapping[bool, Parts] = {
     True: (kernel.put_value_as_float, kernel.nan_value, kernel.locate_unrepresentable),
     False: (kernel.put_value_as_integer, kernel.nan_value, kernel.locate_unrepresentable),
 }
 """How a value is written, by whether it becomes a float."""
-CASTS: Mapping[bool, Parts] = {
+_CASTS: Mapping[bool, Parts] = {
     True: (kernel.put_sample_as_float, kernel.nan_pick, kernel.place),
     False: (kernel.put_sample_as_integer, kernel.nan_pick, kernel.place),
 }
 """How a pick is written into another dtype, by whether that is a float."""
-SAMPLE: Parts = (kernel.put_sample, kernel.nan_pick, kernel.place)
+_SAMPLE: Parts = (kernel.put_sample, kernel.nan_pick, kernel.place)
 """How a pick is written in its own dtype."""
 
 MAX_EXACT_BINOMIALS = 54
@@ -42,15 +42,15 @@ def make_spec(work: KernelTask, written: dtypes.Type) -> jit.KernelSpec:
     """The kernel for this reducer, these dtypes and this way of writing."""
     to_float = written.kind == "f"
     if not work.reducer.picks:
-        parts = VALUES[to_float]
+        parts = _VALUES[to_float]
     elif work.source == work.result and work.array.dtype == written:
-        parts = SAMPLE
+        parts = _SAMPLE
     else:
-        parts = CASTS[to_float]
+        parts = _CASTS[to_float]
     weigh = kernel.gather_weights if work.reducer.weighted else kernel.no_weights
     names = {"read": work.array.dtype.name, "write": written.name}
     return jit.KernelSpec(kernel.make_kernel, (work.reducer.core, *parts, weigh),
-                           tuple(names.get(argument, argument) for argument in ARGUMENTS))
+                           tuple(names.get(argument, argument) for argument in _ARGUMENTS))
 
 
 class General:

@@ -19,21 +19,21 @@ from .kernel_task import Array, Block, KernelTask, Runner, cut
 from .network import ending
 from .network_tiles import Rank, q_of
 
-ARGUMENTS = ("read", "write", *("int64",) * 3, "float64", "float64", "uint8", "columns", "columns", "counts",
-             "counts", "counts", "int64", "float64")
+_ARGUMENTS = ("read", "write", *("int64",) * 3, "float64", "float64", "uint8", "columns", "columns", "counts",
+              "counts", "counts", "int64", "float64")
 """The dtypes of ``pool_histograms``' buffers, in order."""
 
-LEAST = 301
+_LEAST = 301
 """The least samples of a window: 15x15/1 takes 23 ms for 1 MP by histograms, in one run, and 10 by a network; 21x21/1
 23 and 28, borders included."""
-OVERLAP = 4
+_OVERLAP = 4
 """How many windows a sample must be in, on average: histograms are for windows that have much in common."""
 COLUMNS = 1024
 """Columns of one block: their histograms, a quarter of a megabyte, stay in the L2 cache."""
 BLOCK_WINDOWS = 1 << 20
 """At some 16 ns each."""
 
-SINGLE: Mapping[Callable[..., Any], Callable[..., bool]] = {
+_SINGLE: Mapping[Callable[..., Any], Callable[..., bool]] = {
     interpreter.end_fixed: interpreter.end_integer}
 """Ways to write for windows of many sizes in one block: the share of each is told, and nothing made from it before."""
 
@@ -44,9 +44,9 @@ class Choice:
 
     spec: jit.KernelSpec
 
-    def on(self, work: KernelTask, values: Array) -> Counted:
+    def on(self, work: KernelTask, values: Array) -> _Counted:
         """The kernel on an array."""
-        return Counted(work, values, self.spec)
+        return _Counted(work, values, self.spec)
 
 
 def choose(work: KernelTask) -> Choice | None:
@@ -57,27 +57,27 @@ def choose(work: KernelTask) -> Choice | None:
     deep, high, wide = (windows.present()[1] for windows in work.windows)
     most = int(high.max() * wide.max())
     read = int(high.sum() * wide.sum())
-    if most < LEAST or read < OVERLAP * work.array.shape[2] * work.array.shape[3]:
+    if most < _LEAST or read < _OVERLAP * work.array.shape[2] * work.array.shape[3]:
         return None
-    if (deep != 1).any() or not all(solid(windows) for windows in work.windows[1:]):
+    if (deep != 1).any() or not all(_solid(windows) for windows in work.windows[1:]):
         return None
     sizes = {a * b for a in set(high.tolist()) for b in set(wide.tolist())}
     names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name,
              "columns": "uint8" if int(high.max()) < 1 << 8 else "uint32",
              "counts": "uint16" if most < 1 << 16 else "uint32"}
     end = ending(work, [Rank.of(n, q_of(work)).share for n in sizes])
-    arguments = tuple(names.get(a, a) for a in ARGUMENTS)
-    return Choice(jit.KernelSpec(kernel.make_kernel, (SINGLE.get(end, end),), arguments, bundled=True))
+    arguments = tuple(names.get(a, a) for a in _ARGUMENTS)
+    return Choice(jit.KernelSpec(kernel.make_kernel, (_SINGLE.get(end, end),), arguments, bundled=True))
 
 
-def solid(windows: Windows) -> bool:
+def _solid(windows: Windows) -> bool:
     """Whether windows have no holes, and neither end ever steps back."""
     first, count = windows.present()
     return windows.step == 1 and bool(count.all()) and not (np.diff(first) < 0).any() and not (
         np.diff(first + count) < 0).any()
 
 
-class Counted:
+class _Counted:
     """The histogram kernel on one array."""
 
     def __init__(self, work: KernelTask, values: Array, spec: jit.KernelSpec) -> None:

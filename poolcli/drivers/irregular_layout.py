@@ -14,11 +14,11 @@ from .fold_run import FoldLayout, Prepared, RowWindows
 from .fold_table import written
 from .kernel_task import Array, Block, KernelTask
 
-LINES = 12
+_LINES = 12
 """Lines of the cache of a stretch, which are asked for at once: max fractional 2.5 of 16 MP of float32 takes 3.1 ms,
 with 4 of them 3.9, with 16 4.1, with 32 5.5.
 """
-MOST_SAMPLES = 16
+_MOST_SAMPLES = 16
 """Samples of the largest window that the kernel is made for: those of larger ones are better shared."""
 
 
@@ -28,23 +28,23 @@ def constants_if_irregular(work: KernelTask) -> tuple[int, ...] | None:
     """
     regular = all(isinstance(w.starts, range) for w in work.windows[1:])
     steady = all(w.step == 1 and not w.before + w.after for w in work.windows)
-    (deep, deeper), (rows, more), (size, others) = map(spread, work.windows)
+    (deep, deeper), (rows, more), (size, others) = map(_spread, work.windows)
     most = deep, rows + more, size + others
-    few = max(most) <= PARTS and prod(most) <= MOST_SAMPLES
-    if regular or not steady or deeper or more > 1 or others > 2 or not few or work.array.shape[3] < 2 * pixels(work):
+    few = max(most) <= PARTS and prod(most) <= _MOST_SAMPLES
+    if regular or not steady or deeper or more > 1 or others > 2 or not few or work.array.shape[3] < 2 * _pixels(work):
         return None
     return deep, rows, more, size, others + 1, 64 // work.array.itemsize
 
 
-def spread(windows: Windows) -> tuple[int, int]:
+def _spread(windows: Windows) -> tuple[int, int]:
     """The smallest size of an axis' windows, and how much larger the largest is."""
     smallest, largest = windows.size_range()
     return smallest, largest - smallest
 
 
-def pixels(work: KernelTask) -> int:
+def _pixels(work: KernelTask) -> int:
     """Pixels of a stretch."""
-    return max(1, LINES * 64 // int(work.array.itemsize * work.array.shape[4]))
+    return max(1, _LINES * 64 // int(work.array.itemsize * work.array.shape[4]))
 
 
 class IrregularLayout(FoldLayout):
@@ -79,7 +79,7 @@ class IrregularLayout(FoldLayout):
         width = self.work.windows[2]
         starts, kinds = as_array(width.starts), width.sizes() - self.kinds[0]
         last = max(0, width.length - int(self.kinds[-1]) + 1)  # from here on the largest windows do not fit
-        most = min(pixels(self.work), last)
+        most = min(_pixels(self.work), last)
         places = most * kinds
         table, k = [], 0
         while k < len(starts) and starts[k] < last:

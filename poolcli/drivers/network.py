@@ -21,13 +21,13 @@ from . import policy
 from .kernel_task import Array, Block, KernelTask, Runner
 from .network_tiles import WHOLE_BYTES, NetworkTiles, Rank, q_of
 
-ARGUMENTS = ("read", "write", *("int64",) * 7, "float64", "float64", "read", "write", "read", "int16")
+_ARGUMENTS = ("read", "write", *("int64",) * 7, "float64", "float64", "read", "write", "read", "int16")
 """The dtypes of ``pool_network``'s buffers, in order."""
 
-MAX_SAMPLES = 300
+_MAX_SAMPLES = 300
 """The largest window, in samples. 17x17 of float32 takes about half of what the sliding kernel takes; to write the
 programs of larger ones, in Python, takes longer than they save on a megapixel."""
-MAX_SAMPLES_COUNTED = 127
+_MAX_SAMPLES_COUNTED = 127
 """The same where equal samples are counted in their own type."""
 FUSED = 1 << 21
 """Results from which on a kernel of its own for one window's shape is worth compiling (about 0.9 s, once): 3x3/1 on
@@ -35,9 +35,9 @@ FUSED = 1 << 21
 FUSED_LATER = 1 << 16
 """Results from which on that is so once calls have taken as long as it takes to compile: 3x3/1 on 1 MP of uint8 takes
 0.4 ms by it instead of 1.2."""
-FUSED_MOST = 25
+_FUSED_MOST = 25
 """The largest window of such a kernel; the one of 7x7 takes 2.2 s to compile."""
-FEW_BITS = 20
+_FEW_BITS = 20
 """Of a share between two ranks: with no more, a point between float32 or 32-bit integers is exact in doubles."""
 
 
@@ -48,22 +48,22 @@ def ending(work: KernelTask, shares: Sequence[float]) -> Callable[..., bool]:
     """The quickest way to write that is exact for all these shares of the way between two ranks."""
     to, dtype = dtypes.write_dtype(work.result), work.array.dtype
     own = work.source == work.result and dtype == to
-    few = bits_of(shares)
+    few = _bits_of(shares)
     if own and few == 0:
         return kernel.end_sample
-    if own and dtype.kind != "f" and dtype.itemsize < 8 and few <= FEW_BITS:
+    if own and dtype.kind != "f" and dtype.itemsize < 8 and few <= _FEW_BITS:
         return kernel.end_middle_up if few == 1 and work.rounding in (HALF_UP, CEIL) else kernel.end_fixed
     if to.kind == "f":
-        return kernel.end_line if dtype.itemsize < 8 and few <= FEW_BITS else kernel.end_float
+        return kernel.end_line if dtype.itemsize < 8 and few <= _FEW_BITS else kernel.end_float
     return kernel.end_integer
 
 
-def bits_of(shares: Sequence[float]) -> int:
+def _bits_of(shares: Sequence[float]) -> int:
     """The bits after the point that these numbers below 1 need."""
     return max(share.as_integer_ratio()[1].bit_length() - 1 for share in shares)
 
 
-ADDED: Mapping[int, Callable[[int], int]] = {
+_ADDED: Mapping[int, Callable[[int], int]] = {
     HALF_UP: lambda one: one >> 1,
     HALF_EVEN: lambda one: (one >> 1) - 1,
     FLOOR: lambda one: 0,
@@ -72,19 +72,19 @@ ADDED: Mapping[int, Callable[[int], int]] = {
 """What is added to a whole number before bits worth ``one`` are cut off; half-even adds the last bit that stays."""
 
 
-def parameters(work: KernelTask, samples: int, counts: set[int]) -> NDArray[np.float64]:
+def _parameters(work: KernelTask, samples: int, counts: set[int]) -> NDArray[np.float64]:
     """Return what the ways of writing want to know, a row for each count of present samples that may be."""
     rows = np.zeros((samples + 1, kernel.PARAMS))
     rows[0, 0] = q_of(work)
     for n in counts | {samples}:
         share = Rank.of(n, q_of(work)).share
-        bits = bits_of([share])
-        if bits > FEW_BITS:
+        bits = _bits_of([share])
+        if bits > _FEW_BITS:
             rows[n, kernel.SHARE] = share
         else:
             one = 1 << bits
             even = work.rounding == HALF_EVEN and bits > 0
-            rows[n] = share, share * one, bits, even, max(0, ADDED[work.rounding](one))
+            rows[n] = share, share * one, bits, even, max(0, _ADDED[work.rounding](one))
     return rows
 
 
@@ -97,7 +97,7 @@ class Choice:
     """A kernel generated for the windows that have all their samples, if one serves and pays."""
     tiles: NetworkTiles
     """How the plan is cut."""
-    later: Later | None = None
+    later: _Later | None = None
     """The same with a generated kernel, once that has paid."""
 
     @property
@@ -105,17 +105,17 @@ class Choice:
         """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
         return self.later is None
 
-    def on(self, work: KernelTask, values: Array) -> Network:
+    def on(self, work: KernelTask, values: Array) -> _Network:
         """Return the kernel on an array, of the plan or of a part of it."""
         if self.later is not None and not self.later.rent.pays():
             return self.later.choice.on(work, values)
         mine = self.tiles.work
         same = work.windows is mine.windows and work.array.shape == mine.array.shape
-        return Network(work, values, self, self.tiles if same else NetworkTiles(work.bare(), self.tiles.single))
+        return _Network(work, values, self, self.tiles if same else NetworkTiles(work.bare(), self.tiles.single))
 
 
 @dataclass(frozen=True, eq=False)
-class Later:
+class _Later:
     """A kernel that pays only for many calls, and what these have cost without it."""
 
     choice: Choice
@@ -127,30 +127,30 @@ def choose(work: KernelTask) -> Choice | None:
     if not work.reducer.sorts or work.want_indices:
         return None
     tiles = NetworkTiles(work.bare())
-    if not 0 < tiles.samples <= (MAX_SAMPLES_COUNTED if work.reducer.sorts == "runs" else MAX_SAMPLES):
+    if not 0 < tiles.samples <= (_MAX_SAMPLES_COUNTED if work.reducer.sorts == "runs" else _MAX_SAMPLES):
         return None
     end = ending(work, [Rank.of(n, q_of(work)).share for n in tiles.sample_counts])
     names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
     whole = WHOLE_BYTES // work.array.itemsize
     parts = end, whole, int(work.reducer.sorts == "runs")
-    spec = jit.KernelSpec(kernel.make_kernel, parts, tuple(names.get(a, a) for a in ARGUMENTS))
+    spec = jit.KernelSpec(kernel.make_kernel, parts, tuple(names.get(a, a) for a in _ARGUMENTS))
     generated = generate_spec(work, tiles, spec.arguments)
     if not generated:
         return Choice(spec, None, tiles)
     fused = Choice(spec, generated, NetworkTiles(work.bare(), single=True))
-    if results_of(work, tiles) >= FUSED:
+    if _results_of(work, tiles) >= FUSED:
         return fused
-    rent = policy.Rent(generated, 1.3e-8 * results_of(work, tiles) * tiles.samples)
-    return Choice(spec, None, tiles, Later(fused, rent))
+    rent = policy.Rent(generated, 1.3e-8 * _results_of(work, tiles) * tiles.samples)
+    return Choice(spec, None, tiles, _Later(fused, rent))
 
 
-def results_of(work: KernelTask, tiles: NetworkTiles) -> int:
+def _results_of(work: KernelTask, tiles: NetworkTiles) -> int:
     """Return how many windows have all their samples, channels counted."""
     whole = int(np.prod([axis.whole[1] - axis.whole[0] for axis in tiles.axes]))
     return int(work.array.shape[0] * whole * work.array.shape[4])
 
 
-def generated_shape(work: KernelTask, tiles: NetworkTiles, rank: Rank) -> tuple[int, ...]:
+def _generated_shape(work: KernelTask, tiles: NetworkTiles, rank: Rank) -> tuple[int, ...]:
     """Return what a kernel is generated for: rows, columns, stride, step, two ranks, whether there may be NaN,
     channels, whether lines are one row apart."""
     d, h, w = tiles.axes
@@ -163,27 +163,27 @@ def generate_spec(work: KernelTask, tiles: NetworkTiles, arguments: tuple[str, .
     """Return a kernel for the windows that have all their samples, where it pays."""
     inner = work.array.shape[4]
     w = tiles.axes[2]
-    few = results_of(work, tiles) < min(FUSED, FUSED_LATER)
-    if few or tiles.samples > FUSED_MOST or work.reducer.sorts == "runs" or tiles.may_miss:
+    few = _results_of(work, tiles) < min(FUSED, FUSED_LATER)
+    if few or tiles.samples > _FUSED_MOST or work.reducer.sorts == "runs" or tiles.may_miss:
         return None
     if not ((inner <= 4 and w.stride == 1) or (inner == 1 and w.stride <= 4)):
         return None
     rank = Rank.of(tiles.samples, q_of(work))
-    shape = generated_shape(work, tiles, rank)
+    shape = _generated_shape(work, tiles, rank)
     if not codegen.slots_needed(*shape):
         return None
     end = ending(work, [rank.share])
-    row = parameters(work, tiles.samples, set())[tiles.samples]
+    row = _parameters(work, tiles.samples, set())[tiles.samples]
     share, bits, even, added = (int(number) for number in row[1:])
     fixed = (share, bits, added) if end is kernel.end_fixed and not even else ()
     return jit.KernelSpec(codegen.make_kernel, (end, *shape, *fixed), arguments)
 
 
-SPARE = 64
+_SPARE = 64
 """Lanes beyond the last slot: vectors end after what they are asked for."""
 
 
-class Network:
+class _Network:
     """The network kernel on one array."""
 
     def __init__(self, work: KernelTask, values: Array, choice: Choice, tiles: NetworkTiles) -> None:
@@ -194,7 +194,7 @@ class Network:
         if work.nodata is not None:
             missing[kernel.NODATA] = work.nodata[0]
         fill = np.zeros(1, values.dtype) if work.fill is None else work.fill
-        params = parameters(work, tiles.samples, tiles.sample_counts)
+        params = _parameters(work, tiles.samples, tiles.sample_counts)
         self.constants = params, dtypes.limits(work.result), missing, fill
 
     @property
@@ -216,9 +216,9 @@ class Network:
             spec, lanes = choice.spec, piece.slots
             if choice.generated and piece.generated:
                 spec, lanes = choice.generated, codegen.slots_needed(*choice.generated.parts[1:10])
-            for i, size in enumerate((lanes + SPARE, piece.counts + SPARE)):
+            for i, size in enumerate((lanes + _SPARE, piece.counts + _SPARE)):
                 if room[i].size < size:
-                    room[i] = aligned(size, room[i].dtype)
+                    room[i] = _aligned(size, room[i].dtype)
             run = jit.load(spec)
             with choice.later.rent.measured() if choice.later else nullcontext():
                 return run((work.array, self.values, piece.code, piece.offsets, piece.kinds, piece.sources,
@@ -227,7 +227,7 @@ class Network:
         return run_block
 
 
-def aligned(size: int, dtype: dtypes.Type) -> Array:
+def _aligned(size: int, dtype: dtypes.Type) -> Array:
     """Scratch space that begins with a cache line: vectors across two lines take twice as long."""
     raw = np.empty(size * dtype.itemsize + 64, np.uint8)
     begin = -raw.ctypes.data % 64

@@ -29,23 +29,23 @@ from .uniform_runs import AxisRuns
 
 Ints = NDArray[np.int64]
 
-SLOTS_BYTES = 1 << 18
+_SLOTS_BYTES = 1 << 18
 """What all slots together should fill, of the second cache: 15x15/1 on 1 MP of float32 takes 43 ms by it, by half as
 much 59."""
-MAX_STRIP_BYTES, MIN_STRIP_BYTES = 2048, 1024
+_MAX_STRIP_BYTES, _MIN_STRIP_BYTES = 2048, 1024
 """What the lanes of a slot fill at most (3x3 and 5x5 ran fastest with it) and at least."""
 WHOLE_BYTES = 256
 """Instructions do so many bytes at a time: less would be done by a slower loop for the rest."""
 BLOCK_WINDOWS = 1 << 22
 """Windows of one block at most. Blocks of 260,000 of 5x5/1 cost 0.5 ms of 3.3 on 16 MP."""
-BLOCK_COMPARED = 1 << 27
+_BLOCK_COMPARED = 1 << 27
 """Samples in the windows of one block at most: 0.1 s."""
 MIN_SPLIT_WINDOWS = 1 << 12
 """Windows from which on those that a border clips are blocks of their own: fewer are done at once by the program for
 clipped windows, since to begin a block costs 25 us."""
-MIN_LANES = 16
+_MIN_LANES = 16
 """Lanes of a line below which lanes run another way, if there are more of them there."""
-KEPT_LINES = 1 << 16
+_KEPT_LINES = 1 << 16
 """Lines of windows whose places are kept for the next array of a plan, 24 bytes each: to lay out 3x3/1 on 16 MP takes
 0.3 ms of 2.4."""
 
@@ -74,7 +74,7 @@ def q_of(work: KernelTask) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Lanes:
+class _Lanes:
     """A way to lay windows side by side."""
 
     cells: int
@@ -95,7 +95,7 @@ class Lanes:
 
 
 @dataclass(frozen=True, eq=False)
-class Piece:
+class _Piece:
     """A block laid out."""
 
     generated: bool
@@ -122,7 +122,7 @@ class NetworkTiles:
         self.axes = [AxisRuns.of(windows) for windows in work.windows]
         self.may_miss = work.skip_nan or work.nodata is not None
         self.whole_lanes = WHOLE_BYTES // work.array.itemsize
-        self.kept: dict[Block, Piece] = {}
+        self.kept: dict[Block, _Piece] = {}
         self.lines = 0
 
     @cached_property
@@ -164,7 +164,7 @@ class NetworkTiles:
     def blocks(self, threads: int) -> list[Block]:
         """Return blocks of windows of one kind, enough of them for the threads."""
         total = int(np.prod(self.work.output_shape))
-        most = min(BLOCK_WINDOWS, BLOCK_COMPARED // self.samples, max(total // (4 * threads), 1 << 14))
+        most = min(BLOCK_WINDOWS, _BLOCK_COMPARED // self.samples, max(total // (4 * threads), 1 << 14))
         return [block for part in self.parts(total) for block in self.cut_part(part, most)]
 
     def parts(self, total: int) -> list[Block]:
@@ -199,7 +199,7 @@ class NetworkTiles:
         """Return the axis that lanes run along: W, H, or N for across the planes."""
         planes, _, height, width = (stop - begin for begin, stop in block)
         lanes = {"W": width * self.work.array.shape[4], "H": height if self.axes[1].stride else 0, "N": planes}
-        return "W" if lanes["W"] >= MIN_LANES else max(lanes, key=lambda letter: lanes[letter])
+        return "W" if lanes["W"] >= _MIN_LANES else max(lanes, key=lambda letter: lanes[letter])
 
     def pairs(self, block: Block) -> bool:
         """Return whether the lines of a block are two or more, each a row of the input further down."""
@@ -208,17 +208,17 @@ class NetworkTiles:
 
     # Layout.
 
-    def __getitem__(self, block: Block) -> Piece:
+    def __getitem__(self, block: Block) -> _Piece:
         """Return one block laid out."""
         if block in self.kept:
             return self.kept[block]
         piece = self.lay_out(block)
-        if self.lines + piece.sources.size <= KEPT_LINES:
+        if self.lines + piece.sources.size <= _KEPT_LINES:
             self.lines += piece.sources.size
             self.kept[block] = piece
         return piece
 
-    def lay_out(self, block: Block) -> Piece:
+    def lay_out(self, block: Block) -> _Piece:
         """Lay out one block along the axis that suits it."""
         way = self.way(block)
         along = "N.HW".index(way)
@@ -270,30 +270,30 @@ class NetworkTiles:
                 present, of_window = np.unique(self.axes[i - 1].present(begin, stop)[::apart], axis=0,
                                                return_inverse=True)
                 present[:, 1] += apart - 1
-                more = row_offsets(present, rows, self.axes[i - 1].windows.step * place)
+                more = _row_offsets(present, rows, self.axes[i - 1].windows.step * place)
                 offsets = (offsets[:, None, :, None] + more[:, None, :]).reshape(len(offsets) * len(more), -1)
                 offsets = np.where(offsets < 0, ABSENT, offsets)
             kinds = (kinds[:, None] * (int(of_window.max()) + 1) + of_window.reshape(-1)).reshape(-1)
         return sources, targets, kinds, offsets
 
-    def lanes_of(self, block: Block, along: int, tile: int) -> Lanes:
+    def lanes_of(self, block: Block, along: int, tile: int) -> _Lanes:
         """Return what lanes along an axis are: of the planes 0, of H 2, of W 3."""
         begin, stop = block[along]
         inner = self.work.array.shape[4]
         unit, out_unit = (int(np.prod(shape[along + 1 :])) for shape in (self.work.array.shape, self.work.output_shape))
         if along == 0:
-            return Lanes(stop - begin, 1, 1, 1, 1, unit, out_unit, begin, self.work.array.shape[0])
+            return _Lanes(stop - begin, 1, 1, 1, 1, unit, out_unit, begin, self.work.array.shape[0])
         axis = self.axes[along - 1]
         inner = inner if along == 3 else 1
         step = axis.windows.step
         if tile > 1:
-            return Lanes((stop - begin) // tile, 1, axis.size + tile - 1, tile, 1, unit, out_unit,
-                         int(axis.starts(begin, begin + 1)[0]), axis.windows.length)
-        return Lanes((stop - begin) * inner, inner, axis.size, axis.stride or (axis.size - 1) * step + 1, step, unit,
-                     out_unit, int(axis.starts(begin, begin + 1)[0]), axis.windows.length, axis.stride > 0)
+            return _Lanes((stop - begin) // tile, 1, axis.size + tile - 1, tile, 1, unit, out_unit,
+                          int(axis.starts(begin, begin + 1)[0]), axis.windows.length)
+        return _Lanes((stop - begin) * inner, inner, axis.size, axis.stride or (axis.size - 1) * step + 1, step, unit,
+                      out_unit, int(axis.starts(begin, begin + 1)[0]), axis.windows.length, axis.stride > 0)
 
-    def assembled(self, lanes: Lanes, sources: Ints, targets: Ints, kinds: Ints, offsets: Ints, table: Ints,
-                  whole: bool, generated: bool, tile: tuple[int, int]) -> Piece:
+    def assembled(self, lanes: _Lanes, sources: Ints, targets: Ints, kinds: Ints, offsets: Ints, table: Ints,
+                  whole: bool, generated: bool, tile: tuple[int, int]) -> _Piece:
         """Return a piece with the programs that it needs."""
         rows = offsets.shape[1]
         shape = rows, lanes.columns, lanes.stride, lanes.step
@@ -327,12 +327,12 @@ class NetworkTiles:
             *(programs[0].further if programs[0] else ())])
         counts = (programs[1].counters + 2) * room + 2 if programs[1] else 0
         code = np.concatenate([program.code for program in known])
-        return Piece(generated, code, offsets.reshape(-1), kinds, sources, targets, table, geometry,
-                     slots * room + beyond, counts)
+        return _Piece(generated, code, offsets.reshape(-1), kinds, sources, targets, table, geometry,
+                      slots * room + beyond, counts)
 
-    def room(self, lanes: Lanes, beyond: int, slots: int, lines: int) -> tuple[int, int]:
+    def room(self, lanes: _Lanes, beyond: int, slots: int, lines: int) -> tuple[int, int]:
         """Return the lanes of a slot, and how many of so many lines are one strip: more where they are short."""
-        strip = min(MAX_STRIP_BYTES, max(MIN_STRIP_BYTES, SLOTS_BYTES // slots))
+        strip = min(_MAX_STRIP_BYTES, max(_MIN_STRIP_BYTES, _SLOTS_BYTES // slots))
         if lanes.unit != lanes.inner:  # each lane is a line of its own to the cache
             strip = WHOLE_BYTES
         room = max(strip // self.work.array.itemsize, 4 * beyond, lanes.inner + beyond)
@@ -343,7 +343,7 @@ class NetworkTiles:
         return -(-room // self.whole_lanes) * self.whole_lanes, together
 
 
-def row_offsets(present: Ints, size: int, distance: int) -> Ints:
+def _row_offsets(present: Ints, size: int, distance: int) -> Ints:
     """Return where each of ``size`` rows is for each kind of window, which has the rows from one number to another."""
     rows = np.arange(size)
     inside = (rows >= present[:, :1]) & (rows < present[:, 1:])

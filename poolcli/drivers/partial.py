@@ -116,16 +116,16 @@ def choose(work: KernelTask) -> Merger | None:
     if fold.grouping == "rounded":
         return None
     sums = np.dtype(fold.dtypes[0]).kind in "iu" and work.reducer.fold not in EXTREME_FOLDS
-    return wide(work) if sums and not fits(work, extent) else Merger(work, fold)
+    return _wide(work) if sums and not _fits(work, extent) else Merger(work, fold)
 
 
-def fits(work: KernelTask, extent: Extent) -> bool:
+def _fits(work: KernelTask, extent: Extent) -> bool:
     """Whether the sums of the largest window, of squares too, stay within 63 bits."""
     power = 1 if work.reducer.fold in SUM_FOLDS else 2
     return extent.samples << 8 * power * work.array.dtype.itemsize < 1 << 63
 
 
-def wide(work: KernelTask) -> Merger | None:
+def _wide(work: KernelTask) -> Merger | None:
     """Sums that outgrow 64 bits, in pairs; exact below 2^105."""
     if work.reducer.fold not in SUM_FOLDS or missing(work):
         return None

@@ -18,27 +18,27 @@ from . import tile
 from .fold_table import missing
 from .kernel_task import Array, Block, KernelTask, Runner, cut, sizes_for
 
-BLOCK_SAMPLES = 1 << 24
+_BLOCK_SAMPLES = 1 << 24
 """Samples copied by one call, which Ctrl-C waits for: 0.05 s."""
 
 
 @dataclass(frozen=True)
-class Choice:
+class _Choice:
     """Slicing, for a plan or a part of it."""
 
-    def on(self, work: KernelTask, values: Array) -> Slices:
+    def on(self, work: KernelTask, values: Array) -> _Slices:
         """Return the slices of an array."""
-        return Slices(work, values)
+        return _Slices(work, values)
 
 
-def choose(work: KernelTask) -> Choice | None:
+def choose(work: KernelTask) -> _Choice | None:
     """Choose slicing where samples are written as they are or as floats."""
     written = dtypes.write_dtype(work.result)
     same = work.source == work.result and work.array.dtype == written
-    return Choice() if same or written.kind == "f" else None
+    return _Choice() if same or written.kind == "f" else None
 
 
-class Slices:
+class _Slices:
     """The first samples of windows, and their indices where these are wanted."""
 
     def __init__(self, work: KernelTask, values: Array) -> None:
@@ -59,7 +59,7 @@ class Slices:
     def blocks(self, threads: int) -> list[Block]:
         """Cut the work for so many threads."""
         whole = self.work.whole
-        outputs = min(BLOCK_SAMPLES, max(1 << 18, self.values.size // (4 * threads)))
+        outputs = min(_BLOCK_SAMPLES, max(1 << 18, self.values.size // (4 * threads)))
         return cut(whole, sizes_for(whole, max(1, outputs // self.work.output_shape[4])))
 
     def runner(self) -> Runner:
@@ -69,10 +69,10 @@ class Slices:
             firsts = [first[part] for first, part in zip(self.first, place[1:], strict=True)]
             samples = self.work.array[place[0]]
             for axis, first in enumerate(firsts, 1):
-                samples = take(samples, first, axis)
+                samples = _take(samples, first, axis)
             indices = None if self.work.indices is None else self.work.indices[place]
             if indices is not None:
-                indices[...] = flat_positions(self.work, firsts)
+                indices[...] = _flat_positions(self.work, firsts)
             empty: Any = ()
             if missing(self.work) and (gone := self.is_missing(samples)).any():
                 samples = samples.copy()
@@ -137,7 +137,7 @@ class Slices:
         return tuple(axis[ends] for axis in places) if len(ends) else ()
 
 
-def take(samples: Array, places: NDArray[np.int64], axis: int) -> Array:
+def _take(samples: Array, places: NDArray[np.int64], axis: int) -> Array:
     """Return the samples at these places along an axis: a view if they are evenly spaced."""
     spacing = int(places[1] - places[0]) if len(places) > 1 else 1
     if spacing < 1 or (np.diff(places) != spacing).any():
@@ -147,7 +147,7 @@ def take(samples: Array, places: NDArray[np.int64], axis: int) -> Array:
     return view
 
 
-def flat_positions(work: KernelTask, places: list[NDArray[np.int64]]) -> NDArray[Any]:
+def _flat_positions(work: KernelTask, places: list[NDArray[np.int64]]) -> NDArray[Any]:
     """Return the position of each sample in its plane, one for all channels."""
     d, h, w = np.ix_(*places)
     _, _, height, width, _ = work.array.shape

@@ -16,12 +16,12 @@ from .kernel_task import Array, Block, KernelTask, Runner, cut
 from .network import ending
 from .network_tiles import q_of
 
-ARGUMENTS = ("uint16", "read", "write", *("int64",) * 4, "float64", "float64", "write", *("int64",) * 4, "uint16")
+_ARGUMENTS = ("uint16", "read", "write", *("int64",) * 4, "float64", "float64", "write", *("int64",) * 4, "uint16")
 """The dtypes of the kernel's buffers, in order."""
 
 TILE_SAMPLES = 65000
 """Samples of a tile at most: ranks are numbers of 16 bits."""
-SORT_NS, CHANGE_NS, FIND_NS, SCAN_NS = 20.0, 1.5, 30.0, 1.0
+_SORT_NS, _CHANGE_NS, _FIND_NS, _SCAN_NS = 20.0, 1.5, 30.0, 1.0
 """About what it takes to sort a sample of a tile, to take one in or let it go, to find a rank, to look at a sample for
 the mode."""
 GENERAL_NS = {"rank": 4.5, "runs": 40.0}
@@ -37,38 +37,38 @@ class Choice:
     counts: list[int]
     """How many windows of each axis are a tile."""
 
-    def on(self, work: KernelTask, values: Array) -> Sliding:
+    def on(self, work: KernelTask, values: Array) -> _Sliding:
         """Return the kernel on an array."""
-        counts = self.counts if work.windows is self.windows else tile_counts(work.windows)
-        return Sliding(work, values, self.spec, counts)
+        counts = self.counts if work.windows is self.windows else _tile_counts(work.windows)
+        return _Sliding(work, values, self.spec, counts)
 
 
 def choose(work: KernelTask) -> Choice | None:
     """Choose by types and geometry, without a look at the data; None where another kernel serves."""
     if not work.reducer.sorts or work.want_indices:
         return None
-    if not all(map(goes_on, work.windows)):
+    if not all(map(_goes_on, work.windows)):
         return None
-    counts = tile_counts(work.windows)
-    if nanoseconds(work, counts) > GENERAL_NS[work.reducer.sorts] * average_samples(work):
+    counts = _tile_counts(work.windows)
+    if _nanoseconds(work, counts) > GENERAL_NS[work.reducer.sorts] * _average_samples(work):
         return None
     mode = work.reducer.sorts == "runs"
     end = ending(work, [q_of(work) % 1.0])  # no share has more bits than the quantile
     end = ends.end_integer if end is ends.end_fixed else end
     names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
     make = kernel.make_mode_kernel if mode else kernel.make_kernel
-    spec = jit.KernelSpec(make, (end,), tuple(names.get(a, a) for a in ARGUMENTS))
+    spec = jit.KernelSpec(make, (end,), tuple(names.get(a, a) for a in _ARGUMENTS))
     return Choice(spec, work.windows, counts)
 
 
-def goes_on(windows: Windows) -> bool:
+def _goes_on(windows: Windows) -> bool:
     """Return whether no end of the windows ever steps back (dilated ones are built anew), and each has a sample."""
     first, count = windows.present()
     back = (np.diff(first) < 0).any() or (np.diff(first + count) < 0).any()
     return bool(count.all()) and (windows.step > 1 or not back)
 
 
-def spans(windows: Windows, together: int) -> int:
+def _spans(windows: Windows, together: int) -> int:
     """Return the most samples from the first to the last of so many windows together, cut from the first on."""
     first, count = windows.present()
     begins = np.arange(0, len(first), together)
@@ -76,43 +76,43 @@ def spans(windows: Windows, together: int) -> int:
     return int((beyond - np.minimum.reduceat(first, begins)).max())
 
 
-def tile_counts(windows: tuple[Windows, ...]) -> list[int]:
+def _tile_counts(windows: tuple[Windows, ...]) -> list[int]:
     """Return how many windows of each axis are one tile: as many as fit, so that few samples lie in two."""
     counts = [1, 1, 1]
     growing = [len(w) > 1 for w in windows]
     while any(growing):
-        shares = [count / spans(w, 1) if grows else np.inf
+        shares = [count / _spans(w, 1) if grows else np.inf
                   for count, w, grows in zip(counts, windows, growing, strict=True)]
         i = int(np.argmin(shares))
         more = [*counts]
         more[i] = min(len(windows[i]), counts[i] + max(1, counts[i] // 4))
-        if np.prod([spans(w, n) for w, n in zip(windows, more, strict=True)]) > TILE_SAMPLES:
+        if np.prod([_spans(w, n) for w, n in zip(windows, more, strict=True)]) > TILE_SAMPLES:
             growing[i] = False
         else:
             counts, growing[i] = more, more[i] < len(windows[i])
     return counts
 
 
-def average_samples(work: KernelTask) -> float:
+def _average_samples(work: KernelTask) -> float:
     """Return how many samples a window has on average."""
     return float(np.prod([w.present()[1].mean() for w in work.windows]))
 
 
-def nanoseconds(work: KernelTask, counts: list[int]) -> float:
+def _nanoseconds(work: KernelTask, counts: list[int]) -> float:
     """Return about what a window takes; infinity where a tile cannot hold one."""
-    region = np.prod([spans(w, n) for w, n in zip(work.windows, counts, strict=True)])
+    region = np.prod([_spans(w, n) for w, n in zip(work.windows, counts, strict=True)])
     if region > TILE_SAMPLES:
         return float("inf")
     wide = work.windows[2]
-    column = average_samples(work) / wide.present()[1].mean()
+    column = _average_samples(work) / wide.present()[1].mean()
     first, count = wide.present()
     moved = (first[-1] - first[0]) / max(1, len(first) - 1) if wide.step == 1 else np.inf
-    changed = 2 * column * min(moved, count.mean()) + average_samples(work) / counts[2]
-    scanned = SCAN_NS * average_samples(work) if work.reducer.sorts == "runs" else FIND_NS
-    return float(SORT_NS * region / np.prod(counts) + CHANGE_NS * changed + scanned)
+    changed = 2 * column * min(moved, count.mean()) + _average_samples(work) / counts[2]
+    scanned = _SCAN_NS * _average_samples(work) if work.reducer.sorts == "runs" else _FIND_NS
+    return float(_SORT_NS * region / np.prod(counts) + _CHANGE_NS * changed + scanned)
 
 
-class Sliding:
+class _Sliding:
     """The sliding kernel on one array."""
 
     def __init__(self, work: KernelTask, values: Array, spec: jit.KernelSpec, counts: list[int]) -> None:
@@ -124,7 +124,7 @@ class Sliding:
     @property
     def milliseconds(self) -> float:
         """By windows."""
-        return 1e-6 * nanoseconds(self.work, self.counts) * self.values.size
+        return 1e-6 * _nanoseconds(self.work, self.counts) * self.values.size
 
     def blocks(self, threads: int) -> list[Block]:
         """Return one block a tile."""

@@ -18,11 +18,11 @@ from ..kernels import tile_cores as cores
 from ..kernels import tiles as kernel
 from .kernel_task import Array, Block, KernelTask, Runner, cut, sizes_for
 
-ARGUMENTS = ("read", "write", "write", "write", *("int64",) * 6, *("float64",) * 6)
+_ARGUMENTS = ("read", "write", "write", "write", *("int64",) * 6, *("float64",) * 6)
 """The dtypes of ``pool_tiles``' buffers, in order."""
 
 
-class LaneCore(NamedTuple):
+class _LaneCore(NamedTuple):
     """How a reducer is computed in lanes."""
 
     core: Callable[[kernel.Tile], None]
@@ -34,33 +34,33 @@ class LaneCore(NamedTuple):
     """The samples of the largest window: lse 90x90 of float32."""
 
 
-LANE_CORES: Mapping[str, LaneCore] = {
-    "maximum": LaneCore(cores.maximum),
-    "minimum": LaneCore(cores.minimum),
-    "first": LaneCore(cores.first),
-    "draw": LaneCore(cores.draw),
-    "expected": LaneCore(cores.expected, inexact=True),
-    "log_mean_exp": LaneCore(cores.log_mean_exp, inexact=True),
-    "softmax_mean": LaneCore(cores.softmax_mean, inexact=True),
-    "mix": LaneCore(cores.mixed),
-    "norm": LaneCore(cores.norm, inexact=True),
-    "generalised_mean": LaneCore(cores.generalised_mean, inexact=True),
-    "quantile": LaneCore(cores.quantile, sorts=True, most=512),
-    "mode": LaneCore(cores.mode, sorts=True, most=512),
+LANE_CORES: Mapping[str, _LaneCore] = {
+    "maximum": _LaneCore(cores.maximum),
+    "minimum": _LaneCore(cores.minimum),
+    "first": _LaneCore(cores.first),
+    "draw": _LaneCore(cores.draw),
+    "expected": _LaneCore(cores.expected, inexact=True),
+    "log_mean_exp": _LaneCore(cores.log_mean_exp, inexact=True),
+    "softmax_mean": _LaneCore(cores.softmax_mean, inexact=True),
+    "mix": _LaneCore(cores.mixed),
+    "norm": _LaneCore(cores.norm, inexact=True),
+    "generalised_mean": _LaneCore(cores.generalised_mean, inexact=True),
+    "quantile": _LaneCore(cores.quantile, sorts=True, most=512),
+    "mode": _LaneCore(cores.mode, sorts=True, most=512),
 }
 """The cores in lanes that rows of ``REDUCERS`` name, each an optimisation of a core: equal results, by the oracle."""
-LEAST_LANES = 8
+_LEAST_LANES = 8
 """Windows, channels counted, below which a large window has too few neighbours: the general kernel takes as long."""
-FEW = 64
+_FEW = 64
 """The samples of windows for which that does not matter."""
-SLOTS, LONGEST_SLOT, SHORTEST_SLOT = 1 << 15, 256, 32
+_SLOTS, _LONGEST_SLOT, _SHORTEST_SLOT = 1 << 15, 256, 32
 """Doubles of a tile, a quarter of a second cache of 1 MB, and of a slot (gem 2x2/2: 19.5 ms, with 512 of them 23)."""
 BLOCK_SAMPLES = 1 << 22
 """Samples read by one call, 0.02 s at most: a thread gets several."""
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class _Choice:
     """The tile kernel for a plan."""
 
     single_call: ClassVar[bool] = True
@@ -68,7 +68,7 @@ class Choice:
     flattens: ClassVar[bool] = True
     """Windows that are one stretch of memory are better taken for those of a series."""
     spec: jit.KernelSpec
-    core: LaneCore
+    core: _LaneCore
     largest: tuple[int, ...]
     """The most samples of a window along each axis."""
 
@@ -77,7 +77,7 @@ class Choice:
         return Tiles(work, values, self)
 
 
-def choose(work: KernelTask) -> Choice | None:
+def choose(work: KernelTask) -> _Choice | None:
     """Choose the tile kernel where doubles hold the samples and windows are not too large for lanes."""
     dtype, core = work.array.dtype, LANE_CORES[work.reducer.lanes]
     endless = work.reducer.lanes == "norm" and not work.parameters[0] < np.inf
@@ -87,15 +87,15 @@ def choose(work: KernelTask) -> Choice | None:
         return None  # a NaN is a sample like others there, and missing ones are NaN here
     largest = tuple(int(w.present()[1].max()) for w in work.windows)
     most = int(np.prod(largest))
-    if most > core.most or (most > FEW and int(np.prod(work.output_shape)) < LEAST_LANES):
+    if most > core.most or (most > _FEW and int(np.prod(work.output_shape)) < _LEAST_LANES):
         return None
     names = {"read": dtype.name, "write": dtypes.write_dtype(work.result).name}
-    arguments = tuple(names.get(a, a) for a in ARGUMENTS)
-    spec = jit.KernelSpec(kernel.make_kernel, parts(work, core), arguments, late=True)
-    return Choice(spec, core, largest)
+    arguments = tuple(names.get(a, a) for a in _ARGUMENTS)
+    spec = jit.KernelSpec(kernel.make_kernel, _parts(work, core), arguments, late=True)
+    return _Choice(spec, core, largest)
 
 
-def parts(work: KernelTask, core: LaneCore) -> tuple[Callable[..., Any], ...]:
+def _parts(work: KernelTask, core: _LaneCore) -> tuple[Callable[..., Any], ...]:
     """Return what the kernel is made of."""
     written = dtypes.write_dtype(work.result)
     put = kernel.put_floats if written.kind == "f" else kernel.put_wide if written.itemsize == 8 else kernel.put_narrow
@@ -105,17 +105,17 @@ def parts(work: KernelTask, core: LaneCore) -> tuple[Callable[..., Any], ...]:
 class Tiles:
     """The tile kernel on one array."""
 
-    def __init__(self, work: KernelTask, values: Array, choice: Choice) -> None:
+    def __init__(self, work: KernelTask, values: Array, choice: _Choice) -> None:
         self.work, self.values, self.choice = work, values, choice
         self.samples = int(np.prod(choice.largest))
         copies = 2 if choice.core.sorts else 1
-        self.room = max(SHORTEST_SLOT, min(LONGEST_SLOT, SLOTS // (self.samples * copies)))
+        self.room = max(_SHORTEST_SLOT, min(_LONGEST_SLOT, _SLOTS // (self.samples * copies)))
         self.slots = (kernel.EXTRA + self.samples * copies) * self.room
 
     @cached_property
     def tables(self) -> list[NDArray[np.int64]]:
         """The windows of D, H and W."""
-        return [table(windows) for windows in self.work.windows]
+        return [_table(windows) for windows in self.work.windows]
 
     @property
     def milliseconds(self) -> float:
@@ -159,7 +159,7 @@ class Tiles:
                          self.choice.core.inexact and written.kind != "f", precise, work.skip_nan], np.int64)
 
 
-def table(windows: Windows) -> NDArray[np.int64]:
+def _table(windows: Windows) -> NDArray[np.int64]:
     """Return one axis as the kernel reads it: a row for each window (``kernel.ROW``)."""
     first, count = windows.present()
     rows = np.ones((len(windows), kernel.ROW), np.int64)
@@ -167,11 +167,11 @@ def table(windows: Windows) -> NDArray[np.int64]:
     if len(windows) > 1:
         apart = np.diff(first)
         rows[:-1, kernel.APART] = apart
-        rows[:-1, kernel.RUN] = run_lengths(count[1:] == count[:-1], apart)
+        rows[:-1, kernel.RUN] = _run_lengths(count[1:] == count[:-1], apart)
     return rows
 
 
-def run_lengths(alike: NDArray[np.bool_], apart: NDArray[np.int64]) -> NDArray[np.int64]:
+def _run_lengths(alike: NDArray[np.bool_], apart: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return, for each window but the last, how many from it on have one size and lie evenly.
 
     ``alike`` tells which windows have the size of the next one, ``apart`` how far away that starts.

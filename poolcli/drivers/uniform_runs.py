@@ -29,8 +29,8 @@ class AxisRuns:
     @classmethod
     def of(cls, windows: Windows) -> AxisRuns:
         """Find what the windows of an axis have in common."""
-        size = constant(windows.starts, windows.stops)
-        stride = distance(windows.starts)
+        size = _constant(windows.starts, windows.stops)
+        stride = _distance(windows.starts)
         count = len(windows)
         if not size or not stride:
             most = int(windows.present()[1].max(initial=0))
@@ -69,7 +69,7 @@ class AxisRuns:
         return self.whole[0] <= begin and stop <= self.whole[1]
 
 
-def constant(starts: range | Ints, stops: range | Ints) -> int:
+def _constant(starts: range | Ints, stops: range | Ints) -> int:
     """The places from start to stop of every window; 0 if they differ."""
     if isinstance(starts, range) and isinstance(stops, range) and starts.step == stops.step:
         return stops.start - starts.start
@@ -77,7 +77,7 @@ def constant(starts: range | Ints, stops: range | Ints) -> int:
     return int(sizes[0]) if len(sizes) and (sizes == sizes[0]).all() else 0
 
 
-def distance(starts: range | Ints) -> int:
+def _distance(starts: range | Ints) -> int:
     """What lies between the starts of neighbours; 0 if that differs or is less than 1."""
     if isinstance(starts, range) or len(starts) < 2:
         return starts.step if isinstance(starts, range) and starts.step > 0 else int(len(starts) < 2)

@@ -26,13 +26,13 @@ from .fold_table import EXACT_BITS, LOADS, NARROW, SAVES, Fold, in_range, missin
 from .general import MAX_EXACT_BINOMIALS, binomial, needs_whole_weights
 from .kernel_task import Array, Block, KernelTask, Runner, cut
 
-ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 4, *("weight",) * 3, *("float64",) * 5)
+_ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 4, *("weight",) * 3, *("float64",) * 5)
 """The dtypes of ``pool_weighted``'s buffers, in order; those of states follow."""
-MOST_NUMBERS = 3
+_MOST_NUMBERS = 3
 """The most numbers of a sum's state."""
-ROW_STATES = 1 << 12
+_ROW_STATES = 1 << 12
 """States of a scratch row: with the windows made of it, it stays in the first cache."""
-BLOCK_PRODUCTS = 1 << 26
+_BLOCK_PRODUCTS = 1 << 26
 """Products of one call: 0.1 s of pairs of doubles."""
 
 
@@ -62,7 +62,7 @@ class AxisWeights:
 
 
 @dataclass(frozen=True, eq=False)
-class Choice:
+class _Choice:
     """The kernel for a plan; parts of it run by the same."""
 
     single_call: ClassVar[bool] = True
@@ -72,36 +72,36 @@ class Choice:
     laid: dict[Any, list[AxisWeights]] = field(default_factory=dict)
     """The weights of the last plan, or part of one, by its windows."""
 
-    def on(self, work: KernelTask, values: Array) -> WeightedRun:
+    def on(self, work: KernelTask, values: Array) -> _WeightedRun:
         """The kernel on an array."""
         axes = self.laid.get(work.windows)
         if axes is None:  # another thread may empty it meanwhile
             self.laid.clear()
-            axes = self.laid[work.windows] = weigh_axes(work)
-        return WeightedRun(work, values, self, axes)
+            axes = self.laid[work.windows] = _weigh_axes(work)
+        return _WeightedRun(work, values, self, axes)
 
 
-def weigh_axes(work: KernelTask) -> list[AxisWeights]:
+def _weigh_axes(work: KernelTask) -> list[AxisWeights]:
     """Weigh the windows of all axes."""
     return [AxisWeights.of(windows, needs_whole_weights(work)) for windows in work.windows]
 
 
-def choose(work: KernelTask) -> Choice | None:
+def choose(work: KernelTask) -> _Choice | None:
     """Choose by types and geometry, without a look at the data; None where the general kernel serves."""
     if not work.reducer.weighted or work.want_indices:
         return None
-    axes = weigh_axes(work)
+    axes = _weigh_axes(work)
     whole = all(axis.whole for axis in axes)
-    fold = choose_sum(work, prod(float(axis.totals.max()) for axis in axes) if whole else inf)
+    fold = _choose_sum(work, prod(float(axis.totals.max()) for axis in axes) if whole else inf)
     names = {"read": work.array.dtype.name, "write": written(work).name,
              "weight": np.dtype(fold.dtypes[0]).name}
-    numbers = [np.dtype(dtype).name for dtype in (*fold.dtypes, np.uint8, np.uint8)[:MOST_NUMBERS]]
+    numbers = [np.dtype(dtype).name for dtype in (*fold.dtypes, np.uint8, np.uint8)[:_MOST_NUMBERS]]
     steps = fold.lift, fold.merge, LOADS[len(fold.dtypes) - 1], SAVES[len(fold.dtypes) - 1], fold.finalizer
-    arguments = (*(names.get(argument, argument) for argument in ARGUMENTS), *numbers)
-    return Choice(fold, jit.KernelSpec(kernel.make_kernel, steps, arguments))
+    arguments = (*(names.get(argument, argument) for argument in _ARGUMENTS), *numbers)
+    return _Choice(fold, jit.KernelSpec(kernel.make_kernel, steps, arguments))
 
 
-def choose_sum(work: KernelTask, weight: float) -> Fold:
+def _choose_sum(work: KernelTask, weight: float) -> Fold:
     """The sum that holds samples times weights which add up to ``weight``: exactly, or as the result needs.
 
     ``weight`` is infinite where weights are no whole numbers.
@@ -116,7 +116,7 @@ def choose_sum(work: KernelTask, weight: float) -> Fold:
         few = dtype.kind != "f" and dtype.itemsize <= 2 and weight < 2.0**31
         if few and in_range(work) and work.rounding in NARROW:
             value, convert = NARROW[work.rounding], end.as_it_is
-        state = sum_state(dtype, largest)
+        state = _sum_state(dtype, largest)
         fold = Fold(states.lift_sum, kernel.accumulate_one, value, convert, (state,), (0,))
         counted = kernel.accumulate_two
     else:
@@ -125,17 +125,17 @@ def choose_sum(work: KernelTask, weight: float) -> Fold:
     return replace(present(work, fold, divides=True), merge=counted if missing(work) else fold.merge)
 
 
-def sum_state(dtype: dtypes.Type, largest: float) -> Any:
+def _sum_state(dtype: dtypes.Type, largest: float) -> Any:
     """The narrowest type that holds sums below ``largest`` of samples of a dtype: more of them fit in a vector."""
     if dtype.kind == "f" or largest >= 2.0**31:
         return np.float64
     return np.uint16 if dtype.kind == "u" and largest <= 2.0**16 else np.int32
 
 
-class WeightedRun:
+class _WeightedRun:
     """The weighted row kernel on one array."""
 
-    def __init__(self, work: KernelTask, values: Array, choice: Choice, axes: list[AxisWeights]) -> None:
+    def __init__(self, work: KernelTask, values: Array, choice: _Choice, axes: list[AxisWeights]) -> None:
         self.work, self.values, self.choice, self.axes = work, values, choice, axes
         self.weights = [axis.weights.astype(choice.fold.dtypes[0]) for axis in self.axes]
         self.most = [int(axis.table[:, kernel.COUNT].max()) for axis in self.axes]
@@ -154,15 +154,15 @@ class WeightedRun:
         work = self.work
         outer, planes, rows, windows, inner = work.output_shape
         apart = max(1, work.array.shape[3] // windows)
-        across = max(1, max(ROW_STATES // inner, 2 * self.most[2]) // apart)
+        across = max(1, max(_ROW_STATES // inner, 2 * self.most[2]) // apart)
         products = prod(self.most[:2]) * min(work.array.shape[3], across * apart) * inner
-        most = max(1, min(BLOCK_PRODUCTS // products, -(-outer * planes * rows // (2 * threads))))
+        most = max(1, min(_BLOCK_PRODUCTS // products, -(-outer * planes * rows // (2 * threads))))
         return cut(work.whole, [max(1, most // (rows * planes)), max(1, most // rows), min(most, rows), across])
 
     def runner(self) -> Runner:
         """A function that runs one block, with scratch space of its own; False if the general kernel must."""
         run, work, fold = jit.load(self.choice.spec), self.work, self.choice.fold
-        numbers = (*fold.dtypes, np.uint8, np.uint8)[:MOST_NUMBERS]
+        numbers = (*fold.dtypes, np.uint8, np.uint8)[:_MOST_NUMBERS]
         room = [np.zeros(1, number) for number in numbers]
         nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata
         fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill

@@ -13,7 +13,7 @@ import numpy as np
 from ..core.windows import Windows
 from ..drivers.kernel_task import Array
 
-DIRECT = 8
+_DIRECT = 8
 """Up to so many samples along an axis are merged one after another, from slices; more in spans that double."""
 
 States = tuple[Array, ...]
@@ -24,68 +24,68 @@ def fold(state: States, windows: tuple[Windows, ...], merge: Merge, identity: tu
     """Merge the samples of every window, one axis after another."""
     for axis, along in enumerate(windows, 1):
         if len(along) != state[0].shape[axis] or along.size_range()[1] > 1:
-            state = fold_axis(state, axis, along, merge, identity)
+            state = _fold_axis(state, axis, along, merge, identity)
     return state
 
 
-def fold_axis(state: States, axis: int, windows: Windows, merge: Merge, identity: tuple[Any, ...]) -> States:
+def _fold_axis(state: States, axis: int, windows: Windows, merge: Merge, identity: tuple[Any, ...]) -> States:
     """Merge the samples of every window along one axis."""
     if not (isinstance(windows.starts, range) and isinstance(windows.stops, range)):
-        return fold_listed(state, axis, windows, merge, identity)
+        return _fold_listed(state, axis, windows, merge, identity)
     size, step, count = int(windows.sizes()[0]), windows.step, len(windows)
     stride, low = windows.starts.step, windows.starts[0]
     length = (count - 1) * stride + (size - 1) * step + 1
-    state = extended(state, axis, low, length, identity)
-    if size <= DIRECT or size * count <= length * size.bit_length():
-        if size > DIRECT and step == 1:
-            return halved(state, axis, size, stride, count, merge)
+    state = _extended(state, axis, low, length, identity)
+    if size <= _DIRECT or size * count <= length * size.bit_length():
+        if size > _DIRECT and step == 1:
+            return _halved(state, axis, size, stride, count, merge)
         pick = tuple(slice(j * step, j * step + (count - 1) * stride + 1, stride) for j in range(size))
-        result = sliced(state, axis, pick[0])
+        result = _sliced(state, axis, pick[0])
         for part in pick[1:]:
-            result = merge(result, sliced(state, axis, part))
+            result = merge(result, _sliced(state, axis, part))
         return result
-    return sliced(doubled(state, axis, size, step, merge), axis, slice(0, (count - 1) * stride + 1, stride))
+    return _sliced(_doubled(state, axis, size, step, merge), axis, slice(0, (count - 1) * stride + 1, stride))
 
 
-def sliced(state: States, axis: int, part: slice) -> States:
+def _sliced(state: States, axis: int, part: slice) -> States:
     """A slice of every number of a state along an axis."""
     index = (slice(None),) * axis + (part,)
     return tuple(numbers[index] for numbers in state)
 
 
-def extended(state: States, axis: int, low: int, length: int, identity: tuple[Any, ...]) -> States:
+def _extended(state: States, axis: int, low: int, length: int, identity: tuple[Any, ...]) -> States:
     """The places low to low + length of an axis; the identity beyond the array."""
     n = state[0].shape[axis]
     if low >= 0 and low + length <= n:
-        return sliced(state, axis, slice(low, low + length))
+        return _sliced(state, axis, slice(low, low + length))
     before, after = max(0, -low), max(0, low + length - n)
-    inner = sliced(state, axis, slice(max(0, low), min(n, low + length)))
+    inner = _sliced(state, axis, slice(max(0, low), min(n, low + length)))
     widths = [(0, 0)] * axis + [(before, after)] + [(0, 0)] * (state[0].ndim - axis - 1)
     return tuple(np.pad(numbers, widths, constant_values=none)
                  for numbers, none in zip(inner, identity, strict=True))
 
 
-def doubled(state: States, axis: int, size: int, step: int, merge: Merge) -> States:
+def _doubled(state: States, axis: int, size: int, step: int, merge: Merge) -> States:
     """Windows of ``size`` samples at every place: spans of 1, 2, 4, ... samples, each from two of the one before."""
     span, covered = 1, 0
     result: States | None = None
     while True:
         if size & span:
-            shifted = sliced(state, axis, slice(covered * step, None))
+            shifted = _sliced(state, axis, slice(covered * step, None))
             if result is None:
                 result = shifted
             else:
                 n = shifted[0].shape[axis]
-                result = merge(sliced(result, axis, slice(0, n)), shifted)
+                result = merge(_sliced(result, axis, slice(0, n)), shifted)
             covered += span
         if 2 * span > size:
             return result  # type: ignore[return-value]  # the last bit of size sets it
         n = state[0].shape[axis] - span * step
-        state = merge(sliced(state, axis, slice(0, n)), sliced(state, axis, slice(span * step, None)))
+        state = merge(_sliced(state, axis, slice(0, n)), _sliced(state, axis, slice(span * step, None)))
         span *= 2
 
 
-def halved(state: States, axis: int, size: int, stride: int, count: int, merge: Merge) -> States:
+def _halved(state: States, axis: int, size: int, stride: int, count: int, merge: Merge) -> States:
     """Windows that share few samples: each is laid out along an axis of its own, which is halved again and again."""
     views = np.lib.stride_tricks.sliding_window_view
     every = (slice(None),) * axis + (slice(0, (count - 1) * stride + 1, stride),)
@@ -101,7 +101,7 @@ def halved(state: States, axis: int, size: int, stride: int, count: int, merge: 
     return last if rest is None else merge(last, rest)
 
 
-def fold_listed(state: States, axis: int, windows: Windows, merge: Merge, identity: tuple[Any, ...]) -> States:
+def _fold_listed(state: States, axis: int, windows: Windows, merge: Merge, identity: tuple[Any, ...]) -> States:
     """Windows that lie at will: their first samples, then their second ones, ..."""
     first, count = windows.present()
     result: States = ()

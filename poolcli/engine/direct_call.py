@@ -19,7 +19,7 @@ from ..core.plans import Plan
 from ..drivers.kernel_task import Choice, KernelTask
 
 Array = NDArray[Any]
-MOST_SAMPLES = 1 << 18
+_MOST_SAMPLES = 1 << 18
 """Samples of the largest array that is worth it: from there on the kernel takes longer than its call."""
 
 
@@ -32,15 +32,15 @@ class CallHistory:
     """How often a plan ran the long way, and its kernel call, once that is known."""
 
     runs: int = 0
-    call: DirectCall | None = None
+    call: _DirectCall | None = None
 
 
-def address(array: Array) -> int:
+def _address(array: Array) -> int:
     """Where an array's memory begins (``.ctypes.data`` takes four times as long)."""
     return int(array.__array_interface__["data"][0])
 
 
-class DirectCall:
+class _DirectCall:
     """A kernel call whose arguments are kept, but for the array and the result.
 
     ``idle`` holds lists of arguments that nobody uses: scratch space must not serve two threads.
@@ -52,7 +52,7 @@ class DirectCall:
         self.shape, self.result_dtype = result
         kept = [array for i, array in enumerate(arrays) if i not in (read, write)]
         self.kept = kept  # their addresses are among the arguments
-        self.idle = [[address(array) for array in arrays]]
+        self.idle = [[_address(array) for array in arrays]]
 
     def run(self, array: Array, out: Array | None) -> Array | None:
         """Pool an array of the plan's shape and dtype; None where the long way must be gone."""
@@ -65,7 +65,7 @@ class DirectCall:
         except IndexError:
             return None
         result = np.empty(self.shape, self.result_dtype) if out is None else out
-        arguments[self.read], arguments[self.write] = address(array), address(result)
+        arguments[self.read], arguments[self.write] = _address(array), _address(result)
         failed = self.function(*arguments)
         self.idle.append(arguments)
         return None if failed else result
@@ -76,17 +76,17 @@ def may_repeat(plan: Plan, work: KernelTask, pad_mode: str) -> bool:
     in_order = plan.axes.order == tuple(range(len(plan.axes.order)))
     as_given = dtypes.read_dtype(work.source) == work.source and dtypes.write_dtype(work.result) == work.result
     plain = pad_mode == "exclude" and not work.want_indices and not work.reducer.draws
-    return in_order and as_given and plain and 0 < work.array.size <= MOST_SAMPLES
+    return in_order and as_given and plain and 0 < work.array.size <= _MOST_SAMPLES
 
 
 def from_calls(calls: Sequence[jit.RecordedCall], choice: Choice | None, work: KernelTask, values: Array,
-               result: tuple[tuple[int, ...], dtypes.Type]) -> DirectCall | None:
+               result: tuple[tuple[int, ...], dtypes.Type]) -> _DirectCall | None:
     """The direct call, if a run was one call of a kernel and nothing beside it."""
     if len(calls) != 1 or not getattr(choice, "single_call", choice is None):
         return None
     (function, arrays), = calls
-    places = [address(array) for array in arrays]
-    source, target = address(work.array), address(values)
+    places = [_address(array) for array in arrays]
+    source, target = _address(work.array), _address(values)
     if function is None or places.count(source) != 1 or places.count(target) != 1:
         return None
-    return DirectCall(function, arrays, places.index(source), places.index(target), result)
+    return _DirectCall(function, arrays, places.index(source), places.index(target), result)

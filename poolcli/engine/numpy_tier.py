@@ -23,24 +23,24 @@ from ..drivers.weighted import AxisWeights
 from ..kernels import double_double, order_statistics
 from .axis_fold import States, add_pairs, fold, merge_errors, two_sum
 
-BLOCK_SAMPLES = 1 << 19
+_BLOCK_SAMPLES = 1 << 19
 """Samples of a block, so that what is made on the way stays in the second cache."""
-GATHERED = 1 << 21
+_GATHERED = 1 << 21
 """Samples of the windows of a block where windows are gathered."""
-EXACT = 1 << 53
+_EXACT = 1 << 53
 """Whole numbers up to here are doubles."""
-MOST_GATHERED = 4096
+_MOST_GATHERED = 4096
 """Samples of the largest window that is gathered."""
-MOST_SCALARS = 4096
+_MOST_SCALARS = 4096
 """Values that are computed one by one where vector code would round them twice."""
 
 
-class Declined(Exception):
+class _Declined(Exception):
     """These values are for a kernel: NumPy would round twice, or overflow."""
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class _Part:
     """The samples and the windows of one block."""
 
     x: Array
@@ -60,13 +60,13 @@ class Part:
         return here if work.nodata is None else here & (x != work.nodata[0])
 
 
-Compute = Callable[[Part], Array]
+Compute = Callable[[_Part], Array]
 
 
-# What reducers are made of. Each returns values that ``store`` need not round, or exact ones that it rounds once.
+# What reducers are made of. Each returns values that ``_store`` need not round, or exact ones that it rounds once.
 
 
-def count_present(part: Part) -> NDArray[np.int64] | None:
+def _count_present(part: _Part) -> NDArray[np.int64] | None:
     """How many samples of each window count; None where none is missing."""
     present = part.present
     if present is None:
@@ -74,46 +74,46 @@ def count_present(part: Part) -> NDArray[np.int64] | None:
     return fold((present.astype(np.int64),), part.windows, lambda a, b: (a[0] + b[0],), (0,))[0]
 
 
-def take_extreme(part: Part, ufunc: Any, worst: Any) -> Array:
+def _take_extreme(part: _Part, ufunc: Any, worst: Any) -> Array:
     """Max or min; a NaN wins, as in ``np.maximum``."""
     present = part.present
     x = part.x if present is None else np.where(present, part.x, part.x.dtype.type(worst))
     return fold((x,), part.windows, lambda a, b: (ufunc(a[0], b[0]),), (worst,))[0]
 
 
-def find_max(part: Part) -> Array:
+def _find_max(part: _Part) -> Array:
     """The largest sample of each window."""
-    return take_extreme(part, np.maximum, -np.inf if part.x.dtype.kind == "f" else np.iinfo(part.x.dtype).min)
+    return _take_extreme(part, np.maximum, -np.inf if part.x.dtype.kind == "f" else np.iinfo(part.x.dtype).min)
 
 
-def find_min(part: Part) -> Array:
+def _find_min(part: _Part) -> Array:
     """The smallest sample of each window."""
-    return take_extreme(part, np.minimum, np.inf if part.x.dtype.kind == "f" else np.iinfo(part.x.dtype).max)
+    return _take_extreme(part, np.minimum, np.inf if part.x.dtype.kind == "f" else np.iinfo(part.x.dtype).max)
 
 
-def find_range(part: Part) -> Array:
+def _find_range(part: _Part) -> Array:
     """Max - min: whole numbers of up to 32 bits in int64, floats in doubles, where one subtraction rounds once."""
     if part.x.dtype.itemsize == 8 and part.x.dtype.kind != "f":
-        check_small(part.x, 1)
+        _check_small(part.x, 1)
     wide = np.float64 if part.x.dtype.kind == "f" else np.int64
-    difference: Array = np.subtract(find_max(part), find_min(part), dtype=wide)
+    difference: Array = np.subtract(_find_max(part), _find_min(part), dtype=wide)
     return difference
 
 
-def check_small(x: Array, times: int) -> None:
+def _check_small(x: Array, times: int) -> None:
     """Decline 64-bit integers of which so many do not sum to a whole number that is a double."""
-    if x.size and max(abs(int(x.min())), abs(int(x.max()))) * times >= EXACT:
-        raise Declined
+    if x.size and max(abs(int(x.min())), abs(int(x.max()))) * times >= _EXACT:
+        raise _Declined
 
 
-def sum_whole(part: Part) -> NDArray[np.int64]:
+def _sum_whole(part: _Part) -> NDArray[np.int64]:
     """The exact sum of integers."""
-    x, samples = part.x, most_samples(part.work)
+    x, samples = part.x, _most_samples(part.work)
     state = np.dtype(np.int64)
     if x.dtype.itemsize == 8:
-        check_small(x, 2 * samples)
-    elif samples << 8 * x.dtype.itemsize + 1 >= EXACT:
-        raise Declined
+        _check_small(x, 2 * samples)
+    elif samples << 8 * x.dtype.itemsize + 1 >= _EXACT:
+        raise _Declined
     else:
         state = sum_dtype(x.dtype, samples)
     present = part.present
@@ -121,7 +121,7 @@ def sum_whole(part: Part) -> NDArray[np.int64]:
     return fold((x,), part.windows, lambda a, b: (a[0] + b[0],), (0,))[0].astype(np.int64)
 
 
-def sum_floats(part: Part) -> States:
+def _sum_floats(part: _Part) -> States:
     """The sum of floats as pairs of doubles; declined where it may have overflowed."""
     present = part.present
     x = part.x.astype(np.float64)
@@ -131,45 +131,45 @@ def sum_floats(part: Part) -> States:
     else:
         total = fold((x, np.zeros_like(x)), part.windows, add_pairs, (0.0, 0.0))
     if not np.isfinite(total[0]).all() or not np.isfinite(total[1]).all():
-        raise Declined  # the kernels tell an infinite sum from one that overflowed
+        raise _Declined  # the kernels tell an infinite sum from one that overflowed
     return total
 
 
-def find_sum(part: Part) -> Array:
+def _find_sum(part: _Part) -> Array:
     """The sum."""
     if part.x.dtype.kind != "f":
-        return sum_whole(part)
-    total = sum_floats(part)
-    return whole_result(part, total[0] + total[1], total)
+        return _sum_whole(part)
+    total = _sum_floats(part)
+    return _whole_result(part, total[0] + total[1], total)
 
 
-def whole_result(part: Part, values: Array, pair: States) -> Array:
+def _whole_result(part: _Part, values: Array, pair: States) -> Array:
     """Doubles as a float result; declined for an integer one, which would be rounded twice."""
     if written(part.work).kind != "f":
-        raise Declined
+        raise _Declined
     return values
 
 
-def find_mean(part: Part) -> Array:
+def _find_mean(part: _Part) -> Array:
     """Sum / divisor: of whole numbers exactly, rounded once."""
-    work, count = part.work, count_present(part)
+    work, count = part.work, _count_present(part)
     if count is not None and any(work.parameters):
-        raise Declined
+        raise _Declined
     if part.x.dtype.kind == "f":
-        hi, lo = sum_floats(part)
+        hi, lo = _sum_floats(part)
         divisor = part.divisor if count is None else np.maximum(count, 1).astype(np.float64)
         q = hi / divisor
         # the remainder of the first division, exact by splitting as double_double.divide has it
-        return whole_result(part, add_quotient(q, hi, lo, divisor), (hi, lo))
-    total = sum_whole(part)
+        return _whole_result(part, _add_quotient(q, hi, lo, divisor), (hi, lo))
+    total = _sum_whole(part)
     if written(work).kind == "f":
         divisor = part.divisor if count is None else np.maximum(count, 1).astype(np.float64)
         return np.asarray(total / divisor)
     n = part.divisor.astype(np.int64) if count is None else np.maximum(count, 1)
-    return round_quotient(total, n, work.rounding)
+    return _round_quotient(total, n, work.rounding)
 
 
-def add_quotient(q: Array, hi: Array, lo: Array, divisor: Array) -> Array:
+def _add_quotient(q: Array, hi: Array, lo: Array, divisor: Array) -> Array:
     """(hi + lo) / divisor, given q = hi / divisor: ``double_double.divide`` rounded to one double."""
     high = q * 134217729.0
     high = high - (high - q)
@@ -180,7 +180,7 @@ def add_quotient(q: Array, hi: Array, lo: Array, divisor: Array) -> Array:
     return np.asarray(q + (((hi - product_) - error) + lo) / divisor)
 
 
-def round_quotient(total: Array, n: Array, rounding: int) -> Array:
+def _round_quotient(total: Array, n: Array, rounding: int) -> Array:
     """total / n as a whole number, by any of the four roundings, in whole numbers."""
     if rounding == double_double.HALF_UP:
         total, n = 2 * total + n, 2 * n
@@ -193,20 +193,20 @@ def round_quotient(total: Array, n: Array, rounding: int) -> Array:
     return floor
 
 
-def find_blur(part: Part) -> Array:
+def _find_blur(part: _Part) -> Array:
     """Sum w x / sum w with binomial weights, of whole numbers whose weighted sums are exact."""
     work, present = part.work, part.present
     largest = float(np.prod([AxisWeights.of(windows).totals.max() for windows in work.windows]))
-    if part.x.dtype.kind == "f" or largest * 2.0 ** (8 * part.x.dtype.itemsize + 1) >= EXACT:
-        raise Declined
+    if part.x.dtype.kind == "f" or largest * 2.0 ** (8 * part.x.dtype.itemsize + 1) >= _EXACT:
+        raise _Declined
     x = part.x if present is None else np.where(present, part.x, 0)
-    total = sum_weighted(x.astype(np.int64), part.windows)
+    total = _sum_weighted(x.astype(np.int64), part.windows)
     there = np.ones((1, *part.x.shape[1:4], 1), np.bool_) if present is None else present
-    weight = np.maximum(sum_weighted(there.astype(np.int64), part.windows), 1)
-    return total / weight if written(work).kind == "f" else round_quotient(total, weight, work.rounding)
+    weight = np.maximum(_sum_weighted(there.astype(np.int64), part.windows), 1)
+    return total / weight if written(work).kind == "f" else _round_quotient(total, weight, work.rounding)
 
 
-def sum_weighted(x: Array, windows: tuple[Windows, ...]) -> Array:
+def _sum_weighted(x: Array, windows: tuple[Windows, ...]) -> Array:
     """The sum of samples times binomial weights, one axis after another."""
     for axis, along in enumerate(windows, 1):
         axis_weights = AxisWeights.of(along)
@@ -224,7 +224,7 @@ def sum_weighted(x: Array, windows: tuple[Windows, ...]) -> Array:
 # Gathered windows: those with equal numbers of samples at a time.
 
 
-def gather_groups(part: Part) -> Iterator[tuple[tuple[Any, ...], Array]]:
+def _gather_groups(part: _Part) -> Iterator[tuple[tuple[Any, ...], Array]]:
     """The windows of each number of samples: where they are in the result, and their samples along a last axis."""
     axes = []
     for windows in part.windows:
@@ -237,7 +237,7 @@ def gather_groups(part: Part) -> Iterator[tuple[tuple[Any, ...], Array]]:
         yield np.ix_(np.arange(part.x.shape[0]), d, h, w), gathered.reshape(*gathered.shape[:5], -1)
 
 
-def sort_present(part: Part, windows: Array) -> tuple[Array, Array]:
+def _sort_present(part: _Part, windows: Array) -> tuple[Array, Array]:
     """Samples sorted along the last axis, those that are missing behind all others, and how many are not missing."""
     work, x = part.work, windows
     if not missing(work):
@@ -247,25 +247,25 @@ def sort_present(part: Part, windows: Array) -> tuple[Array, Array]:
         gone |= x == work.nodata[0]
     if x.dtype.kind == "f":
         if not work.skip_nan and np.isnan(x).any():
-            raise Declined
+            raise _Declined
         behind: Array = np.where(gone, x.dtype.type(np.nan), x)
     elif x.dtype.itemsize == 8:
-        raise Declined
+        raise _Declined
     else:
         behind = np.where(gone, 1 << 40, x.astype(np.int64))
     return np.sort(behind, axis=-1), np.sum(~gone, axis=-1)
 
 
-def find_quantile(part: Part) -> Array:
+def _find_quantile(part: _Part) -> Array:
     """The sample of rank (n - 1) q, or a point between two, as ``order_statistics.quantile`` has it."""
-    return over_groups(part, rank_of_group)
+    return _over_groups(part, _rank_of_group)
 
 
-def rank_of_group(part: Part, windows: Array) -> Array:
+def _rank_of_group(part: _Part, windows: Array) -> Array:
     """The quantile of windows of one size."""
     q, size = part.work.parameters[0], windows.shape[-1]
     if missing(part.work):
-        windows, n = sort_present(part, windows)
+        windows, n = _sort_present(part, windows)
     else:
         low = min(int(np.floor((size - 1) * q)), size - 1)
         windows, n = np.partition(windows, [low, min(low + 1, size - 1)], axis=-1), np.array(size)
@@ -273,40 +273,40 @@ def rank_of_group(part: Part, windows: Array) -> Array:
     low_rank = np.minimum(np.floor(h).astype(np.int64), np.maximum(n, 1) - 1)
     high_rank = np.minimum(low_rank + 1, np.maximum(n, 1) - 1)
     share = np.where(high_rank > low_rank, h - low_rank, 0.0)
-    a, b = (take_rank(windows, rank) for rank in (low_rank, high_rank))
-    values = between(a, b, share, part.work) if share.any() else a
+    a, b = (_take_rank(windows, rank) for rank in (low_rank, high_rank))
+    values = _between(a, b, share, part.work) if share.any() else a
     if part.x.dtype.kind == "f" and not missing(part.work):  # NaN is behind all others
         nan = np.isnan(windows[..., int(low_rank) :]).any(axis=-1)
         values = np.where(nan, np.nan, values).astype(values.dtype, copy=False)
     return values
 
 
-def take_rank(windows: Array, rank: NDArray[np.int64]) -> Array:
+def _take_rank(windows: Array, rank: NDArray[np.int64]) -> Array:
     """The sample at a place along the last axis: one for all windows, or each its own."""
     if rank.ndim == 0:
         return windows[..., int(rank)]
     return np.take_along_axis(windows, rank[..., None], axis=-1)[..., 0]
 
 
-def between(a: Array, b: Array, share: Array, work: KernelTask) -> Array:
+def _between(a: Array, b: Array, share: Array, work: KernelTask) -> Array:
     """A point of the way from a to b; declined where a double does not hold it, or where halfway may overflow."""
     if a.dtype.itemsize == 8 and a.dtype.kind != "f" and work.array.dtype.itemsize == 8:
-        check_small(a, 2)
-        check_small(b, 2)
+        _check_small(a, 2)
+        _check_small(b, 2)
     a, b = a.astype(np.float64), b.astype(np.float64)
     if not np.isin(share, (0.0, 0.5)).all() or not np.isfinite(b - a).all():
-        return between_exactly(a, b, np.broadcast_to(share, a.shape), work)
+        return _between_exactly(a, b, np.broadcast_to(share, a.shape), work)
     d, e = two_sum(b, -a)
     hi, lo = add_pairs((a, np.zeros_like(a)), (d * share, e * share))
     if written(work).kind != "f" and (lo != 0.0).any():
-        raise Declined
+        raise _Declined
     return np.where((a == b) | (share == 0.0), a, hi + lo)
 
 
-def between_exactly(a: Array, b: Array, share: Array, work: KernelTask) -> Array:
+def _between_exactly(a: Array, b: Array, share: Array, work: KernelTask) -> Array:
     """The same value by value, as the kernels do it."""
-    if a.size > MOST_SCALARS or written(work).kind != "f":
-        raise Declined
+    if a.size > _MOST_SCALARS or written(work).kind != "f":
+        raise _Declined
     values = np.empty(a.size)
     rows = zip(a.reshape(-1).tolist(), b.reshape(-1).tolist(), share.reshape(-1).tolist(), strict=True)
     for i, (low, high, g) in enumerate(rows):
@@ -315,14 +315,14 @@ def between_exactly(a: Array, b: Array, share: Array, work: KernelTask) -> Array
     return values.reshape(a.shape)
 
 
-def find_mode(part: Part) -> Array:
+def _find_mode(part: _Part) -> Array:
     """The most frequent sample; of equally frequent ones, the smallest."""
-    return over_groups(part, mode_of_group)
+    return _over_groups(part, _mode_of_group)
 
 
-def mode_of_group(part: Part, windows: Array) -> Array:
+def _mode_of_group(part: _Part, windows: Array) -> Array:
     """The mode of windows of one size."""
-    windows, n = sort_present(part, windows)
+    windows, n = _sort_present(part, windows)
     best = windows[..., 0].copy()
     run = np.ones(best.shape, np.int32)
     most = run.copy()
@@ -335,21 +335,21 @@ def mode_of_group(part: Part, windows: Array) -> Array:
     return best
 
 
-def over_groups(part: Part, compute: Callable[[Part, Array], Array]) -> Array:
+def _over_groups(part: _Part, compute: Callable[[_Part, Array], Array]) -> Array:
     """Compute windows of one size after another."""
-    found = [(place, compute(part, windows)) for place, windows in gather_groups(part)]
+    found = [(place, compute(part, windows)) for place, windows in _gather_groups(part)]
     dtypes_found = {values.dtype for _, values in found}
     dtype = dtypes_found.pop() if len(dtypes_found) == 1 else np.dtype(np.float64)
     result = np.empty((part.x.shape[0], *(len(w) for w in part.windows), part.x.shape[4]), dtype)
     for place, values in found:
         if values.dtype.kind != "f" and dtype.kind == "f":
-            check_small(values, 1)
+            _check_small(values, 1)
         result[place] = values
     return result
 
 
 @dataclass(frozen=True)
-class Row:
+class _Row:
     """What computes a reducer, and about what it costs on a machine of 2024."""
 
     compute: Compute
@@ -363,12 +363,13 @@ class Row:
     """Nanoseconds for each sample of each window, where windows are gathered; 0 where they are not."""
 
 
-COMPUTE: Mapping[str, Row] = {
-    "max": Row(find_max, 0.4, 1.2, 2.0), "min": Row(find_min, 0.4, 1.2, 2.0), "range": Row(find_range, 0.6, 2.5, 4.0),
-    "sum": Row(find_sum, 0.5, 2.0, 90.0), "avg": Row(find_mean, 0.5, 3.0, 110.0),
-    "blur": Row(find_blur, 5.0, 50.0, 50.0),
-    "median": Row(find_quantile, 0.0, 160.0, 160.0, 12.0), "quantile": Row(find_quantile, 0.0, 160.0, 160.0, 12.0),
-    "mode": Row(find_mode, 0.0, 60.0, 60.0, 18.0),
+COMPUTE: Mapping[str, _Row] = {
+    "max": _Row(_find_max, 0.4, 1.2, 2.0), "min": _Row(_find_min, 0.4, 1.2, 2.0),
+    "range": _Row(_find_range, 0.6, 2.5, 4.0),
+    "sum": _Row(_find_sum, 0.5, 2.0, 90.0), "avg": _Row(_find_mean, 0.5, 3.0, 110.0),
+    "blur": _Row(_find_blur, 5.0, 50.0, 50.0),
+    "median": _Row(_find_quantile, 0.0, 160.0, 160.0, 12.0), "quantile": _Row(_find_quantile, 0.0, 160.0, 160.0, 12.0),
+    "mode": _Row(_find_mode, 0.0, 60.0, 60.0, 18.0),
 }
 """The reducers that NumPy serves."""
 
@@ -376,11 +377,11 @@ COMPUTE: Mapping[str, Row] = {
 # Storing.
 
 
-def store(part: Part, values: Array, out: Array) -> NDArray[np.bool_]:
+def _store(part: _Part, values: Array, out: Array) -> NDArray[np.bool_]:
     """Write exact values in the result's dtype, rounded once; return which of them have no place there."""
     work = part.work
     empty = np.zeros(values.shape, np.bool_)
-    count = count_present(part)
+    count = _count_present(part)
     if count is not None:
         empty = count == 0
     if out.dtype.kind == "f":
@@ -396,7 +397,7 @@ def store(part: Part, values: Array, out: Array) -> NDArray[np.bool_]:
 # Driving.
 
 
-def most_samples(work: KernelTask) -> int:
+def _most_samples(work: KernelTask) -> int:
     """The samples of the largest window."""
     most = 1
     for windows in work.windows:
@@ -405,33 +406,33 @@ def most_samples(work: KernelTask) -> int:
 
 
 @dataclass(frozen=True)
-class Choice:
+class _Choice:
     """The NumPy tier for a plan."""
 
-    row: Row
+    row: _Row
     samples: int
     """The samples of the largest window."""
 
-    def on(self, work: KernelTask, values: Array) -> SliceRun:
+    def on(self, work: KernelTask, values: Array) -> _SliceRun:
         """The tier on an array."""
-        return SliceRun(work, values, self)
+        return _SliceRun(work, values, self)
 
 
-def choose(work: KernelTask) -> Choice | None:
+def choose(work: KernelTask) -> _Choice | None:
     """The tier, where it may serve; a look at the data may still decline a block."""
     row = COMPUTE.get(work.reducer.name)
     if row is None or work.want_indices:
         return None
-    samples = most_samples(work)
-    if (row.gathered and samples > MOST_GATHERED) or (work.reducer.weighted and work.array.dtype.kind == "f"):
+    samples = _most_samples(work)
+    if (row.gathered and samples > _MOST_GATHERED) or (work.reducer.weighted and work.array.dtype.kind == "f"):
         return None
-    return Choice(row, samples)
+    return _Choice(row, samples)
 
 
-class SliceRun:
+class _SliceRun:
     """The NumPy tier on one array."""
 
-    def __init__(self, work: KernelTask, values: Array, choice: Choice) -> None:
+    def __init__(self, work: KernelTask, values: Array, choice: _Choice) -> None:
         self.work, self.values, self.choice = work, values, choice
         self.shares = divisors(work)
 
@@ -444,9 +445,9 @@ class SliceRun:
         """Blocks whose samples stay in the second cache."""
         work = self.work
         outputs = max(1, int(np.prod(work.output_shape[:4])))
-        samples = BLOCK_SAMPLES * outputs // work.array.size
+        samples = _BLOCK_SAMPLES * outputs // work.array.size
         if self.choice.row.gathered:
-            samples = GATHERED // self.choice.samples
+            samples = _GATHERED // self.choice.samples
         return cut(work.whole, sizes_for(work.whole, max(1, samples // work.output_shape[4])))
 
     def runner(self) -> Runner:
@@ -455,7 +456,7 @@ class SliceRun:
             try:
                 with np.errstate(all="ignore"):
                     self.run(block)
-            except Declined:
+            except _Declined:
                 return False
             return True
 
@@ -465,14 +466,14 @@ class SliceRun:
         """Compute one block and write it."""
         part, place = self.part(block), tuple(slice(*span) for span in block)
         out = self.values[place]
-        empty = store(part, self.choice.row.compute(part), out)
+        empty = _store(part, self.choice.row.compute(part), out)
         if empty.any():
             if self.work.fill is None:
                 at = np.argwhere(empty)[0] + [*(span[0] for span in block), 0]
                 raise UnrepresentableValue(int(np.ravel_multi_index(tuple(at), self.work.output_shape)))
             out[empty] = self.work.fill[0]
 
-    def part(self, block: Block) -> Part:
+    def part(self, block: Block) -> _Part:
         """The samples that a block's windows reach."""
         spans, windows = [], []
         for along, (begin, stop) in zip(self.work.windows, block[1:], strict=True):
@@ -480,19 +481,19 @@ class SliceRun:
             starts, stops = as_array(one.starts), as_array(one.stops)
             low, high = max(0, int(starts.min())), min(along.length, int(stops.max()))
             spans.append(slice(low, max(low, high)))
-            windows.append(shift_windows(one, low, high))
+            windows.append(_shift_windows(one, low, high))
         d, h, w = (share[slice(*span)] for share, span in zip(self.shares, block[1:], strict=True))
         divisor = d[:, None, None, None] * h[:, None, None] * w[:, None]
         x = self.work.array[(slice(*block[0]), *spans)]
-        return Part(x, (windows[0], windows[1], windows[2]), self.work, divisor)
+        return _Part(x, (windows[0], windows[1], windows[2]), self.work, divisor)
 
 
-def shift_windows(windows: Windows, low: int, high: int) -> Windows:
+def _shift_windows(windows: Windows, low: int, high: int) -> Windows:
     """The windows on the samples low to high of their axis."""
     return Windows(high - low, shift(windows.starts, -low), shift(windows.stops, -low), windows.step)
 
 
-def estimate(choice: Choice, work: KernelTask) -> float:
+def estimate(choice: _Choice, work: KernelTask) -> float:
     """About how many milliseconds one thread takes."""
     row, outputs = choice.row, float(np.prod(work.output_shape))
     of_output = (row.floats if work.array.dtype.kind == "f" else row.output) + row.gathered * choice.samples

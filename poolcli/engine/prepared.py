@@ -20,7 +20,7 @@ from . import direct_call, rearrange, run
 
 Array = NDArray[Any]
 Canonical = tuple[Windows, Windows, Windows]
-SINGLE = Windows(1, range(1), range(1, 2))
+_SINGLE = Windows(1, range(1), range(1, 2))
 """The window of an axis that an array lacks."""
 
 
@@ -63,14 +63,14 @@ class PreparedPooling:
             if values is not None:
                 return Result(values, None)
         work, plan = self.on(array, part), self.plan
-        written = None if out is None else output_view(out, array, plan)
+        written = None if out is None else _output_view(out, array, plan)
         try:
             if part is None:
                 values, indices = self.run_whole(work, written)
             else:
                 values, indices = run.run_task(work, written, choice, part.of.full_shape == plan.full_shape)
         except UnrepresentableValue as failure:
-            raise locate_unrepresentable(failure.index, work, plan, part) from None
+            raise _locate_unrepresentable(failure.index, work, plan, part) from None
         if written is None:
             result = restored(rearrange.as_result(values, work.result), plan)
             if out is not None:
@@ -131,7 +131,7 @@ class PreparedPooling:
 def canonical_windows(plan: Plan, padded: bool = False) -> Canonical:
     """The windows along D, H and W, on axes with their padding or without; those that the array lacks are one long."""
     windows = tuple(w.on_padded_axis() for w in plan.windows) if padded else plan.windows
-    d, h, w = (SINGLE,) * (axes.MOST_POOLED - len(windows)) + windows
+    d, h, w = (_SINGLE,) * (axes.MOST_POOLED - len(windows)) + windows
     return d, h, w
 
 
@@ -141,7 +141,7 @@ def placeholder(plan: Plan, windows: Canonical, dtype: dtypes.Type) -> Array:
     return np.broadcast_to(np.zeros(1, dtype), (outer, *(w.length for w in windows), inner))
 
 
-def output_view(out: Array, array: Array, plan: Plan) -> Array | None:
+def _output_view(out: Array, array: Array, plan: Plan) -> Array | None:
     """``out`` as kernels write it, or None where they cannot: strided, overlapping the input, or of another dtype."""
     in_order = plan.axes.order == tuple(range(len(plan.axes.order)))
     same = dtypes.write_dtype(out.dtype) == out.dtype and out.dtype.isnative and out.flags.c_contiguous
@@ -155,7 +155,7 @@ def restored(canonical: Array, plan: Plan) -> Array:
     return np.ascontiguousarray(plan.axes.restored(canonical, plan.full_shape)).reshape(plan.output_shape)
 
 
-def locate_unrepresentable(index: int, work: KernelTask, plan: Plan, part: Part | None) -> PoolError:
+def _locate_unrepresentable(index: int, work: KernelTask, plan: Plan, part: Part | None) -> PoolError:
     """The error of a window whose value is NaN, or missing, where the result's dtype has neither."""
     canonical = np.unravel_index(index, work.output_shape)
     flat = np.ravel_multi_index(canonical, work.output_shape)

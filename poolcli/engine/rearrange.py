@@ -18,9 +18,9 @@ from ..kernels import rearrange as kernel
 
 Array = NDArray[Any]
 
-LEAST = 1 << 12
+_LEAST = 1 << 12
 """Samples of an array below which NumPy is as quick."""
-NANOSECONDS = 3.0
+_NANOSECONDS = 3.0
 """About what NumPy takes for a sample."""
 
 
@@ -30,41 +30,41 @@ def in_c_order(view: Array, dtype: dtypes.Type) -> Array:
         return view
     halves = view.dtype == dtypes.FLOAT16 and dtype == np.float32
     plain = not (halves or view.dtype == dtype) or not view.dtype.isnative or not view.flags.aligned
-    if plain or view.size < LEAST or not (halves or scattered(view)):
+    if plain or view.size < _LEAST or not (halves or _scattered(view)):
         return np.ascontiguousarray(view, dtype)
     read = np.dtype(f"u{view.itemsize}")
     convert = kernel.single_of_half if halves else kernel.itself
-    return copied(view, read, np.empty(view.shape, dtype), dtype if halves else read, convert)
+    return _copied(view, read, np.empty(view.shape, dtype), dtype if halves else read, convert)
 
 
 def as_result(values: Array, dtype: dtypes.Type) -> Array:
     """Return what a kernel wrote, as the result's dtype; 16-bit floats are rounded once, from doubles."""
-    if dtype != dtypes.FLOAT16 or values.dtype != np.float64 or values.size < LEAST:
+    if dtype != dtypes.FLOAT16 or values.dtype != np.float64 or values.size < _LEAST:
         return dtypes.as_result(values, dtype)
     result = np.empty(values.shape, dtypes.FLOAT16)
-    return copied(values, values.dtype, result, np.dtype(np.uint16), kernel.half_of_double)
+    return _copied(values, values.dtype, result, np.dtype(np.uint16), kernel.half_of_double)
 
 
-def scattered(view: Array) -> bool:
+def _scattered(view: Array) -> bool:
     """Whether the array is densest along another axis than the last."""
     apart = [abs(step) for step, n in zip(view.strides, view.shape, strict=True) if n > 1]
     return bool(apart) and apart[-1] > min(apart)
 
 
-def copied(view: Array, read: dtypes.Type, result: Array, write: dtypes.Type, convert: Any) -> Array:
+def _copied(view: Array, read: dtypes.Type, result: Array, write: dtypes.Type, convert: Any) -> Array:
     """Copy an array into ``result``; both are taken for what their bits are read and written as."""
     spec = jit.KernelSpec(kernel.make_kernel, (convert,), (read.name, write.name, "int64"))
-    rent = policy.Rent(spec, 1e-6 * NANOSECONDS * view.size)
+    rent = policy.Rent(spec, 1e-6 * _NANOSECONDS * view.size)
     if rent.pays():
         with rent.measured(), np.errstate(over="ignore"):
             np.copyto(result, view, casting="same_kind")
         return result
-    source, geometry = span_of(view.reshape(-1) if view.flags.c_contiguous else view, read)
+    source, geometry = _span_of(view.reshape(-1) if view.flags.c_contiguous else view, read)
     jit.load(spec)((source, result.view(write), geometry))
     return result
 
 
-def span_of(view: Array, read: dtypes.Type) -> tuple[Array, NDArray[np.int64]]:
+def _span_of(view: Array, read: dtypes.Type) -> tuple[Array, NDArray[np.int64]]:
     """Return the memory that an array lies in, flat, and the copy's geometry (``kernels/rearrange.py``)."""
     shape = [n for n in view.shape if n > 1] or [1]
     apart = [step // view.itemsize for step, n in zip(view.strides, view.shape, strict=True) if n > 1] or [1]

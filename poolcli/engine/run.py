@@ -21,7 +21,7 @@ BLOCK_SAMPLES = 1 << 22
 """Samples read by one call: up to 0.2 s for the slowest reducers, since Ctrl-C waits for a kernel to return."""
 
 
-def lazy_driver(driver: str, serves: Callable[[Reducer], bool]) -> Callable[[KernelTask], Choice | None]:
+def _lazy_driver(driver: str, serves: Callable[[Reducer], bool]) -> Callable[[KernelTask], Choice | None]:
     """Return a driver's ``choose``, which imports the driver for the first reducer that it serves."""
     def choose(task: KernelTask) -> Choice | None:
         if not serves(task.reducer):
@@ -31,28 +31,28 @@ def lazy_driver(driver: str, serves: Callable[[Reducer], bool]) -> Callable[[Ker
     return choose
 
 
-CHOICES: Sequence[Callable[[KernelTask], Choice | None]] = [lazy_driver(*row) for row in FAST_DRIVERS.items()]
+CHOICES: Sequence[Callable[[KernelTask], Choice | None]] = [_lazy_driver(*row) for row in FAST_DRIVERS.items()]
 """Who may have a faster kernel than the general one; the first that serves is taken."""
 
 
 def choose_kernel(task: KernelTask) -> Choice | policy.Deferred | None:
     """Return the kernel for a plan, if one is faster than the general one; None where that must do it."""
     flat, merging = flatten(task) or (None, None)
-    kernel: Any = None if flat is None else find_fast(flat)
+    kernel: Any = None if flat is None else _find_fast(flat)
     if merging is not None and getattr(kernel, "flattens", False):
         kernel = Flattened(kernel, kernel.spec, merging)
     else:
-        kernel = find_fast(task)
+        kernel = _find_fast(task)
     return policy.decide(task, kernel, lambda task: general.make_spec(task, dtypes.write_dtype(task.result)),
-                         choose_numpy)
+                         _choose_numpy)
 
 
-def find_fast(task: KernelTask) -> Any:
+def _find_fast(task: KernelTask) -> Any:
     """Return the first kernel of ``CHOICES`` that serves, or None."""
     return next((choice for find in CHOICES if (choice := find(task)) is not None), None)
 
 
-def choose_numpy(task: KernelTask) -> tuple[Choice, float] | None:
+def _choose_numpy(task: KernelTask) -> tuple[Choice, float] | None:
     """Return NumPy's run of a task and about how many milliseconds it takes; None where NumPy does not serve."""
     from . import numpy_tier
 
@@ -72,19 +72,19 @@ def run_task(task: KernelTask, out: Array | None, choice: Choice | policy.Deferr
     if not values.size:
         return values, indices
     if isinstance(choice, policy.Deferred):
-        if whole and choice.pays() and run_numpy(task, values, choice):
+        if whole and choice.pays() and _run_numpy(task, values, choice):
             return values, indices
         choice = choice.kernel
     jit.set_purpose(f"the {task.reducer.name} kernel for {task.source}")
     if isinstance(choice, Flattened):
         flat = choice.flatten(replace(task, indices=indices))
-        run_kernel(flat, values.reshape(flat.output_shape), choice.kernel)
+        _run_kernel(flat, values.reshape(flat.output_shape), choice.kernel)
     else:
-        run_kernel(replace(task, indices=indices), values, choice)
+        _run_kernel(replace(task, indices=indices), values, choice)
     return values, indices
 
 
-def run_kernel(task: KernelTask, values: Array, choice: Choice | None) -> None:
+def _run_kernel(task: KernelTask, values: Array, choice: Choice | None) -> None:
     """Run a kernel, or the general one, on all blocks."""
     fallback = general.General(task, values, task.indices)
     if choice is None:
@@ -92,11 +92,11 @@ def run_kernel(task: KernelTask, values: Array, choice: Choice | None) -> None:
                    threads=count_threads())
     else:
         fast = choice.on(task, values)
-        run_blocks(lambda: add_fallback(fast.runner(), fallback), fast.blocks(threads := choose_thread_count(fast)),
+        run_blocks(lambda: _add_fallback(fast.runner(), fallback), fast.blocks(threads := choose_thread_count(fast)),
                    False, threads)
 
 
-def run_numpy(task: KernelTask, values: Array, choice: policy.Deferred) -> bool:
+def _run_numpy(task: KernelTask, values: Array, choice: policy.Deferred) -> bool:
     """Let NumPy run a task; False if it met values that only a kernel can pool."""
     fast = choice.numpy.on(task, values)
 
@@ -114,7 +114,7 @@ def run_numpy(task: KernelTask, values: Array, choice: policy.Deferred) -> bool:
     return not choice.declined
 
 
-def add_fallback(runner: Runner, fallback: general.General) -> Runner:
+def _add_fallback(runner: Runner, fallback: general.General) -> Runner:
     """Return a runner that gives what a faster kernel cannot compute to the general kernel, in smaller blocks.
 
     A faster kernel that refuses a block has written a value for each of its windows. Those that are not finite are

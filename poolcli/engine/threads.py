@@ -42,7 +42,7 @@ def choose_thread_count(kernel: FastKernel) -> int:
     return max(1, min(count_threads(), int(kernel.milliseconds / MIN_MS_PER_THREAD)))
 
 
-class SharedIterator:
+class _SharedIterator:
     """An iterator that several threads may draw from; it ends for all when one of them fails."""
 
     def __init__(self, items: Iterable[Block]) -> None:
@@ -68,7 +68,7 @@ def run_blocks(make_runner: Callable[[], Runner], blocks: Sequence[Block], inter
     count = min(threads, len(blocks))
     if len(blocks) > 1:
         jit.stop_recording()
-    shared = SharedIterator(progress.shown(iter(blocks), len(blocks)))
+    shared = _SharedIterator(progress.shown(iter(blocks), len(blocks)))
 
     def run_shared() -> None:
         try:
@@ -83,7 +83,7 @@ def run_blocks(make_runner: Callable[[], Runner], blocks: Sequence[Block], inter
         raise shared.error
 
 
-def run_in_threads(function: Callable[[], None], count: int, shared: SharedIterator, here: bool) -> None:
+def run_in_threads(function: Callable[[], None], count: int, shared: _SharedIterator, here: bool) -> None:
     """Run a function on so many daemon threads, and in the calling one too if ``here``; and wait."""
     threads = [threading.Thread(target=function, daemon=True) for _ in range(count)]
     try:

@@ -128,7 +128,7 @@ def read(
                 return loaded if loaded.source.place or not _has_world_file(loaded) else with_world_file(loaded, name)
             return _from_stream(stream, name, key, options)
     except PoolError as error:
-        if isinstance(error.__cause__, FileNotFoundError) and (reason := explain_missing(name)) is not None:
+        if isinstance(error.__cause__, FileNotFoundError) and (reason := _explain_missing(name)) is not None:
             raise PoolError(reason) from error.__cause__
         raise
 
@@ -139,7 +139,7 @@ def _has_world_file(loaded: Loaded) -> bool:
     return row is not None and WORLD_FILE in row.places
 
 
-def explain_missing(name: str) -> str | None:
+def _explain_missing(name: str) -> str | None:
     """Say what a name may have been meant as for which there is no file: a pattern, or a matrix; None for a name."""
     from .paths.globs import MAGIC
 

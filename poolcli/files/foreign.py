@@ -17,7 +17,7 @@ _PICKLE = ("a pickle, which may run any program when it is read; in Python numpy
 _HDF5 = "a file of HDF5; in Python numpy.save('x.npy', h5py.File(NAME)[KEY][()]) would work"
 _MATLAB = "a file of MATLAB; in Python numpy.save('x.npy', scipy.io.loadmat(NAME)[KEY]) would work"
 
-FOREIGN: Mapping[str, str] = MappingProxyType({
+_FOREIGN: Mapping[str, str] = MappingProxyType({
     ".pt": _TORCH, ".pth": _TORCH, ".ckpt": _CHECKPOINT, ".safetensors": _SAFETENSORS, ".pkl": _PICKLE,
     ".pickle": _PICKLE, ".h5": _HDF5, ".hdf5": _HDF5, ".mat": _MATLAB})
 """By ending."""
@@ -29,5 +29,5 @@ def describe_foreign(name: str) -> str | None:
     >>> describe_foreign("features.pt")[:49]
     'is a file of PyTorch, which is a pickle of object'
     """
-    known = FOREIGN.get(os.path.splitext(name)[1].lower())
+    known = _FOREIGN.get(os.path.splitext(name)[1].lower())
     return None if known is None else f"is {known}"

@@ -45,10 +45,10 @@ DEFAULT_ENCODING = Encoding()
 DRAWING = 4
 """The level of zlib for what is no photograph. Pillow 13 on a smooth 4096 x 4096 RGB gradient: level 1 takes 1.2 s for
 27.9 MB, level 4 2.8 s for 23.7 MB, level 6 4.5 s for 23.8 MB."""
-JPEG_QUALITY = 95
-OTHER_QUALITY = 85
+_JPEG_QUALITY = 95
+_OTHER_QUALITY = 85
 """Of WebP, AVIF, HEIF and JPEG XL: scales differ, and what they make of 85 looks like JPEG of 95."""
-FULL_COLOUR = 90
+_FULL_COLOUR = 90
 """The JPEG quality from which chroma is kept at full resolution; below it nobody sees the difference."""
 
 
@@ -112,36 +112,36 @@ def _png(encoding: Encoding) -> dict[str, Any]:
 
 
 def _jpeg(encoding: Encoding) -> dict[str, Any]:
-    quality = JPEG_QUALITY if encoding.quality is None else encoding.quality
-    return {"quality": quality, "subsampling": 0 if quality >= FULL_COLOUR else 2}
+    quality = _JPEG_QUALITY if encoding.quality is None else encoding.quality
+    return {"quality": quality, "subsampling": 0 if quality >= _FULL_COLOUR else 2}
 
 
 def _webp(encoding: Encoding) -> dict[str, Any]:
     # Without exact=True WebP changes the colour under alpha 0. Lossless quality is only effort: it stays at Pillow's.
-    if is_lossless(encoding):
+    if _is_lossless(encoding):
         return {"lossless": True, "exact": True}
-    return {"quality": OTHER_QUALITY if encoding.quality is None else encoding.quality}
+    return {"quality": _OTHER_QUALITY if encoding.quality is None else encoding.quality}
 
 
-def is_lossless(encoding: Encoding) -> bool:
+def _is_lossless(encoding: Encoding) -> bool:
     """Whether a format that can be either is written without loss, where nothing is known of the input."""
     return encoding.quality is None if encoding.lossless is None else encoding.lossless
 
 
 def _avif(encoding: Encoding) -> dict[str, Any]:
-    quality = OTHER_QUALITY if encoding.quality is None else encoding.quality
-    return {"quality": quality, "subsampling": "4:4:4" if quality >= FULL_COLOUR else "4:2:0"}
+    quality = _OTHER_QUALITY if encoding.quality is None else encoding.quality
+    return {"quality": quality, "subsampling": "4:4:4" if quality >= _FULL_COLOUR else "4:2:0"}
 
 
 def _heif(encoding: Encoding) -> dict[str, Any]:
-    quality = OTHER_QUALITY if encoding.quality is None else encoding.quality
-    return {"quality": quality, "chroma": "444" if quality >= FULL_COLOUR else "420"}
+    quality = _OTHER_QUALITY if encoding.quality is None else encoding.quality
+    return {"quality": quality, "chroma": "444" if quality >= _FULL_COLOUR else "420"}
 
 
 def _jxl(encoding: Encoding) -> dict[str, Any]:
-    if is_lossless(encoding):
+    if _is_lossless(encoding):
         return {"lossless": True}
-    return {"quality": OTHER_QUALITY if encoding.quality is None else encoding.quality}
+    return {"quality": _OTHER_QUALITY if encoding.quality is None else encoding.quality}
 
 
 def _gif(encoding: Encoding) -> dict[str, Any]:
@@ -192,17 +192,17 @@ _ROWS = (
     Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), _words("1 L RGB I;16"), side=2**31 - 1),
     # Grey comes back as three channels, so WebP does not hold it.
     Format("WEBP", (".webp",), _words("RGB RGBA"), side=16_383, icc=True, frames=True, options=_webp,
-           quality=OTHER_QUALITY, exif=True, xmp=True, keeps="colour profile, EXIF, XMP, timing"),
+           quality=_OTHER_QUALITY, exif=True, xmp=True, keeps="colour profile, EXIF, XMP, timing"),
     Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _words("L RGB CMYK"), True, 65_500, True, options=_jpeg,
-           quality=JPEG_QUALITY, exif=True, xmp=True, spare_byte=True, places=_BESIDE,
+           quality=_JPEG_QUALITY, exif=True, xmp=True, spare_byte=True, places=_BESIDE,
            keeps="colour profile, EXIF, XMP, comment, world file"),
     # Pillow's encoder of AVIF always goes through YCbCr: at quality 100 samples are off by up to 3.
     Format("AVIF", (".avif",), _words("L RGB RGBA"), True, 65_535, True, options=_avif,
-           quality=OTHER_QUALITY, exif=True, xmp=True, keeps="colour profile, EXIF, XMP"),
+           quality=_OTHER_QUALITY, exif=True, xmp=True, keeps="colour profile, EXIF, XMP"),
     Format("HEIF", (".heic", ".heif", ".hif"), _words("L RGB RGBA"), True, 16_384, True, options=_heif,
-           quality=OTHER_QUALITY, exif=True, xmp=True, library="pillow_heif",
+           quality=_OTHER_QUALITY, exif=True, xmp=True, library="pillow_heif",
            keeps="colour profile, EXIF, XMP"),
-    Format("JXL", (".jxl",), _words("L LA RGB RGBA I;16"), side=2**30 - 1, options=_jxl, quality=OTHER_QUALITY,
+    Format("JXL", (".jxl",), _words("L LA RGB RGBA I;16"), side=2**30 - 1, options=_jxl, quality=_OTHER_QUALITY,
            exif=True, xmp=True, library="pillow_jxl", keeps="EXIF, XMP"),
     Format("NPY", (".npy",)),
     Format("NPZ", (".npz",)),
@@ -317,12 +317,12 @@ def format_named(name: str) -> Format:
 
 def is_lossy(row: Format, encoding: Encoding) -> bool:
     """Return True when what is read back may differ from what was written."""
-    return row.lossy or (row.quality is not None and not is_lossless(encoding))
+    return row.lossy or (row.quality is not None and not _is_lossless(encoding))
 
 
 def settle_encoding(row: Format, encoding: Encoding, lossy: bool) -> Encoding:
     """Fill in what follows from the format and from whether the input was ``lossy``."""
-    lossless = is_lossless(encoding) and (not lossy or encoding.lossless is True)
+    lossless = _is_lossless(encoding) and (not lossy or encoding.lossless is True)
     quality = row.quality if encoding.quality is None else encoding.quality
     return replace(encoding, quality=quality, lossless=lossless and not row.lossy)
 
@@ -363,7 +363,7 @@ def holds(
     own = mode_of(dtype, shape, mode)
     if pages is not None and row.name == "PNG" and own in ("I;16", *WIDE):
         raise PoolError("PNG holds frames of 8 bits; .tif can hold 16-bit pages, .npy anything")
-    if not _takes(row, own) and not by_tifffile(row, dtype):
+    if not _takes(row, own) and not _by_tifffile(row, dtype):
         hint = ", and .tif with pip install poolcli[tiff]" if row.name == "TIFF" else ""
         raise PoolError(f"{row.name} cannot hold {_described(dtype, shape, own)}; {_able(own)} can{hint}")
     if row.side is not None and max(shape[:2]) > row.side:
@@ -381,7 +381,7 @@ def has_tifffile() -> bool:
     return find_spec("tifffile") is not None
 
 
-def by_tifffile(row: Format, dtype: object) -> bool:
+def _by_tifffile(row: Format, dtype: object) -> bool:
     """Whether TIFF holds it, but not through Pillow: any number of channels of any real numbers."""
     return row.name == "TIFF" and _name(dtype) != "bool" and has_tifffile()
 

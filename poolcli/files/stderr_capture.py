@@ -95,7 +95,7 @@ def _assign(undo: ExitStack, module: object, name: str, value: object) -> None:
     setattr(module, name, value)
 
 
-class CapturedStderr:
+class _CapturedStderr:
     """What C libraries wrote to file descriptor 2 since this was made; nothing when several threads could have."""
 
     def __init__(self, sink: _Sink) -> None:
@@ -159,14 +159,14 @@ _sink = _Sink()
 
 
 @contextmanager
-def capture_stderr() -> Iterator[CapturedStderr]:
+def capture_stderr() -> Iterator[_CapturedStderr]:
     """Keep what C libraries print (libtiff, above all) away from the terminal, and give its first line on demand.
 
     File descriptor 2 belongs to the whole process: what Python prints to it from another thread in the meantime is
     lost too, unless :func:`keep_stderr` was called.
     """
     with _sink.gate.hold(None, _sink.enter):
-        yield CapturedStderr(_sink)
+        yield _CapturedStderr(_sink)
 
 
 def keep_stderr() -> None:

@@ -33,16 +33,16 @@ __all__ = ["KernelFunction", "KernelSpec", "RecordedCall", "announce", "compile_
            "is_cached", "is_enabled", "load", "record_calls", "record_requests", "set_purpose", "stop_recording"]
 
 
-def ignore_message(message: str) -> None:
+def _ignore_message(message: str) -> None:
     """Say nothing."""
 
 
-announce: Callable[[str], None] = ignore_message
+announce: Callable[[str], None] = _ignore_message
 """Told what takes a while or went wrong; the command line sets it, the library stays silent."""
 
-SECONDS = (1, 2)
+_SECONDS = (1, 2)
 """How long LLVM takes for a kernel, and for one with bundled instructions, on a machine of 2024."""
-IMPORT_SECONDS = 2
+_IMPORT_SECONDS = 2
 """How long it takes to import numba and to compile what all kernels have in common."""
 
 _purpose = "a kernel"
@@ -56,12 +56,12 @@ def load(spec: KernelSpec) -> KernelFunction:
     with _lock:
         if _requested is not None:
             _requested[spec] = None
-            return do_nothing
+            return _do_nothing
         if spec not in _loaded:
             _loaded[spec] = _get_compiled(spec) or interpret(spec)
         call = _loaded[spec]
     calls = getattr(_thread_state, "calls", None)
-    return call if calls is None else wrap_recorder(call, calls)
+    return call if calls is None else _wrap_recorder(call, calls)
 
 
 # What a run calls, to be called again.
@@ -89,7 +89,7 @@ def stop_recording() -> None:
         _thread_state.calls = None
 
 
-def wrap_recorder(call: KernelFunction, calls: list[RecordedCall]) -> KernelFunction:
+def _wrap_recorder(call: KernelFunction, calls: list[RecordedCall]) -> KernelFunction:
     """The kernel, which notes its calls."""
     def note(arrays: Sequence[NDArray[Any]]) -> int:
         calls.append((getattr(call, "function", None), arrays))
@@ -120,7 +120,7 @@ def record_requests() -> Iterator[dict[KernelSpec, None]]:
             _requested = None
 
 
-def do_nothing(arrays: Sequence[NDArray[Any]]) -> int:
+def _do_nothing(arrays: Sequence[NDArray[Any]]) -> int:
     """A kernel that does nothing, well."""
     return 0
 
@@ -190,7 +190,7 @@ def _compile_once(spec: KernelSpec, path: Path | None) -> ObjectCode:
 
 def _compile(spec: KernelSpec) -> ObjectCode:
     """Compile the kernel."""
-    seconds = SECONDS[spec.bundled] + (0 if "numba" in sys.modules else IMPORT_SECONDS)
+    seconds = _SECONDS[spec.bundled] + (0 if "numba" in sys.modules else _IMPORT_SECONDS)
     announce(f"compiling {_purpose}, about {seconds} s, this once")
     from .compiler import build
 

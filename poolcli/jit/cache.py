@@ -18,7 +18,7 @@ try:  # hashlib imports OpenSSL first, 3 ms
 except ImportError:
     from hashlib import blake2b
 
-DIGEST_SIZE = 32
+_DIGEST_SIZE = 32
 
 
 def get_folder() -> Path:
@@ -50,11 +50,11 @@ def common_key() -> str:
     sources = blake2b()
     for path in [*sorted((own.parent / "kernels").rglob("*.py")), *sorted(own.glob("*.py"))]:
         sources.update(path.read_bytes())
-    versions = __version__, version("numba"), version("llvmlite"), sys.version
+    versions = __version__, _version("numba"), _version("llvmlite"), sys.version
     return repr((versions, sources.hexdigest(), target.describe()))
 
 
-def version(package: str) -> str:
+def _version(package: str) -> str:
     """The version of a package that is found but not imported (numba takes 0.2 s)."""
     import importlib.util
 
@@ -80,16 +80,16 @@ def read(path: Path | None) -> ObjectCode | None:
             content = file.read()
     except OSError:
         return None
-    found, packed = content[:DIGEST_SIZE], content[DIGEST_SIZE:]
-    return from_bytes(packed) if packed and digest(path, packed) == found else None
+    found, packed = content[:_DIGEST_SIZE], content[_DIGEST_SIZE:]
+    return from_bytes(packed) if packed and _digest(path, packed) == found else None
 
 
-def digest(path: Path, packed: bytes) -> bytes:
+def _digest(path: Path, packed: bytes) -> bytes:
     """Return the digest of a file's content and of what it is for: its name, a hash of the whole spec.
 
     So a file that has been given the name of another one is refused, whole as it is.
     """
-    return blake2b(path.stem.encode() + b"\0" + packed, digest_size=DIGEST_SIZE).digest()
+    return blake2b(path.stem.encode() + b"\0" + packed, digest_size=_DIGEST_SIZE).digest()
 
 
 def write(path: Path, code: ObjectCode) -> None:
@@ -102,7 +102,7 @@ def write(path: Path, code: ObjectCode) -> None:
     try:
         packed = code.to_bytes()
         with os.fdopen(descriptor, "wb") as file:
-            file.write(digest(path, packed) + packed)
+            file.write(_digest(path, packed) + packed)
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

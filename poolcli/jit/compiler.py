@@ -11,42 +11,42 @@ from .kernel_spec import KernelSpec
 from .object_code import SLOTS, SYMBOL, ObjectCode
 from .target import POSITION_INDEPENDENT, make_target_machine
 
-BODY = "poolcli_body"
+_BODY = "poolcli_body"
 """The kernel itself within straight code, which begins with a jump to it."""
-RUNTIME_SYMBOLS = {"exp", "log", "pow", "sqrt", "fmod", "memset", "memcpy", "memmove"}
+_RUNTIME_SYMBOLS = {"exp", "log", "pow", "sqrt", "fmod", "memset", "memcpy", "memmove"}
 """What an object may ask of the C library; anything else would be Python's or Numba's runtime."""
-OPTIONS: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_OPTIONS: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """How Numba compiles the functions that a kernel calls: no errors to raise, no entries from Python."""
 
 
 def build(spec: KernelSpec) -> ObjectCode:
     """Compile a kernel. Whatever the compilers raise passes."""
-    module, builder = optimise(*emit_llvm(spec), spec.bundled)
+    module, builder = _optimise(*_emit_llvm(spec), spec.bundled)
     if POSITION_INDEPENDENT:
-        return emit_position_independent(module, builder)
+        return _emit_position_independent(module, builder)
     return ObjectCode(bytes(builder.emit_object(module)))
 
 
-def emit_llvm(spec: KernelSpec) -> tuple[str, str]:
+def _emit_llvm(spec: KernelSpec) -> tuple[str, str]:
     """Numba's LLVM text of the kernel, and the name of its C entry."""
     import numba
     from numba import types
     from numba.extending import register_jitable
 
-    make_jitable()
+    _make_jitable()
     pointers = [types.CPointer(getattr(types, name)) for name in spec.arguments]  # type: ignore[no-untyped-call]
     config: Any = numba.config
     level = config.OPT
     config.OPT = type(level)(0) if spec.late else level
     try:
-        kernel = numba.cfunc(types.int64(*pointers), error_model="numpy")(spec.kernel(register_jitable(**OPTIONS)))
+        kernel = numba.cfunc(types.int64(*pointers), error_model="numpy")(spec.kernel(register_jitable(**_OPTIONS)))
         return kernel.inspect_llvm(), kernel.native_name
     finally:
         config.OPT = level
 
 
 @lru_cache(maxsize=1)
-def make_jitable() -> None:
+def _make_jitable() -> None:
     """Tell Numba that every function of the kernels' rooms may be called from compiled code."""
     import importlib
     import inspect
@@ -63,24 +63,24 @@ def make_jitable() -> None:
         module = importlib.import_module(info.name)
         for _, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__ and function not in typed:
-                register_jitable(**OPTIONS)(function)
+                register_jitable(**_OPTIONS)(function)
 
-    @overload(double_double.widen, jit_options=OPTIONS)
+    @overload(double_double.widen, jit_options=_OPTIONS)
     def widen(x: Any) -> Any:
         long = isinstance(x, types.Integer) and x.bitwidth == 64  # type: ignore[attr-defined]  # bitwidth: every width
         return double_double.widen_long if long else double_double.widen_exact
 
     for number, fetch in enumerate((double_double.fetch, double_double.fetch_to_write)):
-        overload(fetch, jit_options=OPTIONS)(make_prefetch(number))
+        overload(fetch, jit_options=_OPTIONS)(_make_prefetch(number))
 
 
-def make_prefetch(write: int) -> Any:
+def _make_prefetch(write: int) -> Any:
     """What Numba puts in place of ``fetch``, or of ``fetch_to_write``."""
     from numba import types
     from numba.extending import intrinsic
 
     def emit(*given: Any) -> Any:
-        return emit_prefetch(*given, write=write)
+        return _emit_prefetch(*given, write=write)
 
     @intrinsic
     def prefetch(context: Any, buffer: Any, at: Any) -> Any:
@@ -93,7 +93,7 @@ def make_prefetch(write: int) -> Any:
     return fetch
 
 
-def emit_prefetch(context: Any, builder: Any, signature: Any, arguments: Any, *, write: int) -> Any:
+def _emit_prefetch(context: Any, builder: Any, signature: Any, arguments: Any, *, write: int) -> Any:
     """LLVM's instruction that asks for the cache line at buffer[at]: to write or not, to be kept near (3), data (1)."""
     from llvmlite import ir
 
@@ -105,7 +105,7 @@ def emit_prefetch(context: Any, builder: Any, signature: Any, arguments: Any, *,
     return context.get_dummy_value()
 
 
-def optimise(text: str, entry: str, bundled: bool = False) -> tuple[Any, Any]:
+def _optimise(text: str, entry: str, bundled: bool = False) -> tuple[Any, Any]:
     """A module with everything inlined into the entry and the rest (Numba's error paths) dropped, and its machine."""
     import llvmlite.binding as llvm
 
@@ -119,18 +119,18 @@ def optimise(text: str, entry: str, bundled: bool = False) -> tuple[Any, Any]:
     for variable in module.global_variables:
         if not variable.is_declaration and variable.linkage != llvm.Linkage.internal:
             variable.linkage = "internal"
-    module.get_function(entry).name = BODY if POSITION_INDEPENDENT else SYMBOL
+    module.get_function(entry).name = _BODY if POSITION_INDEPENDENT else SYMBOL
     tuning = llvm.create_pipeline_tuning_options(speed_level=3)
     tuning.slp_vectorization = bundled
     passes = llvm.create_pass_builder(builder, tuning)
     passes.getModulePassManager().run(module, passes)
-    check_symbols(f.name for f in module.functions if f.is_declaration)
+    _check_symbols(f.name for f in module.functions if f.is_declaration)
     return module, builder
 
 
-def check_symbols(names: Iterable[str]) -> None:
+def _check_symbols(names: Iterable[str]) -> None:
     """Refuse code that would call into Python or Numba."""
-    foreign = [name for name in names if not name.startswith("llvm.") and name not in RUNTIME_SYMBOLS]
+    foreign = [name for name in names if not name.startswith("llvm.") and name not in _RUNTIME_SYMBOLS]
     if foreign:
         raise RuntimeError(f"the kernel calls {', '.join(sorted(foreign))}")
 
@@ -138,40 +138,40 @@ def check_symbols(names: Iterable[str]) -> None:
 # Straight code: one stretch of bytes that holds its own constants and needs no linker (x86-64 Linux). LLVM's assembler
 # makes it: with all sections in one it settles every distance itself. Calls of the C library go through the slots.
 
-SECTIONS = re.compile(r"\t\.(text|section|globl|type|size|file|ident|addrsig\w*|cfi_\w+)\b")
+_SECTIONS = re.compile(r"\t\.(text|section|globl|type|size|file|ident|addrsig\w*|cfi_\w+)\b")
 """Directives that straight code does without: all of it is one section, and shows one name."""
-WRITABLE = re.compile(r"^\t\.(data|bss|l?comm|section\t\.(data|bss|tdata|tbss))", re.MULTILINE)
+_WRITABLE = re.compile(r"^\t\.(data|bss|l?comm|section\t\.(data|bss|tdata|tbss))", re.MULTILINE)
 """What cannot lie among code: variables."""
-CALL = re.compile(r"\b(callq|jmpq?)\t(\w+)@PLT")
-ADDRESS = re.compile(r"\b(\w+)@GOTPCREL\(%rip\)")
-RELOCATION_SIZE = 24
+_CALL = re.compile(r"\b(callq|jmpq?)\t(\w+)@PLT")
+_ADDRESS = re.compile(r"\b(\w+)@GOTPCREL\(%rip\)")
+_RELOCATION_SIZE = 24
 """Bytes of an entry of .rela.text: an address that is not settled."""
 
 
-def emit_position_independent(module: Any, builder: Any) -> ObjectCode:
+def _emit_position_independent(module: Any, builder: Any) -> ObjectCode:
     """The module's code in one stretch; as an ordinary object where that cannot be."""
     text = builder.emit_assembly(module)
-    body, calls = drop_sections(text)
-    code = assemble(body, builder)
-    found = parse_sections(code)
-    asks = len(found.get(".rela.text", b"")) // RELOCATION_SIZE
-    if asks == len(calls) and not WRITABLE.search(text):
+    body, calls = _drop_sections(text)
+    code = _assemble(body, builder)
+    found = _parse_sections(code)
+    asks = len(found.get(".rela.text", b"")) // _RELOCATION_SIZE
+    if asks == len(calls) and not _WRITABLE.search(text):
         return ObjectCode(code, code.index(found[".text"]), len(found[".text"]), calls)
-    module.get_function(BODY).name = SYMBOL
+    module.get_function(_BODY).name = SYMBOL
     return ObjectCode(bytes(builder.emit_object(module)))
 
 
-def drop_sections(text: str) -> tuple[str, tuple[str, ...]]:
+def _drop_sections(text: str) -> tuple[str, tuple[str, ...]]:
     """Assembly in one section, from its entry on, and the C functions that its slots are for."""
-    lines = [line for line in text.splitlines() if not SECTIONS.match(line)]
-    body = ADDRESS.sub(r"slot_\1(%rip)", CALL.sub(r"\1\t*slot_\2(%rip)", "\n".join(lines)))
+    lines = [line for line in text.splitlines() if not _SECTIONS.match(line)]
+    body = _ADDRESS.sub(r"slot_\1(%rip)", _CALL.sub(r"\1\t*slot_\2(%rip)", "\n".join(lines)))
     calls = tuple(sorted(set(re.findall(r"\bslot_(\w+)\(%rip\)", body))))
-    head = ["\t.text", f"\t.globl\t{SYMBOL}", f"{SYMBOL}:", f"\tjmp\t{BODY}", f"\t.p2align\t{SLOTS.bit_length() - 1}"]
+    head = ["\t.text", f"\t.globl\t{SYMBOL}", f"{SYMBOL}:", f"\tjmp\t{_BODY}", f"\t.p2align\t{SLOTS.bit_length() - 1}"]
     slots = [f"slot_{name}:\t.quad\t{name}" for name in calls]
     return "\n".join([*head, *slots, body, ""]), calls
 
 
-def assemble(text: str, builder: Any) -> bytes:
+def _assemble(text: str, builder: Any) -> bytes:
     """The object file that LLVM's assembler makes of a text."""
     import llvmlite.binding as llvm
 
@@ -180,7 +180,7 @@ def assemble(text: str, builder: Any) -> bytes:
     return bytes(builder.emit_object(llvm.parse_assembly(f'module asm "{quoted}"')))
 
 
-def parse_sections(code: bytes) -> dict[str, bytes]:
+def _parse_sections(code: bytes) -> dict[str, bytes]:
     """The sections of an object file by name."""
     import llvmlite.binding as llvm
 

@@ -33,27 +33,27 @@ class KernelSpec(NamedTuple):
 
     def describe(self) -> str:
         """The spec as text, the same in every process."""
-        names = [name_of(part) for part in (self.make, *self.parts)]
+        names = [_name_of(part) for part in (self.make, *self.parts)]
         return repr((names, self.arguments, self.bundled, self.late))
 
     def kernel(self, adopt: Callable[[Callable[..., Any]], Any] = lambda made: None) -> Callable[..., int]:
         """Make the kernel; ``adopt`` is given each function that was made of others on the way."""
-        return self.make(*(assemble(part, adopt) for part in self.parts))
+        return self.make(*(_assemble(part, adopt) for part in self.parts))
 
 
-def name_of(part: Part) -> Any:
+def _name_of(part: Part) -> Any:
     """Return what names a part, the same in every process."""
     if isinstance(part, tuple):
-        return [name_of(of) for of in part]
+        return [_name_of(of) for of in part]
     return part if isinstance(part, int) else f"{part.__module__}.{part.__qualname__}"
 
 
-def assemble(part: Part, adopt: Callable[[Callable[..., Any]], Any]) -> Any:
+def _assemble(part: Part, adopt: Callable[[Callable[..., Any]], Any]) -> Any:
     """Make the function that a tuple describes: its first item called with the others, themselves assembled."""
     if not isinstance(part, tuple):
         return part
     combine, *parts = part
-    made = combine(*(assemble(of, adopt) for of in parts))
+    made = combine(*(_assemble(of, adopt) for of in parts))
     adopt(made)
     return made
 

@@ -20,12 +20,12 @@ _kept: list[Any] = []  # memory with code in it must outlive every call
 
 def make_callable(code: ObjectCode, arguments: int) -> KernelFunction:
     """The kernel in this code, of so many pointers. Calling it drops the GIL."""
-    function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * arguments)(address_of(code))
+    function = ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_void_p] * arguments)(_address_of(code))
 
-    return NativeCall(function)
+    return _NativeCall(function)
 
 
-class NativeCall:
+class _NativeCall:
     """A kernel that is called with arrays."""
 
     def __init__(self, function: Callable[..., int]) -> None:
@@ -38,15 +38,15 @@ class NativeCall:
         return self.function(*[array.__array_interface__["data"][0] for array in arrays])
 
 
-def address_of(code: ObjectCode) -> int:
+def _address_of(code: ObjectCode) -> int:
     """Where the code can be entered once it is in memory."""
-    if loads_directly():
+    if _loads_directly():
         with suppress(OSError, AttributeError, ValueError):
             return map_code(code)
     return link_code(code)
 
 
-def loads_directly() -> bool:
+def _loads_directly() -> bool:
     """Whether code is put into memory as it stands, where it can be: unless POOLCLI_NO_DIRECT_LOAD is 1."""
     return os.environ.get("POOLCLI_NO_DIRECT_LOAD", "0") in ("", "0")
 

@@ -6,7 +6,7 @@ import os
 import stat
 from pathlib import Path
 
-OTHERS = stat.S_IWGRP | stat.S_IWOTH
+_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
 def make_folder(folder: Path) -> None:
@@ -28,15 +28,15 @@ def check_folder(folder: Path) -> None:
     info = folder.stat()
     if info.st_uid != os.getuid():
         raise PermissionError(0, f"{folder} belongs to another user; POOLCLI_CACHE_DIR names another folder")
-    if info.st_mode & OTHERS:
-        raise PermissionError(0, advice(folder))
+    if info.st_mode & _OTHERS:
+        raise PermissionError(0, _advice(folder))
     lexical, real = Path(os.path.abspath(folder)), folder.resolve()  # noqa: PTH100  # Path.absolute keeps ".."
     for path in dict.fromkeys((*lexical.parents, *real.parents)):
         if is_writable_by_others(path.stat()):
-            raise PermissionError(0, advice(path))
+            raise PermissionError(0, _advice(path))
 
 
-def advice(folder: Path) -> str:
+def _advice(folder: Path) -> str:
     """What is wrong with a folder that others can write to, and what would help."""
     return f"others can write to {folder}; chmod go-w {folder} would work, or another POOLCLI_CACHE_DIR"
 
@@ -45,7 +45,7 @@ def is_private_file(info: os.stat_result) -> bool:
     """Whether this is a regular file of this user that nobody else can write to."""
     if not hasattr(os, "getuid"):
         return True
-    return stat.S_ISREG(info.st_mode) and info.st_uid == os.getuid() and not info.st_mode & OTHERS
+    return stat.S_ISREG(info.st_mode) and info.st_uid == os.getuid() and not info.st_mode & _OTHERS
 
 
 def is_writable_by_others(info: os.stat_result) -> bool:

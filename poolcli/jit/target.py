@@ -10,7 +10,7 @@ from typing import Any
 
 POSITION_INDEPENDENT = sys.platform == "linux" and os.uname().machine == "x86_64" and sys.maxsize > 2**32
 """Whether code can be made that needs no linker: where its constants lie is told relative to it, byte by byte."""
-CPU_LINES = ("vendor_id", "cpu family", "model", "stepping", "flags")
+_CPU_LINES = ("vendor_id", "cpu family", "model", "stepping", "flags")
 """What tells a processor from another; its clock and its microcode do not."""
 
 
@@ -21,7 +21,7 @@ def describe() -> str:
 
     asked = [os.environ.get(name) for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")]
     known = _read_processor() if POSITION_INDEPENDENT else ""
-    return repr((sys.platform, platform.machine(), asked, known or get_cpu()))
+    return repr((sys.platform, platform.machine(), asked, known or _get_cpu()))
 
 
 def _read_processor() -> str:
@@ -31,11 +31,11 @@ def _read_processor() -> str:
             first = file.read(1 << 13).decode("utf-8", "replace").partition("\n\n")[0]
     except OSError:
         return ""
-    return "\n".join(line for line in first.splitlines() if line.startswith(CPU_LINES))
+    return "\n".join(line for line in first.splitlines() if line.startswith(_CPU_LINES))
 
 
 @lru_cache(maxsize=1)
-def get_cpu() -> tuple[str, str]:
+def _get_cpu() -> tuple[str, str]:
     """Name and features of the processor to compile for."""
     import llvmlite.binding as llvm
 
@@ -51,6 +51,6 @@ def make_target_machine() -> Any:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    name, features = get_cpu()
+    name, features = _get_cpu()
     how = {"reloc": "pic", "codemodel": "small"} if POSITION_INDEPENDENT else {"jit": True}
     return llvm.Target.from_default_triple().create_target_machine(cpu=name, features=features, opt=3, **how)

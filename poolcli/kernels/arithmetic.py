@@ -29,7 +29,7 @@ _TINY = 2.0**-960
 _LIGHT = 2.0**-200  # makes room for binomial weights, which add up to less than 2^64 along each of three axes
 
 
-def sum_scaled(window: Window, scale: float) -> Pair:
+def _sum_scaled(window: Window, scale: float) -> Pair:
     """The sum of scale * x as a pair; scale is a power of two."""
     hi = 0.0
     lo = 0.0
@@ -40,7 +40,7 @@ def sum_scaled(window: Window, scale: float) -> Pair:
     return hi, lo
 
 
-def sum_plain(window: Window) -> float:
+def _sum_plain(window: Window) -> float:
     """The sum in plain doubles: what infinities among the samples come to."""
     s = 0.0
     for i in range(window.n):
@@ -50,37 +50,37 @@ def sum_plain(window: Window) -> float:
 
 def total(window: Window) -> Pair:
     """Sum x."""
-    hi, lo = sum_scaled(window, 1.0)
+    hi, lo = _sum_scaled(window, 1.0)
     if isfinite(hi) and isfinite(lo):
         return hi, lo
-    hi, lo = sum_scaled(window, SHRINK)
+    hi, lo = _sum_scaled(window, SHRINK)
     if isfinite(hi) and isfinite(lo):
         return hi / SHRINK, lo / SHRINK
-    return sum_plain(window), 0.0
+    return _sum_plain(window), 0.0
 
 
-def average_over(window: Window, divisor: float) -> Pair:
+def _average_over(window: Window, divisor: float) -> Pair:
     """Sum x / divisor; right even where the sum itself overflows."""
-    hi, lo = sum_scaled(window, 1.0)
+    hi, lo = _sum_scaled(window, 1.0)
     if isfinite(hi) and isfinite(lo):
         return divide(hi, lo, divisor)
-    hi, lo = sum_scaled(window, SHRINK)
+    hi, lo = _sum_scaled(window, SHRINK)
     if isfinite(hi) and isfinite(lo):
         hi, lo = divide(hi, lo, divisor)
         return hi / SHRINK, lo / SHRINK
-    return sum_plain(window) / divisor, 0.0
+    return _sum_plain(window) / divisor, 0.0
 
 
 def average(window: Window) -> Pair:
     """Sum x / divisor: ``params[1]`` if given, else the nominal count if ``params[0]``, else the present count."""
     if window.params[1] > 0.0:
-        return average_over(window, window.params[1])
+        return _average_over(window, window.params[1])
     if window.params[0] > 0.0:
-        return average_over(window, float(window.nominal))
-    return average_over(window, float(window.n))
+        return _average_over(window, float(window.nominal))
+    return _average_over(window, float(window.n))
 
 
-def largest(window: Window) -> Pair:
+def _largest(window: Window) -> Pair:
     """Max x."""
     x = window.x[window.base]
     for i in range(1, window.n):
@@ -89,7 +89,7 @@ def largest(window: Window) -> Pair:
     return widen(x)
 
 
-def smallest(window: Window) -> Pair:
+def _smallest(window: Window) -> Pair:
     """Min x."""
     x = window.x[window.base]
     for i in range(1, window.n):
@@ -106,11 +106,11 @@ def mixed(window: Window) -> Pair:
     w = window.params[0]
     n = float(window.n)
     if w == 0.0:
-        return average_over(window, n)
-    m_hi, m_lo = largest(window)
+        return _average_over(window, n)
+    m_hi, m_lo = _largest(window)
     if w == 1.0:
         return m_hi, m_lo
-    s_hi, s_lo = sum_scaled(window, 1.0)
+    s_hi, s_lo = _sum_scaled(window, 1.0)
     w_hi, w_lo = two_product(w, n)
     a_hi, a_lo = multiply(m_hi, m_lo, w_hi, w_lo)
     rest_hi, rest_lo = two_sum(1.0, -w)  # 1 - w is no double for w = 0.1
@@ -118,38 +118,38 @@ def mixed(window: Window) -> Pair:
     hi, lo = add(a_hi, a_lo, b_hi, b_lo)
     if isfinite(hi) and isfinite(lo):
         return divide(hi, lo, n)
-    mean_hi, mean_lo = average_over(window, n)
+    mean_hi, mean_lo = _average_over(window, n)
     return w * m_hi + (1.0 - w) * to_double(mean_hi, mean_lo), 0.0
 
 
 def spread(window: Window) -> Pair:
     """Max x - min x."""
-    a_hi, a_lo = largest(window)
-    b_hi, b_lo = smallest(window)
+    a_hi, a_lo = _largest(window)
+    b_hi, b_lo = _smallest(window)
     return add(a_hi, a_lo, -b_hi, -b_lo)
 
 
 def variance(window: Window) -> Pair:
     """Mean (x - mean x)^2."""
-    hi, lo = variance_scaled(window, 1.0)
+    hi, lo = _variance_scaled(window, 1.0)
     if _TINY < hi < INFINITY:
         return hi, lo
-    scale = scale_of(window)
-    hi, lo = variance_scaled(window, scale)
+    scale = _scale_of(window)
+    hi, lo = _variance_scaled(window, scale)
     return to_double(hi, lo) / scale / scale, 0.0
 
 
 def deviation(window: Window) -> Pair:
     """The root of the variance, in float64."""
-    hi, lo = variance_scaled(window, 1.0)
+    hi, lo = _variance_scaled(window, 1.0)
     if _TINY < hi < INFINITY:
         return sqrt(to_double(hi, lo)), 0.0
-    scale = scale_of(window)
-    hi, lo = variance_scaled(window, scale)
+    scale = _scale_of(window)
+    hi, lo = _variance_scaled(window, scale)
     return sqrt(to_double(hi, lo)) / scale, 0.0
 
 
-def scale_of(window: Window) -> float:
+def _scale_of(window: Window) -> float:
     """A power of two that brings the samples' differences to where their squares are in range."""
     widest = spread(window)[0]
     if widest > _LARGE:
@@ -157,7 +157,7 @@ def scale_of(window: Window) -> float:
     return 2.0**540 if widest < 1.0 / _LARGE else 1.0
 
 
-def variance_scaled(window: Window, scale: float) -> Pair:
+def _variance_scaled(window: Window, scale: float) -> Pair:
     """The variance of scale * x as (n sum d^2 - (sum d)^2) / n^2 with d = x - x_0; scale is a power of two.
 
     In pairs the cancellation costs at most log2(n) of 106 bits, since (x_0 - mean)^2 <= n var; whole numbers are exact.
@@ -180,12 +180,12 @@ def variance_scaled(window: Window, scale: float) -> Pair:
     return divide(hi, lo, n)
 
 
-def magnitude(x: Pair) -> float:
+def _magnitude(x: Pair) -> float:
     """|x| in float64."""
     return abs(to_double(x[0], x[1]))
 
 
-def power(x: float, p: float) -> float:
+def _power(x: float, p: float) -> float:
     """x^p for x >= 0, without a call for the usual exponents."""
     if p == 2.0:
         return x * x
@@ -196,7 +196,7 @@ def power(x: float, p: float) -> float:
     return float(x**p)
 
 
-def root(x: float, p: float) -> float:
+def _root(x: float, p: float) -> float:
     """x^(1/p) for x >= 0."""
     if p == 2.0:
         return sqrt(x)
@@ -209,14 +209,14 @@ def norm(window: Window) -> Pair:
     """(sum |x|^p)^(1/p), p = ``params[0]``, scaled by the largest |x|."""
     m = 0.0
     for i in range(window.n):
-        m = max(m, magnitude(widen(window.x[window.base + i])))
+        m = max(m, _magnitude(widen(window.x[window.base + i])))
     p = window.params[0]
     if m == 0.0 or m == INFINITY or p == INFINITY:
         return m, 0.0
     s = 0.0
     for i in range(window.n):
-        s += power(magnitude(widen(window.x[window.base + i])) / m, p)
-    return m * root(s, p), 0.0
+        s += _power(_magnitude(widen(window.x[window.base + i])) / m, p)
+    return m * _root(s, p), 0.0
 
 
 def generalised_mean(window: Window) -> Pair:
@@ -225,15 +225,15 @@ def generalised_mean(window: Window) -> Pair:
     Radenovic et al., "Fine-tuning CNN Image Retrieval with No Human Annotation", arXiv 1711.02512.
     """
     p, eps = window.params[0], window.params[1]
-    hi, lo = largest(window)
+    hi, lo = _largest(window)
     m = max(to_double(hi, lo), eps)
     if m == INFINITY:
         return m, 0.0
     s = 0.0
     for i in range(window.n):
         hi, lo = widen(window.x[window.base + i])
-        s += power(max(to_double(hi, lo), eps) / m, p)
-    return m * root(s / window.n, p), 0.0
+        s += _power(max(to_double(hi, lo), eps) / m, p)
+    return m * _root(s / window.n, p), 0.0
 
 
 def log_mean_exp(window: Window) -> Pair:
@@ -242,7 +242,7 @@ def log_mean_exp(window: Window) -> Pair:
     Pinheiro and Collobert, "From Image-level to Pixel-level Labeling", arXiv 1411.6228.
     """
     r = window.params[0]
-    m_hi, m_lo = largest(window) if r > 0.0 else smallest(window)
+    m_hi, m_lo = _largest(window) if r > 0.0 else _smallest(window)
     if not isfinite(m_hi):
         return m_hi, 0.0
     s = 0.0
@@ -255,7 +255,7 @@ def log_mean_exp(window: Window) -> Pair:
 
 def softmax_mean(window: Window) -> Pair:
     """Sum x e^(x-m) / sum e^(x-m), m = max x. Stergiou et al., "SoftPool", arXiv 2101.00440."""
-    m_hi, m_lo = largest(window)
+    m_hi, m_lo = _largest(window)
     if not isfinite(m_hi):
         return m_hi, 0.0
     s = 0.0
@@ -272,18 +272,18 @@ def softmax_mean(window: Window) -> Pair:
 
 def weighted_mean(window: Window) -> Pair:
     """Sum w x / sum w over the present samples; right even where the sum itself overflows."""
-    hi, lo, mass = weighted_sum(window, 1.0)
+    hi, lo, mass = _weighted_sum(window, 1.0)
     mean = divide(hi, lo, mass)
     if isfinite(mean[0]) and isfinite(mean[1]):
         return mean
-    hi, lo, mass = weighted_sum(window, _LIGHT)
+    hi, lo, mass = _weighted_sum(window, _LIGHT)
     scaled = divide(hi, lo, mass)
     if isfinite(scaled[0]) and isfinite(scaled[1]):
         return scaled[0] / _LIGHT, scaled[1] / _LIGHT
     return mean
 
 
-def weighted_sum(window: Window, scale: float) -> tuple[float, float, float]:
+def _weighted_sum(window: Window, scale: float) -> tuple[float, float, float]:
     """Sum w x scale as a pair, and sum w."""
     s_hi = s_lo = w_hi = w_lo = 0.0
     for i in range(window.n):
@@ -298,7 +298,7 @@ def weighted_sum(window: Window, scale: float) -> tuple[float, float, float]:
 
 def expected(window: Window) -> Pair:
     """Sum p_i x_i with p_i = x_i / sum x: what ``draw`` gives in the mean. Zeiler and Fergus, arXiv 1301.3557."""
-    hi, lo = largest(window)
+    hi, lo = _largest(window)
     m = to_double(hi, lo)
     if m == 0.0 or m == INFINITY:
         return m, 0.0

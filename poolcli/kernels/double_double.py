@@ -141,13 +141,13 @@ def rounded(hi: float, lo: float, rounding: int) -> Pair:
     if rounding == HALF_UP:
         up = beyond_half >= 0.0
     elif rounding == HALF_EVEN:
-        up = beyond_half > 0.0 or (beyond_half == 0.0 and is_odd(f) != is_odd(g))
+        up = beyond_half > 0.0 or (beyond_half == 0.0 and _is_odd(f) != _is_odd(g))
     elif rounding == CEIL:
         up = (hi - f) + (lo - g) > 0.0
     return fast_two_sum(f, g + 1.0) if up else (f, g)
 
 
-def is_odd(f: float) -> bool:
+def _is_odd(f: float) -> bool:
     """Whether the whole number f is odd."""
     return whole(f * 0.5) != f * 0.5
 

@@ -39,7 +39,7 @@ class Window(NamedTuple):
     """Scratch for n samples; x itself is read-only."""
 
 
-class Span(NamedTuple):
+class _Span(NamedTuple):
     """One window's present positions on one axis: ``size`` of them, ``step`` apart."""
 
     start: int
@@ -50,13 +50,13 @@ class Span(NamedTuple):
     """Where the first sample's weight stands in the axis' weights."""
 
 
-def span(table: Buffer, i: int, step: int) -> Span:
+def _span(table: Buffer, i: int, step: int) -> _Span:
     """The i-th window of an axis' table."""
     at = i * ROW
-    return Span(table[at + START], table[at + COUNT], step, table[at + NOMINAL], table[at + WEIGHT])
+    return _Span(table[at + START], table[at + COUNT], step, table[at + NOMINAL], table[at + WEIGHT])
 
 
-class Region(NamedTuple):
+class _Region(NamedTuple):
     """Where one window's samples lie in the array, and which of them count."""
 
     src: Buffer
@@ -66,26 +66,26 @@ class Region(NamedTuple):
     width: int
     inner: int
     """The distance of neighbours along the last pooled axis."""
-    d: Span
-    h: Span
-    w: Span
+    d: _Span
+    h: _Span
+    w: _Span
     skip_nan: int
     has_nodata: int
     nodata: Buffer
 
 
-def absent(region: Region, x: Any) -> bool:
+def _absent(region: _Region, x: Any) -> bool:
     """Whether a sample of the array is missing: a NaN to be ignored, or the nodata value."""
     return bool((region.skip_nan and x != x) or (region.has_nodata and x == region.nodata[0]))
 
 
-def row_of(region: Region, i: int, j: int) -> int:
+def _row_of(region: _Region, i: int, j: int) -> int:
     """The position in its plane of the first sample in the window's row (i, j)."""
     d, h = region.d, region.h
     return ((d.start + i * d.step) * region.height + h.start + j * h.step) * region.width + region.w.start
 
 
-def is_run(region: Region) -> bool:
+def _is_run(region: _Region) -> bool:
     """Whether the window's samples are neighbours in memory, in order."""
     d, h, w = region.d, region.h, region.w
     one_row = d.size == 1 and h.size == 1
@@ -94,30 +94,30 @@ def is_run(region: Region) -> bool:
     return region.inner == 1 and (w.step == 1 or w.size == 1) and (one_row or (whole_rows and one_plane))
 
 
-def survey(region: Region, start: int, n: int) -> tuple[bool, int]:
+def _survey(region: _Region, start: int, n: int) -> tuple[bool, int]:
     """Whether every sample of a run is present, and which is the last NaN (or -1)."""
     last_nan = -1
     for i in range(n):
         x = region.src[start + i]
-        if absent(region, x):
+        if _absent(region, x):
             return False, -1
         if x != x:
             last_nan = i
     return True, last_nan
 
 
-def gather(region: Region, samples: Buffer) -> tuple[int, int]:
+def _gather(region: _Region, samples: Buffer) -> tuple[int, int]:
     """Copy a window's present samples to ``samples``; return how many, and which is the last NaN (or -1)."""
     n = 0
     last_nan = -1
     gap = region.w.step * region.inner
     for i in range(region.d.size):
         for j in range(region.h.size):
-            at = region.origin + row_of(region, i, j) * region.inner
+            at = region.origin + _row_of(region, i, j) * region.inner
             for _ in range(region.w.size):
                 x = region.src[at]
                 at += gap
-                if absent(region, x):
+                if _absent(region, x):
                     continue
                 if x != x:
                     last_nan = n
@@ -126,32 +126,32 @@ def gather(region: Region, samples: Buffer) -> tuple[int, int]:
     return n, last_nan
 
 
-def gather_weights(region: Region, along_d: Buffer, along_h: Buffer, along_w: Buffer, weights: Buffer) -> None:
-    """Write the weight of each sample that ``gather`` keeps: the product of its axes' weights."""
+def gather_weights(region: _Region, along_d: Buffer, along_h: Buffer, along_w: Buffer, weights: Buffer) -> None:
+    """Write the weight of each sample that ``_gather`` keeps: the product of its axes' weights."""
     n = 0
     for i in range(region.d.size):
         for j in range(region.h.size):
-            at = region.origin + row_of(region, i, j) * region.inner
+            at = region.origin + _row_of(region, i, j) * region.inner
             plane = along_d[region.d.weight + i] * along_h[region.h.weight + j]
             for k in range(region.w.size):
-                if not absent(region, region.src[at + k * region.w.step * region.inner]):
+                if not _absent(region, region.src[at + k * region.w.step * region.inner]):
                     weights[n] = plane * along_w[region.w.weight + k]
                     n += 1
 
 
-def no_weights(region: Region, along_d: Buffer, along_h: Buffer, along_w: Buffer, weights: Buffer) -> None:
+def no_weights(region: _Region, along_d: Buffer, along_h: Buffer, along_w: Buffer, weights: Buffer) -> None:
     """``gather_weights`` for the reducers that want none."""
 
 
-def place(region: Region, wanted: int) -> int:
-    """The flat position in its plane of the sample that ``gather`` kept as number ``wanted``."""
+def place(region: _Region, wanted: int) -> int:
+    """The flat position in its plane of the sample that ``_gather`` kept as number ``wanted``."""
     seen = 0
     for i in range(region.d.size):
         for j in range(region.h.size):
-            row = row_of(region, i, j)
+            row = _row_of(region, i, j)
             for k in range(region.w.size):
                 at = row + k * region.w.step
-                if absent(region, region.src[region.origin + at * region.inner]):
+                if _absent(region, region.src[region.origin + at * region.inner]):
                     continue
                 if seen == wanted:
                     return at
@@ -200,7 +200,7 @@ def nan_value(last_nan: int) -> Pair:
     return NOT_A_NUMBER, 0.0
 
 
-def locate_unrepresentable(region: Region, value: Pair) -> int:
+def locate_unrepresentable(region: _Region, value: Pair) -> int:
     """``place`` for a value, which stands nowhere in the input."""
     return -1
 
@@ -222,23 +222,23 @@ def make_kernel(core: Callable[..., Any], put: Callable[..., bool], of_nan: Call
         skip_nan, nan_wins, has_nodata = geometry[SKIP_NAN], geometry[NAN_WINS], geometry[HAS_NODATA]
         for a in range(geometry[A0], geometry[A1]):
             for i in range(geometry[D1] - geometry[D0]):
-                d = span(table_d, i, geometry[STEP_D])
+                d = _span(table_d, i, geometry[STEP_D])
                 for j in range(geometry[H1] - geometry[H0]):
-                    h = span(table_h, j, geometry[STEP_H])
+                    h = _span(table_h, j, geometry[STEP_H])
                     row = (a * geometry[OUT_D] + geometry[D0] + i) * geometry[OUT_H] + geometry[H0] + j
                     for k in range(geometry[W1] - geometry[W0]):
-                        w = span(table_w, k, geometry[STEP_W])
+                        w = _span(table_w, k, geometry[STEP_W])
                         at = (row * geometry[OUT_W] + geometry[W0] + k) * inner
                         for c in range(inner):
                             if geometry[REPAIR] and dst[at + c] - dst[at + c] == 0:
                                 continue  # finite already, so what wrote it was right
-                            region = Region(src, a * plane + c, height, width, inner, d, h, w, skip_nan, has_nodata,
-                                            nodata)
-                            x, base, n = src, a * plane + row_of(region, 0, 0), d.size * h.size * w.size
-                            in_place, last_nan = survey(region, base, n) if is_run(region) else (False, -1)
+                            region = _Region(src, a * plane + c, height, width, inner, d, h, w, skip_nan, has_nodata,
+                                             nodata)
+                            x, base, n = src, a * plane + _row_of(region, 0, 0), d.size * h.size * w.size
+                            in_place, last_nan = _survey(region, base, n) if _is_run(region) else (False, -1)
                             if not in_place:
                                 x, base = samples, 0
-                                n, last_nan = gather(region, samples)
+                                n, last_nan = _gather(region, samples)
                             if n == 0:
                                 if not geometry[HAS_FILL]:
                                     return int(at + c + 1)

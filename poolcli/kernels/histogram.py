@@ -23,14 +23,14 @@ lowest value."""
 
 VALUES, COARSE = 256, 16
 """Counts of a histogram, and how many of them are one of the coarse histogram."""
-ROW = 2
+_ROW = 2
 START, COUNT = 0, 1
 """One window of one axis in its table."""
 SPAN = 2
 """For each coarse bin, the columns that the window's fine histogram has there: first, and first beyond."""
 
 
-def sixteen(arguments: str, value: str) -> Any:
+def _sixteen(arguments: str, value: str) -> Any:
     """A function that gives 16 counts from ``to`` on new values: all are read before one is written.
 
     So LLVM makes vector code of it (``KernelSpec.bundled``): 16 ns a window. A loop of 16 is unrolled before it could
@@ -43,15 +43,15 @@ def sixteen(arguments: str, value: str) -> Any:
     return names["given"]
 
 
-add = sixteen("more, at", "int(counts[to + #]) + int(more[at + #])")
+add = _sixteen("more, at", "int(counts[to + #]) + int(more[at + #])")
 """counts[to : to + 16] grow by more[at :]."""
-subtract = sixteen("less, at", "int(counts[to + #]) - int(less[at + #])")
+subtract = _sixteen("less, at", "int(counts[to + #]) - int(less[at + #])")
 """counts[to : to + 16] shrink by less[at :]."""
-exchange = sixteen("more, at, less, out", "int(counts[to + #]) + int(more[at + #]) - int(less[out + #])")
+exchange = _sixteen("more, at, less, out", "int(counts[to + #]) + int(more[at + #]) - int(less[out + #])")
 """counts[to : to + 16] grow by more[at :] and shrink by less[out :]."""
 
 
-def placing() -> Any:
+def _placing() -> Any:
     """A function that says which of 16 bins has a rank: how many begin with it or below, less one.
 
     It has no branch that a processor could foresee wrongly. The rank goes through a buffer, to be as small as a count.
@@ -63,11 +63,11 @@ def placing() -> Any:
     return names["place"]
 
 
-place = placing()
+place = _placing()
 
 
-def exchange_row(columns: Buffer, coarse: Buffer, steps: Buffer, src: Buffer, at: int, out: int, inner: int, n: int,
-                 lowest: int) -> None:
+def _exchange_row(columns: Buffer, coarse: Buffer, steps: Buffer, src: Buffer, at: int, out: int, inner: int, n: int,
+                  lowest: int) -> None:
     """Let each of n columns take in a sample and let one go."""
     for x in range(n):
         value, gone = int(src[at + x * inner]) - lowest, int(src[out + x * inner]) - lowest
@@ -76,8 +76,8 @@ def exchange_row(columns: Buffer, coarse: Buffer, steps: Buffer, src: Buffer, at
         subtract(columns, x * VALUES + (gone >> 4) * COARSE, steps, (gone & 15) * COARSE)
 
 
-def count_row(columns: Buffer, coarse: Buffer, steps: Buffer, src: Buffer, at: int, inner: int, n: int, lowest: int,
-              by: int) -> None:
+def _count_row(columns: Buffer, coarse: Buffer, steps: Buffer, src: Buffer, at: int, inner: int, n: int, lowest: int,
+               by: int) -> None:
     """Let each of n columns take in a sample (``by`` 1) or let it go (-1)."""
     for x in range(n):
         value = int(src[at + x * inner]) - lowest
@@ -87,14 +87,14 @@ def count_row(columns: Buffer, coarse: Buffer, steps: Buffer, src: Buffer, at: i
             columns[x * VALUES + bin + i] = int(columns[x * VALUES + bin + i]) + by * int(steps[rest + i])
 
 
-def clear(counts: Buffer, at: int, n: int) -> None:
+def _clear(counts: Buffer, at: int, n: int) -> None:
     """n counts become 0."""
     for i in range(n):
         counts[at + i] = 0
 
 
-def move(counts: Buffer, to: int, columns: Buffer, at: int, apart: int, first: int, beyond: int, begin: int,
-         stop: int) -> None:
+def _move(counts: Buffer, to: int, columns: Buffer, at: int, apart: int, first: int, beyond: int, begin: int,
+          stop: int) -> None:
     """Bring 16 counts that hold the columns first:beyond to begin:stop; neither end steps back."""
     while first < begin and beyond < stop:
         exchange(counts, to, columns, beyond * apart + at, columns, first * apart + at)
@@ -106,22 +106,22 @@ def move(counts: Buffer, to: int, columns: Buffer, at: int, apart: int, first: i
         add(counts, to, columns, x * apart + at)
 
 
-def bring(fine: Buffer, spans: Buffer, bin: int, columns: Buffer, begin: int, stop: int) -> None:
+def _bring(fine: Buffer, spans: Buffer, bin: int, columns: Buffer, begin: int, stop: int) -> None:
     """Bring the 16 counts of a coarse bin up to date for a window with the columns begin:stop."""
     to = bin * COARSE
     first, beyond = spans[bin * SPAN], spans[bin * SPAN + 1]
     if begin >= beyond or begin - first + stop - beyond > stop - begin:
-        clear(fine, to, COARSE)
+        _clear(fine, to, COARSE)
         first, beyond = begin, begin
-    move(fine, to, columns, to, VALUES, first, beyond, begin, stop)
+    _move(fine, to, columns, to, VALUES, first, beyond, begin, stop)
     spans[bin * SPAN], spans[bin * SPAN + 1] = begin, stop
 
 
-def ranked(window: Buffer, fine: Buffer, spans: Buffer, columns: Buffer, begin: int, stop: int, rank: int,
-           wanted: Buffer) -> int:
+def _ranked(window: Buffer, fine: Buffer, spans: Buffer, columns: Buffer, begin: int, stop: int, rank: int,
+            wanted: Buffer) -> int:
     """The value of a rank in a window with the columns begin:stop."""
     bin = place(window, 0, wanted, rank)
-    bring(fine, spans, bin, columns, begin, stop)
+    _bring(fine, spans, bin, columns, begin, stop)
     return int(bin * COARSE + place(fine, bin * COARSE, wanted, rank - int(window[bin])))
 
 
@@ -139,41 +139,41 @@ def make_kernel(end: Callable[..., bool]) -> Callable[..., int]:
         good, samples, h, rank = True, 0, 0.0, 0
         for c in range(inner):
             plane = (geometry[PLANE] * geometry[HEIGHT] * width + left) * inner + c
-            clear(columns, 0, n * VALUES)
-            clear(coarse, 0, n * COARSE)
+            _clear(columns, 0, n * VALUES)
+            _clear(coarse, 0, n * COARSE)
             top = below = table_h[START]
             for j in range(geometry[H1] - geometry[H0]):
-                high = table_h[j * ROW + COUNT]
-                first = table_h[j * ROW + START]
+                high = table_h[j * _ROW + COUNT]
+                first = table_h[j * _ROW + START]
                 while top < first and below < first + high:
-                    exchange_row(columns, coarse, steps, src, plane + below * width * inner,
-                                 plane + top * width * inner, inner, n, lowest)
+                    _exchange_row(columns, coarse, steps, src, plane + below * width * inner,
+                                  plane + top * width * inner, inner, n, lowest)
                     top += 1
                     below += 1
                 for y in range(below, first + high):
-                    count_row(columns, coarse, steps, src, plane + y * width * inner, inner, n, lowest, 1)
+                    _count_row(columns, coarse, steps, src, plane + y * width * inner, inner, n, lowest, 1)
                 for y in range(top, first):
-                    count_row(columns, coarse, steps, src, plane + y * width * inner, inner, n, lowest, -1)
+                    _count_row(columns, coarse, steps, src, plane + y * width * inner, inner, n, lowest, -1)
                 top, below = first, first + high
-                clear(window, 0, COARSE)
-                clear(spans, 0, COARSE * SPAN)
+                _clear(window, 0, COARSE)
+                _clear(spans, 0, COARSE * SPAN)
                 begin = stop = table_w[START] - left
                 row = geometry[OUT_PLANE] * geometry[OUT_H] + geometry[H0] + j
                 to = (row * geometry[OUT_W] + geometry[W0]) * inner + c
                 for k in range(geometry[W1] - geometry[W0]):
-                    start = table_w[k * ROW + START] - left
-                    wide = table_w[k * ROW + COUNT]
-                    move(window, 0, coarse, 0, COARSE, begin, stop, start, start + wide)
+                    start = table_w[k * _ROW + START] - left
+                    wide = table_w[k * _ROW + COUNT]
+                    _move(window, 0, coarse, 0, COARSE, begin, stop, start, start + wide)
                     begin, stop = start, start + wide
                     if high * wide != samples:
                         samples = high * wide
                         h = (samples - 1) * params[0]
                         rank = min(int(whole(h)), samples - 1)
                     point[SHARE] = h - rank if rank + 1 < samples else 0.0
-                    low = ranked(window, fine, spans, columns, begin, stop, rank, wanted)
+                    low = _ranked(window, fine, spans, columns, begin, stop, rank, wanted)
                     next_one = low
                     if point[SHARE] > 0.0:
-                        next_one = ranked(window, fine, spans, columns, begin, stop, rank + 1, wanted)
+                        next_one = _ranked(window, fine, spans, columns, begin, stop, rank + 1, wanted)
                     good &= end(low + lowest, next_one + lowest, dst, to + k * inner, point, 0, limits,
                                 geometry[ROUNDING])
         return 0 if good else 1

@@ -11,7 +11,7 @@ from .general import Window
 _FEW = 24  # below it, insertion is faster than partition (uint8 and float32, 3x3 to 7x7)
 
 
-def insertion_sort(a: Buffer, low: int, high: int) -> None:
+def _insertion_sort(a: Buffer, low: int, high: int) -> None:
     """Sort a[low : high + 1] in place."""
     for i in range(low + 1, high + 1):
         x = a[i]
@@ -22,7 +22,7 @@ def insertion_sort(a: Buffer, low: int, high: int) -> None:
         a[j + 1] = x
 
 
-def partition(a: Buffer, low: int, high: int, pivot: Any, equal: bool) -> int:
+def _partition(a: Buffer, low: int, high: int, pivot: Any, equal: bool) -> int:
     """Move the samples of a[low : high + 1] below the pivot (or equal to it) to its front; return where others begin.
 
     Without a branch that depends on a sample: 31x31/31 of noise takes 4 ns a sample, by swaps from both ends 8.
@@ -48,31 +48,31 @@ def select(a: Buffer, n: int, rank: int) -> None:
     while high - low > _FEW:
         seed = (seed * 1103515245 + 12345) & 0x7FFFFFFF
         pivot = a[low + seed % (high - low + 1)]
-        middle = partition(a, low, high, pivot, False)
+        middle = _partition(a, low, high, pivot, False)
         if rank < middle:
             high = middle - 1
         else:
-            low = partition(a, middle, high, pivot, True)
+            low = _partition(a, middle, high, pivot, True)
             if rank < low:
                 return
-    insertion_sort(a, low, high)
+    _insertion_sort(a, low, high)
 
 
-def sort(a: Buffer, n: int) -> None:
+def _sort(a: Buffer, n: int) -> None:
     """Sort a[0 : n] in place (heapsort for many: no recursion, never quadratic)."""
     if n <= _FEW:
-        insertion_sort(a, 0, n - 1)
+        _insertion_sort(a, 0, n - 1)
         return
     for start in range(n // 2 - 1, -1, -1):
-        sift(a, start, n)
+        _sift(a, start, n)
     for end in range(n - 1, 0, -1):
         x = a[0]
         a[0] = a[end]
         a[end] = x
-        sift(a, 0, end)
+        _sift(a, 0, end)
 
 
-def sift(a: Buffer, parent: int, end: int) -> None:
+def _sift(a: Buffer, parent: int, end: int) -> None:
     """Let a[parent] sink to its place in the heap a[0 : end]."""
     x = a[parent]
     child = 2 * parent + 1
@@ -87,7 +87,7 @@ def sift(a: Buffer, parent: int, end: int) -> None:
     a[parent] = x
 
 
-def copy(window: Window) -> None:
+def _copy(window: Window) -> None:
     """Bring the samples into the scratch space."""
     for i in range(window.n):
         window.work[i] = window.x[window.base + i]
@@ -98,7 +98,7 @@ def quantile(window: Window) -> Pair:
     n = window.n
     h = (n - 1) * window.params[0]
     j = min(int(whole(h)), n - 1)
-    copy(window)
+    _copy(window)
     select(window.work, n, j)
     a = window.work[j]
     g = h - j
@@ -129,8 +129,8 @@ def between(a: Pair, b: Pair, g: float) -> Pair:
 
 def mode(window: Window) -> int:
     """The first sample of the most frequent value; of equally frequent ones, of the smallest."""
-    copy(window)
-    sort(window.work, window.n)
+    _copy(window)
+    _sort(window.work, window.n)
     best = window.work[0]
     most = 0
     run = 0

@@ -15,11 +15,11 @@ import numpy as np
 from .double_double import Buffer
 from .vector_math import bits_of, from_bits
 
-AXES = 5
+_AXES = 5
 """Axes of a copy. ``geometry`` has their lengths, then how far apart samples are in the source, then in the copy."""
-DENSE, LAST = 3, 4
+DENSE, _LAST = 3, 4
 """The axis along which the source is densest, and the one along which the copy is; others before them."""
-BLOCK_DENSE, BLOCK_LAST = 64, 8
+_BLOCK_DENSE, _BLOCK_LAST = 64, 8
 """Samples of a block. Lines of the source often are a power of two apart, where a first cache has room for 8 of them
 only: a transposed 1024 x 1024 of float32 takes 0.6 ns a sample, with 16 lines 0.8, with 32 1.9, by NumPy 6."""
 
@@ -64,24 +64,24 @@ def make_kernel(convert: Callable[[Any], Any]) -> Callable[..., int]:
     """Return the kernel that copies with one conversion: a function over flat buffers, which returns 0."""
 
     def rearrange(src: Buffer, dst: Buffer, geometry: Buffer) -> int:
-        dense, last = geometry[DENSE], geometry[LAST]
-        dense_apart, last_apart = geometry[AXES + DENSE], geometry[AXES + LAST]
-        line = geometry[2 * AXES + DENSE]
+        dense, last = geometry[DENSE], geometry[_LAST]
+        dense_apart, last_apart = geometry[_AXES + DENSE], geometry[_AXES + _LAST]
+        line = geometry[2 * _AXES + DENSE]
         for a in range(geometry[0]):
             for b in range(geometry[1]):
                 for c in range(geometry[2]):
-                    at = geometry[3 * AXES] + a * geometry[AXES] + b * geometry[AXES + 1] + c * geometry[AXES + 2]
-                    to = a * geometry[2 * AXES] + b * geometry[2 * AXES + 1] + c * geometry[2 * AXES + 2]
+                    at = geometry[3 * _AXES] + a * geometry[_AXES] + b * geometry[_AXES + 1] + c * geometry[_AXES + 2]
+                    to = a * geometry[2 * _AXES] + b * geometry[2 * _AXES + 1] + c * geometry[2 * _AXES + 2]
                     if last_apart == 1:
                         for i in range(dense):
                             for j in range(last):
                                 dst[to + i * line + j] = convert(src[at + i * dense_apart + j])
                         continue
-                    for part in range((dense + BLOCK_DENSE - 1) // BLOCK_DENSE):
-                        i0, i1 = part * BLOCK_DENSE, min(part * BLOCK_DENSE + BLOCK_DENSE, dense)
-                        for j0 in range(0, last, BLOCK_LAST):
+                    for part in range((dense + _BLOCK_DENSE - 1) // _BLOCK_DENSE):
+                        i0, i1 = part * _BLOCK_DENSE, min(part * _BLOCK_DENSE + _BLOCK_DENSE, dense)
+                        for j0 in range(0, last, _BLOCK_LAST):
                             for i in range(i0, i1):
-                                for j in range(j0, min(j0 + BLOCK_LAST, last)):
+                                for j in range(j0, min(j0 + _BLOCK_LAST, last)):
                                     dst[to + i * line + j] = convert(src[at + i * dense_apart + j * last_apart])
         return 0
 

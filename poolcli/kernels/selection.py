@@ -41,7 +41,7 @@ def draw(window: Window) -> int:
     scale = 1.0
     mass = 0.0
     for i in range(window.n):
-        x = sample(window, i)
+        x = _sample(window, i)
         if x == INFINITY:
             return i  # it takes all
         mass += x
@@ -49,11 +49,11 @@ def draw(window: Window) -> int:
         scale = SHRINK
         mass = 0.0
         for i in range(window.n):
-            mass += sample(window, i) * scale
+            mass += _sample(window, i) * scale
     reach = 0.0
     last = 0
     for i in range(window.n):
-        x = sample(window, i) * scale
+        x = _sample(window, i) * scale
         reach += x
         if reach > window.draw * mass:
             return i
@@ -62,7 +62,7 @@ def draw(window: Window) -> int:
     return last  # draw * sum rounded up to the sum
 
 
-def sample(window: Window, i: int) -> float:
+def _sample(window: Window, i: int) -> float:
     """A sample in float64."""
     hi, lo = widen(window.x[window.base + i])
     return to_double(hi, lo)

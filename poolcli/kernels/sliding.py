@@ -21,17 +21,17 @@ along each axis; what lies between neighbours in the tile along D and H; the dil
 which is the first of NaN; whether a window without samples has a value; how an integer is rounded."""
 ABSENT = 65535
 """The rank of a missing sample."""
-START, COUNT, ROW = 0, 1, 2
+_START, _COUNT, _ROW = 0, 1, 2
 """A window of one axis in its table: its first sample, in the tile's own numbers, and how many."""
 WORD_BITS = 64
-PRESENT, NANS, WORD, BELOW = range(4)
+_PRESENT, _NANS, _WORD, _BELOW = range(4)
 """The state of a sliding window: its samples, those that are NaN, the word where the last result was found, and how
 many of its samples are in the words before that."""
-SCANNED = 8
+_SCANNED = 8
 """All counts are looked at for the greatest, in vector code, if they are at most so many times the window's samples."""
 
 
-def count_bits(x: int) -> int:
+def _count_bits(x: int) -> int:
     """Return how many bits of a 64-bit word, a signed number, are set (Warren, Hacker's Delight, 5-1)."""
     y = x - ((x >> 1) & 0x5555555555555555)
     y = (y & 0x3333333333333333) + ((y >> 2) & 0x3333333333333333)
@@ -41,10 +41,10 @@ def count_bits(x: int) -> int:
     return (y + (y >> 32)) & 127
 
 
-def change_bits(ranks: Buffer, rows: Buffer, n: int, x: int, by: int, bits: Buffer, masks: Buffer, state: Buffer,
-                nan_from: int) -> None:
+def _change_bits(ranks: Buffer, rows: Buffer, n: int, x: int, by: int, bits: Buffer, masks: Buffer, state: Buffer,
+                 nan_from: int) -> None:
     """Take a column of n samples into the window (``by`` 1), or let it go (-1)."""
-    border = state[WORD] * WORD_BITS
+    border = state[_WORD] * WORD_BITS
     present = nans = below = 0
     for i in range(n):
         rank = signed(ranks[rows[i] + x])
@@ -53,41 +53,41 @@ def change_bits(ranks: Buffer, rows: Buffer, n: int, x: int, by: int, bits: Buff
             present += 1
             below += 1 if rank < border else 0
             nans += 1 if rank >= nan_from else 0
-    state[PRESENT] += by * present
-    state[BELOW] += by * below
-    state[NANS] += by * nans
+    state[_PRESENT] += by * present
+    state[_BELOW] += by * below
+    state[_NANS] += by * nans
 
 
-def find_rank(bits: Buffer, state: Buffer, wanted: int) -> int:
+def _find_rank(bits: Buffer, state: Buffer, wanted: int) -> int:
     """Return the rank in the tile of sample number ``wanted`` of the window; there is one."""
-    word, below = state[WORD], state[BELOW]
+    word, below = state[_WORD], state[_BELOW]
     while below > wanted:
         word -= 1
-        below -= count_bits(int(bits[word]))
-    inside = count_bits(int(bits[word]))
+        below -= _count_bits(int(bits[word]))
+    inside = _count_bits(int(bits[word]))
     while below + inside <= wanted:
         below += inside
         word += 1
-        inside = count_bits(int(bits[word]))
-    state[WORD], state[BELOW] = word, below
+        inside = _count_bits(int(bits[word]))
+    state[_WORD], state[_BELOW] = word, below
     left = int(bits[word])
     for _ in range(wanted - below):
         left &= left - 1
-    return int(word * WORD_BITS + count_bits((left & -left) - 1))
+    return int(word * WORD_BITS + _count_bits((left & -left) - 1))
 
 
-def change_counts(ranks: Buffer, rows: Buffer, n: int, x: int, by: int, counts: Buffer, state: Buffer,
-                  nan_from: int) -> None:
+def _change_counts(ranks: Buffer, rows: Buffer, n: int, x: int, by: int, counts: Buffer, state: Buffer,
+                   nan_from: int) -> None:
     """Take a column of n samples into the counts of a window (``by`` 1), or let it go (-1)."""
     for i in range(n):
         rank = signed(ranks[rows[i] + x])
         if rank != ABSENT:
             counts[rank] = signed(counts[rank]) + by
-            state[PRESENT] += by
-            state[NANS] += by if rank >= nan_from else 0
+            state[_PRESENT] += by
+            state[_NANS] += by if rank >= nan_from else 0
 
 
-def most_frequent(counts: Buffer, n: int) -> int:
+def _most_frequent(counts: Buffer, n: int) -> int:
     """Return the first of the greatest of n counts."""
     most = counts[0]
     for i in range(n):
@@ -99,7 +99,7 @@ def most_frequent(counts: Buffer, n: int) -> int:
     return first
 
 
-def most_frequent_sample(ranks: Buffer, rows: Buffer, n: int, begin: int, stop: int, step: int, counts: Buffer) -> int:
+def _most_frequent_sample(ranks: Buffer, rows: Buffer, n: int, begin: int, stop: int, step: int, counts: Buffer) -> int:
     """Return the lowest rank in a window that has the greatest count."""
     best = -1  # the count, then the rank from above
     x = begin
@@ -112,13 +112,13 @@ def most_frequent_sample(ranks: Buffer, rows: Buffer, n: int, begin: int, stop: 
     return ABSENT - (best & 0xFFFF)
 
 
-def list_rows(rows: Buffer, deep: Buffer, d: int, high: Buffer, h: int, geometry: Buffer) -> int:
+def _list_rows(rows: Buffer, deep: Buffer, d: int, high: Buffer, h: int, geometry: Buffer) -> int:
     """List where the rows of the windows (d, h) begin in the tile; return how many there are."""
     n = 0
-    for i in range(deep[d * ROW + COUNT]):
-        at = (deep[d * ROW + START] + i * geometry[DEEP_STEP]) * geometry[DEEP_APART]
-        for j in range(high[h * ROW + COUNT]):
-            rows[n] = at + (high[h * ROW + START] + j * geometry[HIGH_STEP]) * geometry[HIGH_APART]
+    for i in range(deep[d * _ROW + _COUNT]):
+        at = (deep[d * _ROW + _START] + i * geometry[DEEP_STEP]) * geometry[DEEP_APART]
+        for j in range(high[h * _ROW + _COUNT]):
+            rows[n] = at + (high[h * _ROW + _START] + j * geometry[HIGH_STEP]) * geometry[HIGH_APART]
             n += 1
     return n
 
@@ -136,37 +136,37 @@ def make_kernel(end: Callable[..., bool]) -> Callable[..., int]:
         good = True
         for d in range(geometry[DEEP]):
             for h in range(geometry[HIGH]):
-                n = list_rows(rows, deep, d, high, h, geometry)
+                n = _list_rows(rows, deep, d, high, h, geometry)
                 for i in range(geometry[RANKS] // WORD_BITS + 1):
                     bits[i] = 0
-                state[PRESENT], state[NANS], state[BELOW] = 0, 0, 0
-                begin = stop = wide[START]
+                state[_PRESENT], state[_NANS], state[_BELOW] = 0, 0, 0
+                begin = stop = wide[_START]
                 to = geometry[TARGET] + d * geometry[OUT_DEEP] + h * geometry[OUT_HIGH]
                 for w in range(geometry[WIDE]):
-                    start = wide[w * ROW + START]
-                    beyond = start + wide[w * ROW + COUNT] * step
+                    start = wide[w * _ROW + _START]
+                    beyond = start + wide[w * _ROW + _COUNT] * step
                     x = begin
                     while x < (min(start, stop) if step == 1 else stop):
-                        change_bits(ranks, rows, n, x, -1, bits, masks, state, nan_from)
+                        _change_bits(ranks, rows, n, x, -1, bits, masks, state, nan_from)
                         x += step
                     x = max(stop, start) if step == 1 else start
                     while x < beyond:
-                        change_bits(ranks, rows, n, x, 1, bits, masks, state, nan_from)
+                        _change_bits(ranks, rows, n, x, 1, bits, masks, state, nan_from)
                         x += step
                     begin, stop = start, beyond
-                    if state[PRESENT] == 0:
+                    if state[_PRESENT] == 0:
                         good &= geometry[HAS_FILL] > 0
                         dst[to] = fill[0]
                     else:
                         first = second = geometry[RANKS] - 1  # a NaN, if there is one in the window
                         params[SHARE] = 0.0
-                        if state[NANS] == 0:
-                            place = (state[PRESENT] - 1) * params[PARAMS]
-                            low = min(int(whole(place)), state[PRESENT] - 1)
-                            first = second = find_rank(bits, state, low)
-                            if low + 1 < state[PRESENT] and place > low:
+                        if state[_NANS] == 0:
+                            place = (state[_PRESENT] - 1) * params[PARAMS]
+                            low = min(int(whole(place)), state[_PRESENT] - 1)
+                            first = second = _find_rank(bits, state, low)
+                            if low + 1 < state[_PRESENT] and place > low:
                                 params[SHARE] = place - low
-                                second = find_rank(bits, state, low + 1)
+                                second = _find_rank(bits, state, low + 1)
                         good &= end(values[first], values[second], dst, to, params, 0, limits, rounding)
                     to += geometry[OUT_WIDE]
         return 0 if good else 1
@@ -184,34 +184,34 @@ def make_mode_kernel(end: Callable[..., bool]) -> Callable[..., int]:
         good = True
         for d in range(geometry[DEEP]):
             for h in range(geometry[HIGH]):
-                n = list_rows(rows, deep, d, high, h, geometry)
+                n = _list_rows(rows, deep, d, high, h, geometry)
                 for i in range(geometry[RANKS] + 1):
                     counts[i] = 0
-                state[PRESENT], state[NANS] = 0, 0
-                begin = stop = wide[START]
+                state[_PRESENT], state[_NANS] = 0, 0
+                begin = stop = wide[_START]
                 to = geometry[TARGET] + d * geometry[OUT_DEEP] + h * geometry[OUT_HIGH]
                 for w in range(geometry[WIDE]):
-                    start = wide[w * ROW + START]
-                    beyond = start + wide[w * ROW + COUNT] * step
+                    start = wide[w * _ROW + _START]
+                    beyond = start + wide[w * _ROW + _COUNT] * step
                     x = begin
                     while x < (min(start, stop) if step == 1 else stop):
-                        change_counts(ranks, rows, n, x, -1, counts, state, nan_from)
+                        _change_counts(ranks, rows, n, x, -1, counts, state, nan_from)
                         x += step
                     x = max(stop, start) if step == 1 else start
                     while x < beyond:
-                        change_counts(ranks, rows, n, x, 1, counts, state, nan_from)
+                        _change_counts(ranks, rows, n, x, 1, counts, state, nan_from)
                         x += step
                     begin, stop = start, beyond
-                    if state[PRESENT] == 0:
+                    if state[_PRESENT] == 0:
                         good &= geometry[HAS_FILL] > 0
                         dst[to] = fill[0]
                     else:
-                        if state[NANS] > 0:
+                        if state[_NANS] > 0:
                             best = geometry[RANKS] - 1
-                        elif geometry[RANKS] <= SCANNED * state[PRESENT]:
-                            best = most_frequent(counts, geometry[RANKS])
+                        elif geometry[RANKS] <= _SCANNED * state[_PRESENT]:
+                            best = _most_frequent(counts, geometry[RANKS])
                         else:
-                            best = most_frequent_sample(ranks, rows, n, start, beyond, step, counts)
+                            best = _most_frequent_sample(ranks, rows, n, start, beyond, step, counts)
                         good &= end(values[best], values[best], dst, to, params, 0, limits, rounding)
                     to += geometry[OUT_WIDE]
         return 0 if good else 1

@@ -29,17 +29,17 @@ _SAFE = 4.0
 """Up to this power a float32, the largest and the smallest, stays in the range of a normal double."""
 
 
-def is_larger(x: float, y: float) -> bool:
+def _is_larger(x: float, y: float) -> bool:
     """Whether x beats y as a maximum."""
     return x > y
 
 
-def is_smaller(x: float, y: float) -> bool:
+def _is_smaller(x: float, y: float) -> bool:
     """Whether x beats y as a minimum."""
     return x < y
 
 
-def is_first(x: float, y: float) -> bool:
+def _is_first(x: float, y: float) -> bool:
     """Nothing beats the first sample."""
     return False
 
@@ -47,7 +47,7 @@ def is_first(x: float, y: float) -> bool:
 # Picks.
 
 
-def pick_extreme(tile: Tile, beats: Callable[[float, float], bool]) -> None:
+def _pick_extreme(tile: Tile, beats: Callable[[float, float], bool]) -> None:
     """Pick the first of the samples that beat all others."""
     slots, room = tile.slots, tile.room
     value, pick = VALUE * room, PICK * room
@@ -65,17 +65,17 @@ def pick_extreme(tile: Tile, beats: Callable[[float, float], bool]) -> None:
 
 def maximum(tile: Tile) -> None:
     """Pick the first largest sample."""
-    pick_extreme(tile, is_larger)
+    _pick_extreme(tile, _is_larger)
 
 
 def minimum(tile: Tile) -> None:
     """Pick the first smallest sample."""
-    pick_extreme(tile, is_smaller)
+    _pick_extreme(tile, _is_smaller)
 
 
 def first(tile: Tile) -> None:
     """Pick the first sample."""
-    pick_extreme(tile, is_first)
+    _pick_extreme(tile, _is_first)
 
 
 def draw(tile: Tile) -> None:
@@ -84,7 +84,7 @@ def draw(tile: Tile) -> None:
     value, pick, mass, reach = VALUE * room, PICK * room, SPARE_A * room, SPARE_B * room
     last, last_pick = SPARE_C * room, SPARE_D * room
     first(tile)
-    sum_terms(tile, itself, SPARE_A)
+    _sum_terms(tile, _itself, SPARE_A)
     for i in range(tile.m):
         slots[reach + i] = 0.0
         slots[last + i] = slots[value + i]
@@ -112,22 +112,22 @@ def draw(tile: Tile) -> None:
 # Sums.
 
 
-def itself(x: float) -> float:
+def _itself(x: float) -> float:
     """A term of a sum."""
     return x
 
 
-def cube(x: float) -> float:
+def _cube(x: float) -> float:
     """A term of a sum of cubes."""
     return x * x * x
 
 
-def square(x: float) -> float:
+def _square(x: float) -> float:
     """A term of a sum of squares."""
     return x * x
 
 
-def sum_terms(tile: Tile, term: Callable[[float], float], to: int) -> None:
+def _sum_terms(tile: Tile, term: Callable[[float], float], to: int) -> None:
     """Slot ``to`` = the sum of term(x) over the samples of each window, in order."""
     slots, room = tile.slots, tile.room
     fill_slot(tile, to, 0.0)
@@ -138,7 +138,7 @@ def sum_terms(tile: Tile, term: Callable[[float], float], to: int) -> None:
             slots[to * room + i] += y if y == y else 0.0
 
 
-def sum_pairs(tile: Tile) -> None:
+def _sum_pairs(tile: Tile) -> None:
     """``VALUE`` and ``LOW`` = the sum of the samples of each window as a pair."""
     slots, room = tile.slots, tile.room
     value, low = VALUE * room, LOW * room
@@ -155,7 +155,7 @@ def sum_pairs(tile: Tile) -> None:
             slots[low + i] = lo
 
 
-def write_extreme(tile: Tile, beats: Callable[[float, float], bool], to: int) -> None:
+def _write_extreme(tile: Tile, beats: Callable[[float, float], bool], to: int) -> None:
     """Slot ``to`` = the sample of each window that beats all others."""
     slots, room = tile.slots, tile.room
     for i in range(tile.m):
@@ -171,9 +171,9 @@ def mixed(tile: Tile) -> None:
     """w max + (1 - w) mean; where it is to be precise over one denominator, in pairs."""
     slots, room, w = tile.slots, tile.room, tile.params[0]
     value, low, top, present = VALUE * room, LOW * room, SPARE_A * room, PRESENT * room
-    write_extreme(tile, is_larger, SPARE_A)
+    _write_extreme(tile, _is_larger, SPARE_A)
     if tile.precise:
-        sum_pairs(tile)
+        _sum_pairs(tile)
         rest_hi, rest_lo = two_sum(1.0, -w)  # 1 - w is no double for w = 0.1
         for i in range(tile.m):
             w_hi, w_lo = two_product(w, slots[present + i])
@@ -182,7 +182,7 @@ def mixed(tile: Tile) -> None:
             hi, lo = add(a_hi, a_lo, b_hi, b_lo)
             slots[value + i], slots[low + i] = divide(hi, lo, slots[present + i])
         return
-    sum_terms(tile, itself, VALUE)
+    _sum_terms(tile, _itself, VALUE)
     for i in range(tile.m):
         slots[value + i] = w * slots[top + i] + (1.0 - w) * (slots[value + i] / slots[present + i])
 
@@ -195,9 +195,9 @@ def log_mean_exp(tile: Tile) -> None:
     slots, room, r = tile.slots, tile.room, tile.params[0]
     value, top = VALUE * room, SPARE_A * room
     if r > 0.0:
-        write_extreme(tile, is_larger, SPARE_A)
+        _write_extreme(tile, _is_larger, SPARE_A)
     else:
-        write_extreme(tile, is_smaller, SPARE_A)
+        _write_extreme(tile, _is_smaller, SPARE_A)
     fill_slot(tile, VALUE, 0.0)
     for p in range(tile.n):
         at = tile.first + p * room
@@ -214,7 +214,7 @@ def softmax_mean(tile: Tile) -> None:
     """Sum x e^(x-m) / sum e^(x-m), m the largest."""
     slots, room = tile.slots, tile.room
     value, top, mass = VALUE * room, SPARE_A * room, SPARE_B * room
-    write_extreme(tile, is_larger, SPARE_A)
+    _write_extreme(tile, _is_larger, SPARE_A)
     fill_slot(tile, VALUE, 0.0)
     fill_slot(tile, SPARE_B, 0.0)
     for p in range(tile.n):
@@ -233,7 +233,7 @@ def expected(tile: Tile) -> None:
     """Sum x^2 / sum x, scaled by the largest."""
     slots, room = tile.slots, tile.room
     value, top, mass = VALUE * room, SPARE_A * room, SPARE_B * room
-    write_extreme(tile, is_larger, SPARE_A)
+    _write_extreme(tile, _is_larger, SPARE_A)
     fill_slot(tile, VALUE, 0.0)
     fill_slot(tile, SPARE_B, 0.0)
     for p in range(tile.n):
@@ -250,27 +250,27 @@ def expected(tile: Tile) -> None:
 # Powers.
 
 
-def magnitude(x: float, least: float) -> float:
+def _magnitude(x: float, least: float) -> float:
     """The sample as a norm takes it."""
     return abs(x)
 
 
-def at_least(x: float, least: float) -> float:
+def _at_least(x: float, least: float) -> float:
     """The sample as a generalised mean takes it; NaN stays NaN."""
     return least if x < least else x
 
 
 def norm(tile: Tile) -> None:
     """(sum |x|^p)^(1/p)."""
-    power_mean(tile, magnitude, 0)
+    _power_mean(tile, _magnitude, 0)
 
 
 def generalised_mean(tile: Tile) -> None:
     """(mean max(x, eps)^p)^(1/p)."""
-    power_mean(tile, at_least, 1)
+    _power_mean(tile, _at_least, 1)
 
 
-def write_largest(tile: Tile, lift: Callable[[float, float], float], least: float, to: int) -> None:
+def _write_largest(tile: Tile, lift: Callable[[float, float], float], least: float, to: int) -> None:
     """Slot ``to`` = the largest lifted sample of each window."""
     slots, room = tile.slots, tile.room
     fill_slot(tile, to, 0.0)
@@ -281,7 +281,7 @@ def write_largest(tile: Tile, lift: Callable[[float, float], float], least: floa
             slots[to * room + i] = x if x > best else best
 
 
-def power_mean(tile: Tile, lift: Callable[[float, float], float], mean: int) -> None:
+def _power_mean(tile: Tile, lift: Callable[[float, float], float], mean: int) -> None:
     """(sum x^p)^(1/p) of lifted samples, or of their mean; scaled by the largest where powers could leave the range."""
     p, least = tile.params[0], tile.params[1]
     slots, room = tile.slots, tile.room
@@ -289,20 +289,20 @@ def power_mean(tile: Tile, lift: Callable[[float, float], float], mean: int) -> 
     fill_slot(tile, SPARE_A, 1.0)
     fill_slot(tile, SPARE_B, 1.0)
     if tile.precise or p > _SAFE:
-        write_largest(tile, lift, least, SPARE_A)
+        _write_largest(tile, lift, least, SPARE_A)
         for i in range(tile.m):
             scale = slots[top + i]
             scale = scale if scale > 0.0 else 1.0
             slots[top + i] = scale
             slots[inverse + i] = 1.0 / scale
     if p == 2.0:
-        sum_scaled_terms(tile, square, lift, least)
+        _sum_scaled_terms(tile, _square, lift, least)
     elif p == 3.0:
-        sum_scaled_terms(tile, cube, lift, least)
+        _sum_scaled_terms(tile, _cube, lift, least)
     elif p == 1.0:
-        sum_scaled_terms(tile, itself, lift, least)
+        _sum_scaled_terms(tile, _itself, lift, least)
     else:
-        sum_powers(tile, p, lift, least)
+        _sum_powers(tile, p, lift, least)
     if mean:
         for i in range(tile.m):
             slots[value + i] /= slots[PRESENT * room + i]
@@ -331,8 +331,8 @@ def power_mean(tile: Tile, lift: Callable[[float, float], float], mean: int) -> 
             slots[value + i] = slots[top + i] * (y if s != 0.0 else 0.0)
 
 
-def sum_scaled_terms(tile: Tile, term: Callable[[float], float], lift: Callable[[float, float], float],
-                     least: float) -> None:
+def _sum_scaled_terms(tile: Tile, term: Callable[[float], float], lift: Callable[[float, float], float],
+                      least: float) -> None:
     """``VALUE`` = the sum of term(x times ``SPARE_B``) over lifted samples, four slots at a time."""
     slots, room, value, inverse = tile.slots, tile.room, VALUE * tile.room, SPARE_B * tile.room
     fill_slot(tile, VALUE, 0.0)
@@ -353,7 +353,7 @@ def sum_scaled_terms(tile: Tile, term: Callable[[float], float], lift: Callable[
             slots[value + i] += y if y == y else 0.0
 
 
-def sum_powers(tile: Tile, p: float, lift: Callable[[float, float], float], least: float) -> None:
+def _sum_powers(tile: Tile, p: float, lift: Callable[[float, float], float], least: float) -> None:
     """``VALUE`` = the sum of (x times ``SPARE_B``)^p over lifted samples."""
     slots, room, value, inverse = tile.slots, tile.room, VALUE * tile.room, SPARE_B * tile.room
     fill_slot(tile, VALUE, 0.0)
@@ -385,14 +385,14 @@ def sort(tile: Tile) -> None:
         while d > 0:
             for k in range(tile.n - d):
                 if (k & p) == r:
-                    exchange(tile, to + k * room, to + (k + d) * room)
+                    _exchange(tile, to + k * room, to + (k + d) * room)
             r = p
             d = q - p
             q = q // 2
         p = p // 2
 
 
-def exchange(tile: Tile, a: int, b: int) -> None:
+def _exchange(tile: Tile, a: int, b: int) -> None:
     """Bring the smaller of two samples of each lane to the first place."""
     slots = tile.slots
     for i in range(tile.m):

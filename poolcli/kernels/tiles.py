@@ -37,9 +37,9 @@ LANE = 7
 where its next sample is."""
 SOURCE, PLACE, COUNT_D, COUNT_H, COUNT_W, TARGET, NEXT = range(LANE)
 
-LEAST_RUN = 16
+_LEAST_RUN = 16
 """Lanes from which on a run is a tile of its own."""
-FETCHED = 16
+_FETCHED = 16
 """Samples of a line of the cache, of 32 bits: gem 2x2/2 of 16 MP takes 22.5 ms without asking for them, 19.5 with."""
 
 
@@ -56,7 +56,7 @@ class Tile(NamedTuple):
     """Whether a value is wanted to more digits than float32 has."""
 
 
-class Shape(NamedTuple):
+class _Shape(NamedTuple):
     """How many samples windows have along each axis, and how far apart these lie in a plane."""
 
     deep: int
@@ -67,13 +67,13 @@ class Shape(NamedTuple):
     next: int
 
 
-def offset(shape: Shape, p: int) -> int:
+def _offset(shape: _Shape, p: int) -> int:
     """How far the p-th sample of a window is from the first, in positions of a plane."""
     row = p // shape.wide
     return row // shape.high * shape.plane + row % shape.high * shape.line + p % shape.wide * shape.next
 
 
-def gather_even(src: Buffer, at: int, tile: Tile, inner: int, channels: int, apart: int, to: int) -> None:
+def _gather_even(src: Buffer, at: int, tile: Tile, inner: int, channels: int, apart: int, to: int) -> None:
     """slots[to :] = a sample of each of the evenly spaced windows of a run."""
     slots = tile.slots
     if (apart == 1 and channels == inner) or tile.m == channels:
@@ -88,39 +88,39 @@ def gather_even(src: Buffer, at: int, tile: Tile, inner: int, channels: int, apa
                 slots[to + k * channels + c] = double(src[at + k * apart * inner + c])
 
 
-def gather_two(src: Buffer, at: int, tile: Tile, to: int) -> None:
-    """``gather_even`` for two neighbours of windows two samples apart: vector code, 0.3 ns a sample instead of 0.9."""
+def _gather_two(src: Buffer, at: int, tile: Tile, to: int) -> None:
+    """``_gather_even`` for two neighbours of windows two samples apart: vector code, 0.3 ns a sample instead of 0.9."""
     slots, and_to = tile.slots, to + tile.room
     for k in range(tile.m):
         slots[to + k] = double(src[at + 2 * k])
         slots[and_to + k] = double(src[at + 2 * k + 1])
 
 
-def gather_run(src: Buffer, at: int, tile: Tile, shape: Shape, inner: int, channels: int, apart: int) -> None:
+def _gather_run(src: Buffer, at: int, tile: Tile, shape: _Shape, inner: int, channels: int, apart: int) -> None:
     """Fill the slots of a run of windows; ask memory for the same of the next row of windows."""
     pairs = shape.wide // 2 if inner == 1 and apart == 2 and shape.next == 1 else 0
     for row in range(shape.deep * shape.high):
-        line = at + offset(shape, row * shape.wide) * inner
+        line = at + _offset(shape, row * shape.wide) * inner
         to = tile.first + row * shape.wide * tile.room
         below = line + shape.high * shape.line * inner
-        for i in range(tile.m * apart // FETCHED):
-            fetch(src, below + i * FETCHED)
+        for i in range(tile.m * apart // _FETCHED):
+            fetch(src, below + i * _FETCHED)
         for w in range(pairs):
-            gather_two(src, line + 2 * w, tile, to + 2 * w * tile.room)
+            _gather_two(src, line + 2 * w, tile, to + 2 * w * tile.room)
         for w in range(2 * pairs, shape.wide):
-            gather_even(src, line + w * shape.next * inner, tile, inner, channels, apart, to + w * tile.room)
+            _gather_even(src, line + w * shape.next * inner, tile, inner, channels, apart, to + w * tile.room)
 
 
-def gather_lanes(src: Buffer, tile: Tile, shape: Shape, inner: int, lanes: Buffer) -> None:
+def _gather_lanes(src: Buffer, tile: Tile, shape: _Shape, inner: int, lanes: Buffer) -> None:
     """Fill the slots of windows anywhere, none of them clipped."""
     slots, room = tile.slots, tile.room
     for p in range(tile.n):
-        beyond, to = offset(shape, p) * inner, tile.first + p * room
+        beyond, to = _offset(shape, p) * inner, tile.first + p * room
         for i in range(tile.m):
             slots[to + i] = double(src[lanes[SOURCE * room + i] + beyond])
 
 
-def gather_clipped(src: Buffer, tile: Tile, shape: Shape, inner: int, lanes: Buffer) -> None:
+def _gather_clipped(src: Buffer, tile: Tile, shape: _Shape, inner: int, lanes: Buffer) -> None:
     """Fill the slots of windows anywhere, of several sizes; and find the last NaN that is a sample.
 
     Places first, then loads, then what is missing: but for the loads this is vector code, 1.5 ns a sample instead of 5.
@@ -129,7 +129,7 @@ def gather_clipped(src: Buffer, tile: Tile, shape: Shape, inner: int, lanes: Buf
     for p in range(tile.n):
         row, w = p // shape.wide, p % shape.wide
         d, h = row // shape.high, row % shape.high
-        beyond, to, number = offset(shape, p) * inner, tile.first + p * room, double(p)
+        beyond, to, number = _offset(shape, p) * inner, tile.first + p * room, double(p)
         for i in range(tile.m):
             here = (d < lanes[COUNT_D * room + i]) & (h < lanes[COUNT_H * room + i]) & (w < lanes[COUNT_W * room + i])
             source = lanes[SOURCE * room + i]
@@ -143,7 +143,7 @@ def gather_clipped(src: Buffer, tile: Tile, shape: Shape, inner: int, lanes: Buf
             slots[LAST_NAN * room + i] = number if here & (x != x) else last
 
 
-def find_nans(tile: Tile) -> int:
+def _find_nans(tile: Tile) -> int:
     """Write the number of each lane's last NaN; return how many there are, which most often is none."""
     slots, last, found = tile.slots, LAST_NAN * tile.room, 0
     for p in range(tile.n):
@@ -161,7 +161,7 @@ def find_nans(tile: Tile) -> int:
     return found
 
 
-def drop_nodata(tile: Tile, nodata: float) -> None:
+def _drop_nodata(tile: Tile, nodata: float) -> None:
     """Make a NaN of every sample that is the nodata value."""
     slots = tile.slots
     for p in range(tile.n):
@@ -171,7 +171,7 @@ def drop_nodata(tile: Tile, nodata: float) -> None:
             slots[at + i] = NOT_A_NUMBER if x == nodata else x
 
 
-def count_present(tile: Tile) -> None:
+def _count_present(tile: Tile) -> None:
     """Count the samples of each lane."""
     slots, present = tile.slots, PRESENT * tile.room
     fill_slot(tile, PRESENT, 0.0)
@@ -191,7 +191,7 @@ def fill_slot(tile: Tile, slot: int, value: float) -> None:
 # What a core in lanes could not do.
 
 
-def settle(tile: Tile, core: Callable[..., Any], mend: Callable[..., None], near_ties: int, work: Buffer) -> None:
+def _settle(tile: Tile, core: Callable[..., Any], mend: Callable[..., None], near_ties: int, work: Buffer) -> None:
     """Do those lanes again whose value cannot be trusted."""
     slots, room = tile.slots, tile.room
     doubtful = 0
@@ -201,11 +201,11 @@ def settle(tile: Tile, core: Callable[..., Any], mend: Callable[..., None], near
     if doubtful or near_ties:
         for i in range(tile.m):
             x = slots[VALUE * room + i]
-            if x - x != 0.0 or (near_ties and is_near_tie(x)):
+            if x - x != 0.0 or (near_ties and _is_near_tie(x)):
                 mend(tile, i, core, work)
 
 
-def lose(tile: Tile) -> None:
+def _lose(tile: Tile) -> None:
     """Give NaN to lanes with a NaN that wins, or without samples."""
     slots, room = tile.slots, tile.room
     for i in range(tile.m):
@@ -218,7 +218,7 @@ def lose(tile: Tile) -> None:
         slots[PICK * room + i] = last if last >= 0.0 else pick
 
 
-def is_near_tie(x: float) -> bool:
+def _is_near_tie(x: float) -> bool:
     """Whether an error of a few units in the last place could change how x is rounded to a whole number."""
     twice = 2.0 * x
     if not abs(twice) < 1e15:
@@ -227,7 +227,7 @@ def is_near_tie(x: float) -> bool:
     return abs(twice - nearest) <= 1e-13 * abs(twice)
 
 
-def window_of(tile: Tile, lane: int, work: Buffer) -> Window:
+def _window_of(tile: Tile, lane: int, work: Buffer) -> Window:
     """The present samples of one lane, behind the scratch of a reducer's own core."""
     n = 0
     for p in range(tile.n):
@@ -240,7 +240,7 @@ def window_of(tile: Tile, lane: int, work: Buffer) -> Window:
 
 def mend_value(tile: Tile, lane: int, core: Callable[..., Any], work: Buffer) -> None:
     """Compute one window by the reducer's own core."""
-    window = window_of(tile, lane, work)
+    window = _window_of(tile, lane, work)
     if window.n > 0:
         hi, lo = core(window)
         tile.slots[VALUE * tile.room + lane], tile.slots[LOW * tile.room + lane] = hi, lo
@@ -248,7 +248,7 @@ def mend_value(tile: Tile, lane: int, core: Callable[..., Any], work: Buffer) ->
 
 def mend_pick(tile: Tile, lane: int, core: Callable[..., Any], work: Buffer) -> None:
     """Pick a sample of one window by the reducer's own core."""
-    window = window_of(tile, lane, work)
+    window = _window_of(tile, lane, work)
     if window.n > 0:
         left = core(window)
         for p in range(tile.n):
@@ -263,7 +263,7 @@ def mend_pick(tile: Tile, lane: int, core: Callable[..., Any], work: Buffer) -> 
 # How values reach the output. False: a NaN has no place there, and nothing stands for it.
 
 
-class Output(NamedTuple):
+class _Output(NamedTuple):
     """Where results go, and how."""
 
     dst: Buffer
@@ -274,7 +274,7 @@ class Output(NamedTuple):
     rounding: int
 
 
-def put_floats(tile: Tile, output: Output, dst: Buffer, to: int) -> bool:
+def put_floats(tile: Tile, output: _Output, dst: Buffer, to: int) -> bool:
     """Write the values of a tile to neighbours in a float buffer."""
     slots, room = tile.slots, tile.room
     for i in range(tile.m):
@@ -282,7 +282,7 @@ def put_floats(tile: Tile, output: Output, dst: Buffer, to: int) -> bool:
     return True
 
 
-def put_narrow(tile: Tile, output: Output, dst: Buffer, to: int) -> bool:
+def put_narrow(tile: Tile, output: _Output, dst: Buffer, to: int) -> bool:
     """Round values to integers of up to 32 bits, saturated, as vector code."""
     slots, room, low, high = tile.slots, tile.room, output.limits[0], output.limits[2]
     fill, lost = double(output.fill[0]), 0
@@ -298,7 +298,7 @@ def put_narrow(tile: Tile, output: Output, dst: Buffer, to: int) -> bool:
     return lost == 0 or output.has_fill != 0
 
 
-def put_wide(tile: Tile, output: Output, dst: Buffer, to: int) -> bool:
+def put_wide(tile: Tile, output: _Output, dst: Buffer, to: int) -> bool:
     """Round values to integers of 64 bits, saturated."""
     slots, room = tile.slots, tile.room
     good = True
@@ -311,11 +311,11 @@ def put_wide(tile: Tile, output: Output, dst: Buffer, to: int) -> bool:
 
 def rounded_narrow(hi: float, lo: float, rounding: int) -> float:
     """The pair rounded once to a whole number, for |hi| < 2^34: ``double_double.rounded`` without branches."""
-    f = floor_narrow(hi)
+    f = _floor_narrow(hi)
     f = f - 1.0 if (f == hi) & (lo < 0.0) else f  # a fraction in hi is >= ulp(hi), so lo cannot lead out of [f, f + 1)
     rest = (hi - f) + lo
     beyond_half = ((hi - f) - 0.5) + lo
-    odd = floor_narrow(f * 0.5) * 2.0 != f
+    odd = _floor_narrow(f * 0.5) * 2.0 != f
     even_up = (beyond_half > 0.0) | ((beyond_half == 0.0) & odd)
     up = (rounding == CEIL) & (rest > 0.0)
     up |= (rounding == HALF_UP) & (beyond_half >= 0.0)
@@ -323,20 +323,20 @@ def rounded_narrow(hi: float, lo: float, rounding: int) -> float:
     return f + 1.0 if up else f
 
 
-def floor_narrow(x: float) -> float:
+def _floor_narrow(x: float) -> float:
     """The largest whole number <= x, for |x| < 2^51."""
     t = (x + 6755399441055744.0) - 6755399441055744.0
     return t - 1.0 if t > x else t
 
 
-def list_offsets(tile: Tile, shape: Shape, lanes: Buffer) -> None:
+def _list_offsets(tile: Tile, shape: _Shape, lanes: Buffer) -> None:
     """Write how far each slot's sample is from a window's first behind the numbers of lanes."""
     for p in range(tile.n):
-        lanes[LANE * tile.room + p] = offset(shape, p)
+        lanes[LANE * tile.room + p] = _offset(shape, p)
 
 
-def write_run_indices(tile: Tile, output: Output, to: int, place: int, channels: int, apart: int,
-                      lanes: Buffer) -> None:
+def _write_run_indices(tile: Tile, output: _Output, to: int, place: int, channels: int, apart: int,
+                       lanes: Buffer) -> None:
     """Write the indices of a run whose first window starts at ``place`` of its plane."""
     picks, listed = PICK * tile.room, LANE * tile.room
     if channels == 1:
@@ -352,13 +352,13 @@ def write_run_indices(tile: Tile, output: Output, to: int, place: int, channels:
             output.index[to + i] = place + k * apart + lanes[listed + pick] if pick >= 0 else -1
 
 
-def scatter(tile: Tile, dst: Buffer, staging: Buffer, lanes: Buffer) -> None:
+def _scatter(tile: Tile, dst: Buffer, staging: Buffer, lanes: Buffer) -> None:
     """Copy the values of lanes anywhere to their places."""
     for i in range(tile.m):
         dst[lanes[TARGET * tile.room + i]] = staging[i]
 
 
-def write_lane_indices(tile: Tile, output: Output, lanes: Buffer) -> None:
+def _write_lane_indices(tile: Tile, output: _Output, lanes: Buffer) -> None:
     """Write the indices of lanes anywhere."""
     room = tile.room
     for i in range(tile.m):
@@ -370,7 +370,7 @@ def write_lane_indices(tile: Tile, output: Output, lanes: Buffer) -> None:
 # The kernel.
 
 
-def reset(tile: Tile) -> None:
+def _reset(tile: Tile) -> None:
     """Clear what cores leave."""
     fill_slot(tile, LOW, 0.0)
     fill_slot(tile, PICK, 0.0)
@@ -378,26 +378,27 @@ def reset(tile: Tile) -> None:
     fill_slot(tile, PRESENT, double(tile.n))
 
 
-def compute(tile: Tile, core_in_lanes: Any, core: Any, mend: Any, clipped: int, geometry: Buffer, nodata: Buffer,
-            work: Buffer) -> None:
+def _compute(tile: Tile, core_in_lanes: Any, core: Any, mend: Any, clipped: int, geometry: Buffer, nodata: Buffer,
+             work: Buffer) -> None:
     """Settle what is missing, then let the core work."""
     lossy = 1 if clipped or geometry[HAS_NODATA] or geometry[SKIP_NAN] else 0
     lost = lossy
     if geometry[NAN_WINS] == 0:
         fill_slot(tile, LAST_NAN, -1.0)
     elif clipped == 0:
-        lost += find_nans(tile)
+        lost += _find_nans(tile)
     if geometry[HAS_NODATA]:
-        drop_nodata(tile, nodata[0])
+        _drop_nodata(tile, nodata[0])
     if lossy:
-        count_present(tile)
+        _count_present(tile)
     core_in_lanes(tile)
-    settle(tile, core, mend, geometry[NEAR_TIES], work)
+    _settle(tile, core, mend, geometry[NEAR_TIES], work)
     if lost:
-        lose(tile)
+        _lose(tile)
 
 
-def collect(lanes: Buffer, room: int, at: int, shape: Shape, source: int, place: int, target: int, inner: int) -> None:
+def _collect(lanes: Buffer, room: int, at: int, shape: _Shape, source: int, place: int, target: int,
+             inner: int) -> None:
     """Note a window, a lane for each channel."""
     for c in range(inner):
         lanes[SOURCE * room + at + c] = source + c
@@ -408,7 +409,7 @@ def collect(lanes: Buffer, room: int, at: int, shape: Shape, source: int, place:
         lanes[TARGET * room + at + c] = target + c
 
 
-RUN_TILE, LANES_TILE = 1, 2
+_RUN_TILE, _LANES_TILE = 1, 2
 
 
 def make_kernel(core_in_lanes: Callable[..., None], core: Callable[..., Any], mend: Callable[..., None],
@@ -423,9 +424,9 @@ def make_kernel(core_in_lanes: Callable[..., None], core: Callable[..., Any], me
                    table_d: Buffer, table_h: Buffer, table_w: Buffer, lanes: Buffer, nodata: Buffer, draws: Buffer,
                    params: Buffer, limits: Buffer, slots: Buffer, work: Buffer) -> int:
         height, width, inner, room = geometry[H], geometry[W], geometry[INNER], geometry[ROOM]
-        output = Output(dst, index, fill, geometry[HAS_FILL], limits, geometry[ROUNDING])
+        output = _Output(dst, index, fill, geometry[HAS_FILL], limits, geometry[ROUNDING])
         steps = geometry[STEP_D] * height * width, geometry[STEP_H] * width, geometry[STEP_W]
-        largest = Shape(geometry[LARGEST_D], geometry[LARGEST_H], geometry[LARGEST_W], steps[0], steps[1], steps[2])
+        largest = _Shape(geometry[LARGEST_D], geometry[LARGEST_H], geometry[LARGEST_W], steps[0], steps[1], steps[2])
         most = largest.deep * largest.high * largest.wide
         planes, rows = geometry[D1] - geometry[D0], geometry[H1] - geometry[H0]
         channels = min(inner, room)
@@ -444,50 +445,50 @@ def make_kernel(core_in_lanes: Callable[..., None], core: Callable[..., Any], me
                 kind, now, apart, some = 0, inner, 1, 1
                 shape, place, to = largest, 0, 0
                 if number == lines:  # what was collected last
-                    kind = LANES_TILE if waiting > 0 else 0
+                    kind = _LANES_TILE if waiting > 0 else 0
                     k = geometry[W1]
                 else:
                     run = min(table_w[ROW * k + RUN], geometry[W1] - k)
-                    shape = Shape(deep, high, table_w[ROW * k + COUNT], steps[0], steps[1], steps[2])
+                    shape = _Shape(deep, high, table_w[ROW * k + COUNT], steps[0], steps[1], steps[2])
                     place, to = line + table_w[ROW * k], (row + k) * inner
-                    if run * inner < LEAST_RUN:
-                        collect(lanes, room, waiting, shape, origin + place * inner, place, to, inner)
+                    if run * inner < _LEAST_RUN:
+                        _collect(lanes, room, waiting, shape, origin + place * inner, place, to, inner)
                         clipped |= deep * high * shape.wide < most
                         waiting += inner
-                        kind = LANES_TILE if waiting + inner > room else 0
+                        kind = _LANES_TILE if waiting + inner > room else 0
                         k += 1
                     else:
-                        kind, apart, some = RUN_TILE, table_w[ROW * k + APART], min(run, room // channels)
+                        kind, apart, some = _RUN_TILE, table_w[ROW * k + APART], min(run, room // channels)
                         now, to = min(channels, inner - c), to + c
                 if kind == 0:
                     continue
-                in_run = kind == RUN_TILE
+                in_run = kind == _RUN_TILE
                 shape = shape if in_run else largest
                 tile = Tile(slots, EXTRA * room, shape.deep * shape.high * shape.wide,
                             some * now if in_run else waiting, room, params, geometry[PRECISE])
-                reset(tile)
+                _reset(tile)
                 if in_run:
-                    gather_run(src, origin + place * inner + c, tile, shape, inner, now, apart)
+                    _gather_run(src, origin + place * inner + c, tile, shape, inner, now, apart)
                 elif clipped:
-                    gather_clipped(src, tile, shape, inner, lanes)
+                    _gather_clipped(src, tile, shape, inner, lanes)
                 else:
-                    gather_lanes(src, tile, shape, inner, lanes)
+                    _gather_lanes(src, tile, shape, inner, lanes)
                 if geometry[DRAWS]:
                     for lane in range(tile.m):
                         slots[DRAW * room + lane] = draws[to + lane if in_run else lanes[TARGET * room + lane]]
-                compute(tile, core_in_lanes, core, mend, 0 if in_run else clipped, geometry, nodata, work)
+                _compute(tile, core_in_lanes, core, mend, 0 if in_run else clipped, geometry, nodata, work)
                 if geometry[WANT_INDEX]:
-                    list_offsets(tile, shape, lanes)
+                    _list_offsets(tile, shape, lanes)
                     if in_run:
-                        write_run_indices(tile, output, to, place, now, apart, lanes)
+                        _write_run_indices(tile, output, to, place, now, apart, lanes)
                     else:
-                        write_lane_indices(tile, output, lanes)
+                        _write_lane_indices(tile, output, lanes)
                 good &= put(tile, output, dst if in_run else staging, to if in_run else 0)
                 if in_run:
                     c = c + now if c + now < inner else 0
                     k += 0 if c > 0 else some
                 else:
-                    scatter(tile, dst, staging, lanes)
+                    _scatter(tile, dst, staging, lanes)
                     waiting = clipped = 0
         return 0 if good else 1
 

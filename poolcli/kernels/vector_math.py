@@ -88,11 +88,11 @@ def cube_root(x: float) -> float:
     power and more. Without a division it takes 0.7 ns, by way of the logarithm 3.
     """
     z = from_bits(_CUBE_ROOT_BITS - (bits_of(x) >> 32) * _THIRD)
-    z = nearer(x, nearer(x, z))
+    z = _nearer(x, _nearer(x, z))
     return (x * z) * z + (x - x)
 
 
-def nearer(x: float, z: float) -> float:
+def _nearer(x: float, z: float) -> float:
     """A step from z to x^(-1/3)."""
     u = 1.0 - (x * z) * (z * z)
     return z + z * (u * (1.0 / 3.0 + u * (2.0 / 9.0 + u * (14.0 / 81.0))))

@@ -12,10 +12,10 @@ from ..redact import printable
 from .records import FileReport, Stats
 
 SCHEMA = 2
-STATS = ("input_stats", "output_stats")
-COLUMNS = ("input", "output", "status", "error", "reducer", "parameters", "windowing", "layout", "windows",
-           "input_shape", "output_shape", "input_dtype", "output_dtype", "uncovered", "place",
-           *(f"{name}_{part}" for name in STATS for part in ("min", "mean", "max")), "notes", "seconds")
+_STATS = ("input_stats", "output_stats")
+_COLUMNS = ("input", "output", "status", "error", "reducer", "parameters", "windowing", "layout", "windows",
+            "input_shape", "output_shape", "input_dtype", "output_dtype", "uncovered", "place",
+            *(f"{name}_{part}" for name in _STATS for part in ("min", "mean", "max")), "notes", "seconds")
 """Of --csv: the fields of the document but for the values."""
 
 JSON_START = f'{{"schema": {SCHEMA}, "files": ['
@@ -24,7 +24,7 @@ JSON_END = "\n]}\n"
 """The document goes out piece by piece as files end, so that memory stays flat whatever their number."""
 
 
-def document(file: FileReport) -> dict[str, Any]:
+def _document(file: FileReport) -> dict[str, Any]:
     """One file's part of the document."""
     shown = (f.name for f in fields(file) if f.metadata.get("document", True))
     return {name: plain(getattr(file, name)) for name in shown}
@@ -32,15 +32,15 @@ def document(file: FileReport) -> dict[str, Any]:
 
 def json_text(file: FileReport) -> str:
     """One file as JSON; undecodable bytes of a name come as \\udcXX."""
-    return dumped(document(file))
+    return _dumped(_document(file))
 
 
 def json_line(file: FileReport) -> str:
     """One file as a line that says its schema itself."""
-    return dumped({"schema": SCHEMA, **document(file)}) + "\n"
+    return _dumped({"schema": SCHEMA, **_document(file)}) + "\n"
 
 
-def dumped(value: Mapping[str, Any]) -> str:
+def _dumped(value: Mapping[str, Any]) -> str:
     """As JSON, which has no NaN."""
     import json  # 1 ms that most runs do without, as csv below
 
@@ -49,15 +49,15 @@ def dumped(value: Mapping[str, Any]) -> str:
 
 def csv_head() -> str:
     """The titles."""
-    return csv_text(COLUMNS)
+    return _csv_text(_COLUMNS)
 
 
 def csv_line(file: FileReport) -> str:
     """One file as comma-separated values."""
-    return csv_text([cell(column, document(file)) for column in COLUMNS])
+    return _csv_text([_cell(column, _document(file)) for column in _COLUMNS])
 
 
-def csv_text(cells: Sequence[str]) -> str:
+def _csv_text(cells: Sequence[str]) -> str:
     """A line; quoted where it must be."""
     import csv
 
@@ -66,18 +66,18 @@ def csv_text(cells: Sequence[str]) -> str:
     return page.getvalue()
 
 
-def cell(column: str, values: Mapping[str, Any]) -> str:
+def _cell(column: str, values: Mapping[str, Any]) -> str:
     """A value as text: lengths joined by x, notes by a semicolon, what has parts as JSON; nothing for null.
 
     Control characters are escaped, so that each file is one line for whatever reads it.
     """
     whole, _, part = column.rpartition("_")
-    value = (values[whole] or {}).get(part) if whole in STATS else values[column]
+    value = (values[whole] or {}).get(part) if whole in _STATS else values[column]
     if value is None:
         return ""
     if isinstance(value, list):
         return ("; " if column == "notes" else "x").join(printable(str(one)) for one in value)
-    return dumped(value) if isinstance(value, dict) else printable(str(value))
+    return _dumped(value) if isinstance(value, dict) else printable(str(value))
 
 
 def plain(value: Any) -> Any:

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 MOST_VALUES = 1024
 """Larger results are not in the document: their file is."""
-SMALL = 7
+_SMALL = 7
 """Rows and columns up to here are shown whole."""
-CORNER = 3
+_CORNER = 3
 """Of more, so many at each end; one less where a cell holds several channels."""
-GAP = "..."
+_GAP = "..."
 
 
 def preview(array: Array, letters: str) -> tuple[Plane, ...]:
@@ -36,35 +36,35 @@ def preview(array: Array, letters: str) -> tuple[Plane, ...]:
     grid = [i for i, letter in enumerate(names) if letter not in "NC" and letter.isupper()][-2:] or [len(names) - 1]
     outer = [i for i in range(len(names)) if i not in grid]
     ordered = cells.transpose(*outer, *grid, len(names))
-    return tuple(plane(ordered, index, [names[i] for i in outer]) for index in outer_indices(ordered, len(outer)))
+    return tuple(_plane(ordered, index, [names[i] for i in outer]) for index in _outer_indices(ordered, len(outer)))
 
 
-def outer_indices(ordered: Array, count: int) -> list[tuple[int, ...]]:
+def _outer_indices(ordered: Array, count: int) -> list[tuple[int, ...]]:
     """The first plane and the last."""
     shape = ordered.shape[:count]
     return [tuple(0 for _ in shape), tuple(n - 1 for n in shape)] if math.prod(shape) > 1 else [(0,) * count]
 
 
-def plane(ordered: Array, index: tuple[int, ...], names: list[str]) -> Plane:
+def _plane(ordered: Array, index: tuple[int, ...], names: list[str]) -> Plane:
     """One plane as text."""
     one = ordered[index]
     one = one if one.ndim == 3 else one[None]
-    corner = CORNER if one.shape[2] == 1 else CORNER - 1
-    columns = ends(one.shape[1], corner)
-    rows = [[GAP if row is None or column is None else cell(one[row, column]) for column in columns]
-            for row in ends(one.shape[0], corner)]
+    corner = _CORNER if one.shape[2] == 1 else _CORNER - 1
+    columns = _ends(one.shape[1], corner)
+    rows = [[_GAP if row is None or column is None else _cell(one[row, column]) for column in columns]
+            for row in _ends(one.shape[0], corner)]
     label = ", ".join(f"{name}={i}" for name, i in zip(names, index, strict=True))
     return Plane(label, tuple(tuple(row) for row in rows))
 
 
-def ends(length: int, corner: int) -> list[int | None]:
+def _ends(length: int, corner: int) -> list[int | None]:
     """All places of a short axis; the first and last of a long one, None between them."""
-    if length <= max(SMALL if corner == CORNER else 2 * corner, 1):
+    if length <= max(_SMALL if corner == _CORNER else 2 * corner, 1):
         return list(range(length))
     return [*range(corner), None, *range(length - corner, length)]
 
 
-def cell(samples: Array) -> str:
+def _cell(samples: Array) -> str:
     """The channels of one place."""
     return " ".join(short(value) for value in samples.tolist())
 

@@ -19,7 +19,7 @@ Shapes = tuple[tuple[int, ...], tuple[int, ...]]
 """Before and after."""
 Hidden = {"document": False}
 
-MOST_REASONS = MOST_SHAPES = 100
+_MOST_REASONS = _MOST_SHAPES = 100
 """Different reasons, and different shapes, that are counted one by one: memory stays flat."""
 
 OK, FAILED, USAGE, SOME_FAILED, NOTHING = 0, 1, 2, 3, 4
@@ -135,18 +135,18 @@ class FileReport:
 
 
 @dataclass(frozen=True)
-class Sizes:
+class _Sizes:
     """Bytes before and after, of so many files of which both are known."""
 
     files: int = 0
     before: int = 0
     after: int = 0
 
-    def plus(self, file: FileReport) -> Sizes:
+    def plus(self, file: FileReport) -> _Sizes:
         """The same with one file more."""
         if not (file.bytes_in and file.bytes_out):
             return self
-        return Sizes(self.files + 1, self.before + file.bytes_in, self.after + file.bytes_out)
+        return _Sizes(self.files + 1, self.before + file.bytes_in, self.after + file.bytes_out)
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class Report:
     """How often files failed for what; the first hundred reasons."""
     shapes: Mapping[Shapes, int] = field(default_factory=dict)
     """How many files that are done had which shapes; the first hundred shapes."""
-    sizes: Sizes = Sizes()
+    sizes: _Sizes = _Sizes()
 
     @classmethod
     def of(cls, files: Iterable[FileReport]) -> Report:
@@ -180,8 +180,8 @@ class Report:
         return replace(self, **{file.status: getattr(self, file.status) + 1}, pixels=self.pixels + file.pixels,
                        without_layout=self.without_layout + needs_layout,
                        bytes_in=self.bytes_in + file.bytes_in,
-                       reasons=counted(self.reasons, file.error, MOST_REASONS),
-                       shapes=counted(self.shapes, file.shapes, MOST_SHAPES), sizes=self.sizes.plus(file))
+                       reasons=_counted(self.reasons, file.error, _MOST_REASONS),
+                       shapes=_counted(self.shapes, file.shapes, _MOST_SHAPES), sizes=self.sizes.plus(file))
 
     @property
     def count(self) -> int:
@@ -201,7 +201,7 @@ class Report:
 Key = TypeVar("Key")
 
 
-def counted(counts: Mapping[Key, int], key: Key | None, most: int) -> Mapping[Key, int]:
+def _counted(counts: Mapping[Key, int], key: Key | None, most: int) -> Mapping[Key, int]:
     """The counts with one more of a key: None is no key, and of new ones no more than ``most`` are counted."""
     if key is None or (key not in counts and len(counts) >= most):
         return counts

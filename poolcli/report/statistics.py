@@ -34,18 +34,18 @@ class Tally:
     def add(self, array: Array) -> None:
         """Look at some samples."""
         for block in blocks(array):
-            part = present(block, self.skip_nan, self.nodata)
+            part = _present(block, self.skip_nan, self.nodata)
             if part.size:
                 self.least.append(part.min())
                 self.most.append(part.max())
                 self.count += part.size
-                self.total += block_sum(part)
+                self.total += _block_sum(part)
 
     def stats(self) -> Stats:
         """Minimum, mean and maximum of all of them."""
         if not self.count:
             return Stats(None, None, None)
-        return Stats(extreme(self.least, min), self.total / self.count, extreme(self.most, max))
+        return Stats(_extreme(self.least, min), self.total / self.count, _extreme(self.most, max))
 
 
 def stats(array: Array, *, skip_nan: bool = False, nodata: Number | None = None) -> Stats:
@@ -58,7 +58,7 @@ def stats(array: Array, *, skip_nan: bool = False, nodata: Number | None = None)
     scale = max(abs(found.min), abs(found.max))
     if not math.isfinite(scale):
         return found
-    return replace(found, mean=scaled_mean(array, skip_nan, nodata, scale, tally.count))
+    return replace(found, mean=_scaled_mean(array, skip_nan, nodata, scale, tally.count))
 
 
 def blocks(array: Array) -> Iterator[Array]:
@@ -76,7 +76,7 @@ def blocks(array: Array) -> Iterator[Array]:
             yield from blocks(np.ascontiguousarray(part) if part.size <= samples else part)
 
 
-def present(block: Array, skip_nan: bool, nodata: Number | None) -> Array:
+def _present(block: Array, skip_nan: bool, nodata: Number | None) -> Array:
     """The samples that count."""
     import numpy as np
 
@@ -87,7 +87,7 @@ def present(block: Array, skip_nan: bool, nodata: Number | None) -> Array:
     return block
 
 
-def block_sum(block: Array) -> Number:
+def _block_sum(block: Array) -> Number:
     """The sum: exact where 64 bits are enough for it, of doubles elsewhere."""
     import numpy as np
 
@@ -103,7 +103,7 @@ def block_sum(block: Array) -> Number:
         return float(block.sum(dtype=np.float64))
 
 
-def extreme(found: list[Any], choose: Any) -> Number:
+def _extreme(found: list[Any], choose: Any) -> Number:
     """The extreme of the blocks' extremes; a NaN wins."""
     values: list[Number] = [value.item() for value in found]
     wrong = next((value for value in values if value != value), None)
@@ -111,7 +111,7 @@ def extreme(found: list[Any], choose: Any) -> Number:
     return int(result) if isinstance(result, bool) else result
 
 
-def scaled_mean(array: Array, skip_nan: bool, nodata: Number | None, scale: float, count: int) -> float:
+def _scaled_mean(array: Array, skip_nan: bool, nodata: Number | None, scale: float, count: int) -> float:
     """The mean of numbers whose sum is beyond float64."""
-    parts = (present(block, skip_nan, nodata) for block in blocks(array))
+    parts = (_present(block, skip_nan, nodata) for block in blocks(array))
     return math.fsum(float((part / scale).sum(dtype="f8")) for part in parts) / count * scale

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from ..core.plans import Plan
     from ..pooling import Pooling
 
-KINDS: Mapping[str, Callable[[float], Any]] = {"float": float, "int": int, "flag": bool}
+_KINDS: Mapping[str, Callable[[float], Any]] = {"float": float, "int": int, "flag": bool}
 
 
 def parameters(pooling: Pooling) -> dict[str, Any]:
     """The reducer's own parameters, the seed if it draws, and the value options that are not at their defaults."""
-    kinds = {p.name: KINDS[p.kind] for p in REDUCERS[pooling.reducer.name].parameters}
+    kinds = {p.name: _KINDS[p.kind] for p in REDUCERS[pooling.reducer.name].parameters}
     found = {name: None if value is None else kinds[name](value) for name, value in pooling.parameters.items()}
     if pooling.reducer.draws:
         found["seed"] = pooling.seed

@@ -38,11 +38,11 @@ from .outward_rounding import (
 )
 
 Array = NDArray[Any]
-COPIES = ("reflect", "edge", "wrap")
+_COPIES = ("reflect", "edge", "wrap")
 
 
 @dataclass(frozen=True)
-class BoundMethod:
+class _BoundMethod:
     """How a reducer is bounded."""
 
     text: str
@@ -58,31 +58,31 @@ class BoundMethod:
     """Searched in float64, which does not tell all 64-bit integers apart."""
 
 
-MONOTONE = BoundMethod("exact: it never falls when a sample grows, so both ends are pooled")
-SPREAD = BoundMethod("exact where no interval lies inside another, or windows have at most 9 samples; else sound",
-                     variance_extremes.variance_extremes, once=False, doubles=True)
-INTERVAL_RULES: Mapping[str, BoundMethod] = {
-    "magnitudes": BoundMethod(
+_MONOTONE = _BoundMethod("exact: it never falls when a sample grows, so both ends are pooled")
+_SPREAD = _BoundMethod("exact where no interval lies inside another, or windows have at most 9 samples; else sound",
+                       variance_extremes.variance_extremes, once=False, doubles=True)
+INTERVAL_RULES: Mapping[str, _BoundMethod] = {
+    "magnitudes": _BoundMethod(
         "exact: the samples nearest to 0 and farthest from it are pooled",
         ends=lambda low, high: (intervals.nearest_to_zero(low, high), intervals.farthest_from_zero(low, high))),
-    "softmax_mean": BoundMethod("exact: fractional programming, one sample at a time",
-                                interval_extremes.soft_extremes, doubles=True),
-    "expected": BoundMethod("exact: fractional programming, one sample at a time",
-                            interval_extremes.expected_extremes, doubles=True),
-    "draw": BoundMethod("sound: what this seed's draws can reach", interval_extremes.draw_extremes, exact=False),
-    "mode": BoundMethod("sound: values that can be as frequent as the surest one; exact where only one can",
-                        interval_extremes.mode_extremes),
-    "variance": SPREAD,
-    "deviation": replace(SPREAD, solve=variance_extremes.deviation_extremes),
-    "difference": BoundMethod("exact: from max low - min high, or 0, to the largest high minus another sample's low",
-                              interval_extremes.range_extremes, once=False),
+    "softmax_mean": _BoundMethod("exact: fractional programming, one sample at a time",
+                                 interval_extremes.soft_extremes, doubles=True),
+    "expected": _BoundMethod("exact: fractional programming, one sample at a time",
+                             interval_extremes.expected_extremes, doubles=True),
+    "draw": _BoundMethod("sound: what this seed's draws can reach", interval_extremes.draw_extremes, exact=False),
+    "mode": _BoundMethod("sound: values that can be as frequent as the surest one; exact where only one can",
+                         interval_extremes.mode_extremes),
+    "variance": _SPREAD,
+    "deviation": replace(_SPREAD, solve=variance_extremes.deviation_extremes),
+    "difference": _BoundMethod("exact: from max low - min high, or 0, to the largest high minus another sample's low",
+                               interval_extremes.range_extremes, once=False),
 }
 """Of reducers that are not monotone, by the word of the reducer's row."""
 
 
-def find_method(row: Reducer) -> BoundMethod:
+def _find_method(row: Reducer) -> _BoundMethod:
     """Return how a reducer is bounded; PoolError where its row says too little for bounds that hold."""
-    method = MONOTONE if row.monotone else INTERVAL_RULES.get(row.interval_rule)
+    method = _MONOTONE if row.monotone else INTERVAL_RULES.get(row.interval_rule)
     if method is None or not (row.picks or row.error_model in ERROR_MODELS):
         missing = "whether it grows with its samples" if method is None else "how far its floats are rounded"
         known = ", ".join(name for name, other in REDUCERS.items() if other.monotone or other.interval_rule)
@@ -117,7 +117,7 @@ class Bounds:
     @property
     def widths(self) -> Array:
         """high - low as float64."""
-        return interval_widths(self.low, self.high)
+        return _interval_widths(self.low, self.high)
 
 
 def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unpack[Keywords]) -> Bounds:
@@ -135,7 +135,7 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unp
     Raises PoolError for ends that do not fit together, and for whatever ``pool`` refuses.
     """
     pooling = parse_pooling(reducer, **options)
-    method = find_method(pooling.reducer)
+    method = _find_method(pooling.reducer)
     a, b = intervals.check_ends(low, high, pooling.missing())
     dtype = dtypes.check_dtype(a.dtype)
     a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
@@ -143,31 +143,32 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unp
     pooling.check_array(a)
     pooling.check_array(b)
     try:
-        under, over, exact = (bound_by_ends if method.solve is None else bound_by_windows)(pooling, plan, a, b, method)
+        bound = _bound_by_ends if method.solve is None else _bound_by_windows
+        under, over, exact = bound(pooling, plan, a, b, method)
     except MemoryError:
         raise PoolError(f"not enough memory to bound an array of shape {a.shape}") from None
-    rounded = is_rounded_on_the_way(pooling, plan, dtype)
-    return summarize_bounds(pooling, plan, method, (under, over), exact, rounded)
+    rounded = _is_rounded_on_the_way(pooling, plan, dtype)
+    return _summarize_bounds(pooling, plan, method, (under, over), exact, rounded)
 
 
-def summarize_bounds(pooling: Pooling, plan: Plan, method: BoundMethod, found: tuple[Array, Array], exact: Array,
+def _summarize_bounds(pooling: Pooling, plan: Plan, method: _BoundMethod, found: tuple[Array, Array], exact: Array,
               rounded: bool) -> Bounds:
     """The answer with its widths."""
-    width = interval_widths(*found)
+    width = _interval_widths(*found)
     some = width[~np.isnan(width)]
     at = None if not some.size else tuple(int(i) for i in np.unravel_index(np.nanargmax(width), width.shape))
-    least, mean, most = (some.min(), scaled_mean(some), some.max()) if some.size else (np.nan,) * 3
+    least, mean, most = (some.min(), _scaled_mean(some), some.max()) if some.size else (np.nan,) * 3
     return Bounds(pooling.reducer.name, *found, bool(exact.all()), float(exact.mean()) if exact.size else 1.0, rounded,
                   method.text, float(least), float(mean), float(most), at, plan.output_letters)
 
 
-def scaled_mean(widths: Array) -> float:
+def _scaled_mean(widths: Array) -> float:
     """Return the mean of widths, whose sum may be beyond float64."""
     most = float(widths.max())
     return float((widths / most).mean() * most) if 1e300 < most < np.inf else float(widths.mean())
 
 
-def interval_widths(low: Array, high: Array) -> Array:
+def _interval_widths(low: Array, high: Array) -> Array:
     """high - low as float64, right for whole numbers of any width; 0 between equal infinities."""
     if low.dtype.kind in "iu":
         unsigned = np.dtype(f"u{low.dtype.itemsize}")
@@ -178,13 +179,13 @@ def interval_widths(low: Array, high: Array) -> Array:
     return np.where(high == low, 0.0, apart)
 
 
-def is_rounded_on_the_way(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> bool:
+def _is_rounded_on_the_way(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> bool:
     """Whether values are computed in floats, so that bounds must go outward."""
-    return (needs_outward_rounding(pooling, dtype, window_counts(pooling, plan, dtype))
+    return (needs_outward_rounding(pooling, dtype, _window_counts(pooling, plan, dtype))
             or rounds_weights(pooling.prepare(plan, dtype).work))
 
 
-def window_counts(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> NDArray[np.int64] | None:
+def _window_counts(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> NDArray[np.int64] | None:
     """How many samples the windows have, where missing ones do not make that unknown."""
     return count_samples(pooling.prepare(plan, dtype).work)
 
@@ -192,19 +193,19 @@ def window_counts(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> NDArray[n
 # Monotone reducers.
 
 
-def bound_by_ends(pooling: Pooling, plan: Plan, low: Array, high: Array,
-                  method: BoundMethod) -> tuple[Array, Array, Array]:
+def _bound_by_ends(pooling: Pooling, plan: Plan, low: Array, high: Array,
+                   method: _BoundMethod) -> tuple[Array, Array, Array]:
     """The two arrays pooled, and rounded outward where floats are computed with."""
     a, b = intervals.avoid_nodata(*method.ends(low, high), ~intervals.is_missing(low, pooling.missing()),
                                   pooling.missing())
-    if not is_rounded_on_the_way(pooling, plan, low.dtype):
+    if not _is_rounded_on_the_way(pooling, plan, low.dtype):
         under, over = (pooling.run(part, plan).values for part in (a, b))
         return under, over, np.ones(under.shape, np.bool_)
     result, in_doubles = pooling.result_dtype(low.dtype), replace(pooling, dtype=dtypes.FLOAT64)
     values = [in_doubles.run(part, plan).values for part in (a, b)]
     work = pooling.prepare(plan, low.dtype).work
-    far = pool_magnitudes(pooling, plan, low, high)
-    lost = WEIGHTS * pool_magnitudes(pooling, plan, low, high, largest=True) if rounds_weights(work) else 0.0
+    far = _pool_magnitudes(pooling, plan, low, high)
+    lost = WEIGHTS * _pool_magnitudes(pooling, plan, low, high, largest=True) if rounds_weights(work) else 0.0
     samples, finite = max_samples(work), are_finite(low, high)
     found = []
     for value, side in zip(values, (LOW, HIGH), strict=True):
@@ -213,7 +214,7 @@ def bound_by_ends(pooling: Pooling, plan: Plan, low: Array, high: Array,
     return found[0], found[1], np.ones(found[0].shape, np.bool_)
 
 
-def pool_magnitudes(pooling: Pooling, plan: Plan, low: Array, high: Array, largest: bool = False) -> Array:
+def _pool_magnitudes(pooling: Pooling, plan: Plan, low: Array, high: Array, largest: bool = False) -> Array:
     """What the pooling makes of magnitudes: how much a sum has in it that may cancel. For ranks, the largest."""
     far = np.abs(intervals.farthest_from_zero(low, high).astype(np.float64))
     missing = pooling.missing()
@@ -226,11 +227,11 @@ def pool_magnitudes(pooling: Pooling, plan: Plan, low: Array, high: Array, large
     return sums.run(far, plan).values
 
 
-def bound_by_windows(pooling: Pooling, plan: Plan, low: Array, high: Array,
-                     method: BoundMethod) -> tuple[Array, Array, Array]:
+def _bound_by_windows(pooling: Pooling, plan: Plan, low: Array, high: Array,
+                      method: _BoundMethod) -> tuple[Array, Array, Array]:
     """Searched window by window."""
     assert method.solve is not None
     under, over, exact = interval_search.search_windows(pooling, plan, low, high, method.solve)
     blurred = method.doubles and low.dtype.kind in "iu" and low.dtype.itemsize == 8
-    certain = method.exact and not blurred and (method.once or pooling.pad_mode not in COPIES)
+    certain = method.exact and not blurred and (method.once or pooling.pad_mode not in _COPIES)
     return under, over, exact & certain

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-ROUNDS = 100
+_ROUNDS = 100
 """Dinkelbach's iteration converges superlinearly: 4 to 9 rounds on pictures and noise."""
 
 
@@ -58,13 +58,13 @@ def soft_extremes(low: Array, high: Array, _: Any) -> Extremes:
     lo, hi = low.astype(np.float64), high.astype(np.float64)
     whole = low.dtype.kind != "f"
     rest = e / (e - 1)  # of whole numbers a and a + 1 the first is better iff y <= a + e / (e - 1)
-    return Extremes(minimize_ratio(low, high, lambda y: np.ceil(y - rest) if whole else y - 1,
-                                   evaluate_softmax_mean(lo)),
-                    same_for_all(maximize_soft(low, high, lo, hi)))
+    return Extremes(_minimize_ratio(low, high, lambda y: np.ceil(y - rest) if whole else y - 1,
+                                    _evaluate_softmax_mean(lo)),
+                    same_for_all(_maximize_soft(low, high, lo, hi)))
 
 
-def evaluate_softmax_mean(low: Array) -> Callable[[Array], Array]:
-    """Soft of samples among which the largest is that of ``low``, as in every round of ``minimize_ratio``."""
+def _evaluate_softmax_mean(low: Array) -> Callable[[Array], Array]:
+    """Soft of samples among which the largest is that of ``low``, as in every round of ``_minimize_ratio``."""
     top = low.max(axis=0)
 
     def mean(x: Array) -> Array:
@@ -74,26 +74,26 @@ def evaluate_softmax_mean(low: Array) -> Callable[[Array], Array]:
     return mean
 
 
-def minimize_ratio(low: Array, high: Array, best: Callable[[Array], Array], mean: Callable[[Array], Array]) -> Extreme:
+def _minimize_ratio(low: Array, high: Array, best: Callable[[Array], Array], mean: Callable[[Array], Array]) -> Extreme:
     """Descend from the low ends: for a value y take the ``best`` sample of each interval, and the ``mean`` of those."""
     lo, hi = low.astype(np.float64), high.astype(np.float64)
     x, y = lo, mean(lo)
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         nearer = np.clip(best(y), lo, hi)
         lower = mean(nearer)
         better = lower < y
         if not better.any():
             break
         x, y = np.where(better, nearer, x), np.where(better, lower, y)
-    return same_for_all(round_to_samples(x, low, high))
+    return same_for_all(_round_to_samples(x, low, high))
 
 
-def round_to_samples(x: Array, low: Array, high: Array) -> Array:
+def _round_to_samples(x: Array, low: Array, high: Array) -> Array:
     """Whole numbers in the samples' dtype; of floats the reals between them count too."""
     return x if low.dtype.kind == "f" else np.clip(x.astype(low.dtype), low, high)
 
 
-def maximize_soft(low: Array, high: Array, lo: Array, hi: Array) -> Array:
+def _maximize_soft(low: Array, high: Array, lo: Array, hi: Array) -> Array:
     """Ascend from the high ends; of each interval the end whose term is larger."""
     top = hi.max(axis=0)
     at_low, at_high = np.exp(lo - top), np.exp(hi - top)
@@ -101,7 +101,7 @@ def maximize_soft(low: Array, high: Array, lo: Array, hi: Array) -> Array:
         growth = np.exp(hi - lo)
     upper = np.ones(low.shape, np.bool_)
     y = ((hi - top) * at_high).sum(axis=0) / at_high.sum(axis=0) + top
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         with np.errstate(invalid="ignore"):
             now = (hi >= y) | ((y - hi) * growth <= y - lo)
         weights = np.where(now, at_high, at_low)
@@ -117,10 +117,10 @@ def expected_extremes(low: Array, high: Array, _: Any) -> Extremes:
     """Sum x^2 / sum x of samples that are not negative; as ``soft_extremes``, with x (x - y) for the term."""
     lo, hi = low.astype(np.float64), high.astype(np.float64)
     whole = low.dtype.kind != "f"
-    mean = evaluate_square_mean(hi)
-    lower = minimize_ratio(low, high, lambda y: np.ceil((y - 1) / 2) if whole else y / 2, mean)
+    mean = _evaluate_square_mean(hi)
+    lower = _minimize_ratio(low, high, lambda y: np.ceil((y - 1) / 2) if whole else y / 2, mean)
     upper, y = np.ones(low.shape, np.bool_), mean(hi)
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         now = (hi >= y) | (hi + lo >= y)
         higher = mean(np.where(now, hi, lo))
         better = higher > y
@@ -130,7 +130,7 @@ def expected_extremes(low: Array, high: Array, _: Any) -> Extremes:
     return Extremes(lower, same_for_all(np.where(upper, high, low)))
 
 
-def evaluate_square_mean(high: Array) -> Callable[[Array], Array]:
+def _evaluate_square_mean(high: Array) -> Callable[[Array], Array]:
     """Sum x^2 / sum x, scaled by the largest sample there can be; 0 where all are 0."""
     top = np.maximum(high.max(axis=0), np.finfo(np.float64).tiny)
 
@@ -177,7 +177,7 @@ def mode_extremes(low: Array, high: Array, _: Any) -> Extremes:
     If M samples are sure to be u, a value needs M samples that can be it if it is at most u, else M + 1. Without sure
     samples any value of any interval is possible.
     """
-    times, sure = find_sure_mode(low, high)
+    times, sure = _find_sure_mode(low, high)
     ends = np.concatenate([low, high])
     order = np.argsort(ends, axis=0, kind="stable")  # where ends are equal, intervals begin before others end
     begins = order < len(low)
@@ -193,7 +193,7 @@ def mode_extremes(low: Array, high: Array, _: Any) -> Extremes:
     return Extremes(Extreme(lower, settled, by="max"), Extreme(upper, settled, by="max"))
 
 
-def find_sure_mode(low: Array, high: Array) -> tuple[Array, Array]:
+def _find_sure_mode(low: Array, high: Array) -> tuple[Array, Array]:
     """How many samples are sure to be the most frequent sure value (the smallest of those), and that value."""
     sure = low == high
     order = np.lexsort((low, ~sure), axis=0)
@@ -218,11 +218,11 @@ def range_extremes(low: Array, high: Array, _: Any) -> Extremes:
     a = np.stack([high.max(axis=0), np.minimum(second_low, high.max(axis=0))])
     b = np.stack([np.maximum(second_high, low.min(axis=0)), low.min(axis=0)])
     apart = np.stack([high.max(axis=0), low.min(axis=0)])
-    wide = is_wider(a, b)
+    wide = _is_wider(a, b)
     return Extremes(same_for_all(lower), same_for_all(np.where(i != j, apart, np.where(wide, a, b))))
 
 
-def is_wider(a: Array, b: Array) -> NDArray[np.bool_]:
+def _is_wider(a: Array, b: Array) -> NDArray[np.bool_]:
     """Whether a[0] - a[1] >= b[0] - b[1], both at least 0, without wrapping."""
     if a.dtype.kind == "f":
         half = a.dtype.type(0.5)

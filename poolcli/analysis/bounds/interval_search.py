@@ -35,12 +35,12 @@ from .outward_rounding import (
 Array = NDArray[Any]
 Solve = Callable[[Array, Array, Any], Extremes]
 """From the low and high samples of windows, (samples, windows), and their draws."""
-AT_ONCE = 1 << 16
+_AT_ONCE = 1 << 16
 """Samples searched at once: what is made of them stays in the second cache (var of 3 million: 0.9 s; 5 s with 2^18)."""
 
 
 @dataclass(frozen=True, eq=False)
-class WindowColumns:
+class _WindowColumns:
     """Windows of equally many samples side by side, (samples, windows), and which of their block they are."""
 
     low: Array
@@ -61,16 +61,16 @@ def search_windows(pooling: Pooling, plan: Plan, low: Array, high: Array, solve:
         a, b = (unfold.unfold_block(work.array, block, places, there) for work in (lower, upper))
         drawn = None if lower.draws is None else lower.draws.reshape(lower.output_shape)[block].reshape(-1)
         with threads.use_one_thread():
-            found = search_block(pooling, solve, a, b, drawn, result)
+            found = _search_block(pooling, solve, a, b, drawn, result)
         for target, values in zip((under, over, exact), found, strict=True):
             target[block] = values.reshape(target[block].shape)
 
     samples = math.prod(part.shape[1] for part in places)
-    search_in_threads(search, unfold.split_blocks(lower.output_shape, samples))
+    _search_in_threads(search, unfold.split_blocks(lower.output_shape, samples))
     return restored(under, plan), restored(over, plan), restored(exact, plan)
 
 
-def search_in_threads(work: Callable[[unfold.Block], None], blocks: Iterable[unfold.Block]) -> None:
+def _search_in_threads(work: Callable[[unfold.Block], None], blocks: Iterable[unfold.Block]) -> None:
     """Do all blocks, each in some thread; after an error the rest are left."""
     with ThreadPoolExecutor(threads.count_threads()) as pool:
         futures = [pool.submit(work, block) for block in blocks]
@@ -81,8 +81,8 @@ def search_in_threads(work: Callable[[unfold.Block], None], blocks: Iterable[unf
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def search_block(pooling: Pooling, solve: Solve, lower: unfold.UnfoldedBlock, upper: unfold.UnfoldedBlock,
-                 drawn: Array | None,
+def _search_block(pooling: Pooling, solve: Solve, lower: unfold.UnfoldedBlock, upper: unfold.UnfoldedBlock,
+                  drawn: Array | None,
               result: dtypes.Type) -> tuple[Array, Array, Array]:
     """The bounds of a block's windows, flat, and whether they are exact. Windows without a value get none."""
     low, high = (part.values.reshape(len(part.values), -1) for part in (lower, upper))
@@ -92,15 +92,15 @@ def search_block(pooling: Pooling, solve: Solve, lower: unfold.UnfoldedBlock, up
         there &= ~intervals.is_missing(low, pooling.missing())
     lost = np.asarray((none & there).any(axis=0) | ~there.any(axis=0))
     found = np.empty((2, low.shape[1]), result)
-    found[:, lost] = fill_value(pooling, result) if lost.any() else 0
+    found[:, lost] = _fill_value(pooling, result) if lost.any() else 0
     exact = np.ones(low.shape[1], np.bool_)
-    for part in group_columns(low, high, there, ~lost):
+    for part in _group_columns(low, high, there, ~lost):
         t = None if drawn is None else drawn[part.at]
-        found[0, part.at], found[1, part.at], exact[part.at] = bound_columns(pooling, solve, part, t, result)
+        found[0, part.at], found[1, part.at], exact[part.at] = _bound_columns(pooling, solve, part, t, result)
     return found[0], found[1], exact
 
 
-def fill_value(pooling: Pooling, result: dtypes.Type) -> Any:
+def _fill_value(pooling: Pooling, result: dtypes.Type) -> Any:
     """What a window without a value has for both bounds."""
     fill = pooling.fill(result)
     if fill is None:
@@ -109,8 +109,8 @@ def fill_value(pooling: Pooling, result: dtypes.Type) -> Any:
     return fill[0]
 
 
-def group_columns(low: Array, high: Array, there: NDArray[np.bool_],
-                  wanted: NDArray[np.bool_]) -> Iterator[WindowColumns]:
+def _group_columns(low: Array, high: Array, there: NDArray[np.bool_],
+                   wanted: NDArray[np.bool_]) -> Iterator[_WindowColumns]:
     """The windows by how many samples they have, those moved together; order is kept. Infinities are apart."""
     if not (there.all() and wanted.all()):
         order = np.argsort(~there, axis=0, kind="stable")
@@ -121,23 +121,23 @@ def group_columns(low: Array, high: Array, there: NDArray[np.bool_],
         chosen = wanted & (many == count)
         for group in [chosen] if endless is None else [chosen & ~endless, chosen & endless]:
             several = np.flatnonzero(group)
-            step = max(1, AT_ONCE // int(count))
+            step = max(1, _AT_ONCE // int(count))
             for start in range(0, len(several), step):
                 at = several[start : start + step]
-                yield WindowColumns(low[:count, at], high[:count, at], at)
+                yield _WindowColumns(low[:count, at], high[:count, at], at)
 
 
-def bound_columns(pooling: Pooling, solve: Solve, part: WindowColumns, draws: Array | None,
+def _bound_columns(pooling: Pooling, solve: Solve, part: _WindowColumns, draws: Array | None,
                result: dtypes.Type) -> tuple[Array, Array, Array]:
     """The bounds of windows side by side."""
     finite = are_finite(part.low, part.high)
-    found = solve(part.low, part.high, draws) if finite else bound_infinite(pooling, part)
-    under, over = (evaluate_extreme(pooling, extreme, side, part, result)
+    found = solve(part.low, part.high, draws) if finite else _bound_infinite(pooling, part)
+    under, over = (_evaluate_extreme(pooling, extreme, side, part, result)
                    for extreme, side in ((found.low, LOW), (found.high, HIGH)))
     return under, over, found.low.exact & found.high.exact
 
 
-def bound_infinite(pooling: Pooling, part: WindowColumns) -> Extremes:
+def _bound_infinite(pooling: Pooling, part: _WindowColumns) -> Extremes:
     """With infinities: between the least sample and the largest, or all that a value on another scale can be."""
     if pooling.reducer.keeps_scale:
         low, high = part.low.min(axis=0, keepdims=True), part.high.max(axis=0, keepdims=True)
@@ -147,24 +147,25 @@ def bound_infinite(pooling: Pooling, part: WindowColumns) -> Extremes:
     return Extremes(same_for_all(low, False, "max"), same_for_all(high, False, "max"))
 
 
-def evaluate_extreme(pooling: Pooling, extreme: Extreme, side: int, part: WindowColumns, result: dtypes.Type) -> Array:
+def _evaluate_extreme(pooling: Pooling, extreme: Extreme, side: int, part: _WindowColumns,
+                      result: dtypes.Type) -> Array:
     """An extreme as the result's dtype: its samples pooled, or the bound beyond them."""
     dtype = dtypes.check_dtype(part.low.dtype)
     count = np.array([len(part.low)])
     beyond = None
     if extreme.beyond is not None and not extreme.exact.all():
-        beyond = convert_bounds(round_outward(pooling, extreme.beyond, side, part), pooling, result, side)
+        beyond = convert_bounds(_round_outward(pooling, extreme.beyond, side, part), pooling, result, side)
     if extreme.by is not None:
         found = convert_values(extreme.samples[0], pooling, result)
     elif needs_outward_rounding(pooling, dtype, count):
-        value = pool_columns(pooling, extreme.samples, dtypes.FLOAT64)
-        found = convert_bounds(round_outward(pooling, value, side, part), pooling, result, side)
+        value = _pool_columns(pooling, extreme.samples, dtypes.FLOAT64)
+        found = convert_bounds(_round_outward(pooling, value, side, part), pooling, result, side)
     else:
-        found = pool_columns(pooling, extreme.samples, result)
+        found = _pool_columns(pooling, extreme.samples, result)
     return found if beyond is None else np.where(extreme.exact, found, beyond)
 
 
-def round_outward(pooling: Pooling, value: Array, side: int, part: WindowColumns) -> Array:
+def _round_outward(pooling: Pooling, value: Array, side: int, part: _WindowColumns) -> Array:
     """Float64 values of windows rounded outward."""
     lo, hi = part.low.min(axis=0).astype(np.float64), part.high.max(axis=0).astype(np.float64)
     dtype = dtypes.check_dtype(part.low.dtype)
@@ -172,7 +173,7 @@ def round_outward(pooling: Pooling, value: Array, side: int, part: WindowColumns
     return move_outward(value, by, side, are_finite(lo, hi))
 
 
-def pool_columns(pooling: Pooling, samples: Array, dtype: dtypes.Type) -> Array:
+def _pool_columns(pooling: Pooling, samples: Array, dtype: dtypes.Type) -> Array:
     """Columns of samples, each one window."""
     alone = replace(pooling, window=parse_pooling("max", size="all").window, layout="LC", squeeze=False,
                     pad_mode="exclude", nan="propagate", nodata=None, dtype=dtype)

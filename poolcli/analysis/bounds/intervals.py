@@ -30,16 +30,16 @@ def interval(x: ArrayLike, eps: float, *, clip: tuple[float, float] | None = Non
     array = as_array(x)
     dtype = dtypes.check_dtype(array.dtype)
     array = array.astype(dtype, copy=False)
-    least, most = sample_limits(dtype, clip)
+    least, most = _sample_limits(dtype, clip)
     missing = is_missing(array, None if nodata is None else dtypes.parse_nodata(nodata))
     with np.errstate(over="ignore", invalid="ignore"):
-        low, high = move_both_ways(array, check_eps(eps), least, most)
+        low, high = _move_both_ways(array, _check_eps(eps), least, most)
     kept = missing | ~np.isfinite(array)
     low, high = np.where(kept, array, low), np.where(kept, array, high)
     return avoid_nodata(low, high, ~missing, nodata)
 
 
-def check_eps(eps: Any) -> float:
+def _check_eps(eps: Any) -> float:
     """How far samples move, or OptionError."""
     try:
         number = float(eps)
@@ -50,7 +50,7 @@ def check_eps(eps: Any) -> float:
     return number
 
 
-def sample_limits(dtype: dtypes.Type, clip: Any) -> tuple[Any, Any]:
+def _sample_limits(dtype: dtypes.Type, clip: Any) -> tuple[Any, Any]:
     """The least and the largest sample, within the dtype and ``clip``."""
     if dtype.kind == "f":
         least, most = float(np.finfo(dtype).min), float(np.finfo(dtype).max)
@@ -72,7 +72,7 @@ def sample_limits(dtype: dtypes.Type, clip: Any) -> tuple[Any, Any]:
     return low, high
 
 
-def move_both_ways(array: Array, eps: float, least: Any, most: Any) -> tuple[Array, Array]:
+def _move_both_ways(array: Array, eps: float, least: Any, most: Any) -> tuple[Array, Array]:
     """x - eps and x + eps between least and most, without wrapping.
 
     The nearest float to x - eps lies below every float of the interval, so that rounding loses none of them.
@@ -81,11 +81,11 @@ def move_both_ways(array: Array, eps: float, least: Any, most: Any) -> tuple[Arr
     if dtype.kind == "f":
         wide = array.astype(np.float64)
         return (np.clip(wide - eps, least, most).astype(dtype), np.clip(wide + eps, least, most).astype(dtype))
-    return shift_saturated(array, -int(min(eps, 2.0**65)), least,
-                           most), shift_saturated(array, int(min(eps, 2.0**65)), least, most)
+    return _shift_saturated(array, -int(min(eps, 2.0**65)), least,
+                            most), _shift_saturated(array, int(min(eps, 2.0**65)), least, most)
 
 
-def shift_saturated(array: Array, step: int, least: int, most: int) -> Array:
+def _shift_saturated(array: Array, step: int, least: int, most: int) -> Array:
     """x + step between least and most: modular arithmetic is right where x + step is a value at all."""
     unsigned = np.dtype(f"u{array.dtype.itemsize}")
     first, last = (0, 1) if array.dtype == dtypes.BOOL else (np.iinfo(array.dtype).min, np.iinfo(array.dtype).max)
@@ -112,12 +112,12 @@ def avoid_nodata(low: Array, high: Array, present: NDArray[np.bool_], nodata: fl
     if nodata is None or nodata != nodata:
         return low, high
     here = present & is_missing(low, nodata)
-    low = np.where(here, next_value(low, 1), low)
+    low = np.where(here, _next_value(low, 1), low)
     here = present & is_missing(high, nodata)
-    return low, np.where(here, next_value(high, -1), high)
+    return low, np.where(here, _next_value(high, -1), high)
 
 
-def next_value(array: Array, way: int) -> Array:
+def _next_value(array: Array, way: int) -> Array:
     """The next value of the dtype above (1) or below (-1)."""
     if array.dtype.kind == "f":
         return np.asarray(np.nextafter(array, array.dtype.type(way * np.inf)))

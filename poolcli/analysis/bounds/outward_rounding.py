@@ -25,8 +25,8 @@ from ...pooling import Pooling, parse_pooling
 Array = NDArray[Any]
 LOW, HIGH = -1, 1
 """Which bound: the way that is outward."""
-UNIT = 2.0**-52
-PAIRS, PLAIN = 2.0**-100, 2.0**-43
+_UNIT = 2.0**-52
+_PAIRS, _PLAIN = 2.0**-100, 2.0**-43
 """Of a pair's step; of all steps of a plain sum together, relative to the magnitudes (``drivers/fold_table.py``)."""
 WEIGHTS = 2.0**-45
 """Of rounded weights together, relative to the largest sample: each is off by 2^-50 of the largest weight at most, and
@@ -85,7 +85,7 @@ def rounds_weights(work: KernelTask) -> bool:
 
 
 @dataclass(frozen=True, eq=False)
-class FloatBounds:
+class _FloatBounds:
     """Float64 values that are bounds, and what their rounding depends on; arrays are of one shape."""
 
     pooling: Pooling
@@ -107,12 +107,12 @@ class FloatBounds:
     @property
     def steps(self) -> float:
         """What so many operations in doubles lose, as a share."""
-        return (self.samples + 16) * UNIT
+        return (self.samples + 16) * _UNIT
 
     @property
     def lost(self) -> Array:
         """What is lost where samples become doubles."""
-        return np.asarray(self.far * 2 * UNIT if self.whole else np.zeros(self.value.shape))
+        return np.asarray(self.far * 2 * _UNIT if self.whole else np.zeros(self.value.shape))
 
     @property
     def relative(self) -> Array:
@@ -121,51 +121,51 @@ class FloatBounds:
 
 
 @dataclass(frozen=True)
-class ErrorModel:
+class _ErrorModel:
     """How far a float64 value may be from the formula's, both bounds' errors taken together."""
 
-    margin: Callable[[FloatBounds], Array]
+    margin: Callable[[_FloatBounds], Array]
     never_negative: bool = False
     """The formula gives nothing below 0."""
 
 
-def sum_margin(given: FloatBounds) -> Array:
+def _sum_margin(given: _FloatBounds) -> Array:
     """Of sums in pairs of doubles, or of plain additions of so few that all of them lose no more than that."""
     pairs = given.dtype.itemsize == 8 or given.dtype.kind != "f"
-    return np.asarray(given.far * (given.samples * PAIRS if pairs else PLAIN))
+    return np.asarray(given.far * (given.samples * _PAIRS if pairs else _PLAIN))
 
 
-def power_margin(given: FloatBounds) -> Array:
+def _power_margin(given: _FloatBounds) -> Array:
     """Of a root of a sum of powers: a share of itself, more of it for exponents below 1."""
     return np.asarray(given.relative * max(1.0, 1 / given.pooling.kernel_parameters()[0]) + given.lost)
 
 
-def variance_margin(given: FloatBounds) -> Array:
+def _variance_margin(given: _FloatBounds) -> Array:
     """Of a variance, which is off by more where samples are far from 0: their middle is off by 2^-48 of that."""
     far, lost = given.far, given.lost
-    return np.asarray(given.relative + (16 * UNIT * far) ** 2 + 8 * lost * (np.sqrt(np.abs(given.value)) + lost))
+    return np.asarray(given.relative + (16 * _UNIT * far) ** 2 + 8 * lost * (np.sqrt(np.abs(given.value)) + lost))
 
 
-ERROR_MODELS: Mapping[str, ErrorModel] = {
-    "sum": ErrorModel(sum_margin),
-    "rank": ErrorModel(lambda given: np.asarray(given.far * PAIRS)),
-    "difference": ErrorModel(lambda given: np.asarray(given.far * PAIRS), never_negative=True),
-    "log_mean_exp": ErrorModel(lambda given: np.full(given.value.shape,
-                                                     given.steps / abs(given.pooling.parameters["r"]))),
-    "softmax_mean": ErrorModel(lambda given: np.asarray(2 * given.steps * given.span + given.lost)),
-    "relative": ErrorModel(lambda given: np.asarray(given.relative + given.lost), never_negative=True),
-    "power": ErrorModel(power_margin, never_negative=True),
-    "variance": ErrorModel(variance_margin, never_negative=True),
-    "deviation": ErrorModel(lambda given: np.asarray(given.relative + 16 * UNIT * given.far + 4 * given.lost),
-                            never_negative=True),
+ERROR_MODELS: Mapping[str, _ErrorModel] = {
+    "sum": _ErrorModel(_sum_margin),
+    "rank": _ErrorModel(lambda given: np.asarray(given.far * _PAIRS)),
+    "difference": _ErrorModel(lambda given: np.asarray(given.far * _PAIRS), never_negative=True),
+    "log_mean_exp": _ErrorModel(lambda given: np.full(given.value.shape,
+                                                      given.steps / abs(given.pooling.parameters["r"]))),
+    "softmax_mean": _ErrorModel(lambda given: np.asarray(2 * given.steps * given.span + given.lost)),
+    "relative": _ErrorModel(lambda given: np.asarray(given.relative + given.lost), never_negative=True),
+    "power": _ErrorModel(_power_margin, never_negative=True),
+    "variance": _ErrorModel(_variance_margin, never_negative=True),
+    "deviation": _ErrorModel(lambda given: np.asarray(given.relative + 16 * _UNIT * given.far + 4 * given.lost),
+                             never_negative=True),
 }
 """By the word of the reducer's row."""
 
 
 def error_margin(pooling: Pooling, dtype: dtypes.Type, samples: int, value: Array, far: Array, span: Array) -> Array:
-    """How far a float64 value may be from the formula's; the words are those of ``FloatBounds``."""
+    """How far a float64 value may be from the formula's; the words are those of ``_FloatBounds``."""
     with np.errstate(over="ignore", invalid="ignore"):  # of values near the largest float; those are moved by a unit
-        return ERROR_MODELS[pooling.reducer.error_model].margin(FloatBounds(pooling, dtype, samples, value, far, span))
+        return ERROR_MODELS[pooling.reducer.error_model].margin(_FloatBounds(pooling, dtype, samples, value, far, span))
 
 
 def is_never_negative(pooling: Pooling) -> bool:

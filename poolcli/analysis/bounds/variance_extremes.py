@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from .interval_extremes import Array, Extreme, Extremes, same_for_all
 
-MOST_TRIED = 9
+_MOST_TRIED = 9
 """Samples of a window whose 2^n corners are all tried where nothing else settles it: 3x3 windows have 512."""
-TRIED_AT_ONCE = 1 << 22
-CLOSE = 2.0**-50
+_TRIED_AT_ONCE = 1 << 22
+_CLOSE = 2.0**-50
 """A gap between bounds of so small a share is rounding."""
 
 
 def variance_extremes(low: Array, high: Array, _: Any) -> Extremes:
     """Of samples (n, windows): the least and the largest mean (x - mean x)^2, and so of its root."""
-    return Extremes(minimize_variance(low, high), maximize_variance(low, high))
+    return Extremes(_minimize_variance(low, high), _maximize_variance(low, high))
 
 
 def deviation_extremes(low: Array, high: Array, _: Any) -> Extremes:
@@ -34,23 +34,23 @@ def deviation_extremes(low: Array, high: Array, _: Any) -> Extremes:
     return Extremes(low_end, high_end)
 
 
-def minimize_variance(low: Array, high: Array) -> Extreme:
+def _minimize_variance(low: Array, high: Array) -> Extreme:
     """Every sample as near as it can be to c, where c is their mean.
 
     The least of mean (x - c)^2 over x and c: for one c, each x is the nearest to it. mean(nearest to c) - c falls with
     c, so its root is found by halving the sorted ends. Of whole numbers c is the one below or above the root: beyond it
     the samples that are free to follow c are already on the far side of their mean.
     """
-    lo, hi, scale = scale_down(low, high)
-    c = solve_balance(lo, hi)
+    lo, hi, scale = _scale_down(low, high)
+    c = _solve_balance(lo, hi)
     if low.dtype.kind == "f":
         return same_for_all(np.clip(c, lo, hi) * scale)
     below = np.floor(c * scale)
-    a, b = (nearest_whole(x, low, high) for x in (below, below + 1))
-    return same_for_all(np.where(estimate_variance(a) <= estimate_variance(b), a, b))
+    a, b = (_nearest_whole(x, low, high) for x in (below, below + 1))
+    return same_for_all(np.where(_estimate_variance(a) <= _estimate_variance(b), a, b))
 
 
-def nearest_whole(c: Array, low: Array, high: Array) -> Array:
+def _nearest_whole(c: Array, low: Array, high: Array) -> Array:
     """The whole number nearest to c in each interval."""
     info = (0, 1) if low.dtype.kind == "b" else (np.iinfo(low.dtype).min, np.iinfo(low.dtype).max)
     inside = np.where(c >= float(info[1]), info[1], np.where(c <= float(info[0]), info[0], 0)).astype(low.dtype)
@@ -58,12 +58,12 @@ def nearest_whole(c: Array, low: Array, high: Array) -> Array:
     return np.clip(np.where(fits, np.where(fits, c, 0).astype(low.dtype), inside), low, high)
 
 
-def estimate_variance(x: Array) -> Array:
+def _estimate_variance(x: Array) -> Array:
     """The variance in float64, good enough to choose by."""
     return np.asarray(x.astype(np.float64).var(axis=0))
 
 
-def scale_down(low: Array, high: Array) -> tuple[Array, Array, Array]:
+def _scale_down(low: Array, high: Array) -> tuple[Array, Array, Array]:
     """Both in float64 over a power of two, so that no square overflows, and that power."""
     lo, hi = low.astype(np.float64), high.astype(np.float64)
     most = np.maximum(np.abs(lo).max(axis=0), np.abs(hi).max(axis=0))
@@ -71,7 +71,7 @@ def scale_down(low: Array, high: Array) -> tuple[Array, Array, Array]:
     return lo / scale, hi / scale, scale
 
 
-def solve_balance(lo: Array, hi: Array) -> Array:
+def _solve_balance(lo: Array, hi: Array) -> Array:
     """The c with mean(clip(c, lo, hi)) = c, one for each column; one of them where there are several."""
     ends = np.sort(np.concatenate([lo, hi]), axis=0)
     left, right = np.zeros(lo.shape[1], np.int64), np.full(lo.shape[1], len(ends) - 1)
@@ -88,7 +88,7 @@ def solve_balance(lo: Array, hi: Array) -> Array:
     return found
 
 
-def maximize_variance(low: Array, high: Array) -> Extreme:
+def _maximize_variance(low: Array, high: Array) -> Extreme:
     """Every sample at an end, for the variance is convex.
 
     Where no interval lies within another (all of one eps), those with the smaller middles are at their low ends, the
@@ -96,25 +96,25 @@ def maximize_variance(low: Array, high: Array) -> Extreme:
     case mean (x - c)^2 over the box is no less, whatever c: the c that makes it least bounds the rest, and where it
     meets a corner it settles it. Windows of few samples that stay open have all their corners tried.
     """
-    lo, hi, scale = scale_down(low, high)
+    lo, hi, scale = _scale_down(low, high)
     order = np.argsort(lo + hi, axis=0, kind="stable")
     lo, hi, low, high = (np.take_along_axis(part, order, axis=0) for part in (lo, hi, low, high))
     centre = (lo.min(axis=0) + hi.max(axis=0)) / 2
     lo, hi = lo - centre, hi - centre
-    values, bound = try_splits(lo, hi)
+    values, bound = _try_splits(lo, hi)
     upper = np.arange(len(lo))[:, None] >= values.argmax(axis=0)
-    beyond = bound + CLOSE * np.abs(bound)
+    beyond = bound + _CLOSE * np.abs(bound)
     settled = (np.diff(lo, axis=0) >= 0).all(axis=0) & (np.diff(hi, axis=0) >= 0).all(axis=0)
-    settled |= bound <= values.max(axis=0) * (1 + CLOSE)
-    if not settled.all() and len(lo) <= MOST_TRIED:
+    settled |= bound <= values.max(axis=0) * (1 + _CLOSE)
+    if not settled.all() and len(lo) <= _MOST_TRIED:
         open_ones = np.flatnonzero(~settled)
-        upper[:, open_ones] = try_corners(lo[:, open_ones], hi[:, open_ones])
+        upper[:, open_ones] = _try_corners(lo[:, open_ones], hi[:, open_ones])
         settled[:] = True
     with np.errstate(over="ignore"):
         return Extreme(np.where(upper, high, low), settled, beyond * scale * scale, np.sqrt(beyond) * scale)
 
 
-def try_splits(lo: Array, hi: Array) -> tuple[Array, Array]:
+def _try_splits(lo: Array, hi: Array) -> tuple[Array, Array]:
     """With samples in the order of their middles: the variance with the first k = 0 ... n low and the others high, and
     the least over c of the largest mean (x - c)^2."""
     n, nothing = len(lo), np.zeros((1, lo.shape[1]))
@@ -128,12 +128,12 @@ def try_splits(lo: Array, hi: Array) -> tuple[Array, Array]:
     return squares - sums * sums, (squares - 2 * c * sums + c * c).min(axis=0)
 
 
-def try_corners(lo: Array, hi: Array) -> NDArray[np.bool_]:
+def _try_corners(lo: Array, hi: Array) -> NDArray[np.bool_]:
     """Of each column the corner with the largest variance, of all 2^n; True is the high end."""
     n, windows = lo.shape
     corners = (np.arange(1 << n)[:, None] >> np.arange(n) & 1).astype(np.float64)
     found = np.empty((n, windows), np.bool_)
-    step = max(1, TRIED_AT_ONCE >> n)
+    step = max(1, _TRIED_AT_ONCE >> n)
     for start in range(0, windows, step):
         part = slice(start, start + step)
         a, b = lo[:, part], hi[:, part]

@@ -29,7 +29,7 @@ Array = NDArray[Any]
 
 TILE = 360
 """Samples along a side of what is shown: six tiles of it make a sheet that a screen holds."""
-LEAST_TILE = 180
+_LEAST_TILE = 180
 """Pixels of the longer side of a tile; smaller ones are enlarged."""
 
 
@@ -83,10 +83,10 @@ class Comparison:
 
     def sheet(self) -> NDArray[np.uint8]:
         """All tiles on one (H, W, 3) picture, small ones enlarged by whole pixels."""
-        return draw_sheet([(enlarge(picture, LEAST_TILE), label) for picture, label in self.tiles()])
+        return draw_sheet([(enlarge(picture, _LEAST_TILE), label) for picture, label in self.tiles()])
 
 
-MOST = 1.7976931348623157e308
+_MOST = 1.7976931348623157e308
 
 
 def compare(x: ArrayLike, stages: Any = None, *, upsample: str = "nearest", data_range: float | None = None,
@@ -117,16 +117,16 @@ def compare(x: ArrayLike, stages: Any = None, *, upsample: str = "nearest", data
     """
     array = as_array(x)
     chosen = as_stages(default_stages(shared) if stages is None else stages, shared)
-    check_options(upsample, data_range, tile)
+    _check_options(upsample, data_range, tile)
     plans = [stage.pooling.plan(array.shape) for stage in chosen]
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is left out of the means
-            return compare_stages(array, chosen, plans, upsample, data_range, tile)
+            return _compare_stages(array, chosen, plans, upsample, data_range, tile)
     except MemoryError:
         raise PoolError(f"not enough memory to compare poolings of shape {axes.describe(array.shape)}") from None
 
 
-def check_options(upsample: str, data_range: float | None, tile: int) -> None:
+def _check_options(upsample: str, data_range: float | None, tile: int) -> None:
     """Raise OptionError for what cannot be."""
     if upsample not in UPSAMPLINGS:
         raise OptionError("upsample", f"upsample must be one of {', '.join(UPSAMPLINGS)}, not {upsample!r}")
@@ -136,8 +136,8 @@ def check_options(upsample: str, data_range: float | None, tile: int) -> None:
         raise OptionError("tile", f"tile must be a whole number >= 1, not {tile!r}")
 
 
-def compare_stages(array: Array, stages: Sequence[Stage], plans: Sequence[Plan], upsample: str,
-                   data_range: float | None,
+def _compare_stages(array: Array, stages: Sequence[Stage], plans: Sequence[Plan], upsample: str,
+                    data_range: float | None,
              tile: int) -> Comparison:
     """All of it, one pooling after another, so that one result is in memory at a time."""
     first = plans[0].axes
@@ -146,22 +146,22 @@ def compare_stages(array: Array, stages: Sequence[Stage], plans: Sequence[Plan],
     span = float(data_range or float_planes.choose_data_range(array.dtype, low, high))
     black, white = float_planes.dtype_span(array.dtype) or (low, high)
     exponent = float_planes.choose_exponent(low, high)
-    noise, slope = measure_texture(replace(subject, exponent=exponent),
-                                   [np.ones(max(0, n - 1)) for n in subject.lengths])
+    noise, slope = _measure_texture(replace(subject, exponent=exponent),
+                                    [np.ones(max(0, n - 1)) for n in subject.lengths])
     rows = []
     for stage, plan in zip(stages, plans, strict=True):
         own = FloatPlanes.of(array, plan.axes, stage.pooling.missing(), low / 2 + high / 2, exponent)
         values = stage.pooling.run(array, plan).values.reshape(plan.full_shape)
-        picture = render_result(values, stage, plan, (black, white), tile, array.dtype.kind == "u")
-        rows.append(score_stage(stage, plan, own, values, span, upsample, slope, picture))
+        picture = _render_result(values, stage, plan, (black, white), tile, array.dtype.kind == "u")
+        rows.append(_score_stage(stage, plan, own, values, span, upsample, slope, picture))
     part = choose_region(array.shape, first, tile)
     picture = to_bytes(read_region(array, part), black, white, array.dtype.kind == "u")
-    return Comparison(array.shape, array.dtype.name, span, upsample, scale_square(noise, exponent),
-                      scale_square(slope, exponent), describe_view(array, part, black, white),
+    return Comparison(array.shape, array.dtype.name, span, upsample, _scale_square(noise, exponent),
+                      _scale_square(slope, exponent), _describe_view(array, part, black, white),
                       tuple(rows), picture)
 
 
-def render_result(values: Array, stage: Stage, plan: Plan, ends: tuple[float, float], tile: int,
+def _render_result(values: Array, stage: Stage, plan: Plan, ends: tuple[float, float], tile: int,
           alpha: bool) -> NDArray[np.uint8]:
     """A result's picture, as large as the array's; black and white are its own where it is on another scale."""
     if not stage.pooling.reducer.keeps_scale:
@@ -170,29 +170,29 @@ def render_result(values: Array, stage: Stage, plan: Plan, ends: tuple[float, fl
     return to_bytes(read_region(values, choose_region(plan.input_shape, plan.axes, tile), laid), *ends, alpha)
 
 
-def score_stage(stage: Stage, plan: Plan, subject: FloatPlanes, values: Array, span: float, upsample: str,
-                slope: float | None,
+def _score_stage(stage: Stage, plan: Plan, subject: FloatPlanes, values: Array, span: float, upsample: str,
+                 slope: float | None,
          picture: NDArray[np.uint8]) -> ReducerScores:
     """A row."""
     result = FloatPlanes.of(values, plan.axes, stage.pooling.missing(), subject.offset, subject.exponent)
     exponent = subject.exponent
-    span = ldexp(min(span, MOST), -exponent)
-    squares, likeness = measure_differences(subject, result, [UPSAMPLINGS[upsample](w) for w in plan.windows], span)
-    noise, energy = measure_texture(result, [np.diff(window_centres(w)) for w in plan.windows])
+    span = ldexp(min(span, _MOST), -exponent)
+    squares, likeness = _measure_differences(subject, result, [UPSAMPLINGS[upsample](w) for w in plan.windows], span)
+    noise, energy = _measure_texture(result, [np.diff(window_centres(w)) for w in plan.windows])
     share = None if energy is None or not slope else energy / slope
     return ReducerScores(stage.title, stage.reducer, values.shape, values.dtype.name, metrics.psnr(squares.value, span),
-                likeness.value, scale_square(squares.value, exponent),
-                scale_by_power(squares.largest ** 0.5, exponent) if squares.count else None,
-                scale_square(noise, exponent), share,
+                likeness.value, _scale_square(squares.value, exponent),
+                _scale_by_power(squares.largest ** 0.5, exponent) if squares.count else None,
+                _scale_square(noise, exponent), share,
                 stage.pooling.reducer.keeps_scale, picture)
 
 
-def scale_square(value: float | None, exponent: int) -> float | None:
+def _scale_square(value: float | None, exponent: int) -> float | None:
     """A mean of squares in the array's own unit."""
-    return None if value is None else scale_by_power(value, 2 * exponent)
+    return None if value is None else _scale_by_power(value, 2 * exponent)
 
 
-def scale_by_power(value: float, exponent: int) -> float:
+def _scale_by_power(value: float, exponent: int) -> float:
     """The value times two to a power; infinite beyond float64."""
     try:
         return ldexp(value, exponent)
@@ -200,8 +200,8 @@ def scale_by_power(value: float, exponent: int) -> float:
         return inf
 
 
-def measure_differences(subject: FloatPlanes, result: FloatPlanes, places: Sequence[SourceWindows],
-                        span: float) -> tuple[RunningMean, RunningMean]:
+def _measure_differences(subject: FloatPlanes, result: FloatPlanes, places: Sequence[SourceWindows],
+                         span: float) -> tuple[RunningMean, RunningMean]:
     """Squared differences and similarities, block by block."""
     squares, likeness = RunningMean(), RunningMean()
     similar = span > 0 and min(subject.lengths) >= metrics.WINDOW
@@ -210,8 +210,8 @@ def measure_differences(subject: FloatPlanes, result: FloatPlanes, places: Seque
         for start, stop in metrics.split_row_blocks(plane.shape):
             above = max(0, start - metrics.WINDOW + 1) if similar else start
             x = subject.floats(plane[above:stop])
-            y = upsample(result.floats(slice_pooled_rows(pooled, places[0], above, stop)),
-                          (offset_places(places[0], above, stop), *places[1:]))
+            y = upsample(result.floats(_slice_pooled_rows(pooled, places[0], above, stop)),
+                          (_offset_places(places[0], above, stop), *places[1:]))
             difference = (x - y)[start - above:]
             squares.add(difference * difference)
             if similar and stop - above >= metrics.WINDOW:
@@ -219,18 +219,18 @@ def measure_differences(subject: FloatPlanes, result: FloatPlanes, places: Seque
     return squares, likeness
 
 
-def slice_pooled_rows(pooled: Array, places: SourceWindows, start: int, stop: int) -> Array:
+def _slice_pooled_rows(pooled: Array, places: SourceWindows, start: int, stop: int) -> Array:
     """Those rows of a result that samples start:stop of the first axis are made from."""
     return pooled[places.low[start] : places.high[stop - 1] + 1]
 
 
-def offset_places(places: SourceWindows, start: int, stop: int) -> SourceWindows:
-    """The places of samples start:stop, counted from the first of ``slice_pooled_rows``."""
+def _offset_places(places: SourceWindows, start: int, stop: int) -> SourceWindows:
+    """The places of samples start:stop, counted from the first of ``_slice_pooled_rows``."""
     part, first = places[start:stop], places.low[start]
     return SourceWindows(part.low - first, part.high - first, part.weight)
 
 
-def measure_texture(subject: FloatPlanes, steps: Sequence[NDArray[np.float64]]) -> tuple[float | None, float | None]:
+def _measure_texture(subject: FloatPlanes, steps: Sequence[NDArray[np.float64]]) -> tuple[float | None, float | None]:
     """The noise's variance and the mean squared slope; ``steps`` are the distances along each axis."""
     rough, slopes = RunningMean(), [RunningMean() for _ in steps]
     for number in range(subject.count):
@@ -241,13 +241,13 @@ def measure_texture(subject: FloatPlanes, steps: Sequence[NDArray[np.float64]]) 
                 rough.add(metrics.second_differences(block, subject.axes))
             new = block[start - max(0, start - 2):] if subject.axes > 1 else block
             for axis, mean in enumerate(slopes):
-                add_squared_slopes(mean, block if axis == 0 else new, axis, steps[axis], start)
+                _add_squared_slopes(mean, block if axis == 0 else new, axis, steps[axis], start)
     found = [mean.value for mean in slopes if mean.value is not None]
     return metrics.estimate_noise_variance(rough.value, subject.axes), sum(found) if found else None
 
 
-def add_squared_slopes(mean: RunningMean, block: NDArray[np.float64], axis: int, steps: NDArray[np.float64],
-                       start: int) -> None:
+def _add_squared_slopes(mean: RunningMean, block: NDArray[np.float64], axis: int, steps: NDArray[np.float64],
+                        start: int) -> None:
     """The squared slopes along an axis; along the first one only those that end in rows from ``start`` on."""
     if axis == 0:
         block = block[1:] if start > 1 else block
@@ -257,7 +257,7 @@ def add_squared_slopes(mean: RunningMean, block: NDArray[np.float64], axis: int,
     mean.add((rises / steps) ** 2)
 
 
-def describe_view(array: Array, part: Region, black: float, white: float) -> str:
+def _describe_view(array: Array, part: Region, black: float, white: float) -> str:
     """What the pictures show, where that is not everything as it is."""
     said = [part.words(array.shape)]
     channels = array.shape[part.axes.letters.find("C")] if "C" in part.axes.letters else 1

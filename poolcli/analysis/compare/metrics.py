@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 WINDOW = 7
 """Samples of a window of SSIM, along each axis."""
-K1, K2 = 0.01, 0.03
+_K1, _K2 = 0.01, 0.03
 """Wang et al. 2004: C1 = (K1 R)^2 and C2 = (K2 R)^2 keep the quotients finite."""
 BLOCK = 1 << 17
 """Samples of a block, a megabyte: the dozen temporaries of SSIM stay in the second cache."""
@@ -67,21 +67,21 @@ def psnr(error: float | None, span: float) -> float | None:
     return math.inf if error == 0 else 20 * math.log10(span) - 10 * math.log10(error)
 
 
-def window_means(values: Floats, axes: int) -> Floats:
+def _window_means(values: Floats, axes: int) -> Floats:
     """The mean of every complete window of WINDOW samples along each of the first axes, equally weighted.
 
     Sums of 1, 2 and 4 samples make one of 7, so that 4 additions do for an axis, and a NaN stays in its windows.
     """
     for axis in range(axes):
         n = values.shape[axis] - WINDOW + 1
-        two = slice_axis(values, axis, 0, n + 5) + slice_axis(values, axis, 1, n + 5)
-        four = slice_axis(two, axis, 0, n + 2) + slice_axis(two, axis, 2, n + 2)
-        values = slice_axis(four, axis, 0, n) + slice_axis(two, axis, 4, n) + slice_axis(values, axis, 6, n)
+        two = _slice_axis(values, axis, 0, n + 5) + _slice_axis(values, axis, 1, n + 5)
+        four = _slice_axis(two, axis, 0, n + 2) + _slice_axis(two, axis, 2, n + 2)
+        values = _slice_axis(four, axis, 0, n) + _slice_axis(two, axis, 4, n) + _slice_axis(values, axis, 6, n)
     values *= 1 / WINDOW**axes
     return values
 
 
-def slice_axis(values: Floats, axis: int, start: int, count: int) -> Floats:
+def _slice_axis(values: Floats, axis: int, start: int, count: int) -> Floats:
     """So many samples along an axis."""
     return values[(slice(None),) * axis + (slice(start, start + count),)]
 
@@ -94,10 +94,10 @@ def compute_ssim(x: Floats, y: Floats, span: float, axes: int, offset: float = 0
     Simoncelli, "Image quality assessment", IEEE Trans. Image Processing 13(4), 2004; K1 = 0.01, K2 = 0.03. ``offset``
     was taken from x and y: variances of large numbers that are close together would drown in rounding.
     """
-    c1, c2 = (K1 * span) ** 2, (K2 * span) ** 2
-    mx, my = window_means(x, axes), window_means(y, axes)
-    power = window_means(x * x + y * y, axes) - mx * mx - my * my
-    shared = window_means(x * y, axes) - mx * my
+    c1, c2 = (_K1 * span) ** 2, (_K2 * span) ** 2
+    mx, my = _window_means(x, axes), _window_means(y, axes)
+    power = _window_means(x * x + y * y, axes) - mx * mx - my * my
+    shared = _window_means(x * y, axes) - mx * my
     mx, my = mx + offset, my + offset
     found: Floats = ((2 * mx * my + c1) * (2 * shared + c2)) / ((mx * mx + my * my + c1) * (power + c2))
     return found

@@ -16,9 +16,9 @@ Number = Fraction | float
 
 MOST_EXACT = 4096
 """Samples of a window up to which floats are summed as fractions: 10 ms. Integers are always exact."""
-CHUNK = 1 << 16
-DIGITS = 10
-TERMS, HEAD, TAIL = 9, 4, 2
+_CHUNK = 1 << 16
+_DIGITS = 10
+_TERMS, _HEAD, _TAIL = 9, 4, 2
 """A sum of up to 9 terms (3x3) is written whole; of a longer one its first 4 and its last 2."""
 
 
@@ -33,23 +33,23 @@ def to_number(sample: Any) -> Number:
     return Fraction(value) if math.isfinite(value) else float(value)
 
 
-def is_finite(x: Array) -> bool:
+def _is_finite(x: Array) -> bool:
     """Whether all samples are finite."""
     return x.dtype.kind != "f" or bool(np.isfinite(x).all())
 
 
-def iterate_samples(x: Array) -> Iterator[Any]:
+def _iterate_samples(x: Array) -> Iterator[Any]:
     """Every sample as Python's number, some at a time: a list of 12 million takes 400 MB."""
-    for start in range(0, len(x), CHUNK):
-        yield from x[start : start + CHUNK].tolist()
+    for start in range(0, len(x), _CHUNK):
+        yield from x[start : start + _CHUNK].tolist()
 
 
 def exact_sum(x: Array) -> Number:
     """Sum x: exact, or for many floats the exact sum rounded once; infinities as IEEE 754 has them."""
-    if not is_finite(x):
+    if not _is_finite(x):
         return float(x.astype(np.float64).sum())
     if x.dtype.kind != "f":
-        return Fraction(sum(iterate_samples(x)))
+        return Fraction(sum(_iterate_samples(x)))
     if len(x) <= MOST_EXACT:
         return sum(map(Fraction, x.tolist()), Fraction(0))
     return rounded_sum(x)
@@ -58,7 +58,7 @@ def exact_sum(x: Array) -> Number:
 def rounded_sum(x: Array) -> Number:
     """The sum of float64 numbers, rounded once; a sum beyond float64 is infinite."""
     try:
-        return to_number(math.fsum(iterate_samples(x.astype(np.float64))))
+        return to_number(math.fsum(_iterate_samples(x.astype(np.float64))))
     except OverflowError:
         return math.inf if float(np.sign(x).sum()) > 0 else -math.inf
 
@@ -66,9 +66,9 @@ def rounded_sum(x: Array) -> Number:
 def sum_products(a: Array, b: Array) -> Number:
     """Sum a b: exact for few, of doubles rounded once each for many. A zero factor drops its term."""
     kept = (a != 0) & (b != 0)
-    if not is_finite(a) or not is_finite(b) or len(a) > MOST_EXACT:
+    if not _is_finite(a) or not _is_finite(b) or len(a) > MOST_EXACT:
         terms = a[kept].astype(np.float64) * b[kept].astype(np.float64)
-        return rounded_sum(terms) if is_finite(terms) else float(terms.sum())
+        return rounded_sum(terms) if _is_finite(terms) else float(terms.sum())
     return sum((Fraction(u) * Fraction(v) for u, v in zip(a.tolist(), b.tolist(), strict=True)), Fraction(0))
 
 
@@ -108,7 +108,7 @@ def square_root(v: Number) -> float:
 def subtract_extreme(x: Array, m: Number) -> Array:
     """x - m in float64, from the exact difference; m is one of the samples."""
     if x.dtype.kind in "iu" and x.dtype.itemsize == 8:
-        return np.array([float(v - int(m)) for v in iterate_samples(x)])
+        return np.array([float(v - int(m)) for v in _iterate_samples(x)])
     difference: Array = x.astype(np.float64) - to_float(m)
     return difference
 
@@ -125,7 +125,7 @@ def format_number(v: Fraction | float) -> str:
     near = to_float(v)
     if math.isinf(near):
         return f"{'-' if v < 0 else ''}2^{Fraction(v).numerator.bit_length() - 1}..."
-    written = f"{near:.{DIGITS}g}"
+    written = f"{near:.{_DIGITS}g}"
     digits, e, exponent = written.partition("e")
     return written if Fraction(written) == Fraction(v) else f"{digits}...{e}{exponent}"
 
@@ -150,10 +150,10 @@ def format_sample(sample: Any) -> str:
 
 def join_terms(count: int, term: Callable[[int], str], glue: str = " + ") -> str:
     """Terms joined; of many the middle is left out."""
-    if count <= TERMS:
+    if count <= _TERMS:
         parts = [term(i) for i in range(count)]
     else:
-        parts = [*(term(i) for i in range(HEAD)), "...", *(term(i) for i in range(count - TAIL, count))]
+        parts = [*(term(i) for i in range(_HEAD)), "...", *(term(i) for i in range(count - _TAIL, count))]
     joined = glue.join(parts)
     return joined.replace("+ -", "- ") if glue == " + " else joined
 

@@ -49,28 +49,28 @@ def explain_window(array: Array, pooling: Pooling, plan: Plan, at: Sequence[int]
               channel: int | None = None, batch: int | None = None) -> Explanation:
     """``explain`` for a pooling that has been prepared and planned."""
     pooling.check_array(array)
-    kept = {letter: resolve_kept_index(letter, given, plan) for letter, given in (("N", batch), ("C", channel))
+    kept = {letter: _resolve_kept_index(letter, given, plan) for letter, given in (("N", batch), ("C", channel))
             if given is not None or letter in plan.axes.letters}
-    place = resolve_window(at, plan)
+    place = _resolve_window(at, plan)
     cell = tuple(kept[letter] if letter in kept else place[plan.axes.pooled.index(i)]
                  for i, letter in enumerate(plan.axes.letters))
     window = read_window(pooling, plan, array, cell)
-    reasoning = reason(pooling, plan, window, cell)
-    result = pool_window(pooling, plan, array, cell)
+    reasoning = _reason(pooling, plan, window, cell)
+    result = _pool_window(pooling, plan, array, cell)
     dtype = pooling.result_dtype(array.dtype)
     return Explanation(
         pooling.reducer.name, REDUCERS[pooling.reducer.name].value, report.parameters(pooling), plan.axes.letters,
         plan.full_shape, cell, place, kept, window.axes, window.values, window.states, STATES,
         int(window.there.sum()), window.nominal, reasoning.setup, reasoning.steps, reasoning.rule,
-        find_winner(pooling, window, reasoning), lay_out_shares(window, reasoning.shares), reasoning.meaning,
-        None if not window.there.any() else reasoning.value, format_value(window, reasoning),
-        describe_rounding(pooling, window, reasoning, dtype), result, dtype.name, array.dtype.name)
+        _find_winner(pooling, window, reasoning), _lay_out_shares(window, reasoning.shares), reasoning.meaning,
+        None if not window.there.any() else reasoning.value, _format_value(window, reasoning),
+        _describe_rounding(pooling, window, reasoning, dtype), result, dtype.name, array.dtype.name)
 
 
 # Which value.
 
 
-def resolve_window(at: Sequence[int] | int | None, plan: Plan) -> tuple[int, ...]:
+def _resolve_window(at: Sequence[int] | int | None, plan: Plan) -> tuple[int, ...]:
     """The window on each pooled axis; PoolError where there is none."""
     letters = plan.axes.pooled_letters()
     if at is None:
@@ -80,20 +80,20 @@ def resolve_window(at: Sequence[int] | int | None, plan: Plan) -> tuple[int, ...
         example = ",".join(str((len(one) - 1) // 2) for one in plan.windows)
         raise PoolError(f"at names {len(given)} {'index' if len(given) == 1 else 'indices'}, but {letters} "
                         f"{'is' if len(letters) == 1 else 'are'} pooled; {example} would work")
-    return tuple(check_index(i, len(one), f"window {i} of axis {letter}")
+    return tuple(_check_index(i, len(one), f"window {i} of axis {letter}")
                  for i, one, letter in zip(given, plan.windows, letters, strict=True))
 
 
-def resolve_kept_index(letter: str, given: int | None, plan: Plan) -> int:
+def _resolve_kept_index(letter: str, given: int | None, plan: Plan) -> int:
     """The index on a kept axis."""
     name = {"C": "channel", "N": "batch"}[letter]
     lengths = kept_lengths(plan)
     if letter not in lengths:
         raise PoolError(f"{name} {given} was asked for, but layout {plan.axes.letters} has no axis {letter}")
-    return check_index(0 if given is None else given, lengths[letter], f"{name} {given or 0}")
+    return _check_index(0 if given is None else given, lengths[letter], f"{name} {given or 0}")
 
 
-def check_index(i: Any, n: int, what: str) -> int:
+def _check_index(i: Any, n: int, what: str) -> int:
     """An index from 0 on, or PoolError."""
     if not isinstance(i, (int, np.integer)) or isinstance(i, bool) or not -n <= i < n:
         raise PoolError(f"there is no {what}; {f'0 to {n - 1}' if n else 'nothing'} would work, or -1 from the end"
@@ -104,7 +104,7 @@ def check_index(i: Any, n: int, what: str) -> int:
 # How it comes about.
 
 
-def reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int, ...]) -> Reasoning:
+def _reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int, ...]) -> Reasoning:
     """The arithmetic; NaN and empty windows first, for which no reducer has a rule of its own."""
     there = window.there
     x = np.asarray(window.values[there])
@@ -116,7 +116,7 @@ def reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int,
                          winner=last if pooling.reducer.picks else None,
                          rule="the last NaN, as in PyTorch" if pooling.reducer.picks else "")
     weights = window.weights()[there] if pooling.reducer.weighted else None
-    draw = draw_number(pooling, plan, cell) if pooling.reducer.draws else 0.0
+    draw = _draw_number(pooling, plan, cell) if pooling.reducer.draws else 0.0
     present = Present(x, window.nominal, weights, draw, pooling.parameters)
     reason = ARITHMETIC.get(pooling.reducer.explanation)
     with np.errstate(all="ignore"):  # infinities among the samples are as good as other numbers
@@ -125,9 +125,9 @@ def reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int,
     return found if found.steps[-1] == written else replace(found, steps=(*found.steps, written))
 
 
-def draw_number(pooling: Pooling, plan: Plan, cell: tuple[int, ...]) -> float:
+def _draw_number(pooling: Pooling, plan: Plan, cell: tuple[int, ...]) -> float:
     """This output's own random number."""
-    alone, part = isolate_output(plan, cell)
+    alone, part = _isolate_output(plan, cell)
     return float(pooling.prepare(alone, np.uint8).draws(part).item())
 
 
@@ -144,7 +144,7 @@ def reason_by_core(pooling: Pooling, present: Present) -> Reasoning:
     return Reasoning((pooling.reducer.value,), Fraction(hi) + Fraction(lo) if math.isfinite(hi) else hi)
 
 
-def find_winner(pooling: Pooling, window: WindowSamples, reasoning: Reasoning) -> Winner | None:
+def _find_winner(pooling: Pooling, window: WindowSamples, reasoning: Reasoning) -> Winner | None:
     """Where the sample that is the result stands."""
     if reasoning.winner is None:
         return None
@@ -156,7 +156,7 @@ def find_winner(pooling: Pooling, window: WindowSamples, reasoning: Reasoning) -
     return Winner(offset, place, index)
 
 
-def lay_out_shares(window: WindowSamples, shares: Array | None) -> Array | None:
+def _lay_out_shares(window: WindowSamples, shares: Array | None) -> Array | None:
     """Shares of samples at the positions of the window."""
     if shares is None:
         return None
@@ -165,12 +165,12 @@ def lay_out_shares(window: WindowSamples, shares: Array | None) -> Array | None:
     return found
 
 
-def format_value(window: WindowSamples, reasoning: Reasoning) -> str:
+def _format_value(window: WindowSamples, reasoning: Reasoning) -> str:
     """The value before rounding."""
     return "none" if not window.there.any() else format_exact(reasoning.value)
 
 
-def describe_rounding(pooling: Pooling, window: WindowSamples, reasoning: Reasoning, dtype: np.dtype[Any]) -> str:
+def _describe_rounding(pooling: Pooling, window: WindowSamples, reasoning: Reasoning, dtype: np.dtype[Any]) -> str:
     """The last step in words."""
     if window.there.any() and reasoning.value == reasoning.value:
         return rounding_text.describe_conversion(reasoning.value, reasoning.exact, dtype, pooling.round)
@@ -181,16 +181,16 @@ def describe_rounding(pooling: Pooling, window: WindowSamples, reasoning: Reason
 # What the library gives.
 
 
-def pool_window(pooling: Pooling, plan: Plan, array: Array, cell: tuple[int, ...]) -> Any:
+def _pool_window(pooling: Pooling, plan: Plan, array: Array, cell: tuple[int, ...]) -> Any:
     """The result at one place, to the last bit, from this window alone where its plan can be cut so."""
     if pooling.pad_mode != "exclude":  # padding that is data comes from anywhere
         return pooling.run(array, replace(plan, squeeze=False)).values[cell]
-    alone, part = isolate_output(plan, cell)
+    alone, part = _isolate_output(plan, cell)
     inputs = tuple(slice(i, i + n) for i, n in zip(part.corner, alone.input_shape, strict=True))
     return pooling.run(array[inputs], alone, part=part).values.reshape(-1)[0]
 
 
-def isolate_output(plan: Plan, cell: tuple[int, ...]) -> tuple[Plan, Part]:
+def _isolate_output(plan: Plan, cell: tuple[int, ...]) -> tuple[Plan, Part]:
     """The part of a plan that is one output."""
     outputs = tuple((i, i + 1) for i in cell)
     return subplan(plan, outputs, input_box(plan, outputs))

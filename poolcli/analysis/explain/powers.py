@@ -26,7 +26,7 @@ from .exact_numbers import (
 from .reasoning import Present, Reasoning, format_one
 
 
-def reason_in_doubles(steps: tuple[str, ...], value: Number, shares: Array | None = None, meaning: str = "",
+def _reason_in_doubles(steps: tuple[str, ...], value: Number, shares: Array | None = None, meaning: str = "",
                setup: tuple[str, ...] = (), rule: str = "") -> Reasoning:
     """A reasoning whose value is not exact."""
     return Reasoning(steps, value, shares, meaning, rule=rule, setup=setup, exact=False)
@@ -39,8 +39,8 @@ def explain_norm(w: Present) -> Reasoning:
     m = float(z.max())
     if p == math.inf:
         terms = join_terms(len(z), lambda i: f"|{format_one(w, i)}|", ", ")
-        return reason_in_doubles((f"max({terms})",), m, (z == m) * 1.0, "1: is the largest")
-    return explain_power_mean(z, m, p, lambda i: f"|{format_one(w, i)}|^{format_number(p)}", Fraction(1))
+        return _reason_in_doubles((f"max({terms})",), m, (z == m) * 1.0, "1: is the largest")
+    return _explain_power_mean(z, m, p, lambda i: f"|{format_one(w, i)}|^{format_number(p)}", Fraction(1))
 
 
 def explain_gem(w: Present) -> Reasoning:
@@ -48,19 +48,19 @@ def explain_gem(w: Present) -> Reasoning:
     p, eps = float(w.parameters["p"]), float(w.parameters["eps"])
     z = np.maximum(w.x.astype(np.float64), eps)
     low = int((w.x < eps).sum())
-    found = explain_power_mean(z, float(z.max()), p, lambda i: f"{format_sample(float(z[i]))}^{format_number(p)}",
-                               Fraction(len(z)))
+    found = _explain_power_mean(z, float(z.max()), p, lambda i: f"{format_sample(float(z[i]))}^{format_number(p)}",
+                                Fraction(len(z)))
     rule = f"{low} of {len(z)} samples are below eps and count as {format_number(eps)}" if low else ""
-    return reason_in_doubles(found.steps, found.value, found.shares, found.meaning, found.setup, rule)
+    return _reason_in_doubles(found.steps, found.value, found.shares, found.meaning, found.setup, rule)
 
 
-def explain_power_mean(z: Array, m: float, p: float, term: Callable[[int], str], divisor: Fraction) -> Reasoning:
+def _explain_power_mean(z: Array, m: float, p: float, term: Callable[[int], str], divisor: Fraction) -> Reasoning:
     """m (sum (z / m)^p / divisor)^(1/p): the p-norm (divisor 1) and the generalised mean."""
     tail = "" if divisor == 1 else f" / {divisor}"
     inside = f"({join_terms(len(z), term)}){tail}"
     written = f"({inside})^(1/{format_number(p)})" if tail else f"{inside}^(1/{format_number(p)})"
     if m in (0.0, math.inf):
-        return reason_in_doubles((written,), m, (z == m) / float((z == m).sum()), "share of the sum")
+        return _reason_in_doubles((written,), m, (z == m) / float((z == m).sum()), "share of the sum")
     scaled = (z / m) ** p
     s = to_float(rounded_sum(scaled))
     value = m * (s / float(divisor)) ** (1 / p)
@@ -68,8 +68,8 @@ def explain_power_mean(z: Array, m: float, p: float, term: Callable[[int], str],
     factor, inner = ("", plain) if 1e-300 < plain < math.inf else (f"{format_number(m)} ", s)
     bracketed = f"({format_number(inner)}{tail})" if tail or factor else format_number(inner)
     setup = (f"all divided by the largest, {format_number(m)}, lest it leaves float64's range",) if factor else ()
-    return reason_in_doubles((written, f"{factor}{bracketed}^(1/{format_number(p)})"), value, scaled / s,
-                             "share of the sum of powers",
+    return _reason_in_doubles((written, f"{factor}{bracketed}^(1/{format_number(p)})"), value, scaled / s,
+                              "share of the sum of powers",
                       setup=setup)
 
 
@@ -78,14 +78,14 @@ def explain_lse(w: Present) -> Reasoning:
     r = float(w.parameters["r"])
     name, m = ("max", to_number(w.x.max())) if r > 0 else ("min", to_number(w.x.min()))
     if not isinstance(m, Fraction):
-        return reason_in_doubles((f"{name} x is infinite",), m)
+        return _reason_in_doubles((f"{name} x is infinite",), m)
     exponents = r * subtract_extreme(w.x, m)
     grown = np.exp(exponents)
     s = to_float(rounded_sum(grown))
     log = math.log(s / len(grown)) / r
     terms = join_terms(len(grown), lambda i: f"e^{parenthesize(format_number(float(exponents[i])))}")
-    return reason_in_doubles(("m + log(mean e^(r (x - m))) / r",
-                              f"{format_number(m)} + log(({terms}) / {len(grown)}) / {format_number(r)}",
+    return _reason_in_doubles(("m + log(mean e^(r (x - m))) / r",
+                               f"{format_number(m)} + log(({terms}) / {len(grown)}) / {format_number(r)}",
                        f"{format_number(m)} + {parenthesize(format_number(log))}"), add(m, to_number(log)), grown / s,
                        "e^(r x) / sum e^(r x)",
                       (f"m = {name} x = {format_exact(m)}, so that nothing overflows",))
@@ -95,7 +95,7 @@ def explain_soft(w: Present) -> Reasoning:
     """Sum x e^(x - m) / sum e^(x - m)."""
     m = to_number(w.x.max())
     if not isinstance(m, Fraction):
-        return reason_in_doubles(("max x is infinite",), m)
+        return _reason_in_doubles(("max x is infinite",), m)
     away = subtract_extreme(w.x, m)
     grown = np.exp(away)
     mass = to_float(rounded_sum(grown))
@@ -105,7 +105,7 @@ def explain_soft(w: Present) -> Reasoning:
                      lambda i: f"{parenthesize(format_one(w, i))} e^{parenthesize(format_number(float(away[i])))}")
     bottom = join_terms(len(grown), lambda i: f"e^{parenthesize(format_number(float(away[i])))}")
     value = add(m, to_number(gap))
-    return reason_in_doubles(("sum x e^(x - m) / sum e^(x - m)", f"({top}) / ({bottom})",
+    return _reason_in_doubles(("sum x e^(x - m) / sum e^(x - m)", f"({top}) / ({bottom})",
                        f"{format_number(multiply(value, to_number(mass)))} / {format_number(mass)}"), value, grown
                        / mass, "e^x / sum e^x",
                       (f"m = max x = {format_exact(m)}, so that nothing overflows",))

@@ -20,7 +20,7 @@ RULES: Mapping[str, Callable[[Fraction], int]] = {
 """The roundings; ``kernels/double_double.py`` does the same on pairs of doubles."""
 
 
-def integer_limits(dtype: dtypes.Type) -> tuple[int, int]:
+def _integer_limits(dtype: dtypes.Type) -> tuple[int, int]:
     """The smallest and the largest value of an integer dtype."""
     if dtype == dtypes.BOOL:
         return 0, 1
@@ -29,13 +29,13 @@ def integer_limits(dtype: dtypes.Type) -> tuple[int, int]:
 
 def describe_conversion(value: Number, exact: bool, dtype: dtypes.Type, rounding: str) -> str:
     """What happens to a value on its way into a dtype."""
-    said = describe_float(value, dtype) if dtype.kind == "f" else describe_integer(value, dtype, rounding)
+    said = _describe_float(value, dtype) if dtype.kind == "f" else _describe_integer(value, dtype, rounding)
     if exact or not is_finite_number(value):
         return said
     return "computed in float64" + ("" if dtype == dtypes.FLOAT64 else f"; {said}")
 
 
-def describe_float(value: Number, dtype: dtypes.Type) -> str:
+def _describe_float(value: Number, dtype: dtypes.Type) -> str:
     """The nearest, ties to even."""
     if not is_finite_number(value):
         return f"{float(value):g} has its place in {dtype}"
@@ -46,9 +46,9 @@ def describe_float(value: Number, dtype: dtypes.Type) -> str:
     return f"{dtype} holds it exactly" if Fraction(near) == value else f"to the nearest {dtype}"
 
 
-def describe_integer(value: Number, dtype: dtypes.Type, rounding: str) -> str:
+def _describe_integer(value: Number, dtype: dtypes.Type, rounding: str) -> str:
     """Rounded once, then saturated."""
-    low, high = integer_limits(dtype)
+    low, high = _integer_limits(dtype)
     if not is_finite_number(value):
         return f"{float(value):g} becomes the {'largest' if value > 0 else 'smallest'} {dtype}"
     rounded = RULES[rounding](Fraction(value))

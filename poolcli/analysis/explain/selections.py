@@ -58,7 +58,7 @@ def explain_mode(w: Present) -> Reasoning:
 def explain_draw(w: Present) -> Reasoning:
     """The first sample whose running sum exceeds t sum x; t is this output's own random number."""
     if w.parameters.get("expected"):
-        return explain_expected(w)
+        return _explain_expected(w)
     x = w.x.astype(np.float64)
     if np.isinf(x).any():
         i = int(np.argmax(np.isinf(x)))
@@ -78,7 +78,7 @@ def explain_draw(w: Present) -> Reasoning:
                      "the first whose running sum is more than t sum x", setup)
 
 
-def explain_expected(w: Present) -> Reasoning:
+def _explain_expected(w: Present) -> Reasoning:
     """Sum x^2 / sum x."""
     if float(w.x.max()) in (0.0, math.inf):
         return Reasoning(("max x",), to_number(w.x.max()), rule="all are 0, or one is inf")
@@ -99,17 +99,17 @@ def explain_quantile(w: Present) -> Reasoning:
     shares = np.zeros(n)
     shares[order[j]] = 1.0 - g
     shares[order[min(j + 1, n - 1)]] += g
-    head = (f"sorted: {sort_samples(w.x[order], j)}",
+    head = (f"sorted: {_sort_samples(w.x[order], j)}",
             f"rank (n - 1) q = {n - 1} * {format_number(q)} = {format_number(h)}, counted from 0")
     if g == 0 or a == b:
         return Reasoning((f"sorted[{j}]",), to_number(a), shares, "weight", setup=head)
     return Reasoning((f"sorted[{j}] + (sorted[{j + 1}] - sorted[{j}]) * {format_number(g)}",
                       f"{format_sample(a)} + ({format_sample(b)} - {parenthesize(format_sample(a))}) * "
                       f"{format_number(g)}"),
-                     interpolate(to_number(a), to_number(b), g), shares, "weight", setup=head)
+                     _interpolate(to_number(a), to_number(b), g), shares, "weight", setup=head)
 
 
-def sort_samples(x: Array, j: int) -> str:
+def _sort_samples(x: Array, j: int) -> str:
     """Sorted samples; of many those at the ends and those about rank j."""
     wanted = sorted({*range(2), *range(max(j - 2, 0), min(j + 4, len(x))), *range(max(len(x) - 2, 0), len(x))})
     wanted = list(range(len(x))) if len(x) <= 12 else [k for k in wanted if k < len(x)]
@@ -119,7 +119,7 @@ def sort_samples(x: Array, j: int) -> str:
     return " ".join(parts)
 
 
-def interpolate(a: Number, b: Number, g: float) -> Number:
+def _interpolate(a: Number, b: Number, g: float) -> Number:
     """a + (b - a) g; with an infinity by NumPy's two branches."""
     if isinstance(a, Fraction) and isinstance(b, Fraction):
         return a + (b - a) * Fraction(g)

@@ -71,7 +71,7 @@ def explain_mixed(w: Present) -> Reasoning:
                       f"{a} * {format_sample(top)} + {b} * {format_number(mean)}"), value, shares, "weight")
 
 
-def mean_and_variance(w: Present) -> tuple[Number, Number]:
+def _mean_and_variance(w: Present) -> tuple[Number, Number]:
     """The mean and the variance."""
     n = Fraction(len(w.x))
     mean = divide(exact_sum(w.x), n)
@@ -85,7 +85,7 @@ def mean_and_variance(w: Present) -> tuple[Number, Number]:
 def explain_variance(rooted: bool) -> Callable[[Present], Reasoning]:
     """The variance, or its root."""
     def reason(w: Present) -> Reasoning:
-        mean, var = mean_and_variance(w)
+        mean, var = _mean_and_variance(w)
         centre = parenthesize(format_number(mean))
         terms = join_terms(len(w.x), lambda i: f"({format_one(w, i)} - {centre})^2")
         inside = f"({terms}) / {len(w.x)}"

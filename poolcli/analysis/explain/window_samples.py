@@ -22,7 +22,7 @@ Array = NDArray[Any]
 PRESENT, FILLED, PADDING, OVERHANG, NAN, NODATA = range(6)
 STATES = ("present", "filled padding", "padding", "overhang", "NaN, ignored", "nodata")
 """What a position of a window can be, by its number. The first two are samples; the others count for nothing."""
-SAMPLES = (PRESENT, FILLED)
+_SAMPLES = (PRESENT, FILLED)
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class WindowSamples:
         return found
 
 
-def locate_axis_window(letter: str, windows: Windows, index: int) -> AxisWindow:
+def _locate_axis_window(letter: str, windows: Windows, index: int) -> AxisWindow:
     """The window of this number on one axis."""
     first, count = (int(part[0]) for part in windows[index : index + 1].present())
     return AxisWindow(letter, windows.length, len(windows), index, int(windows.starts[index]),
@@ -92,14 +92,14 @@ def locate_axis_window(letter: str, windows: Windows, index: int) -> AxisWindow:
 
 def read_window(pooling: Pooling, plan: Plan, array: Array, cell: Sequence[int]) -> WindowSamples:
     """The window of an output; ``cell`` is its index in the result before it is squeezed."""
-    axes = tuple(locate_axis_window(letter, windows, cell[i]) for letter, i, windows in
+    axes = tuple(_locate_axis_window(letter, windows, cell[i]) for letter, i, windows in
                  zip(plan.axes.pooled_letters(), plan.axes.pooled, plan.windows, strict=True))
     plane = array[tuple(slice(None) if i in plan.axes.pooled else cell[i] for i in range(array.ndim))]
-    kinds = [classify_positions(one) for one in axes]
+    kinds = [_classify_positions(one) for one in axes]
     states = np.zeros((), np.uint8)
     for kind in kinds:
         states = np.maximum.outer(states, kind)
-    places = [map_positions(one, kind, pooling.pad_mode) for one, kind in zip(axes, kinds, strict=True)]
+    places = [_map_positions(one, kind, pooling.pad_mode) for one, kind in zip(axes, kinds, strict=True)]
     values = dtypes.as_read(plane[np.ix_(*places)].astype(dtypes.check_dtype(array.dtype)))
     if array.dtype == np.float16:
         values = values.astype(np.float16)
@@ -108,18 +108,18 @@ def read_window(pooling: Pooling, plan: Plan, array: Array, cell: Sequence[int])
     if pooling.pad_mode != "exclude":
         states[states == PADDING] = FILLED
     outside = states > FILLED
-    mark_missing(pooling, values, states)
+    _mark_missing(pooling, values, states)
     return WindowSamples(axes, np.ma.array(values, mask=outside), states)
 
 
-def classify_positions(one: AxisWindow) -> NDArray[np.uint8]:
+def _classify_positions(one: AxisWindow) -> NDArray[np.uint8]:
     """PRESENT, PADDING or OVERHANG for each position of an axis."""
     at = as_array(one.positions)
     kinds = np.where((at >= 0) & (at < one.length), PRESENT, PADDING)
     return np.where(at >= one.length + one.after, OVERHANG, kinds).astype(np.uint8)
 
 
-def map_positions(one: AxisWindow, kinds: NDArray[np.uint8], pad_mode: str) -> NDArray[np.int64]:
+def _map_positions(one: AxisWindow, kinds: NDArray[np.uint8], pad_mode: str) -> NDArray[np.int64]:
     """Where each position's value is read: its own place, or where the pad mode takes it from; 0 for no place."""
     at = as_array(one.positions)
     if pad_mode in ("exclude", "constant"):
@@ -128,7 +128,7 @@ def map_positions(one: AxisWindow, kinds: NDArray[np.uint8], pad_mode: str) -> N
     return np.where(kinds == OVERHANG, 0, padded[np.where(kinds == OVERHANG, 0, at + one.before)])
 
 
-def mark_missing(pooling: Pooling, values: Array, states: NDArray[np.uint8]) -> None:
+def _mark_missing(pooling: Pooling, values: Array, states: NDArray[np.uint8]) -> None:
     """Tell NaN that is ignored, and nodata, from samples."""
     there = states <= FILLED
     missing = pooling.missing()

@@ -19,100 +19,100 @@ Present = NDArray[np.bool_]
 Slope = Callable[[Array, Present, Sequence[float]], Floats]
 
 
-def window_max(x: Floats, present: Present) -> Floats:
+def _window_max(x: Floats, present: Present) -> Floats:
     """The largest sample of each window, one axis kept."""
     found: Floats = np.max(x, axis=0, where=present, initial=-np.inf, keepdims=True)
     return found
 
 
-def window_sum(x: Floats, present: Present) -> Floats:
+def _window_sum(x: Floats, present: Present) -> Floats:
     """The sum of a window's samples, one axis kept."""
     found: Floats = np.sum(x, axis=0, where=present, keepdims=True)
     return found
 
 
-def count_present(present: Present) -> Floats:
+def _count_present(present: Present) -> Floats:
     """How many samples each window has."""
     found: Floats = present.sum(axis=0, keepdims=True, dtype=np.float64)
     return found
 
 
-def differentiate_norm(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
+def _differentiate_norm(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
     """sign(x) (|x| / y)^(p - 1), scaled by the largest |x|; 0 at x = 0. p = inf: the sign, at the first largest."""
     p = parameters[0]
     size = np.abs(x)
-    m = window_max(size, present)
+    m = _window_max(size, present)
     if p == np.inf:
         first = np.argmax(np.where(present, size, -1), axis=0, keepdims=True)
         found: Floats = np.sign(x) * (np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1)) == first)
         return found
     share = size / m
-    y = window_sum(share**p, present) ** (1 / p)
+    y = _window_sum(share**p, present) ** (1 / p)
     return np.where(size > 0, np.sign(x) * (share / y) ** (p - 1), 0)
 
 
-def differentiate_gem(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
+def _differentiate_gem(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
     """(x / y)^(p - 1) / n; 0 for samples below eps, which count as it."""
     p, eps = parameters[0], parameters[1]
     z = np.maximum(x, eps)
-    share = z / window_max(z, present)
-    n = count_present(present)
-    y = (window_sum(share**p, present) / n) ** (1 / p)
+    share = z / _window_max(z, present)
+    n = _count_present(present)
+    y = (_window_sum(share**p, present) / n) ** (1 / p)
     return np.where(x >= eps, (share / y) ** (p - 1) / n, 0)
 
 
-def evaluate_softmax(x: Floats, present: Present) -> Floats:
+def _evaluate_softmax(x: Floats, present: Present) -> Floats:
     """e^x / sum e^x."""
-    e = np.where(present, np.exp(x - window_max(x, present)), 0)
-    found: Floats = e / window_sum(e, present)
+    e = np.where(present, np.exp(x - _window_max(x, present)), 0)
+    found: Floats = e / _window_sum(e, present)
     return found
 
 
-def differentiate_lse(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
+def _differentiate_lse(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
     """softmax(r x); of a negative r the small samples have the weight."""
-    return evaluate_softmax(parameters[0] * x, present)
+    return _evaluate_softmax(parameters[0] * x, present)
 
 
-def differentiate_soft(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
+def _differentiate_soft(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
     """w (1 + x - y), w = softmax(x): both paths, through the samples and through their weights."""
-    w = evaluate_softmax(x, present)
-    y = window_sum(np.where(w > 0, x * w, 0), present)
+    w = _evaluate_softmax(x, present)
+    y = _window_sum(np.where(w > 0, x * w, 0), present)
     return np.where(w > 0, w * (1 + x - y), 0)
 
 
-def differentiate_variance(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
+def _differentiate_variance(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
     """2 (x - mean) / n."""
-    n = count_present(present)
-    return 2 * (subtract_mean(x, present, n) / n)
+    n = _count_present(present)
+    return 2 * (_subtract_mean(x, present, n) / n)
 
 
-def differentiate_std(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
+def _differentiate_std(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
     """(x - mean) / (n std); 0 where all samples are equal."""
-    n = count_present(present)
-    d = subtract_mean(x, present, n)
-    share = d / window_max(np.abs(d), present)
-    found = share / (n * np.sqrt(window_sum(share**2, present) / n))
+    n = _count_present(present)
+    d = _subtract_mean(x, present, n)
+    share = d / _window_max(np.abs(d), present)
+    found = share / (n * np.sqrt(_window_sum(share**2, present) / n))
     return np.where(d == 0, 0, found)
 
 
-def subtract_mean(x: Floats, present: Present, n: Floats) -> Floats:
+def _subtract_mean(x: Floats, present: Present, n: Floats) -> Floats:
     """x - mean, where the first sample taken off before keeps large numbers with small differences exact."""
     first = np.take_along_axis(x, np.argmax(present, axis=0, keepdims=True), axis=0)
     d = x - first
-    found: Floats = d - window_sum(d, present) / n
+    found: Floats = d - _window_sum(d, present) / n
     return found
 
 
-def differentiate_expected(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
+def _differentiate_expected(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
     """(2 x - y) / sum x; 0 where all samples are 0."""
-    m = window_max(x, present)
+    m = _window_max(x, present)
     share = x / m
-    mass = window_sum(share, present)
-    y = window_sum(share**2, present) / mass
+    mass = _window_sum(share, present)
+    y = _window_sum(share**2, present) / mass
     return np.where(m > 0, (2 * share - y) / mass, 0)
 
 
-def differentiate_quantile(x: Array, present: Present, parameters: Sequence[float]) -> Floats:
+def _differentiate_quantile(x: Array, present: Present, parameters: Sequence[float]) -> Floats:
     """1 - g and g to the samples of ranks j and j + 1, j + g = (n - 1) q; among equal ones in their order.
 
     Takes the samples in their own dtype: float64 would make ties of large integers.
@@ -120,7 +120,7 @@ def differentiate_quantile(x: Array, present: Present, parameters: Sequence[floa
     order = np.argsort(x, axis=0, kind="stable")
     if not present.all():  # absent ones last, the others in their order
         order = np.take_along_axis(order, np.argsort(~np.take_along_axis(present, order, 0), axis=0, kind="stable"), 0)
-    h = np.maximum(count_present(present) - 1, 0) * parameters[0]
+    h = np.maximum(_count_present(present) - 1, 0) * parameters[0]
     j = np.floor(h).astype(np.int64)
     g = h - j
     found = np.zeros(x.shape)
@@ -131,10 +131,10 @@ def differentiate_quantile(x: Array, present: Present, parameters: Sequence[floa
 
 
 DERIVATIVES: Mapping[str, Slope] = {
-    "norm": differentiate_norm, "generalised_mean": differentiate_gem, "log_mean_exp": differentiate_lse,
-    "softmax_mean": differentiate_soft, "variance": differentiate_variance, "deviation": differentiate_std,
-    "expected": differentiate_expected, "quantile": differentiate_quantile,
+    "norm": _differentiate_norm, "generalised_mean": _differentiate_gem, "log_mean_exp": _differentiate_lse,
+    "softmax_mean": _differentiate_soft, "variance": _differentiate_variance, "deviation": _differentiate_std,
+    "expected": _differentiate_expected, "quantile": _differentiate_quantile,
 }
 """Formulas of one window, by the word of the reducer's row."""
-IN_OWN_DTYPE = (differentiate_quantile,)
+IN_OWN_DTYPE = (_differentiate_quantile,)
 """Slopes that take samples in their own dtype."""

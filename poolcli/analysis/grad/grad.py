@@ -59,9 +59,9 @@ def differentiate(array: Array, pooling: Pooling, upstream: ArrayLike | None = N
     plan = pooling.plan(array.shape, layout)
     pooling.check_array(array)
     try:
-        task = GradientTask(pooling, pooling.prepare(plan, array.dtype), array, to_canonical_upstream(upstream, plan))
+        task = GradientTask(pooling, pooling.prepare(plan, array.dtype), array, _to_canonical_upstream(upstream, plan))
         with np.errstate(all="ignore"):
-            found = fold_padding(gradient(task), plan, pooling.pad_mode)
+            found = _fold_padding(gradient(task), plan, pooling.pad_mode)
     except MemoryError:
         raise PoolError(f"not enough memory for a gradient of shape {layouts.describe(array.shape)}") from None
     dtype = dtypes.check_dtype(array.dtype)
@@ -88,7 +88,7 @@ def differentiable_reducers() -> list[str]:
     return [name for name, row in REDUCERS.items() if row.picks or row.derivative]
 
 
-def to_canonical_upstream(given: ArrayLike | None, plan: Plan) -> Array:
+def _to_canonical_upstream(given: ArrayLike | None, plan: Plan) -> Array:
     """The gradient of the result as a canonical array."""
     canonical = plan.axes.canonical_shape(plan.full_shape)
     if given is None:
@@ -100,7 +100,7 @@ def to_canonical_upstream(given: ArrayLike | None, plan: Plan) -> Array:
     return plan.axes.canonical(array.reshape(plan.full_shape)).astype(np.float64)
 
 
-def fold_padding(found: Floats, plan: Plan, mode: str) -> Floats:
+def _fold_padding(found: Floats, plan: Plan, mode: str) -> Floats:
     """The gradient of the samples: that of padding goes to what it repeats."""
     windows = canonical_windows(plan)
     if mode == "exclude" or not any(one.before or one.after for one in windows):

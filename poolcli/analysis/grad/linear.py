@@ -17,7 +17,7 @@ from .argmax import route_to_winners
 from .gradient_task import Array, Floats, GradientTask, run_task, with_reducer
 
 
-def apply_adjoint(task: GradientTask, weights: Sequence[Array | None], upstream: Array) -> Floats:
+def _apply_adjoint(task: GradientTask, weights: Sequence[Array | None], upstream: Array) -> Floats:
     """The upstream gradient, weighted, at all samples of each window."""
     reached = [adjoint.window_adjoint(one, weight) for one, weight in zip(task.work.windows, weights, strict=True)]
     found = np.empty(task.work.array.shape)
@@ -30,28 +30,28 @@ def apply_adjoint(task: GradientTask, weights: Sequence[Array | None], upstream:
 
 def sum_gradient(task: GradientTask) -> Floats:
     """1 for each window."""
-    return apply_adjoint(task, [None] * 3, task.upstream)
+    return _apply_adjoint(task, [None] * 3, task.upstream)
 
 
 def avg_gradient(task: GradientTask) -> Floats:
     """1 / divisor: what is said, the nominal count, or how many are present."""
     parameters, windows = task.pooling.parameters, task.work.windows
     if parameters.get("divisor"):
-        return apply_adjoint(task, [None] * 3, task.upstream / parameters["divisor"])
+        return _apply_adjoint(task, [None] * 3, task.upstream / parameters["divisor"])
     if parameters.get("count_include_pad"):
-        return apply_adjoint(task, [None] * 3, task.upstream / multiply_axes([w.nominal() for w in windows]))
-    return apply_adjoint(task, [None] * 3,
-                         np.where(count_window_samples(task) > 0, task.upstream / count_window_samples(task), 0))
+        return _apply_adjoint(task, [None] * 3, task.upstream / _multiply_axes([w.nominal() for w in windows]))
+    return _apply_adjoint(task, [None] * 3,
+                          np.where(_count_window_samples(task) > 0, task.upstream / _count_window_samples(task), 0))
 
 
-def count_window_samples(task: GradientTask) -> Array:
+def _count_window_samples(task: GradientTask) -> Array:
     """How many samples each window has."""
     if task.missing is None:
-        return multiply_axes([one.present()[1] for one in task.work.windows])
-    return pool_presence(task, "sum")
+        return _multiply_axes([one.present()[1] for one in task.work.windows])
+    return _pool_presence(task, "sum")
 
 
-def pool_presence(task: GradientTask, reducer: str) -> Array:
+def _pool_presence(task: GradientTask, reducer: str) -> Array:
     """A pooling of 1 where a sample is present and 0 where none is."""
     assert task.missing is not None
     there = (~task.missing).view(np.uint8)
@@ -60,7 +60,7 @@ def pool_presence(task: GradientTask, reducer: str) -> Array:
     return run_task(work)[0]
 
 
-def multiply_axes(lengths: Sequence[Array]) -> Array:
+def _multiply_axes(lengths: Sequence[Array]) -> Array:
     """The product of a number for each window of D, H and W, shaped as a canonical result."""
     d, h, w = (np.asarray(one, np.float64) for one in lengths)
     product: Array = d[:, None, None, None] * h[:, None, None] * w[:, None]
@@ -70,13 +70,13 @@ def multiply_axes(lengths: Sequence[Array]) -> Array:
 def blur_gradient(task: GradientTask) -> Floats:
     """The binomial weight, of present samples adding up to 1."""
     if task.missing is None:
-        return apply_adjoint(task, [binomial_weights(one) for one in task.work.windows], task.upstream)
-    share = pool_presence(task, "blur")
+        return _apply_adjoint(task, [_binomial_weights(one) for one in task.work.windows], task.upstream)
+    share = _pool_presence(task, "blur")
     upstream = np.where(share > 0, task.upstream / share, 0)
-    return apply_adjoint(task, [binomial_weights(one) for one in task.work.windows], upstream)
+    return _apply_adjoint(task, [_binomial_weights(one) for one in task.work.windows], upstream)
 
 
-def binomial_weights(windows: Windows) -> Floats:
+def _binomial_weights(windows: Windows) -> Floats:
     """(windows, samples): the weights along one axis, adding up to 1."""
     rows, every = table(windows, True)
     steps = np.arange(rows[:, COUNT].max())
@@ -89,8 +89,8 @@ def binomial_weights(windows: Windows) -> Floats:
 def mixed_gradient(task: GradientTask) -> Floats:
     """Of the maximum and the mean, mixed as they are."""
     weight = task.pooling.parameters["weight"]
-    mean = apply_adjoint(task, [None] * 3, np.where(count_window_samples(task) > 0, (1 - weight) * task.upstream
-                                                    / count_window_samples(task), 0))
+    mean = _apply_adjoint(task, [None] * 3, np.where(_count_window_samples(task) > 0, (1 - weight) * task.upstream
+                                                     / _count_window_samples(task), 0))
     return mean + route_to_winners(task, with_reducer(task, "max"), weight * task.upstream) if weight else mean
 
 
@@ -101,5 +101,5 @@ def range_gradient(task: GradientTask) -> Floats:
     if task.array.dtype.kind == "f":
         undefined = np.isnan(run_task(with_reducer(task, "max"))[0])
         if undefined.any():
-            found[apply_adjoint(task, [None] * 3, undefined.astype(np.float64)) > 0] = np.nan
+            found[_apply_adjoint(task, [None] * 3, undefined.astype(np.float64)) > 0] = np.nan
     return found

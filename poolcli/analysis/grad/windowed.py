@@ -17,7 +17,7 @@ def formula_gradient(task: GradientTask) -> Floats:
     slope, parameters = DERIVATIVES[work.reducer.derivative], work.parameters
     found = np.zeros(work.array.shape)
     for part in unfold.unfold(work.array, work.windows):
-        present, values = find_present(part, work), part.values
+        present, values = _find_present(part, work), part.values
         slopes = slope(values if slope in IN_OWN_DTYPE else values.astype(np.float64), present, parameters)
         if values.dtype.kind == "f" and not work.skip_nan:
             slopes = np.where((np.isnan(values) & present).any(axis=0), np.nan, slopes)
@@ -25,7 +25,7 @@ def formula_gradient(task: GradientTask) -> Floats:
     return found
 
 
-def find_present(part: unfold.UnfoldedBlock, work: KernelTask) -> Array:
+def _find_present(part: unfold.UnfoldedBlock, work: KernelTask) -> Array:
     """Which samples are present and not missing."""
     present: Array = part.present
     if work.skip_nan:

@@ -28,18 +28,18 @@ from ..stages import Stage, as_stage
 from .transforms import Transform, check_over, list_transforms, window_strides
 
 Array = NDArray[Any]
-STACK = "stack"
-CHECKED, PERIOD = 1 << 10, 840
+_STACK = "stack"
+_CHECKED, _PERIOD = 1 << 10, 840
 """Of longer axes the middle is checked, at least so many samples: 64 poolings of 12 MP take 30 s. They are shorter by a
 multiple of 1 to 8, so that windows of usual strides leave out as many at the end."""
 REDUCED_AT_ONCE = 1 << 20
 """Places of which all copies are stacked at once: 64 MB of 8 copies in float64."""
-MOST_CHECKED = 9
+_MOST_CHECKED = 9
 """Transforms that a check tries: each pools every copy anew. All of rot4, flips, d4 and shift:3 in two axes."""
 
 
 @dataclass(frozen=True)
-class Deviation:
+class _Deviation:
     """How far pooling a transformed input is from what it should be: largest and mean |difference|."""
 
     transform: str
@@ -67,7 +67,7 @@ class Group:
     exact: bool
     """The promise holds but for rounding and chance; over shift:K it nearly holds."""
     values: Array
-    checks: tuple[Deviation, ...]
+    checks: tuple[_Deviation, ...]
     largest: float | None
     """Over all checks; None where none was made."""
     mean: float | None
@@ -79,7 +79,7 @@ class Group:
 
 
 @dataclass(frozen=True, eq=False)
-class GroupPooling:
+class _GroupPooling:
     """How copies are pooled and reduced."""
 
     pooling: Pooling
@@ -101,8 +101,8 @@ class GroupPooling:
             turned = one.forward(array, plan.axes.pooled)
             values = pool_exactly(self.pooling, self.pooling.plan(turned.shape), turned)
             back = partial(one.back, axes=plan.axes.pooled, strides=apart)
-            pooled.append(values if self.invariant else apply_to(values, back))
-        return reduce_copies(self.by, pooled)
+            pooled.append(values if self.invariant else _apply_to(values, back))
+        return _reduce_copies(self.by, pooled)
 
     def plain(self, array: Array) -> Array:
         """Pooled without the group."""
@@ -134,24 +134,25 @@ def group(x: ArrayLike, reducer: str = "max", *, over: str | None = None, by: An
     windows = any(options.get(name) not in (None, False) for name in WINDOW_KEYWORDS)
     row = REDUCERS.get(reducer)
     same = (row is not None and row.agrees) or (over is None and not windows)
-    pooling, reducing = prepare_poolings(reducer, by or (None if same else "avg"), options)
+    pooling, reducing = _prepare_poolings(reducer, by or (None if same else "avg"), options)
     if over is None:
-        return pool_stack(x, pooling, reducing, windows)
+        return _pool_stack(x, pooling, reducing, windows)
     array = as_array(x)
-    recipe = GroupPooling(replace(pooling, dtype=None, squeeze=False), reducing, check_over(over), bool(invariant))
+    recipe = _GroupPooling(replace(pooling, dtype=None, squeeze=False), reducing, check_over(over), bool(invariant))
     plan, copies = recipe.copies(array)
     values = recipe.run(array)
     promise = "invariant" if invariant or all(len(one) == 1 for one in plan.windows) else "equivariant"
-    checks = tuple(measure_deviations(recipe, array, plan, promise, values)) if check else ()
+    checks = tuple(_measure_deviations(recipe, array, plan, promise, values)) if check else ()
     chance = pooling.reducer.draws or not reducing.reducer.any_order
     exact = not over.startswith("shift") and not chance
-    found = summarize_group(pooling, reducing, over, [one.name for one in copies], promise, exact, values, checks, plan)
-    part = crop_middle(array, plan.axes.pooled).shape
+    found = _summarize_group(pooling, reducing, over, [one.name for one in copies], promise, exact, values, checks,
+                             plan)
+    part = _crop_middle(array, plan.axes.pooled).shape
     return replace(found, checked_shape=part if checks and part != array.shape else None)
 
 
-def summarize_group(pooling: Pooling, reducing: Pooling, over: str, members: Sequence[str], promise: str, exact: bool,
-           values: Array, checks: Sequence[Deviation], plan: Plan) -> Group:
+def _summarize_group(pooling: Pooling, reducing: Pooling, over: str, members: Sequence[str], promise: str, exact: bool,
+           values: Array, checks: Sequence[_Deviation], plan: Plan) -> Group:
     """With the deviations summed up."""
     far = [max(values) if i % 2 == 0 else float(np.mean(values)) for i, values in enumerate(zip(*(
         (one.largest, one.mean, one.plain_largest, one.plain_mean) for one in checks), strict=True))]
@@ -164,7 +165,7 @@ def summarize_group(pooling: Pooling, reducing: Pooling, over: str, members: Seq
                  tuple(checks), largest, mean, plain_largest, plain_mean, letters)
 
 
-def prepare_poolings(reducer: str, by: Any, options: Mapping[str, Any]) -> tuple[Pooling, Pooling]:
+def _prepare_poolings(reducer: str, by: Any, options: Mapping[str, Any]) -> tuple[Pooling, Pooling]:
     """That of the windows, and that of the copies: one axis, all of it, with the first one's ways of values."""
     pooling = parse_pooling(reducer, **options)
     own = {p.name: options[p.name] for p in REDUCERS[reducer].parameters if options.get(p.name) is not None}
@@ -180,7 +181,7 @@ def prepare_poolings(reducer: str, by: Any, options: Mapping[str, Any]) -> tuple
                             seed=pooling.seed)
 
 
-def pool_stack(x: Any, pooling: Pooling, reducing: Pooling, windows: bool) -> Group:
+def _pool_stack(x: Any, pooling: Pooling, reducing: Pooling, windows: bool) -> Group:
     """Arrays reduced element by element, after each has been pooled if it is asked for."""
     arrays = [as_array(one) for one in x] if isinstance(x, (list, tuple)) else []
     if not arrays:
@@ -192,17 +193,18 @@ def pool_stack(x: Any, pooling: Pooling, reducing: Pooling, windows: bool) -> Gr
                             f"{first.shape}; arrays of one shape and dtype would work")
     alone = replace(pooling, dtype=None, squeeze=False)
     plan = (alone if windows else parse_pooling("max", size=1, layout=pooling.layout)).plan(first.shape)
-    values = reduce_copies(reducing, [alone.run(one, plan).values for one in arrays] if windows else arrays)
-    found = summarize_group(pooling, reducing, STACK, [str(i) for i in range(len(arrays))], "", True, values, (), plan)
+    values = _reduce_copies(reducing, [alone.run(one, plan).values for one in arrays] if windows else arrays)
+    found = _summarize_group(pooling, reducing, _STACK, [str(i) for i in range(len(arrays))], "", True, values, (),
+                             plan)
     return found if windows else replace(found, reducer="")
 
 
-def apply_to(values: Array | Fractions, move: Callable[[Array], Array]) -> Array | Fractions:
+def _apply_to(values: Array | Fractions, move: Callable[[Array], Array]) -> Array | Fractions:
     """Move the values of an array, or the numerators of fractions."""
     return Fractions(move(values.numerators), values.divisor) if isinstance(values, Fractions) else move(values)
 
 
-def reduce_copies(by: Pooling, copies: Sequence[Array | Fractions]) -> Array:
+def _reduce_copies(by: Pooling, copies: Sequence[Array | Fractions]) -> Array:
     """The copies stacked on an axis G, and that axis pooled: any reducer, from exact means where they are handed on."""
     fractions = [one for one in copies if isinstance(one, Fractions)]
     divisor = math.lcm(*(one.divisor for one in fractions))
@@ -219,14 +221,14 @@ def reduce_copies(by: Pooling, copies: Sequence[Array | Fractions]) -> Array:
     if by.nodata is not None and not dtypes.holds(np.result_type(*flat), by.nodata):
         by = replace(by, nodata=None)
     if by.reducer.draws:  # the numbers that it draws are counted from the first place on
-        return reduce_block(by, np.stack(flat), divisor if exact else None).reshape(shape)
-    parts = [reduce_block(by, np.stack([one[start : start + REDUCED_AT_ONCE] for one in flat]),
-                          divisor if exact else None)
+        return _reduce_block(by, np.stack(flat), divisor if exact else None).reshape(shape)
+    parts = [_reduce_block(by, np.stack([one[start : start + REDUCED_AT_ONCE] for one in flat]),
+                           divisor if exact else None)
              for start in range(0, max(1, len(flat[0])), REDUCED_AT_ONCE)]
     return np.concatenate(parts).reshape(shape)
 
 
-def reduce_block(by: Pooling, stacked: Array, divisor: int | None) -> Array:
+def _reduce_block(by: Pooling, stacked: Array, divisor: int | None) -> Array:
     """Pool (copies, places), numerators over a divisor if one is given, along the copies."""
     plan = by.plan(stacked.shape)
     if divisor is not None:
@@ -237,44 +239,44 @@ def reduce_block(by: Pooling, stacked: Array, divisor: int | None) -> Array:
 # How far from the promise.
 
 
-def choose_checks(copies: Sequence[Transform]) -> Sequence[Transform]:
+def _choose_checks(copies: Sequence[Transform]) -> Sequence[Transform]:
     """All but the first, which changes nothing; of many, some that are spread evenly."""
     rest = copies[1:]
-    return rest if len(rest) <= MOST_CHECKED else [rest[i * (len(rest) - 1) // (MOST_CHECKED - 1)]
-                                                   for i in range(MOST_CHECKED)]
+    return rest if len(rest) <= _MOST_CHECKED else [rest[i * (len(rest) - 1) // (_MOST_CHECKED - 1)]
+                                                    for i in range(_MOST_CHECKED)]
 
 
-def crop_middle(array: Array, axes: Sequence[int]) -> Array:
+def _crop_middle(array: Array, axes: Sequence[int]) -> Array:
     """The middle of the pooled axes, of those that are longer than what is checked."""
     cut: list[slice] = [slice(None)] * array.ndim
     for axis in axes:
-        less = PERIOD * max(0, (array.shape[axis] - CHECKED) // PERIOD)
+        less = _PERIOD * max(0, (array.shape[axis] - _CHECKED) // _PERIOD)
         cut[axis] = slice(less // 2, array.shape[axis] - (less - less // 2))
     return array[tuple(cut)]
 
 
-def measure_deviations(recipe: GroupPooling, array: Array, plan: Plan, promise: str,
-                       values: Array) -> Sequence[Deviation]:
+def _measure_deviations(recipe: _GroupPooling, array: Array, plan: Plan, promise: str,
+                        values: Array) -> Sequence[_Deviation]:
     """f(g x) beside g f(x), or f(x), for each g; f is the group's pooling, then the plain one.
 
     Of a large array it is the middle that is checked.
     """
-    part = crop_middle(array, plan.axes.pooled)
+    part = _crop_middle(array, plan.axes.pooled)
     if part.shape != array.shape:
         array, values = part, recipe.run(part)
     plan, copies = recipe.copies(array)
-    some = choose_checks(copies)
+    some = _choose_checks(copies)
     axes, apart = plan.axes.pooled, window_strides(plan, recipe.over)
     plain = recipe.plain(array)
 
     def off(pool: Callable[[Array], Array], result: Array, one: Transform) -> tuple[float, float]:
         wanted = result if promise == "invariant" else one.forward(result, axes, apart)
-        return measure_difference(pool(one.forward(array, axes)), wanted)
+        return _measure_difference(pool(one.forward(array, axes)), wanted)
 
-    return [Deviation(one.name, *off(recipe.run, values, one), *off(recipe.plain, plain, one)) for one in some]
+    return [_Deviation(one.name, *off(recipe.run, values, one), *off(recipe.plain, plain, one)) for one in some]
 
 
-def measure_difference(found: Array, wanted: Array) -> tuple[float, float]:
+def _measure_difference(found: Array, wanted: Array) -> tuple[float, float]:
     """Largest and mean |difference|; equal infinities and NaN at the same places are equal."""
     if found.shape != wanted.shape:
         return np.inf, np.inf

@@ -18,8 +18,8 @@ from ...core.plans import Plan
 from ...errors import OptionError, PoolError
 
 Array = NDArray[Any]
-OVER = ("rot4", "flips", "d4")
-MOST_COPIES = 64
+_OVER = ("rot4", "flips", "d4")
+_MOST_COPIES = 64
 _SHIFT = re.compile(r"shift:([1-9][0-9]{0,3})")
 
 
@@ -57,7 +57,7 @@ class Transform:
 
 def check_over(over: Any) -> str:
     """The name of a set of transforms, or OptionError."""
-    if isinstance(over, str) and (over in OVER or _SHIFT.fullmatch(over)):
+    if isinstance(over, str) and (over in _OVER or _SHIFT.fullmatch(over)):
         return over
     raise OptionError("over", "over must be rot4 (quarter turns), flips, d4 (both) or shift:K, as in shift:3, not "
                               f"{over!r}")
@@ -71,10 +71,10 @@ def list_transforms(over: str, plan: Plan) -> tuple[Transform, ...]:
     """
     axes, found = plan.axes.pooled, _SHIFT.fullmatch(over)
     if found:
-        return list_shifts(int(found[1]), plan)
+        return _list_shifts(int(found[1]), plan)
     if over == "flips":
         some = itertools.chain.from_iterable(itertools.combinations(axes, n) for n in range(len(axes) + 1))
-        return tuple(Transform(name_flip(plan, one), flips=one) for one in some)
+        return tuple(Transform(_name_flip(plan, one), flips=one) for one in some)
     if len(axes) < 2:
         raise PoolError(f"{over} turns two axes, and layout {plan.axes.letters} has one that is pooled; flips would "
                         "work")
@@ -84,17 +84,17 @@ def list_transforms(over: str, plan: Plan) -> tuple[Transform, ...]:
     return (*turned, *(mirrored if over == "d4" else ()))
 
 
-def name_flip(plan: Plan, axes: Sequence[int]) -> str:
+def _name_flip(plan: Plan, axes: Sequence[int]) -> str:
     """flip HW."""
     return "flip " + "".join(plan.axes.letters[axis] for axis in axes) if axes else "as it is"
 
 
-def list_shifts(count: int, plan: Plan) -> tuple[Transform, ...]:
+def _list_shifts(count: int, plan: Plan) -> tuple[Transform, ...]:
     """By 0 ... count - 1 along each pooled axis."""
     copies = count ** len(plan.axes.pooled)
-    if copies > MOST_COPIES:
-        raise PoolError(f"shift:{count} over {len(plan.axes.pooled)} axes makes {copies} copies; at most {MOST_COPIES} "
-                        "can be pooled")
+    if copies > _MOST_COPIES:
+        raise PoolError(f"shift:{count} over {len(plan.axes.pooled)} axes makes {copies} copies; at most "
+                        f"{_MOST_COPIES} can be pooled")
     return tuple(Transform("shift " + ", ".join(map(str, by)), shifts=by)
                  for by in itertools.product(range(count), repeat=len(plan.axes.pooled)))
 

@@ -15,11 +15,11 @@ from ...errors import OptionError, PoolError
 from ...pooling import parse_pooling
 from .suggestions import format_option
 
-MOST_SIZES = 256
+_MOST_SIZES = 256
 """Sizes that are looked at on an axis: the smallest that can do it first."""
-MOST_EACH = 16
+_MOST_EACH = 16
 """Settings of an axis that are combined with those of another."""
-MOST_COMBINED = 4096
+_MOST_COMBINED = 4096
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Setting:
 
 
 @dataclass(frozen=True, order=True)
-class AxisSetting:
+class _AxisSetting:
     """One axis' windows; the smaller is the better one."""
 
     missing: float
@@ -55,7 +55,7 @@ class AxisSetting:
 
 
 @dataclass(frozen=True)
-class HeldSettings:
+class _HeldSettings:
     """What a setting of one axis has to have; None where it is free."""
 
     size: int | None = None
@@ -77,16 +77,16 @@ def settings_for(shape: Sequence[int], target: Sequence[int], *, layout: str | N
     ['--size 3 --stride 2', '--size 4 --stride 2 --ceil']
     """
     resolved = axes.resolve(tuple(shape), None if layout is None else axes.check_layout(layout))
-    wanted = check_target(target, resolved)
+    wanted = _check_target(target, resolved)
     lengths = [shape[i] for i in resolved.pooled]
     ceiling = bool(held.pop("ceil_mode", False))
-    each = held_settings(held, len(lengths))
+    each = _held_settings(held, len(lengths))
     combined = sorted(one for ceil in ((True,) if ceiling else (False, True))
-                      for one in islice(combine_axes(lengths, wanted, ceil, each), MOST_COMBINED)
+                      for one in islice(_combine_axes(lengths, wanted, ceil, each), _MOST_COMBINED)
                       if not ceil or ceiling or any(choice.needs_ceil for choice in one[1]))
     found: dict[str, Setting] = {}
     for _, choices in combined:
-        setting = plan_setting(choices, shape, resolved.letters, wanted)
+        setting = _plan_setting(choices, shape, resolved.letters, wanted)
         if setting is not None:
             found.setdefault(setting.options, setting)
         if len(found) >= most:
@@ -94,7 +94,7 @@ def settings_for(shape: Sequence[int], target: Sequence[int], *, layout: str | N
     return tuple(found.values())
 
 
-def held_settings(given: Mapping[str, Any], axes_count: int) -> tuple[HeldSettings, ...]:
+def _held_settings(given: Mapping[str, Any], axes_count: int) -> tuple[_HeldSettings, ...]:
     """What each axis has to have, of keywords as ``pool`` takes them; OptionError for what no plain setting has."""
     each: dict[str, tuple[int, ...]] = {}
     for name, value in given.items():
@@ -106,10 +106,10 @@ def held_settings(given: Mapping[str, Any], axes_count: int) -> tuple[HeldSettin
             raise OptionError(name, f"{value!r} is not one whole number, or one for each of the {axes_count} pooled "
                                     "axes, which is what a search for a target can hold on to")
         each[name] = numbers
-    return tuple(HeldSettings(**{name: numbers[axis] for name, numbers in each.items()}) for axis in range(axes_count))
+    return tuple(_HeldSettings(**{name: numbers[axis] for name, numbers in each.items()}) for axis in range(axes_count))
 
 
-def check_target(target: Sequence[int], resolved: axes.Axes) -> tuple[int, ...]:
+def _check_target(target: Sequence[int], resolved: axes.Axes) -> tuple[int, ...]:
     """The wanted lengths, one for each pooled axis."""
     wanted = tuple(target)
     if len(wanted) != len(resolved.pooled):
@@ -120,49 +120,49 @@ def check_target(target: Sequence[int], resolved: axes.Axes) -> tuple[int, ...]:
     return wanted
 
 
-Scored = tuple[tuple[float, float, int, tuple[int, ...]], tuple[AxisSetting, ...]]
+Scored = tuple[tuple[float, float, int, tuple[int, ...]], tuple[_AxisSetting, ...]]
 
 
-def combine_axes(lengths: Sequence[int], wanted: Sequence[int], ceil: bool,
-                 held: Sequence[HeldSettings]) -> Iterator[Scored]:
+def _combine_axes(lengths: Sequence[int], wanted: Sequence[int], ceil: bool,
+                  held: Sequence[_HeldSettings]) -> Iterator[Scored]:
     """Settings of all axes together: one for all; of each axis its own only where that one leaves something out."""
-    each = [{(c.size, c.stride, c.pad): c for c in sorted(search_axis(n, m, ceil, must))}
+    each = [{(c.size, c.stride, c.pad): c for c in sorted(_search_axis(n, m, ceil, must))}
             for n, m, must in zip(lengths, wanted, held, strict=True)]
     alike = [tuple(one[key] for one in each) for key in each[0] if all(key in one for one in each)]
-    yield from (score_setting(group) for group in alike)
+    yield from (_score_setting(group) for group in alike)
     if not any(sum(c.missing for c in group) == 0 for group in alike):
-        yield from (score_setting(group) for group in product(*(list(one.values())[:MOST_EACH] for one in each)))
+        yield from (_score_setting(group) for group in product(*(list(one.values())[:_MOST_EACH] for one in each)))
 
 
-def score_setting(group: tuple[AxisSetting, ...]) -> Scored:
+def _score_setting(group: tuple[_AxisSetting, ...]) -> Scored:
     """How good a setting is; one value for all axes is simpler than one for each."""
     uneven = len({(c.size, c.stride, c.pad) for c in group})
     return ((sum(c.missing for c in group), round(sum(c.shared for c in group), 9), uneven,
              tuple(sum(odd) for odd in zip(*(c.oddness for c in group), strict=True))), group)
 
 
-def search_axis(n: int, m: int, ceil: bool, held: HeldSettings) -> Iterator[AxisSetting]:
+def _search_axis(n: int, m: int, ceil: bool, held: _HeldSettings) -> Iterator[_AxisSetting]:
     """What makes m windows of an axis of n: for each size and padding the strides that do."""
-    for size in candidate_sizes(n, m) if held.size is None else (held.size,):
+    for size in _candidate_sizes(n, m) if held.size is None else (held.size,):
         pads = (0, 1, 2, 3, (size - 1) // 2, size // 2) if held.padding is None else (held.padding,)
         for pad in sorted({p for p in pads if 0 <= p <= size // 2}):
             free = held.stride is None
-            for stride in candidate_strides(n + 2 * pad - size, m, size, ceil) if free else (held.stride or 0,):
-                windows = make_windows(n, size, stride, pad, ceil)
+            for stride in _candidate_strides(n + 2 * pad - size, m, size, ceil) if free else (held.stride or 0,):
+                windows = _make_windows(n, size, stride, pad, ceil)
                 if windows is not None and len(windows) == m:
-                    yield score_windows(windows, size, stride, pad, ceil)
+                    yield _score_windows(windows, size, stride, pad, ceil)
 
 
-def candidate_sizes(n: int, m: int) -> Sequence[int]:
+def _candidate_sizes(n: int, m: int) -> Sequence[int]:
     """Sizes that may do: the smallest ones, or where windows are large those about n - (m - 1) s, which read all."""
-    smallest = max(1, n // (2 * m) if m > 1 else n - MOST_SIZES + 1)
-    if n // m <= MOST_SIZES // 4:
-        return range(smallest, min(n, smallest + MOST_SIZES - 1) + 1)
+    smallest = max(1, n // (2 * m) if m > 1 else n - _MOST_SIZES + 1)
+    if n // m <= _MOST_SIZES // 4:
+        return range(smallest, min(n, smallest + _MOST_SIZES - 1) + 1)
     exact = {n - (m - 1) * stride for stride in range(n // m - 2, n // m + 3)}
     return sorted({size + more for size in exact for more in range(-2, 6) if 1 <= size + more <= n})
 
 
-def candidate_strides(room: int, m: int, size: int, ceil: bool) -> Sequence[int]:
+def _candidate_strides(room: int, m: int, size: int, ceil: bool) -> Sequence[int]:
     """Strides s with floor(room / s) = m - 1, or ceil; one window has the size as its stride."""
     if m == 1:
         return (size,) if room < size or ceil else ()
@@ -173,7 +173,7 @@ def candidate_strides(room: int, m: int, size: int, ceil: bool) -> Sequence[int]
     return range(max(low, high - 8, 1), high + 1)
 
 
-def make_windows(n: int, size: int, stride: int, pad: int, ceil: bool) -> Windows | None:
+def _make_windows(n: int, size: int, stride: int, pad: int, ceil: bool) -> Windows | None:
     """The windows, if there are any; with padding of at most half a window none lies in it wholly."""
     try:
         windows = fixed(n, size, stride, 1, pad, pad, ceil)
@@ -182,26 +182,26 @@ def make_windows(n: int, size: int, stride: int, pad: int, ceil: bool) -> Window
     return windows
 
 
-def score_windows(windows: Windows, size: int, stride: int, pad: int, ceil: bool) -> AxisSetting:
+def _score_windows(windows: Windows, size: int, stride: int, pad: int, ceil: bool) -> _AxisSetting:
     """How good they are."""
     n, m = windows.length, len(windows)
     beyond = (m - 1) * stride - pad + size - n  # positions of the last window behind the input
-    reads = m * size - sum_clipped(pad, stride, m) - sum_clipped(beyond, stride, m)
+    reads = m * size - _sum_clipped(pad, stride, m) - _sum_clipped(beyond, stride, m)
     missing = n - reads if stride >= size else max(0, -beyond)
     shared = (reads - (n - missing)) / n
     needs = ceil and (n + 2 * pad - size) // stride + 1 != len(windows)
     oddness = (int(pad > 0) + int(ceil), pad, int(stride != size), size)
-    return AxisSetting(missing / n, round(shared, 9), oddness, size, stride, pad, ceil, needs)
+    return _AxisSetting(missing / n, round(shared, 9), oddness, size, stride, pad, ceil, needs)
 
 
-def sum_clipped(most: int, stride: int, m: int) -> int:
+def _sum_clipped(most: int, stride: int, m: int) -> int:
     """most + (most - s) + (most - 2 s) ..., as far as these are above 0, of at most m windows: lost at one end."""
     count = min(max(0, -(-most // stride)), m)
     return count * most - stride * count * (count - 1) // 2
 
 
-def plan_setting(group: Sequence[AxisSetting], shape: Sequence[int], letters: str,
-                 wanted: Sequence[int]) -> Setting | None:
+def _plan_setting(group: Sequence[_AxisSetting], shape: Sequence[int], letters: str,
+                  wanted: Sequence[int]) -> Setting | None:
     """The setting, if planning it gives what is wanted."""
     keywords: dict[str, Any] = {"size": tuple(c.size for c in group)}
     if any(c.stride != c.size for c in group):

@@ -13,9 +13,9 @@ from ...pooling import Pooling
 from ..receptive_field import common_extent
 
 Changes = Mapping[str, Any]
-MOST_TRIED = 64
+_MOST_TRIED = 64
 """Paddings and sizes that are tried one after another."""
-MOST = 3
+_MOST = 3
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,19 @@ def suggest(pooling: Pooling, plan: Plan) -> tuple[Suggestion, ...]:
     """
     if not any(plan.uncovered.values()):
         return ()
-    base = window_keywords(pooling, plan)
+    base = _window_keywords(pooling, plan)
     found: dict[str, Suggestion] = {}
-    for changes in iterate_candidates(pooling, plan, base):
-        proven = try_keywords(pooling, plan, {**base, **changes})
+    for changes in _iterate_candidates(pooling, plan, base):
+        proven = _try_keywords(pooling, plan, {**base, **changes})
         if proven is not None:
             text = " ".join(format_option(name, value) for name, value in changes.items())
             found.setdefault(text, Suggestion(text, dict(changes), proven.output_shape))
-        if len(found) == MOST:
+        if len(found) == _MOST:
             break
     return tuple(found.values())
 
 
-def window_keywords(pooling: Pooling, plan: Plan) -> dict[str, Any]:
+def _window_keywords(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     """The window keywords as they are, with a value for each pooled axis where there may be several."""
     options, axes = pooling.window, len(plan.windows)
     given = {name: getattr(options, name) for name in options.windowing.options}
@@ -62,7 +62,7 @@ def window_keywords(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value not in (None, False) and value != (None,) * axes}
 
 
-def try_keywords(pooling: Pooling, plan: Plan, keywords: Changes) -> Plan | None:
+def _try_keywords(pooling: Pooling, plan: Plan, keywords: Changes) -> Plan | None:
     """The plan of the changed pooling if it reaches all; None otherwise."""
     try:
         changed = replace(pooling, window=window_options(keywords)).plan(plan.input_shape, plan.axes.letters)
@@ -71,40 +71,40 @@ def try_keywords(pooling: Pooling, plan: Plan, keywords: Changes) -> Plan | None
     return None if any(changed.uncovered.values()) else changed
 
 
-def iterate_candidates(pooling: Pooling, plan: Plan, base: Changes) -> Iterator[Changes]:
+def _iterate_candidates(pooling: Pooling, plan: Plan, base: Changes) -> Iterator[Changes]:
     """What may help, in the order in which it is better."""
     windowing = pooling.window.windowing
     if "fractional" in windowing.options:
-        yield from ({"size": size} for size in range(1, MOST_TRIED))
+        yield from ({"size": size} for size in range(1, _MOST_TRIED))
     if not windowing.strided:
         return
     may_pad = "ceil_mode" in windowing.options
-    ends = list(read_to_end(plan, base)) if may_pad else []
+    ends = list(_read_to_end(plan, base)) if may_pad else []
     yield from ends
-    for closer in close_gaps(plan, base):
+    for closer in _close_gaps(plan, base):
         yield closer
         if may_pad:
-            yield from ({**closer, **end} for end in read_to_end(plan, {**base, **closer}))
+            yield from ({**closer, **end} for end in _read_to_end(plan, {**base, **closer}))
 
 
-def read_to_end(plan: Plan, base: Changes) -> Iterator[Changes]:
+def _read_to_end(plan: Plan, base: Changes) -> Iterator[Changes]:
     """Ways to read on to the end: a partial window, padding behind, padding on both sides."""
     if not base.get("ceil_mode"):
         yield {"ceil_mode": True}
-    missing = tuple(-remaining_length(one.length, *parts) % parts[1] for one, *parts in zip(
+    missing = tuple(-_remaining_length(one.length, *parts) % parts[1] for one, *parts in zip(
         plan.windows, base["size"], base["stride"], base["dilation"], base["padding"], strict=True))
     if any(missing):
         yield {"padding": tuple((b, a + more) for (b, a), more in zip(base["padding"], missing, strict=True))}
-    for more in range(1, min(MOST_TRIED, *(one for one in base["size"] if one != ALL), MOST_TRIED)):
+    for more in range(1, min(_MOST_TRIED, *(one for one in base["size"] if one != ALL), _MOST_TRIED)):
         yield {"padding": tuple((b + more, a + more) for b, a in base["padding"])}
 
 
-def remaining_length(length: int, size: Any, stride: int, dilation: int, padding: Sequence[int]) -> int:
+def _remaining_length(length: int, size: Any, stride: int, dilation: int, padding: Sequence[int]) -> int:
     """What is left beside one window; none beside one over everything."""
     return 0 if size == ALL else length + sum(padding) - (dilation * (size - 1) + 1)
 
 
-def close_gaps(plan: Plan, base: Changes) -> Iterator[Changes]:
+def _close_gaps(plan: Plan, base: Changes) -> Iterator[Changes]:
     """Ways to leave no gaps between windows and within them: larger ones, closer ones, dense ones."""
     larger = tuple(k if k == ALL else max(k, s) for k, s in zip(base["size"], base["stride"], strict=True))
     closer = tuple(s if k == ALL else min(s, k) for k, s in zip(base["size"], base["stride"], strict=True))
@@ -116,18 +116,18 @@ def close_gaps(plan: Plan, base: Changes) -> Iterator[Changes]:
             yield changed
 
 
-NAMES = {"size": "--size", "stride": "--stride", "dilation": "--dilation", "padding": "--padding"}
+_NAMES = {"size": "--size", "stride": "--stride", "dilation": "--dilation", "padding": "--padding"}
 
 
 def format_option(name: str, value: Any) -> str:
     """A keyword as it is typed."""
     if name == "ceil_mode":
         return "--ceil"
-    parts = [format_axis_value(one) for one in value] if isinstance(value, (tuple, list)) else [str(value)]
-    return f"{NAMES[name]} {parts[0] if len(set(parts)) == 1 else 'x'.join(parts)}"
+    parts = [_format_axis_value(one) for one in value] if isinstance(value, (tuple, list)) else [str(value)]
+    return f"{_NAMES[name]} {parts[0] if len(set(parts)) == 1 else 'x'.join(parts)}"
 
 
-def format_axis_value(value: Any) -> str:
+def _format_axis_value(value: Any) -> str:
     """The value of one axis: a number, all, or before:after."""
     if isinstance(value, tuple):
         return str(value[0]) if value[0] == value[1] else f"{value[0]}:{value[1]}"

@@ -19,8 +19,8 @@ from ..stage_plans import StagePlan, count_unread, plan_stages
 from ..stages import as_stages
 from .suggestions import Suggestion, suggest
 
-MOST_RUNS = 16
-MOST_LENGTH = 1 << 27
+_MOST_RUNS = 16
+_MOST_LENGTH = 1 << 27
 """Of an axis: each of its windows is looked at, in some ten arrays of that length."""
 
 
@@ -119,19 +119,19 @@ def survey(shape: Sequence[int], stages: Any = "max", *, layout: str | None = No
     >>> found.output_shape, found.stages[0].by_axis[0].formula
     ((112, 112, 3), 'floor((224 + 1 + 1 - 3) / 2) + 1 = 112')
     """
-    if max(shape, default=0) > MOST_LENGTH:
-        raise PoolError(f"an axis of {max(shape)} is longer than can be looked at; {MOST_LENGTH} is the limit")
+    if max(shape, default=0) > _MOST_LENGTH:
+        raise PoolError(f"an axis of {max(shape)} is longer than can be looked at; {_MOST_LENGTH} is the limit")
     links = plan_stages(shape, as_stages(stages, shared), layout, dtypes.parse_dtype(dtype))
     first, last = links[0], links[-1]
     letters, sizes = first.plan.axes.letters, first.plan.input_shape
     lost = count_unread(links)
     return Survey(letters, sizes, last.plan.output_shape, first.dtype.name, last.result.name,
-                  **measure_amounts(sizes, first.dtype, last.plan.output_shape, last.result), uncovered=lost,
+                  **_measure_amounts(sizes, first.dtype, last.plan.output_shape, last.result), uncovered=lost,
                   coverage=prod(1 - n / sizes[letters.index(letter)] for letter, n in lost.items()),
-                  stages=tuple(survey_stages(links, place)))
+                  stages=tuple(_survey_stages(links, place)))
 
 
-def survey_stages(links: Sequence[StagePlan], place: Place | None = None) -> list[StageSurvey]:
+def _survey_stages(links: Sequence[StagePlan], place: Place | None = None) -> list[StageSurvey]:
     """Every stage, its fields on top of those before."""
     fields: dict[int, ReceptiveField] = {}
     found = []
@@ -144,13 +144,13 @@ def survey_stages(links: Sequence[StagePlan], place: Place | None = None) -> lis
         found.append(StageSurvey(
             link.stage.title, pooling.reducer.name, pooling.window.windowing.name, plan.axes.letters, plan.input_shape,
             plan.output_shape, link.dtype.name, link.result.name,
-            **measure_amounts(plan.input_shape, link.dtype, plan.output_shape, link.result), coverage=plan.coverage,
-            by_axis=tuple(survey_axis(link, number, fields) for number in range(len(plan.windows))),
+            **_measure_amounts(plan.input_shape, link.dtype, plan.output_shape, link.result), coverage=plan.coverage,
+            by_axis=tuple(_survey_axis(link, number, fields) for number in range(len(plan.windows))),
             remedies=suggest(pooling, plan), place=None if place is None else place.facts()))
     return found
 
 
-def survey_axis(link: StagePlan, number: int, fields: Mapping[int, ReceptiveField]) -> AxisSurvey:
+def _survey_axis(link: StagePlan, number: int, fields: Mapping[int, ReceptiveField]) -> AxisSurvey:
     """One pooled axis of a stage, by its number among those that are pooled."""
     plan, windows = link.plan, link.plan.windows[number]
     field, sizes = fields[link.origin[plan.axes.pooled[number]]], windows.sizes()
@@ -159,11 +159,11 @@ def survey_axis(link: StagePlan, number: int, fields: Mapping[int, ReceptiveFiel
         plan.axes.pooled_letters()[number], windows.length, len(windows),
         link.stage.pooling.window.formula(number, len(plan.windows), windows),
         (int(sizes.min()), int(sizes.max())),
-        max_overlap(windows), float(windows.present()[1].sum()) / windows.length, windows.uncovered(),
-        tuple(missing[:MOST_RUNS]), field.size, field.least, field.jump, field.start)
+        _max_overlap(windows), float(windows.present()[1].sum()) / windows.length, windows.uncovered(),
+        tuple(missing[:_MOST_RUNS]), field.size, field.least, field.jump, field.start)
 
 
-def max_overlap(windows: Windows) -> int:
+def _max_overlap(windows: Windows) -> int:
     """The most samples that a window shares with the one before it."""
     first, count = windows.present()
     if len(windows) < 2:
@@ -173,8 +173,8 @@ def max_overlap(windows: Windows) -> int:
     return int(np.where(apart % step == 0, np.maximum(np.minimum(shared, count[1:]), 0), 0).max())
 
 
-def measure_amounts(before: Sequence[int], dtype: dtypes.Type, after: Sequence[int], result: dtypes.Type) -> dict[str,
-                                                                                                                  Any]:
+def _measure_amounts(before: Sequence[int], dtype: dtypes.Type, after: Sequence[int], result: dtypes.Type) -> dict[str,
+                                                                                                                   Any]:
     """Values and bytes in and out, and the share of values kept."""
     values_in, values_out = prod(before), prod(after)
     return {"values_in": values_in, "values_out": values_out, "bytes_in": values_in * dtype.itemsize,

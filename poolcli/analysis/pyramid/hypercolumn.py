@@ -46,12 +46,12 @@ def stack_levels(made: Sequence[Level], resolved: axes.Axes) -> Array:
     for number, level in enumerate(made):
         part: list[Any] = [slice(None)] * len(whole)
         part[place] = slice(number * channels, (number + 1) * channels)
-        raised = upsample_nearest(level, shape, resolved)
+        raised = _upsample_nearest(level, shape, resolved)
         out[tuple(part)] = raised if raised.ndim == out.ndim else raised[..., None]
     return out
 
 
-def upsample_nearest(level: Level, shape: Sequence[int], resolved: axes.Axes) -> Array:
+def _upsample_nearest(level: Level, shape: Sequence[int], resolved: axes.Axes) -> Array:
     """A level at the input's size: each place takes the sample whose centre is nearest."""
     values = level.values
     for i, centres in zip(resolved.pooled, level.centres, strict=False):
@@ -73,22 +73,22 @@ def spp(x: ArrayLike, reducer: Any = "max", *, bins: Sequence[int] = (1, 2, 4), 
     [15, 5, 7, 13, 15]
     """
     array, stage = as_array(x), as_stage(reducer, keywords)
-    check_bins(bins)
+    _check_bins(bins)
     parts = []
     for count in bins:
         pooling = as_stage((stage.reducer, {**stage.keywords, "adaptive": count})).pooling
         plan = pooling.plan(array.shape, layout)
-        parts.append(flatten_grid(pooling.run(array, plan).values, plan.axes.letters))
+        parts.append(_flatten_grid(pooling.run(array, plan).values, plan.axes.letters))
     return np.concatenate(parts, axis=-1)
 
 
-def check_bins(bins: Sequence[int]) -> None:
+def _check_bins(bins: Sequence[int]) -> None:
     """At least one whole number from 1."""
     if not bins or any(not isinstance(count, int) or isinstance(count, bool) or count < 1 for count in bins):
         raise PoolError(f"bins are whole numbers from 1, as in (1, 2, 4), not {bins!r}")
 
 
-def flatten_grid(values: Array, letters: str) -> Array:
+def _flatten_grid(values: Array, letters: str) -> Array:
     """A grid as a vector for each map: N, then everything else, channels before windows."""
     order = sorted(range(len(letters)), key=lambda i: ("NC".find(letters[i]) % 3, i))
     turned = values.transpose(order)

@@ -21,8 +21,8 @@ from ..stages import as_stage
 from .pyramid_plan import LevelPlan, plan_levels
 
 Array = NDArray[Any]
-MOST_NAMED = 100
-BLOCK = 1 << 20
+_MOST_NAMED = 100
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Level:
 
 
 @dataclass(frozen=True, eq=False)
-class Pyramid:
+class _Pyramid:
     """The input as level 0, and the levels above it."""
 
     reducer: str
@@ -77,7 +77,7 @@ class Pyramid:
 
 
 def pyramid(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None, smallest: int | None = None,
-            exact: bool | None = None, drift: bool = True, layout: str | None = None, **keywords: Any) -> Pyramid:
+            exact: bool | None = None, drift: bool = True, layout: str | None = None, **keywords: Any) -> _Pyramid:
     """Pool an array again and again: ``levels`` times, or as long as every pooled side has ``smallest`` samples.
 
     ``reducer`` and keywords are those of ``pool``. Averages, sums, extremes and norms are exact, where windows tile (no
@@ -99,7 +99,7 @@ def pyramid(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None, sm
         made = tuple(report_levels(array, pooling, ladder, drift))
     except MemoryError:
         raise PoolError(f"not enough memory for the levels of {axes.describe(array.shape)}") from None
-    return Pyramid(pooling.reducer.name, axes.resolve(array.shape, pooling.layout or layout).letters, made)
+    return _Pyramid(pooling.reducer.name, axes.resolve(array.shape, pooling.layout or layout).letters, made)
 
 
 def iterate_levels(array: Array, pooling: Pooling,
@@ -122,21 +122,21 @@ def iterate_levels(array: Array, pooling: Pooling,
 
 def report_levels(array: Array, pooling: Pooling, ladder: Iterator[LevelPlan], drift: bool) -> Iterator[Level]:
     """The same with drift and labels."""
-    named = count_labels(array, pooling) if pooling.reducer.suits_labels else None
+    named = _count_labels(array, pooling) if pooling.reducer.suits_labels else None
     stored = array
     for level, rung in iterate_levels(array, pooling, ladder):
         if rung is not None and drift:
             as_stored = replace(pooling, dtype=level.values.dtype)
             stored = level.values if rung.number == 1 else as_stored.run(stored, rung.step).values
-            level = replace(level, drift=measure_drift(stored, level.values))
+            level = replace(level, drift=_measure_drift(stored, level.values))
         if rung is not None and named is not None:
-            there = count_labels(level.values, pooling)
+            there = _count_labels(level.values, pooling)
             lost = np.setdiff1d(named, there)
-            level = replace(level, labels=Labels(len(named) - len(lost), len(lost), tuple(lost[:MOST_NAMED].tolist())))
+            level = replace(level, labels=Labels(len(named) - len(lost), len(lost), tuple(lost[:_MOST_NAMED].tolist())))
         yield level
 
 
-def count_labels(array: Array, pooling: Pooling) -> Array:
+def _count_labels(array: Array, pooling: Pooling) -> Array:
     """The different values of an array, in order, without missing ones."""
     if array.dtype.kind in "bu" and array.itemsize <= 2:
         found = np.flatnonzero(np.bincount(array.reshape(-1).astype(np.uint16, copy=False), minlength=1))
@@ -146,12 +146,12 @@ def count_labels(array: Array, pooling: Pooling) -> Array:
     return found[found != pooling.nodata] if pooling.nodata is not None else found
 
 
-def measure_drift(one: Array, other: Array) -> Drift:
+def _measure_drift(one: Array, other: Array) -> Drift:
     """How two arrays of one shape and dtype differ; NaN is like NaN. Block by block, in float64."""
     worst, total, count = 0.0, 0.0, 0
     one, other = one.reshape(-1), other.reshape(-1)
-    for start in range(0, one.size, BLOCK):
-        a, b = one[start : start + BLOCK], other[start : start + BLOCK]
+    for start in range(0, one.size, _BLOCK):
+        a, b = one[start : start + _BLOCK], other[start : start + _BLOCK]
         unlike = (a != b) & ~((a != a) & (b != b))
         if unlike.any():
             with np.errstate(invalid="ignore"):

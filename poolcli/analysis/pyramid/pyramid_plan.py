@@ -21,7 +21,7 @@ from ..receptive_field import ReceptiveField, field_bounds
 
 Ints = NDArray[np.int64]
 
-MOST_LEVELS = 64
+_MOST_LEVELS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,37 +58,37 @@ def plan_levels(shape: Sequence[int], pooling: Pooling, *, levels: int | None = 
     that compose, where windows neither overlap nor leave gaps. PoolError where a level cannot be made, or would not
     fit into memory where levels are ``held`` there.
     """
-    check_counts(pooling, levels, smallest)
+    _check_counts(pooling, levels, smallest)
     first = pooling.plan(shape, layout, held=held)
     fields = [ReceptiveField()] * len(first.windows)
     plan, number = first, 1
     while levels is None or number <= levels:
         if number > 1:
-            following = plan_next(pooling, plan, number, levels is not None, held)
+            following = _plan_next(pooling, plan, number, levels is not None, held)
             if following is None:
                 return
             plan = following
-        if levels is None and is_last(plan, number, smallest or 1):
+        if levels is None and _is_last(plan, number, smallest or 1):
             return
         fields = [field.through(one, pooling.window.requested_stride(i, len(fields)) or window_stride(one))
                   for i, (field, one) in enumerate(zip(fields, plan.windows, strict=True))]
-        yield make_level(number, plan, first, pooling, fields, exact)
+        yield _make_level(number, plan, first, pooling, fields, exact)
         number += 1
 
 
-def check_counts(pooling: Pooling, levels: int | None, smallest: int | None) -> None:
+def _check_counts(pooling: Pooling, levels: int | None, smallest: int | None) -> None:
     """Refuse what makes no pyramid of any array."""
     if levels is not None and smallest is not None:
         raise OptionError("smallest", "goes without levels: one of them says where the pyramid ends")
     for name, value in (("levels", levels), ("smallest", smallest)):
-        most = MOST_LEVELS if name == "levels" else MOST
+        most = _MOST_LEVELS if name == "levels" else MOST
         if value is not None and (not isinstance(value, int) or not 1 <= value <= most):
             raise OptionError(name, f"{name} must be a whole number from 1 to {most}, not {value!r}")
     if pooling.squeeze:
         raise OptionError("squeeze", "a pyramid's levels keep their axes; without squeeze it would work")
 
 
-def plan_next(pooling: Pooling, before: Plan, number: int, must: bool, held: bool) -> Plan | None:
+def _plan_next(pooling: Pooling, before: Plan, number: int, must: bool, held: bool) -> Plan | None:
     """The next level's plan; None where there is none and need not be."""
     try:
         return pooling.plan(before.output_shape, before.output_letters, held=held)
@@ -99,7 +99,7 @@ def plan_next(pooling: Pooling, before: Plan, number: int, must: bool, held: boo
                         f"{axes.describe(before.output_shape)}: {error}; so would levels={number - 1}") from error
 
 
-def is_last(plan: Plan, number: int, smallest: int) -> bool:
+def _is_last(plan: Plan, number: int, smallest: int) -> bool:
     """Whether a level is not wanted any more; PoolError where it is the first, or would never end."""
     too_small = any(len(one) < smallest for one in plan.windows)
     same = plan.output_shape == plan.input_shape
@@ -107,43 +107,43 @@ def is_last(plan: Plan, number: int, smallest: int) -> bool:
         why = f"has a side below {smallest}; a smaller one" if too_small else "is no smaller; a stride above 1"
         raise PoolError(f"level 1 of {axes.describe(plan.input_shape)} is {axes.describe(plan.output_shape)}, which "
                         f"{why} would work")
-    return too_small or same or number > MOST_LEVELS
+    return too_small or same or number > _MOST_LEVELS
 
 
-def make_level(number: int, plan: Plan, first: Plan, pooling: Pooling, fields: Sequence[ReceptiveField],
-               exact: bool | None) -> LevelPlan:
+def _make_level(number: int, plan: Plan, first: Plan, pooling: Pooling, fields: Sequence[ReceptiveField],
+                exact: bool | None) -> LevelPlan:
     """A level, with its plan on the input where that is wanted."""
     chains = tuple(field.chain for field in fields)
     scale, offset = [1.0] * len(first.input_shape), [0.0] * len(first.input_shape)
     for i, field in zip(first.axes.pooled, fields, strict=True):
         scale[i], offset[i] = float(field.jump), float(field.start)
-    reason = None if exact is False else why_not_composable(pooling, chains)
+    reason = None if exact is False else _why_not_composable(pooling, chains)
     if exact and reason is not None:
         raise OptionError("exact", f"each level straight from the input needs windows that {reason}")
     wanted = exact or (exact is None and pooling.reducer.composes and reason is None)
-    whole = replace(first, windows=tuple(compose_windows(chain) for chain in chains)) if wanted else None
+    whole = replace(first, windows=tuple(_compose_windows(chain) for chain in chains)) if wanted else None
     return LevelPlan(number, plan, whole, tuple(scale), tuple(offset), chains)
 
 
-def why_not_composable(pooling: Pooling, chains: Sequence[Sequence[Windows]]) -> str | None:
+def _why_not_composable(pooling: Pooling, chains: Sequence[Sequence[Windows]]) -> str | None:
     """What windows would have to be for a level to be made of the input's samples, or None."""
     if pooling.pad_mode != "exclude":
         return "pad nothing; padding that is data is not in the input"
     if pooling.parameters.get("count_include_pad") or pooling.parameters.get("divisor"):
         return "divide by what they hold, not by count_include_pad or divisor"
-    if not all(is_tiling(windows) for chain in chains for windows in chain):
+    if not all(_is_tiling(windows) for chain in chains for windows in chain):
         return "neither overlap nor leave gaps; a stride that is the size would work"
     return None
 
 
-def is_tiling(windows: Windows) -> bool:
+def _is_tiling(windows: Windows) -> bool:
     """Whether each window begins where the one before ends."""
     first, count = windows.present()
     dense = windows.step == 1 or int(count.max(initial=0)) <= 1
     return dense and bool((first[1:] == first[:-1] + count[:-1]).all())
 
 
-def compose_windows(chain: Sequence[Windows]) -> Windows:
+def _compose_windows(chain: Sequence[Windows]) -> Windows:
     """All samples of the input below each output of windows that tile: evenly spaced ranges where they are."""
     low, high = field_bounds(chain)
     n, size = chain[0].length, int(high[0] - low[0]) + 1

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-ROUNDING = 1e-12
+_ROUNDING = 1e-12
 """Relative to the largest sample: what differs less is a constant and the noise of its arithmetic."""
 
 
@@ -46,7 +46,7 @@ class Spectrum:
         energy, folded = self.energy, np.zeros(self.energy.shape, bool)
         for f, stride in zip(self.frequencies, strides, strict=True):
             energy = energy * np.cos(np.pi * f) ** (2 * taps - 2)
-            folded |= np.abs(f) * (2 * stride) > 1 + ROUNDING
+            folded |= np.abs(f) * (2 * stride) > 1 + _ROUNDING
         total = float(energy.sum())
         share = float(energy[folded].sum()) / total if total > 0 else 0.0
         return min(share, 1.0)  # the two sums are in different orders
@@ -63,7 +63,7 @@ def compute_spectrum(planes: Iterable[Floats]) -> Spectrum | None:
         if not np.isfinite(plane).all():
             continue
         shape = plane.shape
-        found = compute_energies(plane)
+        found = _compute_energies(plane)
         energy = found if energy is None else energy + found
     if energy is None:
         return None
@@ -74,12 +74,12 @@ def compute_spectrum(planes: Iterable[Floats]) -> Spectrum | None:
     return Spectrum(energy, frequencies)
 
 
-def compute_energies(plane: Floats) -> Floats:
+def _compute_energies(plane: Floats) -> Floats:
     """|Z|^2 of one plane, halves that a real signal has twice counted twice."""
-    weights = hann_window(plane.shape)
+    weights = _hann_window(plane.shape)
     mean = float((weights * plane).sum() / weights.sum())
     rest = plane - mean
-    if np.abs(rest).max() <= ROUNDING * np.abs(plane).max():
+    if np.abs(rest).max() <= _ROUNDING * np.abs(plane).max():
         rest = np.zeros_like(plane)
     transformed = np.fft.rfftn(rest * weights)
     energy: Floats = transformed.real ** 2 + transformed.imag ** 2
@@ -88,7 +88,7 @@ def compute_energies(plane: Floats) -> Floats:
     return energy
 
 
-def hann_window(shape: Sequence[int]) -> Floats:
+def _hann_window(shape: Sequence[int]) -> Floats:
     """The window of all axes; half a sample from its ends, so that a short axis keeps all samples."""
     weights = np.ones(())
     for n in shape:

@@ -155,14 +155,14 @@ def measure_dense_changes(dense: Floats, pooled: Sequence[int], strides: Places,
     counts = [(dense.shape[axis] - n - 1) // s + 1 for axis, n, s in zip(pooled, most, strides, strict=True)]
     if min(counts) < 1:
         return found
-    base = take_strided(dense, pooled, (0,) * len(strides), strides, counts)
+    base = _take_strided(dense, pooled, (0,) * len(strides), strides, counts)
     for at in moves:
         with np.errstate(invalid="ignore"):
-            found.add(np.abs(take_strided(dense, pooled, at, strides, counts) - base), max(at))
+            found.add(np.abs(_take_strided(dense, pooled, at, strides, counts) - base), max(at))
     return found
 
 
-def take_strided(dense: Floats, pooled: Sequence[int], at: Places, strides: Places, counts: Sequence[int]) -> Floats:
+def _take_strided(dense: Floats, pooled: Sequence[int], at: Places, strides: Places, counts: Sequence[int]) -> Floats:
     """Every s-th sample from ``at`` on."""
     cut: list[Any] = [slice(None)] * dense.ndim
     for axis, start, stride, count in zip(pooled, at, strides, counts, strict=True):

@@ -27,25 +27,25 @@ from .equivariance import ChangeStatistics, ShiftedCrops, blur_once, choose_shif
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
-PLANE = 1 << 20
+_PLANE = 1 << 20
 """Samples of a plane that are looked at: 1024 x 1024, or as many along 1 or 3 axes."""
-WORK = 1 << 26
+_WORK = 1 << 26
 """Samples that the largest windows of a plane have together at stride 1; a few seconds for the slowest kernels."""
-FEWEST = 4
+_FEWEST = 4
 """Windows that go side by side into what is looked at, however large they are."""
-ALL = 1 << 22
+_ALL = 1 << 22
 """Samples of all planes together; the float64 arrays of a stage are 32 MB each."""
-MOST_SHIFTS = 64
+_MOST_SHIFTS = 64
 """Shifts that are tried: all phases of strides up to 8x8 or 4x4x4; of larger strides so many, evenly chosen."""
-LARGEST = 1e140
+_LARGEST = 1e140
 """Of pooled values: the squares of a Fourier transform of 2^22 of them are below float64's largest number."""
-TAPS = (2, 3, 4, 5, 6, 7)
+_TAPS = (2, 3, 4, 5, 6, 7)
 """Of the blurs that are tried before the stride (Zhang has 1 to 7)."""
-LEAST_TILE = 256
+_LEAST_TILE = 256
 
 
 @dataclass(frozen=True)
-class BlurredStability:
+class _BlurredStability:
     """The same reducer at stride 1, a binomial blur, then the stride."""
 
     taps: int
@@ -78,7 +78,7 @@ class Stability:
     """The share of the energy that the stride folds (``spectra``); None where samples are missing."""
     rank: int | None
     """By aliasing, 1 is the least."""
-    blurred: tuple[BlurredStability, ...]
+    blurred: tuple[_BlurredStability, ...]
     on_scale: bool
     heat: Floats = field(repr=False, metadata={"document": False})
     """(h, w): the mean change of each cell over shifts, channels and planes, as a share of the range; NaN: borders."""
@@ -105,7 +105,7 @@ class Shifts:
     def sheet(self) -> NDArray[np.uint8]:
         """The part and a heat map for each pooling, all of one scale, on one (H, W, 3) picture; light is unstable."""
         high = max((float(np.nanmax(row.heat)) for row in self.rows), default=0.0)
-        maps = [(enlarge(draw_heat(row.heat, 0.0, high), LEAST_TILE), f"{row.stage}, {100 * row.score:.2g}%")
+        maps = [(enlarge(draw_heat(row.heat, 0.0, high), _LEAST_TILE), f"{row.stage}, {100 * row.score:.2g}%")
                 for row in self.rows]
         width = max(picture.shape[1] for picture, _ in maps)
         said = f"the original; lightest is {100 * high:.2g}%"
@@ -138,18 +138,18 @@ def shift(x: ArrayLike, stages: Any = None, *, max_shift: int | None = None, cro
     """
     array = as_array(x)
     chosen = as_stages(default_stages(shared) if stages is None else stages, shared)
-    check_options(max_shift, crop)
+    _check_options(max_shift, crop)
     first = chosen[0].pooling.plan(array.shape).axes
     for stage in chosen:
-        check_stage(stage, array, first)
+        _check_stage(stage, array, first)
     chosen = tuple(with_layout(stage, first.letters) for stage in chosen)  # a crop's shape may not be clear
-    part = crop_middle(array, first, crop or choose_crop([stage.pooling.plan(array.shape) for stage in chosen]))
+    part = _crop_middle(array, first, crop or _choose_crop([stage.pooling.plan(array.shape) for stage in chosen]))
     subject = FloatPlanes.of(part, first, chosen[0].pooling.missing())
     if not any(np.isfinite(subject.floats(subject.plane(number))).any() for number in range(subject.count)):
         raise PoolError("no sample is there to change: all that are looked at are missing, NaN or infinite")
     low, high = float_planes.sample_extent(subject)
     try:
-        rows = [measure_stability(stage, part, high - low, max_shift) for stage in chosen]
+        rows = [_measure_stability(stage, part, high - low, max_shift) for stage in chosen]
     except MemoryError:
         raise PoolError(f"not enough memory for shifts of shape {axes.describe(part.shape)}; a smaller crop would "
                         "work") from None
@@ -159,14 +159,14 @@ def shift(x: ArrayLike, stages: Any = None, *, max_shift: int | None = None, cro
     return Shifts(array.shape, array.dtype.name, part.shape, high - low, tuple(rank_rows(rows)), picture)
 
 
-def check_options(max_shift: int | None, crop: int | None) -> None:
+def _check_options(max_shift: int | None, crop: int | None) -> None:
     """Raise OptionError for what cannot be."""
     for name, value in (("max_shift", max_shift), ("crop", crop)):
         if value is not None and (type(value) is not int or value < 1):
             raise OptionError(name, f"{name} must be a whole number >= 1, not {value!r}")
 
 
-def check_stage(stage: Stage, array: Array, first: axes.Axes) -> None:
+def _check_stage(stage: Stage, array: Array, first: axes.Axes) -> None:
     """Refuse windows that have no stride, and another layout than the first stage's."""
     windowing = stage.pooling.window.windowing
     if not windowing.strided:
@@ -176,15 +176,15 @@ def check_stage(stage: Stage, array: Array, first: axes.Axes) -> None:
         raise OptionError("layout", "all stages need one layout here")
 
 
-def choose_crop(plans: Sequence[Plan]) -> int:
+def _choose_crop(plans: Sequence[Plan]) -> int:
     """How many samples of each pooled axis are looked at: fewer where windows are large."""
     sizes = [[int(windows.sizes()[0]) for windows in plan.windows] for plan in plans]
-    samples = min(PLANE, WORK // max(prod(one) for one in sizes))
-    side: int = max(round(samples ** (1 / len(sizes[0]))), FEWEST * max(max(one) for one in sizes))
+    samples = min(_PLANE, _WORK // max(prod(one) for one in sizes))
+    side: int = max(round(samples ** (1 / len(sizes[0]))), _FEWEST * max(max(one) for one in sizes))
     return side
 
 
-def crop_middle(array: Array, resolved: axes.Axes, side: int) -> Array:
+def _crop_middle(array: Array, resolved: axes.Axes, side: int) -> Array:
     """At most so many samples of each pooled axis, from the middle; the first of N and C as far as there is room."""
     cut: list[slice] = [slice(None)] * array.ndim
     for axis in resolved.pooled:
@@ -193,75 +193,75 @@ def crop_middle(array: Array, resolved: axes.Axes, side: int) -> Array:
     found = array[tuple(cut)]
     for letter in axes.KEPT:
         axis = resolved.letters.find(letter)
-        if axis >= 0 and found.size > ALL:
-            room = max(1, ALL // max(1, prod(found.shape) // found.shape[axis]))
+        if axis >= 0 and found.size > _ALL:
+            room = max(1, _ALL // max(1, prod(found.shape) // found.shape[axis]))
             found = found[(slice(None),) * axis + (slice(room),)]
     return found
 
 
-def measure_stability(stage: Stage, part: Array, span: float, max_shift: int | None) -> Stability:
+def _measure_stability(stage: Stage, part: Array, span: float, max_shift: int | None) -> Stability:
     """One row, not yet ranked."""
     plan = stage.pooling.plan(part.shape)
-    dense = pool_at_stride_1(stage, part)
-    check_size(dense)
-    strides = tuple(window_stride(plan, axis) for axis in range(len(plan.windows)))
+    dense = _pool_at_stride_1(stage, part)
+    _check_size(dense)
+    strides = tuple(_window_stride(plan, axis) for axis in range(len(plan.windows)))
     most = [s - 1 if max_shift is None else max_shift for s in strides]
-    moves = list(choose_shifts(most, MOST_SHIFTS))
+    moves = list(choose_shifts(most, _MOST_SHIFTS))
     moved = ShiftedCrops.by(part, stage.pooling, strides, most)
     changes, summed = ChangeStatistics(), np.zeros(())
     for at in moves:
         change = moved.change(at)
         changes.add(change, max(at))
         summed = summed + change
-    aliasing, blurs = measure_blurs(dense, plan, strides, moves, span)
+    aliasing, blurs = _measure_blurs(dense, plan, strides, moves, span)
     by_shift = tuple((distance, total / count / span if count and span else 0.0)
                      for distance, (total, count) in sorted(changes.by_distance.items()))
     return Stability(stage.title, stage.reducer, strides, len(moves), changes.score(span),
                      changes.worst / span if span else 0.0, changes.same / changes.count if changes.count else None,
                      by_shift, moved.equivariance(), aliasing, None, blurs, stage.pooling.reducer.keeps_scale,
-                     map_changes(moved, summed / (max(1, len(moves)) * (span or 1.0))))
+                     _map_changes(moved, summed / (max(1, len(moves)) * (span or 1.0))))
 
 
-def window_stride(plan: Plan, axis: int) -> int:
+def _window_stride(plan: Plan, axis: int) -> int:
     """From window to window; a single window has its size."""
     starts = plan.windows[axis].starts
     return int(starts[1] - starts[0]) if len(starts) > 1 else int(plan.windows[axis].sizes()[0])
 
 
-def measure_blurs(dense: Floats, plan: Plan, strides: tuple[int, ...], moves: Sequence[tuple[int, ...]],
-             span: float) -> tuple[float | None, tuple[BlurredStability, ...]]:
+def _measure_blurs(dense: Floats, plan: Plan, strides: tuple[int, ...], moves: Sequence[tuple[int, ...]],
+             span: float) -> tuple[float | None, tuple[_BlurredStability, ...]]:
     """The aliasing of a stage, and what blurs before its stride would make of it; ``dense`` is it at stride 1."""
     pooled = plan.axes.pooled
     planes = FloatPlanes.of(dense, plan.axes)
-    exponent = exponent_of(dense)  # squares of 2^-1000 would be 0, and a share has no unit
+    exponent = _exponent_of(dense)  # squares of 2^-1000 would be 0, and a share has no unit
     found = compute_spectrum(np.ldexp(planes.plane(o)[..., c], -exponent)
                      for o in range(planes.count) for c in range(planes.canonical.shape[4]))
     plain = measure_dense_changes(dense, pooled, strides, moves).score(span)
     rows = []
-    for taps in TAPS:
+    for taps in _TAPS:
         if min(dense.shape[axis] for axis in pooled) < 2:
             break
         dense = blur_once(dense, pooled)
         changes = measure_dense_changes(dense, pooled, strides, moves)
         if changes.count or not moves:
             score = changes.score(span)
-            rows.append(BlurredStability(taps, score, aliasing_of(found, strides, taps), 1 - score / plain
-                                         if plain > 0 else None))
-    return aliasing_of(found, strides, 1), tuple(rows)
+            rows.append(_BlurredStability(taps, score, _aliasing_of(found, strides, taps), 1 - score / plain
+                                          if plain > 0 else None))
+    return _aliasing_of(found, strides, 1), tuple(rows)
 
 
-def exponent_of(values: Floats) -> int:
+def _exponent_of(values: Floats) -> int:
     """The power of two just above all finite values; 0 of none."""
     largest = float(np.max(np.abs(values), initial=0.0, where=np.isfinite(values)))
     return int(np.frexp(largest)[1])
 
 
-def aliasing_of(found: Spectrum | None, strides: Sequence[int], taps: int) -> float | None:
+def _aliasing_of(found: Spectrum | None, strides: Sequence[int], taps: int) -> float | None:
     """The aliasing, None of no spectrum."""
     return None if found is None else found.aliasing(strides, taps)
 
 
-def pool_at_stride_1(stage: Stage, part: Array) -> Floats:
+def _pool_at_stride_1(stage: Stage, part: Array) -> Floats:
     """The reducer's value of every window that lies in the array, wherever it starts."""
     plain = {name: value for name, value in stage.keywords.items()
              if name not in ("padding", "pad_mode", "pad_value", "ceil_mode", "squeeze")}
@@ -269,15 +269,15 @@ def pool_at_stride_1(stage: Stage, part: Array) -> Floats:
     return to_floats(pooling.run(part, pooling.plan(part.shape)).values, pooling.missing())
 
 
-def check_size(dense: Floats) -> None:
+def _check_size(dense: Floats) -> None:
     """Refuse values whose squares are infinite."""
     largest = float(np.max(np.abs(dense), initial=0.0, where=np.isfinite(dense)))
-    if largest > LARGEST:
+    if largest > _LARGEST:
         raise PoolError(f"pooled values of up to {largest:.3g} have no energy in float64; smaller ones, below "
-                        f"{LARGEST:.0e}, would work")
+                        f"{_LARGEST:.0e}, would work")
 
 
-def map_changes(moved: ShiftedCrops, changes: Floats) -> Floats:
+def _map_changes(moved: ShiftedCrops, changes: Floats) -> Floats:
     """Changes of inner cells as (h, w) of all cells, means over the other axes; NaN at the borders."""
     plan = moved.plan
     whole = np.full(plan.full_shape, np.nan)

@@ -51,7 +51,7 @@ class IndexedTensor:
 
 
 @dataclass(frozen=True)
-class IndexFormat:
+class _IndexFormat:
     """One way to number the samples of an array. Both functions take int64 of the pooled array's shape."""
 
     help: str
@@ -61,17 +61,17 @@ class IndexFormat:
     """To it; anything outside the plane, or not given back by ``encode``, is an index that cannot be."""
 
 
-def to_column_major(flat: Ints, plane: Sequence[int]) -> Ints:
+def _to_column_major(flat: Ints, plane: Sequence[int]) -> Ints:
     """From the row-major to the column-major index within a plane; what is outside stays outside."""
-    return reorder_axes(flat, plane, "C", "F")
+    return _reorder_axes(flat, plane, "C", "F")
 
 
-def to_row_major(flat: Ints, plane: Sequence[int]) -> Ints:
+def _to_row_major(flat: Ints, plane: Sequence[int]) -> Ints:
     """From the column-major to the row-major index within a plane."""
-    return reorder_axes(flat, plane, "F", "C")
+    return _reorder_axes(flat, plane, "F", "C")
 
 
-def reorder_axes(flat: Ints, plane: Sequence[int], old: Any, new: Any) -> Ints:
+def _reorder_axes(flat: Ints, plane: Sequence[int], old: Any, new: Any) -> Ints:
     """An index within a plane in another order of its axes."""
     size = int(np.prod(plane, dtype=np.int64))
     inside = (flat >= 0) & (flat < size)
@@ -79,32 +79,32 @@ def reorder_axes(flat: Ints, plane: Sequence[int], old: Any, new: Any) -> Ints:
     return np.where(inside, np.ravel_multi_index(places, plane, order=new), np.int64(size))
 
 
-def to_channels_last(flat: Ints, tensor: IndexedTensor) -> Ints:
+def _to_channels_last(flat: Ints, tensor: IndexedTensor) -> Ints:
     """(y W + x) C + c."""
     return flat * tensor.count("C") + tensor.along("C")
 
 
-def drop_channels(index: Ints, tensor: IndexedTensor) -> Ints:
+def _drop_channels(index: Ints, tensor: IndexedTensor) -> Ints:
     """The plane's part of it."""
     return (index - tensor.along("C")) // tensor.count("C")
 
 
-FORMATS: Mapping[str, IndexFormat] = {
-    "torch": IndexFormat("flat within each plane, as PyTorch and poolcli", lambda flat, _: flat, lambda i, _: i),
-    "onnx": IndexFormat("flat within the whole tensor of N, C and the plane", lambda flat, t: flat + t.starts,
-                        lambda i, t: i - t.starts),
-    "onnx-column-major": IndexFormat("the same with storage_order 1: planes column by column",
-                                     lambda flat, t: to_column_major(flat, t.plane) + t.starts,
-                                     lambda i, t: to_row_major(i - t.starts, t.plane)),
-    "tensorflow": IndexFormat("(y W + x) C + c", to_channels_last, drop_channels),
-    "tensorflow-batch": IndexFormat("((n H + y) W + x) C + c, with include_batch_in_index",
-                                    lambda flat, t: to_channels_last(flat + t.along("N") * t.size, t),
-                                    lambda i, t: drop_channels(i, t) - t.along("N") * t.size),
+FORMATS: Mapping[str, _IndexFormat] = {
+    "torch": _IndexFormat("flat within each plane, as PyTorch and poolcli", lambda flat, _: flat, lambda i, _: i),
+    "onnx": _IndexFormat("flat within the whole tensor of N, C and the plane", lambda flat, t: flat + t.starts,
+                         lambda i, t: i - t.starts),
+    "onnx-column-major": _IndexFormat("the same with storage_order 1: planes column by column",
+                                      lambda flat, t: _to_column_major(flat, t.plane) + t.starts,
+                                      lambda i, t: _to_row_major(i - t.starts, t.plane)),
+    "tensorflow": _IndexFormat("(y W + x) C + c", _to_channels_last, _drop_channels),
+    "tensorflow-batch": _IndexFormat("((n H + y) W + x) C + c, with include_batch_in_index",
+                                     lambda flat, t: _to_channels_last(flat + t.along("N") * t.size, t),
+                                     lambda i, t: _drop_channels(i, t) - t.along("N") * t.size),
 }
 """TensorFlow's own result for padded windows is a documented bug of its own; ours never counts padding."""
 
 
-def check_format(option: str, name: Any) -> IndexFormat:
+def check_format(option: str, name: Any) -> _IndexFormat:
     """A row of FORMATS, or OptionError."""
     if name not in FORMATS:
         raise OptionError(option, f"{option} must be one of {', '.join(FORMATS)}, not {name!r}")
@@ -121,7 +121,7 @@ def check_integers(given: ArrayLike) -> Ints:
     return array.astype(np.int64)
 
 
-def to_plane(indices: Ints, tensor: IndexedTensor, row: IndexFormat) -> Ints:
+def to_plane(indices: Ints, tensor: IndexedTensor, row: _IndexFormat) -> Ints:
     """Indices of a format as flat ones within their planes, NONE where there are none; PoolError names a wrong one."""
     flat = row.decode(indices, tensor)
     right = (flat >= 0) & (flat < tensor.size)
@@ -155,12 +155,12 @@ def convert_indices(indices: ArrayLike, source: str, target: str, shape: Sequenc
     Raises PoolError for an index that no sample has.
     """
     found = check_integers(indices)
-    tensor = describe_tensor(found.shape, shape, layout)
+    tensor = _describe_tensor(found.shape, shape, layout)
     flat = to_plane(found, tensor, check_format("source", source))
     return np.where(flat == NONE, NONE, check_format("target", target).encode(np.maximum(flat, 0), tensor))
 
 
-def describe_tensor(indices: Sequence[int], shape: Sequence[int], layout: str | None) -> IndexedTensor:
+def _describe_tensor(indices: Sequence[int], shape: Sequence[int], layout: str | None) -> IndexedTensor:
     """What indices of one shape say of an array of another: they differ along pooled axes only."""
     shape = tuple(int(n) for n in shape)
     resolved = layouts.resolve(shape, layout)

@@ -22,7 +22,7 @@ from ..rounding import round_to
 from .index_formats import NONE, IndexedTensor, Ints, check_format, check_integers, index_error, to_plane
 
 Array = NDArray[Any]
-LONG = 2**31
+_LONG = 2**31
 """An axis on which any window fits: what its windows look like tells how long an axis of so many is."""
 
 
@@ -60,21 +60,21 @@ def unpool(values: ArrayLike, indices: ArrayLike | None = None, size: Any = None
     array = array.astype(dtypes.check_dtype(array.dtype), copy=False)
     pooling = parse_pooling("max", **asked)
     axes = layouts.resolve(array.shape, pooling.layout)
-    default = None if output_shape is not None and index_format != "onnx" else infer_shape(pooling, axes, array.shape)
-    shape = resolve_shape(output_shape, axes, array.shape) if output_shape is not None else default
+    default = None if output_shape is not None and index_format != "onnx" else _infer_shape(pooling, axes, array.shape)
+    shape = _resolve_shape(output_shape, axes, array.shape) if output_shape is not None else default
     if shape is None:
         raise PoolError(f"{pooling.window.windowing.name} windows do not tell how large the array was; "
                         "an output_shape would work")
     check_memory(Plan(axes, shape, tuple(kept(shape[i]) for i in axes.pooled)))
     if indices is None:
         pooling = replace(pooling, layout=axes.letters)
-        return spread_values(array, plan_inverse(pooling, shape, array.shape), spread or "", pooling)
+        return _spread_values(array, _plan_inverse(pooling, shape, array.shape), spread or "", pooling)
     row = check_format("index_format", index_format)
-    flat = to_plane(check_indices(indices, array.shape), IndexedTensor(axes, shape if default is None else default),
+    flat = to_plane(_check_indices(indices, array.shape), IndexedTensor(axes, shape if default is None else default),
                     row)
     if default is not None and default != shape:
-        flat = move_indices(flat, IndexedTensor(axes, default), IndexedTensor(axes, shape))
-    return place_values(array, flat, IndexedTensor(axes, shape), rule)
+        flat = _move_indices(flat, IndexedTensor(axes, default), IndexedTensor(axes, shape))
+    return _place_values(array, flat, IndexedTensor(axes, shape), rule)
 
 
 # What was asked.
@@ -97,12 +97,12 @@ def check_arguments(asked: Mapping[str, Any], with_indices: bool, spread: str | 
             raise OptionError(name, f'{name} goes with spread "average"; all else keeps the dtype of the values')
 
 
-def infer_shape(pooling: Pooling, axes: layouts.Axes, shape: Sequence[int]) -> tuple[int, ...] | None:
+def _infer_shape(pooling: Pooling, axes: layouts.Axes, shape: Sequence[int]) -> tuple[int, ...] | None:
     """The shape before pooling that fixed and same windows tell, or None."""
     if not pooling.window.windowing.strided:
         return None
     found = list(shape)
-    for i, windows in zip(axes.pooled, pooling.window.windows([LONG] * len(axes.pooled)), strict=True):
+    for i, windows in zip(axes.pooled, pooling.window.windows([_LONG] * len(axes.pooled)), strict=True):
         if len(windows) == 1 or isinstance(windows.starts, np.ndarray) or isinstance(windows.stops, np.ndarray):
             return None  # one window over the whole axis
         step, extent = windows.starts.step, windows.stops.start - windows.starts.start
@@ -113,7 +113,7 @@ def infer_shape(pooling: Pooling, axes: layouts.Axes, shape: Sequence[int]) -> t
     return tuple(found)
 
 
-def resolve_shape(given: Sequence[int] | int, axes: layouts.Axes, shape: Sequence[int]) -> tuple[int, ...]:
+def _resolve_shape(given: Sequence[int] | int, axes: layouts.Axes, shape: Sequence[int]) -> tuple[int, ...]:
     """``output_shape`` of all axes, from all of them or from the pooled ones."""
     try:
         lengths = tuple(int(n) for n in np.atleast_1d(np.asarray(given)))
@@ -136,7 +136,7 @@ def resolve_shape(given: Sequence[int] | int, axes: layouts.Axes, shape: Sequenc
     return tuple(full)
 
 
-def check_indices(given: ArrayLike, shape: tuple[int, ...]) -> Ints:
+def _check_indices(given: ArrayLike, shape: tuple[int, ...]) -> Ints:
     """Indices, one for each value."""
     found = check_integers(given)
     if found.shape != shape:
@@ -145,7 +145,7 @@ def check_indices(given: ArrayLike, shape: tuple[int, ...]) -> Ints:
     return found
 
 
-def move_indices(flat: Ints, old: IndexedTensor, new: IndexedTensor) -> Ints:
+def _move_indices(flat: Ints, old: IndexedTensor, new: IndexedTensor) -> Ints:
     """Indices within a plane as those of the same coordinates in another; PoolError where it has none."""
     places = np.unravel_index(np.maximum(flat, 0), old.plane)
     wrong = flat != NONE
@@ -160,7 +160,7 @@ def move_indices(flat: Ints, old: IndexedTensor, new: IndexedTensor) -> Ints:
 # Values where they stood.
 
 
-def place_values(values: Array, flat: Ints, tensor: IndexedTensor, rule: str) -> Array:
+def _place_values(values: Array, flat: Ints, tensor: IndexedTensor, rule: str) -> Array:
     """Zeros of the tensor's shape, each value at its index."""
     axes = tensor.axes
     given, at = axes.canonical(values), axes.canonical(flat)
@@ -177,17 +177,17 @@ def place_values(values: Array, flat: Ints, tensor: IndexedTensor, rule: str) ->
     return np.ascontiguousarray(axes.restored(result, tensor.shape))
 
 
-def keep_last(result: Array, where: Ints, values: Array) -> None:
+def _keep_last(result: Array, where: Ints, values: Array) -> None:
     """In the order of the windows, each over the one before; NumPy promises that of one axis."""
     result[where] = values
 
 
-def keep_first(result: Array, where: Ints, values: Array) -> None:
+def _keep_first(result: Array, where: Ints, values: Array) -> None:
     """The first stays."""
     result[where[::-1]] = values[::-1]
 
 
-def add_values(result: Array, where: Ints, values: Array) -> None:
+def _add_values(result: Array, where: Ints, values: Array) -> None:
     """The sum, integers saturating at the limits of their dtype."""
     if values.dtype.kind == "f":
         result[:] = np.bincount(where, values.astype(np.float64), len(result))
@@ -204,13 +204,13 @@ def add_values(result: Array, where: Ints, values: Array) -> None:
     result[:] = np.clip(total, limits.min, limits.max)
 
 
-def keep_largest(result: Array, where: Ints, values: Array) -> None:
+def _keep_largest(result: Array, where: Ints, values: Array) -> None:
     """The largest; a NaN wins."""
     result[where] = values
     np.maximum.at(result, where, values)
 
 
-def refuse_duplicates(result: Array, where: Ints, values: Array) -> None:
+def _refuse_duplicates(result: Array, where: Ints, values: Array) -> None:
     """PoolError if there is one."""
     counts = np.bincount(where, minlength=len(result))
     if counts.max(initial=0) > 1:
@@ -221,7 +221,7 @@ def refuse_duplicates(result: Array, where: Ints, values: Array) -> None:
 
 
 DUPLICATES: Mapping[str, Callable[[Array, Ints, Array], None]] = {
-    "last": keep_last, "first": keep_first, "sum": add_values, "max": keep_largest, "error": refuse_duplicates,
+    "last": _keep_last, "first": _keep_first, "sum": _add_values, "max": _keep_largest, "error": _refuse_duplicates,
 }
 """What becomes of an index that several values have."""
 
@@ -229,7 +229,7 @@ DUPLICATES: Mapping[str, Callable[[Array, Ints, Array], None]] = {
 # Values over their windows.
 
 
-def plan_inverse(pooling: Pooling, shape: Sequence[int], values: tuple[int, ...]) -> Plan:
+def _plan_inverse(pooling: Pooling, shape: Sequence[int], values: tuple[int, ...]) -> Plan:
     """The plan of the pooling that is undone."""
     plan = pooling.plan(shape)
     if plan.full_shape != values:
@@ -238,13 +238,13 @@ def plan_inverse(pooling: Pooling, shape: Sequence[int], values: tuple[int, ...]
     return plan
 
 
-def spread_values(values: Array, plan: Plan, how: str, pooling: Pooling) -> Array:
+def _spread_values(values: Array, plan: Plan, how: str, pooling: Pooling) -> Array:
     """An array of the plan's input shape."""
     canonical = SPREADS[how](plan.axes.canonical(values), plan, pooling)
     return np.ascontiguousarray(plan.axes.restored(canonical, plan.input_shape))
 
 
-def spread_nearest(values: Array, plan: Plan, pooling: Pooling) -> Array:
+def _spread_nearest(values: Array, plan: Plan, pooling: Pooling) -> Array:
     """The values of the nearest windows, 0 outside all of them."""
     result = values
     for axis, windows in enumerate(canonical_windows(plan), 1):
@@ -254,7 +254,7 @@ def spread_nearest(values: Array, plan: Plan, pooling: Pooling) -> Array:
     return result
 
 
-def spread_average(values: Array, plan: Plan, pooling: Pooling) -> Array:
+def _spread_average(values: Array, plan: Plan, pooling: Pooling) -> Array:
     """The mean of the windows' values, 0 outside all of them."""
     reached = [adjoint.window_adjoint(windows) for windows in canonical_windows(plan)]
     counts = [np.maximum(one.weights.sum(axis=1), 1) for one in reached]
@@ -266,5 +266,6 @@ def spread_average(values: Array, plan: Plan, pooling: Pooling) -> Array:
     return result
 
 
-SPREADS: Mapping[str, Callable[[Array, Plan, Pooling], Array]] = {"nearest": spread_nearest, "average": spread_average}
+SPREADS: Mapping[str, Callable[[Array, Plan, Pooling], Array]] = {"nearest": _spread_nearest,
+                                                                  "average": _spread_average}
 """How a value without an index goes back over its window."""

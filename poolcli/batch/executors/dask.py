@@ -50,13 +50,13 @@ if TYPE_CHECKING:
 ReportFuture = StandardFuture[FileReport | None]
 """The report of a job; None where its run had ended before it began."""
 
-MAX_WORKER_DEATHS = 3
+_MAX_WORKER_DEATHS = 3
 """Workers that a file may kill before it is given up, the last of them alone."""
-PENDING_PER_THREAD = 4
+_PENDING_PER_THREAD = 4
 """Jobs under way for each thread of the cluster: reports are taken in order, and a long job holds those behind up."""
-MIN_PENDING = 16
+_MIN_PENDING = 16
 """Jobs under way where there are few threads, or none yet: a cluster that grows with its work must see some."""
-CLOSE_SECONDS = 2.0
+_CLOSE_SECONDS = 2.0
 """Seconds to take leave of a scheduler."""
 
 
@@ -72,14 +72,14 @@ class DaskExecutor:
         self.jobs = self.client.get_executor(pure=False)
         self.limit = workers if self.local is None else 0
         self.watch, self.count = ClusterWatch(self.client), 0
-        self.due: dict[int, PendingJob] = {}
+        self.due: dict[int, _PendingJob] = {}
         self.able: Sequence[str] | None = None
         """Addresses of the workers that can do our jobs where others cannot; empty: all, and those that come."""
 
     @property
     def max_pending(self) -> int:
         """Jobs that may be under way at once."""
-        return self.limit or max(MIN_PENDING, PENDING_PER_THREAD * self.watch.count_threads())
+        return self.limit or max(_MIN_PENDING, _PENDING_PER_THREAD * self.watch.count_threads())
 
     def submit(self, job: Job, /) -> Future[FileReport]:
         """Send a job, unless its names tell already how it ends."""
@@ -92,19 +92,19 @@ class DaskExecutor:
             return CompletedFuture(settled)
         if self.able is None:
             try:
-                self.able = find_able_workers(self.client, job)
+                self.able = _find_able_workers(self.client, job)
             except PoolError as error:
-                return CompletedFuture(stop_report(blank, error, error))
+                return CompletedFuture(_stop_report(blank, error, error))
         if has_chunks(job):  # they are sent, each as a job
             settings = replace(self.settings, backend=DaskBackend(self.client, self.able))
             return CompletedFuture(run_job(job, self.pooling, settings))
         self.count += 1
         try:
-            with signals_deferred():  # a job that is sent must be known
-                sent = PendingJob(self, self.count, job)
+            with _signals_deferred():  # a job that is sent must be known
+                sent = _PendingJob(self, self.count, job)
                 self.due[self.count] = sent
         except Exception as error:  # nothing can be sent to a scheduler that has gone
-            return CompletedFuture(connection_lost_report(blank, error))
+            return CompletedFuture(_connection_lost_report(blank, error))
         sent.is_held = True
         return sent
 
@@ -125,10 +125,10 @@ class DaskExecutor:
         while True:
             try:
                 return self.watched(number, job, self.some_worker())
-            except WorkerDied as died:
+            except _WorkerDied as died:
                 deaths += 1
-                if deaths >= MAX_WORKER_DEATHS:
-                    raise WorkerKiller(f"killed {deaths} workers, the last with no other file beside it") from died
+                if deaths >= _MAX_WORKER_DEATHS:
+                    raise _WorkerKiller(f"killed {deaths} workers, the last with no other file beside it") from died
 
     def some_worker(self) -> str:
         """The address of a worker, as soon as there is one."""
@@ -142,9 +142,9 @@ class DaskExecutor:
         while not wait([future], POLL_SECONDS).done:
             if address not in self.client.nthreads():
                 future.cancel()
-                raise WorkerDied
-        if count_deaths(future):
-            raise WorkerDied
+                raise _WorkerDied
+        if _count_deaths(future):
+            raise _WorkerDied
         return future.result()
 
     def cancel(self) -> None:
@@ -156,26 +156,26 @@ class DaskExecutor:
         with suppress(Exception):  # a scheduler that has gone cannot be asked, waited for, nor taken leave of
             if sent and self.client.status == "running":
                 end_run(self.client, self.name, {one.number: one.future for one in sent})
-            self.client.close(CLOSE_SECONDS)
+            self.client.close(_CLOSE_SECONDS)
         if self.local is not None:
             with suppress(Exception):
                 self.local.close(CONNECT_SECONDS)
         return [one for one in sent if not one.is_held]
 
 
-class WorkerKiller(PoolError):
+class _WorkerKiller(PoolError):
     """A file that kills workers."""
 
 
-class WorkerDied(Exception):
+class _WorkerDied(Exception):
     """A worker with the only job that it had of ours."""
 
 
-class NotStarted(Exception):
+class _NotStarted(Exception):
     """There is no report: the run ended before."""
 
 
-class PendingJob:
+class _PendingJob:
     """A job that is on its way, and its report."""
 
     def __init__(self, cluster: DaskExecutor, number: int, job: Job) -> None:
@@ -192,25 +192,25 @@ class PendingJob:
             self.cluster.wait([self.future])
             self.cluster.due.pop(self.number, None)
             return with_given_names(self.report(), self.job, self.away)
-        except WorkerKiller as error:
+        except _WorkerKiller as error:
             return fail_report(self.blank, error)
         except (CancelledError, OSError) as error:
-            return connection_lost_report(self.blank, error)
+            return _connection_lost_report(self.blank, error)
         except Exception as error:
-            return stop_report(self.blank, error if isinstance(error, PoolError) else worker_error(error), error)
+            return _stop_report(self.blank, error if isinstance(error, PoolError) else _worker_error(error), error)
 
     def report(self) -> FileReport:
         """What came, or what comes of another try."""
-        killed = count_deaths(self.future)
+        killed = _count_deaths(self.future)
         found = self.cluster.alone(self.number, self.away, killed) if killed else self.future.result()
         if found is None:
-            raise NotStarted
+            raise _NotStarted
         return found
 
     def exception(self) -> BaseException | None:
         """What came in place of a report."""
         try:
-            return self.future.exception() or (None if self.future.result() else NotStarted())
+            return self.future.exception() or (None if self.future.result() else _NotStarted())
         except CancelledError as error:
             return error
 
@@ -220,7 +220,7 @@ class PendingJob:
 
 
 @contextmanager
-def signals_deferred() -> Iterator[None]:
+def _signals_deferred() -> Iterator[None]:
     """Let signals that end a run wait for the end of a short block; dask's threads are deaf to them anyway."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -232,16 +232,16 @@ def signals_deferred() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, old)
 
 
-def find_able_workers(client: Client, job: Job) -> Sequence[str]:
+def _find_able_workers(client: Client, job: Job) -> Sequence[str]:
     """Say of each worker that cannot do jobs of a run why not, in a line; return the others, none where all can.
 
     PoolError where there are workers and none of them can.
     """
-    folder = None if job.output is None or is_url(job.output) else find_folder(Path.cwd() / job.output)
+    folder = None if job.output is None or is_url(job.output) else _find_folder(Path.cwd() / job.output)
     paths = [*([] if is_url(job.source) else [os.fspath(Path.cwd() / job.source)]), *([folder] if folder else [])]
     found = client.run(find_worker_problem, __version__, [path for path in paths if Path(path).exists()],
                        on_error="return")
-    problems = {address: describe_problem(problem) for address, problem in found.items() if problem is not None}
+    problems = {address: _describe_problem(problem) for address, problem in found.items() if problem is not None}
     for address, problem in problems.items():
         jit.announce(f"worker {address} {problem}")
     able = [address for address in found if address not in problems]
@@ -250,36 +250,36 @@ def find_able_workers(client: Client, job: Job) -> Sequence[str]:
     return able if problems else ()
 
 
-def find_folder(output: Path) -> str:
+def _find_folder(output: Path) -> str:
     """The folder of an output that is there: its own, or the one in which that will be made."""
     return os.fspath(next(folder for folder in output.parents if folder.is_dir()))
 
 
-def describe_problem(problem: str | Exception) -> str:
+def _describe_problem(problem: str | Exception) -> str:
     """What keeps a worker from doing our jobs."""
     if "ModuleNotFoundError" in repr(problem):  # which distributed hands over as the text of another
         return "has no poolcli; the same version on all would work"
     return problem if isinstance(problem, str) else f"cannot be asked: {type(problem).__name__}: {problem}"
 
 
-def stop_report(blank: FileReport, error: PoolError, cause: BaseException) -> FileReport:
+def _stop_report(blank: FileReport, error: PoolError, cause: BaseException) -> FileReport:
     """The report of a job after which no other can be done."""
     return replace(fail_report(blank, error), cause=cause, stops=True)
 
 
-def connection_lost_report(blank: FileReport, cause: BaseException) -> FileReport:
+def _connection_lost_report(blank: FileReport, cause: BaseException) -> FileReport:
     """The report of a job that was on its way when the scheduler went away."""
-    return stop_report(blank, PoolError("lost the connection to the scheduler; --skip-existing does what is left"),
-                       cause)
+    return _stop_report(blank, PoolError("lost the connection to the scheduler; --skip-existing does what is left"),
+                        cause)
 
 
-def worker_error(error: Exception) -> PoolError:
+def _worker_error(error: Exception) -> PoolError:
     """What to say where a worker cannot even begin."""
     return PoolError(f"a worker cannot do it: {type(error).__name__}: {error}; poolcli has to be installed on every "
                      "worker")
 
 
-def count_deaths(future: ReportFuture) -> int:
+def _count_deaths(future: ReportFuture) -> int:
     """How many workers died before Dask gave up on a job that has ended; 0 where it ended otherwise."""
     from distributed.scheduler import KilledWorker
 

@@ -23,9 +23,9 @@ from .dask_worker import abandon_run, announce_to_scheduler, count_running, regi
 if TYPE_CHECKING:
     from distributed import Client
 
-PENDING_PER_THREAD = 3
+_PENDING_PER_THREAD = 3
 """Jobs under way for each thread: results are taken in order, and one that takes long holds those behind it up."""
-MIN_PENDING = 8
+_MIN_PENDING = 8
 """Jobs under way where there are few threads, or none yet."""
 
 
@@ -51,12 +51,12 @@ class DaskBackend:
         share: int = min([chunk_shapes.available_memory() // self.workers, *limits]) // chunk_shapes.COPIES_PER_JOB
         return max(1 << 20, share)
 
-    def executor(self, function: Callable[[Any, Any], Any], common: Any, several: bool) -> DaskChunkExecutor:
+    def executor(self, function: Callable[[Any, Any], Any], common: Any, several: bool) -> _DaskChunkExecutor:
         """Make one that has sent nothing yet."""
-        return DaskChunkExecutor(self, function, pickle.dumps(common))
+        return _DaskChunkExecutor(self, function, pickle.dumps(common))
 
 
-class DaskChunkExecutor:
+class _DaskChunkExecutor:
     """Sends jobs to a scheduler. One may be done again where a worker dies; one that killed as many as Dask allows ends
     the run.
     """
@@ -71,16 +71,16 @@ class DaskChunkExecutor:
     @property
     def max_pending(self) -> int:
         """Jobs that may be under way at once."""
-        return max(MIN_PENDING, PENDING_PER_THREAD * self.watch.count_threads())
+        return max(_MIN_PENDING, _PENDING_PER_THREAD * self.watch.count_threads())
 
     def submit(self, job: Any, /) -> Future[Any]:
         """Send a job."""
         self.count += 1
-        future: StandardFuture[Any] = self.jobs.submit(call_on_worker, self.run, self.count, self.function, self.packed,
-                                                       job, key=(f"poolcli-{self.run}", self.count),
+        future: StandardFuture[Any] = self.jobs.submit(_call_on_worker, self.run, self.count, self.function,
+                                                       self.packed, job, key=(f"poolcli-{self.run}", self.count),
                                                        **restrict_to(self.backend.able or ()))
         self.pending[self.count] = future
-        return ChunkFuture(self, self.count, future)
+        return _ChunkFuture(self, self.count, future)
 
     def cancel(self) -> None:
         """Do nothing yet: what has begun on a worker cannot be ended; ``shutdown`` lets the rest go."""
@@ -94,10 +94,10 @@ class DaskChunkExecutor:
 
 
 @dataclass(frozen=True)
-class ChunkFuture:
+class _ChunkFuture:
     """A result that is on its way."""
 
-    executor: DaskChunkExecutor
+    executor: _DaskChunkExecutor
     number: int
     future: StandardFuture[Any]
 
@@ -148,17 +148,17 @@ def end_run(client: Client, run: str, pending: Mapping[int, StandardFuture[Any]]
     wait([future for number, future in pending.items() if number in begun], POLL_SECONDS)  # results are on their way
 
 
-def call_on_worker(run: str, number: int, function: Callable[[Any, Any], Any], packed: bytes, job: Any) -> Any:
+def _call_on_worker(run: str, number: int, function: Callable[[Any, Any], Any], packed: bytes, job: Any) -> Any:
     """Do one job, on a worker; None where its run has ended before it began."""
     os.environ.setdefault("POOLCLI_THREADS", "1")
     with registered(run, number) as may_begin:
         if not may_begin:
             return None
         announce_to_scheduler()
-        return call_single_threaded(function, unpack_common(packed), job)
+        return call_single_threaded(function, _unpack_common(packed), job)
 
 
 @lru_cache(maxsize=4)
-def unpack_common(packed: bytes) -> Any:
+def _unpack_common(packed: bytes) -> Any:
     """What all calls have in common, unpacked once."""
     return pickle.loads(packed)

@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10.0
 """Seconds to reach a scheduler, and between looks at how many workers there are."""
-ALLOWED = 1
+_ALLOWED = 1
 """Deaths of workers that Dask passes over before it gives a job back, on a local cluster; ``dask.py`` sees to it
 that there are three in all. Elsewhere the scheduler's own setting holds, which is 3."""
-LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application", "bokeh",
-           "asyncio", "concurrent.futures")
+_LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application", "bokeh",
+            "asyncio", "concurrent.futures")
 """Each has a level of its own in distributed's defaults and writes to stderr, where our lines are; the last two
 complain of callbacks that come when a connection is closed."""
 END_SECONDS = 7.0
 """Seconds that a run which is cut short waits for what workers are at, of the ten in which Ctrl-C ends."""
 POLL_SECONDS = 0.5
 """Seconds between looks at the connection, and at the worker of a job that is suspected."""
-LONELY_SECONDS = 2.0
+_LONELY_SECONDS = 2.0
 """Seconds between looks for workers while there are none."""
 
 
@@ -45,34 +45,34 @@ def connect(scheduler: str, workers: int) -> tuple[LocalCluster | None, Client]:
         raise OptionError("scheduler", reason)
     resource_tracker.ensure_running()  # which unblocks interrupts when it starts
     with interrupts_blocked():
-        quiet_loggers()
+        _quiet_loggers()
         if scheduler == LOCAL:
-            local = start_local_cluster(workers)
-            return local, open_client(scheduler, address=local)
-        return None, open_client(scheduler, **parse_scheduler(scheduler))
+            local = _start_local_cluster(workers)
+            return local, _open_client(scheduler, address=local)
+        return None, _open_client(scheduler, **_parse_scheduler(scheduler))
 
 
-def quiet_loggers() -> None:
+def _quiet_loggers() -> None:
     """Keep distributed from logging to stderr, here and in workers that are started here: what matters is reported."""
     import dask
 
-    dask.config.set({"distributed.logging": dict.fromkeys(LOGGERS, "critical")})
+    dask.config.set({"distributed.logging": dict.fromkeys(_LOGGERS, "critical")})
     import distributed  # noqa: F401  (it sets its loggers up when it is imported)
 
-    for name in LOGGERS:
+    for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def start_local_cluster(workers: int) -> LocalCluster:
+def _start_local_cluster(workers: int) -> LocalCluster:
     """A scheduler in this process, and workers of their own; no limit of memory, as in a local batch."""
     from distributed import LocalCluster
 
     return LocalCluster(n_workers=max(1, workers), threads_per_worker=1, processes=True, memory_limit=0,
                         dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL, host="127.0.0.1",
-                        scheduler_kwargs={"allowed_failures": ALLOWED})
+                        scheduler_kwargs={"allowed_failures": _ALLOWED})
 
 
-def parse_scheduler(scheduler: str) -> dict[str, Any]:
+def _parse_scheduler(scheduler: str) -> dict[str, Any]:
     """Where a scheduler is, as distributed wants to be told."""
     if "://" in scheduler:
         return {"address": scheduler}
@@ -100,7 +100,7 @@ class ClusterWatch:
                 self.threads = sum(int(count) for count in self.client.nthreads().values())
             except Exception:  # the scheduler has gone, which waiting for a result will tell
                 return self.threads
-            self.next_look = monotonic() + (CONNECT_SECONDS if self.threads else LONELY_SECONDS)
+            self.next_look = monotonic() + (CONNECT_SECONDS if self.threads else _LONELY_SECONDS)
         return self.threads
 
     def wait(self, futures: Iterable[Future[Any]], jobs: int) -> None:
@@ -119,18 +119,18 @@ class ClusterWatch:
                 jit.announce(f"the scheduler has no workers; {waiting} for one, as dask worker starts it")
 
 
-def open_client(scheduler: str, **where: Any) -> Client:
+def _open_client(scheduler: str, **where: Any) -> Client:
     """A connection; whatever an address or a file may have wrong in it is one reason."""
     from distributed import Client
 
     try:
         return Client(**where, timeout=CONNECT_SECONDS, set_as_default=False)
     except Exception as error:
-        raise OptionError("scheduler", f"{printable(scheduler)} cannot be reached: {root_cause(error)}; dask scheduler "
-                                       "starts one") from error
+        raise OptionError("scheduler", f"{printable(scheduler)} cannot be reached: {_root_cause(error)}; "
+                                       "dask scheduler starts one") from error
 
 
-def root_cause(error: Exception) -> str:
+def _root_cause(error: Exception) -> str:
     """The last word of a chain of errors, in one line."""
     while error.__cause__ is not None and isinstance(error.__cause__, Exception):
         error = error.__cause__

@@ -27,11 +27,11 @@ from .process_worker import run_to_report
 
 EVENT_TOPIC = "poolcli"
 """The topic of events under which a worker says what compiling has to say."""
-MAX_STARTED = 10_000
+_MAX_STARTED = 10_000
 """Jobs that a worker remembers to have begun: more than are under way on one."""
 
 _lock = threading.Lock()
-_started: deque[tuple[str, int]] = deque(maxlen=MAX_STARTED)
+_started: deque[tuple[str, int]] = deque(maxlen=_MAX_STARTED)
 _ended_runs: deque[str] = deque(maxlen=1_000)
 _abandoned: deque[str] = deque(maxlen=1_000)
 """Runs whose jobs may not put anything in its place any more."""
@@ -62,9 +62,9 @@ def run_on_worker(errand: RunContext, number: int, packed: bytes) -> FileReport 
         announce_to_scheduler()
         job: Job = pickle.loads(packed)
         for path in {path.parent for path in (job.output, job.indices) if path is not None}:
-            clear_up(errand.run, path)
-        with guarding_outputs(partial(check_not_abandoned, errand.run)):
-            report = run_to_report(job, *unpack_context(errand.packed))
+            _clear_up(errand.run, path)
+        with guarding_outputs(partial(_check_not_abandoned, errand.run)):
+            report = run_to_report(job, *_unpack_context(errand.packed))
     if isinstance(report, BrokenPipeError):  # nobody reads from us but through files
         raise PoolError(f"lost a connection: {report}")
     return report
@@ -94,7 +94,7 @@ def abandon_run(run: str) -> None:
         _abandoned.append(run)
 
 
-def check_not_abandoned(run: str) -> None:
+def _check_not_abandoned(run: str) -> None:
     """Raise PoolError where nobody waits for a run's jobs any more."""
     if run in _abandoned:
         raise PoolError("its run has ended")
@@ -123,13 +123,13 @@ def stop_run(run: str) -> list[int]:
 
 
 @lru_cache(maxsize=4)
-def unpack_context(packed: bytes) -> Any:
+def _unpack_context(packed: bytes) -> Any:
     """The pooling and the settings of a run, unpacked once."""
     return pickle.loads(packed)
 
 
 @lru_cache(maxsize=1_000)
-def clear_up(run: str, folder: AnyPath) -> None:
+def _clear_up(run: str, folder: AnyPath) -> None:
     """Remove what a worker of this machine that died left in a folder; the one in its place comes here anew."""
     files.sweep(folder)
 
@@ -150,12 +150,12 @@ def announce_to_scheduler() -> None:
 
 def with_absolute_names(job: Job) -> Job:
     """The job as a process in another folder needs it."""
-    return replace(job, source=os.fspath(absolute(job.source)),
-                   output=None if job.output is None else absolute(job.output),
-                   indices=None if job.indices is None else absolute(job.indices))
+    return replace(job, source=os.fspath(_absolute(job.source)),
+                   output=None if job.output is None else _absolute(job.output),
+                   indices=None if job.indices is None else _absolute(job.indices))
 
 
-def absolute(name: str | AnyPath) -> AnyPath:
+def _absolute(name: str | AnyPath) -> AnyPath:
     """Without resolving anything: a link may lead elsewhere on a worker."""
     return Url(name) if is_url(name) else Path.cwd() / name
 

@@ -16,14 +16,14 @@ FileExecutor = Executor[Job, FileReport]
 Perform = Callable[[Job], FileReport]
 
 
-class ProcessExecutor:
+class _ProcessExecutor:
     """Does jobs in worker processes, each with a thread here, or with this one, that waits for it."""
 
     def __init__(self, pooling: Pooling, settings: Settings, workers: int) -> None:
         from .process import WorkerPool  # multiprocessing takes 15 ms to import
 
         self.pool = WorkerPool(pooling, settings)
-        self.waiting = in_this_process(self.pool.perform, workers)
+        self.waiting = _in_this_process(self.pool.perform, workers)
 
     @property
     def max_pending(self) -> int:
@@ -45,7 +45,7 @@ class ProcessExecutor:
         return left
 
 
-def in_this_process(perform: Perform, workers: int) -> FileExecutor:
+def _in_this_process(perform: Perform, workers: int) -> FileExecutor:
     """Make a thread for each worker; none for a single one."""
     return ThreadExecutor(perform, workers) if workers > 1 else SerialExecutor(perform)
 
@@ -57,5 +57,5 @@ def make_executor(perform: Perform, pooling: Pooling, settings: Settings, worker
 
         return DaskExecutor(pooling, settings, workers)
     if settings.isolate:
-        return ProcessExecutor(pooling, settings, workers)
-    return in_this_process(perform, workers)
+        return _ProcessExecutor(pooling, settings, workers)
+    return _in_this_process(perform, workers)

@@ -23,19 +23,19 @@ from .process_worker import Stdin, serve
 if TYPE_CHECKING:
     from ...pooling import Pooling
 
-GRACE = 0.5
+_GRACE = 0.5
 """Seconds for a worker that is told to end to remove what it was writing."""
 
 
-class WorkerError(PoolError):
+class _WorkerError(PoolError):
     """A worker that gave no report."""
 
 
-class WorkerCrashed(WorkerError):
+class _WorkerCrashed(_WorkerError):
     """It died; perhaps of something else than its file (memory that others took), so the file gets another try."""
 
 
-class Worker:
+class _Worker:
     """One process."""
 
     def __init__(self, pooling: Pooling, settings: Settings) -> None:
@@ -63,17 +63,18 @@ class Worker:
         """What the process has to say next."""
         try:
             if not self.pipe.poll(timeout):
-                raise WorkerError(f"took longer than {timeout:g} s; a longer --timeout may work")
+                raise _WorkerError(f"took longer than {timeout:g} s; a longer --timeout may work")
             answer: FileReport | BrokenPipeError | str = self.pipe.recv()
             return answer
         except (EOFError, OSError):
-            self.process.join(GRACE)
+            self.process.join(_GRACE)
             code = self.process.exitcode or 0
-            raise WorkerCrashed(f"decoder crashed ({f'signal {-code}' if code < 0 else f'exit code {code}'})") from None
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            raise _WorkerCrashed(f"decoder crashed ({how})") from None
 
     def end(self) -> None:
         """End it, if need be by force."""
-        self.process.join(GRACE)
+        self.process.join(_GRACE)
         self.process.kill()
         self.process.join()
         self.pipe.close()
@@ -92,7 +93,7 @@ def interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, old)
 
 
-class SharedLock:
+class _SharedLock:
     """Lets in many, or one alone."""
 
     def __init__(self) -> None:
@@ -121,26 +122,26 @@ class WorkerPool:
 
     def __init__(self, pooling: Pooling, settings: Settings) -> None:
         self.pooling, self.settings = pooling, settings
-        self.idle: list[Worker] = []
-        self.busy: set[Worker] = set()
-        self.lock, self.turns = threading.Lock(), SharedLock()
+        self.idle: list[_Worker] = []
+        self.busy: set[_Worker] = set()
+        self.lock, self.turns = threading.Lock(), _SharedLock()
         self.over = False
 
     def perform(self, job: Job) -> FileReport:
         """One job; after a crash once more, with no other beside it."""
         try:
             return self.attempt(job, alone=False)
-        except WorkerCrashed as error:
+        except _WorkerCrashed as error:
             return fail_report(start_report(job, self.pooling),
-                               error) if STDIO in stream_names(job) else self.again(job)
-        except WorkerError as error:
+                               error) if STDIO in _stream_names(job) else self.again(job)
+        except _WorkerError as error:
             return fail_report(start_report(job, self.pooling), error)
 
     def again(self, job: Job) -> FileReport:
         """The second try."""
         try:
             return self.attempt(job, alone=True)
-        except WorkerError as error:
+        except _WorkerError as error:
             return fail_report(start_report(job, self.pooling), error)
 
     def attempt(self, job: Job, alone: bool) -> FileReport:
@@ -149,7 +150,7 @@ class WorkerPool:
             worker = self.taken()
             try:
                 done = worker.do(job, self.settings.timeout)
-            except WorkerError:
+            except _WorkerError:
                 self.lose(worker, job)
                 raise
             with self.lock:
@@ -157,30 +158,30 @@ class WorkerPool:
                 self.idle.append(worker)
             return done
 
-    def taken(self) -> Worker:
+    def taken(self) -> _Worker:
         """A worker that has nothing to do, or a new one."""
         with self.lock:
             if self.over:
-                raise Cancelled
+                raise _Cancelled
             worker = self.idle.pop() if self.idle else None
             if worker is not None:
                 self.busy.add(worker)
                 return worker
-        worker = Worker(self.pooling, self.settings)
+        worker = _Worker(self.pooling, self.settings)
         with self.lock:
             self.busy.add(worker)
             if self.over:
-                raise Cancelled
+                raise _Cancelled
         return worker
 
-    def lose(self, worker: Worker, job: Job) -> None:
+    def lose(self, worker: _Worker, job: Job) -> None:
         """End a worker that is of no more use, and clear what it was writing."""
         worker.process.terminate()
         worker.end()
         with self.lock:
             self.busy.discard(worker)
             if self.over:
-                raise Cancelled
+                raise _Cancelled
         if job.output is not None:
             files.sweep(job.output.parent)
 
@@ -192,7 +193,7 @@ class WorkerPool:
         for worker in workers:
             worker.process.terminate()
         for worker in workers:  # a thread waits for each busy one, and will see it end
-            worker.process.join(GRACE)
+            worker.process.join(_GRACE)
             worker.process.kill()
 
     def close(self) -> None:
@@ -204,10 +205,10 @@ class WorkerPool:
             worker.end()
 
 
-class Cancelled(Exception):
+class _Cancelled(Exception):
     """There is no report, and nobody waits for one."""
 
 
-def stream_names(job: Job) -> tuple[str, str | None]:
+def _stream_names(job: Job) -> tuple[str, str | None]:
     """A job's input and output; what went through a stream cannot go again."""
     return job.source, job.output_name()

@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
     from ...pooling import Pooling
 
-READY = "ready"
+_READY = "ready"
 
 
 class Stdin:
     """Standard input, which a process that was spawned has too."""
 
     def __reduce__(self) -> Any:
-        return inherit_stdin, ()
+        return _inherit_stdin, ()
 
 
-def inherit_stdin() -> IO[bytes] | None:
+def _inherit_stdin() -> IO[bytes] | None:
     """Called before multiprocessing puts /dev/null in its place."""
     try:
         return os.fdopen(os.dup(0), "rb")
@@ -42,21 +42,21 @@ def serve(pipe: Connection, pooling: Pooling, settings: Settings, stdin: IO[byte
     from ... import jit
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; it is our parent who decides
-    signal.signal(signal.SIGTERM, stop)
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGTERM, _stop)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     jit.announce = pipe.send
     settings = replace(settings, stdin=stdin, stdout=os.fdopen(1, "wb", closefd=False))
-    pipe.send(READY)
-    while (job := receive_job(pipe)) is not None:
+    pipe.send(_READY)
+    while (job := _receive_job(pipe)) is not None:
         pipe.send(run_to_report(job, pooling, settings))
 
 
-def stop(*_: object) -> None:
+def _stop(*_: object) -> None:
     """End the process; what is being written is cleaned up on the way."""
     raise SystemExit(1)
 
 
-def receive_job(pipe: Connection) -> Job | None:
+def _receive_job(pipe: Connection) -> Job | None:
     """The next job; None where the other end is closed."""
     try:
         job: Job = pipe.recv()
@@ -77,7 +77,7 @@ def run_to_report(job: Job, pooling: Pooling, settings: Settings) -> FileReport 
     return replace(done, cause=PoolError(f"in a worker process\n{text}"))
 
 
-def end_with_parent() -> None:
+def _end_with_parent() -> None:
     """Wait for the parent to end, however it does, and end too."""
     from multiprocessing import parent_process
 

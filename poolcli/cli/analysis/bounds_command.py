@@ -22,50 +22,50 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-HELP = """\
+_HELP = """\
 Bound every output for inputs that are not known exactly: each sample may lie anywhere within --eps of what the FILE
 has, or between those of two files, LOW and HIGH. The bounds are certain; where they are exact, some input reaches
 them."""
 
-EXAMPLES = (
+_EXAMPLES = (
     'poolcli bounds photo.png --eps 2 "max -k 2"      how far maxima move when each sample moves by up to 2',
     'poolcli bounds low.npy high.npy "avg -k 3 -s 2" -o both.npy',
     'poolcli bounds photo.png --eps 8 "soft -k 4" --heat widths.png',
 )
-MOST_SHOWN = 36
+_MOST_SHOWN = 36
 """Outputs whose bounds are printed one by one: a 6 x 6 map."""
 
 
-def answer(asked: StudyContext) -> Answer:
+def _answer(asked: StudyContext) -> Answer:
     """Read one file or two, bound, write what is asked for."""
     from ...analysis.bounds.bounds import bounds
 
-    stage, loaded = asked.the_stage(), first_input(asked)
-    low, high = read_intervals(asked, loaded)
-    found = bounds(low, high, stage.reducer, **collect_keywords(stage, asked.output, loaded))
-    notes = (*write_bounds(asked, found, loaded.source), *draw_heat(asked, found))
-    return Answer(found, lambda: render(stage, found), notes)
+    stage, loaded = asked.the_stage(), _first_input(asked)
+    low, high = _read_intervals(asked, loaded)
+    found = bounds(low, high, stage.reducer, **_collect_keywords(stage, asked.output, loaded))
+    notes = (*_write_bounds(asked, found, loaded.source), *_draw_heat(asked, found))
+    return Answer(found, lambda: _render(stage, found), notes)
 
 
-def first_input(asked: StudyContext) -> Loaded:
+def _first_input(asked: StudyContext) -> Loaded:
     """The first file, once the number of files is right."""
     eps, names = asked.given.get("eps"), asked.names
     if len(names) not in (1, 2) or (len(names) == 1) != (eps is not None):
         raise OptionError("INPUT", "one file with --eps, or two files, LOW and HIGH, would work")
     if len(names) == 2 and asked.given.get("clip") is not None:
         raise OptionError("clip", "goes with --eps; LOW and HIGH are taken as they are")
-    check_output(asked.output)
+    _check_output(asked.output)
     return asked.load(names[0])
 
 
-def check_output(target: str | None) -> None:
+def _check_output(target: str | None) -> None:
     """Refuse an output that holds one picture: there are two."""
     if target not in (None, "-") and "{bound}" not in str(target) and not str(target).lower().endswith(".npy"):
         raise OptionError("output", "low and high go into one .npy, or into two files such as out_{bound}.png; --heat "
                                     "FILE makes a picture of their widths")
 
 
-def read_intervals(asked: StudyContext, loaded: Loaded) -> tuple[Array, Array]:
+def _read_intervals(asked: StudyContext, loaded: Loaded) -> tuple[Array, Array]:
     """The ends, of one file or of two."""
     from ...analysis.bounds.intervals import interval
 
@@ -75,7 +75,7 @@ def read_intervals(asked: StudyContext, loaded: Loaded) -> tuple[Array, Array]:
                     nodata=asked.the_stage().pooling.missing())
 
 
-def collect_keywords(stage: Stage, output: str | None, loaded: Loaded) -> Mapping[str, Any]:
+def _collect_keywords(stage: Stage, output: str | None, loaded: Loaded) -> Mapping[str, Any]:
     """The stage's, and what the file settles: its layout, and for bounds that become pictures its dtype."""
     from ...files import format_of
 
@@ -85,7 +85,7 @@ def collect_keywords(stage: Stage, output: str | None, loaded: Loaded) -> Mappin
     return chosen
 
 
-def write_bounds(asked: StudyContext, found: Bounds, source: Any) -> tuple[str, ...]:
+def _write_bounds(asked: StudyContext, found: Bounds, source: Any) -> tuple[str, ...]:
     """Both bounds: on a new first axis of one array, or apart in two files named by {bound}."""
     import numpy as np
 
@@ -98,17 +98,17 @@ def write_bounds(asked: StudyContext, found: Bounds, source: Any) -> tuple[str, 
     return asked.write(target, np.stack([found.low, found.high]))
 
 
-def draw_heat(asked: StudyContext, found: Bounds) -> tuple[str, ...]:
+def _draw_heat(asked: StudyContext, found: Bounds) -> tuple[str, ...]:
     """The picture of the widths."""
     target = asked.given.get("heat")
     if target is None:
         return ()
     from ...drawing import heat
 
-    return asked.write(target, heat.enlarge(heat.draw_heat(flatten_widths(found), 0.0)))
+    return asked.write(target, heat.enlarge(heat.draw_heat(_flatten_widths(found), 0.0)))
 
 
-def flatten_widths(found: Bounds) -> Array:
+def _flatten_widths(found: Bounds) -> Array:
     """The widths as (H, W): the largest over batch, channels and a volume's depth; a sequence is one row."""
     import numpy as np
 
@@ -119,17 +119,17 @@ def flatten_widths(found: Bounds) -> Array:
     return np.atleast_2d(widths)
 
 
-def render(stage: Stage, found: Bounds) -> Sequence[Any]:
+def _render(stage: Stage, found: Bounds) -> Sequence[Any]:
     """For people."""
     from ..table import text
 
-    rows = [("bounds", found.method), *describe_certainty(found),
+    rows = [("bounds", found.method), *_describe_certainty(found),
             ("outputs", f"{'x'.join(map(str, found.low.shape)) or 'one'} {found.low.dtype}"),
             ("width", f"{found.smallest:.6g} to {found.largest:.6g}, mean {found.mean:.6g}")]
     if found.widest is not None:
-        rows.append(("widest at", f"{', '.join(map(str, found.widest))}: {format_pair(found, found.widest)}"))
+        rows.append(("widest at", f"{', '.join(map(str, found.widest))}: {_format_pair(found, found.widest)}"))
     made = [make_table(("pooling", stage.title), rows, left=2)]
-    if 0 < found.low.size <= MOST_SHOWN:
+    if 0 < found.low.size <= _MOST_SHOWN:
         import numpy as np
 
         made += [text(""), make_table(("output", "low", "high"), [
@@ -137,7 +137,7 @@ def render(stage: Stage, found: Bounds) -> Sequence[Any]:
     return made
 
 
-def describe_certainty(found: Bounds) -> Sequence[tuple[str, str]]:
+def _describe_certainty(found: Bounds) -> Sequence[tuple[str, str]]:
     """How good the bounds are, in this case."""
     share = "all" if found.exact else f"{found.share_exact:.1%}"
     rows = [("exact", f"{share} of the outputs" if found.exact or found.share_exact else "none; all are sound")]
@@ -146,12 +146,12 @@ def describe_certainty(found: Bounds) -> Sequence[tuple[str, str]]:
     return rows
 
 
-def format_pair(found: Bounds, at: tuple[int, ...]) -> str:
+def _format_pair(found: Bounds, at: tuple[int, ...]) -> str:
     """Both bounds of one output."""
     return f"{found.low[at]} to {found.high[at]}"
 
 
-OPTIONS = [
+_OPTIONS = [
     options.option("--eps", type=grammar.number, metavar="E", help="How far each sample may move, in its own units."),
     click.Option(["--clip"], type=grammar.number, nargs=2, metavar="LOW HIGH",
                  help="Samples stay between these. Default: the dtype's range."),
@@ -159,5 +159,5 @@ OPTIONS = [
     options.option("--heat", type=options.path(), metavar="FILE", help="A picture of how wide the bounds are."),
 ]
 
-STUDY = Study("bounds", HELP, EXAMPLES, answer, OPTIONS, usage="FILE [HIGH] [STAGE]", formats=("heat",))
-command = STUDY.command()
+_STUDY = Study("bounds", _HELP, _EXAMPLES, _answer, _OPTIONS, usage="FILE [HIGH] [STAGE]", formats=("heat",))
+command = _STUDY.command()

@@ -24,37 +24,37 @@ if TYPE_CHECKING:
     from ...batch.run_chain import ChainReport
     from ..streams import Pen
 
-NAME = "chain"
-NOT_FOR_CHAINS = {"indices": None, "stream": False, "isolate": False, "timeout": None, "scheduler": None,
-                  "linear": False, "alpha": None}
+_NAME = "chain"
+_NOT_FOR_CHAINS = {"indices": None, "stream": False, "isolate": False, "timeout": None, "scheduler": None,
+                   "linear": False, "alpha": None}
 """Options of reducers' commands that are about one pooling; workers in other processes know of one only."""
 
 
-def run_chain_command(arguments: tuple[str, ...], layout: str | None, **given: Any) -> int:
+def _run_chain_command(arguments: tuple[str, ...], layout: str | None, **given: Any) -> int:
     """Parse, plan, pool, report."""
     typed, named = calls.split_arguments(arguments)
-    stages = parse_stages(typed, given)
+    stages = _parse_stages(typed, given)
 
     from ... import batch
     from ...batch.run_chain import ChainRun, ChainSpec
     from .. import show, usage
     from ..inputs import expand_globs, names
 
-    given = {**given, **NOT_FOR_CHAINS}
+    given = {**given, **_NOT_FOR_CHAINS}
     inputs = expand_globs(named)
     settings = usage.settings(inputs, None, given)
     poolings = ChainSpec(stages, layout, options.default_layouts())
     planned = batch.plan_jobs(names(inputs, given), poolings, settings)
     settings = show.look_at_values(given, settings, len(planned))
     workers = share_cores(given["jobs"], len(planned))
-    with show.view(given, settings, len(planned), options.debugging(), render) as view:
+    with show.view(given, settings, len(planned), options.debugging(), _render) as view:
         view.notes(planned.notes)
         view.unread = planned.notes.unread
         view.of(ChainRun(planned, poolings, settings, workers))
     return view.exit_code()
 
 
-def parse_stages(typed: Sequence[str], given: dict[str, Any]) -> tuple[Stage, ...]:
+def _parse_stages(typed: Sequence[str], given: dict[str, Any]) -> tuple[Stage, ...]:
     """The quoted calls, with the command's own options for what they do not say."""
     if not typed:
         raise OptionError("STAGE", 'is missing; poolcli chain "max -k 2" "avg -k 3 -s 2" image.png would work')
@@ -66,10 +66,10 @@ def parse_stages(typed: Sequence[str], given: dict[str, Any]) -> tuple[Stage, ..
 
 # For people.
 
-TITLES = ("stage", "shape", "type", "uncovered", "min", "mean", "max", "time")
+_TITLES = ("stage", "shape", "type", "uncovered", "min", "mean", "max", "time")
 
 
-def render(files: Sequence[FileReport], pen: Pen, colour: bool | None) -> str:
+def _render(files: Sequence[FileReport], pen: Pen, colour: bool | None) -> str:
     """A table for each file, one row a stage; where that is too wide, one line a fact."""
     from ..streams import is_terminal
     from ..table import MOST_PREVIEWS, UNLIMITED, Page, a_console, text, value_parts
@@ -77,10 +77,10 @@ def render(files: Sequence[FileReport], pen: Pen, colour: bool | None) -> str:
     page = Page(pen.stream)
     console = a_console(page, colour)
     width, console.width = console.width, UNLIMITED
-    tables = [render_table(file) for file in files]
+    tables = [_render_table(file) for file in files]
     if is_terminal(pen.stream):
         wide = max(console.measure(one).maximum for one in tables) > width
-        tables = [text(render_lines(file)) for file in files] if wide else tables
+        tables = [text(_render_lines(file)) for file in files] if wide else tables
         console.width = width
     for number, (file, one) in enumerate(zip(files, tables, strict=True)):
         console.print(text(("\n" if number else "") + f"{printable(file.input)} -> {printable(file.output or '-')}"))
@@ -90,12 +90,12 @@ def render(files: Sequence[FileReport], pen: Pen, colour: bool | None) -> str:
     return page.getvalue()
 
 
-def render_table(file: FileReport) -> Any:
+def _render_table(file: FileReport) -> Any:
     """The input, then every stage."""
-    return make_table(TITLES, format_rows(file), left=4)
+    return make_table(_TITLES, _format_rows(file), left=4)
 
 
-def format_rows(file: FileReport) -> list[tuple[str, ...]]:
+def _format_rows(file: FileReport) -> list[tuple[str, ...]]:
     """Cells of the table."""
     from ..table import NUMBERS, duration, number
 
@@ -103,38 +103,38 @@ def format_rows(file: FileReport) -> list[tuple[str, ...]]:
     first = ("", f"{format_shape(file.input_shape or ())} {file.layout}", file.input_dtype or "", "",
              *(number(file.input_stats, name) for name in NUMBERS), "")
     return [first,
-            *((f"{i} {printable(one.stage)}", format_shape(one.output_shape), one.output_dtype, describe_unread(one),
+            *((f"{i} {printable(one.stage)}", format_shape(one.output_shape), one.output_dtype, _describe_unread(one),
                       *(number(one.output_stats, name) for name in NUMBERS), duration(one.seconds))
                      for i, one in enumerate(chained.stages, 1))]
 
 
-def describe_unread(one: StageRecord) -> str:
+def _describe_unread(one: StageRecord) -> str:
     """What no window of a stage reaches."""
     return ", ".join(f"{n} {letter}" for letter, n in one.uncovered.items() if n) or "none"
 
 
-def render_lines(file: FileReport) -> str:
+def _render_lines(file: FileReport) -> str:
     """The same facts, one after another."""
     return "\n".join(f"{row[0] or 'input'}: " + ", ".join(
         cell if name in ("shape", "type", "time") else f"{name} {cell}"
-        for name, cell in zip(TITLES[1:], row[1:], strict=True) if cell) for row in format_rows(file))
+        for name, cell in zip(_TITLES[1:], row[1:], strict=True) if cell) for row in _format_rows(file))
 
 
-def option_sections() -> list[tuple[str, list[click.Option]]]:
+def _option_sections() -> list[tuple[str, list[click.Option]]]:
     """The options by what they are about."""
     layout = options.option("--layout", type=options.layout, metavar="LETTERS",
                             help="A letter for each axis of the input; N and C are kept, every other is pooled.")
     shared = [one for one in (*options.windows(), *options.values(), *parameter_options()) if one.name != "layout"]
     return [("Of every stage that does not say it itself", shared), ("Input", [layout]),
-            *((title, [one for one in found if one.name not in NOT_FOR_CHAINS])
+            *((title, [one for one in found if one.name not in _NOT_FOR_CHAINS])
               for title, found in (("Files", options.files()), ("Pictures", options.pictures()))),
             ("Report", options.report())]
 
 
 command = SectionedCommand(
-    NAME, "Several poolings one after another: what one makes, the next one reads. Nothing is rounded between them.",
+    _NAME, "Several poolings one after another: what one makes, the next one reads. Nothing is rounded between them.",
     ['poolcli chain "max -k 2" "avg -k 3 -s 2" image.png', 'poolcli chain "avg -k 2" "max -k 2" photos/ -o small/',
      'poolcli chain "blur -k 4 -s 2 --padding same" "max" - -o - < fmap.npy > small.npy'],
-    option_sections(),
+    _option_sections(),
     params=[click.Argument(["arguments"], nargs=-1, type=options.path(), metavar="STAGE... INPUT...")],
-    callback=run_chain_command)
+    callback=_run_chain_command)

@@ -23,7 +23,7 @@ UPSAMPLINGS = ("nearest", "bilinear")
 """The library has these names too, in a room that imports NumPy; a test holds them together."""
 
 
-def answer(asked: StudyContext) -> Answer:
+def _answer(asked: StudyContext) -> Answer:
     """Compare, and draw the sheet if it is wanted."""
     from ...analysis.compare.compare import TILE, compare
     from .context import file_errors
@@ -35,10 +35,10 @@ def answer(asked: StudyContext) -> Answer:
     with file_errors(name):
         found = compare(loaded.array, stages, upsample=given["upsample"] or "nearest", data_range=given["data_range"],
                         tile=given["tile"] or TILE)
-    notes = [*loaded.source.notes, *list_notes(found, bool(asked.output or given["preview"]))]
+    notes = [*loaded.source.notes, *_list_notes(found, bool(asked.output or given["preview"]))]
     if asked.output:
         notes += asked.write(asked.output, found.sheet())
-    return Answer(found, lambda: render(name, found, given["preview"]), tuple(notes))
+    return Answer(found, lambda: _render(name, found, given["preview"]), tuple(notes))
 
 
 def default_calls(shared: Mapping[str, Any]) -> tuple[Stage, ...]:
@@ -48,40 +48,40 @@ def default_calls(shared: Mapping[str, Any]) -> tuple[Stage, ...]:
                  for stage, (_, own) in zip(as_stages(made, shared), made, strict=True))
 
 
-def list_notes(found: Comparison, shown: bool) -> list[str]:
+def _list_notes(found: Comparison, shown: bool) -> list[str]:
     """What one should know of the numbers and of the pictures."""
     scale = note_other_scale([row.reducer for row in found.rows])
     return ([scale] if scale else []) + ([f"the pictures show {found.shown}"] if shown and found.shown else [])
 
 
-def render(name: str, found: Comparison, preview: bool) -> list[Any]:
+def _render(name: str, found: Comparison, preview: bool) -> list[Any]:
     """The pictures, what was measured, the table."""
     from ..table import text
 
     head = (f"{printable(name)}  {format_shape(found.shape)} {found.dtype}; range {found.data_range:.6g}, "
             f"laid over it again by {found.upsample}")
     titles = ("pooling", "PSNR dB", "SSIM", "worst", "noise", "edges")
-    original = ("the original", "", "", "", format_number(found.noise_variance), "100%" if found.mean_squared_slope
+    original = ("the original", "", "", "", _format_number(found.noise_variance), "100%" if found.mean_squared_slope
                 else "-")
-    rows = [original, *(format_cells(row, find_best(found.rows)) for row in found.rows)]
-    return [*render_pictures(found, preview), text(head), make_table(titles, rows)]
+    rows = [original, *(_format_cells(row, _find_best(found.rows)) for row in found.rows)]
+    return [*_render_pictures(found, preview), text(head), make_table(titles, rows)]
 
 
-def render_pictures(found: Comparison, preview: bool) -> list[Any]:
+def _render_pictures(found: Comparison, preview: bool) -> list[Any]:
     """The tiles, if they are wanted."""
     from .display.half_blocks import ImagePreview
 
     return [ImagePreview([(picture, printable(label)) for picture, label in found.tiles()])] if preview else []
 
 
-def find_best(rows: Sequence[ReducerScores]) -> dict[str, float]:
+def _find_best(rows: Sequence[ReducerScores]) -> dict[str, float]:
     """The best of each measure among those that can be compared; nothing where there is but one."""
     alike = [row for row in rows if row.on_scale]
     found = {name: [value for row in alike if (value := getattr(row, name)) is not None] for name in ("psnr", "ssim")}
     return {name: max(values) for name, values in found.items() if len(values) > 1}
 
 
-def format_cells(row: ReducerScores, highest: Mapping[str, float]) -> tuple[Any, ...]:
+def _format_cells(row: ReducerScores, highest: Mapping[str, float]) -> tuple[Any, ...]:
     """A row of the table; the best value of a column is bold."""
     from rich.text import Text
 
@@ -95,15 +95,15 @@ def format_cells(row: ReducerScores, highest: Mapping[str, float]) -> tuple[Any,
     worst = f"{row.largest_error:.6g}" if row.on_scale and row.largest_error is not None else "-"
     edges = "-" if row.edge_energy is None else format_percent(row.edge_energy)
     return (printable(row.stage), marked("psnr", psnr), marked("ssim", f"{row.ssim or 0:.4f}"), worst,
-            format_number(row.noise_variance), edges)
+            _format_number(row.noise_variance), edges)
 
 
-def format_number(value: float | None) -> str:
+def _format_number(value: float | None) -> str:
     """Four digits, or none."""
     return "-" if value is None else f"{value:.4g}"
 
 
-def list_options() -> Sequence[Any]:
+def _list_options() -> Sequence[Any]:
     """The options of this command."""
     return [output_option("Write a sheet of all pictures with their names, the original among them."),
             options.flag("--preview", help="Show the pictures in the terminal."),
@@ -115,9 +115,9 @@ def list_options() -> Sequence[Any]:
                            help="Pictures show the middle, at most N samples of each side. Default 360.")]
 
 
-STUDY = Study(
+_STUDY = Study(
     "compare", "The same windows with many reducers: pictures side by side, and what each keeps.",
     ["poolcli compare photo.jpg -k 4 -o sheet.png", 'poolcli compare photo.jpg --preview max avg "blur -k 4 -s 2"',
      "poolcli compare scan.npy --layout DHW --json median avg"],
-    answer, list_options(), usage="FILE [STAGE]...", default=())
-command = STUDY.command()
+    _answer, _list_options(), usage="FILE [STAGE]...", default=())
+command = _STUDY.command()

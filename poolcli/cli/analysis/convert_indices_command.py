@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Converted:
+class _Converted:
     """What was converted."""
 
     input: str
@@ -31,7 +31,7 @@ class Converted:
     """The new ones, when they are few."""
 
 
-def answer(asked: StudyContext) -> Answer:
+def _answer(asked: StudyContext) -> Answer:
     """Read, convert, write."""
     from ...analysis.unpool.index_formats import convert_indices
     from ...core.axes import resolve
@@ -45,12 +45,12 @@ def answer(asked: StudyContext) -> Answer:
     letters = resolve(given["shape"], given["layout"] or options.default_layout(len(given["shape"]))).letters
     made = convert_indices(asked.load(name).array, source, target, given["shape"], letters)
     asked.write(given["output"], made)
-    found = Converted(name, given["output"], source, target, given["shape"], letters,
-                      made if made.size <= MOST_VALUES else None)
-    return Answer(found, lambda: render(found, preview(made, letters)))
+    found = _Converted(name, given["output"], source, target, given["shape"], letters,
+                       made if made.size <= MOST_VALUES else None)
+    return Answer(found, lambda: _render(found, preview(made, letters)))
 
 
-def render(found: Converted, planes: tuple[Plane, ...]) -> list[Any]:
+def _render(found: _Converted, planes: tuple[Plane, ...]) -> list[Any]:
     """A line, and the new indices."""
     from ...core.axes import describe
     from ..table import plane, text
@@ -60,13 +60,13 @@ def render(found: Converted, planes: tuple[Plane, ...]) -> list[Any]:
     return shown + [part for one in planes for part in (text(f"values {one.label}".strip() + ":"), plane(one))]
 
 
-STUDY = Study(
+_STUDY = Study(
     "convert-indices", "Renumber indices for PyTorch, ONNX or TensorFlow.",
-    ["poolcli convert-indices where.npy --to onnx --shape 1x3x8x8 --layout NCHW -o onnx.npy"], answer, usage="FILE",
+    ["poolcli convert-indices where.npy --to onnx --shape 1x3x8x8 --layout NCHW -o onnx.npy"], _answer, usage="FILE",
     pools=False, files=[one for one in file_options() if one.name in ("overwrite", "key")],
     options=[choice_option("--from", FORMATS, "FORMAT", f"How FILE counts: {', '.join(FORMATS)}. Default torch."),
          choice_option("--to", FORMATS, "FORMAT", "How the result counts. Default torch."),
          options.option("--shape", type=grammar.lengths, metavar="SHAPE", help="Of what was pooled: 1x3x8x8."),
          *(one for one in options.values() if one.name == "layout"),
          output_option("A .npy file, or - for stdout.")])
-command = STUDY.command()
+command = _STUDY.command()

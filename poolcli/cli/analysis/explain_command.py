@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...pooling import Pooling
 
 
-def answer(asked: StudyContext) -> Answer:
+def _answer(asked: StudyContext) -> Answer:
     """Explain one value of the file's pooling, as its reducer's command would pool it."""
     from ...analysis.explain.explain import explain_window
 
@@ -32,8 +32,8 @@ def answer(asked: StudyContext) -> Answer:
     loaded, pooling, plan, notes = prepare_file(asked)
     found = explain_window(loaded.array, pooling, plan, *(asked.given[name] for name in ("at", "channel", "batch")))
     if asked.output:
-        asked.write_text(asked.output, make_page(asked, loaded, pooling, plan, found))
-    return Answer(found, lambda: render(asked, loaded, found), notes)
+        asked.write_text(asked.output, _make_page(asked, loaded, pooling, plan, found))
+    return Answer(found, lambda: _render(asked, loaded, found), notes)
 
 
 def prepare_file(asked: StudyContext) -> tuple[Loaded, Pooling, Plan, tuple[str, ...]]:
@@ -49,7 +49,7 @@ def prepare_file(asked: StudyContext) -> tuple[Loaded, Pooling, Plan, tuple[str,
     return loaded, pooling, plan, loaded.source.notes
 
 
-def make_page(asked: StudyContext, loaded: Loaded, pooling: Pooling, plan: Plan, found: Explanation) -> str:
+def _make_page(asked: StudyContext, loaded: Loaded, pooling: Pooling, plan: Plan, found: Explanation) -> str:
     """The page: a picture in its own colours."""
     import numpy as np
 
@@ -59,63 +59,63 @@ def make_page(asked: StudyContext, loaded: Loaded, pooling: Pooling, plan: Plan,
     source, palette = loaded.source, None
     if source.palette is not None and loaded.array.ndim == 2:
         palette = expand_palette(np.arange(256, dtype=np.uint8), source.palette)
-    return build_page(found, loaded.array, pooling, plan, format_title(asked), source.mode, palette)
+    return build_page(found, loaded.array, pooling, plan, _format_title(asked), source.mode, palette)
 
 
 # For people.
 
 
-def render(asked: StudyContext, loaded: Loaded, found: Explanation) -> list[Any]:
+def _render(asked: StudyContext, loaded: Loaded, found: Explanation) -> list[Any]:
     """A headline, the window on each axis, the samples, the arithmetic, the rounding."""
     from .display.window_grids import WindowGrids
 
-    made = [text(format_headline(asked, loaded, found)), text(""), make_axes_table(found.axes), text(""),
+    made = [text(_format_headline(asked, loaded, found)), text(""), _make_axes_table(found.axes), text(""),
             WindowGrids(found, loaded.array)]
-    if shares_differ(found):
+    if _shares_differ(found):
         made += [text(f"What each sample counts for ({found.shares_are}):"),
                  WindowGrids(found, loaded.array, shares=True)]
-    return [*made, *render_arithmetic(found)]
+    return [*made, *_render_arithmetic(found)]
 
 
-def format_headline(asked: StudyContext, loaded: Loaded, found: Explanation) -> str:
+def _format_headline(asked: StudyContext, loaded: Loaded, found: Explanation) -> str:
     """Which value of what."""
     kept = "".join(f", {'channel' if letter == 'C' else 'batch'} {i} of {found.output_shape[place]}"
                    for letter, i in found.kept.items() for place in [found.layout.index(letter)])
     shape = "x".join(str(n) for n in loaded.array.shape)
     at = ", ".join(str(i) for i in found.at)
-    return f"{format_title(asked)} ({shape} {found.layout}, {found.input_dtype}) at ({at}){kept}"
+    return f"{_format_title(asked)} ({shape} {found.layout}, {found.input_dtype}) at ({at}){kept}"
 
 
-def format_title(asked: StudyContext) -> str:
+def _format_title(asked: StudyContext) -> str:
     """What is pooled, and how."""
     return f"{printable(asked.the_stage().title)} of {printable(asked.the_file())}"
 
 
-def make_axes_table(axes: tuple[AxisWindow, ...]) -> Any:
+def _make_axes_table(axes: tuple[AxisWindow, ...]) -> Any:
     """The window on each axis: where it would lie, and what of it is there."""
-    rows = [(one.letter, f"{one.index} of {one.windows}", format_nominal(one), format_clipped(one),
+    rows = [(one.letter, f"{one.index} of {one.windows}", _format_nominal(one), _format_clipped(one),
              f"{one.before}:{one.after}" if one.before or one.after else "none", str(one.length)) for one in axes]
     return make_table(("axis", "window", "positions", "inside", "padding", "length"), rows)
 
 
-def format_nominal(one: AxisWindow) -> str:
+def _format_nominal(one: AxisWindow) -> str:
     """All positions."""
-    return format_stretch(one.start, len(one.positions), one.step)
+    return _format_stretch(one.start, len(one.positions), one.step)
 
 
-def format_clipped(one: AxisWindow) -> str:
+def _format_clipped(one: AxisWindow) -> str:
     """Those that are samples of the array."""
-    return format_stretch(one.first, one.count, one.step) if one.count else "none"
+    return _format_stretch(one.first, one.count, one.step) if one.count else "none"
 
 
-def format_stretch(first: int, count: int, step: int) -> str:
+def _format_stretch(first: int, count: int, step: int) -> str:
     """From the first to the last position."""
     last = first + (count - 1) * step
     every = f", every {step}" if step > 1 and count > 1 else ""
     return f"{first} to {last}{every}" if count > 1 else str(first)
 
 
-def shares_differ(found: Explanation) -> bool:
+def _shares_differ(found: Explanation) -> bool:
     """Whether samples count differently, so that a grid of it says more than the arithmetic."""
     import numpy as np
 
@@ -124,26 +124,26 @@ def shares_differ(found: Explanation) -> bool:
     return bool(np.nanmax(found.shares) - np.nanmin(found.shares) > 1e-12)
 
 
-def render_arithmetic(found: Explanation) -> list[Any]:
+def _render_arithmetic(found: Explanation) -> list[Any]:
     """The formula, its numbers, and the result."""
     lines = [f"{found.reducer}: {found.formula}", *(f"  {line}" for line in found.setup),
              *(f"  {'  ' if i == 0 else '= '}{line}" for i, line in enumerate(found.steps))]
     if found.rule:
         lines.append(f"  {found.rule}")
     facts = [("samples", f"{found.present} present of {found.states.size} positions"),
-             *([("winner", describe_winner(found))] if found.winner else []),
-             ("before rounding", found.exact), ("after", f"{format_result(found)}  {found.dtype}: {found.rounding}")]
-    return [text("\n".join(lines)), text(""), make_facts_grid(facts)]
+             *([("winner", _describe_winner(found))] if found.winner else []),
+             ("before rounding", found.exact), ("after", f"{_format_result(found)}  {found.dtype}: {found.rounding}")]
+    return [text("\n".join(lines)), text(""), _make_facts_grid(facts)]
 
 
-def describe_winner(found: Explanation) -> str:
+def _describe_winner(found: Explanation) -> str:
     """Where it stands."""
     assert found.winner is not None
     where = ", ".join(f"{one.letter} {i}" for one, i in zip(found.axes, found.winner.place, strict=True))
     return where if found.winner.index is None else f"{where}, index {found.winner.index} in its plane"
 
 
-def format_result(found: Explanation) -> str:
+def _format_result(found: Explanation) -> str:
     """The result: the value itself where that is exact, otherwise in as many digits as its type needs."""
     result = found.result
     if result.dtype.kind != "f":
@@ -151,7 +151,7 @@ def format_result(found: Explanation) -> str:
     return found.exact if found.value == float(result) and "/" not in found.exact else str(result)
 
 
-def make_facts_grid(facts: list[tuple[str, str]]) -> Any:
+def _make_facts_grid(facts: list[tuple[str, str]]) -> Any:
     """Names and values in two columns; long values are folded."""
     from rich.table import Table
 
@@ -163,7 +163,7 @@ def make_facts_grid(facts: list[tuple[str, str]]) -> Any:
     return made
 
 
-def parse_at(value: str) -> tuple[int, ...]:
+def _parse_at(value: str) -> tuple[int, ...]:
     """``1,1``: an index for each pooled axis, negative ones from the end."""
     parts = value.split(",")
     try:
@@ -174,23 +174,23 @@ def parse_at(value: str) -> tuple[int, ...]:
         raise click.BadParameter(f"{grammar.shown(value)} is no place; Y,X such as 3,5 or -1,-1 would work") from None
 
 
-def parse_index(value: str) -> int:
+def _parse_index(value: str) -> int:
     """A whole number, negative from the end."""
     sign = value.startswith("-")
     return -grammar.whole(value[1:]) if sign else grammar.whole(value)
 
 
-STUDY = Study(
+_STUDY = Study(
     "explain", "Explain one output value: its window, the samples in it, the arithmetic, the rounding.",
     ["poolcli explain image.png --at 3,5", 'poolcli explain image.png "avg -k 3 -s 2 --padding 1" --at 0,0',
      'poolcli explain fmap.npy "gem --global" --channel 2',
      'poolcli explain image.png "median -k 3" --html median.html'],
-    answer, formats=(),
-    options=[options.option("--at", type=parse_at, metavar="Y,X",
+    _answer, formats=(),
+    options=[options.option("--at", type=_parse_at, metavar="Y,X",
                         help="Which output: an index for each pooled axis, from 0; negative ones from the end. "
                              "Default: the one in the middle."),
          options.option("--html", "-o", "output", type=options.path(), metavar="PAGE",
                         help="Write a page on which the window can be moved, and reducer and windows changed."),
-         options.option("--channel", type=parse_index, metavar="C", help="Of axis C. Default 0."),
-         options.option("--batch", type=parse_index, metavar="N", help="Of axis N. Default 0.")])
-command = STUDY.command()
+         options.option("--channel", type=_parse_index, metavar="C", help="Of axis C. Default 0."),
+         options.option("--batch", type=_parse_index, metavar="N", help="Of axis N. Default 0.")])
+command = _STUDY.command()

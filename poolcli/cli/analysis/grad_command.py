@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-LEAST = 256
+_LEAST = 256
 """Pixels of a heat map's longer side: smaller maps are enlarged."""
-STRIP = 16
+_STRIP = 16
 """A map of one axis is so many times as long as it is high."""
 
 
 @dataclass(frozen=True)
-class GradientReport:
+class _GradientReport:
     """What was asked and what came back."""
 
     input: str
@@ -48,7 +48,7 @@ class GradientReport:
     """The gradient, when it is small."""
 
 
-def answer(asked: StudyContext) -> Answer:
+def _answer(asked: StudyContext) -> Answer:
     """Read, differentiate, write."""
     import numpy as np
 
@@ -61,17 +61,17 @@ def answer(asked: StudyContext) -> Answer:
     upstream = None if asked.given["upstream"] is None else asked.load(asked.given["upstream"]).array
     letters = plan.axes.letters
     made = differentiate(loaded.array, pooling, upstream, letters)
-    write_gradient(asked, made, letters)
-    wins = count_wins(made) if pooling.reducer.picks and upstream is None else None
-    found = GradientReport(name, stage.title, asked.given["upstream"], asked.output, asked.given["map"], letters,
-                           made.shape,
+    _write_gradient(asked, made, letters)
+    wins = _count_wins(made) if pooling.reducer.picks and upstream is None else None
+    found = _GradientReport(name, stage.title, asked.given["upstream"], asked.output, asked.given["map"], letters,
+                            made.shape,
                    made.dtype.name, stats(made), float(made.sum(dtype=np.float64)),
                    float(np.mean(made == 0)) if made.size else None, wins,
                    made if made.size <= MOST_VALUES else None)
-    return Answer(found, lambda: render(found, preview(made, letters)), notes)
+    return Answer(found, lambda: _render(found, preview(made, letters)), notes)
 
 
-def count_wins(made: Array) -> dict[int, int]:
+def _count_wins(made: Array) -> dict[int, int]:
     """How many samples have each number of wins."""
     import numpy as np
 
@@ -79,7 +79,7 @@ def count_wins(made: Array) -> dict[int, int]:
     return {wins: int(samples) for wins, samples in enumerate(counts) if samples}
 
 
-def write_gradient(asked: StudyContext, made: Array, letters: str) -> None:
+def _write_gradient(asked: StudyContext, made: Array, letters: str) -> None:
     """The numbers, or where the name is a picture's the map; and ``--map``."""
     from ...files import format_of
 
@@ -87,23 +87,23 @@ def write_gradient(asked: StudyContext, made: Array, letters: str) -> None:
         raise FileError(asked.given["map"], PoolError("a map is a picture; a name that ends in .png would work"))
     if asked.output is not None:
         numbers = asked.output == STDIO or format_of(asked.output).name in ("NPY", "NPZ")
-        asked.write(asked.output, made if numbers else draw_map(made, letters))
+        asked.write(asked.output, made if numbers else _draw_map(made, letters))
     if asked.given["map"] is not None:
-        asked.write(asked.given["map"], draw_map(made, letters))
+        asked.write(asked.given["map"], _draw_map(made, letters))
 
 
-def draw_map(made: Array, letters: str) -> Array:
+def _draw_map(made: Array, letters: str) -> Array:
     """The heat map: dark where least of the gradient goes, light where most does."""
     from ...analysis.grad.grad import flatten_gradient
     from ...drawing.heat import draw_heat, enlarge
 
     flat = flatten_gradient(made, letters)
     if len(flat) == 1:
-        flat = flat.repeat(max(1, flat.shape[1] // STRIP), axis=0)
-    return enlarge(draw_heat(flat), LEAST)
+        flat = flat.repeat(max(1, flat.shape[1] // _STRIP), axis=0)
+    return enlarge(draw_heat(flat), _LEAST)
 
 
-def render(found: GradientReport, planes: tuple[Plane, ...]) -> list[Any]:
+def _render(found: _GradientReport, planes: tuple[Plane, ...]) -> list[Any]:
     """What was asked, the numbers, the wins, the values."""
     from ...core.axes import describe
     from ...report import short
@@ -122,14 +122,14 @@ def render(found: GradientReport, planes: tuple[Plane, ...]) -> list[Any]:
     return shown + [part for one in planes for part in (text(f"gradient {one.label}".strip() + ":"), plane(one))]
 
 
-STUDY = Study(
+_STUDY = Study(
     "grad", "Where a gradient goes: what each sample has to do with the result. Without --upstream every value of the "
     "result has the gradient 1, so that a reducer which picks samples shows how many windows each one wins.",
     ["poolcli grad image.png \"max -k 3 -s 2\" -o wins.png",
      "poolcli grad map.npy \"lse --r 5 -k 2\" --layout CHW --upstream upstream.npy -o gradient.npy --map heat.png"],
-    answer,
+    _answer,
     options=[options.option("--upstream", type=options.path(), metavar="FILE",
                         help="The gradient of the result: .npy of its shape. Default: all ones."),
          output_option("The gradient as .npy, or - for stdout; a heat map where the name is a picture's."),
          options.option("--map", type=options.path(), metavar="FILE", help="A heat map beside the numbers: heat.png.")])
-command = STUDY.command()
+command = _STUDY.command()

@@ -24,37 +24,37 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-HELP = """\
+_HELP = """\
 Pool over a group. Several FILEs of one shape are reduced element by element, after the windows of the STAGE if it has
 any. One FILE with --over is pooled in every turned, flipped or shifted copy; each result is brought back, and the
 copies are reduced: a transformed picture gives the transformed result, and with --global the same result. The check
 prints how far from that it is, beside plain pooling. A second STAGE says what reduces the copies."""
-EXAMPLES = (
+_EXAMPLES = (
     'poolcli group map.npy --over rot4 "max -k 3 -s 2" -o pooled.npy',
     'poolcli group photo.png --over d4 "subsample -k 2" avg      the second one reduces the copies',
     "poolcli group 1.png 2.png 3.png median -o still.png         what moves goes",
 )
-PROMISES = {
+_PROMISES = {
     "equivariant": "equivariant: the transformed input gives the transformed result",
     "invariant": "invariant: the transformed input gives the same result",
 }
 
 
-def answer(asked: StudyContext) -> Answer:
+def _answer(asked: StudyContext) -> Answer:
     """Read, pool over the group, write."""
     from ...analysis.group.group import group
 
     over = asked.given.get("over")
-    stage, by = split_keywords(asked)
-    files = read_inputs(asked, over)
+    stage, by = _split_keywords(asked)
+    files = _read_inputs(asked, over)
     keywords = {"invariant": bool(asked.given["invariant"]),
-                "check": not asked.given["no_check"], "over": over, "by": by, **adapt_keywords(asked, stage, files[0])}
+                "check": not asked.given["no_check"], "over": over, "by": by, **_adapt_keywords(asked, stage, files[0])}
     found = group(files[0].array if over else [one.array for one in files], stage.reducer, **keywords)
     notes = () if asked.output is None else asked.write(asked.output, found.values, files[0].source)
-    return Answer(found, lambda: render(stage, found), notes)
+    return Answer(found, lambda: _render(stage, found), notes)
 
 
-def split_keywords(asked: StudyContext) -> tuple[Stage, Any]:
+def _split_keywords(asked: StudyContext) -> tuple[Stage, Any]:
     """The windows' pooling, and the copies' reducer with its own parameters."""
     if len(asked.stages) > 2:
         raise OptionError("STAGE", f"takes a pooling and the reducer of the copies, not {len(asked.stages)} stages")
@@ -65,7 +65,7 @@ def split_keywords(asked: StudyContext) -> tuple[Stage, Any]:
     return asked.stages[0], (second.reducer, {name: value for name, value in second.keywords.items() if name in own})
 
 
-def read_inputs(asked: StudyContext, over: str | None) -> list[Loaded]:
+def _read_inputs(asked: StudyContext, over: str | None) -> list[Loaded]:
     """One file with --over, or several."""
     if bool(over) != (len(asked.names) == 1) or not asked.names:
         raise OptionError("INPUT", "one file with --over, or several files of one shape, would work")
@@ -74,18 +74,18 @@ def read_inputs(asked: StudyContext, over: str | None) -> list[Loaded]:
     files = [asked.load(name) for name in asked.names]
     for name, one in zip(asked.names, files, strict=True):
         with file_errors(name):
-            check_like(one.array, files[0].array, asked.names[0])
+            _check_like(one.array, files[0].array, asked.names[0])
     return files
 
 
-def check_like(array: Array, first: Array, name: str) -> None:
+def _check_like(array: Array, first: Array, name: str) -> None:
     """Refuse an array that is not like the first one, by the files' names."""
     if array.shape != first.shape or array.dtype != first.dtype:
         raise PoolError(f"is {array.dtype} of {format_shape(array.shape)}, but {name} is {first.dtype} of "
                         f"{format_shape(first.shape)}; files of one shape and dtype would work")
 
 
-def adapt_keywords(asked: StudyContext, stage: Stage, first: Loaded) -> Mapping[str, Any]:
+def _adapt_keywords(asked: StudyContext, stage: Stage, first: Loaded) -> Mapping[str, Any]:
     """The stage's keywords; a result that becomes a picture has the picture's own dtype."""
     from ...files import format_of
 
@@ -95,16 +95,16 @@ def adapt_keywords(asked: StudyContext, stage: Stage, first: Loaded) -> Mapping[
     return chosen
 
 
-def render(stage: Stage, found: Group) -> Sequence[Any]:
+def _render(stage: Stage, found: Group) -> Sequence[Any]:
     """For people."""
     from ..table import text
 
     values = found.values
     members = f"{len(found.members)} {'copies' if found.promise else 'arrays'}"
     rows = [("over", f"{found.over}: {members}, reduced by {found.by}"),
-            ("output", f"{'x'.join(map(str, values.shape)) or 'one'} {values.dtype}, {value_range(values)}")]
+            ("output", f"{'x'.join(map(str, values.shape)) or 'one'} {values.dtype}, {_value_range(values)}")]
     if found.promise:
-        rows.insert(1, ("promise", PROMISES[found.promise] + ("" if found.exact else "; here only nearly")))
+        rows.insert(1, ("promise", _PROMISES[found.promise] + ("" if found.exact else "; here only nearly")))
     made = [make_table(("pooling", stage.title if found.reducer else "element by element"), rows, left=2)]
     if found.checks:
         made += [text(""), make_table(("how far from it", "largest", "mean", "plain largest", "plain mean"), [
@@ -115,12 +115,12 @@ def render(stage: Stage, found: Group) -> Sequence[Any]:
     return made
 
 
-def value_range(values: Any) -> str:
+def _value_range(values: Any) -> str:
     """The least and the largest."""
     return f"{values.min()} to {values.max()}" if values.size else "empty"
 
 
-OPTIONS = [
+_OPTIONS = [
     options.option("--over", metavar="GROUP",
                    help="Copies: rot4 (quarter turns), flips, d4 (both) or shift:K (circular, 0 to K - 1 an axis)."),
     options.flag("--invariant", help="Do not bring the copies back: the same result, not the transformed one."),
@@ -128,5 +128,5 @@ OPTIONS = [
     output_option("Write the result: .npy, or a picture."),
 ]
 
-STUDY = Study("group", HELP, EXAMPLES, answer, OPTIONS, usage="FILE... [STAGE [BY]]")
-command = STUDY.command()
+_STUDY = Study("group", _HELP, _EXAMPLES, _answer, _OPTIONS, usage="FILE... [STAGE [BY]]")
+command = _STUDY.command()

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from ...core.place import Place, PlaceFacts
 
 _SHAPE = re.compile(r"[0-9]{1,19}(x[0-9]{1,19})*")
-DTYPE = "float32"
+_DTYPE = "float32"
 
 
 @dataclass(frozen=True)
-class PlannedInput:
+class _PlannedInput:
     """What is planned for: a shape, its letters if the file says them, its type, and where it lies."""
 
     shape: tuple[int, ...]
@@ -37,7 +37,7 @@ class PlannedInput:
 
 
 @dataclass(frozen=True)
-class TargetSettings:
+class _TargetSettings:
     """What ``--target`` finds."""
 
     input_shape: tuple[int, ...]
@@ -45,24 +45,24 @@ class TargetSettings:
     settings: tuple[Setting, ...]
 
 
-def answer(asked: StudyContext) -> Answer:
+def _answer(asked: StudyContext) -> Answer:
     """The survey of the stages, or the settings that give a target."""
-    given = read_input(asked)
+    given = _read_input(asked)
     layout = asked.given["layout"] or given.layout or options.default_layout(len(given.shape))
-    return find_targets(asked, given, layout) if asked.given["target"] else survey_input(asked, given, layout)
+    return _find_targets(asked, given, layout) if asked.given["target"] else _survey_input(asked, given, layout)
 
 
-def survey_input(asked: StudyContext, given: PlannedInput, layout: str | None) -> Answer:
+def _survey_input(asked: StudyContext, given: _PlannedInput, layout: str | None) -> Answer:
     """What the stages make."""
     from ...analysis.plan.survey import survey
 
     stages = asked.stages or (as_stage("max", asked.shared),)
     found = survey(given.shape, stages, layout=layout, dtype=given.dtype, place=given.place)
-    problems = tuple(list_problems(found)) if asked.given["strict"] else ()
-    return Answer(found, lambda: render(found), (), 1 if problems else 0, problems)
+    problems = tuple(_list_problems(found)) if asked.given["strict"] else ()
+    return Answer(found, lambda: _render(found), (), 1 if problems else 0, problems)
 
 
-def find_targets(asked: StudyContext, given: PlannedInput, layout: str | None) -> Answer:
+def _find_targets(asked: StudyContext, given: _PlannedInput, layout: str | None) -> Answer:
     """Settings for the target, from what the stages typed leave."""
     from ...analysis.plan.find_settings import settings_for
     from ...analysis.stage_plans import plan_stages
@@ -71,18 +71,18 @@ def find_targets(asked: StudyContext, given: PlannedInput, layout: str | None) -
         raise OptionError("strict", "goes with stages, not with --target")
     target, shape = asked.given["target"], given.shape
     if asked.stages:
-        last = plan_stages(shape, asked.stages, layout, parse_dtype(given.dtype))[-1].plan
+        last = plan_stages(shape, asked.stages, layout, _parse_dtype(given.dtype))[-1].plan
         shape, layout = last.output_shape, last.output_letters
     held = {} if asked.stages else {name: value for name, value in asked.shared.items() if name != "layout"}
-    found = TargetSettings(shape, target, settings_for(shape, target, layout=layout, **held))
+    found = _TargetSettings(shape, target, settings_for(shape, target, layout=layout, **held))
     such = f" with that {' and '.join(held)}" if held else ""
     wanted = format_shape(target)
     said = f"nothing plain{such} gives {wanted} from {format_shape(shape)}; --adaptive {wanted} does"
     problems = () if found.settings else (said,)
-    return Answer(found, lambda: [make_target_table(found)] if found.settings else [], (), len(problems), problems)
+    return Answer(found, lambda: [_make_target_table(found)] if found.settings else [], (), len(problems), problems)
 
 
-def parse_dtype(name: str) -> Any:
+def _parse_dtype(name: str) -> Any:
     """A dtype by its name."""
     from ...core.dtypes import parse_dtype
 
@@ -92,20 +92,20 @@ def parse_dtype(name: str) -> Any:
 # The input.
 
 
-def read_input(asked: StudyContext) -> PlannedInput:
+def _read_input(asked: StudyContext) -> _PlannedInput:
     """A shape that was typed, or what a file's header says; a file called 3x3 is written ./3x3."""
     name, wanted = asked.the_file(), asked.given["dtype"]
     if _SHAPE.fullmatch(name):
-        return PlannedInput(tuple(int(part) for part in name.split("x")), None, wanted or DTYPE)
+        return _PlannedInput(tuple(int(part) for part in name.split("x")), None, wanted or _DTYPE)
     if wanted:
         raise OptionError("dtype", "goes with a shape; a file has a type of its own")
     if name != STDIO and not Path(name).exists() and re.fullmatch(r"[0-9x]+", name):
         raise OptionError("INPUT", f"{printable(name)} is neither a shape nor a file; 224x224x3 would work")
-    found = read_header(asked, name)
-    return PlannedInput(found.array.shape, found.layout, found.array.dtype.name, found.source.place)
+    found = _read_header(asked, name)
+    return _PlannedInput(found.array.shape, found.layout, found.array.dtype.name, found.source.place)
 
 
-def read_header(asked: StudyContext, name: str) -> Any:
+def _read_header(asked: StudyContext, name: str) -> Any:
     """What the header says; where it does not say all, the file is read, as ``chain`` would."""
     from ... import files
 
@@ -116,7 +116,7 @@ def read_header(asked: StudyContext, name: str) -> Any:
     return hollow or asked.load(name, indexed)
 
 
-def parse_target(text: str) -> tuple[int, ...]:
+def _parse_target(text: str) -> tuple[int, ...]:
     """A target: a whole number for each pooled axis."""
     found = grammar.steps(text)
     if isinstance(found, dict):
@@ -127,52 +127,52 @@ def parse_target(text: str) -> tuple[int, ...]:
 # For people.
 
 
-def render(found: Survey) -> list[Any]:
+def _render(found: Survey) -> list[Any]:
     """The table of the stages, their formulas, what is left out, the whole."""
     rows: list[tuple[str, ...]] = [("", f"{format_shape(found.input_shape)} {found.layout}", "1", "1", "0", "", "")]
-    rows += [format_row(number, stage) for number, stage in enumerate(found.stages, 1)]
+    rows += [_format_row(number, stage) for number, stage in enumerate(found.stages, 1)]
     titles = ("stage", "shape", "sees", "jump", "first", "overlap", "kept")
-    return [make_table(titles, rows, left=2), plain_text("\n".join(["", *format_lines(found)]))]
+    return [make_table(titles, rows, left=2), _plain_text("\n".join(["", *_format_lines(found)]))]
 
 
-def plain_text(text: str) -> Any:
+def _plain_text(text: str) -> Any:
     """Text that is never markup."""
     from ..table import text as as_text
 
     return as_text(text)
 
 
-def format_row(number: int, stage: StageSurvey) -> tuple[str, ...]:
+def _format_row(number: int, stage: StageSurvey) -> tuple[str, ...]:
     """A stage in the table; one number where all axes have the same."""
     axes = stage.by_axis
-    return (str(number), format_shape(stage.output_shape), format_axes([format_field(one) for one in axes]),
+    return (str(number), format_shape(stage.output_shape), format_axes([_format_field(one) for one in axes]),
             format_axes([f"{one.jump:.4g}" for one in axes]), format_axes([f"{one.first_centre:g}" for one in axes]),
             format_axes([str(one.overlap) for one in axes]), format_percent(stage.kept))
 
 
-def format_field(one: AxisSurvey) -> str:
+def _format_field(one: AxisSurvey) -> str:
     """The receptive field, of windows of several lengths from the least."""
     same = one.receptive_field_least == one.receptive_field
     return str(one.receptive_field) if same else f"{one.receptive_field_least}-{one.receptive_field}"
 
 
-def format_lines(found: Survey) -> list[str]:
+def _format_lines(found: Survey) -> list[str]:
     """Formulas and what is left out, stage by stage; then the whole."""
     said = []
     for number, stage in enumerate(found.stages, 1):
         said.append(f"{number} {printable(stage.stage)}")
         said += [f"   {one.axis}: {one.formula}" for one in stage.by_axis]
-        said += [f"   {format_amount(stage.values_in, stage.input_dtype, stage.bytes_in)} -> "
-                 f"{format_amount(stage.values_out, stage.output_dtype, stage.bytes_out)}"]
-        said += [f"   pixel size: {format_pixel_size(stage.place)}"] * (stage.place is not None)
-        said += [f"   {text}" for text in describe_unread(stage)]
+        said += [f"   {_format_amount(stage.values_in, stage.input_dtype, stage.bytes_in)} -> "
+                 f"{_format_amount(stage.values_out, stage.output_dtype, stage.bytes_out)}"]
+        said += [f"   pixel size: {_format_pixel_size(stage.place)}"] * (stage.place is not None)
+        said += [f"   {text}" for text in _describe_unread(stage)]
     return [*said,
             f"chain: {format_shape(found.input_shape)} -> {format_shape(found.output_shape)}, "
             f"{format_bytes(found.bytes_in)} -> {format_bytes(found.bytes_out)}; {format_percent(found.kept)} of the "
             f"values remain, {format_percent(found.coverage)} of the input is seen"]
 
 
-def format_pixel_size(place: PlaceFacts | None) -> str:
+def _format_pixel_size(place: PlaceFacts | None) -> str:
     """How large a pixel is in the world: 30 x 30 metre, EPSG:32633."""
     if place is None:
         return ""
@@ -183,34 +183,34 @@ def format_pixel_size(place: PlaceFacts | None) -> str:
     return printable(f"{' x '.join(sizes)} {units[0]}".rstrip() + (f", {place.crs}" if place.crs else ""))
 
 
-def format_amount(values: int, dtype: str, size: int) -> str:
+def _format_amount(values: int, dtype: str, size: int) -> str:
     """How many values of which type, and how many bytes."""
     return f"{values:,} {dtype}, {format_bytes(size)}"
 
 
-def describe_unread(stage: StageSurvey) -> list[str]:
+def _describe_unread(stage: StageSurvey) -> list[str]:
     """What no window reaches, and what would."""
-    missing = [f"{one.axis} {format_places(one)}" for one in stage.by_axis if one.uncovered]
+    missing = [f"{one.axis} {_format_places(one)}" for one in stage.by_axis if one.uncovered]
     if not missing:
         return []
     ways = [f"{one.change} ({format_shape(one.output_shape)})" for one in stage.remedies]
     return [f"no window reaches {', '.join(missing)}; {' or '.join(ways) or 'only other windows'} would"]
 
 
-def format_places(one: AxisSurvey) -> str:
+def _format_places(one: AxisSurvey) -> str:
     """Which samples: 223 of 0-223."""
     shown = [str(first) if stop == first + 1 else f"{first}-{stop - 1}" for first, stop in one.uncovered_at[:3]]
     more = ", ..." if len(one.uncovered_at) > len(shown) else ""
     return f"{', '.join(shown)}{more} ({one.uncovered:,} of {one.input:,})"
 
 
-def list_problems(found: Survey) -> list[str]:
+def _list_problems(found: Survey) -> list[str]:
     """A line for each stage that leaves something out."""
     return [f"strict: stage {number}, {stage.stage}: {text}" for number, stage in enumerate(found.stages, 1)
-            for text in describe_unread(stage)]
+            for text in _describe_unread(stage)]
 
 
-def make_target_table(found: TargetSettings) -> Any:
+def _make_target_table(found: _TargetSettings) -> Any:
     """Settings, the best first."""
     rows = [(one.options, format_percent(one.coverage), format_axes([str(n) for n in one.uncovered.values()]),
              f"{one.coverage + one.overlap:.3g} x") for one in found.settings]
@@ -218,9 +218,9 @@ def make_target_table(found: TargetSettings) -> Any:
                        "reads"), rows)
 
 
-def list_options() -> Sequence[Any]:
+def _list_options() -> Sequence[Any]:
     """The options of this command; --layout and --dtype say what the input is, not what each stage makes of it."""
-    return [options.option("--target", type=parse_target, metavar="LENGTHS",
+    return [options.option("--target", type=_parse_target, metavar="LENGTHS",
                            help="List the plain settings that give this output: 112x112, a length a pooled axis; with "
                                 "-k, -s, --padding or --ceil only those that have it; behind stages, "
                                 "from what they leave."),
@@ -228,14 +228,14 @@ def list_options() -> Sequence[Any]:
             options.option("--layout", type=options.layout, metavar="LETTERS",
                            help="A letter for each axis of the input; N and C are kept, every other is pooled."),
             options.option("--dtype", type=options.choice(options.DTYPES), metavar="TYPE",
-                           help=f"The type of a SHAPE's values. Default {DTYPE}.")]
+                           help=f"The type of a SHAPE's values. Default {_DTYPE}.")]
 
 
-STUDY = Study(
+_STUDY = Study(
     "plan", "What a chain of poolings makes of a shape or a file, without touching a pixel.",
     ['poolcli plan 224x224x3 "max -k 3 -s 2 --padding 1" "avg -k 2"', "poolcli plan 1x64x56x56 --layout NCHW max -k 2",
      'poolcli plan image.png --strict "max -k 3 -s 2"', "poolcli plan 225x225 --target 112x112 -k 3",
      'poolcli plan 448x448 "avg -k 2" --target 112x112'],
-    answer, list_options(), usage="SHAPE|FILE [STAGE]...", default=(),
+    _answer, _list_options(), usage="SHAPE|FILE [STAGE]...", default=(),
     files=[one for one in file_options() if one.name != "overwrite"])
-command = STUDY.command()
+command = _STUDY.command()

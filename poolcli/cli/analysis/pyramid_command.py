@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class WholePyramid:
+class _WholePyramid:
     """All levels in one array."""
 
     input: str
@@ -52,14 +52,14 @@ class WholePyramid:
     dtype: str
 
 
-def answer(asked: StudyContext) -> Answer:
+def _answer(asked: StudyContext) -> Answer:
     """Levels, hypercolumn or vector, as asked."""
     if asked.given["hypercolumn"] and asked.given["spp"]:
         raise OptionError("spp", "and --hypercolumn exclude each other; one of them would work")
-    return make_spatial(asked) if asked.given["spp"] else write_levels(asked)
+    return _make_spatial(asked) if asked.given["spp"] else _write_levels(asked)
 
 
-def write_levels(asked: StudyContext) -> Answer:
+def _write_levels(asked: StudyContext) -> Answer:
     """Every level in a file of its own, all in one TIFF, or upsampled in one array."""
     name = asked.the_file()
     column = asked.given["hypercolumn"]
@@ -72,7 +72,7 @@ def write_levels(asked: StudyContext) -> Answer:
     output = asked.output or default_name(name, ending)
     task = prepare_task(asked, name, output)
     if column:
-        return make_hypercolumn(task, output)
+        return _make_hypercolumn(task, output)
     outputs = (output,) * len(task.ladder) if is_single_output(output) else name_outputs(output, name, task)
     with file_errors(name):
         check_targets(task, outputs)
@@ -85,7 +85,7 @@ def write_levels(asked: StudyContext) -> Answer:
 # All in one array.
 
 
-def make_hypercolumn(task: PyramidTask, output: str) -> Answer:
+def _make_hypercolumn(task: PyramidTask, output: str) -> Answer:
     """All levels at the input's size."""
     from ...analysis.pyramid.hypercolumn import stack_levels
     from ...analysis.pyramid.pyramid import iterate_levels
@@ -94,10 +94,10 @@ def make_hypercolumn(task: PyramidTask, output: str) -> Answer:
         made = [level for level, _ in iterate_levels(task.array, task.pooling, iter(task.ladder))]
         whole = stack_levels(made, task.ladder[0].step.axes)
     shapes = tuple(level.values.shape for level in made)
-    return write_array(task.asked, task.name, output, task.letters, shapes, whole, task.pooling.reducer.name, "level")
+    return _write_array(task.asked, task.name, output, task.letters, shapes, whole, task.pooling.reducer.name, "level")
 
 
-def make_spatial(asked: StudyContext) -> Answer:
+def _make_spatial(asked: StudyContext) -> Answer:
     """One vector."""
     from ...analysis.pyramid.hypercolumn import spp
 
@@ -115,28 +115,28 @@ def make_spatial(asked: StudyContext) -> Answer:
 
     letters = resolve(loaded.array.shape, layout).letters
     grids = tuple((count,) * sum(letter not in "NC" for letter in letters) for count in bins)
-    return write_array(asked, name, output, letters, grids, vector, stage.reducer, "grid")
+    return _write_array(asked, name, output, letters, grids, vector, stage.reducer, "grid")
 
 
-def write_array(asked: StudyContext, name: str, output: str, letters: str, shapes: tuple[tuple[int, ...], ...],
-                whole: Array,
+def _write_array(asked: StudyContext, name: str, output: str, letters: str, shapes: tuple[tuple[int, ...], ...],
+                 whole: Array,
              reducer: str, title: str) -> Answer:
     """Write it as an array."""
     if output != STDIO and not output.lower().endswith((".npy", ".npz")):
         raise OptionError("output", f"{printable(output)}: an array goes into .npy; another ending would work")
     asked.write(output, whole)
-    found = WholePyramid(name, output, reducer, letters, shapes, whole.shape, whole.dtype.name)
+    found = _WholePyramid(name, output, reducer, letters, shapes, whole.shape, whole.dtype.name)
     rows = [(format_shape(one),) for one in shapes]
     return Answer(found, lambda: [make_table((title,), rows), plain_text(
         f"{printable(output)}: {format_shape(found.shape)} {found.dtype}")])
 
 
-def parse_bins(text: str) -> tuple[int, ...]:
+def _parse_bins(text: str) -> tuple[int, ...]:
     """1,2,4."""
     return tuple(grammar.positive(part) for part in text.split(","))
 
 
-def list_options() -> list[click.Option]:
+def _list_options() -> list[click.Option]:
     """The options of this command."""
     return [
         options.option("--levels", type=grammar.positive, metavar="N", help="How many levels. Default: all there are."),
@@ -147,7 +147,7 @@ def list_options() -> list[click.Option]:
         options.flag("--cog", help="Write a cloud-optimised GeoTIFF: tiles, overviews, directories first."),
         options.place(), options.compress(),
         options.flag("--hypercolumn", help="All levels at the input's size, stacked as channels, in one .npy."),
-        options.option("--spp", type=parse_bins, metavar="M,M,...",
+        options.option("--spp", type=_parse_bins, metavar="M,M,...",
                        help="Spatial pyramid pooling: adaptive poolings to 1,2,4 windows a side, as one vector; max "
                             "unless a stage says otherwise."),
         output_option("A FOLDER/, a pattern with {level} {stem} {ext} {parent}, one .tif or .zarr for all levels, or - "
@@ -156,9 +156,9 @@ def list_options() -> list[click.Option]:
                        help="A letter for each axis; N and C are kept, every other is pooled.")]
 
 
-STUDY = Study(
+_STUDY = Study(
     "pyramid", "An array pooled again and again; averages stay exact at every level.",
     ["poolcli pyramid photo.jpg --levels 4 -o levels/", "poolcli pyramid scan.tif -k 2 --smallest 256 -o pyramid.tif",
      "poolcli pyramid labels.png mode --levels 3", "poolcli pyramid image.png --levels 3 --hypercolumn -o columns.npy",
-     "poolcli pyramid maps.npy --layout NCHW --spp 1,2,4"], answer, list_options(), default=(), formats=())
-command = STUDY.command()
+     "poolcli pyramid maps.npy --layout NCHW --spp 1,2,4"], _answer, _list_options(), default=(), formats=())
+command = _STUDY.command()

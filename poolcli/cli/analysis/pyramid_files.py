@@ -89,7 +89,7 @@ def prepare_task(asked: StudyContext, name: str, output: str) -> PyramidTask:
     stage = get_stage(asked, "avg")
     loaded = asked.load(name, indexed=stage.pooling.reducer.suits_labels and not asked.given["hypercolumn"],
                         keeps_nodata=True)
-    loaded, stage = with_file_nodata(asked, loaded, stage)
+    loaded, stage = _with_file_nodata(asked, loaded, stage)
     array, column = loaded.array, asked.given["hypercolumn"]
     ending = Path(output if Path(output).suffix or output == STDIO else name).suffix.lower()
     if loaded.source.mode is not None if column else ending in ENDINGS and not ENDINGS[ending].is_array:
@@ -103,7 +103,7 @@ def prepare_task(asked: StudyContext, name: str, output: str) -> PyramidTask:
     return PyramidTask(asked, name, loaded, array, pooling, layout, ladder)
 
 
-def with_file_nodata(asked: StudyContext, loaded: Loaded, stage: Stage) -> tuple[Loaded, Stage]:
+def _with_file_nodata(asked: StudyContext, loaded: Loaded, stage: Stage) -> tuple[Loaded, Stage]:
     """Take the nodata value that the file names, where the stage does not say its own, and note that."""
     from ...batch.run_in_memory import nodata_note
 
@@ -125,7 +125,7 @@ def name_outputs(output: str, name: str, task: PyramidTask) -> tuple[str, ...]:
     if is_folder(output):
         source = Path("stdin.npy" if name == STDIO else urls.strip_query(name))
         stem, suffix = split_ending(source.name)
-        return tuple(f"{as_folder(output)}{stem}_level{rung.number}{suffix}" for rung in task.ladder)
+        return tuple(f"{_as_folder(output)}{stem}_level{rung.number}{suffix}" for rung in task.ladder)
     if LEVEL not in output and len(task.ladder) > 1:
         raise OptionError("output", f"{printable(output)} takes one level, and there are {len(task.ladder)}; {LEVEL} "
                                     "in it, a folder with a slash at its end, or .tif for all in one would work")
@@ -134,7 +134,7 @@ def name_outputs(output: str, name: str, task: PyramidTask) -> tuple[str, ...]:
     return tuple(one or STDIO for one in found)
 
 
-def as_folder(output: str) -> str:
+def _as_folder(output: str) -> str:
     """A folder's name with one slash at its end; of a URL as it stands, where a Path would make one slash of two."""
     return output.rstrip("/") + "/" if urls.is_url(output) else f"{Path(output)}{os.sep}"
 
@@ -154,27 +154,27 @@ def check_targets(task: PyramidTask, targets: Sequence[str]) -> None:
             if Path(target).is_file() and not overwrite:
                 raise PoolError("exists; --overwrite would work")
             if is_single_output(output):
-                check_pyramid(move_channels_last(rung.shape, task.letters), task.loaded.source.mode)
+                check_pyramid(_move_channels_last(rung.shape, task.letters), task.loaded.source.mode)
             else:
                 row = files.format_of(target)
-                shape = rung.shape if row.is_array else move_channels_last(rung.shape, task.letters)
+                shape = rung.shape if row.is_array else _move_channels_last(rung.shape, task.letters)
                 files.holds(row, dtype, shape, task.loaded.source.mode)
 
 
-def move_channels_last(shape: Sequence[int], letters: str) -> tuple[int, ...]:
+def _move_channels_last(shape: Sequence[int], letters: str) -> tuple[int, ...]:
     """A shape with the axis C at its end."""
     return tuple(n for n, letter in zip(shape, letters, strict=True) if letter != "C") + tuple(
         n for n, letter in zip(shape, letters, strict=True) if letter == "C")
 
 
-def to_picture(values: Array, letters: str) -> Array:
+def _to_picture(values: Array, letters: str) -> Array:
     """An array with its channels last."""
     import numpy as np
 
     return np.moveaxis(values, letters.index("C"), -1) if "C" in letters else values
 
 
-def make_levels(task: PyramidTask, records: list[WrittenLevel], targets: Sequence[str]) -> Iterator[Level]:
+def _make_levels(task: PyramidTask, records: list[WrittenLevel], targets: Sequence[str]) -> Iterator[Level]:
     """The levels as they are made, each noted down."""
     from ...analysis.pyramid.pyramid import report_levels
 
@@ -194,10 +194,10 @@ def write_files(task: PyramidTask, output: str,
     from ...files.images.tiff_pyramid import write_pyramid
 
     records: list[WrittenLevel] = []
-    found = make_levels(task, records, targets)
+    found = _make_levels(task, records, targets)
     if output != STDIO and is_single_output(output):
         with file_errors(output):
-            lost = write_pyramid(output, (to_picture(level.values, task.letters) for level in found), len(targets) + 1,
+            lost = write_pyramid(output, (_to_picture(level.values, task.letters) for level in found), len(targets) + 1,
                                  task.loaded.source, encoding=Encoding(compress=task.asked.given["compress"]),
                                  overwrite=bool(task.asked.given["overwrite"]), cog=task.asked.given["cog"])
         return tuple(records), lost
@@ -208,7 +208,7 @@ def write_files(task: PyramidTask, output: str,
             target = targets[level.number - 1]
             place = None if place is None else place.pooled(task.ladder[level.number - 1].step)
             array = target == STDIO or files.format_of(target).is_array
-            lost = task.asked.write(target, level.values if array else to_picture(level.values, task.letters),
+            lost = task.asked.write(target, level.values if array else _to_picture(level.values, task.letters),
                                     None if target == STDIO else replace(task.loaded.source, place=place),
                                     Encoding(compress=task.asked.given["compress"]))
             notes |= dict.fromkeys(lost)

@@ -30,23 +30,23 @@ def write_store(asked: StudyContext, name: str) -> Answer:
     """All levels in one group."""
     name = strip_slashes(name)
     output = strip_slashes(asked.output) if asked.output is not None else default_name(name, f"_levels{ENDING}")
-    check_store(asked, name, output)
+    _check_store(asked, name, output)
     from ...chunked import multiscale, run_array
     from ...chunked.executors import ThreadBackend
     from ...engine import threads
 
     with file_errors(name):
         volume = run_array.open_array(name, asked.given.get("key"), lambda: asked.load(name))
-        pooling, ladder = plan_store(asked, volume)
+        pooling, ladder = _plan_store(asked, volume)
     with file_errors(output):
         multiscale.write(pooling, volume, ladder, output, backend=ThreadBackend(threads.count_threads()),
                          overwrite=bool(asked.given["overwrite"]))
-    made = record_levels(volume, pooling, ladder, output)
+    made = _record_levels(volume, pooling, ladder, output)
     return Answer(WrittenLevels(name, pooling.reducer.name, ladder[0].step.axes.letters, made),
                   lambda: render_levels(made))
 
 
-def check_store(asked: StudyContext, name: str, output: str) -> None:
+def _check_store(asked: StudyContext, name: str, output: str) -> None:
     """Refuse what cannot work, before anything is opened."""
     for option, one in (("INPUT", name), ("output", output)):
         try:
@@ -66,7 +66,7 @@ def check_store(asked: StudyContext, name: str, output: str) -> None:
             raise PoolError("exists; --overwrite would work")
 
 
-def plan_store(asked: StudyContext, volume: OpenedArray) -> tuple[Pooling, tuple[LevelPlan, ...]]:
+def _plan_store(asked: StudyContext, volume: OpenedArray) -> tuple[Pooling, tuple[LevelPlan, ...]]:
     """The pooling and its levels; they have the input's dtype unless --dtype says otherwise, as pictures do."""
     from ...analysis.pyramid.pyramid_plan import plan_levels
     from ...core import dtypes
@@ -81,8 +81,8 @@ def plan_store(asked: StudyContext, volume: OpenedArray) -> tuple[Pooling, tuple
                                 smallest=asked.given["smallest"], held=False))
 
 
-def record_levels(volume: OpenedArray, pooling: Pooling, ladder: tuple[LevelPlan, ...],
-                  output: str) -> tuple[WrittenLevel, ...]:
+def _record_levels(volume: OpenedArray, pooling: Pooling, ladder: tuple[LevelPlan, ...],
+                   output: str) -> tuple[WrittenLevel, ...]:
     """What became of each level."""
     shape, dtype = volume.source.shape, volume.source.dtype
     still = (1.0,) * len(shape), (0.0,) * len(shape)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ...analysis.shift.shift import Shifts, Stability
 
 
-def answer(asked: StudyContext) -> Answer:
+def _answer(asked: StudyContext) -> Answer:
     """Measure, and draw the heat maps if they are wanted."""
     from ...analysis.shift.shift import shift
 
@@ -31,15 +31,15 @@ def answer(asked: StudyContext) -> Answer:
     stages = apply_layout(stages, loaded)
     with file_errors(name):
         found = shift(loaded.array, stages, max_shift=asked.given["max_shift"], crop=asked.given["crop"])
-    notes = [*loaded.source.notes, *list_notes(found)]
+    notes = [*loaded.source.notes, *_list_notes(found)]
     if asked.output:
         with file_errors(asked.output):
-            drawn = write_maps(found, asked.output)
+            drawn = _write_maps(found, asked.output)
         notes += asked.write(asked.output, drawn)
-    return Answer(found, lambda: render(name, found), tuple(notes))
+    return Answer(found, lambda: _render(name, found), tuple(notes))
 
 
-def write_maps(found: Shifts, target: str) -> NDArray[Any]:
+def _write_maps(found: Shifts, target: str) -> NDArray[Any]:
     """The heat maps: as a sheet, or for .npy and - as numbers (stages, h, w)."""
     import numpy as np
 
@@ -51,7 +51,7 @@ def write_maps(found: Shifts, target: str) -> NDArray[Any]:
     return np.stack([row.heat for row in found.rows])
 
 
-def list_notes(found: Shifts) -> list[str]:
+def _list_notes(found: Shifts) -> list[str]:
     """What one should know of the numbers."""
     scale = note_other_scale([row.reducer for row in found.rows])
     part = (f"looked at the middle {format_shape(found.looked_at)} of {format_shape(found.shape)}; "
@@ -59,64 +59,64 @@ def list_notes(found: Shifts) -> list[str]:
     return ([scale] if scale else []) + ([] if found.whole else [part])
 
 
-def render(name: str, found: Shifts) -> list[Any]:
+def _render(name: str, found: Shifts) -> list[Any]:
     """The ranking, and what blurs would gain."""
     from ..table import text
 
     head = f"{printable(name)}  {format_shape(found.looked_at)} {found.dtype}; the range is {found.span:.6g}"
     ranks = sorted(found.rows, key=lambda row: (row.rank is None, row.rank))
     titles = ("rank", "pooling", "folds", "changes", "worst", "same", "commutes")
-    made = [text(head), make_table(titles, [format_cells(row) for row in ranks], left=2)]
-    if any(has_distances(row) for row in ranks):
+    made = [text(head), make_table(titles, [_format_cells(row) for row in ranks], left=2)]
+    if any(_has_distances(row) for row in ranks):
         farthest = sorted({distance for row in ranks for distance, _ in row.by_shift})
-        made += [text("\nchanges by shift"), tabulate_distances(ranks, thin_out(farthest))]
-    return [*made, text("\nchanges if blurred before the stride, by taps"), tabulate_gains(ranks)]
+        made += [text("\nchanges by shift"), _tabulate_distances(ranks, _thin_out(farthest))]
+    return [*made, text("\nchanges if blurred before the stride, by taps"), _tabulate_gains(ranks)]
 
 
-def has_distances(row: Stability) -> bool:
+def _has_distances(row: Stability) -> bool:
     """Whether there are shifts by more than one sample."""
     return len(row.by_shift) > 1
 
 
-def thin_out(numbers: Sequence[int], most: int = 6) -> list[int]:
+def _thin_out(numbers: Sequence[int], most: int = 6) -> list[int]:
     """Some of many, the first and the last among them."""
     if len(numbers) <= most:
         return list(numbers)
     return sorted({numbers[round(i * (len(numbers) - 1) / (most - 1))] for i in range(most)})
 
 
-def format_cells(row: Stability) -> tuple[str, ...]:
+def _format_cells(row: Stability) -> tuple[str, ...]:
     """A row of the ranking."""
-    return ("-" if row.rank is None else str(row.rank), printable(row.stage), format_share(row.aliasing),
-            format_share(row.score),
-            format_share(row.worst), format_share(row.unchanged),
+    return ("-" if row.rank is None else str(row.rank), printable(row.stage), _format_share(row.aliasing),
+            _format_share(row.score),
+            _format_share(row.worst), _format_share(row.unchanged),
             "-" if row.equivariance is None else "exact" if row.equivariance == 0 else f"off by {row.equivariance:.3g}")
 
 
-def tabulate_distances(rows: Sequence[Stability], distances: Sequence[int]) -> Any:
+def _tabulate_distances(rows: Sequence[Stability], distances: Sequence[int]) -> Any:
     """The score of each distance."""
     return make_table(("pooling", *(str(distance) for distance in distances)),
-                 [(printable(row.stage), *(format_share(dict(row.by_shift).get(distance)) for distance in distances))
+                 [(printable(row.stage), *(_format_share(dict(row.by_shift).get(distance)) for distance in distances))
                   for row in rows])
 
 
-def tabulate_gains(rows: Sequence[Stability]) -> Any:
+def _tabulate_gains(rows: Sequence[Stability]) -> Any:
     """The score without a blur and with each."""
     taps = sorted({blur.taps for row in rows for blur in row.blurred})
     return make_table(("pooling", "none", *map(str, taps)), [
-        (printable(row.stage), format_share(row.score),
-         *(format_share({blur.taps: blur.score for blur in row.blurred}.get(count)) for count in taps))
+        (printable(row.stage), _format_share(row.score),
+         *(_format_share({blur.taps: blur.score for blur in row.blurred}.get(count)) for count in taps))
          for row in rows])
 
 
-def format_share(value: float | None) -> str:
+def _format_share(value: float | None) -> str:
     """Percent in three digits; the unit is said once, by the sign."""
     if value is None:
         return "-"
     return f"{100 * value:.3g}%" if value == 0 or value >= 1e-5 else "<.001%"
 
 
-def list_options() -> Sequence[Any]:
+def _list_options() -> Sequence[Any]:
     """The options of this command."""
     return [output_option("Write heat maps of what is unstable: a sheet, or with .npy the numbers."),
             options.option("--max-shift", type=grammar.positive, metavar="N",
@@ -126,9 +126,9 @@ def list_options() -> Sequence[Any]:
                                 "large windows.")]
 
 
-STUDY = Study(
+_STUDY = Study(
     "shift", "How stable poolings are when the picture moves, and what their strides fold back.",
     ["poolcli shift photo.jpg", 'poolcli shift photo.jpg -k 4 max avg "blur -k 8 -s 4" -o heat.png',
      "poolcli shift maps.npz --key early --layout NCHW --max-shift 4 max --json"],
-    answer, list_options(), usage="FILE [STAGE]...", default=())
-command = STUDY.command()
+    _answer, _list_options(), usage="FILE [STAGE]...", default=())
+command = _STUDY.command()

@@ -25,11 +25,11 @@ def split_arguments(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
     arguments = list(arguments)
     stages = [text for text in arguments if text.split(maxsplit=1)[:1] and text.split(maxsplit=1)[0] in REDUCERS]
     names = [text for text in arguments if text not in stages]
-    check_misspelt(names)
+    _check_misspelt(names)
     return stages, names
 
 
-def check_misspelt(names: Iterable[str]) -> None:
+def _check_misspelt(names: Iterable[str]) -> None:
     """Refuse what is meant as a stage and begins with no reducer: "maxx -k 2", or maxx where no such file is."""
     for text in names:
         words = text.split()
@@ -38,7 +38,7 @@ def check_misspelt(names: Iterable[str]) -> None:
         near = suggest_reducers(words[0])
         if words[1].startswith("-") if len(words) > 1 else near:
             would = f"{' or '.join(near)} would work" if near else "poolcli list prints all"
-            raise OptionError("STAGE", f"{quote(text)} begins with no reducer's name; {would}")
+            raise OptionError("STAGE", f"{_quote(text)} begins with no reducer's name; {would}")
 
 
 def parse_stage(text: str, shared: Mapping[str, Any]) -> Stage:
@@ -46,20 +46,20 @@ def parse_stage(text: str, shared: Mapping[str, Any]) -> Stage:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise click.UsageError(f"stage {quote(text)}: {error}".lower()) from None
+        raise click.UsageError(f"stage {_quote(text)}: {error}".lower()) from None
     row = REDUCERS[words[0]]
     try:
-        own = parse_keywords(row, words[1:])
+        own = _parse_keywords(row, words[1:])
         made = as_stage((row.name, own), shared)
         _ = made.pooling
     except click.UsageError as error:
-        raise click.UsageError(f"stage {quote(text)}: {failures.usage_line(error)}") from None
+        raise click.UsageError(f"stage {_quote(text)}: {failures.usage_line(error)}") from None
     except OptionError as error:
-        raise click.UsageError(f"stage {quote(text)}: {failures.option_line(error)}") from None
+        raise click.UsageError(f"stage {_quote(text)}: {failures.option_line(error)}") from None
     return replace(made, text=text)
 
 
-def parse_keywords(row: Reducer, words: list[str]) -> dict[str, Any]:
+def _parse_keywords(row: Reducer, words: list[str]) -> dict[str, Any]:
     """What a reducer's command makes of its window and value options."""
     parser = click.Command(row.name, params=[*options.windows(), *options.parameters(row), *options.values()],
                            add_help_option=False)
@@ -67,7 +67,7 @@ def parse_keywords(row: Reducer, words: list[str]) -> dict[str, Any]:
         return options.keywords(row, context.params)
 
 
-def quote(text: str) -> str:
+def _quote(text: str) -> str:
     """What was typed, in quotes, printable and short."""
     safe = printable(text)
     return f'"{safe}"' if len(safe) <= 60 else f'"{safe[:57]}..."'

@@ -54,7 +54,7 @@ class Study:
         files = [one for one in self.files if one.name not in taken]
         sections = [(self.name.capitalize(), list(self.options)), 
                     ("Of every stage that does not say it itself", shared),
-                    ("Files", files), ("Report", report_options())]
+                    ("Files", files), ("Report", _report_options())]
         return SectionedCommand(self.name, self.help, list(self.examples), [one for one in sections if one[1]],
                                 params=[click.Argument(["arguments"], nargs=-1, metavar=self.usage)], callback=self.run)
 
@@ -105,7 +105,7 @@ class Study:
 
 def shared_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
     """The command's own window, value and parameter options as keywords; each stage checks what goes with what."""
-    names = (*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS, *(one.name for one in own_parameters()))
+    names = (*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS, *(one.name for one in _own_parameters()))
     chosen = {name: given[name] for name in names if given.get(name) is not None and given.get(name) is not False}
     if chosen.get("nodata") == options.NO_NODATA:
         del chosen["nodata"]
@@ -114,7 +114,7 @@ def shared_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
     return chosen
 
 
-def own_parameters() -> list[Parameter]:
+def _own_parameters() -> list[Parameter]:
     """Every parameter of a reducer, once."""
     return list({one.name: one for row in REDUCERS.values() for one in row.parameters}.values())
 
@@ -122,7 +122,7 @@ def own_parameters() -> list[Parameter]:
 def parameter_options() -> list[click.Option]:
     """The reducers' own options; those of no stage that is asked for are refused."""
     made = []
-    for one in own_parameters():
+    for one in _own_parameters():
         found = options.parameter(one)
         found.help = f"Of {', '.join(PARAMETERS[one.name])}."
         made.append(found)
@@ -144,7 +144,7 @@ def file_options() -> list[click.Option]:
                            help="Refuse larger pictures. Default 178956970.")]
 
 
-def report_options() -> list[click.Option]:
+def _report_options() -> list[click.Option]:
     """What is printed."""
     return [options.flag("--json", "as_json", help="One JSON document instead of tables."),
             options.flag("--quiet", "-q", help="Print errors only."),

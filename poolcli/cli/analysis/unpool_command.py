@@ -24,7 +24,7 @@ FORMATS = ("torch", "onnx", "onnx-column-major", "tensorflow", "tensorflow-batch
 
 
 @dataclass(frozen=True)
-class Unpooled:
+class _Unpooled:
     """What was read and what was written."""
 
     input: str
@@ -42,7 +42,7 @@ class Unpooled:
     """The result, when it is small."""
 
 
-def answer(asked: StudyContext) -> Answer:
+def _answer(asked: StudyContext) -> Answer:
     """Read, unpool, write."""
     import numpy as np
 
@@ -50,27 +50,27 @@ def answer(asked: StudyContext) -> Answer:
     from ...core.axes import resolve
     from ...report import MOST_VALUES, preview, stats
 
-    name, given, keywords = asked.the_file(), asked.given, collect_keywords(asked)
-    target = output_name(asked, name)
+    name, given, keywords = asked.the_file(), asked.given, _collect_keywords(asked)
+    target = _output_name(asked, name)
     averages = given["spread"] == "average"
     loaded = asked.load(name, indexed=not averages)
     array = loaded.array
     keywords["layout"] = resolve(loaded.array.shape, keywords.get("layout") or loaded.layout).letters
-    if averages and is_picture(target):
+    if averages and _is_picture(target):
         array = array if array.dtype != np.bool_ else np.where(array, np.uint8(255), np.uint8(0))  # means are grey
         keywords.setdefault("dtype", array.dtype)
     if given["indices"] is not None:
         keywords["indices"] = asked.load(given["indices"]).array
     made = unpool(array, **keywords)
     notes = asked.write(target, made, loaded.source)
-    found = Unpooled(name, given["indices"], target, describe_rule(given), keywords["layout"], loaded.array.shape,
-                     made.shape,
-                     loaded.array.dtype.name, made.dtype.name, stats(loaded.array), stats(made),
-                     made if made.size <= MOST_VALUES else None)
-    return Answer(found, lambda: render(found, preview(made, found.layout)), (*loaded.source.notes, *notes))
+    found = _Unpooled(name, given["indices"], target, _describe_rule(given), keywords["layout"], loaded.array.shape,
+                      made.shape,
+                      loaded.array.dtype.name, made.dtype.name, stats(loaded.array), stats(made),
+                      made if made.size <= MOST_VALUES else None)
+    return Answer(found, lambda: _render(found, preview(made, found.layout)), (*loaded.source.notes, *notes))
 
 
-def collect_keywords(asked: StudyContext) -> dict[str, Any]:
+def _collect_keywords(asked: StudyContext) -> dict[str, Any]:
     """The library's keywords: of the pooling that is undone its windows, and the command's own options."""
     from ...analysis.unpool.unpool import check_arguments
 
@@ -82,7 +82,7 @@ def collect_keywords(asked: StudyContext) -> dict[str, Any]:
     return windows | {name: value for name, value in own.items() if value is not None}
 
 
-def output_name(asked: StudyContext, name: str) -> str:
+def _output_name(asked: StudyContext, name: str) -> str:
     """The output's name."""
     from ...files.paths import output_paths
 
@@ -95,21 +95,21 @@ def output_name(asked: StudyContext, name: str) -> str:
     return found
 
 
-def is_picture(target: str) -> bool:
+def _is_picture(target: str) -> bool:
     """Whether a file is a picture by its ending."""
     from ...files import format_of
 
     return target != STDIO and format_of(target).name not in ("NPY", "NPZ")
 
 
-def describe_rule(given: Mapping[str, Any]) -> str:
+def _describe_rule(given: Mapping[str, Any]) -> str:
     """By what rule, in words."""
     if given["spread"]:
         return f"{given['spread']} over the windows"
     return f"at {given['index_format'] or FORMATS[0]} indices, {given['duplicates'] or DUPLICATES[0]} of duplicates"
 
 
-def render(found: Unpooled, planes: tuple[Plane, ...]) -> list[Any]:
+def _render(found: _Unpooled, planes: tuple[Plane, ...]) -> list[Any]:
     """What was done, a row before, a row after, the values."""
     from ...core.axes import describe
     from ...report import short
@@ -130,14 +130,14 @@ def choice_option(name: str, names: tuple[str, ...], metavar: str, help: str) ->
     return options.option(name, type=options.choice(names), metavar=metavar, help=help)
 
 
-STUDY = Study(
+_STUDY = Study(
     "unpool", "Undo a pooling: each value back to where it stood, or over its window. A quoted stage, or the window "
     "options, say what is undone.",
     ["poolcli max -k 2 map.npy -o values.npy --indices where.npy",
      "poolcli unpool values.npy --indices where.npy -k 2 -o back.npy",
      'poolcli unpool values.npy "max -k 3 -s 2 --padding 1" --indices where.npy --output-shape 55x55',
      "poolcli unpool small.png --spread average -k 4 -o large.png"],
-    answer, formats=(),
+    _answer, formats=(),
     options=[options.option("--indices", type=options.path(), metavar="FILE", help="Where each value stood: .npy."),
          choice_option("--index-format", FORMATS, "FORMAT",
                 f"How they count: {', '.join(FORMATS)}. Default torch, as poolcli writes."),
@@ -147,4 +147,4 @@ STUDY = Study(
          options.option("--output-shape", type=grammar.lengths, metavar="SHAPE",
                         help="Of all axes, 1x3x8x8, or the pooled ones, 8x8. Default: what the windows tell."),
          output_option("A file, a FOLDER/ or - for stdout. Default: {stem}_unpool{ext} beside the input.")])
-command = STUDY.command()
+command = _STUDY.command()

@@ -13,7 +13,7 @@ from .delimited import parse_lines, split_lines
 if TYPE_CHECKING:
     from ..image_info import Array
 
-MAX_CHARACTERS = 1 << 20
+_MAX_CHARACTERS = 1 << 20
 """Of brackets: Python's parser takes some 200 bytes of memory for each number."""
 _SPACES = re.compile(r"(?<=[\d.\]fnyFNY])\s+(?=[-+.\d\[nNiI])")
 """Between numbers that nothing else parts, as NumPy prints them."""
@@ -29,8 +29,8 @@ def parse_brackets(text: str) -> Array:
         Where the brackets do not match, hold more than numbers, or rows of different lengths.
     """
     text = text.strip()
-    if len(text) > MAX_CHARACTERS:
-        raise PoolError(f"more than {MAX_CHARACTERS:,} characters in brackets; a row of numbers a line would work")
+    if len(text) > _MAX_CHARACTERS:
+        raise PoolError(f"more than {_MAX_CHARACTERS:,} characters in brackets; a row of numbers a line would work")
     if _ALLOWED.fullmatch(text) is None:
         wrong = re.split(r"[\s,;\[\]]", _ALLOWED.sub("", text, count=1), maxsplit=1)[0]
         raise PoolError(f"'{printable(wrong[:30])}' is no number; [[1, 3], [5, 6]] would work")

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 Line = tuple[int, str]
 """The number of a line, from 1, and its text."""
-WRITTEN_AT_ONCE = 1 << 16
+_WRITTEN_AT_ONCE = 1 << 16
 """Samples that are turned into text before they are written."""
-MISSING = frozenset({"", "na", "n/a", "null"})
+_MISSING = frozenset({"", "na", "n/a", "null"})
 _LINES_LOOKED_AT = 100
 """Lines among which the first one with numbers is looked for, which tells the separator."""
 _SHOWN = 30
@@ -115,13 +115,13 @@ def _mend(lines: Sequence[Line], separator: str | None) -> list[str]:
     for row, (number, line) in enumerate(lines, 1):
         cells = _cells(line, separator)
         for column, cell in enumerate(cells, 1):
-            if cell.lower() not in MISSING and not _is_number(cell):
+            if cell.lower() not in _MISSING and not _is_number(cell):
                 raise PoolError(f"line {number:,}, column {column:,}: {_shorten(cell)} is no number{_hint(cell)}")
         if len(cells) != width:
             where = f"row {row:,}" if number == first else f"line {number:,}"
             other = "the first" if number == first else f"line {first:,}"
             raise PoolError(f"{where} has {_count(len(cells))}, {other} has {width:,}; rows of one length would work")
-        mended.append((separator or " ").join("nan" if cell.lower() in MISSING else cell for cell in cells))
+        mended.append((separator or " ").join("nan" if cell.lower() in _MISSING else cell for cell in cells))
     return mended
 
 
@@ -139,7 +139,7 @@ def _cells(line: str, separator: str | None) -> list[str]:
 
 
 def _is_header(cells: Iterable[str]) -> bool:
-    known = [cell for cell in cells if cell.lower() not in MISSING]
+    known = [cell for cell in cells if cell.lower() not in _MISSING]
     return bool(known) and not any(_is_number(cell) or re.search(r"^[-+]?\.?\d", cell) for cell in known)
 
 
@@ -178,7 +178,7 @@ def write_text(array: Array, stream: IO[bytes], separator: str) -> None:
 
     table = array.reshape(len(array), -1) if array.ndim else array.reshape(1, 1)
     table = table.astype(np.uint8) if table.dtype == np.bool_ else table
-    rows = max(1, WRITTEN_AT_ONCE // max(1, table.shape[1]))
+    rows = max(1, _WRITTEN_AT_ONCE // max(1, table.shape[1]))
     for start in range(0, len(table), rows):
         cells = table[start : start + rows].astype(str).tolist()
         write_all(stream, "".join(f"{separator.join(row)}\n" for row in cells).encode())

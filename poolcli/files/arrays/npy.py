@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..image_info import Array
 
 MAGIC = b"\x93NUMPY"
-MAX_HEADER = 65_536
+_MAX_HEADER = 65_536
 _CHUNK = 1 << 24
 _LENGTHS = {1: "<H", 2: "<I", 3: "<I"}
 _DTYPES = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"}
@@ -71,8 +71,9 @@ def read_header(stream: IO[bytes], head: bytes = b"") -> Header:
     size_format = _LENGTHS[magic[6]]
     width = struct.calcsize(size_format)
     (size,) = struct.unpack(size_format, _exactly(stream, width))
-    if size > MAX_HEADER:
-        raise PoolError(f"the .npy header claims {size:,} bytes, and {MAX_HEADER:,} are the limit; save the array anew")
+    if size > _MAX_HEADER:
+        raise PoolError(f"the .npy header claims {size:,} bytes, and {_MAX_HEADER:,} are the limit; "
+                        "save the array anew")
     text = _exactly(stream, size).decode("utf-8" if magic[6] == 3 else "latin-1", "replace")
     return _header(_literal(text), 8 + width + size)
 

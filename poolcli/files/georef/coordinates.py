@@ -73,7 +73,7 @@ def pool_coordinates(coords: Mapping[Any, Any], dims: Sequence[str], place: Plac
     found = {}
     for name, coord in coords.items():
         pooled = [dim for dim in coord.dims if dim in axes and not axes[dim].is_whole]
-        values = pool_bounds(coord, axes) if str(name) in bounds else pool_coordinate(coord, axes, pooled)
+        values = _pool_bounds(coord, axes) if str(name) in bounds else _pool_coordinate(coord, axes, pooled)
         if values is None:
             continue
         kept = tuple(dim for dim in coord.dims if dim not in gone)
@@ -84,7 +84,7 @@ def pool_coordinates(coords: Mapping[Any, Any], dims: Sequence[str], place: Plac
     return found
 
 
-def pool_coordinate(coord: Any, axes: Mapping[str, AxisPlace], pooled: Sequence[str]) -> Array | None:
+def _pool_coordinate(coord: Any, axes: Mapping[str, AxisPlace], pooled: Sequence[str]) -> Array | None:
     """Average one coordinate over the windows of its pooled dimensions; None where an average means nothing."""
     import numpy as np
 
@@ -106,7 +106,7 @@ def pool_coordinate(coord: Any, axes: Mapping[str, AxisPlace], pooled: Sequence[
     return found
 
 
-def pool_bounds(coord: Any, axes: Mapping[str, AxisPlace]) -> Array | None:
+def _pool_bounds(coord: Any, axes: Mapping[str, AxisPlace]) -> Array | None:
     """Return the lower bound of each window's first sample and the upper one of its last; None of other shapes."""
     import numpy as np
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ...core.place import AxisPlace
     from ..image_info import Array
 
-KEPT_TYPES = re.compile(r"FREQ|ENER|WAVN|VRAD|WAVE|VOPT|ZOPT|AWAV|VELO|BETA|FELO|STOKES|TIME|UTC|TAI")
+_KEPT_TYPES = re.compile(r"FREQ|ENER|WAVN|VRAD|WAVE|VOPT|ZOPT|AWAV|VELO|BETA|FELO|STOKES|TIME|UTC|TAI")
 """Axes that are not pooled by default: spectra, polarisations, time (papers III and IV of the FITS WCS)."""
 _STRUCTURE = re.compile(r"SIMPLE|BITPIX|NAXIS\d*|EXTEND|XTENSION|PCOUNT|GCOUNT|GROUPS|BSCALE|BZERO|BLANK|DATAMIN"
                         r"|DATAMAX|CHECKSUM|DATASUM")
@@ -34,11 +34,11 @@ _PIXEL = re.compile(r"LTV\d|LTM\d_\d")
 _STORED = {"bool": "uint8", "int8": "int16", "float16": "float32"}
 """Types that FITS lacks, and those that hold them."""
 _ALTERNATES = ("", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
-MOST_AXES = 8
+_MOST_AXES = 8
 
 
 @dataclass(frozen=True)
-class FitsHeader:
+class _FitsHeader:
     """The georeference of an image: the cards of its header as one text of 80 characters each."""
 
     cards: str
@@ -47,7 +47,7 @@ class FitsHeader:
 
     kind = "FITS"
 
-    def in_stack(self) -> FitsHeader:
+    def in_stack(self) -> _FitsHeader:
         """Return the same: images are never stacked."""
         return self
 
@@ -169,12 +169,12 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
         unit = _choose_unit(file, key)
         shape = _check_shape(unit, 8 * max_pixels if packed or _is_compressed(unit) else size)
         header = unit.header.copy()
-        array, nodata = _scale(np_native(unit.data), header)
+        array, nodata = _scale(_np_native(unit.data), header)
     if array.shape != shape:
         raise PoolError("its header and its samples disagree; save it again from the original")
     georeference, notes = _georeference(header)
     info = ImageInfo(name, "FITS", notes=notes, key=key, nodata=nodata, place=Place.of(georeference, shape))
-    return Loaded(array, choose_letters(header, len(shape)), info)
+    return Loaded(array, _choose_letters(header, len(shape)), info)
 
 
 def _unpacked(stream: IO[bytes], limit: int) -> io.BytesIO:
@@ -215,7 +215,7 @@ def _check_shape(unit: Any, limit: int) -> tuple[int, ...]:
     """The shape by the header, before anything is allocated for it."""
     shape = tuple(int(n) for n in unit.shape)
     bits = abs(int(unit.header.get("BITPIX", 8)))
-    if len(shape) > MOST_AXES or min(shape) < 1:
+    if len(shape) > _MOST_AXES or min(shape) < 1:
         raise PoolError(f"an image of {len(shape)} axes {shape[:9]}, which cannot be; save it again from the original")
     if math.prod(shape) * bits // 8 > limit:
         raise PoolError(f"its header promises {math.prod(shape) * bits // 8:,} bytes of samples, and {limit:,} can be "
@@ -223,7 +223,7 @@ def _check_shape(unit: Any, limit: int) -> tuple[int, ...]:
     return shape
 
 
-def np_native(array: Array | None) -> Array:
+def _np_native(array: Array | None) -> Array:
     """The samples in this machine's byte order."""
     if array is None:
         raise PoolError("the HDU holds no samples")
@@ -250,7 +250,7 @@ def _scale(array: Array, header: Any) -> tuple[Array, int | None]:
     return values, None
 
 
-def _georeference(header: Any) -> tuple[FitsHeader, tuple[str, ...]]:
+def _georeference(header: Any) -> tuple[_FitsHeader, tuple[str, ...]]:
     """The cards that a result keeps; world coordinates that astropy cannot parse are left out."""
     for name in [name for name in header if _STRUCTURE.fullmatch(name)]:
         header.remove(name, ignore_missing=True, remove_all=True)
@@ -260,8 +260,8 @@ def _georeference(header: Any) -> tuple[FitsHeader, tuple[str, ...]]:
         for name in [name for name in header if _WORLD.fullmatch(name) or _DISTORTION.fullmatch(name)]:
             header.remove(name, ignore_missing=True, remove_all=True)
         why = printable(" ".join(str(error).split())[:120])
-        return FitsHeader(header.tostring()), (f"its world coordinates are left out: {why}",)
-    return FitsHeader(header.tostring(), distorted), ()
+        return _FitsHeader(header.tostring()), (f"its world coordinates are left out: {why}",)
+    return _FitsHeader(header.tostring(), distorted), ()
 
 
 def _parse_wcs(header: Any) -> bool:
@@ -276,9 +276,9 @@ def _parse_wcs(header: Any) -> bool:
     return False
 
 
-def choose_letters(header: Any, count: int) -> str:
+def _choose_letters(header: Any, count: int) -> str:
     """Name the axes: the last two or three are pooled, and small letters stand for spectra, polarisations and time."""
-    kept = [bool(KEPT_TYPES.match(str(header.get(f"CTYPE{count - i}", "")).strip().upper())) for i in range(count)]
+    kept = [bool(_KEPT_TYPES.match(str(header.get(f"CTYPE{count - i}", "")).strip().upper())) for i in range(count)]
     if all(kept):
         kept = [False] * count
     free, pooled, letters = list("stuvwxyz"), list("WHD"), ""
@@ -298,7 +298,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
 
     array = array.astype(_STORED.get(array.dtype.name, array.dtype.name), copy=False)
     place, header = source.place, fits.Header()
-    if place is not None and isinstance(place.georeference, FitsHeader):
+    if place is not None and isinstance(place.georeference, _FitsHeader):
         header = place.georeference.pooled(place)
         ordered = sorted((*place.axes, *place.squeezed), key=lambda axis: axis.source)
         array = array.reshape([len(axis) for axis in ordered])

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from ..images.pixels import Picture
 
 SCALE, TIEPOINTS, TRANSFORMATION = 33550, 33922, 34264
-KEYS, KEY_DOUBLES, KEY_TEXTS = 34735, 34736, 34737
-METADATA, RPC = 42112, 50844
-ASCII, SHORT, DOUBLE = 2, 3, 12
+KEYS, _KEY_DOUBLES, _KEY_TEXTS = 34735, 34736, 34737
+_METADATA, _RPC = 42112, 50844
+ASCII, _SHORT, _DOUBLE = 2, 3, 12
 """Types of TIFF fields."""
-TYPES: Mapping[int, int] = {SCALE: DOUBLE, TIEPOINTS: DOUBLE, TRANSFORMATION: DOUBLE, KEYS: SHORT, KEY_DOUBLES: DOUBLE,
-                            KEY_TEXTS: ASCII, METADATA: ASCII, RPC: DOUBLE}
+TYPES: Mapping[int, int] = {SCALE: _DOUBLE, TIEPOINTS: _DOUBLE, TRANSFORMATION: _DOUBLE, KEYS: _SHORT,
+                            _KEY_DOUBLES: _DOUBLE, _KEY_TEXTS: ASCII, _METADATA: ASCII, _RPC: _DOUBLE}
 """The tags that are read, and the type of each."""
 
 _MODEL_TYPE, _RASTER_TYPE, _CITATION = 1024, 1025, 1026
@@ -38,10 +38,10 @@ _UNITS = {9001: "metre", 9002: "foot", 9003: "US survey foot", 9102: "degree", 9
 _STATISTICS = re.compile(rb"\s*<Item\b[^>]*\bname=(?:\"STATISTICS_[A-Z_]+\"|'STATISTICS_[A-Z_]+')[^>]*>[^<]*</Item>")
 
 
-RPC_NOTE = "its rational polynomial coefficients (RPC) are left out: they are about the old pixels"
+_RPC_NOTE = "its rational polynomial coefficients (RPC) are left out: they are about the old pixels"
 
 
-class BrokenTags(Exception):
+class _BrokenTags(Exception):
     """Tags that say nothing of use; the message says what is wrong with them."""
 
 
@@ -50,7 +50,7 @@ Field = tuple[int, int, "bytes | tuple[float, ...] | tuple[int, ...]"]
 
 
 @dataclass(frozen=True)
-class GeoTiff:
+class _GeoTiff:
     """The georeference of one page of a TIFF."""
 
     rows: int
@@ -74,7 +74,7 @@ class GeoTiff:
 
     kind = "GeoTIFF"
 
-    def in_stack(self) -> GeoTiff:
+    def in_stack(self) -> _GeoTiff:
         """Return the same with an axis of pages before the rows."""
         return replace(self, rows=self.rows + 1)
 
@@ -90,7 +90,7 @@ class GeoTiff:
 
     def losses(self, place: Place) -> tuple[str, ...]:
         """Name what a pooled raster cannot keep."""
-        notes = [RPC_NOTE] if self.had_rpc else []
+        notes = [_RPC_NOTE] if self.had_rpc else []
         reason = self._cannot(place)
         if reason is not None and (self.affine is not None or self.points):
             notes.append(f"its place is left out: {reason}")
@@ -113,10 +113,10 @@ class GeoTiff:
         return tuple((tag, TYPES[tag], value) for tag, value in sorted(self._values(place)) if value)
 
     def _values(self, place: Place) -> Iterator[tuple[int, bytes | tuple[float, ...] | tuple[int, ...]]]:
-        yield METADATA, self.metadata
+        yield _METADATA, self.metadata
         if self._cannot(place) is not None:
             return
-        yield from ((KEYS, self.keys), (KEY_DOUBLES, self.key_doubles), (KEY_TEXTS, self.key_texts))
+        yield from ((KEYS, self.keys), (_KEY_DOUBLES, self.key_doubles), (_KEY_TEXTS, self.key_texts))
         rows, columns = self._axes(place)
         if self.points:
             yield TIEPOINTS, self._moved(self.points, rows, columns)
@@ -153,7 +153,7 @@ class GeoTiff:
             found, tag, count, value = self.keys[i : i + 4]
             if found == number and tag == 0:
                 return value
-            if found == number and tag == KEY_TEXTS:
+            if found == number and tag == _KEY_TEXTS:
                 return self.key_texts[value : value + count].decode("utf-8", "replace").strip("|\0 ")
         return None
 
@@ -182,13 +182,13 @@ def _number(value: int | str | None) -> int:
 def list_georeference_fields(source: ImageInfo) -> tuple[Field, ...]:
     """Return the tags of a result; none where its source has no place that a TIFF holds."""
     place = source.place
-    return place.georeference.fields(place) if place is not None and isinstance(place.georeference, GeoTiff) else ()
+    return place.georeference.fields(place) if place is not None and isinstance(place.georeference, _GeoTiff) else ()
 
 
 # Reading.
 
 
-def read_geotiff(tags: Callable[[int], Any], rows: int) -> tuple[GeoTiff | None, tuple[str, ...]]:
+def read_geotiff(tags: Callable[[int], Any], rows: int) -> tuple[_GeoTiff | None, tuple[str, ...]]:
     """Read the georeference of a page.
 
     Parameters
@@ -208,10 +208,10 @@ def read_geotiff(tags: Callable[[int], Any], rows: int) -> tuple[GeoTiff | None,
     values = {tag: value for tag in TYPES if (value := tags(tag)) is not None}
     if not values:
         return None, ()
-    bare = GeoTiff(rows, metadata=_without_statistics(_text(values.get(METADATA))), had_rpc=RPC in values)
+    bare = _GeoTiff(rows, metadata=_without_statistics(_text(values.get(_METADATA))), had_rpc=_RPC in values)
     try:
         found = _placed(values, bare)
-    except BrokenTags as error:
+    except _BrokenTags as error:
         return bare if bare.metadata or bare.had_rpc else None, (f"its place is left out: {error}",)
     return found, ()
 
@@ -245,11 +245,11 @@ def _without_statistics(xml: bytes) -> bytes:
     return kept if b"<Item" in kept else b""
 
 
-def _placed(values: Mapping[int, Any], bare: GeoTiff) -> GeoTiff:
+def _placed(values: Mapping[int, Any], bare: _GeoTiff) -> _GeoTiff:
     keys = tuple(n for n in _floats(values.get(KEYS, ())) if isinstance(n, int))
-    _check_keys(keys, len(_floats(values.get(KEY_DOUBLES, ()))), len(_text(values.get(KEY_TEXTS))))
-    keyed = replace(bare, keys=keys, key_doubles=_floats(values.get(KEY_DOUBLES, ())),
-                    key_texts=_text(values.get(KEY_TEXTS)))
+    _check_keys(keys, len(_floats(values.get(_KEY_DOUBLES, ()))), len(_text(values.get(_KEY_TEXTS))))
+    keyed = replace(bare, keys=keys, key_doubles=_floats(values.get(_KEY_DOUBLES, ())),
+                    key_texts=_text(values.get(_KEY_TEXTS)))
     is_point = keyed.key(_RASTER_TYPE) == _PIXEL_IS_POINT
     keyed = replace(keyed, is_point=is_point)
     scale, points = _floats(values.get(SCALE, ())), _floats(values.get(TIEPOINTS, ()))
@@ -258,10 +258,10 @@ def _placed(values: Mapping[int, Any], bare: GeoTiff) -> GeoTiff:
         return replace(keyed, affine=_at_corner(affine, is_point), vertical=vertical)
     if not points:
         if scale:
-            raise BrokenTags("it has a pixel scale without a tie point")
+            raise _BrokenTags("it has a pixel scale without a tie point")
         return keyed
     if len(points) < 6 or not all(map(math.isfinite, points)):
-        raise BrokenTags(f"its tie point is {_listed(points[:6])}")
+        raise _BrokenTags(f"its tie point is {_listed(points[:6])}")
     if not scale:
         return replace(keyed, points=points[: len(points) // 6 * 6])
     affine = _of_scale(scale, points)
@@ -270,11 +270,11 @@ def _placed(values: Mapping[int, Any], bare: GeoTiff) -> GeoTiff:
 
 def _of_scale(scale: tuple[float, ...], points: tuple[float, ...]) -> Affine:
     if len(scale) < 2:
-        raise BrokenTags("its pixel scale has one number")
+        raise _BrokenTags("its pixel scale has one number")
     column, row, _, x, y, _ = points[:6]
     affine = (scale[0], 0.0, x - column * scale[0], 0.0, -scale[1], y + row * scale[1])
     if not is_usable(affine):
-        raise BrokenTags(f"its pixel scale is {_listed(scale)}")
+        raise _BrokenTags(f"its pixel scale is {_listed(scale)}")
     return affine
 
 
@@ -283,20 +283,20 @@ def _check_keys(keys: tuple[int, ...], doubles: int, texts: int) -> None:
     if not keys:
         return
     if len(keys) < 4 or keys[0] != 1 or len(keys) < 4 + 4 * keys[3]:
-        raise BrokenTags("its GeoKeys are broken")
+        raise _BrokenTags("its GeoKeys are broken")
     for i in range(4, 4 + 4 * keys[3], 4):
         _, tag, count, value = keys[i : i + 4]
-        room = {0: value + count, KEYS: len(keys), KEY_DOUBLES: doubles, KEY_TEXTS: texts + 1}.get(tag)
+        room = {0: value + count, KEYS: len(keys), _KEY_DOUBLES: doubles, _KEY_TEXTS: texts + 1}.get(tag)
         if room is None or value + count > room:
-            raise BrokenTags("its GeoKeys are broken")
+            raise _BrokenTags("its GeoKeys are broken")
 
 
 def _of_matrix(matrix: tuple[float, ...]) -> tuple[Affine, tuple[float, float]]:
     if len(matrix) < 16:
-        raise BrokenTags(f"its transformation has {len(matrix)} numbers in place of 16")
+        raise _BrokenTags(f"its transformation has {len(matrix)} numbers in place of 16")
     affine = (matrix[0], matrix[1], matrix[3], matrix[4], matrix[5], matrix[7])
     if not is_usable(affine):
-        raise BrokenTags(f"its transformation is {_listed(affine)}")
+        raise _BrokenTags(f"its transformation is {_listed(affine)}")
     return affine, (matrix[10], matrix[11])
 
 

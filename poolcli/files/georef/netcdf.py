@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 _PACKING = ("dtype", "scale_factor", "add_offset", "_FillValue")
 _COMPRESSION = ("zlib", "complevel", "shuffle", "fletcher32", "compression", "compression_opts")
 _REFERENCES = ("grid_mapping", "units", "calendar")
-MOST_COORDINATE_BYTES = 1 << 28
+_MOST_COORDINATE_BYTES = 1 << 28
 
 
 @dataclass(frozen=True, eq=False)
-class NetCdf:
+class _NetCdf:
     """The georeference of one variable: the dataset that it came from, without its samples."""
 
     name: str
@@ -45,7 +45,7 @@ class NetCdf:
 
     kind = "NetCDF"
 
-    def in_stack(self) -> NetCdf:
+    def in_stack(self) -> _NetCdf:
         """Return the same: variables are never stacked."""
         return self
 
@@ -87,7 +87,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     engine = "scipy" if head[:3] == b"CDF" else "h5netcdf"
-    if engine == "scipy" and lacking_module("scipy"):
+    if engine == "scipy" and _lacking_module("scipy"):
         raise PoolError("NetCDF-3 is read through SciPy, which is not installed; pip install scipy would work, or "
                         "nccopy -k netCDF-4")
     if engine == "h5netcdf" and (reason := lacking("h5netcdf")) is not None:
@@ -95,7 +95,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     if engine == "h5netcdf":
         _silence_h5netcdf()
     with xarray.open_dataset(stream, engine=engine, decode_coords="all", cache=False) as dataset:
-        variable = choose_variable(dataset, key)
+        variable = _choose_variable(dataset, key)
         array = dataset[variable]
         _check_size(array, max(size, 8 * max_pixels))
         bounds = {one.encoding.get("bounds", one.attrs.get("bounds")) for one in dataset.coords.values()}
@@ -105,8 +105,8 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
         _check_total(coords)
         values = np.asarray(array.values)
         kept = {coord: one.variable.load() for coord, one in coords.items()}
-        georeference = NetCdf(variable, tuple(map(str, array.dims)), kept, dict(array.attrs), dict(array.encoding),
-                              dict(dataset.attrs))
+        georeference = _NetCdf(variable, tuple(map(str, array.dims)), kept, dict(array.attrs), dict(array.encoding),
+                               dict(dataset.attrs))
     letters = choose_letters(georeference.dims, kept)
     info = ImageInfo(name, "NETCDF", key=variable, axes=georeference.dims, place=Place.of(georeference, values.shape))
     return Loaded(values, letters, info)
@@ -123,14 +123,14 @@ def _silence_h5netcdf() -> None:
         h5netcdf.File._writable = False
 
 
-def lacking_module(name: str) -> bool:
+def _lacking_module(name: str) -> bool:
     """Whether a module is not installed."""
     from importlib.util import find_spec
 
     return find_spec(name) is None
 
 
-def choose_variable(dataset: Any, key: str | None) -> str:
+def _choose_variable(dataset: Any, key: str | None) -> str:
     """Return the name of the variable that is meant; PoolError where it is not clear, or not there."""
     names = [str(name) for name, one in dataset.data_vars.items() if one.ndim]
     if key is not None:
@@ -155,8 +155,8 @@ def _check_size(array: Any, limit: int) -> None:
 
 
 def _check_total(coords: Mapping[Any, Any]) -> None:
-    if sum(math.prod(one.shape) * one.dtype.itemsize for one in coords.values()) > MOST_COORDINATE_BYTES:
-        raise PoolError(f"its coordinates take more than {MOST_COORDINATE_BYTES:,} bytes")
+    if sum(math.prod(one.shape) * one.dtype.itemsize for one in coords.values()) > _MOST_COORDINATE_BYTES:
+        raise PoolError(f"its coordinates take more than {_MOST_COORDINATE_BYTES:,} bytes")
 
 
 # Writing.
@@ -169,7 +169,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
     if (reason := lacking("h5netcdf")) is not None:
         raise PoolError(f"NetCDF {reason}")
     place = source.place
-    if place is None or not isinstance(place.georeference, NetCdf):
+    if place is None or not isinstance(place.georeference, _NetCdf):
         dims = tuple(f"dim_{i}" for i in range(array.ndim))
         dataset = xarray.Dataset({source.key or "values": (dims, array)})
         notes: tuple[str, ...] = ()
@@ -183,20 +183,20 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
     return notes
 
 
-def _dataset(array: Array, found: NetCdf, place: Place, cell_methods: str) -> tuple[Any, tuple[str, ...]]:
+def _dataset(array: Array, found: _NetCdf, place: Place, cell_methods: str) -> tuple[Any, tuple[str, ...]]:
     import xarray
 
     dims = [found.dims[axis.source] for axis in place.axes]
     attrs = dict(found.attrs)
     if cell_methods:
         attrs["cell_methods"] = f"{attrs.get('cell_methods', '')} {cell_methods}".strip()
-    encoding, notes = choose_encoding(array, found.encoding)
+    encoding, notes = _choose_encoding(array, found.encoding)
     variable = xarray.Variable(dims, array, attrs, encoding)
     coords = pool_coordinates(found.coords, found.dims, place)
     return xarray.Dataset({found.name: variable}, coords, found.dataset_attrs), notes
 
 
-def choose_encoding(array: Array, known: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _choose_encoding(array: Array, known: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return how a result is packed and compressed: as the input, unless its values do not fit that any more."""
     import numpy as np
 

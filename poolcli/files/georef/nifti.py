@@ -18,9 +18,9 @@ from ..image_info import ImageInfo, Loaded
 if TYPE_CHECKING:
     from ..image_info import Array
 
-LETTERS = "XYZtuvw"
+_LETTERS = "XYZtuvw"
 """Of the axes: space is pooled, time and what follows it is kept."""
-MOST_EXTENSION_BYTES = 1 << 26
+_MOST_EXTENSION_BYTES = 1 << 26
 """Between header and samples."""
 _SIZES = {348: 1, 540: 2}
 _SPACES = {1: "scanner", 2: "aligned", 3: "Talairach", 4: "MNI152", 5: "template"}
@@ -31,7 +31,7 @@ _STORED = {"bool": "uint8", "float16": "float32"}
 
 
 @dataclass(frozen=True)
-class Nifti:
+class _Nifti:
     """The georeference of a volume: its header as it stood in the file."""
 
     header: bytes
@@ -41,7 +41,7 @@ class Nifti:
 
     kind = "NIfTI"
 
-    def in_stack(self) -> Nifti:
+    def in_stack(self) -> _Nifti:
         """Return the same: volumes are never stacked."""
         return self
 
@@ -58,7 +58,7 @@ class Nifti:
         units = {}
         sizes = {}
         for axis in (*place.axes, *place.squeezed):
-            letter = axis.letter or LETTERS[axis.source]
+            letter = axis.letter or _LETTERS[axis.source]
             if (unit := _SPACE_UNITS.get(space) if axis.source < 3 else _TIME_UNITS.get(time)) and axis.source < 4:
                 units[letter] = unit
             if axis.source < 4:
@@ -145,12 +145,12 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     extensions = _read_extensions(source, header, len(data))
     array = _read_samples(source, shape, dtype, count)
     array, notes = _scaled(array, header)
-    georeference = Nifti(data, version, extensions)
+    georeference = _Nifti(data, version, extensions)
     place: Place | None = Place.of(georeference, shape)
     if not _is_usable(header):
         place, notes = None, (*notes, "its place is left out: its affine is no finite one that keeps voxels apart")
     info = ImageInfo(name, "NIFTI", notes=notes, place=place)
-    return Loaded(array, LETTERS[: len(shape)], info)
+    return Loaded(array, _LETTERS[: len(shape)], info)
 
 
 def _is_usable(header: Any) -> bool:
@@ -206,7 +206,7 @@ def _check_shape(header: Any, version: int) -> tuple[tuple[int, ...], Any, int]:
 
 def _read_extensions(source: Any, header: Any, read: int) -> bytes:
     offset = float(header["vox_offset"])
-    if not (offset == 0 or read <= offset <= read + MOST_EXTENSION_BYTES):
+    if not (offset == 0 or read <= offset <= read + _MOST_EXTENSION_BYTES):
         raise PoolError(f"its samples begin at byte {offset:g}, which cannot be; save it again from the original")
     between = source.read(max(int(offset), read + 4) - read)
     return between[4:] if between[:1] not in (b"", b"\0") else b""
@@ -277,7 +277,7 @@ def _header(place: Place | None, shape: tuple[int, ...]) -> tuple[Any, bytes]:
     from nibabel.nifti2 import Nifti2Header
 
     long = max(shape) > 32767
-    if place is not None and isinstance(place.georeference, Nifti):
+    if place is not None and isinstance(place.georeference, _Nifti):
         header = place.georeference.pooled(place)
         if long and place.georeference.version == 1:
             header = Nifti2Header.from_header(header)

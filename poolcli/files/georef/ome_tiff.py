@@ -22,14 +22,14 @@ from ..images.tiff_storage import TiffStorage, choose_storage_options, read_stor
 if TYPE_CHECKING:
     from ..image_info import Array
 
-MOST_XML = 1 << 24
+_MOST_XML = 1 << 24
 """Characters of a description that are parsed."""
 _LETTERS = {"Y": "H", "X": "W", "C": "C"}
 _SIZES = ("X", "Y", "Z")
 
 
 @dataclass(frozen=True)
-class OmeImage:
+class _OmeImage:
     """The georeference of one image of an OME-TIFF."""
 
     axes: str
@@ -43,7 +43,7 @@ class OmeImage:
 
     kind = "OME-TIFF"
 
-    def in_stack(self) -> OmeImage:
+    def in_stack(self) -> _OmeImage:
         """Return the same: images are never stacked."""
         return self
 
@@ -80,7 +80,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     with tifffile.TiffFile(stream, name=os.path.basename(name), _multifile=False) as file:
-        series = choose_series(file, key)
+        series = _choose_series(file, key)
         if series.dtype is None or series.dtype.kind not in "biuf" or series.dtype.itemsize > 8:
             raise PoolError(f"its samples are {series.dtype}, which cannot be pooled; integers and floats can")
         limit = max(size, 8 * max_pixels)
@@ -88,16 +88,16 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
             raise PoolError(f"its planes take {math.prod(series.shape) * series.dtype.itemsize:,} bytes, more than "
                             f"{limit:,}; --max-pixels raises the limit")
         array = series.asarray(maxworkers=1)
-        image = parse_image(file.ome_metadata or "", file.series.index(series), series.axes)
+        image = _parse_image(file.ome_metadata or "", file.series.index(series), series.axes)
         page = series.pages[0]
         storage = read_storage(lambda tag: None if (one := page.tags.get(tag)) is None else one.value,
                                big=file.is_bigtiff)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     info = ImageInfo(name, "OME", key=key, axes=tuple(image.axes), storage=storage, place=Place.of(image, array.shape))
-    return Loaded(array, choose_letters(image.axes), info)
+    return Loaded(array, _choose_letters(image.axes), info)
 
 
-def choose_series(file: Any, key: str | None) -> Any:
+def _choose_series(file: Any, key: str | None) -> Any:
     """Return the image that is meant; PoolError where there is none."""
     if key is None:
         return file.series[0]
@@ -108,38 +108,38 @@ def choose_series(file: Any, key: str | None) -> Any:
     return found[0]
 
 
-def choose_letters(axes: str) -> str:
+def _choose_letters(axes: str) -> str:
     """Return layout letters: Y and X are pooled, channels are C, small letters are kept.
 
-    >>> choose_letters("TZCYX"), choose_letters("YXS"), choose_letters("ZCYXS")
+    >>> _choose_letters("TZCYX"), _choose_letters("YXS"), _choose_letters("ZCYXS")
     ('tzCHW', 'HWC', 'zCHWs')
     """
     known = _LETTERS if "C" in axes else {**_LETTERS, "S": "C"}
     return "".join(known.get(axis, axis.lower()) for axis in axes)
 
 
-def parse_image(xml: str, number: int, axes: str) -> OmeImage:
+def _parse_image(xml: str, number: int, axes: str) -> _OmeImage:
     """Read what the OME-XML says of one image; of damaged XML only the axes are known."""
     from xml.etree import ElementTree
 
-    if not xml or len(xml) > MOST_XML:
-        return OmeImage(axes)
+    if not xml or len(xml) > _MOST_XML:
+        return _OmeImage(axes)
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
-        return OmeImage(axes)
+        return _OmeImage(axes)
     images = [one for one in root if one.tag.endswith("}Image")]
     inside = list(images[number]) if number < len(images) else []
     pixels = next((one for one in inside if one.tag.endswith("}Pixels")), None)
     if pixels is None:
-        return OmeImage(axes)
+        return _OmeImage(axes)
     wanted = {axis: f"PhysicalSize{axis}" for axis in _SIZES} | {"T": "TimeIncrement"}
     sizes = {axis: size for axis, name in wanted.items() if (size := _positive(pixels.get(name))) is not None}
     units = {axis: str(pixels.get(f"{wanted[axis]}Unit", "s" if axis == "T" else "\u00b5m")) for axis in sizes}
     channels = [one for one in pixels if one.tag.endswith("}Channel")]
     found = {name: values for name in ("Name", "Color")
              if channels and all(values := tuple(one.get(name) for one in channels))}
-    return OmeImage(axes, sizes, units, images[number].get("Name"), found)
+    return _OmeImage(axes, sizes, units, images[number].get("Name"), found)
 
 
 def _positive(text: str | None) -> float | None:
@@ -162,7 +162,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
     import tifffile
 
     place = source.place
-    image = place.georeference if place is not None and isinstance(place.georeference, OmeImage) else None
+    image = place.georeference if place is not None and isinstance(place.georeference, _OmeImage) else None
     if image is None or place is None:
         colours = source.mode is not None and array.ndim == 3 and array.shape[-1] in (3, 4)
         axes = "YXS" if colours else "TZCYX"[-array.ndim :]
@@ -188,7 +188,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
     return notes
 
 
-def _described(image: OmeImage, place: Place, shape: tuple[int, ...], axes: str) -> dict[str, Any]:
+def _described(image: _OmeImage, place: Place, shape: tuple[int, ...], axes: str) -> dict[str, Any]:
     """Physical sizes, channels and name, as tifffile takes them."""
     sizes, units = image.pooled(place)
     found: dict[str, Any] = {}

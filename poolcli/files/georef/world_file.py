@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from ..image_info import ImageInfo, Loaded
 
 KIND = "world file"
-MOST_BYTES = 4096
+_MOST_BYTES = 4096
 """Of six lines."""
 
 
 @dataclass(frozen=True)
-class WorldFile:
+class _WorldFile:
     """The georeference of a picture beside which a world file lies."""
 
     affine: Affine
@@ -32,7 +32,7 @@ class WorldFile:
 
     kind = KIND
 
-    def in_stack(self) -> WorldFile:
+    def in_stack(self) -> _WorldFile:
         """Return the same with an axis of pages before the rows."""
         return replace(self, rows=self.rows + 1)
 
@@ -59,10 +59,10 @@ class WorldFile:
         return pool_affine(self.affine, rows, columns)
 
 
-def name_world_file(path: str) -> str:
+def _name_world_file(path: str) -> str:
     """Return the usual name: first and last letter of the ending, and w.
 
-    >>> name_world_file("map.png"), name_world_file("map.TIFF")
+    >>> _name_world_file("map.png"), _name_world_file("map.TIFF")
     ('map.pgw', 'map.TFw')
     """
     stem, ending = os.path.splitext(path)
@@ -72,14 +72,14 @@ def name_world_file(path: str) -> str:
 def with_world_file(loaded: Loaded, name: str) -> Loaded:
     """Give a picture the place that a world file beside it names; a broken one is a note."""
     stem, ending = os.path.splitext(name)
-    for path in (name_world_file(name), f"{stem}{ending}w", f"{stem}.wld"):
+    for path in (_name_world_file(name), f"{stem}{ending}w", f"{stem}.wld"):
         if not os.path.isfile(path):
             continue
         affine = _read(path)
         if affine is None:
             note = f"its world file {printable(os.path.basename(path))} is left out: it has not six numbers of use"
             return replace(loaded, source=replace(loaded.source, notes=(*loaded.source.notes, note)))
-        georeference = WorldFile(affine, 0 if loaded.source.pages is None else 1)
+        georeference = _WorldFile(affine, 0 if loaded.source.pages is None else 1)
         return replace(loaded, source=replace(loaded.source, place=Place.of(georeference, loaded.array.shape)))
     return loaded
 
@@ -88,7 +88,7 @@ def _read(path: str) -> Affine | None:
     """The affine of corners; the file has the coordinates of the first pixel's centre."""
     with suppress(OSError, ValueError):
         with open(path, "rb") as stream:
-            text = stream.read(MOST_BYTES).decode("ascii", "replace")
+            text = stream.read(_MOST_BYTES).decode("ascii", "replace")
         a, d, b, e, c, f = (float(word.replace(",", ".")) for word in text.split()[:6])
         affine = (a, b, c - a / 2 - b / 2, d, e, f - d / 2 - e / 2)
         return affine if is_usable(affine) else None
@@ -97,7 +97,7 @@ def _read(path: str) -> Affine | None:
 
 def check_world_file(path: str, source: ImageInfo, *, overwrite: bool, again: bool) -> None:
     """Refuse, before a picture is written, to write over the world file of another one."""
-    beside = name_world_file(path)
+    beside = _name_world_file(path)
     if get_affine(source) is not None and not (overwrite or again) and os.path.lexists(beside):
         raise PoolError(f"{printable(beside)} exists; --overwrite or --place none would work")
 
@@ -109,11 +109,13 @@ def write_world_file(path: str, source: ImageInfo, *, overwrite: bool, again: bo
         return
     a, b, _, d, e, _ = affine
     text = "".join(f"{number!r}\n" for number in (a, d, b, e, *locate_first_centre(affine)))
-    with atomic(name_world_file(path), overwrite=overwrite, again=again) as stream:
+    with atomic(_name_world_file(path), overwrite=overwrite, again=again) as stream:
         stream.write(text.encode())
 
 
 def get_affine(source: ImageInfo) -> Affine | None:
     """Return the affine of a result that has a world file; None for all others."""
     place = source.place
-    return place.georeference.pooled(place) if place is not None and isinstance(place.georeference, WorldFile) else None
+    if place is None or not isinstance(place.georeference, _WorldFile):
+        return None
+    return place.georeference.pooled(place)

@@ -14,15 +14,15 @@ from typing import IO, TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-OFFSETS = (273, 324)
+_OFFSETS = (273, 324)
 """Tags that say where strips and tiles lie."""
 _LONG, _LONG8 = 4, 16
-COPIED = 1 << 22
+_COPIED = 1 << 22
 """Bytes that are copied at a time."""
 
 
 @dataclass(frozen=True)
-class Layout:
+class _Layout:
     """How long the parts of a classic TIFF or a BigTIFF are."""
 
     big: bool
@@ -37,29 +37,29 @@ class Layout:
         """The beginning of the file; the first directory follows it at once."""
         return struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16) if self.big else struct.pack("<2sHI", b"II", 42, 8)
 
-    def directory_size(self, fields: Sequence[Field]) -> int:
+    def directory_size(self, fields: Sequence[_Field]) -> int:
         """Bytes of a directory with the values behind it."""
         inline = (8 if self.big else 2) + len(fields) * (4 + 2 * self.word) + self.word
-        return padded(inline) + sum(padded(len(field.data)) for field in fields if len(field.data) > self.word)
+        return _padded(inline) + sum(_padded(len(field.data)) for field in fields if len(field.data) > self.word)
 
-    def directory(self, fields: Sequence[Field], start: int, following: int) -> bytes:
+    def directory(self, fields: Sequence[_Field], start: int, following: int) -> bytes:
         """A directory that lies at ``start``; ``following`` is where the next one does, 0 for none."""
         sign = "Q" if self.big else "I"
         table = struct.pack("<Q" if self.big else "<H", len(fields))
         values = b""
-        behind = start + padded(len(table) + len(fields) * (4 + 2 * self.word) + self.word)
+        behind = start + _padded(len(table) + len(fields) * (4 + 2 * self.word) + self.word)
         for field in fields:
             value = field.data
             if len(value) > self.word:
-                values, value = (values + value.ljust(padded(len(value)), b"\0"),
+                values, value = (values + value.ljust(_padded(len(value)), b"\0"),
                                  struct.pack(f"<{sign}", behind + len(values)))
             table += struct.pack(f"<HH{sign}", field.tag, field.type, field.count) + value.ljust(self.word, b"\0")
         table += struct.pack(f"<{sign}", following)
-        return table.ljust(padded(len(table)), b"\0") + values
+        return table.ljust(_padded(len(table)), b"\0") + values
 
 
 @dataclass(frozen=True)
-class Field:
+class _Field:
     """A field of a directory, its value as bytes."""
 
     tag: int
@@ -68,7 +68,7 @@ class Field:
     data: bytes
 
 
-def padded(size: int) -> int:
+def _padded(size: int) -> int:
     """Round up to a multiple of 8, where anything may begin."""
     return -(-size // 8) * 8
 
@@ -79,7 +79,7 @@ def write_cog(source: IO[bytes], target: IO[bytes]) -> None:
 
     source.seek(0)
     with tifffile.TiffFile(source, name="levels") as file:
-        layout = Layout(file.is_bigtiff)
+        layout = _Layout(file.is_bigtiff)
         pages: list[Any] = list(file.pages)
         fields = [list(_fields(page, source)) for page in pages]
         starts, position = [], len(layout.header)
@@ -91,7 +91,7 @@ def write_cog(source: IO[bytes], target: IO[bytes]) -> None:
             placed[number] = []
             for size in pages[number].databytecounts:
                 placed[number].append(position)
-                position += padded(size)
+                position += _padded(size)
         target.write(layout.header)
         for number, one in enumerate(fields):
             following = starts[number + 1] if number + 1 < len(fields) else 0
@@ -102,26 +102,26 @@ def write_cog(source: IO[bytes], target: IO[bytes]) -> None:
                 _copy(source, offset, size, target)
 
 
-def _fields(page: Any, source: IO[bytes]) -> Iterator[Field]:
+def _fields(page: Any, source: IO[bytes]) -> Iterator[_Field]:
     """The fields of a page by tag, the bytes of their values as they stand in the file."""
     for tag in sorted(page.tags, key=lambda one: one.code):
         source.seek(tag.valueoffset)
-        yield Field(tag.code, int(tag.dtype), tag.count, source.read(tag.valuebytecount))
+        yield _Field(tag.code, int(tag.dtype), tag.count, source.read(tag.valuebytecount))
 
 
-def _with_offsets(field: Field, offsets: Sequence[int], layout: Layout) -> Field:
-    if field.tag not in OFFSETS:
+def _with_offsets(field: _Field, offsets: Sequence[int], layout: _Layout) -> _Field:
+    if field.tag not in _OFFSETS:
         return field
     sign = "Q" if field.type == _LONG8 else "I"
     data = struct.pack(f"<{len(offsets)}{sign}", *offsets)
-    return Field(field.tag, _LONG8 if sign == "Q" else _LONG, len(offsets), data)
+    return _Field(field.tag, _LONG8 if sign == "Q" else _LONG, len(offsets), data)
 
 
 def _copy(source: IO[bytes], offset: int, size: int, target: IO[bytes]) -> None:
     source.seek(offset)
     left = size
     while left:
-        data = source.read(min(left, COPIED))
+        data = source.read(min(left, _COPIED))
         target.write(data)
         left -= len(data)
-    target.write(b"\0" * (padded(size) - size))
+    target.write(b"\0" * (_padded(size) - size))

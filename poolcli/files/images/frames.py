@@ -59,7 +59,7 @@ def animation(file: Opener, numbers: range) -> Loaded:
         if number - still in numbers:
             frames.append(gather(_whole(image)))
             durations.append(float(image.info.get("duration") or 0))
-    array, mode = stack_frames(frames)
+    array, mode = _stack_frames(frames)
     timing = AnimationTiming(tuple(durations), _plays(image)) if len(frames) > 1 else None
     source = ImageInfo(file.name, file.kind, mode, image.info.get("icc_profile"), frames=len(frames), pages=len(frames),
                     timing=timing, metadata=carried)
@@ -135,7 +135,7 @@ def _chain(file: Opener) -> ImageFile.ImageFile | None:
         return None
 
 
-def stack_frames(frames: Sequence[Array]) -> tuple[Array, str]:
+def _stack_frames(frames: Sequence[Array]) -> tuple[Array, str]:
     """Frames of 1, 3 or 4 channels with as many as the one that has most, and their mode."""
     import numpy as np
 
@@ -185,14 +185,14 @@ def play_times(timing: AnimationTiming | None, name: str, count: int, mode: str)
     if name == "TIFF":
         return {}
     plays = 0 if timing is None else timing.plays
-    told: dict[str, Any] = {"duration": [round(ms) for ms in durations(timing, count)]}
+    told: dict[str, Any] = {"duration": [round(ms) for ms in _durations(timing, count)]}
     if name == "GIF":
         loop = {} if plays == 1 else {"loop": max(plays - 1, 0)}
         return told | loop | ({"disposal": 2} if mode.endswith("A") else {})
     return told | {"loop": plays} | ({"blend": 0} if name == "PNG" else {})
 
 
-def durations(timing: AnimationTiming | None, count: int) -> list[float]:
+def _durations(timing: AnimationTiming | None, count: int) -> list[float]:
     """Milliseconds for ``count`` frames: the source's, or its time shared out where frames were pooled too."""
     if timing is None:
         return [_SLIDE] * count

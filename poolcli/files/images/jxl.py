@@ -16,7 +16,7 @@ _SIDE = ((1, 9), (1, 13), (1, 18), (1, 30))
 
 
 @dataclass(frozen=True, slots=True)
-class JxlHeader:
+class _JxlHeader:
     """What the first bytes say."""
 
     size: tuple[int, int]
@@ -25,7 +25,7 @@ class JxlHeader:
     """Colours are stored in XYB, which no lossless file has; False too where that is not found out."""
 
 
-def read_jxl_header(stream: IO[bytes]) -> JxlHeader | None:
+def read_jxl_header(stream: IO[bytes]) -> _JxlHeader | None:
     """Read the header, wherever the stream stands; None for what is none."""
     stream.seek(0)
     data = stream.read(_HEAD)
@@ -36,7 +36,7 @@ def read_jxl_header(stream: IO[bytes]) -> JxlHeader | None:
     with suppress(IndexError):
         bits = _Bits(data[2:])
         size = _read_size(bits)
-        return JxlHeader(size, _read_lossy(bits))
+        return _JxlHeader(size, _read_lossy(bits))
     return None
 
 

@@ -34,23 +34,23 @@ def with_nodata(picture: Picture, tag: object, *, inverted: bool = False, expand
     if not text:
         return picture
     if expanded:
-        return read_nodata_tag(picture, text,
-                               "is an index of the palette, and colours are pooled: no sample counts as missing")
+        return _read_nodata_tag(picture, text,
+                                "is an index of the palette, and colours are pooled: no sample counts as missing")
     try:
-        value = as_sample(text, picture.array.dtype)
+        value = _as_sample(text, picture.array.dtype)
     except PoolError:
-        return read_nodata_tag(picture, text, "is no number: no sample counts as missing")
+        return _read_nodata_tag(picture, text, "is no number: no sample counts as missing")
     if value is None:
-        return read_nodata_tag(picture, text, f"is no {picture.array.dtype} value: no sample counts as missing")
-    return replace(picture, nodata=white(picture.array.dtype) - value if inverted else value)
+        return _read_nodata_tag(picture, text, f"is no {picture.array.dtype} value: no sample counts as missing")
+    return replace(picture, nodata=_white(picture.array.dtype) - value if inverted else value)
 
 
-def read_nodata_tag(picture: Picture, text: str, why: str) -> Picture:
+def _read_nodata_tag(picture: Picture, text: str, why: str) -> Picture:
     """Add a note about the nodata value of the file."""
     return replace(picture, notes=(*picture.notes, f"its nodata value {printable(text[:40])} {why}"))
 
 
-def as_sample(text: str, dtype: Any) -> int | float | None:
+def _as_sample(text: str, dtype: Any) -> int | float | None:
     """Read a text as a sample of ``dtype``; None where that dtype has no such value, PoolError for no number.
 
     A text of float32 data is rounded to float32, as its samples were: 0.1, and -3.40282346638529e+38 of old GDAL.
@@ -63,7 +63,7 @@ def as_sample(text: str, dtype: Any) -> int | float | None:
     return dtypes.parse_nodata(float(dtypes.scalar(dtype, number)[0])) if dtype.kind == "f" else number
 
 
-def white(dtype: Any) -> int:
+def _white(dtype: Any) -> int:
     """The largest sample of a bool or unsigned dtype."""
     import numpy as np
 

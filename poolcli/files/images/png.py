@@ -20,8 +20,8 @@ from ..arrays.npy import SupportsWrite, write_all
 if TYPE_CHECKING:
     from ..image_info import Array
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MEANS = 3
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MEANS = 3
 """The filter that takes off the mean of left and above."""
 _ROWS_AT_ONCE = 1 << 18
 """Bytes of rows filtered together: they stay in the cache."""
@@ -35,15 +35,15 @@ _WORTH = 0.95
 Method = tuple[int, int]
 """A level and a strategy of zlib."""
 HUFFMAN: Method = (1, zlib.Z_HUFFMAN_ONLY)
-RUNS: Method = (1, zlib.Z_RLE)
+_RUNS: Method = (1, zlib.Z_RLE)
 
 
 def is_photographic(array: Array) -> Method | None:
     """How to compress (H, W) or (H, W, C) if it looks like a photograph; None for a drawing."""
-    rows = as_rows(array)
-    filtered = b"".join(_sample(rows, sample_size(array)))
+    rows = _as_rows(array)
+    filtered = b"".join(_sample(rows, _sample_size(array)))
     plain = b"".join(rows[a:b].tobytes() for a, b in _bands(*rows.shape))
-    least, method = min((_packed(filtered, method), method) for method in (HUFFMAN, RUNS))
+    least, method = min((_packed(filtered, method), method) for method in (HUFFMAN, _RUNS))
     deflated = min(_packed(data, (1, zlib.Z_DEFAULT_STRATEGY)) for data in (filtered, plain))
     return method if deflated > _WORTH * least else None
 
@@ -53,7 +53,7 @@ def _packed(data: bytes, method: Method) -> int:
 
 
 def _sample(rows: Array, size: int) -> Iterator[bytes]:
-    return (filter_rows(rows, size, *band) for band in _bands(*rows.shape))
+    return (_filter_rows(rows, size, *band) for band in _bands(*rows.shape))
 
 
 def _bands(height: int, width: int) -> Iterator[tuple[int, int]]:
@@ -64,12 +64,12 @@ def _bands(height: int, width: int) -> Iterator[tuple[int, int]]:
         yield middle, min(height, middle + each)
 
 
-def sample_size(array: Array) -> int:
+def _sample_size(array: Array) -> int:
     """The bytes of one pixel."""
     return array.dtype.itemsize * (array.shape[2] if array.ndim == 3 else 1)
 
 
-def as_rows(array: Array) -> Array:
+def _as_rows(array: Array) -> Array:
     """The bytes of each row as PNG has them: big-endian."""
     import numpy as np
 
@@ -77,14 +77,14 @@ def as_rows(array: Array) -> Array:
     return swapped.reshape(len(swapped), -1).view(np.uint8)
 
 
-def filter_rows(rows: Array, size: int, first: int, last: int) -> bytes:
+def _filter_rows(rows: Array, size: int, first: int, last: int) -> bytes:
     """Rows ``first`` to ``last`` less the means of their neighbours, each behind the number of its filter."""
     import numpy as np
 
     here = rows[first:last]
     above = rows[first - 1 : last - 1] if first else np.concatenate((np.zeros_like(rows[:1]), rows[: last - 1]))
     out = np.empty((len(here), rows.shape[1] + 1), np.uint8)
-    out[:, 0] = MEANS
+    out[:, 0] = _MEANS
     np.subtract(here[:, :size], above[:, :size] >> 1, out=out[:, 1 : size + 1])
     left, above = here[:, :-size], above[:, size:]
     mean = (left & above) + ((left ^ above) >> 1)
@@ -103,7 +103,7 @@ def _deflated(parts: list[bytes] | Iterator[bytes], method: Method) -> Iterator[
 
 def write_pixels(array: Array, template: bytes, method: Method, stream: SupportsWrite) -> None:
     """Write ``array`` as a PNG like ``template``, a whole PNG of such pixels, with its own size and data."""
-    write_all(stream, SIGNATURE)
+    write_all(stream, _SIGNATURE)
     written = False
     for kind, data in _chunks(template):
         if kind == b"IHDR":
@@ -118,10 +118,10 @@ def write_pixels(array: Array, template: bytes, method: Method, stream: Supports
 
 def _data(array: Array, method: Method) -> Iterator[bytes]:
     """The compressed pixels in pieces of some size."""
-    rows, size = as_rows(array), sample_size(array)
+    rows, size = _as_rows(array), _sample_size(array)
     step = max(1, _ROWS_AT_ONCE // (rows.shape[1] + 1))
     waiting = bytearray()
-    parts = (filter_rows(rows, size, i, min(len(rows), i + step)) for i in range(0, len(rows), step))
+    parts = (_filter_rows(rows, size, i, min(len(rows), i + step)) for i in range(0, len(rows), step))
     for piece in _deflated(parts, method):
         waiting += piece
         if len(waiting) >= _CHUNK:
@@ -132,7 +132,7 @@ def _data(array: Array, method: Method) -> Iterator[bytes]:
 
 def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The chunks of a whole PNG that Pillow has just written."""
-    at = len(SIGNATURE)
+    at = len(_SIGNATURE)
     while at < len(png):
         length, kind = struct.unpack_from(">I4s", png, at)
         yield kind, png[at + 8 : at + 8 + length]

@@ -150,15 +150,15 @@ def as_stored(level: Array, source: ImageInfo) -> tuple[Array, dict[str, Any]]:
         level = np.where(level, np.uint8(255), np.uint8(0))
     if source.palette is not None and level.ndim == 2 and level.dtype == np.uint8:
         if source.palette.alpha is None:
-            return level, {"photometric": "palette", "colormap": colormap(source.palette)}
+            return level, {"photometric": "palette", "colormap": _colormap(source.palette)}
         level = expand_palette(level, source.palette)
     channels = 1 if level.ndim == 2 else level.shape[2]
-    return level, choose_channel_options(source, mode_of(level.dtype, level.shape, source.mode), channels)
+    return level, _choose_channel_options(source, mode_of(level.dtype, level.shape, source.mode), channels)
 
 
-def choose_channel_options(source: ImageInfo, mode: str | None, channels: int) -> dict[str, Any]:
+def _choose_channel_options(source: ImageInfo, mode: str | None, channels: int) -> dict[str, Any]:
     """What the channels are: as the input had them where that was read as it stood, else by their number."""
-    known, options = source.storage, kind(mode, channels)
+    known, options = source.storage, _kind(mode, channels)
     if known is None or known.samples != channels or channels == 1:
         return options
     if source.mode is None and known.photometric in (1, 2):
@@ -170,7 +170,7 @@ def choose_channel_options(source: ImageInfo, mode: str | None, channels: int) -
     return options | ({"planarconfig": "separate"} if known.separate else {})
 
 
-def colormap(palette: Palette) -> Array:
+def _colormap(palette: Palette) -> Array:
     """(3, 256) of 16 bits."""
     import numpy as np
 
@@ -178,7 +178,7 @@ def colormap(palette: Palette) -> Array:
     return colours.T.astype(np.uint16) * 257
 
 
-def kind(mode: str | None, channels: int) -> dict[str, Any]:
+def _kind(mode: str | None, channels: int) -> dict[str, Any]:
     """What the channels are: ink, colours, or numbers beside each other."""
     if mode in ("CMYK", "CMYK;16"):
         return {"photometric": "separate_planes", "planarconfig": "contig"}

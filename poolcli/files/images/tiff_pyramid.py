@@ -23,7 +23,7 @@ from .tiff_storage import DEFLATE, NONE, TiffStorage, choose_storage_options
 if TYPE_CHECKING:
     from ..image_info import Array, ImageInfo
 
-TILE = 256
+_TILE = 256
 
 
 def check_pyramid(shape: tuple[int, ...], mode: str | None) -> None:
@@ -54,11 +54,11 @@ def write_pyramid(target: str | os.PathLike[str], levels: Iterable[Array], count
     codec, notes = (DEFLATE, ()) if storage.codec == NONE and not encoding.compress else choose_codec(storage, encoding)
     source, lost = source.fit_place(FORMATS["TIFF"], first.shape)
     as_pages = cog or source.place is not None
-    storage = replace(storage, tile=storage.tile if storage.tile and not cog else (TILE, TILE))
-    writer = LevelWriter(source, storage, codec, always_tiled=cog)
+    storage = replace(storage, tile=storage.tile if storage.tile and not cog else (_TILE, _TILE))
+    writer = _LevelWriter(source, storage, codec, always_tiled=cog)
     with (atomic(target, overwrite=overwrite) as stream, _unordered(stream, cog) as whole,
-          tifffile.TiffWriter(without_name(whole), bigtiff=large) as file):
-        told = describe_level(source, encoding) if source.mode or source.metadata else {}
+          tifffile.TiffWriter(_without_name(whole), bigtiff=large) as file):
+        told = _describe_level(source, encoding) if source.mode or source.metadata else {}
         told["extratags"] = [*told.get("extratags", ()), *list_own_tags(first, source)]
         writer.write(file, first, **({} if as_pages else {"subifds": count - 1}), **told)
         for level in remaining:
@@ -79,7 +79,7 @@ def _unordered(stream: IO[bytes], cog: bool) -> Iterator[IO[bytes]]:
 
 
 @dataclass(frozen=True)
-class LevelWriter:
+class _LevelWriter:
     """Writes levels one after another, all stored in the same way."""
 
     source: ImageInfo
@@ -97,14 +97,14 @@ class LevelWriter:
                    **what, **stored, **options)
 
 
-def without_name(stream: IO[bytes]) -> Any:
+def _without_name(stream: IO[bytes]) -> Any:
     """The stream without the number that is its name: tifffile wants a path there, or nothing."""
     from types import SimpleNamespace
 
     return SimpleNamespace(write=stream.write, seek=stream.seek, tell=stream.tell, flush=stream.flush)
 
 
-def describe_level(source: ImageInfo, encoding: Encoding) -> dict[str, Any]:
+def _describe_level(source: ImageInfo, encoding: Encoding) -> dict[str, Any]:
     """The colour profile, texts and resolution."""
     told = {} if encoding.strip else list_carried_tags(source.metadata)
     return told | ({"iccprofile": source.icc_profile} if source.icc_profile else {})

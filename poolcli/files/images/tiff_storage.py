@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _PLANAR, _PREDICTOR = 259, 262, 277, 284, 317
 _TILE_WIDTH, _TILE_LENGTH, _EXTRA_SAMPLES = 322, 323, 338
 NONE, DEFLATE = "none", "deflate"
-CODECS: Mapping[int, str] = MappingProxyType(
+_CODECS: Mapping[int, str] = MappingProxyType(
     {1: NONE, 5: "lzw", 8: DEFLATE, 32773: "packbits", 32946: DEFLATE, 34925: "lzma", 50000: "zstd"})
 """Compressions without loss, by tag 259."""
-COMPRESSIONS = (NONE, DEFLATE, "lzw", "zstd", "lzma", "packbits")
+_COMPRESSIONS = (NONE, DEFLATE, "lzw", "zstd", "lzma", "packbits")
 """What ``--compress`` takes."""
 _TIFFFILE = {DEFLATE: "zlib"}
 _GREATEST_TILE = 1 << 14
@@ -55,7 +55,7 @@ def read_storage(tags: Callable[[int], Any], *, big: bool) -> TiffStorage:
     usable = all(0 < side <= _GREATEST_TILE and side % 16 == 0 for side in tile)
     extra = tags(_EXTRA_SAMPLES)
     extra = (extra,) if isinstance(extra, int) else extra
-    return TiffStorage(CODECS.get(_first(tags(_COMPRESSION)) or 1), _first(tags(_PREDICTOR)) in (2, 3),
+    return TiffStorage(_CODECS.get(_first(tags(_COMPRESSION)) or 1), _first(tags(_PREDICTOR)) in (2, 3),
                        tile if usable else None, _first(tags(_PLANAR)) == 2, big, _first(tags(_PHOTOMETRIC)),
                        tuple(int(one) for one in extra) if isinstance(extra, tuple) else (),
                        _first(tags(_SAMPLES)) or 1)
@@ -83,7 +83,7 @@ def can_encode(codec: str) -> bool:
 PILLOW: Mapping[str, str] = MappingProxyType({"lzw": "tiff_lzw", DEFLATE: "tiff_adobe_deflate", "packbits": "packbits",
                                               "lzma": "lzma", "zstd": "zstd"})
 """What Pillow calls a compression."""
-TIFFFILE_KEEPS = 'tifffile keeps them, which pip install "poolcli[tiff]" brings'
+_TIFFFILE_KEEPS = 'tifffile keeps them, which pip install "poolcli[tiff]" brings'
 
 
 def note_losses(storage: TiffStorage | None) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ def note_losses(storage: TiffStorage | None) -> tuple[str, ...]:
     if storage is None or (storage.tile is None and not storage.separate):
         return ()
     lost = " and ".join(["its tiles"] * (storage.tile is not None) + ["its separate planes"] * storage.separate)
-    return (f"{lost} become strips: {TIFFFILE_KEEPS}",)
+    return (f"{lost} become strips: {_TIFFFILE_KEEPS}",)
 
 
 def choose_storage_options(storage: TiffStorage, codec: str, shape: tuple[int, ...],

@@ -87,10 +87,10 @@ def is_pattern(output: str) -> bool:
     return _FIELDS.search(output) is not None
 
 
-def unknown_field(output: str, known: Sequence[str] = FIELDS) -> str | None:
+def _unknown_field(output: str, known: Sequence[str] = FIELDS) -> str | None:
     """Return the first field of a pattern that is none of those known; None where a folder has this very name.
 
-    >>> unknown_field("{stem}_{name}.png"), unknown_field("{stem}{ext}")
+    >>> _unknown_field("{stem}_{name}.png"), _unknown_field("{stem}{ext}")
     ('{name}', None)
     """
     unknown = next((found[0] for found in _ANY_FIELD.finditer(output)
@@ -100,7 +100,7 @@ def unknown_field(output: str, known: Sequence[str] = FIELDS) -> str | None:
 
 def check_fields(option: str, output: str | None, known: Sequence[str] = FIELDS) -> None:
     """Raise OptionError for a pattern with a field that is not known."""
-    if output is not None and (unknown := unknown_field(output, known)) is not None:
+    if output is not None and (unknown := _unknown_field(output, known)) is not None:
         fields = " ".join(f"{{{name}}}" for name in known)
         raise OptionError(option, f"{printable(unknown)} is no field of a pattern; {fields} would work")
 

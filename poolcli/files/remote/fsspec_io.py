@@ -18,15 +18,15 @@ from ...errors import OutputError, PoolError
 from ...redact import printable
 from ..paths.urls import EXISTS, check_url, protocol
 
-BLOCK = 8 << 20
+_BLOCK = 8 << 20
 """Bytes that are fetched at once: a photograph is one request for its size and one for itself."""
-PART = 50 << 20
+_PART = 50 << 20
 """Bytes of a part of an upload in parts: 10,000 of them make 500 GB."""
-RETRIES = 5
+_RETRIES = 5
 """How often a web server is asked, as often as s3fs asks a store."""
-FIRST_PAUSE = 0.1
+_FIRST_PAUSE = 0.1
 """Seconds before the second time; twice as long before each that follows."""
-PASSING = (429, 500, 502, 503, 504)
+_PASSING = (429, 500, 502, 503, 504)
 """Answers of web servers that may be others in a moment."""
 _MOST_WORDS = 200
 
@@ -52,7 +52,7 @@ async def _ask_again(request: Any, handler: Any) -> Any:
 
     import aiohttp
 
-    for attempt in range(RETRIES - 1):
+    for attempt in range(_RETRIES - 1):
         try:
             answer = await handler(request)
         except aiohttp.ClientConnectorError:
@@ -60,10 +60,10 @@ async def _ask_again(request: Any, handler: Any) -> Any:
         except (TimeoutError, aiohttp.ClientConnectionError):
             pass
         else:
-            if answer.status not in PASSING:
+            if answer.status not in _PASSING:
                 return answer
             answer.release()
-        await asyncio.sleep(FIRST_PAUSE * 2**attempt)
+        await asyncio.sleep(_FIRST_PAUSE * 2**attempt)
     return await handler(request)
 
 
@@ -110,7 +110,7 @@ def open_object(url: str) -> Iterator[IO[bytes]]:
     """Open an object; PoolError with one line where that fails or breaks off."""
     with explained("read"):
         system, path = find_object(url)
-        with system.open(path, "rb", block_size=BLOCK, cache_type="readahead") as stream:
+        with system.open(path, "rb", block_size=_BLOCK, cache_type="readahead") as stream:
             yield stream
 
 
@@ -129,7 +129,7 @@ def create_object(url: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
         kind = mimetypes.guess_type(path)[0]
         told = {"ContentType": kind} if kind is not None and is_s3(system) else {}
         try:
-            if is_s3(system) and temporary.file.tell() > 2 * PART:
+            if is_s3(system) and temporary.file.tell() > 2 * _PART:
                 _upload_in_parts(temporary.file, system, path, "wb" if overwrite else "xb", told)
             else:
                 system.put_file(temporary.name, path, mode="overwrite" if overwrite else "create", **told)
@@ -144,9 +144,9 @@ def _upload_in_parts(file: IO[bytes], system: Any, path: str, mode: str, told: d
     s3fs's own ``put_file`` aborts after errors, but goes on in its thread when a signal ends the one that waits for it.
     """
     file.seek(0)
-    upload = system.open(path, mode, block_size=PART, **told)
+    upload = system.open(path, mode, block_size=_PART, **told)
     try:
-        while part := file.read(PART):
+        while part := file.read(_PART):
             upload.write(part)
         upload.close()
     except BaseException:
@@ -159,8 +159,8 @@ def _same(file: IO[bytes], system: Any, path: str) -> bool:
     if system.size(path) != file.seek(0, os.SEEK_END):
         return False
     file.seek(0)
-    with system.open(path, "rb", block_size=BLOCK) as there:
-        while part := file.read(BLOCK):
+    with system.open(path, "rb", block_size=_BLOCK) as there:
+        while part := file.read(_BLOCK):
             if part != there.read(len(part)):
                 return False
     return True

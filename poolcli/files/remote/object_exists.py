@@ -8,9 +8,9 @@ from typing import Any
 
 from .fsspec_io import explained, find_object, is_s3
 
-PAGE = 1_000
+_PAGE = 1_000
 """The most names that S3 lists at once."""
-PAGES_KEPT = 4
+_PAGES_KEPT = 4
 
 
 class ObjectExists:
@@ -46,9 +46,9 @@ class ObjectExists:
         """A page of the key's folder that begins right before it."""
         before = key[:-1]
         answer = system.call_s3("list_objects_v2", Bucket=bucket, Prefix=key[: key.rfind("/") + 1], StartAfter=before,
-                                MaxKeys=PAGE, **system.req_kw)
+                                MaxKeys=_PAGE, **system.req_kw)
         names = [one["Key"] for one in answer.get("Contents", ())]
         self.pages[bucket, before] = frozenset(names), names[-1] if answer.get("IsTruncated") else None
-        while len(self.pages) > PAGES_KEPT:
+        while len(self.pages) > _PAGES_KEPT:
             self.pages.popitem(last=False)
         return self.pages[bucket, before][0]

@@ -12,7 +12,7 @@ from ..paths.scan import is_own_result, is_wanted, unread_picture
 from ..paths.urls import protocol
 from .fsspec_io import explained, find_object, is_s3
 
-PAGE = 1_000
+_PAGE = 1_000
 """The most names that S3 lists at once."""
 
 Listing = Iterator[list[str]]
@@ -98,7 +98,7 @@ def _pages(root: str, start: str, deep: bool) -> Listing:
         bucket, _, prefix = path.partition("/")
         more: dict[str, str] = {}
         while True:
-            page = system.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix + start, MaxKeys=PAGE,
+            page = system.call_s3("list_objects_v2", Bucket=bucket, Prefix=prefix + start, MaxKeys=_PAGE,
                                   Delimiter="" if deep else "/", **more, **system.req_kw)
             yield [one["Key"][len(prefix) :] for one in page.get("Contents", ())]
             if not page.get("IsTruncated"):

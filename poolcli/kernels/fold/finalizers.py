@@ -38,7 +38,7 @@ _FEW, _FEW_WIDE = 1 << 22, 1 << 40
 _LEAST = 1e-280  # below it a sum of powers may be of some that were clamped
 _LARGEST_EXACT = 2.0**98
 _FARTHEST = 2.0**51 - 1.0
-INFINITY = np.inf
+_INFINITY = np.inf
 
 
 class Output(NamedTuple):
@@ -220,16 +220,16 @@ def mixed(state: Any, n: float, inverse: float, params: Parameters) -> Any:
 def mixed_wide(state: Any, n: float, inverse: float, params: Parameters) -> Any:
     """Return the same in pairs."""
     hi, lo = widen(state[1])
-    return mixed_of(state[0], hi, lo, n, params[0])
+    return _mixed_of(state[0], hi, lo, n, params[0])
 
 
 def mixed_pair(state: Any, n: float, inverse: float, params: Parameters) -> Any:
     """Return the same of a sum in a pair."""
     hi, lo = two_sum(state[1], state[2])
-    return mixed_of(state[0], hi, lo, n, params[0])
+    return _mixed_of(state[0], hi, lo, n, params[0])
 
 
-def mixed_of(largest: Any, s_hi: float, s_lo: float, n: float, w: float) -> Any:
+def _mixed_of(largest: Any, s_hi: float, s_lo: float, n: float, w: float) -> Any:
     """Return (w n max + (1 - w) sum) / n in pairs; one weight that is 0 drops its term."""
     m_hi, m_lo = widen(largest)
     w_hi, w_lo = two_product(w, n)
@@ -255,14 +255,14 @@ def root_three(s: float, p: float) -> float:
     """Return the cube root of s, by one step of Newton's more."""
     y = cube_root(s if s > 0.0 else 1.0)
     y = y - (y - s / (y * y)) * (1.0 / 3.0)
-    return y if s > 0.0 and s < INFINITY else s
+    return y if s > 0.0 and s < _INFINITY else s
 
 
 def root_any(s: float, p: float) -> float:
     """Return the root of s by its logarithm; infinite where powers were too small to tell."""
     y = exponential(logarithm(s if s > 0.0 else 1.0) / p)
-    y = y if s > 0.0 and s < INFINITY else s
-    return INFINITY if s > 0.0 and s < _LEAST else y
+    y = y if s > 0.0 and s < _INFINITY else s
+    return _INFINITY if s > 0.0 and s < _LEAST else y
 
 
 def norm(root: Callable[[float, float], float]) -> Value:
@@ -292,17 +292,17 @@ def variance_few(state: Any, n: float, inverse: float, params: Parameters) -> An
 def variance_moments(state: Any, n: float, inverse: float, params: Parameters) -> Any:
     """Return (n sum x^2 - (sum x)^2) / n^2 of whole numbers, exact up to the division."""
     hi, lo = widen(state[1])
-    return variance_of(state[0], hi, lo, n)
+    return _variance_of(state[0], hi, lo, n)
 
 
 def variance_wide(state: Any, n: float, inverse: float, params: Parameters) -> Any:
     """Return the same of a sum of squares in a pair; infinite where n times that may not be exact."""
     hi, lo = two_sum(state[1], state[2])
-    v_hi, v_lo = variance_of(state[0], hi, lo, n)
-    return v_hi if n * hi < _LARGEST_EXACT else INFINITY, v_lo
+    v_hi, v_lo = _variance_of(state[0], hi, lo, n)
+    return v_hi if n * hi < _LARGEST_EXACT else _INFINITY, v_lo
 
 
-def variance_of(s: Any, q_hi: float, q_lo: float, n: float) -> Any:
+def _variance_of(s: Any, q_hi: float, q_lo: float, n: float) -> Any:
     """Return the variance from the sum, the sum of squares and the count, as vector code."""
     s_hi, s_lo = widen(s)
     p_hi, p_lo = product_in_range(s_hi, s_hi)
@@ -321,7 +321,7 @@ def variance_wide_spread(state: Any, n: float, inverse: float, params: Parameter
     """Return the same of pairs; infinite where the count is no number, which tells that it cannot be certain."""
     hi, lo = two_sum(state[2], state[3])
     hi, lo = divide(hi, lo, n)
-    return INFINITY if state[4] != state[4] else hi + (state[0] - state[0]), lo
+    return _INFINITY if state[4] != state[4] else hi + (state[0] - state[0]), lo
 
 
 def root_of_ratio(value: Value) -> Value:
@@ -375,7 +375,7 @@ def ratio_to_near_float(value: Any, output: Output) -> Any:
 
 def finite_ratio_to_float(value: Any, output: Output) -> Any:
     """Write a quotient of which an infinite one is not certain; one that is no number is."""
-    return value[0] / value[1], abs(value[0]) != INFINITY
+    return value[0] / value[1], abs(value[0]) != _INFINITY
 
 
 def sure_ratio_to_float(value: Any, output: Output) -> Any:
@@ -404,12 +404,12 @@ def ratio_to_integer(toward: Callable[[float, float, float], float]) -> Convert:
     return convert
 
 
-def half_up(q: float, rest: float, n: float) -> float:
+def _half_up(q: float, rest: float, n: float) -> float:
     """Return q, or the whole number beside it that (q n + rest) / n is rounded to, a tie towards +infinity."""
     return q + (1.0 if 2.0 * rest >= n else 0.0) - (1.0 if 2.0 * rest < -n else 0.0)
 
 
-def half_even(q: float, rest: float, n: float) -> float:
+def _half_even(q: float, rest: float, n: float) -> float:
     """Return the same, a tie towards the even one."""
     half = q * 0.5
     odd = (half + _TO_WHOLE) - _TO_WHOLE != half
@@ -418,17 +418,17 @@ def half_even(q: float, rest: float, n: float) -> float:
     return q + (1.0 if up else 0.0) - (1.0 if down else 0.0)
 
 
-def downward(q: float, rest: float, n: float) -> float:
+def _downward(q: float, rest: float, n: float) -> float:
     """Return the same, always towards -infinity."""
     return q - 1.0 if rest < 0.0 else q
 
 
-def upward(q: float, rest: float, n: float) -> float:
+def _upward(q: float, rest: float, n: float) -> float:
     """Return the same, always towards +infinity."""
     return q + 1.0 if rest > 0.0 else q
 
 
-ROUNDINGS = (half_up, half_even, downward, upward)
+ROUNDINGS = (_half_up, _half_even, _downward, _upward)
 """The ways of rounding, by the number that a kernel knows them by."""
 
 
@@ -439,7 +439,7 @@ def pair_to_float(value: Any, output: Output) -> Any:
 
 def pair_or_nan_to_float(value: Any, output: Output) -> Any:
     """Write a pair of which only an infinite one is not certain."""
-    return to_double(value[0], value[1]), abs(value[0]) != INFINITY
+    return to_double(value[0], value[1]), abs(value[0]) != _INFINITY
 
 
 def pair_to_integer(value: Any, output: Output) -> Any:

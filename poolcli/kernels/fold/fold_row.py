@@ -26,37 +26,38 @@ def fold_by_steps(fold: Any, kinds: Buffer, unit: int, room: int) -> int:
     for i in range(kinds[STEPS]):
         step = FIRST_STEP + i * STEP
         result = kinds[step + TO] * room
-        merge_some(fold, kinds, step, unit, room, result, room - (kinds[step + SPAN] - 1) * unit)
+        _merge_some(fold, kinds, step, unit, room, result, room - (kinds[step + SPAN] - 1) * unit)
     return result
 
 
-def place(kinds: Buffer, step: int, i: int, unit: int, room: int) -> int:
+def _place(kinds: Buffer, step: int, i: int, unit: int, room: int) -> int:
     """Where source i of a step begins."""
     at = step + SOURCES + 2 * i
     begins: int = kinds[at] * room + kinds[at + 1] * unit
     return begins
 
 
-def merge_some(fold: Any, kinds: Buffer, step: int, unit: int, room: int, to: int, n: int) -> None:
+def _merge_some(fold: Any, kinds: Buffer, step: int, unit: int, room: int, to: int, n: int) -> None:
     """scratch[to :] = n states, each merged from those of all sources."""
     count = kinds[step + COUNT]
-    a, b, c = (place(kinds, step, 0, unit, room), place(kinds, step, 1, unit, room), place(kinds, step, 2, unit, room))
-    d, e = place(kinds, step, 3, unit, room), place(kinds, step, 4, unit, room)
+    a, b, c = (_place(kinds, step, 0, unit, room), _place(kinds, step, 1, unit, room),
+               _place(kinds, step, 2, unit, room))
+    d, e = _place(kinds, step, 3, unit, room), _place(kinds, step, 4, unit, room)
     if count == 2:
         for i in range(n):
-            fold.save(fold.scratch, to + i, two(fold, a + i, b + i))
+            fold.save(fold.scratch, to + i, _two(fold, a + i, b + i))
     elif count == 3:
         for i in range(n):
-            fold.save(fold.scratch, to + i, fold.merge(two(fold, a + i, b + i), fold.load(fold.scratch, c + i)))
+            fold.save(fold.scratch, to + i, fold.merge(_two(fold, a + i, b + i), fold.load(fold.scratch, c + i)))
     elif count == 4:
         for i in range(n):
-            fold.save(fold.scratch, to + i, fold.merge(two(fold, a + i, b + i), two(fold, c + i, d + i)))
+            fold.save(fold.scratch, to + i, fold.merge(_two(fold, a + i, b + i), _two(fold, c + i, d + i)))
     else:
         for i in range(n):
-            four = fold.merge(two(fold, a + i, b + i), two(fold, c + i, d + i))
+            four = fold.merge(_two(fold, a + i, b + i), _two(fold, c + i, d + i))
             fold.save(fold.scratch, to + i, fold.merge(four, fold.load(fold.scratch, e + i)))
 
 
-def two(fold: Any, a: int, b: int) -> Any:
+def _two(fold: Any, a: int, b: int) -> Any:
     """The merged states at a and at b."""
     return fold.merge(fold.load(fold.scratch, a), fold.load(fold.scratch, b))

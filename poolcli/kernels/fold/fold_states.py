@@ -16,7 +16,7 @@ import numpy as np
 from ..double_double import Buffer, add, double, fast_two_sum, product_in_range, two_sum, widen
 from ..vector_math import exponential, logarithm
 
-INFINITY, NOT_A_NUMBER = np.inf, np.nan
+_INFINITY, _NOT_A_NUMBER = np.inf, np.nan
 _SMALL, _TINY = 2.0**-900, 2.0**-960
 _LARGEST_EXPONENT = 700.0  # e^700 and e^-700 are normal doubles
 _LARGEST_EXACT = 2.0**48  # the square of a larger integer may not be a pair of doubles
@@ -294,21 +294,21 @@ def power_one(x: float, p: float) -> float:
 def power_two(x: float, p: float) -> float:
     """Return x^2 for x >= 0; infinite where it is too small to be exact."""
     y = x * x
-    return INFINITY if (y < _TINY) & (x > 0.0) else y
+    return _INFINITY if (y < _TINY) & (x > 0.0) else y
 
 
 def power_three(x: float, p: float) -> float:
     """Return x^3 for x >= 0; infinite where it is too small to be exact."""
     y = x * x * x
-    return INFINITY if (y < _TINY) & (x > 0.0) else y
+    return _INFINITY if (y < _TINY) & (x > 0.0) else y
 
 
 def power_any(x: float, p: float) -> float:
     """Return x^p for x >= 0; what is below e^-700 counts as that, and where all samples are the sum shows it."""
     t = p * logarithm(x if x > _SMALL else 1.0)
     y = exponential(-_LARGEST_EXPONENT if t < -_LARGEST_EXPONENT else t)
-    y = INFINITY if (t > _LARGEST_EXPONENT) | (x <= _SMALL) else y
-    return y if (x > 0.0) & (x < INFINITY) else x
+    y = _INFINITY if (t > _LARGEST_EXPONENT) | (x <= _SMALL) else y
+    return y if (x > 0.0) & (x < _INFINITY) else x
 
 
 # Variances.
@@ -324,7 +324,7 @@ def lift_wide_moments(x: Any, missing: Missing, params: Parameters) -> Any:
     """Return x, and x^2 as a pair of doubles, of an integer of 32 or 64 bits; infinite where that is not exact."""
     hi = double(x)
     square, low = product_in_range(hi, hi)
-    return hi, INFINITY if abs(hi) > _LARGEST_EXACT else square, low
+    return hi, _INFINITY if abs(hi) > _LARGEST_EXACT else square, low
 
 
 def merge_wide_moments(a: Any, b: Any) -> Any:
@@ -350,7 +350,7 @@ def merge_spread(a: Any, b: Any) -> Any:
 def lift_wide_spread(x: Any, missing: Missing, params: Parameters) -> Any:
     """Return the same of a double, sum and distances as pairs; the count is no number where squares may overflow."""
     hi = double(x)
-    return hi, 0.0, 0.0, 0.0, NOT_A_NUMBER if (abs(hi) > _FAR) & (abs(hi) < INFINITY) else 1.0
+    return hi, 0.0, 0.0, 0.0, _NOT_A_NUMBER if (abs(hi) > _FAR) & (abs(hi) < _INFINITY) else 1.0
 
 
 def merge_wide_spread(a: Any, b: Any) -> Any:
@@ -371,4 +371,4 @@ def merge_wide_spread(a: Any, b: Any) -> Any:
     m, more = two_sum(m, grown)
     tiny = (t_hi < _SMALL) & (d != 0.0)
     return (s, (a[1] + b[1]) + s_error, m, (a[3] + b[3]) + ((m_error + more) + rest),
-            NOT_A_NUMBER if tiny else n)
+            _NOT_A_NUMBER if tiny else n)

@@ -40,29 +40,29 @@ from .rows import (
 )
 from .unrolled import Grid, clipped_window, column, few
 
-STRETCH = 4
-FIRST, STOP, LEFT, WIDE = 0, 1, 2, 3
+_STRETCH = 4
+_FIRST, _STOP, _LEFT, _WIDE = 0, 1, 2, 3
 """A stretch in its table: windows FIRST to STOP start within the WIDE pixels from LEFT on. Or, where WIDE is 0, window
 FIRST, which is made alone, with STOP columns more than the smallest.
 """
 
 
-def fetch_lines(src: Buffer, at: int, rows: int, apart: int, n: int, line: int) -> None:
+def _fetch_lines(src: Buffer, at: int, rows: int, apart: int, n: int, line: int) -> None:
     """Ask memory for n samples of some rows, ``line`` of them at a time."""
     for j in range(rows):
         for i in range((n + line - 1) // line):
             fetch(src, at + j * apart + i * line)
 
 
-def lines_below(table_h: Buffer, j: int, stop: int) -> Any:
+def _lines_below(table_h: Buffer, j: int, stop: int) -> Any:
     """How many lines below those of window j the next one has; 0 where there is none."""
     if j + 1 == stop:
         return 0
     return table_h[ROW * (j + 1) + START] + table_h[ROW * (j + 1) + SIZE] - table_h[ROW * j] - table_h[ROW * j + SIZE]
 
 
-def end_places(grid: Any, at: int, n: int, kinds: int, share: float, share_of: Buffer, end: Any, output: Output,
-               room: int) -> bool:
+def _end_places(grid: Any, at: int, n: int, kinds: int, share: float, share_of: Buffer, end: Any, output: Output,
+                room: int) -> bool:
     """Results of windows of each of up to three sizes at n places, a row for each size."""
     n0, n1, n2 = share * share_of[0], share * share_of[min(1, kinds - 1)], share * share_of[kinds - 1]
     good = True
@@ -78,7 +78,7 @@ def end_places(grid: Any, at: int, n: int, kinds: int, share: float, share_of: B
     return good
 
 
-def pick(ended: Buffer, places: Buffer, k0: int, k1: int, inner: int, dst: Buffer, to: int) -> None:
+def _pick(ended: Buffer, places: Buffer, k0: int, k1: int, inner: int, dst: Buffer, to: int) -> None:
     """dst[to :] = the results of windows k0 to k1, each from its place."""
     if inner == 1:
         for k in range(k0, k1):
@@ -89,8 +89,8 @@ def pick(ended: Buffer, places: Buffer, k0: int, k1: int, inner: int, dst: Buffe
                 dst[to + k * inner + c] = ended[places[k] * inner + c]
 
 
-def end_alone(grid: Any, at: int, rows: int, more: int, share: float, share_of: Buffer, end: Any, output: Output,
-              to: int) -> bool:
+def _end_alone(grid: Any, at: int, rows: int, more: int, share: float, share_of: Buffer, end: Any, output: Output,
+               to: int) -> bool:
     """Write one window, so near to the end of its line that a larger one would not fit."""
     n = share * share_of[more]
     good = True
@@ -131,20 +131,20 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                     to = (a * geometry[OUT_D] + geometry[D0] + i) * geometry[OUT_H] + geometry[H0] + j
                     to *= geometry[OUT_W] * inner
                     share, many = share_d[i] * share_h[j], table_h[ROW * j + SIZE]
-                    new = lines_below(table_h, j, geometry[H1] - geometry[H0])
+                    new = _lines_below(table_h, j, geometry[H1] - geometry[H0])
                     for part in range(geometry[STRETCHES]):
-                        s = STRETCH * part
-                        at, n = corner + stretches[s + LEFT] * inner, stretches[s + WIDE] * inner
+                        s = _STRETCH * part
+                        at, n = corner + stretches[s + _LEFT] * inner, stretches[s + _WIDE] * inner
                         if n == 0:
-                            good &= end_alone(fewer, at, many, stretches[s + STOP], share, share_of, end, final,
-                                              to + stretches[s + FIRST] * inner)
+                            good &= _end_alone(fewer, at, many, stretches[s + _STOP], share, share_of, end, final,
+                                               to + stretches[s + _FIRST] * inner)
                             continue
-                        fetch_lines(src, at + many * across, new, across, n, line)
+                        _fetch_lines(src, at + many * across, new, across, n, line)
                         if many > rows:
-                            good &= end_places(longer, at, n, kinds, share, share_of, end, output, room)
+                            good &= _end_places(longer, at, n, kinds, share, share_of, end, output, room)
                         else:
-                            good &= end_places(fewer, at, n, kinds, share, share_of, end, output, room)
-                        pick(ended, places, stretches[s + FIRST], stretches[s + STOP], inner, dst, to)
+                            good &= _end_places(fewer, at, n, kinds, share, share_of, end, output, room)
+                        _pick(ended, places, stretches[s + _FIRST], stretches[s + _STOP], inner, dst, to)
         return 0 if good else 1
 
     return pool_uneven

@@ -15,66 +15,66 @@ import numpy as np
 
 from .fold_states import Missing, Parameters
 
-SIGN, SIGN_LONG = np.int32(31), np.int64(63)
-LOWER, LOWER_LONG = np.int32(2**31 - 1), np.int64(2**63 - 1)
+_SIGN, _SIGN_LONG = np.int32(31), np.int64(63)
+_LOWER, _LOWER_LONG = np.int32(2**31 - 1), np.int64(2**63 - 1)
 """All bits but the sign."""
-NANS, NANS_LONG = np.int32(2**23 - 1), np.uint64(2**52 - 1)
+_NANS, _NANS_LONG = np.int32(2**23 - 1), np.uint64(2**52 - 1)
 """The NaN of one sign. The long step is taken without a sign: what is signed must not go round in compiled code."""
 
 
-def lift_max(x: Any, missing: Missing, params: Parameters) -> Any:
+def _lift_max(x: Any, missing: Missing, params: Parameters) -> Any:
     """The key of a float32, given as its bits, where the largest is asked for."""
-    return (np.int32((x ^ ((x >> SIGN) & LOWER)) - NANS),)
+    return (np.int32((x ^ ((x >> _SIGN) & _LOWER)) - _NANS),)
 
 
-def lift_min(x: Any, missing: Missing, params: Parameters) -> Any:
+def _lift_min(x: Any, missing: Missing, params: Parameters) -> Any:
     """The same where the smallest is."""
-    return (np.int32(~(x ^ ((x >> SIGN) & LOWER)) - NANS),)
+    return (np.int32(~(x ^ ((x >> _SIGN) & _LOWER)) - _NANS),)
 
 
-def lift_max_long(x: Any, missing: Missing, params: Parameters) -> Any:
+def _lift_max_long(x: Any, missing: Missing, params: Parameters) -> Any:
     """The key of a float64 where the largest is asked for."""
-    return (np.int64(np.uint64(x ^ ((x >> SIGN_LONG) & LOWER_LONG)) - NANS_LONG),)
+    return (np.int64(np.uint64(x ^ ((x >> _SIGN_LONG) & _LOWER_LONG)) - _NANS_LONG),)
 
 
-def lift_min_long(x: Any, missing: Missing, params: Parameters) -> Any:
+def _lift_min_long(x: Any, missing: Missing, params: Parameters) -> Any:
     """The same where the smallest is."""
-    return (np.int64(np.uint64(~(x ^ ((x >> SIGN_LONG) & LOWER_LONG))) - NANS_LONG),)
+    return (np.int64(np.uint64(~(x ^ ((x >> _SIGN_LONG) & _LOWER_LONG))) - _NANS_LONG),)
 
 
-def merge(a: Any, b: Any) -> Any:
+def _merge(a: Any, b: Any) -> Any:
     """The better."""
     return (a[0] if a[0] > b[0] else b[0],)
 
 
-def value_max(state: Any, n: float, inverse: float, params: Parameters) -> Any:
+def _value_max(state: Any, n: float, inverse: float, params: Parameters) -> Any:
     """Return the bits of the float32 whose key won."""
-    x = np.int32(state[0] + NANS)
-    return x ^ ((x >> SIGN) & LOWER)
+    x = np.int32(state[0] + _NANS)
+    return x ^ ((x >> _SIGN) & _LOWER)
 
 
-def value_min(state: Any, n: float, inverse: float, params: Parameters) -> Any:
+def _value_min(state: Any, n: float, inverse: float, params: Parameters) -> Any:
     """Return the same of a minimum's."""
-    x = np.int32(~(state[0] + NANS))
-    return x ^ ((x >> SIGN) & LOWER)
+    x = np.int32(~(state[0] + _NANS))
+    return x ^ ((x >> _SIGN) & _LOWER)
 
 
-def value_max_long(state: Any, n: float, inverse: float, params: Parameters) -> Any:
+def _value_max_long(state: Any, n: float, inverse: float, params: Parameters) -> Any:
     """Return the bits of the float64 whose key won."""
-    x = np.int64(np.uint64(state[0]) + NANS_LONG)
-    return x ^ ((x >> SIGN_LONG) & LOWER_LONG)
+    x = np.int64(np.uint64(state[0]) + _NANS_LONG)
+    return x ^ ((x >> _SIGN_LONG) & _LOWER_LONG)
 
 
-def value_min_long(state: Any, n: float, inverse: float, params: Parameters) -> Any:
+def _value_min_long(state: Any, n: float, inverse: float, params: Parameters) -> Any:
     """Return the same of a minimum's."""
-    x = ~np.int64(np.uint64(state[0]) + NANS_LONG)
-    return x ^ ((x >> SIGN_LONG) & LOWER_LONG)
+    x = ~np.int64(np.uint64(state[0]) + _NANS_LONG)
+    return x ^ ((x >> _SIGN_LONG) & _LOWER_LONG)
 
 
 STEPS = {
-    ("largest", 4): (lift_max, merge, value_max),
-    ("smallest", 4): (lift_min, merge, value_min),
-    ("largest", 8): (lift_max_long, merge, value_max_long),
-    ("smallest", 8): (lift_min_long, merge, value_min_long),
+    ("largest", 4): (_lift_max, _merge, _value_max),
+    ("smallest", 4): (_lift_min, _merge, _value_min),
+    ("largest", 8): (_lift_max_long, _merge, _value_max_long),
+    ("smallest", 8): (_lift_min_long, _merge, _value_min_long),
 }
 """A fold's lift, merge and value, by its name and the bytes of a float. No sample has the least whole number."""

@@ -23,7 +23,7 @@ COUNT, HAS_FILL, ROUNDING, LOWEST, HIGHEST = range(5)
 """Those of merging and ending."""
 
 
-def fold_window(fold: Any, row: int, to: int, size: int, apart: int, inner: int) -> None:
+def _fold_window(fold: Any, row: int, to: int, size: int, apart: int, inner: int) -> None:
     """The states at ``to`` from a folded row: ``size`` of them ``apart`` from ``row`` on, ``inner`` side by side."""
     for c in range(inner):
         fold.save(fold.scratch, to + c, fold.load(fold.scratch, row + c))
@@ -62,8 +62,8 @@ def make_states(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                     to = room + ((a * geometry[OUT_D] + i) * geometry[OUT_H] + j) * geometry[OUT_W] * inner
                     for k in range(geometry[OUT_W]):
                         if lines * table_w[ROW * k + SIZE] > 0:
-                            fold_window(fold, table_w[ROW * k + START] * inner, to + k * inner,
-                                        table_w[ROW * k + SIZE], geometry[STEP_W] * inner, inner)
+                            _fold_window(fold, table_w[ROW * k + START] * inner, to + k * inner,
+                                         table_w[ROW * k + SIZE], geometry[STEP_W] * inner, inner)
         return 0
 
     return fold_parts

@@ -45,13 +45,13 @@ from .rows import (
 )
 from .unrolled import few
 
-LINES = 16
+_LINES = 16
 """Lines of the cache that a strip of windows has in a row. Longer ones read and write memory in longer turns, which is
 slower: 7x7/1 on 64 MB of float32 takes 10.1 ms, with 64 11.1.
 """
 
 
-class Band(NamedTuple):
+class _Band(NamedTuple):
     """A fold, the samples it reads, and a pair of rows of windows."""
 
     fold: Fold
@@ -72,39 +72,39 @@ class Band(NamedTuple):
     """States of a scratch row."""
 
 
-def sample(band: Any, at: int, i: int) -> Any:
+def _sample(band: Any, at: int, i: int) -> Any:
     """The state of a sample in plane i of a window."""
     d = min(max(band.d + i, 0), band.planes - 1)
     return band.fold.lift(band.src[at + d * band.plane], band.fold.missing, band.fold.params)
 
 
-def of_line(band: Any, at: int, i: int) -> Any:
+def _of_line(band: Any, at: int, i: int) -> Any:
     """The state of a column's part in line i."""
     h = min(max(band.h + i, 0), band.lines - 1)
-    return few(band, sample, at + h * band.line, band.deep)
+    return few(band, _sample, at + h * band.line, band.deep)
 
 
-def between(band: Any, at: int, i: int) -> Any:
+def _between(band: Any, at: int, i: int) -> Any:
     """The state of a column's part in line i of those that both rows of windows have."""
-    return of_line(band, at, i + 1)
+    return _of_line(band, at, i + 1)
 
 
-def column(band: Any, at: int, i: int) -> Any:
+def _column(band: Any, at: int, i: int) -> Any:
     """The state of a window's column i."""
     return band.fold.load(band.fold.scratch, at + i * band.inner)
 
 
-def turns(n: int, line: int) -> int:
+def _turns(n: int, line: int) -> int:
     """In how many turns n numbers are done: whole lines of the cache, then the last one if some are left."""
     return 2 if n > line and n % line else 1
 
 
-def begin(n: int, turn: int, line: int) -> int:
+def _begin(n: int, turn: int, line: int) -> int:
     """Where a turn begins."""
     return turn * (n - line)
 
 
-def length(n: int, turn: int, line: int) -> int:
+def _length(n: int, turn: int, line: int) -> int:
     """How many numbers a turn has."""
     if n < line:
         return n
@@ -113,47 +113,47 @@ def length(n: int, turn: int, line: int) -> int:
 
 def states_needed(line: int, size: int, inner: int) -> int:
     """States of scratch space: two rows of columns."""
-    return 2 * room_of(LINES * line, size, inner, line)
+    return 2 * _room_of(_LINES * line, size, inner, line)
 
 
-def room_of(strip: int, size: int, inner: int, line: int) -> int:
+def _room_of(strip: int, size: int, inner: int, line: int) -> int:
     """States of a scratch row for a strip, in whole lines of the cache, and some between one and the next."""
     return (strip + (size - 1) * inner + 2 * line - 1) // line * line
 
 
-def make_columns(band: Any, at: int, to: int, n: int) -> None:
+def _make_columns(band: Any, at: int, to: int, n: int) -> None:
     """Make n columns of both rows of windows."""
     fold = band.fold
     for i in range(n):
-        both = few(band, between, at + i, band.rows - 1)
-        fold.save(fold.scratch, to + i, fold.merge(of_line(band, at + i, 0), both))
-        fold.save(fold.scratch, to + band.room + i, fold.merge(both, of_line(band, at + i, band.rows)))
+        both = few(band, _between, at + i, band.rows - 1)
+        fold.save(fold.scratch, to + i, fold.merge(_of_line(band, at + i, 0), both))
+        fold.save(fold.scratch, to + band.room + i, fold.merge(both, _of_line(band, at + i, band.rows)))
 
 
-def write_windows(band: Any, end: Any, output: Output, size: int, at: int, to: int, n: int) -> bool:
+def _write_windows(band: Any, end: Any, output: Output, size: int, at: int, to: int, n: int) -> bool:
     """Write n windows of one row, from their columns."""
     good = True
     for i in range(n):
-        good &= end(few(band, column, at + i, size), 1.0, 0.5, output, to + i)
+        good &= end(few(band, _column, at + i, size), 1.0, 0.5, output, to + i)
     return good
 
 
-def fill_beside(fold: Any, identity: Any, at: int, begin: int, stop: int, n: int) -> None:
-    """The identity where there are no columns: before ``begin`` and from ``stop`` on, of n."""
+def _fill_beside(fold: Any, identity: Any, at: int, begin: int, stop: int, n: int) -> None:
+    """The identity where there are no columns: before ``_begin`` and from ``stop`` on, of n."""
     for i in range(begin):
         fold.save(fold.scratch, at + i, identity)
     for i in range(stop, n):
         fold.save(fold.scratch, at + i, identity)
 
 
-def fetch_pair(buffer: Buffer, at: int, apart: int, n: int, line: int) -> None:
+def _fetch_pair(buffer: Buffer, at: int, apart: int, n: int, line: int) -> None:
     """Ask memory for n samples of two lines that come later."""
     for i in range((n + line - 1) // line):
         fetch(buffer, at + i * line)
         fetch(buffer, at + apart + i * line)
 
 
-def fetch_pair_to_write(buffer: Buffer, at: int, apart: int, n: int, line: int) -> None:
+def _fetch_pair_to_write(buffer: Buffer, at: int, apart: int, n: int, line: int) -> None:
     """The same for two lines that will be written."""
     for i in range((n + line - 1) // line):
         fetch_to_write(buffer, at + i * line)
@@ -178,8 +178,8 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
         inner, low, width, count = geometry[INNER], geometry[LOW], geometry[W], geometry[H1] - geometry[H0]
         cells, reach = (geometry[W1] - geometry[W0]) * inner, (size - 1) * inner
         left, right = max(-low, 0) * inner, min(geometry[LENGTH], width - low) * inner
-        strip = min(cells, LINES * line)
-        room = room_of(strip, size, inner, line)
+        strip = min(cells, _LINES * line)
+        room = _room_of(strip, size, inner, line)
         row, out_row = width * inner, geometry[OUT_W] * inner
         identity = fold.missing.none
         good = True
@@ -190,24 +190,24 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                 at = a * geometry[D] * geometry[H] * row + low * inner
                 for j in range(0, count, 2):
                     to = (plane + j) * out_row + geometry[W0] * inner
-                    band = Band(fold, src, deep, rows, d, geometry[FIRST] + j, geometry[D], geometry[H],
-                                geometry[H] * row, row, inner, room)
+                    band = _Band(fold, src, deep, rows, d, geometry[FIRST] + j, geometry[D], geometry[H],
+                                 geometry[H] * row, row, inner, room)
                     for part in range((cells + strip - 1) // strip):
                         x = min(part * strip, cells - strip)
                         x0 = max(left - x, 0)
                         x1 = min(right - x, x0 + (strip + reach - x0 + line - 1) // line * line)  # whole vectors
-                        fetch_pair(src, at + x + (band.h + rows + 1) * row, row, strip, line)
-                        fetch_pair_to_write(dst, to + x + strip, out_row, strip, line)
+                        _fetch_pair(src, at + x + (band.h + rows + 1) * row, row, strip, line)
+                        _fetch_pair_to_write(dst, to + x + strip, out_row, strip, line)
                         for r in range(2):
-                            fill_beside(fold, identity, r * room, x0, x1, strip + reach)
-                        for turn in range(turns(x1 - x0, line)):
-                            here = x0 + begin(x1 - x0, turn, line)
-                            make_columns(band, at + x + here, here, length(x1 - x0, turn, line))
+                            _fill_beside(fold, identity, r * room, x0, x1, strip + reach)
+                        for turn in range(_turns(x1 - x0, line)):
+                            here = x0 + _begin(x1 - x0, turn, line)
+                            _make_columns(band, at + x + here, here, _length(x1 - x0, turn, line))
                         for r in range(min(2, count - j)):
-                            for turn in range(turns(strip, line)):
-                                here = begin(strip, turn, line)
-                                good &= write_windows(band, end, output, size, r * room + here,
-                                                      to + r * out_row + x + here, length(strip, turn, line))
+                            for turn in range(_turns(strip, line)):
+                                here = _begin(strip, turn, line)
+                                good &= _write_windows(band, end, output, size, r * room + here,
+                                                       to + r * out_row + x + here, _length(strip, turn, line))
         return 0 if good else 1
 
     return pool_bands

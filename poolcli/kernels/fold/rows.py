@@ -74,7 +74,7 @@ def start_row(fold: Any, src: Buffer, at: int, to: int, n: int) -> None:
         fold.save(fold.scratch, to + i, fold.lift(src[at + i], fold.missing, fold.params))
 
 
-def start_two_rows(fold: Any, src: Buffer, at: int, and_at: int, to: int, n: int) -> None:
+def _start_two_rows(fold: Any, src: Buffer, at: int, and_at: int, to: int, n: int) -> None:
     """scratch[to :] = the merged states of two rows of n samples."""
     for i in range(n):
         a = fold.lift(src[at + i], fold.missing, fold.params)
@@ -116,7 +116,7 @@ def fill_row(fold: Any, identity: Any, to: int, n: int) -> None:
         fold.save(fold.scratch, to + i, identity)
 
 
-def free_row(a: int, b: int, room: int) -> int:
+def _free_row(a: int, b: int, room: int) -> int:
     """A scratch row for folding that is neither a nor b."""
     row = room
     while row in (a, b):
@@ -124,7 +124,7 @@ def free_row(a: int, b: int, room: int) -> int:
     return row
 
 
-def fold_along(fold: Any, size: int, step: int, room: int, n: int) -> int:
+def _fold_along(fold: Any, size: int, step: int, room: int, n: int) -> int:
     """Fold the row at 0 along itself over windows of ``size`` samples ``step`` apart; return where the result is.
 
     Spans of 1, 2, 4, ... samples are doubled from row to row; those that make up ``size`` are merged as they come.
@@ -138,19 +138,19 @@ def fold_along(fold: Any, size: int, step: int, room: int, n: int) -> int:
             if result < 0:
                 result = power
             else:
-                to = free_row(power, result, room)
+                to = _free_row(power, result, room)
                 merge_rows(fold, result, power + covered * step, to, n - (covered + span - 1) * step)
                 result = to
             covered += span
         if 2 * span > size:
             return result
-        to = free_row(power, result, room)
+        to = _free_row(power, result, room)
         merge_rows(fold, power, power + span * step, to, n - (2 * span - 1) * step)
         power = to
         span *= 2
 
 
-def end_run(fold: Any, end: Any, output: Output, at: int, gap: int, inner: int, to: int, count: int, n: float) -> bool:
+def _end_run(fold: Any, end: Any, output: Output, at: int, gap: int, inner: int, to: int, count: int, n: float) -> bool:
     """Write ``count`` windows of n samples each: states ``gap`` apart from ``at`` on, ``inner`` each, to dst[to :].
 
     The first three cases are the general one with constants that make it vector code: a map of one channel at its
@@ -193,7 +193,7 @@ class Block(NamedTuple):
     """Numbers from there on that count."""
 
 
-def fold_lines(fold: Any, block: Block, a: int, d: int, d_size: int, h: int, h_size: int) -> None:
+def _fold_lines(fold: Any, block: Block, a: int, d: int, d_size: int, h: int, h_size: int) -> None:
     """Fold d_size x h_size lines of samples into scratch row 0."""
     geometry = block.geometry
     inner, width, step_h = geometry[INNER], geometry[W], geometry[STEP_H]
@@ -204,7 +204,7 @@ def fold_lines(fold: Any, block: Block, a: int, d: int, d_size: int, h: int, h_s
         if i == 0:
             at = ((plane + h) * width + block.left) * inner
             if h_size > 1:
-                start_two_rows(fold, block.src, at, at + step_h * width * inner, to, block.n)
+                _start_two_rows(fold, block.src, at, at + step_h * width * inner, to, block.n)
             else:
                 start_row(fold, block.src, at, to, block.n)
             begun = 2
@@ -212,12 +212,12 @@ def fold_lines(fold: Any, block: Block, a: int, d: int, d_size: int, h: int, h_s
             add_row(fold, block.src, ((plane + h + j * step_h) * width + block.left) * inner, to, block.n)
 
 
-def fold_long_lines(fold: Any, block: Block, a: int, d: int, d_size: int, h: int, h_size: int) -> None:
-    """``fold_lines`` in the same order, four lines at once: a long scratch row is read and written less."""
+def _fold_long_lines(fold: Any, block: Block, a: int, d: int, d_size: int, h: int, h_size: int) -> None:
+    """``_fold_lines`` in the same order, four lines at once: a long scratch row is read and written less."""
     geometry = block.geometry
     inner, width, step_h = geometry[INNER], geometry[W], geometry[STEP_H]
     to = (block.left - geometry[LOW]) * inner
-    fold_lines(fold, block, a, d, 1, h, min(h_size, 2))
+    _fold_lines(fold, block, a, d, 1, h, min(h_size, 2))
     for i in range(d_size):
         plane = (a * geometry[D] + d + i * geometry[STEP_D]) * geometry[H]
         begun = min(h_size, 2) if i == 0 else 0
@@ -242,12 +242,12 @@ def end_windows(fold: Any, end: Any, output: Output, block: Block, kind: int, at
             place = k * gap if gap else block.table_w[ROW * k + START] * inner
             apart = gap if gap else geometry[STRIDE] * inner
             n = share * block.share_w[k]
-            good &= end_run(fold, end, output, at + place, apart, inner, to + k * inner, count, n)
+            good &= _end_run(fold, end, output, at + place, apart, inner, to + k * inner, count, n)
         k += count
     return good
 
 
-def end_listed(fold: Any, end: Any, output: Output, block: Block, to: int, share: float) -> bool:
+def _end_listed(fold: Any, end: Any, output: Output, block: Block, to: int, share: float) -> bool:
     """Write a row of windows that lie at will, one after the other: a state for each, wherever it is kept."""
     inner, table = block.geometry[INNER], block.table_w
     good = True
@@ -270,7 +270,7 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
 
     It returns 0, or 1 where some window of the block is one for the general kernel.
     """
-    fold_some = fold_long_lines if long else fold_lines
+    fold_some = _fold_long_lines if long else _fold_lines
 
     def pool_rows(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, geometry: Buffer, table_d: Buffer,
                   table_h: Buffer, table_w: Buffer, kinds: Buffer, share_d: Buffer, share_h: Buffer, share_w: Buffer,
@@ -295,13 +295,13 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                     to = ((plane + j) * geometry[OUT_W] + geometry[W0]) * inner
                     share = share_d[i] * share_h[j]
                     for kind in range(geometry[KINDS]):
-                        folded = fold_along(fold, kinds[kind], geometry[STEP_W] * inner, block.room, block.room)
+                        folded = _fold_along(fold, kinds[kind], geometry[STEP_W] * inner, block.room, block.room)
                         if geometry[LISTED]:
                             copy_row(fold, folded, kept_row(kind, geometry[LENGTH]) * inner, block.room)
                         else:
                             good &= end_windows(fold, end, output, block, kind, folded, 0, to, share)
                     if geometry[LISTED]:
-                        good &= end_listed(fold, end, output, block, to, share)
+                        good &= _end_listed(fold, end, output, block, to, share)
         return 0 if good else 1
 
     return pool_rows

@@ -14,26 +14,26 @@ from typing import Any
 from .finalizers import Output
 from .unrolled import clipped_window, column, few, kept, sample
 
-CHUNK = 16
+_CHUNK = 16
 """Lines of the cache that are asked for at once, of each row: 2x2/2 on 64 MB of float32 takes 3.0 ms, with 64 4.1."""
-VECTORS = 4
+_VECTORS = 4
 """Lines of the cache that a loop of vector code takes in one turn: what is left over is done one by one."""
 
 
-def turn_of(line: int, inner: int) -> int:
+def _turn_of(line: int, inner: int) -> int:
     """The fewest pixels that are whole turns of vector code, where ``line`` samples fill a line of the cache."""
-    return VECTORS * line // gcd(VECTORS, inner)
+    return _VECTORS * line // gcd(_VECTORS, inner)
 
 
 def chunk_of(line: int, apart: int, inner: int) -> int:
     """How many windows are made at once: those of CHUNK lines, or nearly, in whole turns."""
-    turn = turn_of(line, inner)
-    return max(CHUNK * line // (apart * max(inner, 1)) // turn, 1) * turn
+    turn = _turn_of(line, inner)
+    return max(_CHUNK * line // (apart * max(inner, 1)) // turn, 1) * turn
 
 
 def spare_of(size: int, inner: int, line: int) -> int:
     """Columns beyond those of a chunk, in whole turns."""
-    turn = turn_of(line, inner)
+    turn = _turn_of(line, inner)
     return (size + turn - 1) // turn * turn
 
 
@@ -53,7 +53,7 @@ def columnwise(grid: Any, line: Any, x: int, k: int, count: int, identity: Any, 
     there is none, every ``apart``-th lies in one of them.
     """
     good = True
-    keep_columns(grid, line, x, count, identity)
+    _keep_columns(grid, line, x, count, identity)
     n = line.share * line.share_w[line.k0]
     if n == samples and line.deep == grid.deep and line.rows == grid.rows:
         for i in range(count * grid.inner):
@@ -62,13 +62,13 @@ def columnwise(grid: Any, line: Any, x: int, k: int, count: int, identity: Any, 
         for i in range(count * grid.inner):
             good &= end(few(grid, kept, i, grid.size), n, 0.5 / n, output, to + i)
     for i in range(max(0, min(count, line.k0 - k))):
-        good &= finalize_again(grid, line, k, i, end, output, to)
+        good &= _finalize_again(grid, line, k, i, end, output, to)
     for i in range(max(0, min(count, line.k1 - k)), count):
-        good &= finalize_again(grid, line, k, i, end, output, to)
+        good &= _finalize_again(grid, line, k, i, end, output, to)
     return good
 
 
-def finalize_again(grid: Any, line: Any, k: int, i: int, end: Any, output: Output, to: int) -> bool:
+def _finalize_again(grid: Any, line: Any, k: int, i: int, end: Any, output: Output, to: int) -> bool:
     """Write window k + i with its own share."""
     n = line.share * line.share_w[k + i]
     good = True
@@ -77,7 +77,7 @@ def finalize_again(grid: Any, line: Any, k: int, i: int, end: Any, output: Outpu
     return good
 
 
-def keep_columns(grid: Any, line: Any, x: int, count: int, identity: Any) -> None:
+def _keep_columns(grid: Any, line: Any, x: int, count: int, identity: Any) -> None:
     """The columns of ``count`` windows at pixel x, in rows; made in whole vectors first, then dealt out.
 
     Vectors may reach beyond the row of pixels, though not beyond the array: what they find there is replaced.
@@ -89,19 +89,19 @@ def keep_columns(grid: Any, line: Any, x: int, count: int, identity: Any) -> Non
     begin, stop = 0, whole
     if at < 0 or at + (grid.deep - 1) * grid.plane + (grid.rows - 1) * grid.line + whole * inner > line.total:
         begin, stop = max(-x, 0), min(columns, whole, line.width - x)
-    make_columns(grid, line, at, begin * inner, stop * inner)
+    _make_columns(grid, line, at, begin * inner, stop * inner)
     for i in range(max(-x, 0) * inner):
         fold.save(grid.columns, i, identity)
     for i in range(max(line.width - x, 0) * inner, min(whole, columns) * inner):
         fold.save(grid.columns, i, identity)
     if apart > 1:
         for k in range(count):
-            deinterleave(grid, k * inner)
+            _deinterleave(grid, k * inner)
         for p in range(grid.size - apart):
-            at_end(grid, line, at, x, count, p, identity)
+            _at_end(grid, line, at, x, count, p, identity)
 
 
-def at_end(grid: Any, line: Any, at: int, x: int, count: int, p: int, identity: Any) -> None:
+def _at_end(grid: Any, line: Any, at: int, x: int, count: int, p: int, identity: Any) -> None:
     """Column p of those beyond the start of the window after the last one."""
     inner, fold, here = grid.inner, grid.fold, count * grid.apart + p
     to = p % grid.apart * grid.row + (count + p // grid.apart) * inner
@@ -114,7 +114,7 @@ def at_end(grid: Any, line: Any, at: int, x: int, count: int, p: int, identity: 
             fold.save(fold.scratch, to + c, clipped_window(grid, at + here * inner + c, line.deep, line.rows, 1))
 
 
-def make_columns(grid: Any, line: Any, at: int, begin: int, stop: int) -> None:
+def _make_columns(grid: Any, line: Any, at: int, begin: int, stop: int) -> None:
     """Columns begin:stop; where lines are missing, line by line."""
     fold = grid.fold
     if line.deep == grid.deep and line.rows == grid.rows:
@@ -130,34 +130,34 @@ def make_columns(grid: Any, line: Any, at: int, begin: int, stop: int) -> None:
                 fold.save(grid.columns, i, fold.merge(fold.load(grid.columns, i), state))
 
 
-def deinterleave(grid: Any, at: int) -> None:
+def _deinterleave(grid: Any, at: int) -> None:
     """Bring the columns from one window's start to the next to their rows. No loop, here and below: see ``few``."""
-    deinterleave_pixel(grid, at, 0)
-    deinterleave_pixel(grid, at, 1)
+    _deinterleave_pixel(grid, at, 0)
+    _deinterleave_pixel(grid, at, 1)
     if grid.apart > 2:
-        deinterleave_pixel(grid, at, 2)
+        _deinterleave_pixel(grid, at, 2)
     if grid.apart > 3:
-        deinterleave_pixel(grid, at, 3)
+        _deinterleave_pixel(grid, at, 3)
     if grid.apart > 4:
-        deinterleave_pixel(grid, at, 4)
+        _deinterleave_pixel(grid, at, 4)
     if grid.apart > 5:
-        deinterleave_pixel(grid, at, 5)
+        _deinterleave_pixel(grid, at, 5)
     if grid.apart > 6:
-        deinterleave_pixel(grid, at, 6)
+        _deinterleave_pixel(grid, at, 6)
 
 
-def deinterleave_pixel(grid: Any, at: int, row: int) -> None:
+def _deinterleave_pixel(grid: Any, at: int, row: int) -> None:
     """One of them, of up to four channels."""
-    deinterleave_number(grid, at, row, 0)
+    _deinterleave_number(grid, at, row, 0)
     if grid.inner > 1:
-        deinterleave_number(grid, at, row, 1)
+        _deinterleave_number(grid, at, row, 1)
     if grid.inner > 2:
-        deinterleave_number(grid, at, row, 2)
+        _deinterleave_number(grid, at, row, 2)
     if grid.inner > 3:
-        deinterleave_number(grid, at, row, 3)
+        _deinterleave_number(grid, at, row, 3)
 
 
-def deinterleave_number(grid: Any, at: int, row: int, c: int) -> None:
+def _deinterleave_number(grid: Any, at: int, row: int, c: int) -> None:
     """One channel of one of them."""
     state = grid.fold.load(grid.columns, at * grid.apart + row * grid.inner + c)
     grid.fold.save(grid.fold.scratch, row * grid.row + at + c, state)

@@ -44,11 +44,11 @@ from .rows import (
 from .shared_columns import chunk_of, columnwise, row_of, spare_of
 from .unrolled import Grid, Line, clipped_window, where_they_lie
 
-FAR = 128
+_FAR = 128
 """Lines of the cache between what is asked for and what is read, at least: 8 KB."""
 
 
-def fetch_ahead(grid: Any, at: int, n: int, rows: int, apart: int, line: int) -> None:
+def _fetch_ahead(grid: Any, at: int, n: int, rows: int, apart: int, line: int) -> None:
     """Ask memory for n samples of some rows that come later, ``line`` of them at a time.
 
     Processors foresee one long stream, not the two or three short ones of a window's lines: 2x2/2 on 64 planes of
@@ -88,7 +88,7 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
         identity = fold.missing.none
         k0, k1 = geometry[K0], geometry[K1]
         total = geometry[A1] * geometry[D] * geometry[H] * width * inner
-        ahead = max(rows * grid.line, FAR * line)  # the lines that this row of windows does not read
+        ahead = max(rows * grid.line, _FAR * line)  # the lines that this row of windows does not read
         good = True
         for a in range(geometry[A0], geometry[A1]):
             for i in range(geometry[D1] - geometry[D0]):
@@ -108,7 +108,7 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                         k = begin + min(part * chunk, count - some)
                         x, target = low + table_w[ROW * k + START], to + k * inner
                         place = (at + x) * inner
-                        fetch_ahead(grid, place + ahead, some * apart * inner, geometry[DOWN], width * inner, line)
+                        _fetch_ahead(grid, place + ahead, some * apart * inner, geometry[DOWN], width * inner, line)
                         good &= some_windows(grid, of_row, x, k, some, identity, end, end_full, output, target, samples)
                     for other in range(windows - count):
                         k = other + count if other >= k0 else other

@@ -58,14 +58,14 @@ def sample(grid: Any, at: int, i: int) -> Any:
     return grid.fold.lift(grid.src[at + i * grid.line], grid.fold.missing, grid.fold.params)
 
 
-def plane(grid: Any, at: int, i: int) -> Any:
+def _plane(grid: Any, at: int, i: int) -> Any:
     """The state of a column in plane i."""
     return few(grid, sample, at + i * grid.plane, grid.rows)
 
 
 def column(grid: Any, at: int, i: int) -> Any:
     """The state of a window's column i."""
-    return few(grid, plane, at + i * grid.inner, grid.deep)
+    return few(grid, _plane, at + i * grid.inner, grid.deep)
 
 
 def kept(grid: Any, at: int, i: int) -> Any:
@@ -77,11 +77,11 @@ def kept(grid: Any, at: int, i: int) -> Any:
 def few(grid: Any, part: Callable[..., Any], at: int, n: int) -> Any:
     """The merged states of one to PARTS parts. No loop: one with a state in it would not become vector code."""
     if n <= 4:
-        return up_to_four(grid, part, at, 0, n)
-    return grid.fold.merge(up_to_four(grid, part, at, 0, 4), up_to_four(grid, part, at, 4, n - 4))
+        return _up_to_four(grid, part, at, 0, n)
+    return grid.fold.merge(_up_to_four(grid, part, at, 0, 4), _up_to_four(grid, part, at, 4, n - 4))
 
 
-def up_to_four(grid: Any, part: Callable[..., Any], at: int, i: int, n: int) -> Any:
+def _up_to_four(grid: Any, part: Callable[..., Any], at: int, i: int, n: int) -> Any:
     """The merged states of one to four parts, from i on."""
     a = part(grid, at, i)
     if n == 1:

@@ -53,14 +53,14 @@ from .rows import (
 )
 
 
-def with_row(fold: Any, src: Buffer, at: int, a: int, to: int, n: int) -> None:
+def _with_row(fold: Any, src: Buffer, at: int, a: int, to: int, n: int) -> None:
     """scratch[to :] = the states at a, merged with n samples."""
     for i in range(n):
         b = fold.lift(src[at + i], fold.missing, fold.params)
         fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, a + i), b))
 
 
-def run_on(fold: Any, src: Buffer, at: int, running: int, a: int, to: int, n: int) -> None:
+def _run_on(fold: Any, src: Buffer, at: int, running: int, a: int, to: int, n: int) -> None:
     """Merge n samples into those running, and scratch[to :] = the states at a merged with these."""
     for i in range(n):
         b = fold.lift(src[at + i], fold.missing, fold.params)
@@ -69,7 +69,7 @@ def run_on(fold: Any, src: Buffer, at: int, running: int, a: int, to: int, n: in
         fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, a + i), state))
 
 
-class Lines(NamedTuple):
+class _Lines(NamedTuple):
     """The lines of samples that the windows of a plane are made of."""
 
     block: Block
@@ -81,7 +81,7 @@ class Lines(NamedTuple):
     """The place of the first sample that counts in a scratch row."""
 
 
-def with_line(fold: Any, lines: Lines, h: int, a: int, to: int) -> None:
+def _with_line(fold: Any, lines: _Lines, h: int, a: int, to: int) -> None:
     """scratch[to :] = the states at a merged with line h of all planes, which may lie off the array."""
     geometry, n = lines.block.geometry, lines.block.n
     if h < 0 or h >= geometry[H]:
@@ -90,24 +90,24 @@ def with_line(fold: Any, lines: Lines, h: int, a: int, to: int) -> None:
         return
     line = geometry[W] * geometry[INNER]
     at = lines.first + h * line
-    with_row(fold, lines.block.src, at, a, to, n)
+    _with_row(fold, lines.block.src, at, a, to, n)
     for i in range(1, lines.deep):
         add_row(fold, lines.block.src, at + i * geometry[STEP_D] * geometry[H] * line, to, n)
 
 
-def run_on_line(fold: Any, lines: Lines, h: int, running: int, a: int, to: int) -> None:
+def _run_on_line(fold: Any, lines: _Lines, h: int, running: int, a: int, to: int) -> None:
     """Merge line h into those running, and scratch[to :] = the states at a merged with these."""
     geometry = lines.block.geometry
     if lines.deep == 1 and 0 <= h < geometry[H]:
         at = lines.first + h * geometry[W] * geometry[INNER]
-        run_on(fold, lines.block.src, at, running, a, to, lines.block.n)
+        _run_on(fold, lines.block.src, at, running, a, to, lines.block.n)
         return
-    with_line(fold, lines, h, running, running)
+    _with_line(fold, lines, h, running, running)
     merge_rows(fold, a, running, to, lines.block.n)
 
 
-def tall_rows(fold: Any, end: Any, output: Output, lines: Lines, identity: Any, to: int, share: float,
-              share_h: Buffer) -> bool:
+def _tall_rows(fold: Any, end: Any, output: Output, lines: _Lines, identity: Any, to: int, share: float,
+               share_h: Buffer) -> bool:
     """Write a plane's rows of windows that overlap down the rows: three merges for each line, whatever their height.
 
     A ring holds, for each line of a window but the first, the fold from there to the window's end. Merged with the
@@ -122,17 +122,17 @@ def tall_rows(fold: Any, end: Any, output: Output, lines: Lines, identity: Any, 
     j = 0
     while True:
         fill_row(fold, identity, running, block.n)
-        with_line(fold, lines, top + tall - 1, running, running + (tall - 1) * room)
+        _with_line(fold, lines, top + tall - 1, running, running + (tall - 1) * room)
         for t in range(tall - 2, 0, -1):
-            with_line(fold, lines, top + t, running + (t + 1) * room, running + t * room)
+            _with_line(fold, lines, top + t, running + (t + 1) * room, running + t * room)
         for t in range(tall):
             starts = top + t == geometry[FIRST] + j * geometry[DOWN]
             if t == 0 and starts:
-                with_line(fold, lines, top, running + room, lines.to)
+                _with_line(fold, lines, top, running + room, lines.to)
             elif starts:
-                run_on_line(fold, lines, top + tall + t - 1, running, running + t * room, lines.to)
+                _run_on_line(fold, lines, top + tall + t - 1, running, running + t * room, lines.to)
             elif t > 0:
-                with_line(fold, lines, top + tall + t - 1, running, running)
+                _with_line(fold, lines, top + tall + t - 1, running, running)
             if starts:
                 folded = fold_by_steps(fold, block.kinds, unit, room)
                 good &= end_windows(fold, end, output, block, 0, folded, 0,
@@ -165,10 +165,10 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
         for a in range(geometry[A0], geometry[A1]):
             for i in range(geometry[D1] - geometry[D0]):
                 plane = a * geometry[D] + table_d[ROW * i + START]
-                lines = Lines(block, (plane * geometry[H] * geometry[W] + left) * inner, table_d[ROW * i + SIZE],
-                              (left - low) * inner)
+                lines = _Lines(block, (plane * geometry[H] * geometry[W] + left) * inner, table_d[ROW * i + SIZE],
+                               (left - low) * inner)
                 to = ((a * geometry[OUT_D] + geometry[D0] + i) * geometry[OUT_H] + geometry[H0]) * geometry[OUT_W]
-                good &= tall_rows(fold, end, output, lines, identity, (to + geometry[W0]) * inner, share_d[i], share_h)
+                good &= _tall_rows(fold, end, output, lines, identity, (to + geometry[W0]) * inner, share_d[i], share_h)
         return 0 if good else 1
 
     return pool_tall

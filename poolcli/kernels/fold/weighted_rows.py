@@ -20,8 +20,8 @@ from .fold_states import Missing, Parameters, Scratch, cast_like
 (D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, A0, A1, D0, D1, H0, H1, W0, W1,
  SKIP_NAN, HAS_NODATA, HAS_FILL, ROUNDING, LOW, LENGTH, K0, K1, STRIDE, LOWEST, HIGHEST, NONE) = range(30)
 
-ROW = 3
-START, COUNT, WEIGHT = 0, 1, 2
+_ROW = 3
+START, COUNT, _WEIGHT = 0, 1, 2
 """One window of one axis in its table: its first sample, how many, and where the first one's weight stands."""
 
 
@@ -48,7 +48,7 @@ def accumulate_pair_and_count(state: Any, x: Any, weight: Any) -> Any:
     return hi, lo, state[2] + x[2] * weight
 
 
-class WeightedSum(NamedTuple):
+class _WeightedSum(NamedTuple):
     """The steps of a weighted sum, and the room it works in."""
 
     lift: Callable[..., Any]
@@ -60,20 +60,20 @@ class WeightedSum(NamedTuple):
     params: Parameters
 
 
-def clear_row(total: Any, to: int, n: int) -> None:
+def _clear_row(total: Any, to: int, n: int) -> None:
     """scratch[to :] = the state of no sample."""
     for i in range(n):
         total.save(total.scratch, to + i, total.missing.none)
 
 
-def add_line(total: Any, src: Buffer, at: int, n: int, weight: Any) -> None:
+def _add_line(total: Any, src: Buffer, at: int, n: int, weight: Any) -> None:
     """Add n samples, each times a weight, to scratch[0 :]."""
     for i in range(n):
         x = total.lift(src[at + i], total.missing, total.params)
         total.save(total.scratch, i, total.accumulate(total.load(total.scratch, i), x, weight))
 
 
-def add_three_lines(total: Any, src: Buffer, at: int, apart: int, n: int, weights: Any) -> None:
+def _add_three_lines(total: Any, src: Buffer, at: int, apart: int, n: int, weights: Any) -> None:
     """Add n samples of three lines: a sum is read and written once for three samples (3x3/1 on 1 MP of uint8 takes
     0.7 ms so, with narrow sums; 1.5 one by one in 32 bits).
     """
@@ -86,24 +86,24 @@ def add_three_lines(total: Any, src: Buffer, at: int, apart: int, n: int, weight
         total.save(total.scratch, i, state)
 
 
-def add_lines(total: Any, src: Buffer, at: int, apart: int, lines: int, n: int, of_plane: Any, weights: Buffer,
-              first: int) -> None:
+def _add_lines(total: Any, src: Buffer, at: int, apart: int, lines: int, n: int, of_plane: Any, weights: Buffer,
+               first: int) -> None:
     """Add n samples of some lines; each has the weight of its plane times its own, from ``first`` on."""
     for t in range(lines // 3):
         q = first + 3 * t
         three = of_plane * weights[q], of_plane * weights[q + 1], of_plane * weights[q + 2]
-        add_three_lines(total, src, at + 3 * t * apart, apart, n, three)
+        _add_three_lines(total, src, at + 3 * t * apart, apart, n, three)
     for q in range(lines // 3 * 3, lines):
-        add_line(total, src, at + q * apart, n, of_plane * weights[first + q])
+        _add_line(total, src, at + q * apart, n, of_plane * weights[first + q])
 
 
-def add_place(total: Any, to: int, at: int, weight: Any) -> None:
+def _add_place(total: Any, to: int, at: int, weight: Any) -> None:
     """Add the sum at a place, times a weight, to another."""
     load, scratch = total.load, total.scratch
     total.save(scratch, to, total.accumulate(load(scratch, to), load(scratch, at), weight))
 
 
-def add_three(total: Any, to: int, at: int, next_one: int, weights: Any) -> None:
+def _add_three(total: Any, to: int, at: int, next_one: int, weights: Any) -> None:
     """Add the sums at three places, ``next_one`` apart."""
     load, scratch = total.load, total.scratch
     state = total.accumulate(load(scratch, to), load(scratch, at), weights[0])
@@ -111,33 +111,33 @@ def add_three(total: Any, to: int, at: int, next_one: int, weights: Any) -> None
     total.save(scratch, to, total.accumulate(state, load(scratch, at + 2 * next_one), weights[2]))
 
 
-def add_places(total: Any, at: int, apart: int, inner: int, to: int, count: int, weight: Any) -> None:
+def _add_places(total: Any, at: int, apart: int, inner: int, to: int, count: int, weight: Any) -> None:
     """Add ``count`` places of ``inner`` states, ``apart`` from one to the next, times a weight to scratch[to :]."""
     if apart == inner:
         for i in range(count * inner):
-            add_place(total, to + i, at + i, weight)
+            _add_place(total, to + i, at + i, weight)
     elif inner == 1 and apart == 2:
         for k in range(count):
-            add_place(total, to + k, at + 2 * k, weight)
+            _add_place(total, to + k, at + 2 * k, weight)
     else:
         for k in range(count):
             for c in range(inner):
-                add_place(total, to + k * inner + c, at + k * apart + c, weight)
+                _add_place(total, to + k * inner + c, at + k * apart + c, weight)
 
 
-def add_three_places(total: Any, at: int, next_one: int, apart: int, inner: int, to: int, count: int,
-                     weights: Any) -> None:
-    """``add_places`` for three places of each window, ``next_one`` apart."""
+def _add_three_places(total: Any, at: int, next_one: int, apart: int, inner: int, to: int, count: int,
+                      weights: Any) -> None:
+    """``_add_places`` for three places of each window, ``next_one`` apart."""
     if apart == inner:
         for i in range(count * inner):
-            add_three(total, to + i, at + i, next_one, weights)
+            _add_three(total, to + i, at + i, next_one, weights)
     elif inner == 1 and apart == 2:
         for k in range(count):
-            add_three(total, to + k, at + 2 * k, next_one, weights)
+            _add_three(total, to + k, at + 2 * k, next_one, weights)
     else:
         for k in range(count):
             for c in range(inner):
-                add_three(total, to + k * inner + c, at + k * apart + c, next_one, weights)
+                _add_three(total, to + k * inner + c, at + k * apart + c, next_one, weights)
 
 
 def make_kernel(lift: Callable[..., Any], accumulate: Callable[..., Any], load: Callable[..., Any],
@@ -153,7 +153,7 @@ def make_kernel(lift: Callable[..., Any], accumulate: Callable[..., Any], load: 
                       first: Buffer, second: Buffer, third: Buffer) -> int:
         scratch = Scratch(first, second, third, third, third)
         missing = Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], load(scratch, geometry[NONE]))
-        total = WeightedSum(lift, accumulate, load, save, scratch, missing, (params[0], params[1]))
+        total = _WeightedSum(lift, accumulate, load, save, scratch, missing, (params[0], params[1]))
         output = Output(dst, fill[0], geometry[HAS_FILL], limits, geometry[ROUNDING], geometry[LOWEST],
                         geometry[HIGHEST], (params[0], params[1]))
         inner, low = geometry[INNER], geometry[LOW]
@@ -162,28 +162,28 @@ def make_kernel(lift: Callable[..., Any], accumulate: Callable[..., Any], load: 
         for a in range(geometry[A0], geometry[A1]):
             for i in range(geometry[D1] - geometry[D0]):
                 for j in range(geometry[H1] - geometry[H0]):
-                    clear_row(total, 0, n + windows * inner)
-                    for p in range(table_d[ROW * i + COUNT]):
-                        plane = a * geometry[D] + table_d[ROW * i + START] + p * geometry[STEP_D]
-                        line = plane * geometry[H] + table_h[ROW * j + START]
+                    _clear_row(total, 0, n + windows * inner)
+                    for p in range(table_d[_ROW * i + COUNT]):
+                        plane = a * geometry[D] + table_d[_ROW * i + START] + p * geometry[STEP_D]
+                        line = plane * geometry[H] + table_h[_ROW * j + START]
                         at, apart = (line * geometry[W] + low) * inner, geometry[STEP_H] * geometry[W] * inner
-                        of_plane = weights_d[table_d[ROW * i + WEIGHT] + p]
-                        add_lines(total, src, at, apart, table_h[ROW * j + COUNT], n, of_plane, weights_h,
-                                  table_h[ROW * j + WEIGHT])
+                        of_plane = weights_d[table_d[_ROW * i + _WEIGHT] + p]
+                        _add_lines(total, src, at, apart, table_h[_ROW * j + COUNT], n, of_plane, weights_h,
+                                   table_h[_ROW * j + _WEIGHT])
                     to = (a * geometry[OUT_D] + geometry[D0] + i) * geometry[OUT_H] + geometry[H0] + j
                     to = (to * geometry[OUT_W] + geometry[W0]) * inner
                     k = 0
                     while k < windows:
                         count = geometry[K1] - geometry[K0] if k == geometry[K0] and geometry[K1] > k else 1
-                        at, held = (table_w[ROW * k + START] - low) * inner, n + k * inner
-                        places, next_one = table_w[ROW * k + COUNT], geometry[STEP_W] * inner
+                        at, held = (table_w[_ROW * k + START] - low) * inner, n + k * inner
+                        places, next_one = table_w[_ROW * k + COUNT], geometry[STEP_W] * inner
                         for t in range(places // 3):
-                            q = table_w[ROW * k + WEIGHT] + 3 * t
-                            add_three_places(total, at + 3 * t * next_one, next_one, geometry[STRIDE] * inner, inner,
-                                             held, count, (weights_w[q], weights_w[q + 1], weights_w[q + 2]))
+                            q = table_w[_ROW * k + _WEIGHT] + 3 * t
+                            _add_three_places(total, at + 3 * t * next_one, next_one, geometry[STRIDE] * inner, inner,
+                                              held, count, (weights_w[q], weights_w[q + 1], weights_w[q + 2]))
                         for t in range(places // 3 * 3, places):
-                            add_places(total, at + t * next_one, geometry[STRIDE] * inner, inner, held, count,
-                                       weights_w[table_w[ROW * k + WEIGHT] + t])
+                            _add_places(total, at + t * next_one, geometry[STRIDE] * inner, inner, held, count,
+                                        weights_w[table_w[_ROW * k + _WEIGHT] + t])
                         share = share_d[i] * share_h[j] * share_w[k]
                         inverse = 0.5 / share
                         for m in range(count * inner):

@@ -48,7 +48,7 @@ MOST_ADDED = 1 << 10
 """States of the scratch row that have at least 16 bytes: for how many additions there are in a row."""
 
 
-def add_runs(fold: Any, src: Buffer, at: int, n: int, run: int) -> None:
+def _add_runs(fold: Any, src: Buffer, at: int, n: int, run: int) -> None:
     """Merge n neighbouring samples into the scratch row of ``run`` states."""
     runs = n // run
     for i in range(runs // 4):
@@ -58,16 +58,16 @@ def add_runs(fold: Any, src: Buffer, at: int, n: int, run: int) -> None:
     add_row(fold, src, at + runs * run, 0, n - runs * run)
 
 
-def add_lines(fold: Any, src: Buffer, at: int, apart: int, lines: int, n: int, run: int) -> None:
+def _add_lines(fold: Any, src: Buffer, at: int, apart: int, lines: int, n: int, run: int) -> None:
     """Merge n samples of each of some lines into the scratch row."""
     fours = lines // 4 if n <= run else 0
     for i in range(fours):
         add_four_rows(fold, src, at + 4 * i * apart, apart, 0, n)
     for i in range(4 * fours, lines):
-        add_runs(fold, src, at + i * apart, n, run)
+        _add_runs(fold, src, at + i * apart, n, run)
 
 
-def halve(fold: Any, n: int, inner: int) -> None:
+def _halve(fold: Any, n: int, inner: int) -> None:
     """Merge the states of n pixels into those of the first one."""
     while n > 1:
         half = (n + 1) // 2
@@ -77,47 +77,47 @@ def halve(fold: Any, n: int, inner: int) -> None:
         n = half
 
 
-SHORT = 128
+_SHORT = 128
 """Samples of a window up to which it is merged in eight states that stay in registers, where there are no channels: as
 short as runs are then, loops take longer to begin than to run.
 """
 
 
-def part(fold: Any, src: Buffer, at: int) -> Any:
+def _part(fold: Any, src: Buffer, at: int) -> Any:
     """The state of a sample."""
     return fold.lift(src[at], fold.missing, fold.params)
 
 
-def eight(fold: Any, src: Buffer, at: int) -> Any:
+def _eight(fold: Any, src: Buffer, at: int) -> Any:
     """The states of eight samples."""
-    return (part(fold, src, at), part(fold, src, at + 1), part(fold, src, at + 2), part(fold, src, at + 3),
-            part(fold, src, at + 4), part(fold, src, at + 5), part(fold, src, at + 6), part(fold, src, at + 7))
+    return (_part(fold, src, at), _part(fold, src, at + 1), _part(fold, src, at + 2), _part(fold, src, at + 3),
+            _part(fold, src, at + 4), _part(fold, src, at + 5), _part(fold, src, at + 6), _part(fold, src, at + 7))
 
 
-def merge_eight(fold: Any, s: Any, t: Any) -> Any:
+def _merge_eight(fold: Any, s: Any, t: Any) -> Any:
     """Eight states, each merged with another."""
     merge = fold.merge
     return (merge(s[0], t[0]), merge(s[1], t[1]), merge(s[2], t[2]), merge(s[3], t[3]), merge(s[4], t[4]),
             merge(s[5], t[5]), merge(s[6], t[6]), merge(s[7], t[7]))
 
 
-def merge_short(fold: Any, src: Buffer, at: int, n: int) -> Any:
+def _merge_short(fold: Any, src: Buffer, at: int, n: int) -> Any:
     """The state of n neighbouring samples."""
     merge, none = fold.merge, fold.missing.none
     s = (none, none, none, none, none, none, none, none)
     for i in range(n // 8):
-        s = merge_eight(fold, s, eight(fold, src, at + 8 * i))
+        s = _merge_eight(fold, s, _eight(fold, src, at + 8 * i))
     a, b, c, d = merge(s[0], s[1]), merge(s[2], s[3]), merge(s[4], s[5]), merge(s[6], s[7])
     at += n // 8 * 8
     if n & 4:
-        a, b = merge(a, part(fold, src, at)), merge(b, part(fold, src, at + 1))
-        c, d = merge(c, part(fold, src, at + 2)), merge(d, part(fold, src, at + 3))
+        a, b = merge(a, _part(fold, src, at)), merge(b, _part(fold, src, at + 1))
+        c, d = merge(c, _part(fold, src, at + 2)), merge(d, _part(fold, src, at + 3))
         at += 4
     if n & 2:
-        a, b = merge(a, part(fold, src, at)), merge(b, part(fold, src, at + 1))
+        a, b = merge(a, _part(fold, src, at)), merge(b, _part(fold, src, at + 1))
         at += 2
     if n & 1:
-        c = merge(c, part(fold, src, at))
+        c = merge(c, _part(fold, src, at))
     return merge(merge(a, b), merge(c, d))
 
 
@@ -146,17 +146,17 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                         wide = (stop - begin) * inner
                         n = share_d[i] * share_h[j] * share_w[k]
                         to_window = to + k * inner
-                        if inner == 1 and wide <= SHORT and table_d[ROW * i + SIZE] * table_h[ROW * j + SIZE] == 1:
+                        if inner == 1 and wide <= _SHORT and table_d[ROW * i + SIZE] * table_h[ROW * j + SIZE] == 1:
                             at = (a * geometry[D] + table_d[ROW * i + START]) * geometry[H] + table_h[ROW * j + START]
-                            state = merge_short(fold, src, at * line + begin, wide)
+                            state = _merge_short(fold, src, at * line + begin, wide)
                             good &= end(state, n, 0.5 / n, output, to_window)
                             continue
                         fill_row(fold, fold.missing.none, 0, min(wide, run))
                         for plane in range(table_d[ROW * i + SIZE]):
                             d = table_d[ROW * i + START] + plane * geometry[STEP_D]
                             at = ((a * geometry[D] + d) * geometry[H] + table_h[ROW * j + START]) * line + begin * inner
-                            add_lines(fold, src, at, geometry[STEP_H] * line, table_h[ROW * j + SIZE], wide, run)
-                        halve(fold, min(wide, run) // inner, inner)
+                            _add_lines(fold, src, at, geometry[STEP_H] * line, table_h[ROW * j + SIZE], wide, run)
+                        _halve(fold, min(wide, run) // inner, inner)
                         for c in range(inner):
                             good &= end(fold.load(fold.scratch, c), n, 0.5 / n, output, to_window + c)
         return 0 if good else 1

@@ -15,39 +15,39 @@ from typing import Any
 from .graph import Graph, Ref, Value, ranked, reaches
 from .interpreter import CELLS, GREATER, LESSER, LINES, LOAD, NAN, ROUNDING, WHOLE_ROW, signed
 
-BITS = 1
-"""Where ``Text.fixed`` has the bits."""
-NEAR = 20480
+_BITS = 1
+"""Where ``_Text.fixed`` has the bits."""
+_NEAR = 20480
 """Lanes of all slots together, of which so many bytes share the nearest cache with the samples: 5x5/1 on 16 MP of uint8
 takes 5.2 ms by it, by twice as many 6.4."""
-LEAST, MOST = 512, 4096
+_LEAST, _MOST = 512, 4096
 """The lanes of a strip: at least, where slots are many, and at most. The last strip of a line begins so early that it
 is as long as the others, since what is left over from whole vectors would be done one by one."""
-AGAIN = 1.7
+_AGAIN = 1.7
 """One loop makes everything, what neighbours share once for each, if that takes at most so many times the minima and
 maxima: slots cost stores, and loads across two cache lines. 3x3/1 on 16 MP of uint8 takes 1.8 ms by it, else 2.5."""
-VECTOR = 64
+_VECTOR = 64
 """Strips have a multiple of so many lanes."""
-SPARE = 192
+_SPARE = 192
 """Lanes of a slot beyond a strip; no power of two, so that slots do not fall on the same lines of the cache."""
 
 
-def least(x: Any, y: Any) -> Any:
+def _least(x: Any, y: Any) -> Any:
     """The lesser of two."""
     return x if x < y else y
 
 
-def most(x: Any, y: Any) -> Any:
+def _most(x: Any, y: Any) -> Any:
     """The greater of two."""
     return y if x < y else x
 
 
-def nan_or(x: Any, y: Any) -> Any:
+def _nan_or(x: Any, y: Any) -> Any:
     """The first where it is NaN, else the second."""
     return x if x != x else y
 
 
-def passes(graph: Graph, reach: dict[int, int]) -> dict[int, int]:
+def _passes(graph: Graph, reach: dict[int, int]) -> dict[int, int]:
     """In which loop each value is made: a value that a neighbour's value is needed for comes after that one's loop."""
     found: dict[int, int] = {}
     for number, value in enumerate(graph.values):
@@ -57,7 +57,7 @@ def passes(graph: Graph, reach: dict[int, int]) -> dict[int, int]:
     return found
 
 
-def again(graph: Graph, results: Iterable[Ref]) -> set[Ref]:
+def _again(graph: Graph, results: Iterable[Ref]) -> set[Ref]:
     """What one loop makes in which nothing is kept for a neighbour: some values at several shifts."""
     found: set[Ref] = set()
     left = list(results)
@@ -69,7 +69,7 @@ def again(graph: Graph, results: Iterable[Ref]) -> set[Ref]:
     return found
 
 
-class Text:
+class _Text:
     """Writes the loops."""
 
     fixed: tuple[int, ...] = (0, 0, 0)
@@ -81,8 +81,8 @@ class Text:
         self.lines = lines
         results = [ref for line in self.lines for ref in line]
         self.reach = reaches(graph, results)
-        self.loops = passes(graph, self.reach)
-        self.single = len(again(graph, results)) <= AGAIN * len(self.loops)
+        self.loops = _passes(graph, self.reach)
+        self.single = len(_again(graph, results)) <= _AGAIN * len(self.loops)
         if self.single:
             self.loops = dict.fromkeys(self.loops, 0)
         self.last = 0 if self.single else max(self.loops.values(), default=0) + any(ref.shift for ref in results)
@@ -90,8 +90,8 @@ class Text:
         uses += [(self.last, ref) for ref in results]
         self.stored = sorted({ref.value for loop, ref in uses if ref.value in self.loops
                               and self.loops[ref.value] < loop})
-        self.strip = min(max(NEAR // (len(self.stored) + 1) // VECTOR * VECTOR, LEAST), MOST)
-        self.room = self.strip + SPARE
+        self.strip = min(max(_NEAR // (len(self.stored) + 1) // _VECTOR * _VECTOR, _LEAST), _MOST)
+        self.room = self.strip + _SPARE
 
     def made(self, number: int) -> tuple[list[int], int]:
         """The values of a loop, and for how many lanes beyond a strip."""
@@ -120,7 +120,7 @@ class Text:
     def ending(self, found: list[str], to: str) -> Iterator[str]:
         """The results written."""
         a, b = found[0], found[-1]
-        if self.fixed[BITS]:
+        if self.fixed[_BITS]:
             share, bits, added = self.fixed
             sum_of_shares = f"signed({a}) * {(1 << bits) - share} + signed({b}) * {share} + {added}"
             yield f"    dst[{to} + i] = ({sum_of_shares}) >> {bits}"
@@ -140,7 +140,7 @@ class Text:
             inputs = [Ref(one.value, one.shift + ref.shift) for one in value.inputs()]
             for one in inputs:
                 yield from self.value(one, number, known)
-            text = f"{CALLS[value.kind]}({known[inputs[0]]}, {known[inputs[1]]})"
+            text = f"{_CALLS[value.kind]}({known[inputs[0]]}, {known[inputs[1]]})"
         known[ref] = f"v{len(known)}"
         yield f"    {known[ref]} = {text}"
 
@@ -157,34 +157,34 @@ class Text:
                       for row in range(rows) if line == 0 or row == rows - 1]
         for number in range(self.last + 1):
             lines += self.loop(number)
-        head = HEAD.replace("STRIP", str(self.strip)).replace("TOGETHER", str(len(self.lines)))
-        return head + "".join(f"            {line}\n" for line in lines) + TAIL
+        head = _HEAD.replace("STRIP", str(self.strip)).replace("TOGETHER", str(len(self.lines)))
+        return head + "".join(f"            {line}\n" for line in lines) + _TAIL
 
 
-CALLS = {LESSER: "least", GREATER: "most", NAN: "nan_or"}
+_CALLS = {LESSER: "least", GREATER: "most", NAN: "nan_or"}
 
-HEAD = f"""
+_HEAD = f"""
 def pool_fused(src, dst, code, offsets, kinds, sources, targets, table, geometry, params, limits, missing, fill, slots,
                counts):
     good = True
     row = geometry[{WHOLE_ROW}]
     rounding = geometry[{ROUNDING}]
     cells = geometry[{CELLS}]
-    strips = max((cells + STRIP - 1) // STRIP, 1 + (cells % {VECTOR} > 0))
-    n = min(cells, ((cells + strips - 1) // strips + {VECTOR - 1}) // {VECTOR} * {VECTOR})
+    strips = max((cells + STRIP - 1) // STRIP, 1 + (cells % {_VECTOR} > 0))
+    n = min(cells, ((cells + strips - 1) // strips + {_VECTOR - 1}) // {_VECTOR} * {_VECTOR})
     for group in range((geometry[{LINES}] + TOGETHER - 1) // TOGETHER):
         line = min(group * TOGETHER, geometry[{LINES}] - TOGETHER)
         done = 0
         while done < cells:
             cell = min(done, cells - n)
 """
-TAIL = """            done += n
+_TAIL = """            done += n
     return 0 if good else 1
 """
 
 
 def text_of(rows: int, columns: int, stride: int, step: int, low: int, high: int, floating: int, inner: int,
-            below: int) -> Text:
+            below: int) -> _Text:
     """The loops for one rank or two of a window.
 
     Two lines at a time (if each is one row ``below`` the other) where one loop makes both: that of 3x3 on 16 MP of
@@ -192,7 +192,7 @@ def text_of(rows: int, columns: int, stride: int, step: int, low: int, high: int
     """
     for together in range(1 + (below and rows > 1), 0, -1):
         graph, lines = ranked(rows, columns, stride, step, low, high, bool(floating), together)
-        text = Text(graph, lines, inner, stride)
+        text = _Text(graph, lines, inner, stride)
         if text.single:
             break
     return text
@@ -204,7 +204,7 @@ def slots_needed(rows: int, columns: int, stride: int, step: int, low: int, high
     """How many lanes of scratch space the kernel needs; 0 where there is none for such a window."""
     text = text_of(rows, columns, stride, step, low, high, floating, inner, below)
     reach = (columns - 1) * step // stride
-    return (len(text.stored) + 1) * text.room if text.reads_only(reach + 1) and 2 * reach * inner < SPARE else 0
+    return (len(text.stored) + 1) * text.room if text.reads_only(reach + 1) and 2 * reach * inner < _SPARE else 0
 
 
 def make_kernel(end: Callable[..., bool], rows: int, columns: int, stride: int, step: int, low: int, high: int,
@@ -215,7 +215,7 @@ def make_kernel(end: Callable[..., bool], rows: int, columns: int, stride: int, 
     """
     text = text_of(rows, columns, stride, step, low, high, floating, inner, below)
     text.fixed = fixed or text.fixed
-    names: dict[str, Any] = {"end": end, "least": least, "most": most, "nan_or": nan_or, "signed": signed}
+    names: dict[str, Any] = {"end": end, "least": _least, "most": _most, "nan_or": _nan_or, "signed": signed}
     exec(text.kernel(rows), names)  # made of numbers alone
     kernel: Callable[..., int] = names["pool_fused"]
     return kernel

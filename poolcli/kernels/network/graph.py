@@ -98,7 +98,7 @@ class Graph:
         return self.of_two((NAN,), self.nan_among(refs[:power]), self.nan_among(refs[power:]))[0]
 
 
-def powers(n: int) -> Iterable[tuple[int, int]]:
+def _powers(n: int) -> Iterable[tuple[int, int]]:
     """0 to n cut into powers of two, falling."""
     start = 0
     while start < n:
@@ -109,23 +109,23 @@ def powers(n: int) -> Iterable[tuple[int, int]]:
 
 def selected(graph: Graph, columns: list[list[Ref]], low: int, high: int) -> list[Ref]:
     """The samples of the ranks ``low`` to ``high`` of all columns, which rise."""
-    return chosen(graph, [graph.merged(columns[start:stop]) for start, stop in powers(len(columns))], low, high)
+    return _chosen(graph, [graph.merged(columns[start:stop]) for start, stop in _powers(len(columns))], low, high)
 
 
-def chosen(graph: Graph, lists: list[list[Ref]], low: int, high: int) -> list[Ref]:
+def _chosen(graph: Graph, lists: list[list[Ref]], low: int, high: int) -> list[Ref]:
     """The samples of the ranks ``low`` to ``high`` of rising lists.
 
     The shortest two lists are merged until one is left. A place of a list of m has so many samples below it and so many
     above it that it may be out of the question: it is dropped, and the ranks are counted without it.
     """
     while len(lists) > 1:
-        lists, low, high = candidates(lists, low, high)
+        lists, low, high = _candidates(lists, low, high)
         lists.sort(key=len)
         lists = [*lists[2:], graph.merge(lists[0], lists[1])] if len(lists) > 1 else lists
     return lists[0][low : high + 1]
 
 
-def crossed(graph: Graph, columns: list[list[Ref]], low: int, high: int) -> list[Ref]:
+def _crossed(graph: Graph, columns: list[list[Ref]], low: int, high: int) -> list[Ref]:
     """The same by sorting rows too: place j of row i then has (i + 1)(j + 1) - 1 others below it, few are left.
 
     Of 3x3, the greatest of the least, the middle of the middle ones and the least of the greatest.
@@ -138,16 +138,16 @@ def crossed(graph: Graph, columns: list[list[Ref]], low: int, high: int) -> list
         dropped += below
         if below + above < width:
             lists.append(selected(graph, [[column[i]] for column in columns], below, width - 1 - above))
-    return chosen(graph, lists, low - dropped, high - dropped)
+    return _chosen(graph, lists, low - dropped, high - dropped)
 
 
-def quickest(graph: Graph, columns: list[list[Ref]], low: int, high: int) -> list[Ref]:
-    """``selected`` or ``crossed``, whichever takes fewer minima and maxima: 22 or 18 for the median of 3x3."""
-    ways = [selected(graph, columns, low, high), crossed(graph, columns, low, high)]
+def _quickest(graph: Graph, columns: list[list[Ref]], low: int, high: int) -> list[Ref]:
+    """``selected`` or ``_crossed``, whichever takes fewer minima and maxima: 22 or 18 for the median of 3x3."""
+    ways = [selected(graph, columns, low, high), _crossed(graph, columns, low, high)]
     return min(ways, key=lambda results: len(reaches(graph, results)))
 
 
-def candidates(lists: list[list[Ref]], low: int, high: int) -> tuple[list[list[Ref]], int, int]:
+def _candidates(lists: list[list[Ref]], low: int, high: int) -> tuple[list[list[Ref]], int, int]:
     """The lists without the places that cannot have the ranks, and the ranks among what is left."""
     n = 0
     while n != sum(map(len, lists)):
@@ -189,7 +189,7 @@ def ranked(rows: int, columns: int, stride: int, step: int, low: int, high: int,
     for first in range(together):
         own = [graph.sort(column[first : together - 1] + column[rows : rows + first]) for column in window]
         sorted_columns = [graph.merge(a, b) for a, b in zip(own, common, strict=True)]
-        found = quickest(graph, sorted_columns, low, high)
+        found = _quickest(graph, sorted_columns, low, high)
         if floating:
             nan = graph.nan_among([graph.nan_among(column[first : first + rows]) for column in window])
             found = [graph.of_two((NAN,), nan, found[0])[0], *found[1:]]
@@ -197,8 +197,8 @@ def ranked(rows: int, columns: int, stride: int, step: int, low: int, high: int,
     return graph, results
 
 
-def narrowed(lists: list[list[Ref]], low: int, high: int, later: int) -> tuple[list[list[Ref]], int, int]:
-    """``candidates`` where so many samples will be added ``later``."""
+def _narrowed(lists: list[list[Ref]], low: int, high: int, later: int) -> tuple[list[list[Ref]], int, int]:
+    """``_candidates`` where so many samples will be added ``later``."""
     n = -1
     while n != sum(map(len, lists)) + later:
         n = sum(map(len, lists)) + later
@@ -208,7 +208,7 @@ def narrowed(lists: list[list[Ref]], low: int, high: int, later: int) -> tuple[l
     return [one for one in lists if one], low, high
 
 
-class Tile:
+class _Tile:
     """The network of a tile of windows: what all of them have in common is put in order first.
 
     The tile is halved until a window is left, and each half takes in the columns or rows that its windows share beside
@@ -229,7 +229,7 @@ class Tile:
     def select(self, high: int, wide: int, low_rank: int, high_rank: int) -> None:
         """Find the samples of the ranks in every window of the tile."""
         columns = [self.column(x, *self.common) for x in range(wide - 1, self.columns)]
-        lists = [self.graph.merged(columns[start:stop]) for start, stop in powers(len(columns))]
+        lists = [self.graph.merged(columns[start:stop]) for start, stop in _powers(len(columns))]
         box = (*self.common, wide - 1, self.columns)
         self.halve((0, high, 0, wide), box, *self.merged(lists, low_rank, high_rank, box))
 
@@ -246,7 +246,7 @@ class Tile:
         """The samples of a row in order."""
         if (y, left, right, 0) not in self.known:
             parts = [self.graph.merged([[self.samples[x][y]] for x in range(left + start, left + stop)])
-                     for start, stop in powers(right - left)]
+                     for start, stop in _powers(right - left)]
             while len(parts) > 1:
                 parts.sort(key=len)
                 parts = [*parts[2:], self.graph.merge(parts[0], parts[1])]
@@ -257,10 +257,10 @@ class Tile:
                box: tuple[int, int, int, int]) -> tuple[list[Ref], int, int]:
         """One list of what may have the ranks, once the samples of a box are in it."""
         later = self.rows * self.columns - (box[1] - box[0]) * (box[3] - box[2])
-        lists, low, high = narrowed(lists, low, high, later)
+        lists, low, high = _narrowed(lists, low, high, later)
         while len(lists) > 1:
             lists.sort(key=len)
-            lists, low, high = narrowed([*lists[2:], self.graph.merge(lists[0], lists[1])], low, high, later)
+            lists, low, high = _narrowed([*lists[2:], self.graph.merge(lists[0], lists[1])], low, high, later)
         return lists[0] if lists else [], low, high
 
     def halve(self, tile: tuple[int, int, int, int], box: tuple[int, int, int, int], best: list[Ref], low: int,
@@ -274,7 +274,7 @@ class Tile:
             for begin, stop in ((x0, (x0 + x1) // 2), ((x0 + x1) // 2, x1)):
                 a, b = stop - 1, begin + self.columns
                 more = [self.column(x, top, bottom) for x in (*range(a, left), *range(right, b))]
-                lists = [self.graph.merged(more[first:last]) for first, last in powers(len(more))]
+                lists = [self.graph.merged(more[first:last]) for first, last in _powers(len(more))]
                 wider = (top, bottom, a, b)
                 self.halve((y0, y1, begin, stop), wider, *self.merged([best, *lists], low, high, wider))
         else:
@@ -288,7 +288,7 @@ class Tile:
 def tiled(rows: int, columns: int, high: int, wide: int, low_rank: int, high_rank: int,
           floating: bool) -> tuple[Graph, dict[tuple[int, int], list[Ref]]]:
     """The samples of one rank or two in each window of a tile of ``high`` x ``wide``, at stride 1."""
-    tile = Tile(rows, columns, high, wide)
+    tile = _Tile(rows, columns, high, wide)
     tile.select(high, wide, low_rank, high_rank)
     for (y, x), found in tile.found.items():
         if floating:

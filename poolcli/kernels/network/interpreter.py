@@ -33,7 +33,7 @@ FIELDS = 8
 (LINES, CELLS, INNER, STRIDE, UNIT, OUT_APART, STRIP, ROOM, ROWS, STEPS, FIRST, FIRST_SHIFT, SECOND, SECOND_SHIFT,
  ROUNDING, PARTIAL_STEPS, PARTIAL_FIRST, COUNTERS, ORIGIN, LENGTH, REACH_SAMPLES, IRREGULAR, MAY_MISS, SKIP_NAN,
  HAS_FILL, WHOLE_ROW, TILE_HIGH, TILE_WIDE, OUT_ROW, TOGETHER, PITCH, RESULTS) = range(32)
-RESULT = 4
+_RESULT = 4
 """For each further row of a tile, from RESULTS on: FIRST, FIRST_SHIFT, SECOND, SECOND_SHIFT."""
 """The whole numbers of one block. A line has CELLS lanes in groups of INNER; from one group to the next there are
 STRIDE places of UNIT numbers in the input and OUT_APART numbers in the output. A strip has STRIP lanes, a slot ROOM. A
@@ -53,11 +53,11 @@ SHARE, WHOLE_SHARE, BITS, EVEN, ADDED = range(5)
 second, the same times 2^bits, the bits, whether ties go to the even neighbour, what is added before the bits are cut
 off. The row of no samples has the quantile instead."""
 PARAMS = 5
-SENTINEL, NODATA = range(2)
+_SENTINEL, NODATA = range(2)
 """What stands for a missing sample, and the value that means one."""
 
 
-def load(src: Buffer, at: int, apart: int, inner: int, dst: Buffer, to: int, n: int) -> None:
+def _load(src: Buffer, at: int, apart: int, inner: int, dst: Buffer, to: int, n: int) -> None:
     """Bring n samples in groups of ``inner``, ``apart`` from one group to the next, to dst[to :].
 
     Cases with constants are vector code.
@@ -80,30 +80,30 @@ def load(src: Buffer, at: int, apart: int, inner: int, dst: Buffer, to: int, n: 
                 dst[to + k * inner + c] = src[at + k * apart + c]
 
 
-def put_all(dst: Buffer, to: int, n: int, value: Any) -> None:
+def _put_all(dst: Buffer, to: int, n: int, value: Any) -> None:
     """Set dst[to : to + n] to a value."""
     for i in range(n):
         dst[to + i] = value
 
 
-def load_listed(src: Buffer, source: int, offset: int, table: Buffer, group: int, phase: int, unit: int, inner: int,
-                dst: Buffer, to: int, n: int, missing: Buffer, may_miss: bool, skip_nan: bool, counts: Buffer,
-                counter: int) -> None:
+def _load_listed(src: Buffer, source: int, offset: int, table: Buffer, group: int, phase: int, unit: int, inner: int,
+                 dst: Buffer, to: int, n: int, missing: Buffer, may_miss: bool, skip_nan: bool, counts: Buffer,
+                 counter: int) -> None:
     """Bring the samples at ``phase`` of the windows that ``table`` lists (first place, beyond the last); count them."""
     for k in range(n // inner):
         place = table[2 * (group + k)] + phase
         inside = offset != ABSENT and place < table[2 * (group + k) + 1]
         for c in range(inner):
-            x = src[source + offset + place * unit + c] if inside else missing[SENTINEL]
+            x = src[source + offset + place * unit + c] if inside else missing[_SENTINEL]
             absent = not inside or (may_miss and (x == missing[NODATA] or (skip_nan and x != x)))
-            dst[to + k * inner + c] = missing[SENTINEL] if absent else x
+            dst[to + k * inner + c] = missing[_SENTINEL] if absent else x
             counts[counter + k * inner + c] += 0 if absent else 1
 
 
-def set_missing(slots: Buffer, at: int, n: int, missing: Buffer, may_miss: bool, skip_nan: bool, counts: Buffer,
-                counter: int) -> None:
+def _set_missing(slots: Buffer, at: int, n: int, missing: Buffer, may_miss: bool, skip_nan: bool, counts: Buffer,
+                 counter: int) -> None:
     """Put the sentinel in the place of missing samples, if there may be any; count the others."""
-    nodata, sentinel = missing[NODATA], missing[SENTINEL]
+    nodata, sentinel = missing[NODATA], missing[_SENTINEL]
     for i in range(n):
         x = slots[at + i]
         absent = may_miss & ((x == nodata) | ((x != x) & skip_nan))
@@ -111,7 +111,7 @@ def set_missing(slots: Buffer, at: int, n: int, missing: Buffer, may_miss: bool,
         counts[counter + i] += 0 if absent else 1
 
 
-def any_missing(src: Buffer, at: int, n: int, nodata: Any, skip_nan: bool) -> bool:
+def _any_missing(src: Buffer, at: int, n: int, nodata: Any, skip_nan: bool) -> bool:
     """Whether there is a missing sample among n."""
     found = 0
     for i in range(n):
@@ -120,7 +120,7 @@ def any_missing(src: Buffer, at: int, n: int, nodata: Any, skip_nan: bool) -> bo
     return found != 0
 
 
-def zip_lanes(slots: Buffer, a: int, b: int, low: int, n: int) -> None:
+def _zip_lanes(slots: Buffer, a: int, b: int, low: int, n: int) -> None:
     """Put n numbers of two slots into one, in turn."""
     for i in range(n):
         x = slots[a + i]
@@ -129,7 +129,7 @@ def zip_lanes(slots: Buffer, a: int, b: int, low: int, n: int) -> None:
         slots[low + 2 * i + 1] = y
 
 
-def exchange(slots: Buffer, a: int, b: int, low: int, high: int, n: int) -> None:
+def _exchange(slots: Buffer, a: int, b: int, low: int, high: int, n: int) -> None:
     """slots[low :], slots[high :] = the lesser and the greater of n pairs."""
     for i in range(n):
         x = slots[a + i]
@@ -138,7 +138,7 @@ def exchange(slots: Buffer, a: int, b: int, low: int, high: int, n: int) -> None
         slots[high + i] = y if x < y else x
 
 
-def lesser(slots: Buffer, a: int, b: int, low: int, n: int) -> None:
+def _lesser(slots: Buffer, a: int, b: int, low: int, n: int) -> None:
     """slots[low :] = the lesser of n pairs."""
     for i in range(n):
         x = slots[a + i]
@@ -146,7 +146,7 @@ def lesser(slots: Buffer, a: int, b: int, low: int, n: int) -> None:
         slots[low + i] = x if x < y else y
 
 
-def greater(slots: Buffer, a: int, b: int, high: int, n: int) -> None:
+def _greater(slots: Buffer, a: int, b: int, high: int, n: int) -> None:
     """slots[high :] = the greater of n pairs."""
     for i in range(n):
         x = slots[a + i]
@@ -154,7 +154,7 @@ def greater(slots: Buffer, a: int, b: int, high: int, n: int) -> None:
         slots[high + i] = y if x < y else x
 
 
-def keep_nan(slots: Buffer, a: int, b: int, to: int, n: int) -> None:
+def _keep_nan(slots: Buffer, a: int, b: int, to: int, n: int) -> None:
     """slots[to :] = the first of n pairs where it is NaN, else the second."""
     for i in range(n):
         x = slots[a + i]
@@ -162,7 +162,7 @@ def keep_nan(slots: Buffer, a: int, b: int, to: int, n: int) -> None:
         slots[to + i] = x if x != x else y
 
 
-def start_runs(slots: Buffer, a: int, best: int, room: int, n: int) -> None:
+def _start_runs(slots: Buffer, a: int, best: int, room: int, n: int) -> None:
     """The best sample so far, the longest run and the one that goes on: three slots from ``best`` on."""
     for i in range(n):
         slots[best + i] = slots[a + i]
@@ -170,7 +170,7 @@ def start_runs(slots: Buffer, a: int, best: int, room: int, n: int) -> None:
         slots[best + 2 * room + i] = 1
 
 
-def count_runs(slots: Buffer, a: int, b: int, best: int, room: int, n: int) -> None:
+def _count_runs(slots: Buffer, a: int, b: int, best: int, room: int, n: int) -> None:
     """The same with one more sample (a) after its neighbour in order (b).
 
     Two loops, so that counts are compared as what they are kept in, not as the wider type that adding makes of them.
@@ -192,9 +192,9 @@ def count_runs(slots: Buffer, a: int, b: int, best: int, room: int, n: int) -> N
         slots[best + room + i] = going if going > most else most
 
 
-def count_present_runs(slots: Buffer, a: int, b: int, best: int, room: int, n: int, number: int,
-                       counts: Buffer, spare: int) -> None:
-    """``count_runs`` for sample ``number`` of the order, in the lanes that have so many samples.
+def _count_present_runs(slots: Buffer, a: int, b: int, best: int, room: int, n: int, number: int,
+                        counts: Buffer, spare: int) -> None:
+    """``_count_runs`` for sample ``number`` of the order, in the lanes that have so many samples.
 
     The number goes through a buffer, to be as narrow as a count: wider, it halves the lanes of an instruction.
     """
@@ -214,20 +214,20 @@ def count_present_runs(slots: Buffer, a: int, b: int, best: int, room: int, n: i
         slots[best + room + i] = going if better else most
 
 
-def add_counts(counts: Buffer, counter: int, n: int) -> None:
+def _add_counts(counts: Buffer, counter: int, n: int) -> None:
     """Add the present samples of a column to each lane's."""
     for i in range(n):
         counts[i] += counts[counter + i]
 
 
-def find_ranks(counts: Buffer, ranks: int, q: float, n: int) -> None:
+def _find_ranks(counts: Buffer, ranks: int, q: float, n: int) -> None:
     """counts[ranks :] = the rank of the quantile q among each lane's present samples."""
     for i in range(n):
         counts[ranks + i] = int((counts[i] - 1.0) * q)
 
 
-def pick(slots: Buffer, a: int, best: int, room: int, n: int, number: int, counts: Buffer, ranks: int,
-         spare: int) -> None:
+def _pick(slots: Buffer, a: int, best: int, room: int, n: int, number: int, counts: Buffer, ranks: int,
+          spare: int) -> None:
     """Keep sample ``number`` of the order where it is the lane's rank (in ``best``) or the next (in the slot after)."""
     counts[spare], counts[spare + 1] = number, number - 1
     here, before = counts[spare], counts[spare + 1]
@@ -329,9 +329,9 @@ def make_kernel(end: Callable[..., bool], whole: int, runs: int) -> Callable[...
                 if may_miss and not partial:
                     span = (n // inner - 1) * apart + geometry[REACH_SAMPLES]
                     for r in range(rows):
-                        partial |= any_missing(src, base + offsets[kind + r], span, missing[NODATA], skip_nan)
+                        partial |= _any_missing(src, base + offsets[kind + r], span, missing[NODATA], skip_nan)
                 if partial:
-                    put_all(counts, 0, ranks, 0)
+                    _put_all(counts, 0, ranks, 0)
                 for k in range(steps if partial else 0, steps + geometry[PARTIAL_STEPS] if partial else steps):
                     at = k * FIELDS
                     op = code[at + KIND]
@@ -342,56 +342,56 @@ def make_kernel(end: Callable[..., bool], whole: int, runs: int) -> Callable[...
                     a = code[at + A] * room + code[at + A_SHIFT] * inner
                     b = code[at + B] * room + code[at + B_SHIFT] * inner
                     if op == BOTH:
-                        exchange(slots, a, b, low, number * room, count)
+                        _exchange(slots, a, b, low, number * room, count)
                     elif op == LESSER:
-                        lesser(slots, a, b, low, count)
+                        _lesser(slots, a, b, low, count)
                     elif op == GREATER:
-                        greater(slots, a, b, low, count)
+                        _greater(slots, a, b, low, count)
                     elif op == NAN:
-                        keep_nan(slots, a, b, low, count)
+                        _keep_nan(slots, a, b, low, count)
                     elif op == COUNT:
-                        add_counts(counts, a, n)
+                        _add_counts(counts, a, n)
                     elif runs and op == START:
-                        start_runs(slots, a, low, room, count)
+                        _start_runs(slots, a, low, room, count)
                     elif runs and op == RUN:
-                        count_runs(slots, a, b, low, room, count)
+                        _count_runs(slots, a, b, low, room, count)
                     elif runs and op == RUN_PRESENT:
-                        count_present_runs(slots, a, b, low, room, count, number, counts, spare)
+                        _count_present_runs(slots, a, b, low, room, count, number, counts, spare)
                     elif not runs and op == RANK:
-                        find_ranks(counts, ranks, params[0], count)
+                        _find_ranks(counts, ranks, params[0], count)
                     elif not runs and op == ZIP:
-                        zip_lanes(slots, a, b, low, number * ((n + whole - 1) // whole * whole))
+                        _zip_lanes(slots, a, b, low, number * ((n + whole - 1) // whole * whole))
                     elif not runs and op == PICK:
-                        pick(slots, a, low, room, count, number, counts, ranks, spare)
+                        _pick(slots, a, low, room, count, number, counts, ranks, spare)
                     else:
                         offset = offsets[kind + code[at + A]]
                         phase = code[at + B]
                         counter = number * room
                         if irregular:
-                            load_listed(src, sources[line], offset, table, group, phase, unit, inner, slots, low, n,
-                                        missing, may_miss, skip_nan, counts, counter)
+                            _load_listed(src, sources[line], offset, table, group, phase, unit, inner, slots, low, n,
+                                         missing, may_miss, skip_nan, counts, counter)
                         else:
                             begin, stop = 0, cells + code[at + REACH] * inner
                             if offset == ABSENT:
                                 stop = 0
-                                put_all(slots, low, reach, missing[SENTINEL])
+                                _put_all(slots, low, reach, missing[_SENTINEL])
                             elif partial:
                                 place = geometry[ORIGIN] + group * stride + phase
                                 stop = min(max(0, (geometry[LENGTH] - place + stride - 1) // stride) * inner, reach)
                                 begin = min(max(0, (stride - 1 - place) // stride) * inner, stop)
-                                put_all(slots, low, reach, missing[SENTINEL])
+                                _put_all(slots, low, reach, missing[_SENTINEL])
                             for j in range(together):
                                 here = base + sources[line + j] - sources[line] + offset + phase * unit
-                                load(src, here + begin // inner * apart, apart, inner, slots, low + begin + j * pitch,
-                                     stop - begin)
+                                _load(src, here + begin // inner * apart, apart, inner, slots, low + begin + j * pitch,
+                                      stop - begin)
                             if partial:
-                                set_missing(slots, low + begin, stop - begin, missing, may_miss, skip_nan, counts,
-                                            counter + begin)
+                                _set_missing(slots, low + begin, stop - begin, missing, may_miss, skip_nan, counts,
+                                             counter + begin)
                 first, second = geometry[PARTIAL_FIRST] * room, (geometry[PARTIAL_FIRST] + 1) * room
                 to = targets[line] + (cell * geometry[TILE_WIDE] if out_apart == inner else group * out_apart)
                 written = geometry[TILE_HIGH] if not partial else 0
                 for y in range(written):
-                    at = FIRST if y == 0 else RESULTS + (y - 1) * RESULT
+                    at = FIRST if y == 0 else RESULTS + (y - 1) * _RESULT
                     first = geometry[at] * room + geometry[at + 1] * inner
                     second = geometry[at + 2] * room + geometry[at + 3] * inner
                     for j in range(together if out_apart == inner else 0):

@@ -31,7 +31,7 @@ from .interpreter import (
     B,
 )
 
-RUNS = 3
+_RUNS = 3
 """Slots for counting runs: the best sample, its count, the count that goes on."""
 
 
@@ -52,18 +52,18 @@ class Program:
     """Of a tile of windows: the slots and shifts of the results of each row after the first."""
 
 
-def written(graph: Graph, results: Sequence[Ref]) -> Writer:
+def _written(graph: Graph, results: Sequence[Ref]) -> _Writer:
     """The program that makes these results."""
     reach = reaches(graph, results)
     last = {ref.value: number for number, value in enumerate(graph.values) if number in reach for ref in value.inputs()}
-    writer = Writer(last | {ref.value: len(graph.values) for ref in results})
+    writer = _Writer(last | {ref.value: len(graph.values) for ref in results})
     for number, value in enumerate(graph.values):
         if number in reach and number not in writer.slot:
             writer.write(graph, number, value, reach)
     return writer
 
 
-class Writer:
+class _Writer:
     """Writes instructions, and gives each value a slot until its last use.
 
     No instruction writes to a slot that it reads: vector code would first have to find out that this does no harm.
@@ -108,8 +108,8 @@ class Writer:
 def selection(rows: int, columns: int, stride: int, step: int, low: int, high: int, floating: bool) -> Program:
     """``ranked`` as a program."""
     graph, [results] = ranked(rows, columns, stride, step, low, high, floating)
-    writer = written(graph, results)
-    return program(writer.code, [Ref(*writer.at(ref)) for ref in results], writer.slots)
+    writer = _written(graph, results)
+    return _program(writer.code, [Ref(*writer.at(ref)) for ref in results], writer.slots)
 
 
 @lru_cache(maxsize=256)
@@ -117,7 +117,7 @@ def tile_selection(rows: int, columns: int, high: int, wide: int, low: int, high
     """Return ``tiled`` as a program; the results of a row of the tile are zipped, to be written side by side."""
     graph, found = tiled(rows, columns, high, wide, low, high_rank, floating)
     places = [[found[y, x][end] for x in range(wide)] for y in range(high) for end in range(high_rank - low + 1)]
-    writer = written(graph, [ref for refs in places for ref in refs])
+    writer = _written(graph, [ref for refs in places for ref in refs])
     slots, results = writer.slots, []
     for refs in places:
         lanes, times = [writer.at(ref) for ref in refs], 1
@@ -131,7 +131,7 @@ def tile_selection(rows: int, columns: int, high: int, wide: int, low: int, high
             lanes, times = zipped, 2 * times
         results.append(Ref(*lanes[0]))
     pairs = [(results[i], results[i + high_rank - low]) for i in range(0, len(results), high_rank - low + 1)]
-    made = program(writer.code, pairs[0], slots)
+    made = _program(writer.code, pairs[0], slots)
     further = tuple(number for first, second in pairs[1:] for number in (*first, *second))
     return replace(made, further=further)
 
@@ -140,13 +140,13 @@ def tile_selection(rows: int, columns: int, high: int, wide: int, low: int, high
 def most_frequent(rows: int, columns: int, stride: int, step: int, floating: bool) -> Program:
     """The mode of rows x columns samples: in their order, the first of the longest run of equal ones."""
     graph, samples, nan = ordered(rows, columns, stride, step, floating)
-    writer = written(graph, samples + nan)
-    best, result = writer.slots, writer.slots + RUNS
+    writer = _written(graph, samples + nan)
+    best, result = writer.slots, writer.slots + _RUNS
     places = [writer.at(ref) for ref in samples]
     writer.code.append((START, *places[0], 0, 0, best, 0, 0))
     writer.code += [(RUN, *after, *before, best, 0, 0) for before, after in pairwise(places)]
     writer.code += [(NAN, *writer.at(ref), best, 0, result, 0, 0) for ref in nan]
-    return program(writer.code, [Ref(result if nan else best, 0)], result + 1)
+    return _program(writer.code, [Ref(result if nan else best, 0)], result + 1)
 
 
 @lru_cache(maxsize=256)
@@ -160,36 +160,36 @@ def partial_selection(rows: int, columns: int, stride: int, step: int, low: int,
     high = min(high + 1, rows * columns - 1)
     samples = selected(graph, [graph.sort(column) for column in window], low, high)
     nan = nan_of(graph, window) if floating else []
-    writer = written(graph, samples + nan)
+    writer = _written(graph, samples + nan)
     best, result = writer.slots, writer.slots + 2 * len(nan)
-    writer.code += [*counting(columns, stride, step), (RANK, *[0] * (FIELDS - 1))]
+    writer.code += [*_counting(columns, stride, step), (RANK, *[0] * (FIELDS - 1))]
     writer.code += [(PICK, *writer.at(ref), 0, 0, best, number, 0) for number, ref in enumerate(samples, low)]
     writer.code += [(NAN, *writer.at(ref), best + i, 0, result + i, 0, 0) for ref in nan for i in range(2)]
-    return program(writer.code, [Ref(result, 0)], result + 2)
+    return _program(writer.code, [Ref(result, 0)], result + 2)
 
 
 @lru_cache(maxsize=256)
 def partial_most_frequent(rows: int, columns: int, stride: int, step: int, floating: bool) -> Program:
     """Return the program of the mode of windows that lack samples: missing ones, last in order, are not counted."""
     graph, samples, nan = ordered(rows, columns, stride, step, floating)
-    writer = written(graph, samples + nan)
-    best, result = writer.slots, writer.slots + RUNS * len(nan)
+    writer = _written(graph, samples + nan)
+    best, result = writer.slots, writer.slots + _RUNS * len(nan)
     places = [writer.at(ref) for ref in samples]
-    writer.code += [*counting(columns, stride, step), (START, *places[0], 0, 0, best, 0, 0)]
+    writer.code += [*_counting(columns, stride, step), (START, *places[0], 0, 0, best, 0, 0)]
     writer.code += [(RUN_PRESENT, *after, *before, best, number, 0)
                     for number, (before, after) in enumerate(pairwise(places), 1)]
     writer.code += [(NAN, *writer.at(ref), best, 0, result, 0, 0) for ref in nan]
-    return program(writer.code, [Ref(result, 0)], result + RUNS)
+    return _program(writer.code, [Ref(result, 0)], result + _RUNS)
 
 
-def counting(columns: int, stride: int, step: int) -> list[tuple[int, ...]]:
+def _counting(columns: int, stride: int, step: int) -> list[tuple[int, ...]]:
     """The instructions that add up what is present in each column of a window (counters begin with 1)."""
     phases = sorted({i * step % stride for i in range(columns)})
     return [(COUNT, 1 + phases.index(i * step % stride), i * step // stride, *[0] * (FIELDS - 3))
             for i in range(columns)]
 
 
-def program(code: list[tuple[int, ...]], results: Sequence[Ref], slots: int) -> Program:
+def _program(code: list[tuple[int, ...]], results: Sequence[Ref], slots: int) -> Program:
     """Instructions as the kernel reads them."""
     numbers = np.array(code, np.int64)
     loads = numbers[:, KIND] == LOAD

@@ -25,15 +25,15 @@ from ....pooling import Pooling
 from ..exact_numbers import Array
 from ..explanation import Explanation
 
-SCRIPTS = ("windows.js", "reducers.js", "writing.js", "colours.js", "boards.js", "controls.js", "matrix.js", "view.js")
+_SCRIPTS = ("windows.js", "reducers.js", "writing.js", "colours.js", "boards.js", "controls.js", "matrix.js", "view.js")
 MOST_BYTES = 480 << 10
 """Of samples: 640 KiB as base64, so that a page stays below a megabyte. 400 x 400 pixels in colour."""
-MOST_CHANNELS = 4
+_MOST_CHANNELS = 4
 """Of a larger array only the explained channel goes onto the page."""
-TYPES = {"uint8": "Uint8", "int8": "Int8", "uint16": "Uint16", "int16": "Int16", "uint32": "Uint32", "int32": "Int32",
-         "float32": "Float32", "float64": "Float64"}
+_TYPES = {"uint8": "Uint8", "int8": "Int8", "uint16": "Uint16", "int16": "Int16", "uint32": "Uint32", "int32": "Int32",
+          "float32": "Float32", "float64": "Float64"}
 """The arrays of JavaScript; it has numbers of 53 bits, so that larger integers go there as the nearest double."""
-EXACT = 2**53
+_EXACT = 2**53
 
 
 def build_page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, name: str, mode: str | None = None,
@@ -45,26 +45,26 @@ def build_page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, n
     never scaled:
     what the page shows are the input's own numbers. PoolError where the window alone is larger than a page.
     """
-    samples, first_channel = batch_member(found, array)
-    corner, extent = choose_part(found, samples)
+    samples, first_channel = _batch_member(found, array)
+    corner, extent = _choose_part(found, samples)
     shown = samples[tuple(slice(i, i + n) for i, n in zip(corner, extent, strict=True))]
     data = {
         "name": name, "letters": found.layout, "dtype": found.input_dtype, "layout": found.layout,
         "origin": corner, "extent": extent, "channels": shown.shape[3], "firstChannel": first_channel,
-        "allChannels": kept_length(found, "C"), "channel": found.kept.get("C", 0) - first_channel,
-        "batch": found.kept.get("N", 0), "batches": kept_length(found, "N"), **encode_samples(shown),
-        "axes": describe_axes(found, plan), "cell": [0] * (3 - len(found.at)) + list(found.at),
+        "allChannels": _kept_length(found, "C"), "channel": found.kept.get("C", 0) - first_channel,
+        "batch": found.kept.get("N", 0), "batches": _kept_length(found, "N"), **_encode_samples(shown),
+        "axes": _describe_axes(found, plan), "cell": [0] * (3 - len(found.at)) + list(found.at),
         "picture": mode is not None,
-        "rgb": (mode or "").startswith("RGB"), "palette": palette_colours(palette),
-        "settings": describe_controls(found, pooling),
-        "reducers": [describe_reducer(row, pooling, array) for row in page_reducers()],
+        "rgb": (mode or "").startswith("RGB"), "palette": _palette_colours(palette),
+        "settings": _describe_controls(found, pooling),
+        "reducers": [_describe_reducer(row, pooling, array) for row in _page_reducers()],
         "round": pooling.round, "nodata": pooling.missing(), "skipNaN": pooling.skips_nan(), "seed": str(pooling.seed),
-        "padMode": pooling.pad_mode, "padValue": pooling.pad_value, "notes": describe_omissions(found, samples, shown),
+        "padMode": pooling.pad_mode, "padValue": pooling.pad_value, "notes": _describe_omissions(found, samples, shown),
     }
-    return fill_template(name, data)
+    return _fill_template(name, data)
 
 
-def page_reducers() -> list[Reducer]:
+def _page_reducers() -> list[Reducer]:
     """The reducers that the page can compute; a test holds the scripts to them."""
     return [row for row in REDUCERS.values() if row.explanation]
 
@@ -72,7 +72,7 @@ def page_reducers() -> list[Reducer]:
 # The samples.
 
 
-def batch_member(found: Explanation, array: Array) -> tuple[Array, int]:
+def _batch_member(found: Explanation, array: Array) -> tuple[Array, int]:
     """The member of the batch as (D, H, W, C), and the number of its first channel."""
     letters = found.layout
     chosen = array[tuple(found.kept["N"] if letter == "N" else slice(None) for letter in letters)]
@@ -82,19 +82,19 @@ def batch_member(found: Explanation, array: Array) -> tuple[Array, int]:
     view = chosen.transpose(order)
     lengths = [1] * (3 - len(pooled)) + [array.shape[found.layout.index(letters[i])] for i in pooled]
     view = view.reshape(*lengths, -1)
-    if view.shape[3] <= MOST_CHANNELS or view.nbytes <= MOST_BYTES:
+    if view.shape[3] <= _MOST_CHANNELS or view.nbytes <= MOST_BYTES:
         return view, 0
     channel = found.kept["C"]
     return view[..., channel : channel + 1], channel
 
 
-def choose_part(found: Explanation, samples: Array) -> tuple[list[int], list[int]]:
+def _choose_part(found: Explanation, samples: Array) -> tuple[list[int], list[int]]:
     """Where the page's part of the samples begins, and how long it is: all, or as much as goes around the window."""
     lengths = list(samples.shape[:3])
     room = MOST_BYTES // (samples.shape[3] * samples.itemsize)
     spans = [(0, 1)] * (3 - len(found.axes)) + [(one.first, one.first + (one.count - 1) * one.step + 1)
                                                for one in found.axes]
-    extent = fit_lengths(lengths, room)
+    extent = _fit_lengths(lengths, room)
     if any(stop - start > most for (start, stop), most in zip(spans, extent, strict=True)):
         size, most = ("x".join(map(str, numbers)) for numbers in ([stop - start for start, stop in spans], extent))
         raise PoolError(f"a window of {size} samples is larger than a page, which has room for {most}; smaller windows "
@@ -104,7 +104,7 @@ def choose_part(found: Explanation, samples: Array) -> tuple[list[int], list[int
     return corner, extent
 
 
-def fit_lengths(lengths: list[int], room: int) -> list[int]:
+def _fit_lengths(lengths: list[int], room: int) -> list[int]:
     """Lengths of at most so many positions together: the longest axes are cut to one length."""
     left = room
     extent = list(lengths)
@@ -114,30 +114,30 @@ def fit_lengths(lengths: list[int], room: int) -> list[int]:
     return extent
 
 
-def encode_samples(shown: Array) -> dict[str, str]:
+def _encode_samples(shown: Array) -> dict[str, str]:
     """The samples in base64, little-endian, as a type that JavaScript has."""
     whole = dtypes.as_read(shown.astype(dtypes.check_dtype(shown.dtype)))
-    if whole.dtype.name not in TYPES:
+    if whole.dtype.name not in _TYPES:
         whole = whole.astype(np.float64)
     little = np.ascontiguousarray(whole).astype(whole.dtype.newbyteorder("<"))
-    return {"kind": TYPES[whole.dtype.name], "base64": b64encode(little.tobytes()).decode("ascii")}
+    return {"kind": _TYPES[whole.dtype.name], "base64": b64encode(little.tobytes()).decode("ascii")}
 
 
-def palette_colours(palette: Array | None) -> list[list[int]] | None:
+def _palette_colours(palette: Array | None) -> list[list[int]] | None:
     """A palette as red, green, blue and opacity."""
     if palette is None:
         return None
     return [[*colour[:3], colour[3] if len(colour) > 3 else 255] for colour in palette.tolist()]
 
 
-def describe_omissions(found: Explanation, samples: Array, shown: Array) -> list[str]:
+def _describe_omissions(found: Explanation, samples: Array, shown: Array) -> list[str]:
     """What of the input is not on the page."""
     said = []
     if shown.shape[:3] != samples.shape[:3]:
         said.append("A part of the input, at full resolution: the whole is larger than a page.")
-    if shown.shape[3] != kept_length(found, "C"):
-        said.append(f"Channel {found.kept['C']} of {kept_length(found, 'C')}: all are more than a page holds.")
-    if shown.dtype.kind in "iu" and shown.dtype.itemsize == 8 and max(abs(int(shown.min())), int(shown.max())) > EXACT:
+    if shown.shape[3] != _kept_length(found, "C"):
+        said.append(f"Channel {found.kept['C']} of {_kept_length(found, 'C')}: all are more than a page holds.")
+    if shown.dtype.kind in "iu" and shown.dtype.itemsize == 8 and max(abs(int(shown.min())), int(shown.max())) > _EXACT:
         said.append("Numbers beyond 2^53 are rounded here: JavaScript has no larger ones.")
     return said
 
@@ -145,12 +145,12 @@ def describe_omissions(found: Explanation, samples: Array, shown: Array) -> list
 # The windows and the reducers.
 
 
-def kept_length(found: Explanation, letter: str) -> int:
+def _kept_length(found: Explanation, letter: str) -> int:
     """The length of a kept axis; 1 for one that is not there."""
     return found.output_shape[found.layout.index(letter)] if letter in found.layout else 1
 
 
-def describe_axes(found: Explanation, plan: Plan) -> list[dict[str, Any]]:
+def _describe_axes(found: Explanation, plan: Plan) -> list[dict[str, Any]]:
     """The windows that were asked for, along three axes; those that the input lacks have no letter."""
     missing = Windows(1, range(1), range(1, 2))
     every = [("", missing)] * (3 - len(found.axes)) + list(zip(plan.axes.pooled_letters(), plan.windows, strict=True))
@@ -159,7 +159,7 @@ def describe_axes(found: Explanation, plan: Plan) -> list[dict[str, Any]]:
             for letter, one in every]
 
 
-def describe_controls(found: Explanation, pooling: Pooling) -> dict[str, Any]:
+def _describe_controls(found: Explanation, pooling: Pooling) -> dict[str, Any]:
     """What the controls say at first: the windows as they were given, in numbers where every axis has the same."""
     last, options = found.axes[-1], pooling.window
     size = len(last.positions)
@@ -169,7 +169,7 @@ def describe_controls(found: Explanation, pooling: Pooling) -> dict[str, Any]:
             "parameters": dict(pooling.parameters)}
 
 
-def describe_reducer(row: Reducer, pooling: Pooling, array: Array) -> dict[str, Any]:
+def _describe_reducer(row: Reducer, pooling: Pooling, array: Array) -> dict[str, Any]:
     """A reducer as the page needs it: its parameters, and the result's dtype, also that of a variant."""
     def result(one: Reducer) -> str:
         return replace(pooling, reducer=one).result_dtype(array.dtype).name
@@ -182,32 +182,32 @@ def describe_reducer(row: Reducer, pooling: Pooling, array: Array) -> dict[str, 
 # The file.
 
 
-def fill_template(name: str, data: dict[str, Any]) -> str:
+def _fill_template(name: str, data: dict[str, Any]) -> str:
     """The template with everything in it."""
-    parts = {"title": html.escape(name), "style": read_asset("page.css"), "data": embed_json(data),
-             "script": "\n".join(read_asset(script) for script in SCRIPTS)}
+    parts = {"title": html.escape(name), "style": _read_asset("page.css"), "data": _embed_json(data),
+             "script": "\n".join(_read_asset(script) for script in _SCRIPTS)}
     # in one pass: a name may look like a place of the template
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], read_asset("page.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _read_asset("page.html"))
 
 
-def read_asset(name: str) -> str:
+def _read_asset(name: str) -> str:
     """A file of this folder."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def embed_json(data: dict[str, Any]) -> str:
+def _embed_json(data: dict[str, Any]) -> str:
     """JSON that cannot end the script element that it stands in, whatever a file is called.
 
     Infinite parameters and nodata are strings there, since JSON has no such numbers.
     """
-    text = json.dumps(encode_infinities(data), ensure_ascii=True, allow_nan=False)
+    text = json.dumps(_encode_infinities(data), ensure_ascii=True, allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def encode_infinities(value: Any) -> Any:
+def _encode_infinities(value: Any) -> Any:
     """The same with infinities and NaN as text."""
     if isinstance(value, dict):
-        return {key: encode_infinities(one) for key, one in value.items()}
+        return {key: _encode_infinities(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [encode_infinities(one) for one in value]
+        return [_encode_infinities(one) for one in value]
     return str(value) if isinstance(value, float) and not np.isfinite(value) else value

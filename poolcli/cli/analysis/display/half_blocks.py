@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     Picture = NDArray[np.uint8]
 
 UPPER = "\N{UPPER HALF BLOCK}"
-SHADES = " .:-=+*#%@"
+_SHADES = " .:-=+*#%@"
 """Dark to light, where there are no colours; on a dark terminal, as half blocks would look."""
-LEAST, GAP = 26, 2
+_LEAST, _GAP = 26, 2
 """Letters that a picture is wide at least where several stand side by side, and between two."""
-PIPE = 80
+_PIPE = 80
 """Letters a line where nobody's terminal is that wide."""
 
 
-def draw_half_blocks(picture: Picture) -> Any:
+def _draw_half_blocks(picture: Picture) -> Any:
     """An (H, W, 3) picture as rich Text of W letters a line; the pixels are the caller's to make few enough."""
     from rich.style import Style
     from rich.text import Text
@@ -36,15 +36,15 @@ def draw_half_blocks(picture: Picture) -> Any:
     return made
 
 
-def draw_shades(picture: Picture) -> Any:
+def _draw_shades(picture: Picture) -> Any:
     """An (H, W, 3) picture as rich Text without colours: two rows a line, the luma as a letter of SHADES."""
     from rich.text import Text
 
     height = len(picture) // 2 * 2 or 1
     luma = picture[:height] @ [0.299, 0.587, 0.114]
     pairs = luma.reshape(-1, min(2, height), picture.shape[1]).mean(axis=1)
-    steps = (pairs / 256 * len(SHADES)).astype(int)
-    return Text("\n".join("".join(SHADES[i] for i in row) for row in steps) + "\n", no_wrap=True)
+    steps = (pairs / 256 * len(_SHADES)).astype(int)
+    return Text("\n".join("".join(_SHADES[i] for i in row) for row in steps) + "\n", no_wrap=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,14 +60,14 @@ class ImagePreview:
         from ....drawing.sheet import shrink
         from ...table import UNLIMITED, text
 
-        width = PIPE if options.max_width >= UNLIMITED else options.max_width
-        columns = max(1, min(len(self.tiles), (width + GAP) // (LEAST + GAP)))
-        room = (width + GAP) // columns - GAP
+        width = _PIPE if options.max_width >= UNLIMITED else options.max_width
+        columns = max(1, min(len(self.tiles), (width + _GAP) // (_LEAST + _GAP)))
+        room = (width + _GAP) // columns - _GAP
         colours = console.color_system is not None and not console.no_color and not options.ascii_only
-        drawn = draw_half_blocks if colours else draw_shades
+        drawn = _draw_half_blocks if colours else _draw_shades
         for start in range(0, len(self.tiles), columns):
             row = self.tiles[start : start + columns]
-            page = Table.grid(padding=(0, GAP, 0, 0), pad_edge=False)
+            page = Table.grid(padding=(0, _GAP, 0, 0), pad_edge=False)
             for _ in row:
                 page.add_column(width=room, overflow="fold")
             page.add_row(*(text(label) for _, label in row))

@@ -53,21 +53,21 @@ def render_levels(made: Sequence[WrittenLevel]) -> list[Any]:
     columns: list[tuple[str, Callable[[WrittenLevel], str]]] = [("level", lambda one: str(one.number))]
     if len(written) > 1:
         columns.append(("output", lambda one: printable(one.output or "the input")))
-    columns += [("shape", lambda one: format_shape(one.shape)), ("scale", lambda one: find_scale(one.scale))]
+    columns += [("shape", lambda one: format_shape(one.shape)), ("scale", lambda one: _find_scale(one.scale))]
     drifts = any(one.drift is not None and one.drift.max for one in made)
-    columns += DRIFT if drifts else []
-    columns += LABELS if made[-1].labels is not None else []
+    columns += _DRIFT if drifts else []
+    columns += _LABELS if made[-1].labels is not None else []
     rows = [[cell(one) for _, cell in columns] for one in made]
     return [make_table([title for title, _ in columns], rows, left=3 if len(written) > 1 else 2),
-            plain_text("\n".join(["", *describe_levels(made, written, drifts)]))]
+            plain_text("\n".join(["", *_describe_levels(made, written, drifts)]))]
 
 
-def describe_levels(made: Sequence[WrittenLevel], written: set[str | None], drifts: bool) -> Iterator[str]:
+def _describe_levels(made: Sequence[WrittenLevel], written: set[str | None], drifts: bool) -> Iterator[str]:
     """What the table means, and where a single file is."""
     for one in made:
         if one.labels is not None and one.labels.lost:
-            more = " ..." if one.labels.lost > MOST_LOST else ""
-            yield f"level {one.number} has lost {', '.join(map(str, one.labels.which[:MOST_LOST]))}{more}"
+            more = " ..." if one.labels.lost > _MOST_LOST else ""
+            yield f"level {one.number} has lost {', '.join(map(str, one.labels.which[:_MOST_LOST]))}{more}"
     yield ("each level is made of the input's samples" if all(one.exact for one in made)
            else "each level is made of the one before, unrounded")
     if drifts:
@@ -76,17 +76,17 @@ def describe_levels(made: Sequence[WrittenLevel], written: set[str | None], drif
         yield f"{', '.join(printable(name or STDIO) for name in written)}: {sum(one.number > 0 for one in made)} levels"
 
 
-def find_scale(found: Sequence[float]) -> str:
+def _find_scale(found: Sequence[float]) -> str:
     """One number where all axes that change have the same."""
     return "x".join(dict.fromkeys(f"{n:.4g}" for n in found if n != 1)) or "1"
 
 
-MOST_LOST = 20
-DRIFT: list[tuple[str, Callable[[WrittenLevel], str]]] = [
+_MOST_LOST = 20
+_DRIFT: list[tuple[str, Callable[[WrittenLevel], str]]] = [
     ("off", lambda one: f"{one.drift.max:.3g}" if one.drift else ""),
     ("mean off", lambda one: f"{one.drift.mean:.3g}" if one.drift else ""),
     ("differ", lambda one: format_percent(one.drift.share) if one.drift else "")]
-LABELS: list[tuple[str, Callable[[WrittenLevel], str]]] = [
+_LABELS: list[tuple[str, Callable[[WrittenLevel], str]]] = [
     ("labels", lambda one: str(one.labels.kept) if one.labels else ""),
     ("lost", lambda one: str(one.labels.lost) if one.labels else "")]
 """Columns that some pyramids have."""

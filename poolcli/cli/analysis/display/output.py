@@ -24,7 +24,7 @@ def print_answer(name: str, answer: Answer, given: Mapping[str, Any]) -> int:
 
         pen.write(json.dumps(to_document(name, answer.data), allow_nan=False) + "\n")
     elif not given["quiet"]:
-        pen.write(draw_parts(answer.parts(), pen, options.wants_color(given)))
+        pen.write(_draw_parts(answer.parts(), pen, options.wants_color(given)))
     for note in answer.notes if not given["quiet"] else ():
         streams.complain(f"note: {printable(note)}")
     for problem in answer.problems:
@@ -32,7 +32,7 @@ def print_answer(name: str, answer: Answer, given: Mapping[str, Any]) -> int:
     return answer.code if pen.close() else FAILED
 
 
-def draw_parts(parts: Sequence[Any], pen: streams.Pen, colour: bool | None) -> str:
+def _draw_parts(parts: Sequence[Any], pen: streams.Pen, colour: bool | None) -> str:
     """The parts as text: as wide as the terminal, or as wide as it takes where there is none."""
     from ...table import UNLIMITED, Page, a_console
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ import pytest
 from poolcli.core.reducers import REDUCERS
 from poolcli.core.windowings import WINDOWINGS
 
-PACKAGE = Path(__file__).parents[1] / "poolcli"
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "poolcli"
 FILES = sorted(PACKAGE.rglob("*.py"))
 PAIRS = {
     ("cli", ""): "a command is called as what it shows",
@@ -22,7 +24,8 @@ PAIRS = {
 TWICE = {"arithmetic.py": "the words of explain, and the cores that compute",
          "rearrange.py": "a kernel, and the copies that it spares"}
 """Files of one name in other folders, until one of them is renamed."""
-CLASSES_TWICE = {"Choice", "Fold", "Grid", "Lines", "Output", "Part", "Program", "Region", "Row", "Tile"}
+CLASSES_TWICE = {"_Choice", "_Lines", "Choice", "Fold", "Grid", "Lines",
+                 "Output", "Part", "Program", "Region", "Row", "Tile"}
 """Classes of one name, until all but one are renamed; none may be added."""
 REPLACED = frozenset((
     "settled.py", "turns.py", "hollow.py", "quiet.py", "presence.py", "promises.py", "places.py", "errands.py",
@@ -59,16 +62,32 @@ NAMED = {
 }
 """Files beside the tables in which a tuple, set, list or comparison holds the name of a reducer or a windowing."""
 
+BY_NAME = {
+    "PoolAccessor": "xarray's, by the accessor's name",
+    "choose": "a driver's, asked by the driver's name",
+    "command": "a command's, asked by the command's name",
+    "pool": "what pools arrays of other libraries, by the library's name",
+    "read": "a format's, by the module in its row",
+    "write": "a format's, by the module in its row",
+}
+"""Functions that are found by the name of their module."""
+
 
 def name(path: Path) -> str:
     """A file's name within the package."""
     return path.relative_to(PACKAGE).as_posix()
 
 
+@cache
+def parse(path: Path) -> ast.Module:
+    """A file's syntax tree."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def trees() -> Iterator[tuple[Path, ast.Module]]:
     """Every file and what it says."""
     for path in FILES:
-        yield path, ast.parse(path.read_text(encoding="utf-8"))
+        yield path, parse(path)
 
 
 def decides(node: ast.AST) -> bool:
@@ -115,3 +134,55 @@ def test_lists_of_names_do_not_come_back(word: str) -> None:
     users = {name(path) for path, tree in trees()
              if any(isinstance(node, ast.Name) and node.id == word for node in ast.walk(tree))}
     assert users <= ({"drivers/fold_choose.py"} if word == "LAYOUTS" else set())
+
+
+def dotted(path: Path) -> tuple[str, ...]:
+    """A file's module."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return parts[:-1] if parts[-1] == "__init__" else parts
+
+
+def definitions(tree: ast.Module) -> Iterator[str]:
+    """The functions, classes and constants of a module; of positions that are unpacked in a row none is apart."""
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            yield node.name
+        for target in getattr(node, "targets", [getattr(node, "target", None)]):
+            named = target.elts if isinstance(target, ast.Tuple) and len(target.elts) < 5 else [target]
+            yield from (one.id for one in named if isinstance(one, ast.Name) and one.id.isupper() and len(one.id) > 1)
+
+
+def used_from_others(path: Path, tree: ast.Module) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Each module and the name in it that a file imports, asks of a module, or gives to monkeypatch."""
+    package = dotted(path)[: None if path.name == "__init__.py" else -1]
+    modules: dict[str, tuple[str, ...]] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            base = (*package[: len(package) + 1 - node.level], ) if node.level else ()
+            base = (*base, *(node.module.split(".") if node.module else ()))
+            for alias in node.names:
+                yield base, alias.name
+                modules[alias.asname or alias.name] = (*base, alias.name)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and str(node.value).startswith("poolcli."):
+            *module, last = str(node.value).split(".")
+            yield tuple(module), last
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
+            yield modules[node.value.id], node.attr
+        if isinstance(node, ast.Call) and len(node.args) > 1 and isinstance(node.args[0], ast.Name):
+            attribute = node.args[1]
+            if node.args[0].id in modules and isinstance(attribute, ast.Constant):
+                yield modules[node.args[0].id], str(attribute.value)
+
+
+def test_an_underscore_marks_what_only_its_own_file_uses() -> None:
+    """So a reader knows at once how far a change reaches: of the package, its tests, benchmarks and docs."""
+    of_package = {use for path, tree in trees() for use in used_from_others(path, tree) if use[0] != dotted(path)}
+    others = [path for folder in ("tests", "benchmarks", "docs") for path in (ROOT / folder).rglob("*.py")]
+    used = of_package | {use for path in others for use in used_from_others(path, parse(path))}
+    known = {dotted(path) for path in FILES}
+    unmarked = [f"{name(path)}: {found}" for path, tree in trees() for found in definitions(tree)
+                if not found.startswith("_") and (dotted(path), found) not in used and found not in BY_NAME]
+    marked = [f"{'.'.join(module)}: {found}" for module, found in of_package
+              if module in known and found.startswith("_") and not found.startswith("__")]
+    assert (unmarked, marked) == ([], [])

@@ -115,11 +115,6 @@ def split_boxes(full: Sequence[int], shape: Sequence[int]) -> Iterator[Box]:
     yield from product(*axes)
 
 
-def count_of(full: Sequence[int], shape: Sequence[int]) -> int:
-    """How many boxes those are."""
-    return prod(ceil(n / m) for n, m in zip(full, shape, strict=True))
-
-
 def split_to_fit(plan: Plan, outputs: Box, itemsize: int, most: int) -> Iterator[Box]:
     """A box of outputs cut until each part needs at most ``most`` bytes of samples, or is one window."""
     shape = [stop - start for start, stop in outputs]

@@ -164,9 +164,9 @@ Q = Parameter("q", "float", 0.5, "rank: 0 is the minimum, 1 the maximum", "from 
 _COUNT_INCLUDE_PAD = Parameter("count_include_pad", "flag", False, "divide by the padded window's size")
 _DIVISOR = Parameter("divisor", "int", None, "divide by this instead of the count", "a whole number >= 1",
                      lambda d: 1 <= d < inf, leaves_range=True)
-EXPECTED = Parameter("expected", "flag", False, "the expected value, sum p_i x_i, instead of a draw")
+_EXPECTED_FLAG = Parameter("expected", "flag", False, "the expected value, sum p_i x_i, instead of a draw")
 
-_EXPECTED = Reducer(
+_EXPECTED_DRAW = Reducer(
     "stochastic", "The expected value of the draw.", "sum x^2 / sum x", "float", arithmetic.expected,
     nonnegative=True, light="mixes", result_range="samples", any_order=True,
     interval_rule="expected", error_model="relative", derivative="expected", explanation="draw", lanes="expected")
@@ -231,7 +231,7 @@ _ROWS = (
     Reducer(
         "stochastic", "A sample drawn in proportion to its value.", "x_i with p_i = x_i / sum x", "input",
         selection.draw,
-        picks=True, draws=True, nonnegative=True, parameters=(EXPECTED,), variants={"expected": _EXPECTED},
+        picks=True, draws=True, nonnegative=True, parameters=(_EXPECTED_FLAG,), variants={"expected": _EXPECTED_DRAW},
         light="mixes", result_range="samples", aliases=("sample", "draw"),
         interval_rule="draw", derivative="expected", explanation="draw", lanes="draw"),
     Reducer(

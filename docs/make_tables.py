@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from poolcli.cli.listing import TABLES, Rows
+from poolcli.cli.list_command import TABLES, Rows
 from poolcli.files.formats import FORMATS
 from poolcli.optional_deps import BRINGS
 

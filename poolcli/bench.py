@@ -67,7 +67,7 @@ def timed(run: Runner) -> float:
 
 
 @dataclass(frozen=True)
-class Row:
+class BenchRow:
     """One work: the reducer, its windows in words and as keywords, and the input."""
 
     reducer: str
@@ -81,7 +81,7 @@ class Row:
         """The row in words."""
         return f"{self.reducer} {self.windows}, {self.dtype} {describe(self.shape)}"
 
-    def smaller(self, times: int) -> Row:
+    def smaller(self, times: int) -> BenchRow:
         """The same on a picture whose sides are so many times smaller."""
         return replace(self, shape=(self.shape[0] // times, self.shape[1] // times, *self.shape[2:]))
 
@@ -92,7 +92,7 @@ _SLIDING = ("3x3/1 same", {"size": 3, "stride": 1, "padding": "same"})
 _LARGE = ("31x31/1 same", {"size": 31, "stride": 1, "padding": "same"})
 _GLOBAL = ("global", {"size": "all"})
 _GREY, _COLOUR, _MAP = ((4096, 4096), "uint8"), ((4096, 4096, 3), "uint8"), ((4096, 4096), "float32")
-ROWS = tuple(Row(reducer, *windows, *data) for reducer, windows, data in (
+ROWS = tuple(BenchRow(reducer, *windows, *data) for reducer, windows, data in (
     ("max", _TILES, _GREY), ("max", _TILES, _COLOUR), ("max", _TILES, _MAP), ("max", _PADDED, _MAP),
     ("max", _LARGE, _GREY),
     ("avg", _TILES, _GREY), ("avg", _TILES, _COLOUR), ("avg", _TILES, _MAP), ("avg", _SLIDING, _MAP),
@@ -105,7 +105,7 @@ ROWS = tuple(Row(reducer, *windows, *data) for reducer, windows, data in (
 class _Figure:
     """What a row took, and what a copy of its input took beside it, in milliseconds."""
 
-    row: Row
+    row: BenchRow
     own: float
     copy: float
 
@@ -121,7 +121,7 @@ def figures(quick: bool = False) -> Iterator[_Figure]:
         yield figure(row.smaller(2), QUICK) if quick else figure(row, Budget())
 
 
-def figure(row: Row, budget: Budget) -> _Figure:
+def figure(row: BenchRow, budget: Budget) -> _Figure:
     """Pool a made-up array and copy it, in turns, from buffer to buffer. Integers keep their type."""
     x = made(row)
     keywords = {**row.keywords, "dtype": row.dtype}
@@ -131,7 +131,7 @@ def figure(row: Row, budget: Budget) -> _Figure:
     return _Figure(row, least["own"], least["copy"])
 
 
-def made(row: Row) -> Array:
+def made(row: BenchRow) -> Array:
     """Noise."""
     noise = np.random.default_rng(7).random(row.shape, np.float32)
     return noise if row.dtype == "float32" else (noise * 256).astype(row.dtype)

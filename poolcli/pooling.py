@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .core import axes, dtypes
-from .core.plans import Part, Plan, check_memory, place_in
+from .core.plans import Plan, PlanPart, check_memory, place_in
 from .core.pool_options import (
     Keywords,
     WindowKeywords,
@@ -95,7 +95,7 @@ class Pooling:
         return self.dtype or dtypes.result_dtype(self.reducer, dtypes.check_dtype(np.dtype(dtype)))
 
     def run(self, array: Array, plan: Plan, *, out: Array | None = None, return_indices: bool = False,
-            part: Part | None = None) -> Result:
+            part: PlanPart | None = None) -> Result:
         """Pool the array by its plan, into ``out`` if given; ``part`` says of which larger plan it is a part."""
         self.check_array(array, None if part is None else part.corner)
         if return_indices:

@@ -54,6 +54,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 THREADS = "POOLCLI_THREADS"
+NUMBERS = ("drivers", "engine", "jit", "kernels")
+"""Folders whose tests are about numbers, as are those beside this file."""
 
 
 @pytest.fixture(autouse=True)
@@ -82,6 +84,7 @@ def forgetful(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def kernels_first(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Tests of numbers, which lie beside this file, are about kernels; all others see what a user sees."""
-    with policy.use_tier(policy.KERNELS if request.path.parent == request.config.rootpath / "tests" else policy.AUTO):
+    """Tests of numbers are about kernels; all others see what a user sees."""
+    folder = request.path.parent.relative_to(request.config.rootpath / "tests").as_posix()
+    with policy.use_tier(policy.KERNELS if folder in (".", *NUMBERS) else policy.AUTO):
         yield

@@ -31,21 +31,23 @@ LONG = (
 SAMPLED = {
     "analysis/test_bounds.py::test_hill": 6, "analysis/test_explain.py::test_every_windowing": 8,
     "analysis/test_group.py::test_a_turned": 8, "analysis/test_group.py::test_an_invariant": 4,
-    "test_benchmarks.py": 4, "test_boxes.py": 4, "test_chains.py": 4,
-    "test_contracts.py::test_form_in": 3, "test_contracts.py::test_infinities": 3, "test_fold_parts.py::test_parts": 3,
+    "test_benchmarks.py": 4, "core/test_boxes.py": 4, "drivers/test_addition_chain.py": 4,
+    "test_contracts.py::test_form_in": 3, "test_contracts.py::test_infinities": 3,
+    "kernels/test_fold_parts.py::test_parts": 3,
     "test_matrix.py::test_matrix": 4, "test_matrix.py::test_missing": 4, "test_matrix.py::test_parameters": 3,
-    "test_numpy_tier.py::test_results": 3, "analysis/test_grad.py::test_gradients_are": 3,
+    "engine/test_numpy_tier.py::test_results": 3, "analysis/test_grad.py::test_gradients_are": 3,
     "analysis/test_bounds.py::test_no_array": 3, "test_matrix.py::test_larger_arrays": 8,
-    "test_quick_kernels.py": 8, "test_masked.py": 6, "test_network.py": 4,
-    "test_slabs.py": 5, "test_weighted.py::test_narrow": 4,
+    "kernels/test_quick_kernels.py": 8, "test_masked.py": 6, "kernels/test_network.py": 4,
+    "chunked/test_slabs.py": 5, "drivers/test_weighted.py::test_narrow": 4,
 }
 """Large tables of cases: one row in so many is run. Which, follows from its name."""
 TINY = (
     "analysis/test_bounds.py", "analysis/test_chain.py", "analysis/test_compare.py", "analysis/test_explain.py",
     "analysis/test_grad.py", "analysis/test_group.py", "analysis/test_pyramid.py", "analysis/test_shift.py",
-    "cli/test_text_arrays.py", "files/test_arrow.py", "test_batch.py", "test_benchmarks.py", "test_boxes.py",
-    "test_clipping.py", "test_colour.py", "test_contracts.py", "test_masked.py", "test_matrix.py", "test_numpy_tier.py",
-    "test_slabs.py", "test_worked_examples.py",
+    "cli/test_text_arrays.py", "files/test_arrow.py", "batch/test_batch.py", "test_benchmarks.py", "core/test_boxes.py",
+    "batch/test_clipping.py", "test_colour.py", "test_contracts.py", "test_masked.py", "test_matrix.py",
+    "engine/test_numpy_tier.py",
+    "chunked/test_slabs.py", "test_worked_examples.py",
 )
 """Where arrays are so small that kernels need not be compiled to be quick: they run as plain Python."""
 COMPILED = {"test_matrix.py::test_larger": ("uint8", "float32"), "test_matrix.py": ("uint8",)}

@@ -24,7 +24,7 @@ from PIL import Image
 from surroundings import scrubbed, unusual
 
 from poolcli import report
-from poolcli.cli import failures
+from poolcli.cli import error_messages
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -151,8 +151,9 @@ def test_tables_are_the_codes() -> None:
 
 def test_exit_codes_are_the_codes() -> None:
     """Each has its row."""
-    codes = [report.OK, report.FAILED, failures.USAGE, report.SOME_FAILED, report.NOTHING, failures.INTERRUPTED,
-             failures.READER_GONE]
+    codes = [report.OK, report.FAILED, error_messages.USAGE, report.SOME_FAILED, report.NOTHING,
+             error_messages.INTERRUPTED,
+             error_messages.READER_GONE]
     assert [int(number) for number in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)] == codes
 
 

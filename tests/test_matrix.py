@@ -16,7 +16,7 @@ import reference
 import poolcli
 from poolcli.core.reducers import REDUCERS
 from poolcli.core.windowings import WINDOWINGS
-from poolcli.drivers.fold_choose import LARGE
+from poolcli.drivers.fold.fold_driver import LARGE
 
 SHAPES = {1: ((2, 9, 2), "NLC"), 2: ((5, 6, 2), "HWC"), 3: ((2, 4, 5, 3), "CDHW")}
 # kept axes in front, behind and between

@@ -16,17 +16,6 @@ from poolcli.core.windowings import WINDOWINGS
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "poolcli"
 FILES = sorted(PACKAGE.rglob("*.py"))
-PAIRS = {
-    ("cli", ""): "a command is called as what it shows",
-    ("drivers", "kernels"): "a driver is called as its kernel",
-}
-"""Folders that may have a file of one name each, and why; "" is the package itself."""
-TWICE = {"arithmetic.py": "the words of explain, and the cores that compute",
-         "rearrange.py": "a kernel, and the copies that it spares"}
-"""Files of one name in other folders, until one of them is renamed."""
-CLASSES_TWICE = {"_Choice", "_Lines", "Choice", "Fold", "Grid", "Lines",
-                 "Output", "Part", "Program", "Region", "Row", "Tile"}
-"""Classes of one name, until all but one are renamed; none may be added."""
 REPLACED = frozenset((
     "settled.py", "turns.py", "hollow.py", "quiet.py", "presence.py", "promises.py", "places.py", "errands.py",
     "elsewhere.py", "spread.py", "lots.py", "distant.py", "foresight.py", "described.py", "folding.py", "chains.py",
@@ -36,10 +25,9 @@ REPLACED = frozenset((
     "ends.py", "corners.py", "outward.py", "fields.py", "remedies.py", "phases.py", "spectra.py", "measures.py",
     "subjects.py", "views.py", "usual.py", "plain.py", "symmetries.py", "slopes.py", "picked.py", "reasons.py",
     "extras.py", "keywords.py", "layouts.py", "text.py", "aliases.py",
+    "bodies.py", "show.py", "usage.py", "grammar.py", "failures.py", "streams.py", "memory.py", "listing.py",
 ))
 """File names that were replaced by the field's terms."""
-NOT_YET = {"layouts.py": "cli/, which is about layout letters"}
-"""Of those the ones that are still there, and why."""
 NAMED = {
     "analysis/defaults.py": "what a comparison shows where nobody says: a choice, not a fact",
     "analysis/explain/powers.py": "min and max as functions in a formula that is written out",
@@ -51,10 +39,10 @@ NAMED = {
     "cli/analysis/study.py": "max, the reducer of whoever names none",
     "cli/analysis/unpool_command.py": "what becomes of two values at one place, and titles of statistics",
     "cli/analysis/shift_command.py": "same as a title",
-    "cli/failures.py": "--mode, which other libraries call our --pad-mode",
-    "cli/grammar.py": "same as a word of --padding",
+    "cli/error_messages.py": "--mode, which other libraries call our --pad-mode",
+    "cli/param_types.py": "same as a word of --padding",
     "cli/options.py": "keywords that have the name of their windowing",
-    "cli/table.py": "min and max as titles of statistics",
+    "cli/display/report_table.py": "min and max as titles of statistics",
     "core/dtypes.py": "sum as a rule of result types",
     "report/document.py": "min and max as titles of statistics",
     "analysis/plan/suggestions.py": "the keyword fractional",
@@ -107,25 +95,21 @@ def test_only_the_tables_know_reducers_and_windowings() -> None:
 
 
 def test_no_file_is_named_twice() -> None:
-    """But for a command and what it shows, and a driver and its kernel."""
-    places: dict[str, list[str]] = {}
-    for path in FILES:
-        if path.name != "__init__.py":
-            places.setdefault(path.name, []).append(name(path).rpartition("/")[0].split("/")[0])
-    several = {file: tuple(sorted(rooms)) for file, rooms in places.items() if len(rooms) > 1}
-    allowed = {tuple(sorted(pair)) for pair in PAIRS}
-    assert {file for file, rooms in several.items() if rooms not in allowed} - set(TWICE) == set()
+    """A file's name says at once which one is meant."""
+    count = Counter(path.name for path in FILES if path.name != "__init__.py")
+    assert [file for file, times in count.items() if times > 1] == []
 
 
 def test_no_class_is_named_twice() -> None:
-    """One class, one name; those of the list are left from before."""
-    count = Counter(node.name for _, tree in trees() for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
-    assert {one for one, times in count.items() if times > 1} <= CLASSES_TWICE
+    """One class, one name, private or not."""
+    count = Counter(node.name.lstrip("_")
+                    for _, tree in trees() for node in tree.body if isinstance(node, ast.ClassDef))
+    assert [found for found, times in count.items() if times > 1] == []
 
 
 def test_replaced_words_stay_away() -> None:
     """A file is called as the field calls what it does."""
-    assert {path.name for path in FILES} & REPLACED <= set(NOT_YET)
+    assert {path.name for path in FILES} & REPLACED == set()
 
 
 @pytest.mark.parametrize("word", ["LAYOUTS", "KEEPS_PALETTE", "OTHER_SCALE", "AGREEABLE", "WAYS"])
@@ -133,7 +117,7 @@ def test_lists_of_names_do_not_come_back(word: str) -> None:
     """Lists that became traits of rows (``LAYOUTS`` of kernels apart, which are memory's)."""
     users = {name(path) for path, tree in trees()
              if any(isinstance(node, ast.Name) and node.id == word for node in ast.walk(tree))}
-    assert users <= ({"drivers/fold_choose.py"} if word == "LAYOUTS" else set())
+    assert users <= ({"drivers/fold/fold_driver.py"} if word == "LAYOUTS" else set())
 
 
 def dotted(path: Path) -> tuple[str, ...]:

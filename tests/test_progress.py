@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import jit, pooling, progress, slabs, streaming
-from poolcli.cli import progress as bars
+from poolcli import jit, pooling, progress
+from poolcli.chunked import slabs, streaming
+from poolcli.cli.display import progress_bar as bars
 from poolcli.engine import run
 from poolcli.files.arrays.npy import header_bytes, read_header
 
@@ -80,14 +81,14 @@ def test_only_the_outermost_parts_have_a_bar(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(bars, "Bar", Bar)
     before = progress.shown
-    with bars.parts_shown(True, False):
+    with bars.show_parts(True, False):
         assert list(progress.shown(iter([1]), 1)) == [1]
         for _ in progress.shown(iter("abc"), 3):
             assert list(progress.shown(iter("de"), 2)) == ["d", "e"]
         assert made == [(3, "parts", bars.AFTER_OF_PARTS), (0, "stopped", 0)]
         next(progress.shown(iter("fg"), 2))
     assert made[-1] == (0, "stopped", 0) and progress.shown is before
-    with bars.parts_shown(False, False):
+    with bars.show_parts(False, False):
         assert progress.shown is before
 
 

@@ -70,7 +70,7 @@ def _pool_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileRepo
 
 def _clip_notes(pooling: Pooling, done: PoolResult, settings: Settings) -> tuple[str, ...]:
     """A note that results may be clipped: jobs give their values away, and are not done again to count."""
-    from .. import clipping
+    from . import clipping
 
     if not settings.notes or done.stats is None or not clipping.may_clip(pooling, done.source):
         return ()

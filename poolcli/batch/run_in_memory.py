@@ -98,7 +98,7 @@ def _run_pooling(task: LoadedJob, light: Light | None) -> Result:
 def _clip_notes(task: LoadedJob, result: Result, asked: Pooling, settings: Settings,
                 light: Light | None) -> tuple[str, ...]:
     """A note of how many results the output's type could not hold; ``asked`` has the dtype that the user named."""
-    from .. import clipping
+    from . import clipping
 
     # reducers of light stay in its range
     if not settings.notes or light or not clipping.may_clip(task.pooling, task.array.dtype):

@@ -18,10 +18,10 @@ from .settings import STDIO, Job, Settings, may_replace
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..clipping import ClipCounter
     from ..core.plans import Plan
     from ..files.arrays.npy import Header
     from ..pooling import Pooling
+    from .clipping import ClipCounter
 
     Array = NDArray[Any]
 
@@ -38,7 +38,7 @@ def takes(job: Job, settings: Settings) -> bool:
 
 def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """Run a job from .npy to .npy in bounded memory: of a pipe always, of a file where it is large; others whole."""
-    from .. import streaming
+    from ..chunked import streaming
 
     with files.npy_data(job.source, settings.stdin, streaming.MIN_STREAM_BYTES, certain=settings.stream) as found:
         if found is None:
@@ -71,7 +71,7 @@ def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> Fi
 
 def _clip_counter(pooling: Pooling, header: Header, settings: Settings) -> ClipCounter | None:
     """What counts results that are clipped, where there may be any and somebody wants to know."""
-    from .. import clipping
+    from . import clipping
 
     wanted = settings.notes and clipping.may_clip(pooling, header.dtype)
     return clipping.ClipCounter(pooling, header.dtype) if wanted else None

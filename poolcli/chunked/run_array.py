@@ -16,7 +16,7 @@ from .. import files, progress
 from ..core import dtypes
 from ..core.boxes import Box, slices
 from ..core.plans import Plan
-from ..drivers.partial import Merger
+from ..drivers.fold.partial import Merger
 from ..engine import threads
 from ..errors import PoolError
 from ..files.arrays.npy import header_bytes

@@ -19,8 +19,8 @@ from ..core.boxes import Box, Range, box_shape, input_box, subplan
 from ..core.plans import Plan, place_in
 from ..core.reducers import REDUCERS
 from ..core.windows import Windows
-from ..drivers import partial as merging
-from ..drivers.partial import Merger, States
+from ..drivers.fold import partial as merging
+from ..drivers.fold.partial import Merger, States
 from ..engine.prepared import describe_unrepresentable
 from ..errors import PoolError
 from ..report import Tally

@@ -21,8 +21,8 @@ from .. import __version__
 from ..core.reducers import REDUCERS, suggest_reducers
 from ..errors import OptionError, PoolError
 from ..redact import printable
-from . import failures, options, streams
-from .failures import INTERRUPTED, READER_GONE, USAGE
+from . import error_messages, options, stdio
+from .error_messages import INTERRUPTED, READER_GONE, USAGE
 
 _NAME = "poolcli"
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -48,9 +48,9 @@ STUDIES: Mapping[str, tuple[str, str]] = {
 """Commands that look inside, in the order in which people ask: the module here that has them as ``command``, and their
 line of help."""
 _OTHERS: Mapping[str, tuple[str, str]] = {
-    "list": ("listing", "Print the reducers and the windowings."),
-    "warmup": ("warmup", "Compile the usual kernels in advance."),
-    "bench": ("bench", "Measure pooling on this machine, in copies of the input."),
+    "list": ("list_command", "Print the reducers and the windowings."),
+    "warmup": ("warmup_command", "Compile the usual kernels in advance."),
+    "bench": ("bench_command", "Measure pooling on this machine, in copies of the input."),
 }
 """The rest, in the same form."""
 MODULES = {**STUDIES, **_OTHERS}
@@ -65,7 +65,7 @@ Examples:
 """
 
 
-class Program(click.Group):
+class CommandTable(click.Group):
     """A group whose commands come from tables; only the one that is called is built."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -75,7 +75,7 @@ class Program(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Build a command, or give None."""
         if cmd_name in REDUCERS:
-            from .reduce import command
+            from .reducer_command import command
 
             return command(REDUCERS[cmd_name])
         if cmd_name in MODULES:
@@ -93,24 +93,24 @@ class Program(click.Group):
             click.echo(ctx.get_help())
             ctx.exit()
         if name not in REDUCERS and name not in MODULES and not name.startswith("-") and not ctx.resilient_parsing:
-            raise click.UsageError(_unknown(name), ctx)
+            raise click.UsageError(_describe_unknown(name), ctx)
         return super().resolve_command(ctx, args)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Parse; this is where --help and --version print."""
-        with failures.told_of_readers():
+        with error_messages.catch_broken_pipe():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        with failures.told_of_readers():
+        with error_messages.catch_broken_pipe():
             return super().invoke(ctx)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Complete command names from the tables, options as click does."""
         from click.shell_completion import CompletionItem
 
-        names = [CompletionItem(name, help=text) for name, text in _helps().items() if name.startswith(incomplete)]
+        names = [CompletionItem(name, help=text) for name, text in _list_help().items() if name.startswith(incomplete)]
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -121,7 +121,7 @@ class Program(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Reducers, studies, then the rest, from the tables."""
-        texts = _helps()
+        texts = _list_help()
         for title, names in (("Reducers", REDUCERS), ("Looking inside", STUDIES), ("Other commands", _OTHERS)):
             with formatter.section(title):
                 formatter.write_dl([(name, texts[name]) for name in names])
@@ -129,12 +129,12 @@ class Program(click.Group):
                         "Docs: README.md and docs/ in the source.\n")
 
 
-def _helps() -> dict[str, str]:
+def _list_help() -> dict[str, str]:
     """Every command's line of help."""
     return {name: row.help for name, row in REDUCERS.items()} | {name: row[1] for name, row in MODULES.items()}
 
 
-def _unknown(name: str) -> str:
+def _describe_unknown(name: str) -> str:
     """What to say to a command that is none."""
     near = suggest_reducers(name, MODULES)
     if near:
@@ -149,7 +149,7 @@ def _print_version(context: click.Context, _: click.Parameter, value: bool) -> N
         context.exit()
 
 
-program = Program(
+program = CommandTable(
     _NAME,
     help="Pool images and feature maps: any reducer with any windowing.",
     params=[click.Option(["--version", "-V"], is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
@@ -178,17 +178,17 @@ def start() -> None:
 def run() -> int:
     """Run the command line, and give its exit code. What was printed is written out then."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    streams.repair()
+    stdio.repair_streams()
     state: dict[str, Any] = {}
     try:
-        with failures.heeded_signals():
-            code = ended(state)
-    except failures.Stopped as stopped:
-        code = _stopped_code(stopped)
-    return _flushed(code)
+        with error_messages.signals_as_exceptions():
+            code = get_exit_code(state)
+    except error_messages.StopRequest as stopped:
+        code = _end_by_signal(stopped)
+    return _flush_output(code)
 
 
-def ended(state: dict[str, Any]) -> int:
+def get_exit_code(state: dict[str, Any]) -> int:
     """Run the command line; every way to end has its code and at most one line a problem."""
     try:
         return int(program.main(prog_name=_NAME, standalone_mode=False, obj=state) or 0)
@@ -196,57 +196,57 @@ def ended(state: dict[str, Any]) -> int:
         return int(end.code or 0)
     except Exception as error:
         if state.get("debug"):
-            streams.trace(error)
-        return _code_of(error)
+            stdio.print_traceback(error)
+        return _report_error(error)
 
 
-def _code_of(error: Exception) -> int:
+def _report_error(error: Exception) -> int:
     """Say what went wrong, and give its code."""
     if isinstance(error, click.Abort):
         return INTERRUPTED
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.message, err=True)
         return USAGE
-    if isinstance(error, failures.ReaderGone):
-        streams.silence(sys.stdout)
+    if isinstance(error, error_messages.ReaderGone):
+        stdio.silence(sys.stdout)
         return READER_GONE
-    code, lines = _explained(error)
+    code, lines = _describe_error(error)
     for line in lines:
-        streams.complain(line)
+        stdio.print_error(line)
     return code
 
 
-def _explained(error: Exception) -> tuple[int, list[str]]:
+def _describe_error(error: Exception) -> tuple[int, list[str]]:
     """The code of an error and its lines."""
     if isinstance(error, OptionError):
-        return USAGE, [failures.option_line(error)]
+        return USAGE, [error_messages.describe_option_error(error)]
     if isinstance(error, PoolError):  # of planning: nothing has been touched
         return USAGE, str(error).split("\n")
     if isinstance(error, click.UsageError):
-        return USAGE, [failures.usage_line(error)]
+        return USAGE, [error_messages.describe_usage_error(error)]
     if isinstance(error, OSError):
-        streams.silence(sys.stdout)
+        stdio.silence(sys.stdout)
         name = "standard output cannot be written" if error.filename is None else printable(str(error.filename))
         return 1, [f"{name}: {error.strerror or error}"]
-    return 1, [f"unexpected {type(error).__name__}: {failures.sentence(str(error))}; --debug shows where"]
+    return 1, [f"unexpected {type(error).__name__}: {error_messages.format_sentence(str(error))}; --debug shows where"]
 
 
-def _stopped_code(stopped: failures.Stopped) -> int:
+def _end_by_signal(stopped: error_messages.StopRequest) -> int:
     """130 after Ctrl-C; of other signals the process dies, as its parent expects."""
     if stopped.number != signal.SIGINT:
-        _flushed(0)
+        _flush_output(0)
         os.kill(os.getpid(), stopped.number)
-    streams.complain("interrupted")
+    stdio.print_error("interrupted")
     return INTERRUPTED
 
 
-def _flushed(code: int) -> int:
+def _flush_output(code: int) -> int:
     """Write out what is buffered; where that fails the run has failed."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        streams.silence(sys.stdout)
+        stdio.silence(sys.stdout)
     except (OSError, ValueError):
-        streams.silence(sys.stdout)
+        stdio.silence(sys.stdout)
         return code or 1
     return code

@@ -29,7 +29,7 @@ import click
 
 from ..core.reducers import Parameter, Reducer
 from ..errors import OptionError, PoolError
-from . import grammar
+from . import param_types
 
 if TYPE_CHECKING:
     from ..files import Format
@@ -76,19 +76,22 @@ def choice(names: tuple[str, ...]) -> click.Choice[str]:
 def windows() -> list[click.Option]:
     """Where the windows lie."""
     return [
-        option("--size", "-k", type=grammar.counts, metavar="K",
+        option("--size", "-k", type=param_types.counts, metavar="K",
                help="Samples of a window: 3, 3x2, or all (1xall), or by the names of axes: lat=2,lon=3. Default 2."),
-        option("--stride", "-s", type=grammar.steps, metavar="S", help="From window to window. Default: the size."),
-        option("--padding", type=grammar.padding, metavar="P",
+        option("--stride", "-s", type=param_types.steps, metavar="S", help="From window to window. Default: the size."),
+        option("--padding", type=param_types.padding, metavar="P",
                help="Around the input: 1, 1x2, before:after (1:0x2:2), same, same-lower or valid. Default 0."),
-        option("--dilation", "-d", type=grammar.steps, metavar="D", help="From sample to sample. Default 1."),
+        option("--dilation", "-d", type=param_types.steps, metavar="D", help="From sample to sample. Default 1."),
         flag("--ceil", "ceil_mode", help="Let a last, partial window reach over the end."),
         flag("--global", "global_windows", help="One window over everything; the same as --size all."),
-        option("--adaptive", type=grammar.counts, metavar="M", help="M windows an axis: 7, 7x5; all keeps an axis."),
-        option("--fractional", type=grammar.ratios, metavar="RATIO",
+        option("--adaptive", type=param_types.counts, metavar="M",
+               help="M windows an axis: 7, 7x5; all keeps an axis."),
+        option("--fractional", type=param_types.ratios, metavar="RATIO",
                help="Input to output ratio, at least 1: 1.414, 1.5x2."),
-        option("--seed", type=grammar.whole, metavar="N", help="Of fractional windows and random draws. Default 0."),
-        option("--u", type=grammar.decimal, metavar="U", help="Offset in [0, 1) of fractional windows, for a seed."),
+        option("--seed", type=param_types.whole, metavar="N",
+               help="Of fractional windows and random draws. Default 0."),
+        option("--u", type=param_types.decimal, metavar="U",
+               help="Offset in [0, 1) of fractional windows, for a seed."),
         _pair("overlapping", "--overlapping", "--disjoint", "Fractional windows share a sample, or do not (default)."),
         _pair("random", "--random", "--pseudorandom", "Fractional steps in random or even order (default)."),
     ]
@@ -108,7 +111,8 @@ def values() -> list[click.Option]:
         flag("--squeeze", help="Drop pooled axes of length 1."),
         option("--pad-mode", type=choice(PAD_MODES), metavar="MODE",
                help="What padding is: exclude (no data, the default), constant, reflect, edge or wrap."),
-        option("--pad-value", type=grammar.number, metavar="V", help="The sample of --pad-mode constant. Default 0."),
+        option("--pad-value", type=param_types.number, metavar="V",
+               help="The sample of --pad-mode constant. Default 0."),
         option("--nan", type=choice(NAN_MODES), metavar="HOW", help="propagate (default), ignore or error."),
         option("--nodata", type=_nodata, metavar="V",
                help="The value of missing samples, or none. Default: what a TIFF names (GDAL_NODATA). A window with "
@@ -131,7 +135,7 @@ def parameter(own: Parameter) -> click.Option:
     if own.kind == "flag":
         return flag(name, own.name, help=text)
     known = "" if own.default is None else f" Default {own.default:g}."
-    return option(name, own.name, type=grammar.number, metavar="N", help=text + known)
+    return option(name, own.name, type=param_types.number, metavar="N", help=text + known)
 
 
 def files() -> list[click.Option]:
@@ -154,11 +158,11 @@ def files() -> list[click.Option]:
         option("--indices", type=path(), metavar="FILE", help="Write where each value stood, as .npy of int64."),
         option("--format", "file_format", type=_file_format, metavar="NAME",
                help="The output's format: png, tiff, npy ... Default: by its ending; npy to stdout."),
-        option("--jobs", "-j", type=grammar.positive, metavar="N",
+        option("--jobs", "-j", type=param_types.positive, metavar="N",
                help="Threads, or files at once. Default: the cores."),
         flag("--fail-fast", help="Stop at the first file that fails."),
         flag("--isolate", help="Work in processes of their own: a decoder that crashes costs its own file."),
-        option("--timeout", type=grammar.seconds, metavar="S",
+        option("--timeout", type=param_types.seconds, metavar="S",
                help="With --isolate: the most seconds that a file may take."),
         option("--scheduler", metavar="WHERE", help="Work on a Dask cluster: tcp://host:8786, a scheduler file, or "
                                                     "local, which starts one here."),
@@ -168,15 +172,15 @@ def files() -> list[click.Option]:
 def pictures() -> list[click.Option]:
     """What of a picture is read, and how it is written."""
     return [
-        option("--frames", type=grammar.frames, metavar="WHICH",
+        option("--frames", type=param_types.frames, metavar="WHICH",
                help="Of several frames or pages: first (default), all, a number from 1, or a range 2-5."),
-        option("--max-pixels", type=grammar.amount, metavar="N", help="Refuse larger pictures. Default 178956970."),
+        option("--max-pixels", type=param_types.amount, metavar="N", help="Refuse larger pictures. Default 178956970."),
         flag("--allow-truncated", help="Read pictures that are cut short as far as they go."),
-        option("--quality", type=grammar.between(1, 100), metavar="N",
+        option("--quality", type=param_types.whole_between(1, 100), metavar="N",
                help="Of JPEG, WebP, AVIF, HEIC, JPEG XL: 1 to 100; below 90 most have colours at half resolution. "
                     "Default 95, of others than JPEG 85. WebP and JPEG XL are lossless unless it is given or the input "
                     "is lossy."),
-        option("--compress-level", type=grammar.between(0, 9), metavar="N",
+        option("--compress-level", type=param_types.whole_between(0, 9), metavar="N",
                help="Of PNG: 0 to 9. Default: what suits the picture."),
         option("--alpha", type=choice(_ALPHA), metavar="HOW",
                help="premultiplied: transparent pixels give no colour (of pictures the default for avg, blur, median, "
@@ -223,7 +227,7 @@ def key(help: str) -> click.Option:
 def _one_key(_: click.Context, parameter: click.Parameter, given: Sequence[str]) -> str | None:
     """The one that was given, or None."""
     if len(given) > 1:
-        names = ", ".join(map(grammar.shown, given))
+        names = ", ".join(map(param_types.quote_input, given))
         raise click.BadParameter(f"was given {len(given)} times ({names}), and one array is read; a run for each would "
                                  "work", param=parameter)
     return given[0] if given else None
@@ -281,7 +285,7 @@ def _remember_debug(context: click.Context, _: click.Parameter, value: bool) -> 
         context.find_root().ensure_object(dict)["debug"] = True
 
 
-def debugging() -> bool:
+def wants_debug() -> bool:
     """Whether tracebacks are wanted."""
     return bool(click.get_current_context().find_root().ensure_object(dict).get("debug"))
 
@@ -294,7 +298,7 @@ NO_NODATA = "none"
 
 def _nodata(text: str) -> float | int | str:
     """The value of missing samples, or "none": no sample is missing, whatever the file says."""
-    return NO_NODATA if text.lower() == NO_NODATA else grammar.number(text)
+    return NO_NODATA if text.lower() == NO_NODATA else param_types.number(text)
 
 
 def layout(text: str) -> str:

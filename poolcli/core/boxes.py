@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .plans import Part, Plan
+from .plans import Plan, PlanPart
 from .windows import Windows, shift
 
 Range = tuple[int, int]
@@ -44,12 +44,12 @@ def input_box(plan: Plan, outputs: Box) -> Box:
     return tuple(inputs)
 
 
-def subplan(plan: Plan, outputs: Box, inputs: Box) -> tuple[Plan, Part]:
+def subplan(plan: Plan, outputs: Box, inputs: Box) -> tuple[Plan, PlanPart]:
     """The plan of these outputs on the array of these inputs, which hold at least what is needed; and its place."""
     windows = tuple(_cut_windows(one[slice(*outputs[axis])], *inputs[axis])
                     for axis, one in zip(plan.axes.pooled, plan.windows, strict=True))
     first, corner = (tuple(start for start, _ in ranges) for ranges in (outputs, inputs))
-    return replace(plan, input_shape=box_shape(inputs), windows=windows, squeeze=False), Part(plan, first, corner)
+    return replace(plan, input_shape=box_shape(inputs), windows=windows, squeeze=False), PlanPart(plan, first, corner)
 
 
 def _cut_windows(windows: Windows, start: int, stop: int) -> Windows:

@@ -60,7 +60,7 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class PlanPart:
     """Where a part of a plan stands in the whole."""
 
     of: Plan
@@ -82,7 +82,7 @@ def place_in(at: Iterable[Any], corner: Sequence[int] | None) -> tuple[int, ...]
     return tuple(int(i) + j for i, j in zip(at, corner or repeat(0), strict=False))
 
 
-def runs(plan: Plan, part: Part | None) -> Iterator[tuple[tuple[int, ...], int, int]]:
+def runs(plan: Plan, part: PlanPart | None) -> Iterator[tuple[tuple[int, ...], int, int]]:
     """The stretches of a plan's outputs that follow each other in the whole: where each is, its first flat number there
     and how many they are.
     """

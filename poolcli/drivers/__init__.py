@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from ..core.reducers import Reducer
 
 FAST_DRIVERS: Mapping[str, Callable[[Reducer], bool]] = {
-    "fold_choose": lambda row: bool(row.fold),
-    "histogram": lambda row: row.sorts == "rank",
-    "weighted": lambda row: row.weighted,
-    "slicing": lambda row: row.slices,
-    "network": lambda row: bool(row.sorts),
-    "counting": lambda row: row.sorts == "runs",
-    "sliding": lambda row: bool(row.sorts),
-    "tile": lambda row: bool(row.lanes),
+    "fold.fold_driver": lambda row: bool(row.fold),
+    "histogram_driver": lambda row: row.sorts == "rank",
+    "weighted_driver": lambda row: row.weighted,
+    "slicing_driver": lambda row: row.slices,
+    "network_driver": lambda row: bool(row.sorts),
+    "counting_driver": lambda row: row.sorts == "runs",
+    "sliding_driver": lambda row: bool(row.sorts),
+    "tile_driver": lambda row: bool(row.lanes),
 }
 """The drivers that may be faster than the general one, in the order in which they are asked, and whether each may serve
 a reducer: so that a run imports only those that it needs (17 ms of 34 for a picture's maximum).

@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import jit
 from ..core.windows import Windows
-from .kernel_task import Array, Choice, FastKernel, KernelTask
+from .kernel_task import Array, FastKernel, KernelChoice, KernelTask
 
 _ONE = Windows(1, range(1), range(1, 2))
 
@@ -33,7 +33,7 @@ class _Merging(NamedTuple):
 class Flattened:
     """A kernel for the flattened work."""
 
-    kernel: Choice
+    kernel: KernelChoice
     spec: jit.KernelSpec
     merging: _Merging
     """Which axes the whole plan merges. Parts of it merge the same ones, or a kernel would not know their windows."""

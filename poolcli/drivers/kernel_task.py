@@ -87,7 +87,7 @@ class FastKernel(Protocol):
         """A function that runs one block, with scratch space of its own."""
 
 
-class Choice(Protocol):
+class KernelChoice(Protocol):
     """A faster kernel, chosen by types, geometry and size of a whole plan. Its parts run by the same choice."""
 
     def on(self, work: KernelTask, values: Array) -> FastKernel:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from .. import jit
-from .kernel_task import Choice, KernelTask
+from .kernel_task import KernelChoice, KernelTask
 
 COMPILE_NOW = 300.0
 """Milliseconds that NumPy may take for one call: the next like it would wait as long again."""
@@ -73,9 +73,9 @@ class Rent:
 class Deferred(Rent):
     """A kernel that is not compiled yet, and NumPy that pools meanwhile."""
 
-    kernel: Choice | None
+    kernel: KernelChoice | None
     """The faster kernel; None: the general one."""
-    numpy: Choice
+    numpy: KernelChoice
     declined: bool = field(default=False)
     """Whether NumPy met values that are for a kernel."""
 
@@ -85,8 +85,8 @@ class Deferred(Rent):
         return super().pays() and (forced or not self.declined)
 
 
-def decide(work: KernelTask, kernel: Choice | None, general: Callable[[KernelTask], jit.KernelSpec],
-           numpy: Callable[[KernelTask], tuple[Choice, float] | None]) -> Choice | Deferred | None:
+def decide(work: KernelTask, kernel: KernelChoice | None, general: Callable[[KernelTask], jit.KernelSpec],
+           numpy: Callable[[KernelTask], tuple[KernelChoice, float] | None]) -> KernelChoice | Deferred | None:
     """Return the kernel if it is ready, or NumPy until it is worth compiling; None for the general kernel.
 
     ``general`` gives the spec of the general kernel, ``numpy`` NumPy's run and about the milliseconds it takes.

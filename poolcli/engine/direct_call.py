@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .. import jit
 from ..core import dtypes
 from ..core.plans import Plan
-from ..drivers.kernel_task import Choice, KernelTask
+from ..drivers.kernel_task import KernelChoice, KernelTask
 
 Array = NDArray[Any]
 _MOST_SAMPLES = 1 << 18
@@ -79,7 +79,7 @@ def may_repeat(plan: Plan, work: KernelTask, pad_mode: str) -> bool:
     return in_order and as_given and plain and 0 < work.array.size <= _MOST_SAMPLES
 
 
-def from_calls(calls: Sequence[jit.RecordedCall], choice: Choice | None, work: KernelTask, values: Array,
+def from_calls(calls: Sequence[jit.RecordedCall], choice: KernelChoice | None, work: KernelTask, values: Array,
                result: tuple[tuple[int, ...], dtypes.Type]) -> _DirectCall | None:
     """The direct call, if a run was one call of a kernel and nothing beside it."""
     if len(calls) != 1 or not getattr(choice, "single_call", choice is None):

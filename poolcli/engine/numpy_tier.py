@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from ..core import dtypes
 from ..core.windows import Windows, as_array, shift
-from ..drivers.fold_table import divisors, missing, sum_dtype, written
+from ..drivers.fold.fold_table import divisors, missing, sum_dtype, written
 from ..drivers.kernel_task import Array, Block, KernelTask, Runner, UnrepresentableValue, cut, sizes_for
-from ..drivers.weighted import AxisWeights
+from ..drivers.weighted_driver import AxisWeights
 from ..kernels import double_double, order_statistics
 from .axis_fold import States, add_pairs, fold, merge_errors, two_sum
 
@@ -40,7 +40,7 @@ class _Declined(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class _Part:
+class _BlockWindows:
     """The samples and the windows of one block."""
 
     x: Array
@@ -60,13 +60,13 @@ class _Part:
         return here if work.nodata is None else here & (x != work.nodata[0])
 
 
-Compute = Callable[[_Part], Array]
+Compute = Callable[[_BlockWindows], Array]
 
 
 # What reducers are made of. Each returns values that ``_store`` need not round, or exact ones that it rounds once.
 
 
-def _count_present(part: _Part) -> NDArray[np.int64] | None:
+def _count_present(part: _BlockWindows) -> NDArray[np.int64] | None:
     """How many samples of each window count; None where none is missing."""
     present = part.present
     if present is None:
@@ -74,24 +74,24 @@ def _count_present(part: _Part) -> NDArray[np.int64] | None:
     return fold((present.astype(np.int64),), part.windows, lambda a, b: (a[0] + b[0],), (0,))[0]
 
 
-def _take_extreme(part: _Part, ufunc: Any, worst: Any) -> Array:
+def _take_extreme(part: _BlockWindows, ufunc: Any, worst: Any) -> Array:
     """Max or min; a NaN wins, as in ``np.maximum``."""
     present = part.present
     x = part.x if present is None else np.where(present, part.x, part.x.dtype.type(worst))
     return fold((x,), part.windows, lambda a, b: (ufunc(a[0], b[0]),), (worst,))[0]
 
 
-def _find_max(part: _Part) -> Array:
+def _find_max(part: _BlockWindows) -> Array:
     """The largest sample of each window."""
     return _take_extreme(part, np.maximum, -np.inf if part.x.dtype.kind == "f" else np.iinfo(part.x.dtype).min)
 
 
-def _find_min(part: _Part) -> Array:
+def _find_min(part: _BlockWindows) -> Array:
     """The smallest sample of each window."""
     return _take_extreme(part, np.minimum, np.inf if part.x.dtype.kind == "f" else np.iinfo(part.x.dtype).max)
 
 
-def _find_range(part: _Part) -> Array:
+def _find_range(part: _BlockWindows) -> Array:
     """Max - min: whole numbers of up to 32 bits in int64, floats in doubles, where one subtraction rounds once."""
     if part.x.dtype.itemsize == 8 and part.x.dtype.kind != "f":
         _check_small(part.x, 1)
@@ -106,7 +106,7 @@ def _check_small(x: Array, times: int) -> None:
         raise _Declined
 
 
-def _sum_whole(part: _Part) -> NDArray[np.int64]:
+def _sum_whole(part: _BlockWindows) -> NDArray[np.int64]:
     """The exact sum of integers."""
     x, samples = part.x, _most_samples(part.work)
     state = np.dtype(np.int64)
@@ -121,7 +121,7 @@ def _sum_whole(part: _Part) -> NDArray[np.int64]:
     return fold((x,), part.windows, lambda a, b: (a[0] + b[0],), (0,))[0].astype(np.int64)
 
 
-def _sum_floats(part: _Part) -> States:
+def _sum_floats(part: _BlockWindows) -> States:
     """The sum of floats as pairs of doubles; declined where it may have overflowed."""
     present = part.present
     x = part.x.astype(np.float64)
@@ -135,7 +135,7 @@ def _sum_floats(part: _Part) -> States:
     return total
 
 
-def _find_sum(part: _Part) -> Array:
+def _find_sum(part: _BlockWindows) -> Array:
     """The sum."""
     if part.x.dtype.kind != "f":
         return _sum_whole(part)
@@ -143,14 +143,14 @@ def _find_sum(part: _Part) -> Array:
     return _whole_result(part, total[0] + total[1], total)
 
 
-def _whole_result(part: _Part, values: Array, pair: States) -> Array:
+def _whole_result(part: _BlockWindows, values: Array, pair: States) -> Array:
     """Doubles as a float result; declined for an integer one, which would be rounded twice."""
     if written(part.work).kind != "f":
         raise _Declined
     return values
 
 
-def _find_mean(part: _Part) -> Array:
+def _find_mean(part: _BlockWindows) -> Array:
     """Sum / divisor: of whole numbers exactly, rounded once."""
     work, count = part.work, _count_present(part)
     if count is not None and any(work.parameters):
@@ -193,7 +193,7 @@ def _round_quotient(total: Array, n: Array, rounding: int) -> Array:
     return floor
 
 
-def _find_blur(part: _Part) -> Array:
+def _find_blur(part: _BlockWindows) -> Array:
     """Sum w x / sum w with binomial weights, of whole numbers whose weighted sums are exact."""
     work, present = part.work, part.present
     largest = float(np.prod([AxisWeights.of(windows).totals.max() for windows in work.windows]))
@@ -224,7 +224,7 @@ def _sum_weighted(x: Array, windows: tuple[Windows, ...]) -> Array:
 # Gathered windows: those with equal numbers of samples at a time.
 
 
-def _gather_groups(part: _Part) -> Iterator[tuple[tuple[Any, ...], Array]]:
+def _gather_groups(part: _BlockWindows) -> Iterator[tuple[tuple[Any, ...], Array]]:
     """The windows of each number of samples: where they are in the result, and their samples along a last axis."""
     axes = []
     for windows in part.windows:
@@ -237,7 +237,7 @@ def _gather_groups(part: _Part) -> Iterator[tuple[tuple[Any, ...], Array]]:
         yield np.ix_(np.arange(part.x.shape[0]), d, h, w), gathered.reshape(*gathered.shape[:5], -1)
 
 
-def _sort_present(part: _Part, windows: Array) -> tuple[Array, Array]:
+def _sort_present(part: _BlockWindows, windows: Array) -> tuple[Array, Array]:
     """Samples sorted along the last axis, those that are missing behind all others, and how many are not missing."""
     work, x = part.work, windows
     if not missing(work):
@@ -256,12 +256,12 @@ def _sort_present(part: _Part, windows: Array) -> tuple[Array, Array]:
     return np.sort(behind, axis=-1), np.sum(~gone, axis=-1)
 
 
-def _find_quantile(part: _Part) -> Array:
+def _find_quantile(part: _BlockWindows) -> Array:
     """The sample of rank (n - 1) q, or a point between two, as ``order_statistics.quantile`` has it."""
     return _over_groups(part, _rank_of_group)
 
 
-def _rank_of_group(part: _Part, windows: Array) -> Array:
+def _rank_of_group(part: _BlockWindows, windows: Array) -> Array:
     """The quantile of windows of one size."""
     q, size = part.work.parameters[0], windows.shape[-1]
     if missing(part.work):
@@ -315,12 +315,12 @@ def _between_exactly(a: Array, b: Array, share: Array, work: KernelTask) -> Arra
     return values.reshape(a.shape)
 
 
-def _find_mode(part: _Part) -> Array:
+def _find_mode(part: _BlockWindows) -> Array:
     """The most frequent sample; of equally frequent ones, the smallest."""
     return _over_groups(part, _mode_of_group)
 
 
-def _mode_of_group(part: _Part, windows: Array) -> Array:
+def _mode_of_group(part: _BlockWindows, windows: Array) -> Array:
     """The mode of windows of one size."""
     windows, n = _sort_present(part, windows)
     best = windows[..., 0].copy()
@@ -335,7 +335,7 @@ def _mode_of_group(part: _Part, windows: Array) -> Array:
     return best
 
 
-def _over_groups(part: _Part, compute: Callable[[_Part, Array], Array]) -> Array:
+def _over_groups(part: _BlockWindows, compute: Callable[[_BlockWindows, Array], Array]) -> Array:
     """Compute windows of one size after another."""
     found = [(place, compute(part, windows)) for place, windows in _gather_groups(part)]
     dtypes_found = {values.dtype for _, values in found}
@@ -349,7 +349,7 @@ def _over_groups(part: _Part, compute: Callable[[_Part, Array], Array]) -> Array
 
 
 @dataclass(frozen=True)
-class _Row:
+class _Method:
     """What computes a reducer, and about what it costs on a machine of 2024."""
 
     compute: Compute
@@ -363,13 +363,14 @@ class _Row:
     """Nanoseconds for each sample of each window, where windows are gathered; 0 where they are not."""
 
 
-COMPUTE: Mapping[str, _Row] = {
-    "max": _Row(_find_max, 0.4, 1.2, 2.0), "min": _Row(_find_min, 0.4, 1.2, 2.0),
-    "range": _Row(_find_range, 0.6, 2.5, 4.0),
-    "sum": _Row(_find_sum, 0.5, 2.0, 90.0), "avg": _Row(_find_mean, 0.5, 3.0, 110.0),
-    "blur": _Row(_find_blur, 5.0, 50.0, 50.0),
-    "median": _Row(_find_quantile, 0.0, 160.0, 160.0, 12.0), "quantile": _Row(_find_quantile, 0.0, 160.0, 160.0, 12.0),
-    "mode": _Row(_find_mode, 0.0, 60.0, 60.0, 18.0),
+COMPUTE: Mapping[str, _Method] = {
+    "max": _Method(_find_max, 0.4, 1.2, 2.0), "min": _Method(_find_min, 0.4, 1.2, 2.0),
+    "range": _Method(_find_range, 0.6, 2.5, 4.0),
+    "sum": _Method(_find_sum, 0.5, 2.0, 90.0), "avg": _Method(_find_mean, 0.5, 3.0, 110.0),
+    "blur": _Method(_find_blur, 5.0, 50.0, 50.0),
+    "median": _Method(_find_quantile, 0.0, 160.0, 160.0, 12.0),
+    "quantile": _Method(_find_quantile, 0.0, 160.0, 160.0, 12.0),
+    "mode": _Method(_find_mode, 0.0, 60.0, 60.0, 18.0),
 }
 """The reducers that NumPy serves."""
 
@@ -377,7 +378,7 @@ COMPUTE: Mapping[str, _Row] = {
 # Storing.
 
 
-def _store(part: _Part, values: Array, out: Array) -> NDArray[np.bool_]:
+def _store(part: _BlockWindows, values: Array, out: Array) -> NDArray[np.bool_]:
     """Write exact values in the result's dtype, rounded once; return which of them have no place there."""
     work = part.work
     empty = np.zeros(values.shape, np.bool_)
@@ -406,10 +407,10 @@ def _most_samples(work: KernelTask) -> int:
 
 
 @dataclass(frozen=True)
-class _Choice:
+class _NumpyChoice:
     """The NumPy tier for a plan."""
 
-    row: _Row
+    row: _Method
     samples: int
     """The samples of the largest window."""
 
@@ -418,7 +419,7 @@ class _Choice:
         return _SliceRun(work, values, self)
 
 
-def choose(work: KernelTask) -> _Choice | None:
+def choose(work: KernelTask) -> _NumpyChoice | None:
     """The tier, where it may serve; a look at the data may still decline a block."""
     row = COMPUTE.get(work.reducer.name)
     if row is None or work.want_indices:
@@ -426,13 +427,13 @@ def choose(work: KernelTask) -> _Choice | None:
     samples = _most_samples(work)
     if (row.gathered and samples > _MOST_GATHERED) or (work.reducer.weighted and work.array.dtype.kind == "f"):
         return None
-    return _Choice(row, samples)
+    return _NumpyChoice(row, samples)
 
 
 class _SliceRun:
     """The NumPy tier on one array."""
 
-    def __init__(self, work: KernelTask, values: Array, choice: _Choice) -> None:
+    def __init__(self, work: KernelTask, values: Array, choice: _NumpyChoice) -> None:
         self.work, self.values, self.choice = work, values, choice
         self.shares = divisors(work)
 
@@ -473,7 +474,7 @@ class _SliceRun:
                 raise UnrepresentableValue(int(np.ravel_multi_index(tuple(at), self.work.output_shape)))
             out[empty] = self.work.fill[0]
 
-    def part(self, block: Block) -> _Part:
+    def part(self, block: Block) -> _BlockWindows:
         """The samples that a block's windows reach."""
         spans, windows = [], []
         for along, (begin, stop) in zip(self.work.windows, block[1:], strict=True):
@@ -485,7 +486,7 @@ class _SliceRun:
         d, h, w = (share[slice(*span)] for share, span in zip(self.shares, block[1:], strict=True))
         divisor = d[:, None, None, None] * h[:, None, None] * w[:, None]
         x = self.work.array[(slice(*block[0]), *spans)]
-        return _Part(x, (windows[0], windows[1], windows[2]), self.work, divisor)
+        return _BlockWindows(x, (windows[0], windows[1], windows[2]), self.work, divisor)
 
 
 def _shift_windows(windows: Windows, low: int, high: int) -> Windows:
@@ -493,7 +494,7 @@ def _shift_windows(windows: Windows, low: int, high: int) -> Windows:
     return Windows(high - low, shift(windows.starts, -low), shift(windows.stops, -low), windows.step)
 
 
-def estimate(choice: _Choice, work: KernelTask) -> float:
+def estimate(choice: _NumpyChoice, work: KernelTask) -> float:
     """About how many milliseconds one thread takes."""
     row, outputs = choice.row, float(np.prod(work.output_shape))
     of_output = (row.floats if work.array.dtype.kind == "f" else row.output) + row.gathered * choice.samples

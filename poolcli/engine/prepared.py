@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from .. import jit
 from ..core import axes, dtypes
-from ..core.plans import Part, Plan, place_in, runs
+from ..core.plans import Plan, PlanPart, place_in, runs
 from ..core.windows import Windows
 from ..drivers import policy
-from ..drivers.kernel_task import Choice, KernelTask, UnrepresentableValue
+from ..drivers.kernel_task import KernelChoice, KernelTask, UnrepresentableValue
 from ..errors import PoolError
-from . import direct_call, rearrange, run
+from . import c_order, direct_call, run
 
 Array = NDArray[Any]
 Canonical = tuple[Windows, Windows, Windows]
@@ -46,7 +46,7 @@ class PreparedPooling:
     """What runs before have left."""
 
     @cached_property
-    def choice(self) -> Choice | policy.Deferred | None:
+    def choice(self) -> KernelChoice | policy.Deferred | None:
         """The kernel for the whole plan, which parts of it run by too."""
         return run.choose_kernel(self.work) if self.work.array.size else None
 
@@ -55,8 +55,8 @@ class PreparedPooling:
         """The shape and the dtype of the result."""
         return self.plan.output_shape, self.work.result
 
-    def run(self, array: Array, out: Array | None = None, choice: Choice | policy.Deferred | None = None,
-            part: Part | None = None) -> Result:
+    def run(self, array: Array, out: Array | None = None, choice: KernelChoice | policy.Deferred | None = None,
+            part: PlanPart | None = None) -> Result:
         """Pool an array, into ``out`` if given, by a kernel of this plan, or of the one of which it is a part."""
         if part is None and self.repeated.call is not None:
             values = self.repeated.call.run(array, out)
@@ -72,7 +72,7 @@ class PreparedPooling:
         except UnrepresentableValue as failure:
             raise _locate_unrepresentable(failure.index, work, plan, part) from None
         if written is None:
-            result = restored(rearrange.as_result(values, work.result), plan)
+            result = restored(c_order.as_result(values, work.result), plan)
             if out is not None:
                 out[...] = result
         return Result(result if out is None else out, None if indices is None else restored(indices, plan))
@@ -93,7 +93,7 @@ class PreparedPooling:
         """Whether a call of one kernel may be kept."""
         return direct_call.may_repeat(self.plan, self.work, self.pad_mode)
 
-    def on(self, array: Array, part: Part | None = None) -> KernelTask:
+    def on(self, array: Array, part: PlanPart | None = None) -> KernelTask:
         """The work on an array."""
         canonical = self.canonical(array)
         draws = self.draws(part) if self.work.reducer.draws else None
@@ -105,7 +105,7 @@ class PreparedPooling:
         if self.work.source == dtypes.BOOL:
             return dtypes.as_read(self.plan.axes.canonical(array).astype(self.work.source, copy=False))
         in_order = array.transpose(self.plan.axes.order)
-        read = rearrange.in_c_order(in_order, dtypes.read_dtype(self.work.source))
+        read = c_order.in_c_order(in_order, dtypes.read_dtype(self.work.source))
         return read.reshape(self.plan.axes.canonical_shape(array.shape))
 
     def padded(self, canonical: Array) -> Array:
@@ -117,7 +117,7 @@ class PreparedPooling:
             raise PoolError(f"pad_value {self.pad_value} is no {canonical.dtype} value")
         return np.pad(canonical, widths, constant_values=self.pad_value)
 
-    def draws(self, part: Part | None) -> Array:
+    def draws(self, part: PlanPart | None) -> Array:
         """A number in [0, 1) for each output: its own word of the generator, whatever the order of work."""
         words = np.empty(self.plan.full_shape, np.uint64)
         for place, first, count in runs(self.plan, part):
@@ -155,7 +155,7 @@ def restored(canonical: Array, plan: Plan) -> Array:
     return np.ascontiguousarray(plan.axes.restored(canonical, plan.full_shape)).reshape(plan.output_shape)
 
 
-def _locate_unrepresentable(index: int, work: KernelTask, plan: Plan, part: Part | None) -> PoolError:
+def _locate_unrepresentable(index: int, work: KernelTask, plan: Plan, part: PlanPart | None) -> PoolError:
     """The error of a window whose value is NaN, or missing, where the result's dtype has neither."""
     canonical = np.unravel_index(index, work.output_shape)
     flat = np.ravel_multi_index(canonical, work.output_shape)

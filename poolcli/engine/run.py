@@ -12,30 +12,30 @@ import numpy as np
 from .. import jit
 from ..core import dtypes
 from ..core.reducers import Reducer
-from ..drivers import FAST_DRIVERS, general, policy
+from ..drivers import FAST_DRIVERS, general_driver, policy
 from ..drivers.flatten import Flattened, flatten
-from ..drivers.kernel_task import Array, Block, Choice, KernelTask, Runner
+from ..drivers.kernel_task import Array, Block, KernelChoice, KernelTask, Runner
 from .threads import choose_thread_count, count_threads, run_blocks
 
 BLOCK_SAMPLES = 1 << 22
 """Samples read by one call: up to 0.2 s for the slowest reducers, since Ctrl-C waits for a kernel to return."""
 
 
-def _lazy_driver(driver: str, serves: Callable[[Reducer], bool]) -> Callable[[KernelTask], Choice | None]:
+def _lazy_driver(driver: str, serves: Callable[[Reducer], bool]) -> Callable[[KernelTask], KernelChoice | None]:
     """Return a driver's ``choose``, which imports the driver for the first reducer that it serves."""
-    def choose(task: KernelTask) -> Choice | None:
+    def choose(task: KernelTask) -> KernelChoice | None:
         if not serves(task.reducer):
             return None
-        found: Choice | None = import_module(f"{general.__package__}.{driver}").choose(task)
+        found: KernelChoice | None = import_module(f"{general_driver.__package__}.{driver}").choose(task)
         return found
     return choose
 
 
-CHOICES: Sequence[Callable[[KernelTask], Choice | None]] = [_lazy_driver(*row) for row in FAST_DRIVERS.items()]
+CHOICES: Sequence[Callable[[KernelTask], KernelChoice | None]] = [_lazy_driver(*row) for row in FAST_DRIVERS.items()]
 """Who may have a faster kernel than the general one; the first that serves is taken."""
 
 
-def choose_kernel(task: KernelTask) -> Choice | policy.Deferred | None:
+def choose_kernel(task: KernelTask) -> KernelChoice | policy.Deferred | None:
     """Return the kernel for a plan, if one is faster than the general one; None where that must do it."""
     flat, merging = flatten(task) or (None, None)
     kernel: Any = None if flat is None else _find_fast(flat)
@@ -43,7 +43,7 @@ def choose_kernel(task: KernelTask) -> Choice | policy.Deferred | None:
         kernel = Flattened(kernel, kernel.spec, merging)
     else:
         kernel = _find_fast(task)
-    return policy.decide(task, kernel, lambda task: general.make_spec(task, dtypes.write_dtype(task.result)),
+    return policy.decide(task, kernel, lambda task: general_driver.make_spec(task, dtypes.write_dtype(task.result)),
                          _choose_numpy)
 
 
@@ -52,7 +52,7 @@ def _find_fast(task: KernelTask) -> Any:
     return next((choice for find in CHOICES if (choice := find(task)) is not None), None)
 
 
-def _choose_numpy(task: KernelTask) -> tuple[Choice, float] | None:
+def _choose_numpy(task: KernelTask) -> tuple[KernelChoice, float] | None:
     """Return NumPy's run of a task and about how many milliseconds it takes; None where NumPy does not serve."""
     from . import numpy_tier
 
@@ -60,7 +60,7 @@ def _choose_numpy(task: KernelTask) -> tuple[Choice, float] | None:
     return None if choice is None else (choice, numpy_tier.estimate(choice, task))
 
 
-def run_task(task: KernelTask, out: Array | None, choice: Choice | policy.Deferred | None,
+def run_task(task: KernelTask, out: Array | None, choice: KernelChoice | policy.Deferred | None,
              whole: bool = True) -> tuple[Array, Array | None]:
     """Return the canonical result, in the dtype that kernels write (``out`` if given), and the indices if wanted.
 
@@ -84,9 +84,9 @@ def run_task(task: KernelTask, out: Array | None, choice: Choice | policy.Deferr
     return values, indices
 
 
-def _run_kernel(task: KernelTask, values: Array, choice: Choice | None) -> None:
+def _run_kernel(task: KernelTask, values: Array, choice: KernelChoice | None) -> None:
     """Run a kernel, or the general one, on all blocks."""
-    fallback = general.General(task, values, task.indices)
+    fallback = general_driver.General(task, values, task.indices)
     if choice is None:
         run_blocks(fallback.runner, fallback.blocks(BLOCK_SAMPLES), interruptible=fallback.cost > BLOCK_SAMPLES,
                    threads=count_threads())
@@ -114,7 +114,7 @@ def _run_numpy(task: KernelTask, values: Array, choice: policy.Deferred) -> bool
     return not choice.declined
 
 
-def _add_fallback(runner: Runner, fallback: general.General) -> Runner:
+def _add_fallback(runner: Runner, fallback: general_driver.General) -> Runner:
     """Return a runner that gives what a faster kernel cannot compute to the general kernel, in smaller blocks.
 
     A faster kernel that refuses a block has written a value for each of its windows. Those that are not finite are

@@ -83,7 +83,7 @@ def _picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded
 
 def _tiff(image: ImageFile.ImageFile, name: str) -> Loaded | None:
     """By its tags: whole bytes a sample, of grey, RGB and CMYK."""
-    from .images.tiff import tiff_layout
+    from .tiff.tiff import tiff_layout
 
     layout = tiff_layout(image)
     if layout is None:

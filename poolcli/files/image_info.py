@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..core.place import Place
     from .formats import Format
     from .images.metadata import Metadata
-    from .images.tiff_storage import TiffStorage
+    from .tiff.tiff_storage import TiffStorage
 
     Array = NDArray[Any]
 

@@ -56,7 +56,7 @@ def _span(table: Buffer, i: int, step: int) -> _Span:
     return _Span(table[at + START], table[at + COUNT], step, table[at + NOMINAL], table[at + WEIGHT])
 
 
-class _Region(NamedTuple):
+class _WindowRegion(NamedTuple):
     """Where one window's samples lie in the array, and which of them count."""
 
     src: Buffer
@@ -74,18 +74,18 @@ class _Region(NamedTuple):
     nodata: Buffer
 
 
-def _absent(region: _Region, x: Any) -> bool:
+def _absent(region: _WindowRegion, x: Any) -> bool:
     """Whether a sample of the array is missing: a NaN to be ignored, or the nodata value."""
     return bool((region.skip_nan and x != x) or (region.has_nodata and x == region.nodata[0]))
 
 
-def _row_of(region: _Region, i: int, j: int) -> int:
+def _row_of(region: _WindowRegion, i: int, j: int) -> int:
     """The position in its plane of the first sample in the window's row (i, j)."""
     d, h = region.d, region.h
     return ((d.start + i * d.step) * region.height + h.start + j * h.step) * region.width + region.w.start
 
 
-def _is_run(region: _Region) -> bool:
+def _is_run(region: _WindowRegion) -> bool:
     """Whether the window's samples are neighbours in memory, in order."""
     d, h, w = region.d, region.h, region.w
     one_row = d.size == 1 and h.size == 1
@@ -94,7 +94,7 @@ def _is_run(region: _Region) -> bool:
     return region.inner == 1 and (w.step == 1 or w.size == 1) and (one_row or (whole_rows and one_plane))
 
 
-def _survey(region: _Region, start: int, n: int) -> tuple[bool, int]:
+def _survey(region: _WindowRegion, start: int, n: int) -> tuple[bool, int]:
     """Whether every sample of a run is present, and which is the last NaN (or -1)."""
     last_nan = -1
     for i in range(n):
@@ -106,7 +106,7 @@ def _survey(region: _Region, start: int, n: int) -> tuple[bool, int]:
     return True, last_nan
 
 
-def _gather(region: _Region, samples: Buffer) -> tuple[int, int]:
+def _gather(region: _WindowRegion, samples: Buffer) -> tuple[int, int]:
     """Copy a window's present samples to ``samples``; return how many, and which is the last NaN (or -1)."""
     n = 0
     last_nan = -1
@@ -126,7 +126,7 @@ def _gather(region: _Region, samples: Buffer) -> tuple[int, int]:
     return n, last_nan
 
 
-def gather_weights(region: _Region, along_d: Buffer, along_h: Buffer, along_w: Buffer, weights: Buffer) -> None:
+def gather_weights(region: _WindowRegion, along_d: Buffer, along_h: Buffer, along_w: Buffer, weights: Buffer) -> None:
     """Write the weight of each sample that ``_gather`` keeps: the product of its axes' weights."""
     n = 0
     for i in range(region.d.size):
@@ -139,11 +139,11 @@ def gather_weights(region: _Region, along_d: Buffer, along_h: Buffer, along_w: B
                     n += 1
 
 
-def no_weights(region: _Region, along_d: Buffer, along_h: Buffer, along_w: Buffer, weights: Buffer) -> None:
+def no_weights(region: _WindowRegion, along_d: Buffer, along_h: Buffer, along_w: Buffer, weights: Buffer) -> None:
     """``gather_weights`` for the reducers that want none."""
 
 
-def place(region: _Region, wanted: int) -> int:
+def place(region: _WindowRegion, wanted: int) -> int:
     """The flat position in its plane of the sample that ``_gather`` kept as number ``wanted``."""
     seen = 0
     for i in range(region.d.size):
@@ -200,7 +200,7 @@ def nan_value(last_nan: int) -> Pair:
     return NOT_A_NUMBER, 0.0
 
 
-def locate_unrepresentable(region: _Region, value: Pair) -> int:
+def locate_unrepresentable(region: _WindowRegion, value: Pair) -> int:
     """``place`` for a value, which stands nowhere in the input."""
     return -1
 
@@ -232,8 +232,8 @@ def make_kernel(core: Callable[..., Any], put: Callable[..., bool], of_nan: Call
                         for c in range(inner):
                             if geometry[REPAIR] and dst[at + c] - dst[at + c] == 0:
                                 continue  # finite already, so what wrote it was right
-                            region = _Region(src, a * plane + c, height, width, inner, d, h, w, skip_nan, has_nodata,
-                                             nodata)
+                            region = _WindowRegion(src, a * plane + c, height, width, inner, d, h, w, skip_nan,
+                                                   has_nodata, nodata)
                             x, base, n = src, a * plane + _row_of(region, 0, 0), d.size * h.size * w.size
                             in_place, last_nan = _survey(region, base, n) if _is_run(region) else (False, -1)
                             if not in_place:

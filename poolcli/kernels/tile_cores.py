@@ -22,7 +22,7 @@ from .double_double import (
     whole,
 )
 from .order_statistics import between
-from .tiles import DRAW, LOW, PICK, PRESENT, SPARE_A, SPARE_B, SPARE_C, SPARE_D, VALUE, Tile, fill_slot
+from .tiles import DRAW, LOW, PICK, PRESENT, SPARE_A, SPARE_B, SPARE_C, SPARE_D, VALUE, LaneTile, fill_slot
 from .vector_math import cube_root, exponential, logarithm
 
 _SAFE = 4.0
@@ -47,7 +47,7 @@ def _is_first(x: float, y: float) -> bool:
 # Picks.
 
 
-def _pick_extreme(tile: Tile, beats: Callable[[float, float], bool]) -> None:
+def _pick_extreme(tile: LaneTile, beats: Callable[[float, float], bool]) -> None:
     """Pick the first of the samples that beat all others."""
     slots, room = tile.slots, tile.room
     value, pick = VALUE * room, PICK * room
@@ -63,22 +63,22 @@ def _pick_extreme(tile: Tile, beats: Callable[[float, float], bool]) -> None:
             slots[pick + i] = number if wins else picked
 
 
-def maximum(tile: Tile) -> None:
+def maximum(tile: LaneTile) -> None:
     """Pick the first largest sample."""
     _pick_extreme(tile, _is_larger)
 
 
-def minimum(tile: Tile) -> None:
+def minimum(tile: LaneTile) -> None:
     """Pick the first smallest sample."""
     _pick_extreme(tile, _is_smaller)
 
 
-def first(tile: Tile) -> None:
+def first(tile: LaneTile) -> None:
     """Pick the first sample."""
     _pick_extreme(tile, _is_first)
 
 
-def draw(tile: Tile) -> None:
+def draw(tile: LaneTile) -> None:
     """Pick the first sample whose running sum exceeds ``DRAW`` times the sum; else the last that is not 0."""
     slots, room = tile.slots, tile.room
     value, pick, mass, reach = VALUE * room, PICK * room, SPARE_A * room, SPARE_B * room
@@ -127,7 +127,7 @@ def _square(x: float) -> float:
     return x * x
 
 
-def _sum_terms(tile: Tile, term: Callable[[float], float], to: int) -> None:
+def _sum_terms(tile: LaneTile, term: Callable[[float], float], to: int) -> None:
     """Slot ``to`` = the sum of term(x) over the samples of each window, in order."""
     slots, room = tile.slots, tile.room
     fill_slot(tile, to, 0.0)
@@ -138,7 +138,7 @@ def _sum_terms(tile: Tile, term: Callable[[float], float], to: int) -> None:
             slots[to * room + i] += y if y == y else 0.0
 
 
-def _sum_pairs(tile: Tile) -> None:
+def _sum_pairs(tile: LaneTile) -> None:
     """``VALUE`` and ``LOW`` = the sum of the samples of each window as a pair."""
     slots, room = tile.slots, tile.room
     value, low = VALUE * room, LOW * room
@@ -155,7 +155,7 @@ def _sum_pairs(tile: Tile) -> None:
             slots[low + i] = lo
 
 
-def _write_extreme(tile: Tile, beats: Callable[[float, float], bool], to: int) -> None:
+def _write_extreme(tile: LaneTile, beats: Callable[[float, float], bool], to: int) -> None:
     """Slot ``to`` = the sample of each window that beats all others."""
     slots, room = tile.slots, tile.room
     for i in range(tile.m):
@@ -167,7 +167,7 @@ def _write_extreme(tile: Tile, beats: Callable[[float, float], bool], to: int) -
             slots[to * room + i] = x if beats(x, best) | (best != best) else best
 
 
-def mixed(tile: Tile) -> None:
+def mixed(tile: LaneTile) -> None:
     """w max + (1 - w) mean; where it is to be precise over one denominator, in pairs."""
     slots, room, w = tile.slots, tile.room, tile.params[0]
     value, low, top, present = VALUE * room, LOW * room, SPARE_A * room, PRESENT * room
@@ -190,7 +190,7 @@ def mixed(tile: Tile) -> None:
 # Exponentials.
 
 
-def log_mean_exp(tile: Tile) -> None:
+def log_mean_exp(tile: LaneTile) -> None:
     """m + log(mean e^(r (x - m))) / r, m the largest for r > 0, else the smallest."""
     slots, room, r = tile.slots, tile.room, tile.params[0]
     value, top = VALUE * room, SPARE_A * room
@@ -210,7 +210,7 @@ def log_mean_exp(tile: Tile) -> None:
         slots[value + i] = slots[top + i] + logarithm(mean) / r + (slots[top + i] - slots[top + i])
 
 
-def softmax_mean(tile: Tile) -> None:
+def softmax_mean(tile: LaneTile) -> None:
     """Sum x e^(x-m) / sum e^(x-m), m the largest."""
     slots, room = tile.slots, tile.room
     value, top, mass = VALUE * room, SPARE_A * room, SPARE_B * room
@@ -229,7 +229,7 @@ def softmax_mean(tile: Tile) -> None:
         slots[value + i] = slots[top + i] + slots[value + i] / slots[mass + i]
 
 
-def expected(tile: Tile) -> None:
+def expected(tile: LaneTile) -> None:
     """Sum x^2 / sum x, scaled by the largest."""
     slots, room = tile.slots, tile.room
     value, top, mass = VALUE * room, SPARE_A * room, SPARE_B * room
@@ -260,17 +260,17 @@ def _at_least(x: float, least: float) -> float:
     return least if x < least else x
 
 
-def norm(tile: Tile) -> None:
+def norm(tile: LaneTile) -> None:
     """(sum |x|^p)^(1/p)."""
     _power_mean(tile, _magnitude, 0)
 
 
-def generalised_mean(tile: Tile) -> None:
+def generalised_mean(tile: LaneTile) -> None:
     """(mean max(x, eps)^p)^(1/p)."""
     _power_mean(tile, _at_least, 1)
 
 
-def _write_largest(tile: Tile, lift: Callable[[float, float], float], least: float, to: int) -> None:
+def _write_largest(tile: LaneTile, lift: Callable[[float, float], float], least: float, to: int) -> None:
     """Slot ``to`` = the largest lifted sample of each window."""
     slots, room = tile.slots, tile.room
     fill_slot(tile, to, 0.0)
@@ -281,7 +281,7 @@ def _write_largest(tile: Tile, lift: Callable[[float, float], float], least: flo
             slots[to * room + i] = x if x > best else best
 
 
-def _power_mean(tile: Tile, lift: Callable[[float, float], float], mean: int) -> None:
+def _power_mean(tile: LaneTile, lift: Callable[[float, float], float], mean: int) -> None:
     """(sum x^p)^(1/p) of lifted samples, or of their mean; scaled by the largest where powers could leave the range."""
     p, least = tile.params[0], tile.params[1]
     slots, room = tile.slots, tile.room
@@ -331,7 +331,7 @@ def _power_mean(tile: Tile, lift: Callable[[float, float], float], mean: int) ->
             slots[value + i] = slots[top + i] * (y if s != 0.0 else 0.0)
 
 
-def _sum_scaled_terms(tile: Tile, term: Callable[[float], float], lift: Callable[[float, float], float],
+def _sum_scaled_terms(tile: LaneTile, term: Callable[[float], float], lift: Callable[[float, float], float],
                       least: float) -> None:
     """``VALUE`` = the sum of term(x times ``SPARE_B``) over lifted samples, four slots at a time."""
     slots, room, value, inverse = tile.slots, tile.room, VALUE * tile.room, SPARE_B * tile.room
@@ -353,7 +353,7 @@ def _sum_scaled_terms(tile: Tile, term: Callable[[float], float], lift: Callable
             slots[value + i] += y if y == y else 0.0
 
 
-def _sum_powers(tile: Tile, p: float, lift: Callable[[float, float], float], least: float) -> None:
+def _sum_powers(tile: LaneTile, p: float, lift: Callable[[float, float], float], least: float) -> None:
     """``VALUE`` = the sum of (x times ``SPARE_B``)^p over lifted samples."""
     slots, room, value, inverse = tile.slots, tile.room, VALUE * tile.room, SPARE_B * tile.room
     fill_slot(tile, VALUE, 0.0)
@@ -369,7 +369,7 @@ def _sum_powers(tile: Tile, p: float, lift: Callable[[float, float], float], lea
 # Programming 3, 5.2.2, algorithm M), which takes any number of slots.
 
 
-def sort(tile: Tile) -> None:
+def sort(tile: LaneTile) -> None:
     """Copy the samples behind their slots and sort them there; missing ones come last."""
     slots, room, to = tile.slots, tile.room, tile.first + tile.n * tile.room
     for p in range(tile.n):
@@ -392,7 +392,7 @@ def sort(tile: Tile) -> None:
         p = p // 2
 
 
-def _exchange(tile: Tile, a: int, b: int) -> None:
+def _exchange(tile: LaneTile, a: int, b: int) -> None:
     """Bring the smaller of two samples of each lane to the first place."""
     slots = tile.slots
     for i in range(tile.m):
@@ -401,7 +401,7 @@ def _exchange(tile: Tile, a: int, b: int) -> None:
         slots[b + i] = x if y < x else y
 
 
-def quantile(tile: Tile) -> None:
+def quantile(tile: LaneTile) -> None:
     """The sample of rank (n - 1) q, n the samples that are present; between two ranks, a point of the line."""
     slots, room, q = tile.slots, tile.room, tile.params[0]
     to = tile.first + tile.n * room
@@ -420,7 +420,7 @@ def quantile(tile: Tile) -> None:
         slots[VALUE * room + i], slots[LOW * room + i] = hi, lo
 
 
-def mode(tile: Tile) -> None:
+def mode(tile: LaneTile) -> None:
     """Pick the first sample of the most frequent value; of equally frequent ones, of the smallest."""
     slots, room, to = tile.slots, tile.room, tile.first + tile.n * tile.room
     value, most, run = VALUE * room, SPARE_A * room, SPARE_B * room

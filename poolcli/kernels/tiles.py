@@ -43,7 +43,7 @@ _FETCHED = 16
 """Samples of a line of the cache, of 32 bits: gem 2x2/2 of 16 MP takes 22.5 ms without asking for them, 19.5 with."""
 
 
-class Tile(NamedTuple):
+class LaneTile(NamedTuple):
     """n slots of m lanes, ``room`` apart, the first of them at ``first``."""
 
     slots: Buffer
@@ -73,7 +73,7 @@ def _offset(shape: _Shape, p: int) -> int:
     return row // shape.high * shape.plane + row % shape.high * shape.line + p % shape.wide * shape.next
 
 
-def _gather_even(src: Buffer, at: int, tile: Tile, inner: int, channels: int, apart: int, to: int) -> None:
+def _gather_even(src: Buffer, at: int, tile: LaneTile, inner: int, channels: int, apart: int, to: int) -> None:
     """slots[to :] = a sample of each of the evenly spaced windows of a run."""
     slots = tile.slots
     if (apart == 1 and channels == inner) or tile.m == channels:
@@ -88,7 +88,7 @@ def _gather_even(src: Buffer, at: int, tile: Tile, inner: int, channels: int, ap
                 slots[to + k * channels + c] = double(src[at + k * apart * inner + c])
 
 
-def _gather_two(src: Buffer, at: int, tile: Tile, to: int) -> None:
+def _gather_two(src: Buffer, at: int, tile: LaneTile, to: int) -> None:
     """``_gather_even`` for two neighbours of windows two samples apart: vector code, 0.3 ns a sample instead of 0.9."""
     slots, and_to = tile.slots, to + tile.room
     for k in range(tile.m):
@@ -96,7 +96,7 @@ def _gather_two(src: Buffer, at: int, tile: Tile, to: int) -> None:
         slots[and_to + k] = double(src[at + 2 * k + 1])
 
 
-def _gather_run(src: Buffer, at: int, tile: Tile, shape: _Shape, inner: int, channels: int, apart: int) -> None:
+def _gather_run(src: Buffer, at: int, tile: LaneTile, shape: _Shape, inner: int, channels: int, apart: int) -> None:
     """Fill the slots of a run of windows; ask memory for the same of the next row of windows."""
     pairs = shape.wide // 2 if inner == 1 and apart == 2 and shape.next == 1 else 0
     for row in range(shape.deep * shape.high):
@@ -111,7 +111,7 @@ def _gather_run(src: Buffer, at: int, tile: Tile, shape: _Shape, inner: int, cha
             _gather_even(src, line + w * shape.next * inner, tile, inner, channels, apart, to + w * tile.room)
 
 
-def _gather_lanes(src: Buffer, tile: Tile, shape: _Shape, inner: int, lanes: Buffer) -> None:
+def _gather_lanes(src: Buffer, tile: LaneTile, shape: _Shape, inner: int, lanes: Buffer) -> None:
     """Fill the slots of windows anywhere, none of them clipped."""
     slots, room = tile.slots, tile.room
     for p in range(tile.n):
@@ -120,7 +120,7 @@ def _gather_lanes(src: Buffer, tile: Tile, shape: _Shape, inner: int, lanes: Buf
             slots[to + i] = double(src[lanes[SOURCE * room + i] + beyond])
 
 
-def _gather_clipped(src: Buffer, tile: Tile, shape: _Shape, inner: int, lanes: Buffer) -> None:
+def _gather_clipped(src: Buffer, tile: LaneTile, shape: _Shape, inner: int, lanes: Buffer) -> None:
     """Fill the slots of windows anywhere, of several sizes; and find the last NaN that is a sample.
 
     Places first, then loads, then what is missing: but for the loads this is vector code, 1.5 ns a sample instead of 5.
@@ -143,7 +143,7 @@ def _gather_clipped(src: Buffer, tile: Tile, shape: _Shape, inner: int, lanes: B
             slots[LAST_NAN * room + i] = number if here & (x != x) else last
 
 
-def _find_nans(tile: Tile) -> int:
+def _find_nans(tile: LaneTile) -> int:
     """Write the number of each lane's last NaN; return how many there are, which most often is none."""
     slots, last, found = tile.slots, LAST_NAN * tile.room, 0
     for p in range(tile.n):
@@ -161,7 +161,7 @@ def _find_nans(tile: Tile) -> int:
     return found
 
 
-def _drop_nodata(tile: Tile, nodata: float) -> None:
+def _drop_nodata(tile: LaneTile, nodata: float) -> None:
     """Make a NaN of every sample that is the nodata value."""
     slots = tile.slots
     for p in range(tile.n):
@@ -171,7 +171,7 @@ def _drop_nodata(tile: Tile, nodata: float) -> None:
             slots[at + i] = NOT_A_NUMBER if x == nodata else x
 
 
-def _count_present(tile: Tile) -> None:
+def _count_present(tile: LaneTile) -> None:
     """Count the samples of each lane."""
     slots, present = tile.slots, PRESENT * tile.room
     fill_slot(tile, PRESENT, 0.0)
@@ -182,7 +182,7 @@ def _count_present(tile: Tile) -> None:
             slots[present + i] += 1.0 if x == x else 0.0
 
 
-def fill_slot(tile: Tile, slot: int, value: float) -> None:
+def fill_slot(tile: LaneTile, slot: int, value: float) -> None:
     """Write one number to all lanes of one of the slots before the samples."""
     for i in range(tile.m):
         tile.slots[slot * tile.room + i] = value
@@ -191,7 +191,7 @@ def fill_slot(tile: Tile, slot: int, value: float) -> None:
 # What a core in lanes could not do.
 
 
-def _settle(tile: Tile, core: Callable[..., Any], mend: Callable[..., None], near_ties: int, work: Buffer) -> None:
+def _settle(tile: LaneTile, core: Callable[..., Any], mend: Callable[..., None], near_ties: int, work: Buffer) -> None:
     """Do those lanes again whose value cannot be trusted."""
     slots, room = tile.slots, tile.room
     doubtful = 0
@@ -205,7 +205,7 @@ def _settle(tile: Tile, core: Callable[..., Any], mend: Callable[..., None], nea
                 mend(tile, i, core, work)
 
 
-def _lose(tile: Tile) -> None:
+def _lose(tile: LaneTile) -> None:
     """Give NaN to lanes with a NaN that wins, or without samples."""
     slots, room = tile.slots, tile.room
     for i in range(tile.m):
@@ -227,7 +227,7 @@ def _is_near_tie(x: float) -> bool:
     return abs(twice - nearest) <= 1e-13 * abs(twice)
 
 
-def _window_of(tile: Tile, lane: int, work: Buffer) -> Window:
+def _window_of(tile: LaneTile, lane: int, work: Buffer) -> Window:
     """The present samples of one lane, behind the scratch of a reducer's own core."""
     n = 0
     for p in range(tile.n):
@@ -238,7 +238,7 @@ def _window_of(tile: Tile, lane: int, work: Buffer) -> Window:
     return Window(work, tile.n, n, 0, work, tile.slots[DRAW * tile.room + lane], tile.params, work)
 
 
-def mend_value(tile: Tile, lane: int, core: Callable[..., Any], work: Buffer) -> None:
+def mend_value(tile: LaneTile, lane: int, core: Callable[..., Any], work: Buffer) -> None:
     """Compute one window by the reducer's own core."""
     window = _window_of(tile, lane, work)
     if window.n > 0:
@@ -246,7 +246,7 @@ def mend_value(tile: Tile, lane: int, core: Callable[..., Any], work: Buffer) ->
         tile.slots[VALUE * tile.room + lane], tile.slots[LOW * tile.room + lane] = hi, lo
 
 
-def mend_pick(tile: Tile, lane: int, core: Callable[..., Any], work: Buffer) -> None:
+def mend_pick(tile: LaneTile, lane: int, core: Callable[..., Any], work: Buffer) -> None:
     """Pick a sample of one window by the reducer's own core."""
     window = _window_of(tile, lane, work)
     if window.n > 0:
@@ -263,7 +263,7 @@ def mend_pick(tile: Tile, lane: int, core: Callable[..., Any], work: Buffer) -> 
 # How values reach the output. False: a NaN has no place there, and nothing stands for it.
 
 
-class _Output(NamedTuple):
+class _LaneOutput(NamedTuple):
     """Where results go, and how."""
 
     dst: Buffer
@@ -274,7 +274,7 @@ class _Output(NamedTuple):
     rounding: int
 
 
-def put_floats(tile: Tile, output: _Output, dst: Buffer, to: int) -> bool:
+def put_floats(tile: LaneTile, output: _LaneOutput, dst: Buffer, to: int) -> bool:
     """Write the values of a tile to neighbours in a float buffer."""
     slots, room = tile.slots, tile.room
     for i in range(tile.m):
@@ -282,7 +282,7 @@ def put_floats(tile: Tile, output: _Output, dst: Buffer, to: int) -> bool:
     return True
 
 
-def put_narrow(tile: Tile, output: _Output, dst: Buffer, to: int) -> bool:
+def put_narrow(tile: LaneTile, output: _LaneOutput, dst: Buffer, to: int) -> bool:
     """Round values to integers of up to 32 bits, saturated, as vector code."""
     slots, room, low, high = tile.slots, tile.room, output.limits[0], output.limits[2]
     fill, lost = double(output.fill[0]), 0
@@ -298,7 +298,7 @@ def put_narrow(tile: Tile, output: _Output, dst: Buffer, to: int) -> bool:
     return lost == 0 or output.has_fill != 0
 
 
-def put_wide(tile: Tile, output: _Output, dst: Buffer, to: int) -> bool:
+def put_wide(tile: LaneTile, output: _LaneOutput, dst: Buffer, to: int) -> bool:
     """Round values to integers of 64 bits, saturated."""
     slots, room = tile.slots, tile.room
     good = True
@@ -329,13 +329,13 @@ def _floor_narrow(x: float) -> float:
     return t - 1.0 if t > x else t
 
 
-def _list_offsets(tile: Tile, shape: _Shape, lanes: Buffer) -> None:
+def _list_offsets(tile: LaneTile, shape: _Shape, lanes: Buffer) -> None:
     """Write how far each slot's sample is from a window's first behind the numbers of lanes."""
     for p in range(tile.n):
         lanes[LANE * tile.room + p] = _offset(shape, p)
 
 
-def _write_run_indices(tile: Tile, output: _Output, to: int, place: int, channels: int, apart: int,
+def _write_run_indices(tile: LaneTile, output: _LaneOutput, to: int, place: int, channels: int, apart: int,
                        lanes: Buffer) -> None:
     """Write the indices of a run whose first window starts at ``place`` of its plane."""
     picks, listed = PICK * tile.room, LANE * tile.room
@@ -352,13 +352,13 @@ def _write_run_indices(tile: Tile, output: _Output, to: int, place: int, channel
             output.index[to + i] = place + k * apart + lanes[listed + pick] if pick >= 0 else -1
 
 
-def _scatter(tile: Tile, dst: Buffer, staging: Buffer, lanes: Buffer) -> None:
+def _scatter(tile: LaneTile, dst: Buffer, staging: Buffer, lanes: Buffer) -> None:
     """Copy the values of lanes anywhere to their places."""
     for i in range(tile.m):
         dst[lanes[TARGET * tile.room + i]] = staging[i]
 
 
-def _write_lane_indices(tile: Tile, output: _Output, lanes: Buffer) -> None:
+def _write_lane_indices(tile: LaneTile, output: _LaneOutput, lanes: Buffer) -> None:
     """Write the indices of lanes anywhere."""
     room = tile.room
     for i in range(tile.m):
@@ -370,7 +370,7 @@ def _write_lane_indices(tile: Tile, output: _Output, lanes: Buffer) -> None:
 # The kernel.
 
 
-def _reset(tile: Tile) -> None:
+def _reset(tile: LaneTile) -> None:
     """Clear what cores leave."""
     fill_slot(tile, LOW, 0.0)
     fill_slot(tile, PICK, 0.0)
@@ -378,7 +378,7 @@ def _reset(tile: Tile) -> None:
     fill_slot(tile, PRESENT, double(tile.n))
 
 
-def _compute(tile: Tile, core_in_lanes: Any, core: Any, mend: Any, clipped: int, geometry: Buffer, nodata: Buffer,
+def _compute(tile: LaneTile, core_in_lanes: Any, core: Any, mend: Any, clipped: int, geometry: Buffer, nodata: Buffer,
              work: Buffer) -> None:
     """Settle what is missing, then let the core work."""
     lossy = 1 if clipped or geometry[HAS_NODATA] or geometry[SKIP_NAN] else 0
@@ -424,7 +424,7 @@ def make_kernel(core_in_lanes: Callable[..., None], core: Callable[..., Any], me
                    table_d: Buffer, table_h: Buffer, table_w: Buffer, lanes: Buffer, nodata: Buffer, draws: Buffer,
                    params: Buffer, limits: Buffer, slots: Buffer, work: Buffer) -> int:
         height, width, inner, room = geometry[H], geometry[W], geometry[INNER], geometry[ROOM]
-        output = _Output(dst, index, fill, geometry[HAS_FILL], limits, geometry[ROUNDING])
+        output = _LaneOutput(dst, index, fill, geometry[HAS_FILL], limits, geometry[ROUNDING])
         steps = geometry[STEP_D] * height * width, geometry[STEP_H] * width, geometry[STEP_W]
         largest = _Shape(geometry[LARGEST_D], geometry[LARGEST_H], geometry[LARGEST_W], steps[0], steps[1], steps[2])
         most = largest.deep * largest.high * largest.wide
@@ -464,8 +464,8 @@ def make_kernel(core_in_lanes: Callable[..., None], core: Callable[..., Any], me
                     continue
                 in_run = kind == _RUN_TILE
                 shape = shape if in_run else largest
-                tile = Tile(slots, EXTRA * room, shape.deep * shape.high * shape.wide,
-                            some * now if in_run else waiting, room, params, geometry[PRECISE])
+                tile = LaneTile(slots, EXTRA * room, shape.deep * shape.high * shape.wide,
+                                some * now if in_run else waiting, room, params, geometry[PRECISE])
                 _reset(tile)
                 if in_run:
                     _gather_run(src, origin + place * inner + c, tile, shape, inner, now, apart)

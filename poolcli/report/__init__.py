@@ -1,4 +1,4 @@
-"""What was done to each file, as values: the JSON document is one view of them, ``cli/table.py`` draws the other.
+"""What was done to each file, as values: the JSON document is one view, ``cli/display/report_table.py`` the other.
 
 The exit code is a property of the whole report, so that it and the ``status`` fields always agree.
 """
@@ -14,8 +14,8 @@ from .records import (
     NOTHING,
     OK,
     SOME_FAILED,
+    CellGrid,
     FileReport,
-    Grid,
     Number,
     PlaceChange,
     Plane,
@@ -37,8 +37,8 @@ __all__ = [
     "OK",
     "SCHEMA",
     "SOME_FAILED",
+    "CellGrid",
     "FileReport",
-    "Grid",
     "Number",
     "PlaceChange",
     "Plane",

@@ -6,7 +6,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from .previews import short
-from .records import Grid
+from .records import CellGrid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,7 +21,7 @@ _MOST_CELLS_AN_AXIS = 16
 """Rows and columns up to which an input is shown whole beside its result, on a screen of 24 lines."""
 
 
-def grid(array: Array, values: Array, plan: Plan, reducer: Reducer) -> Grid | None:
+def grid(array: Array, values: Array, plan: Plan, reducer: Reducer) -> CellGrid | None:
     """Return the cells of a small array of one or two pooled axes and of its result; None for any other."""
     if not 1 <= array.ndim <= 2 or len(plan.windows) != array.ndim or not 0 < max(array.shape) <= _MOST_CELLS_AN_AXIS:
         return None
@@ -33,7 +33,7 @@ def grid(array: Array, values: Array, plan: Plan, reducer: Reducer) -> Grid | No
     rows, columns = cuts if len(cuts) == 2 else ((), cuts[0])
     picks = reducer.picks and not reducer.draws and disjoint
     winners = frozenset(_winners(before, after, plan.windows)) if picks else frozenset()
-    return Grid(_texts(before), _texts(after), rows, columns, winners)
+    return CellGrid(_texts(before), _texts(after), rows, columns, winners)
 
 
 def _in_rows(array: Array) -> Array:

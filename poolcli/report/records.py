@@ -44,7 +44,7 @@ class Plane:
 
 
 @dataclass(frozen=True)
-class Grid:
+class CellGrid:
     """A small array of rows and columns, and its result, as text."""
 
     input: tuple[tuple[str, ...], ...]
@@ -94,7 +94,7 @@ class FileReport:
     seconds: float = 0.0
 
     preview: tuple[Plane, ...] = field(default=(), metadata=Hidden)
-    grid: Grid | None = field(default=None, metadata=Hidden)
+    grid: CellGrid | None = field(default=None, metadata=Hidden)
     """A small input beside its result, in place of the preview."""
     bytes_in: int = field(default=0, metadata=Hidden)
     """What was read of the input, as it lies in its file."""

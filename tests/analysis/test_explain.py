@@ -16,9 +16,9 @@ from test_matrix import EVERY_DTYPE, MIXED, PARAMETERS, ROUNDED, WINDOWING_ROWS
 
 import poolcli
 from poolcli.analysis.explain import rounding_text
-from poolcli.analysis.explain.arithmetic import ARITHMETIC
 from poolcli.analysis.explain.exact_numbers import to_float
 from poolcli.analysis.explain.explain import Explanation
+from poolcli.analysis.explain.explainers import EXPLAINERS
 from poolcli.analysis.explain.window_samples import STATES
 from poolcli.core.reducers import REDUCERS
 
@@ -193,14 +193,14 @@ def test_long_sums_are_shortened(reducer: str) -> None:
 
 def test_every_reducer_has_its_arithmetic() -> None:
     """And one that has none is explained by its core."""
-    assert {row.explanation for row in REDUCERS.values()} == set(ARITHMETIC)
+    assert {row.explanation for row in REDUCERS.values()} == set(EXPLAINERS)
     from poolcli.analysis.explain.explain import reason_by_core
-    from poolcli.analysis.explain.reasoning import Present
+    from poolcli.analysis.explain.reasoning import PresentSamples
     from poolcli.pooling import parse_pooling
 
     for name in ("max", "avg", "lp", "blur"):
         pooling = parse_pooling(name)
-        made = reason_by_core(pooling, Present(np.array([3.0, 4.0]), 2, parameters=pooling.parameters))
+        made = reason_by_core(pooling, PresentSamples(np.array([3.0, 4.0]), 2, parameters=pooling.parameters))
         assert made.value == pytest.approx({"max": 4, "avg": 3.5, "lp": 5, "blur": 3.5}[name])
 
 

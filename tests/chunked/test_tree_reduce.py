@@ -18,7 +18,7 @@ from poolcli import jit
 from poolcli.chunked import chunk_shapes, run_array, run_box, tree_reduce
 from poolcli.chunked.sources import MemorySource
 from poolcli.core.reducers import REDUCERS
-from poolcli.drivers import fold_table
+from poolcli.drivers.fold import fold_table
 from poolcli.pooling import parse_pooling
 
 WINDOWS: list[dict[str, Any]] = [

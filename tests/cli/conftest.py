@@ -12,24 +12,25 @@ import numpy as np
 import pytest
 from cli.calls import Call, Outcome, Process, save_picture
 
-from poolcli.cli import main, show
+from poolcli.cli import main
+from poolcli.cli.display import run_view
 
 
 @pytest.fixture(autouse=True)
 def arrays_have_channels_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Say it once for all tests of the command line; test_layouts.py is about arrays of which nobody says it."""
+    """Say it once for all tests of the command line; test_layout_hints.py is about arrays of which nobody says it."""
     monkeypatch.setenv("POOLCLI_LAYOUT", "HWC NHWC NDHWC")
 
 
 @pytest.fixture
 def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Call:
     """Call the command line in this process: ``here("max", "-k", "2", path)``."""
-    monkeypatch.setattr(show, "COMPILING_AFTER", 600)  # whether a kernel is compiled is no matter of these tests
+    monkeypatch.setattr(run_view, "COMPILING_AFTER", 600)  # whether a kernel is compiled is no matter of these tests
 
     def call(*arguments: str | os.PathLike[str]) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["poolcli", *map(os.fspath, arguments)])
         capsys.readouterr()
-        code = main.ended({})
+        code = main.get_exit_code({})
         printed = capsys.readouterr()
         return Outcome(code, printed.out, printed.err)
 

@@ -17,7 +17,7 @@ TINY = [row.smaller(256) for row in bench.ROWS]
 
 
 @pytest.mark.parametrize("row", TINY, ids=lambda row: row.name)
-def test_a_row_pools_what_the_oracle_pools(row: bench.Row) -> None:
+def test_a_row_pools_what_the_oracle_pools(row: bench.BenchRow) -> None:
     """On a picture of 16 x 16."""
     x = bench.made(row)
     keywords = {**row.keywords, "dtype": row.dtype}
@@ -31,7 +31,7 @@ def test_a_row_pools_what_the_oracle_pools(row: bench.Row) -> None:
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two rows that take no time."""
     monkeypatch.setattr(bench, "ROWS", tuple(TINY[:2]))
-    monkeypatch.setattr(bench.Row, "smaller", lambda row, times: row)
+    monkeypatch.setattr(bench.BenchRow, "smaller", lambda row, times: row)
 
 
 def test_the_table_has_a_line_for_each_row(here: Call, tiny: None) -> None:

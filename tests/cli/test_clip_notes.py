@@ -32,7 +32,7 @@ def test_a_picture_of_sums_says_how_many_are_clipped(here: Call, tmp_path: Path)
 def test_an_array_of_an_explicit_dtype_says_it_too(here: Call, tmp_path: Path, streamed: bool,
                                                    monkeypatch: pytest.MonkeyPatch) -> None:
     """To saturate is what --dtype promises; how many did is worth a line. A stream counts slab by slab."""
-    from poolcli import slabs, streaming
+    from poolcli.chunked import slabs, streaming
 
     monkeypatch.setattr(streaming, "MIN_STREAM_BYTES", 0 if streamed else 1 << 30)
     monkeypatch.setattr(slabs, "SLAB_BYTES", 500)

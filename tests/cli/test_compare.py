@@ -13,7 +13,7 @@ from cli.calls import SAMPLES, Call, save_picture
 from PIL import Image
 from rich.console import Console
 
-from poolcli.cli.analysis.display.half_blocks import UPPER, ImagePreview
+from poolcli.cli.display.half_blocks import UPPER, ImagePreview
 
 
 def test_the_table_has_a_row_for_each_pooling(here: Call) -> None:

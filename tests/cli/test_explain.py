@@ -99,7 +99,7 @@ def test_colours_come_with_a_terminal() -> None:
 
     from rich.console import Console
 
-    from poolcli.cli.analysis.display.window_grids import WindowGrids
+    from poolcli.cli.display.window_grids import WindowGrids
 
     x = np.array([[1, 3], [2, 4]])
     for colours in ("truecolor", None):

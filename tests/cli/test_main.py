@@ -18,7 +18,7 @@ from cli.calls import SAMPLES, Call, Process, names, on_terminal
 from PIL import Image
 
 import poolcli
-from poolcli.cli import failures, listing, main
+from poolcli.cli import error_messages, list_command, main
 from poolcli.core.reducers import REDUCERS
 from poolcli.core.windowings import WINDOWINGS
 
@@ -71,8 +71,8 @@ def test_list_on_a_terminal_loses_nothing(capsys: pytest.CaptureFixture[str], mo
                                           columns: int) -> None:
     """Cells go on in the next line."""
     monkeypatch.setenv("COLUMNS", str(columns))
-    for _, titles, rows in listing.TABLES:
-        listing.print_rich("", titles, rows())
+    for _, titles, rows in list_command.TABLES:
+        list_command.print_rich("", titles, rows())
         printed = capsys.readouterr().out
         assert max(map(len, printed.splitlines())) <= columns
         for row in rows():
@@ -272,20 +272,20 @@ def test_an_ignored_signal_stays_ignored() -> None:
     """nohup and background jobs want it so."""
     old = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with failures.heeded_signals():
+        with error_messages.signals_as_exceptions():
             assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
-            assert signal.getsignal(signal.SIGTERM) == failures.stop
+            assert signal.getsignal(signal.SIGTERM) == error_messages.stop
     finally:
         signal.signal(signal.SIGINT, old)
 
 
 def test_the_second_ctrl_c_ends_at_once() -> None:
     """After the first the signal kills."""
-    with pytest.raises(failures.Stopped), failures.heeded_signals():
-        with pytest.raises(failures.Stopped):
-            failures.stop(signal.SIGINT, None)
+    with pytest.raises(error_messages.StopRequest), error_messages.signals_as_exceptions():
+        with pytest.raises(error_messages.StopRequest):
+            error_messages.stop(signal.SIGINT, None)
         assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
-    failures.check_stopped()  # what comes after knows nothing of it
+    error_messages.check_stop()  # what comes after knows nothing of it
 
 
 # The rest of what a run prints.
@@ -294,7 +294,7 @@ def test_the_second_ctrl_c_ends_at_once() -> None:
 def test_compiling_is_told_only_when_it_takes_long(here: Call, numbers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After 0.3 s; what went wrong is told at once, and once."""
     from poolcli import jit
-    from poolcli.cli import show
+    from poolcli.cli.display import run_view
 
     def slow(seconds: float, *texts: str) -> Any:
         def load(_: Any) -> Any:
@@ -305,7 +305,7 @@ def test_compiling_is_told_only_when_it_takes_long(here: Call, numbers: Path, mo
         return load
 
     monkeypatch.setenv("POOLCLI_COMPILE", "always")  # NumPy would do so little work, without a kernel
-    monkeypatch.setattr(show, "COMPILING_AFTER", 0.05)
+    monkeypatch.setattr(run_view, "COMPILING_AFTER", 0.05)
     monkeypatch.setattr(jit, "load", slow(0, "compiling a kernel, this once"))
     assert here("max", numbers).err == f"poolcli: {numbers}: enough\n"
     monkeypatch.setattr(jit, "load", slow(0.5, "compiling a kernel, this once"))

@@ -16,8 +16,8 @@ import pytest
 from cli.calls import Call, names
 
 from poolcli import report
-from poolcli.cli import bodies, progress, summary
-from poolcli.cli.streams import Pen
+from poolcli.cli.display import progress_bar, report_writers, summary
+from poolcli.cli.stdio import SafeWriter
 from poolcli.report import FileReport, Report
 
 SCHEMA = json.loads((Path(report.__file__).parent / "schema.json").read_text(encoding="utf-8"))
@@ -104,7 +104,7 @@ def test_lines_come_as_files_end(option: str) -> None:
     """Each is flushed: a reader in a pipe sees it before the next file is begun."""
     done: list[str] = []
     stream = SimpleNamespace(write=lambda text: done.append("write"), flush=lambda: done.append("flush"))
-    body = bodies.FORMS[option](Pen(stream))  # type: ignore[arg-type]
+    body = report_writers.REPORT_WRITERS[option](SafeWriter(stream))  # type: ignore[arg-type]
     for _ in range(3):
         body.add(FileReport("x", "y", "ok"))
         assert done[-2:] == ["write", "flush"]
@@ -166,4 +166,4 @@ def test_the_summary_counts(here: Call) -> None:
 ])
 def test_the_bar_shows_what_there_is_room_for(width: int, kinds: list[str]) -> None:
     """In 20 columns how many of how many, and the time left."""
-    assert [type(column).__name__ for column in progress.columns(width, "files")] == kinds
+    assert [type(column).__name__ for column in progress_bar.columns(width, "files")] == kinds

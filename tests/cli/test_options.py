@@ -12,7 +12,7 @@ import pytest
 from cli.calls import Call
 
 from poolcli import pooling
-from poolcli.cli import failures, main, options
+from poolcli.cli import error_messages, main, options
 from poolcli.core import dtypes
 from poolcli.core import pool_options as library
 from poolcli.core.reducers import REDUCERS
@@ -127,11 +127,11 @@ def worded(one: click.Option) -> str:
     if isinstance(one.type, click.Choice):
         return str(one.type.choices[-1])
     words = {"layout": "HW", "format": "png", "output": "out/", "indices": "i/", "u": "0.5"}
-    return "1" if one.is_flag else words.get(failures.longest(one)[2:], "3")
+    return "1" if one.is_flag else words.get(error_messages.get_full_name(one)[2:], "3")
 
 
 @pytest.mark.parametrize(("command", "name"), [
-    (command, failures.longest(one)) for command in commands() if command.name in ("max", *OWN)
+    (command, error_messages.get_full_name(one)) for command in commands() if command.name in ("max", *OWN)
     for one in command.params if isinstance(one, click.Option) and one.allow_from_autoenv
     and (command.name == "max" or one.name in OWN[command.name or ""])
 ])

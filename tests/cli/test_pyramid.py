@@ -13,7 +13,7 @@ from cli.calls import SAMPLES, Call, Process, names, save_picture
 from PIL import Image
 
 import poolcli
-from poolcli.files.images import tiff_pyramid
+from poolcli.files.tiff import tiff_pyramid
 
 tifffile = pytest.importorskip("tifffile")
 

@@ -13,11 +13,12 @@ from cli.calls import Call
 
 from poolcli import jit
 from poolcli.analysis.stages import as_stages
-from poolcli.cli import main, show
+from poolcli.cli import main
 from poolcli.cli.analysis.context import Answer, StudyContext
-from poolcli.cli.analysis.display.output import make_table
 from poolcli.cli.analysis.stage_arguments import split_arguments
 from poolcli.cli.analysis.study import Study, output_option
+from poolcli.cli.display import run_view
+from poolcli.cli.display.study_output import make_table
 
 
 def look(asked: StudyContext) -> Answer:
@@ -36,9 +37,9 @@ def study(monkeypatch: pytest.MonkeyPatch) -> None:
     """``poolcli look``."""
     made = Study("look", "Look.", ["poolcli look x.npy"], look, usage="FILE [STAGE]...",
                  options=[output_option("Out.")])
-    build = main.Program.get_command
+    build = main.CommandTable.get_command
     monkeypatch.setitem(main.MODULES, "look", ("", ""))
-    monkeypatch.setattr(main.Program, "get_command",
+    monkeypatch.setattr(main.CommandTable, "get_command",
                         lambda self, ctx, name: made.command() if name == "look" else build(self, ctx, name))
 
 
@@ -206,7 +207,7 @@ def test_compiling_is_told_while_it_takes_long(
 ) -> None:
     """As in the reducers' commands; whoever listened before listens again."""
     before = jit.announce
-    monkeypatch.setattr(show, "COMPILING_AFTER", 0)
+    monkeypatch.setattr(run_view, "COMPILING_AFTER", 0)
     monkeypatch.setattr(StudyContext, "the_file", lambda asked: tell(asked.names[0]))
     said = here("look", numbers, *(["-q"] if quiet else [])).err
     assert ("compiling a kernel ..." in said) is not quiet and jit.announce is before

@@ -10,7 +10,7 @@ import pytest
 from cli.calls import Call
 
 import poolcli
-from poolcli.cli import failures, main
+from poolcli.cli import error_messages, main
 from poolcli.core import choices, pool_options
 from poolcli.core.reducers import REDUCERS, suggest_reducers
 
@@ -47,7 +47,7 @@ def test_a_word_for_an_option(here: Call, arguments: list[str], answer: str) -> 
     """The option that this command has."""
     assert here(*arguments, "x.png") == (2, "", f"poolcli: {arguments[1].partition('=')[0]}: is no option of poolcli "
                                                 f"{arguments[0]}; {answer} would work\n")
-    assert all(name.startswith("--") for name in failures.OPTIONS.values())
+    assert all(name.startswith("--") for name in error_messages.OPTIONS.values())
 
 
 @pytest.mark.parametrize(("word", "answer"), [

@@ -19,7 +19,8 @@ from cli.calls import Call, names
 import poolcli
 from poolcli import optional_deps
 from poolcli.chunked import chunk_shapes
-from poolcli.cli import progress, show, streams
+from poolcli.cli import stdio
+from poolcli.cli.display import progress_bar, run_view
 
 LIMITED = """
 import resource, sys
@@ -181,13 +182,13 @@ def test_a_bar_counts_the_parts_of_one_array(arguments: tuple[str, ...], here: C
             """It is over."""
             seen[-1].append("over")
 
-    monkeypatch.setattr(progress, "Bar", Noted)
+    monkeypatch.setattr(progress_bar, "Bar", Noted)
     monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 1 << 12)
     path = stored(tmp_path, np.arange(64 * 64, dtype=np.float32).reshape(64, 64), (8, 8))
     here(*arguments, path, "-o", str(tmp_path / "a.zarr"))
     assert not seen
-    monkeypatch.setattr(streams, "is_terminal", lambda stream: stream is sys.stderr)
-    monkeypatch.setattr(show, "is_terminal", streams.is_terminal)
+    monkeypatch.setattr(stdio, "is_terminal", lambda stream: stream is sys.stderr)
+    monkeypatch.setattr(run_view, "is_terminal", stdio.is_terminal)
     here(*arguments, path, "-o", str(tmp_path / "b.zarr"))
     (total, unit, count, over), = seen
     assert total == count > 1 and (unit, over) == ("parts", "over")

@@ -12,12 +12,12 @@ import poolcli
 from poolcli import REDUCERS
 from poolcli.analysis.bounds.bounds import INTERVAL_RULES
 from poolcli.analysis.bounds.outward_rounding import ERROR_MODELS
-from poolcli.analysis.explain.arithmetic import ARITHMETIC
+from poolcli.analysis.explain.explainers import EXPLAINERS
 from poolcli.analysis.grad.derivatives import DERIVATIVES
 from poolcli.analysis.grad.grad import GRADIENTS
 from poolcli.core.reducers import Reducer
-from poolcli.drivers.fold_table import FOLDS
-from poolcli.drivers.tile import LANE_CORES
+from poolcli.drivers.fold.fold_table import FOLDS
+from poolcli.drivers.tile_driver import LANE_CORES
 
 ROWS = [variant for row in REDUCERS.values() for variant in (row, *row.variants.values())]
 SAMPLES = [np.random.default_rng(seed).gamma(2.0, size=(40, 9)) for seed in range(3)]
@@ -35,7 +35,7 @@ def pooled(x: np.ndarray, reducer: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("trait", "tables"), [
-    ("fold", [FOLDS]), ("lanes", [LANE_CORES]), ("explanation", [ARITHMETIC]), ("derivative", [DERIVATIVES, GRADIENTS]),
+    ("fold", [FOLDS]), ("lanes", [LANE_CORES]), ("explanation", [EXPLAINERS]), ("derivative", [DERIVATIVES, GRADIENTS]),
     ("interval_rule", [INTERVAL_RULES]), ("error_model", [ERROR_MODELS])])
 def test_words_of_rows_are_rows_of_tables(trait: str, tables: Iterable[dict[str, object]]) -> None:
     """No word without its row, no row without a reducer that has it."""

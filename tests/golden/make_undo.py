@@ -1,4 +1,4 @@
-"""Write undo.npz: gradients by PyTorch's autograd, and what its max_unpool makes, for `tests/test_undo.py`.
+"""Write undo.npz: gradients by PyTorch's autograd, and what its max_unpool makes, for `tests/analysis/test_undo.py`.
 
 Made by torch 2.13.0 (CPU) and numpy 2.4.6, from the root of the repository, with
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from ...core import dtypes
 from ...core.reducers import REDUCERS
-from ...drivers.general import MAX_EXACT_BINOMIALS
+from ...drivers.general_driver import MAX_EXACT_BINOMIALS
 from ...drivers.kernel_task import KernelTask
-from ...drivers.weighted import AxisWeights
+from ...drivers.weighted_driver import AxisWeights
 from ...pooling import Pooling, parse_pooling
 
 Array = NDArray[Any]
@@ -27,7 +27,8 @@ LOW, HIGH = -1, 1
 """Which bound: the way that is outward."""
 _UNIT = 2.0**-52
 _PAIRS, _PLAIN = 2.0**-100, 2.0**-43
-"""Of a pair's step; of all steps of a plain sum together, relative to the magnitudes (``drivers/fold_table.py``)."""
+"""Of a pair's step; of all steps of a plain sum together, relative to the magnitudes
+(``drivers/fold/fold_table.py``)."""
 WEIGHTS = 2.0**-45
 """Of rounded weights together, relative to the largest sample: each is off by 2^-50 of the largest weight at most, and
 windows of 4,000 taps have some 800 that are no less than that, which add up to 80 times the largest."""

@@ -13,16 +13,16 @@ from numpy.typing import ArrayLike
 
 from ... import report
 from ...core.boxes import input_box, subplan
-from ...core.plans import Part, Plan
+from ...core.plans import Plan, PlanPart
 from ...core.reducers import REDUCERS
 from ...errors import PoolError
 from ...kernels.general import Window
 from ...pooling import Pooling, as_array, parse_pooling
 from . import rounding_text
-from .arithmetic import ARITHMETIC
 from .exact_numbers import Array, format_exact, format_number, to_number
+from .explainers import EXPLAINERS
 from .explanation import Explanation, Winner
-from .reasoning import Present, Reasoning
+from .reasoning import PresentSamples, Reasoning
 from .window_samples import STATES, WindowSamples, kept_lengths, read_window
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ def _reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int
                          rule="the last NaN, as in PyTorch" if pooling.reducer.picks else "")
     weights = window.weights()[there] if pooling.reducer.weighted else None
     draw = _draw_number(pooling, plan, cell) if pooling.reducer.draws else 0.0
-    present = Present(x, window.nominal, weights, draw, pooling.parameters)
-    reason = ARITHMETIC.get(pooling.reducer.explanation)
+    present = PresentSamples(x, window.nominal, weights, draw, pooling.parameters)
+    reason = EXPLAINERS.get(pooling.reducer.explanation)
     with np.errstate(all="ignore"):  # infinities among the samples are as good as other numbers
         found = reason_by_core(pooling, present) if reason is None else reason(present)
     written = format_number(found.value)
@@ -131,7 +131,7 @@ def _draw_number(pooling: Pooling, plan: Plan, cell: tuple[int, ...]) -> float:
     return float(pooling.prepare(alone, np.uint8).draws(part).item())
 
 
-def reason_by_core(pooling: Pooling, present: Present) -> Reasoning:
+def reason_by_core(pooling: Pooling, present: PresentSamples) -> Reasoning:
     """A reducer without arithmetic of its own: what its core makes of the samples, in plain Python."""
     n = len(present.x)
     weights = np.ones(n) if present.weights is None else present.weights
@@ -190,7 +190,7 @@ def _pool_window(pooling: Pooling, plan: Plan, array: Array, cell: tuple[int, ..
     return pooling.run(array[inputs], alone, part=part).values.reshape(-1)[0]
 
 
-def _isolate_output(plan: Plan, cell: tuple[int, ...]) -> tuple[Plan, Part]:
+def _isolate_output(plan: Plan, cell: tuple[int, ...]) -> tuple[Plan, PlanPart]:
     """The part of a plan that is one output."""
     outputs = tuple((i, i + 1) for i in cell)
     return subplan(plan, outputs, input_box(plan, outputs))

@@ -23,7 +23,7 @@ from .exact_numbers import (
     to_float,
     to_number,
 )
-from .reasoning import Present, Reasoning, format_one
+from .reasoning import PresentSamples, Reasoning, format_one
 
 
 def _reason_in_doubles(steps: tuple[str, ...], value: Number, shares: Array | None = None, meaning: str = "",
@@ -32,7 +32,7 @@ def _reason_in_doubles(steps: tuple[str, ...], value: Number, shares: Array | No
     return Reasoning(steps, value, shares, meaning, rule=rule, setup=setup, exact=False)
 
 
-def explain_norm(w: Present) -> Reasoning:
+def explain_norm(w: PresentSamples) -> Reasoning:
     """(sum |x|^p)^(1/p)."""
     p = float(w.parameters.get("p", 2.0))
     z = np.abs(w.x.astype(np.float64))
@@ -43,7 +43,7 @@ def explain_norm(w: Present) -> Reasoning:
     return _explain_power_mean(z, m, p, lambda i: f"|{format_one(w, i)}|^{format_number(p)}", Fraction(1))
 
 
-def explain_gem(w: Present) -> Reasoning:
+def explain_gem(w: PresentSamples) -> Reasoning:
     """(mean max(x, eps)^p)^(1/p)."""
     p, eps = float(w.parameters["p"]), float(w.parameters["eps"])
     z = np.maximum(w.x.astype(np.float64), eps)
@@ -73,7 +73,7 @@ def _explain_power_mean(z: Array, m: float, p: float, term: Callable[[int], str]
                       setup=setup)
 
 
-def explain_lse(w: Present) -> Reasoning:
+def explain_lse(w: PresentSamples) -> Reasoning:
     """M + log(mean e^(r (x - m))) / r."""
     r = float(w.parameters["r"])
     name, m = ("max", to_number(w.x.max())) if r > 0 else ("min", to_number(w.x.min()))
@@ -91,7 +91,7 @@ def explain_lse(w: Present) -> Reasoning:
                       (f"m = {name} x = {format_exact(m)}, so that nothing overflows",))
 
 
-def explain_soft(w: Present) -> Reasoning:
+def explain_soft(w: PresentSamples) -> Reasoning:
     """Sum x e^(x - m) / sum e^(x - m)."""
     m = to_number(w.x.max())
     if not isinstance(m, Fraction):

@@ -10,7 +10,7 @@ from .exact_numbers import Array, Number, format_sample, join_terms
 
 
 @dataclass(frozen=True, eq=False)
-class Present:
+class PresentSamples:
     """The present samples of one window, in C order, and what goes with them. At least one, and no NaN."""
 
     x: Array
@@ -43,12 +43,12 @@ class Reasoning:
     """Whether the value is the formula's own; powers and exponentials are computed in float64."""
 
 
-def format_one(w: Present, i: int) -> str:
+def format_one(w: PresentSamples, i: int) -> str:
     """A sample as text."""
     return format_sample(w.x[i])
 
 
-def format_all(w: Present, glue: str = " + ") -> str:
+def format_all(w: PresentSamples, glue: str = " + ") -> str:
     """All samples as text."""
     return join_terms(len(w.x), lambda i: format_one(w, i), glue)
 

@@ -23,12 +23,13 @@ from .exact_numbers import (
     to_float,
     to_number,
 )
-from .reasoning import Present, Reasoning, format_all, format_one, format_times
+from .reasoning import PresentSamples, Reasoning, format_all, format_one, format_times
 
 
-def explain_extreme(name: str, argument: Callable[[Array], Any], adjective: str) -> Callable[[Present], Reasoning]:
+def explain_extreme(name: str, argument: Callable[[Array], Any],
+                    adjective: str) -> Callable[[PresentSamples], Reasoning]:
     """The largest or the smallest sample, the first of equals."""
-    def reason(w: Present) -> Reasoning:
+    def reason(w: PresentSamples) -> Reasoning:
         i = int(argument(w.x))
         ties = int((w.x == w.x[i]).sum())
         rule = (f"the {adjective}; it is there {format_times(ties)}, and the first wins" if ties > 1
@@ -37,12 +38,12 @@ def explain_extreme(name: str, argument: Callable[[Array], Any], adjective: str)
     return reason
 
 
-def explain_first(w: Present) -> Reasoning:
+def explain_first(w: PresentSamples) -> Reasoning:
     """The first sample."""
     return Reasoning(("x_0",), to_number(w.x[0]), winner=0, rule="the first present sample")
 
 
-def explain_mode(w: Present) -> Reasoning:
+def explain_mode(w: PresentSamples) -> Reasoning:
     """The most frequent value, the smallest of equals; the first sample that has it."""
     values, counts = np.unique(w.x, return_counts=True)
     order = np.argsort(-counts, kind="stable")
@@ -55,7 +56,7 @@ def explain_mode(w: Present) -> Reasoning:
                      setup=(", ".join(found + left),))
 
 
-def explain_draw(w: Present) -> Reasoning:
+def explain_draw(w: PresentSamples) -> Reasoning:
     """The first sample whose running sum exceeds t sum x; t is this output's own random number."""
     if w.parameters.get("expected"):
         return _explain_expected(w)
@@ -78,7 +79,7 @@ def explain_draw(w: Present) -> Reasoning:
                      "the first whose running sum is more than t sum x", setup)
 
 
-def _explain_expected(w: Present) -> Reasoning:
+def _explain_expected(w: PresentSamples) -> Reasoning:
     """Sum x^2 / sum x."""
     if float(w.x.max()) in (0.0, math.inf):
         return Reasoning(("max x",), to_number(w.x.max()), rule="all are 0, or one is inf")
@@ -89,7 +90,7 @@ def _explain_expected(w: Present) -> Reasoning:
                      w.x.astype(np.float64) / to_float(mass), "p = x / sum x")
 
 
-def explain_quantile(w: Present) -> Reasoning:
+def explain_quantile(w: PresentSamples) -> Reasoning:
     """The sample of rank (n - 1) q, or a point of the line between two ranks."""
     n, q = len(w.x), float(w.parameters.get("q", 0.5))
     order = np.argsort(w.x, kind="stable")
@@ -127,7 +128,7 @@ def _interpolate(a: Number, b: Number, g: float) -> Number:
     return high - (high - low) * (1 - g) if g >= 0.5 else low + (high - low) * g
 
 
-def explain_range(w: Present) -> Reasoning:
+def explain_range(w: PresentSamples) -> Reasoning:
     """Max x - min x."""
     high, low = w.x.max(), w.x.min()
     shares = np.zeros(len(w.x))

@@ -25,15 +25,15 @@ from .exact_numbers import (
     to_float,
     to_number,
 )
-from .reasoning import Present, Reasoning, format_all, format_one
+from .reasoning import PresentSamples, Reasoning, format_all, format_one
 
 
-def explain_sum(w: Present) -> Reasoning:
+def explain_sum(w: PresentSamples) -> Reasoning:
     """Sum x."""
     return Reasoning((format_all(w),), exact_sum(w.x), np.ones(len(w.x)), "weight")
 
 
-def explain_avg(w: Present) -> Reasoning:
+def explain_avg(w: PresentSamples) -> Reasoning:
     """Sum x / divisor: the one given, the nominal count, or the present one."""
     n = len(w.x)
     given = w.parameters.get("divisor")
@@ -47,7 +47,7 @@ def explain_avg(w: Present) -> Reasoning:
                      np.full(n, 1 / divisor), "weight", rule=f"divided by {divisor}, {rule}")
 
 
-def explain_blur(w: Present) -> Reasoning:
+def explain_blur(w: PresentSamples) -> Reasoning:
     """Sum w x / sum w."""
     assert w.weights is not None
     weights = w.weights
@@ -59,7 +59,7 @@ def explain_blur(w: Present) -> Reasoning:
                      rule="weights of present samples only, so that padding does not darken")
 
 
-def explain_mixed(w: Present) -> Reasoning:
+def explain_mixed(w: PresentSamples) -> Reasoning:
     """W max x + (1 - w) mean x."""
     share, top, mean = Fraction(float(w.parameters["weight"])), w.x.max(), divide(exact_sum(w.x), Fraction(len(w.x)))
     value = add(multiply(share, to_number(top)), multiply(1 - share, mean))
@@ -71,7 +71,7 @@ def explain_mixed(w: Present) -> Reasoning:
                       f"{a} * {format_sample(top)} + {b} * {format_number(mean)}"), value, shares, "weight")
 
 
-def _mean_and_variance(w: Present) -> tuple[Number, Number]:
+def _mean_and_variance(w: PresentSamples) -> tuple[Number, Number]:
     """The mean and the variance."""
     n = Fraction(len(w.x))
     mean = divide(exact_sum(w.x), n)
@@ -82,9 +82,9 @@ def _mean_and_variance(w: Present) -> tuple[Number, Number]:
     return mean, sum(((Fraction(v) - mean) ** 2 for v in w.x.tolist()), Fraction(0)) / n
 
 
-def explain_variance(rooted: bool) -> Callable[[Present], Reasoning]:
+def explain_variance(rooted: bool) -> Callable[[PresentSamples], Reasoning]:
     """The variance, or its root."""
-    def reason(w: Present) -> Reasoning:
+    def reason(w: PresentSamples) -> Reasoning:
         mean, var = _mean_and_variance(w)
         centre = parenthesize(format_number(mean))
         terms = join_terms(len(w.x), lambda i: f"({format_one(w, i)} - {centre})^2")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...core import dtypes
 from ...core.windows import Windows, as_array
-from ...drivers.general import binomial
+from ...drivers.general_driver import binomial
 
 if TYPE_CHECKING:
     from ...core.plans import Plan

@@ -10,7 +10,7 @@ import numpy as np
 from ...core import dtypes
 from ...core.reducers import REDUCERS
 from ...core.windows import Windows
-from ...drivers.general import table
+from ...drivers.general_driver import table
 from ...kernels.general import COUNT, WEIGHT
 from .. import adjoint
 from .argmax import route_to_winners

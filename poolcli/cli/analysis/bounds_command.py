@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import OptionError
-from .. import grammar, options
+from .. import options, param_types
+from ..display.study_output import make_table
 from .context import Answer, StudyContext
-from .display.output import make_table
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _flatten_widths(found: Bounds) -> Array:
 
 def _render(stage: Stage, found: Bounds) -> Sequence[Any]:
     """For people."""
-    from ..table import text
+    from ..display.report_table import text
 
     rows = [("bounds", found.method), *_describe_certainty(found),
             ("outputs", f"{'x'.join(map(str, found.low.shape)) or 'one'} {found.low.dtype}"),
@@ -152,8 +152,9 @@ def _format_pair(found: Bounds, at: tuple[int, ...]) -> str:
 
 
 _OPTIONS = [
-    options.option("--eps", type=grammar.number, metavar="E", help="How far each sample may move, in its own units."),
-    click.Option(["--clip"], type=grammar.number, nargs=2, metavar="LOW HIGH",
+    options.option("--eps", type=param_types.number, metavar="E",
+                   help="How far each sample may move, in its own units."),
+    click.Option(["--clip"], type=param_types.number, nargs=2, metavar="LOW HIGH",
                  help="Samples stay between these. Default: the dtype's range."),
     output_option("Both bounds: FILE.npy with low and high on a new first axis, or two files: out_{bound}.png."),
     options.option("--heat", type=options.path(), metavar="FILE", help="A picture of how wide the bounds are."),

@@ -12,17 +12,17 @@ from ...errors import OptionError
 from ...redact import printable
 from ...report import FileReport
 from .. import options
-from ..reduce import SectionedCommand, share_cores
+from ..display.formatting import format_shape
+from ..display.study_output import make_table
+from ..reducer_command import SectionedCommand, share_cores
 from . import stage_arguments as calls
-from .display.formatting import format_shape
-from .display.output import make_table
 from .study import parameter_options, shared_keywords
 
 if TYPE_CHECKING:
     from ...analysis.chain import StageRecord
     from ...analysis.stages import Stage
     from ...batch.run_chain import ChainReport
-    from ..streams import Pen
+    from ..stdio import SafeWriter
 
 _NAME = "chain"
 _NOT_FOR_CHAINS = {"indices": None, "stream": False, "isolate": False, "timeout": None, "scheduler": None,
@@ -37,17 +37,18 @@ def _run_chain_command(arguments: tuple[str, ...], layout: str | None, **given: 
 
     from ... import batch
     from ...batch.run_chain import ChainRun, ChainSpec
-    from .. import show, usage
+    from .. import validate
+    from ..display import run_view
     from ..inputs import expand_globs, names
 
     given = {**given, **_NOT_FOR_CHAINS}
     inputs = expand_globs(named)
-    settings = usage.settings(inputs, None, given)
+    settings = validate.make_settings(inputs, None, given)
     poolings = ChainSpec(stages, layout, options.default_layouts())
     planned = batch.plan_jobs(names(inputs, given), poolings, settings)
-    settings = show.look_at_values(given, settings, len(planned))
+    settings = run_view.choose_statistics(given, settings, len(planned))
     workers = share_cores(given["jobs"], len(planned))
-    with show.view(given, settings, len(planned), options.debugging(), _render) as view:
+    with run_view.make_view(given, settings, len(planned), options.wants_debug(), _render) as view:
         view.notes(planned.notes)
         view.unread = planned.notes.unread
         view.of(ChainRun(planned, poolings, settings, workers))
@@ -69,10 +70,10 @@ def _parse_stages(typed: Sequence[str], given: dict[str, Any]) -> tuple[Stage, .
 _TITLES = ("stage", "shape", "type", "uncovered", "min", "mean", "max", "time")
 
 
-def _render(files: Sequence[FileReport], pen: Pen, colour: bool | None) -> str:
+def _render(files: Sequence[FileReport], pen: SafeWriter, colour: bool | None) -> str:
     """A table for each file, one row a stage; where that is too wide, one line a fact."""
-    from ..streams import is_terminal
-    from ..table import MOST_PREVIEWS, UNLIMITED, Page, a_console, text, value_parts
+    from ..display.report_table import MOST_PREVIEWS, UNLIMITED, Page, a_console, text, value_parts
+    from ..stdio import is_terminal
 
     page = Page(pen.stream)
     console = a_console(page, colour)
@@ -97,7 +98,7 @@ def _render_table(file: FileReport) -> Any:
 
 def _format_rows(file: FileReport) -> list[tuple[str, ...]]:
     """Cells of the table."""
-    from ..table import NUMBERS, duration, number
+    from ..display.report_table import NUMBERS, duration, number
 
     chained: ChainReport = file  # type: ignore[assignment]  # Chains gives no others
     first = ("", f"{format_shape(file.input_shape or ())} {file.layout}", file.input_dtype or "", "",

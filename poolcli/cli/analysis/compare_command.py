@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ...analysis.defaults import default_stages, format_options, note_other_scale
 from ...analysis.stages import Stage, as_stages
 from ...redact import printable
-from .. import grammar, options
+from .. import options, param_types
+from ..display.formatting import format_percent, format_shape
+from ..display.study_output import make_table
 from .context import Answer, StudyContext, apply_layout
-from .display.formatting import format_percent, format_shape
-from .display.output import make_table
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _list_notes(found: Comparison, shown: bool) -> list[str]:
 
 def _render(name: str, found: Comparison, preview: bool) -> list[Any]:
     """The pictures, what was measured, the table."""
-    from ..table import text
+    from ..display.report_table import text
 
     head = (f"{printable(name)}  {format_shape(found.shape)} {found.dtype}; range {found.data_range:.6g}, "
             f"laid over it again by {found.upsample}")
@@ -69,7 +69,7 @@ def _render(name: str, found: Comparison, preview: bool) -> list[Any]:
 
 def _render_pictures(found: Comparison, preview: bool) -> list[Any]:
     """The tiles, if they are wanted."""
-    from .display.half_blocks import ImagePreview
+    from ..display.half_blocks import ImagePreview
 
     return [ImagePreview([(picture, printable(label)) for picture, label in found.tiles()])] if preview else []
 
@@ -85,7 +85,7 @@ def _format_cells(row: ReducerScores, highest: Mapping[str, float]) -> tuple[Any
     """A row of the table; the best value of a column is bold."""
     from rich.text import Text
 
-    from ..table import text
+    from ..display.report_table import text
 
     def marked(name: str, shown: str) -> Any:
         value = getattr(row, name) if row.on_scale else None
@@ -109,9 +109,9 @@ def _list_options() -> Sequence[Any]:
             options.flag("--preview", help="Show the pictures in the terminal."),
             options.option("--upsample", type=options.choice(UPSAMPLINGS), metavar="HOW",
                            help="How a result is laid over the original again: nearest (default) or bilinear."),
-            options.option("--data-range", type=grammar.number, metavar="R",
+            options.option("--data-range", type=param_types.number, metavar="R",
                            help="The range of PSNR and SSIM. Default: that of bool, 8 and 16 bits, else max - min."),
-            options.option("--tile", type=grammar.positive, metavar="N",
+            options.option("--tile", type=param_types.positive, metavar="N",
                            help="Pictures show the middle, at most N samples of each side. Default 360.")]
 
 

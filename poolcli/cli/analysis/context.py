@@ -11,7 +11,7 @@ import click
 
 from ...core.reducers import REDUCERS
 from ...errors import OptionError, PoolError
-from .. import options, streams
+from .. import options, stdio
 from . import output_checks
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class StudyContext:
         from ... import files
 
         self.read.append(name)
-        if name == STDIO and streams.is_terminal(sys.stdin):
+        if name == STDIO and stdio.is_terminal(sys.stdin):
             raise OptionError("INPUT", "- is the terminal; a file name, or a pipe into poolcli, would work")
         with file_errors(name):
             loaded = files.read(name, key=self.given.get("key"), frames=self.given.get("frames"), indexed=indexed,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import OptionError
 from ...redact import printable
-from .. import grammar, options
+from .. import options, param_types
 from .context import Answer, StudyContext
 from .study import Study, file_options, output_option
 from .unpool_command import FORMATS, choice_option
@@ -53,7 +53,7 @@ def _answer(asked: StudyContext) -> Answer:
 def _render(found: _Converted, planes: tuple[Plane, ...]) -> list[Any]:
     """A line, and the new indices."""
     from ...core.axes import describe
-    from ..table import plane, text
+    from ..display.report_table import plane, text
 
     said = f"indices into {describe(found.shape)} {found.layout}, {found.source} -> {found.target}"
     shown = [text(f"{printable(found.input)} -> {printable(found.output)}: {said}")]
@@ -66,7 +66,7 @@ _STUDY = Study(
     pools=False, files=[one for one in file_options() if one.name in ("overwrite", "key")],
     options=[choice_option("--from", FORMATS, "FORMAT", f"How FILE counts: {', '.join(FORMATS)}. Default torch."),
          choice_option("--to", FORMATS, "FORMAT", "How the result counts. Default torch."),
-         options.option("--shape", type=grammar.lengths, metavar="SHAPE", help="Of what was pooled: 1x3x8x8."),
+         options.option("--shape", type=param_types.lengths, metavar="SHAPE", help="Of what was pooled: 1x3x8x8."),
          *(one for one in options.values() if one.name == "layout"),
          output_option("A .npy file, or - for stdout.")])
 command = _STUDY.command()

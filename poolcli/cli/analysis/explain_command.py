@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...redact import printable
-from .. import grammar, options
-from ..table import text
+from .. import options, param_types
+from ..display.report_table import text
+from ..display.study_output import make_table
 from . import output_checks
 from .context import Answer, StudyContext
-from .display.output import make_table
 from .study import Study
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _make_page(asked: StudyContext, loaded: Loaded, pooling: Pooling, plan: Plan
 
 def _render(asked: StudyContext, loaded: Loaded, found: Explanation) -> list[Any]:
     """A headline, the window on each axis, the samples, the arithmetic, the rounding."""
-    from .display.window_grids import WindowGrids
+    from ..display.window_grids import WindowGrids
 
     made = [text(_format_headline(asked, loaded, found)), text(""), _make_axes_table(found.axes), text(""),
             WindowGrids(found, loaded.array)]
@@ -171,13 +171,14 @@ def _parse_at(value: str) -> tuple[int, ...]:
             raise ValueError
         return tuple(int(part) for part in parts)
     except ValueError:
-        raise click.BadParameter(f"{grammar.shown(value)} is no place; Y,X such as 3,5 or -1,-1 would work") from None
+        raise click.BadParameter(f"{param_types.quote_input(value)} is no place; Y,X such as 3,5 or -1,-1 "
+                                 "would work") from None
 
 
 def _parse_index(value: str) -> int:
     """A whole number, negative from the end."""
     sign = value.startswith("-")
-    return -grammar.whole(value[1:]) if sign else grammar.whole(value)
+    return -param_types.whole(value[1:]) if sign else param_types.whole(value)
 
 
 _STUDY = Study(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...errors import PoolError
 from ...redact import printable
 from .. import options
+from ..display.study_output import make_table
 from .context import STDIO, Answer, FileError, StudyContext
-from .display.output import make_table
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _render(found: _GradientReport, planes: tuple[Plane, ...]) -> list[Any]:
     """What was asked, the numbers, the wins, the values."""
     from ...core.axes import describe
     from ...report import short
-    from ..table import plane, text
+    from ..display.report_table import plane, text
 
     stats = found.stats
     asked = f"{printable(found.input)}: {printable(found.pooling)}"

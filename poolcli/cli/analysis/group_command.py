@@ -10,9 +10,9 @@ import click
 from ...core.reducers import REDUCERS
 from ...errors import OptionError, PoolError
 from .. import options
+from ..display.formatting import format_shape
+from ..display.study_output import make_table
 from .context import Answer, StudyContext, file_errors
-from .display.formatting import format_shape
-from .display.output import make_table
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def _adapt_keywords(asked: StudyContext, stage: Stage, first: Loaded) -> Mapping
 
 def _render(stage: Stage, found: Group) -> Sequence[Any]:
     """For people."""
-    from ..table import text
+    from ..display.report_table import text
 
     values = found.values
     members = f"{len(found.members)} {'copies' if found.promise else 'arrays'}"

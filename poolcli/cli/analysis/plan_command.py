@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from ...analysis.stages import as_stage
 from ...errors import OptionError
 from ...redact import printable
-from .. import grammar, options
+from .. import options, param_types
+from ..display.formatting import format_axes, format_bytes, format_percent, format_shape
+from ..display.study_output import make_table
 from .context import STDIO, Answer, StudyContext, file_errors
-from .display.formatting import format_axes, format_bytes, format_percent, format_shape
-from .display.output import make_table
 from .study import Study, file_options
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _read_header(asked: StudyContext, name: str) -> Any:
 
 def _parse_target(text: str) -> tuple[int, ...]:
     """A target: a whole number for each pooled axis."""
-    found = grammar.steps(text)
+    found = param_types.steps(text)
     if isinstance(found, dict):
         raise OptionError("target", "names axes; a length for each pooled one, as in 112x112, would work")
     return found if isinstance(found, tuple) else (found,)
@@ -137,7 +137,7 @@ def _render(found: Survey) -> list[Any]:
 
 def _plain_text(text: str) -> Any:
     """Text that is never markup."""
-    from ..table import text as as_text
+    from ..display.report_table import text as as_text
 
     return as_text(text)
 

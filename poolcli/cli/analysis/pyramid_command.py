@@ -11,11 +11,11 @@ from ...errors import OptionError
 from ...files.formats import split_ending
 from ...files.paths import output_paths
 from ...redact import printable
-from .. import grammar, options
+from .. import options, param_types
+from ..display.formatting import format_shape
+from ..display.levels_table import WrittenLevels, plain_text, render_levels
+from ..display.study_output import make_table
 from .context import STDIO, Answer, StudyContext, file_errors
-from .display.formatting import format_shape
-from .display.levels_table import WrittenLevels, plain_text, render_levels
-from .display.output import make_table
 from .pyramid_files import (
     LEVEL,
     TIFF,
@@ -133,14 +133,16 @@ def _write_array(asked: StudyContext, name: str, output: str, letters: str, shap
 
 def _parse_bins(text: str) -> tuple[int, ...]:
     """1,2,4."""
-    return tuple(grammar.positive(part) for part in text.split(","))
+    return tuple(param_types.positive(part) for part in text.split(","))
 
 
 def _list_options() -> list[click.Option]:
     """The options of this command."""
     return [
-        options.option("--levels", type=grammar.positive, metavar="N", help="How many levels. Default: all there are."),
-        options.option("--smallest", type=grammar.positive, metavar="N", help="As long as all sides have N samples."),
+        options.option("--levels", type=param_types.positive, metavar="N",
+                       help="How many levels. Default: all there are."),
+        options.option("--smallest", type=param_types.positive, metavar="N",
+                       help="As long as all sides have N samples."),
         click.Option(["--exact", "how"], flag_value="exact",
                      help="Every level straight from the input. Default for averages, sums, extremes and norms."),
         click.Option(["--repeated", "how"], flag_value="repeated", help="Every level from the one before, unrounded."),

@@ -14,8 +14,8 @@ from ...files.formats import split_ending
 from ...files.paths import urls
 from ...redact import printable
 from .. import options
+from ..display.levels_table import WrittenLevel
 from .context import STDIO, StudyContext, file_errors
-from .display.levels_table import WrittenLevel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -142,7 +142,7 @@ def _as_folder(output: str) -> str:
 def check_targets(task: PyramidTask, targets: Sequence[str]) -> None:
     """Refuse, before any level is made, what cannot be written."""
     from ... import files
-    from ...files.images.tiff_pyramid import check_pyramid
+    from ...files.tiff.tiff_pyramid import check_pyramid
 
     output = targets[0]
     dtype, overwrite = task.pooling.result_dtype(task.array.dtype), task.asked.given["overwrite"]
@@ -191,7 +191,7 @@ def write_files(task: PyramidTask, output: str,
     """Write each level as it is made; return what was made, and notes of what was lost."""
     from ... import files
     from ...files import Encoding
-    from ...files.images.tiff_pyramid import write_pyramid
+    from ...files.tiff.tiff_pyramid import write_pyramid
 
     records: list[WrittenLevel] = []
     found = _make_levels(task, records, targets)

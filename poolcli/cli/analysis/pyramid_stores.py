@@ -11,8 +11,8 @@ from ...files.paths import urls
 from ...files.paths.zarr_paths import ENDING, check_extra, is_store, is_store_name, strip_slashes
 from ...redact import printable
 from .. import options
+from ..display.levels_table import WrittenLevel, WrittenLevels, render_levels
 from .context import Answer, StudyContext, file_errors
-from .display.levels_table import WrittenLevel, WrittenLevels, render_levels
 from .pyramid_files import default_name, get_stage
 
 if TYPE_CHECKING:

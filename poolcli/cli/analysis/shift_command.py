@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ...analysis.defaults import note_other_scale
 from ...errors import PoolError
 from ...redact import printable
-from .. import grammar, options
+from .. import options, param_types
+from ..display.formatting import format_shape
+from ..display.study_output import make_table
 from .compare_command import default_calls
 from .context import STDIO, Answer, StudyContext, apply_layout, file_errors
-from .display.formatting import format_shape
-from .display.output import make_table
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _list_notes(found: Shifts) -> list[str]:
 
 def _render(name: str, found: Shifts) -> list[Any]:
     """The ranking, and what blurs would gain."""
-    from ..table import text
+    from ..display.report_table import text
 
     head = f"{printable(name)}  {format_shape(found.looked_at)} {found.dtype}; the range is {found.span:.6g}"
     ranks = sorted(found.rows, key=lambda row: (row.rank is None, row.rank))
@@ -119,9 +119,9 @@ def _format_share(value: float | None) -> str:
 def _list_options() -> Sequence[Any]:
     """The options of this command."""
     return [output_option("Write heat maps of what is unstable: a sheet, or with .npy the numbers."),
-            options.option("--max-shift", type=grammar.positive, metavar="N",
+            options.option("--max-shift", type=param_types.positive, metavar="N",
                            help="Shift by 0 to N samples. Default: all phases, 0 to stride - 1."),
-            options.option("--crop", type=grammar.positive, metavar="N",
+            options.option("--crop", type=param_types.positive, metavar="N",
                            help="Look at N samples of each axis, the middle. Default: 1024 of two axes, fewer for "
                                 "large windows.")]
 

@@ -14,7 +14,7 @@ from ...analysis.stages import Stage, as_stage
 from ...core.reducers import REDUCERS, Reducer, suggest_reducers
 from ...errors import OptionError
 from ...redact import printable
-from .. import failures, options
+from .. import error_messages, options
 
 
 def split_arguments(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -53,9 +53,9 @@ def parse_stage(text: str, shared: Mapping[str, Any]) -> Stage:
         made = as_stage((row.name, own), shared)
         _ = made.pooling
     except click.UsageError as error:
-        raise click.UsageError(f"stage {_quote(text)}: {failures.usage_line(error)}") from None
+        raise click.UsageError(f"stage {_quote(text)}: {error_messages.describe_usage_error(error)}") from None
     except OptionError as error:
-        raise click.UsageError(f"stage {_quote(text)}: {failures.option_line(error)}") from None
+        raise click.UsageError(f"stage {_quote(text)}: {error_messages.describe_option_error(error)}") from None
     return replace(made, text=text)
 
 

@@ -17,15 +17,15 @@ from ...analysis.stages import PARAMETERS, check_owned
 from ...core.reducers import REDUCERS, Parameter
 from ...errors import LayoutError, OptionError
 from ...redact import printable
-from .. import grammar, options, streams
-from ..failures import USAGE
+from .. import options, param_types, stdio
+from ..display.study_output import FAILED, print_answer
+from ..error_messages import USAGE
 from ..inputs import expand_globs
-from ..layouts import explain_layout
-from ..reduce import SectionedCommand
+from ..layout_hints import explain_layout
+from ..reducer_command import SectionedCommand
 from . import output_checks
 from . import stage_arguments as calls
 from .context import STDIO, Answer, FileError, StudyContext, file_errors
-from .display.output import FAILED, print_answer
 
 
 @dataclass(frozen=True)
@@ -60,25 +60,25 @@ class Study:
 
     def run(self, arguments: tuple[str, ...], **given: Any) -> int:
         """Parse, look, print."""
-        if given.get("output") == STDIO and streams.is_terminal(sys.stdout):
+        if given.get("output") == STDIO and stdio.is_terminal(sys.stdout):
             raise OptionError("output", "- is the terminal, and the data are binary; -o FILE, or a pipe, would work")
         asked = self.asked(arguments, given)
-        from ..progress import parts_shown
-        from ..show import told_of_compiling
+        from ..display.progress_bar import show_parts
+        from ..display.run_view import announce_compiling
 
         shows = not given["quiet"]
-        bar = parts_shown(shows and streams.is_terminal(sys.stderr), options.wants_color(given))
+        bar = show_parts(shows and stdio.is_terminal(sys.stderr), options.wants_color(given))
         try:
             self.check_outputs(asked)
-            with file_errors(asked.names[0] if asked.names else self.name), told_of_compiling(shows), bar:
+            with file_errors(asked.names[0] if asked.names else self.name), announce_compiling(shows), bar:
                 answer = self.answer(asked)
             return print_answer(self.name, answer, given)
         except FileError as failure:
             error = failure.error
             unclear = isinstance(error, LayoutError)
             said = explain_layout(error) if isinstance(error, LayoutError) else printable(str(error))
-            streams.complain(f"{printable(failure.name)}: {said}")
-            if options.debugging():
+            stdio.print_error(f"{printable(failure.name)}: {said}")
+            if options.wants_debug():
                 raise failure.error from None
             return USAGE if unclear else FAILED
 
@@ -138,9 +138,9 @@ def file_options() -> list[click.Option]:
     """How the input is read and outputs are written."""
     return [options.flag("--overwrite", help="Replace outputs that exist."),
             options.key("The array of an .npz file."),
-            options.option("--frames", "frames", type=grammar.positive, metavar="N",
+            options.option("--frames", "frames", type=param_types.positive, metavar="N",
                            help="Which frame or page of several, from 1. Default: the first."),
-            options.option("--max-pixels", type=grammar.amount, metavar="N",
+            options.option("--max-pixels", type=param_types.amount, metavar="N",
                            help="Refuse larger pictures. Default 178956970.")]
 
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import OptionError
 from ...redact import printable
-from .. import grammar, options
+from .. import options, param_types
+from ..display.study_output import make_table
 from . import output_checks
 from .context import STDIO, Answer, StudyContext, file_errors
-from .display.output import make_table
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def _render(found: _Unpooled, planes: tuple[Plane, ...]) -> list[Any]:
     """What was done, a row before, a row after, the values."""
     from ...core.axes import describe
     from ...report import short
-    from ..table import plane, text
+    from ..display.report_table import plane, text
 
     sides = (("values", found.input_shape, found.input_dtype, found.input_stats),
              ("result", found.output_shape, found.output_dtype, found.output_stats))
@@ -144,7 +144,7 @@ _STUDY = Study(
          choice_option("--duplicates", DUPLICATES, "WHICH",
                 f"Of an index that several values have: {', '.join(DUPLICATES)}. Default last."),
          choice_option("--spread", SPREADS, "HOW", "Without indices: nearest, or average of overlapping windows."),
-         options.option("--output-shape", type=grammar.lengths, metavar="SHAPE",
+         options.option("--output-shape", type=param_types.lengths, metavar="SHAPE",
                         help="Of all axes, 1x3x8x8, or the pooled ones, 8x8. Default: what the windows tell."),
          output_option("A file, a FOLDER/ or - for stdout. Default: {stem}_unpool{ext} beside the input.")])
 command = _STUDY.command()

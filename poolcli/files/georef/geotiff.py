@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...core.place import PlaceFacts
-from ..images.tiff_storage import read_storage
+from ..tiff.tiff_storage import read_storage
 from .affine import Affine, find_corner, is_usable, locate_first_centre, measure_pixel, pool_affine
 
 if TYPE_CHECKING:

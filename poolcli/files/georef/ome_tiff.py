@@ -16,8 +16,8 @@ from ...errors import PoolError
 from ...redact import printable
 from ..formats import DEFAULT_ENCODING
 from ..image_info import ImageInfo, Loaded
-from ..images.tiff_extra import choose_codec
-from ..images.tiff_storage import TiffStorage, choose_storage_options, read_storage
+from ..tiff.tiff_extra import choose_codec
+from ..tiff.tiff_storage import TiffStorage, choose_storage_options, read_storage
 
 if TYPE_CHECKING:
     from ..image_info import Array

@@ -15,13 +15,13 @@ from ..atomic import explained
 from ..formats import ENDINGS, FORMATS, split_ending
 from ..image_info import MAX_FRAMES, MAX_PIXELS, MAX_STACK, Frames, ImageInfo, Loaded
 from ..stderr_capture import capture_stderr, pillow_limits
+from ..tiff.tiff import read_tiff
 from . import metadata
 from .jpeg import decode_jpeg
 from .jxl import read_jxl_header
 from .netpbm import read_ppm
 from .pillow_open import Opener, cause, image_kind, sniff
 from .pixels import Picture, combine_alpha, gather, plain, rawmode, turn_upright, with_rawmode
-from .tiff import read_tiff
 
 if TYPE_CHECKING:
     from PIL import ImageFile

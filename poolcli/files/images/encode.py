@@ -25,13 +25,13 @@ from ..formats import (
 from ..georef.geotiff import list_georeference_fields
 from ..image_info import ImageInfo, Palette
 from ..stderr_capture import capture_stderr
+from ..tiff.tiff_storage import PILLOW, note_losses
 from . import metadata
 from .arrow import pack, widen
 from .nodata import NODATA, nodata_text
 from .palettes import expand_palette, find_few_colours, gif_transparency, with_palette
 from .pillow_open import cause, plugin
 from .png import Method, is_photographic, write_pixels
-from .tiff_storage import PILLOW, note_losses
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -165,7 +165,7 @@ def _by_pillow(array: Array, source: ImageInfo, row: Format, encoding: Encoding)
 
 
 def _write_numbers(array: Array, source: ImageInfo, target: Target, encoding: Encoding) -> tuple[str, ...]:
-    from .tiff_extra import write_tiff_extra
+    from ..tiff.tiff_extra import write_tiff_extra
 
     whole = io.BytesIO()
     notes = write_tiff_extra(array, source, whole, encoding)

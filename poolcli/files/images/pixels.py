@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from ...core.place import Georeference
     from ..image_info import Array
+    from ..tiff.tiff_storage import TiffStorage
     from .pillow_open import Opener
-    from .tiff_storage import TiffStorage
 
 _BAND = 1 << 20
 _DTYPES = {"1": "bool", "I;16": "uint16", "I;16L": "uint16", "I;16B": "uint16", "I": "int32", "F": "float32"}

@@ -35,7 +35,7 @@ def check_targets(pairs: Pairs, *, in_place: bool = False) -> None:
 
 def _suspected(pairs: Pairs, in_place: bool) -> tuple[set[int], bool]:
     """Go through all once: which outputs come twice, by their hashes, and whether any is there already."""
-    key, present, there = _Key(), _Present(), False
+    key, present, there = _Key(), _ExistingOutputs(), False
     seen: set[int] = set()
     twice: set[int] = set()
     for source, output in pairs:
@@ -95,7 +95,7 @@ def _folded(text: str) -> str:
 
 
 def _overwritten(pairs: Pairs, in_place: bool) -> Iterator[str]:
-    present = _Present()
+    present = _ExistingOutputs()
     inputs = {number for source, _ in pairs if (number := _number(source)) is not None}
     for source, output in pairs:
         if (in_place and output == source) or not present(output) or (found := _number(output)) not in inputs:
@@ -112,7 +112,7 @@ def _number(path: str) -> int | None:
     return None if found is None else found[0] << 64 | found[1]
 
 
-class _Present:
+class _ExistingOutputs:
     """Whether outputs may exist: a look at each, and where a folder gets many, one look at the folder."""
 
     def __init__(self) -> None:

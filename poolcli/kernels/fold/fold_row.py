@@ -1,7 +1,7 @@
 """Fold a scratch row along itself, by steps that merge two to five shifted copies each.
 
-``drivers/addition_chain.py`` says which: 5, 15 and 31 samples in three passes of eleven reads, where doubling takes
-eight passes of sixteen. Avg 31x31/1 on 16 MP of float32 takes 8 ms more by it than 31x1/1.
+``drivers/fold/addition_chain.py`` says which: 5, 15 and 31 samples in three passes of eleven reads, where doubling
+takes eight passes of sixteen. Avg 31x31/1 on 16 MP of float32 takes 8 ms more by it than 31x1/1.
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ from .rows import (
     fold_over,
     output_to,
 )
-from .unrolled import Grid, clipped_window, column, few
+from .unrolled import SampleGrid, clipped_window, column, few
 
 _STRETCH = 4
 _FIRST, _STOP, _LEFT, _WIDE = 0, 1, 2, 3
@@ -119,10 +119,10 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
         final = output_to(dst, fill, geometry, limits, params)
         inner, room = geometry[INNER], geometry[LENGTH] * geometry[INNER]
         across, plane = geometry[W] * inner, geometry[H] * geometry[W] * inner
-        fewer = Grid(fold, src, geometry[STEP_D] * plane, geometry[STEP_H] * across, deep, rows, size, 1, inner, 0, 0,
-                     fold.scratch)
-        longer = Grid(fold, src, geometry[STEP_D] * plane, geometry[STEP_H] * across, deep, rows + more, size, 1, inner,
-                      0, 0, fold.scratch)
+        fewer = SampleGrid(fold, src, geometry[STEP_D] * plane, geometry[STEP_H] * across, deep, rows, size, 1, inner,
+                           0, 0, fold.scratch)
+        longer = SampleGrid(fold, src, geometry[STEP_D] * plane, geometry[STEP_H] * across, deep, rows + more, size, 1,
+                            inner, 0, 0, fold.scratch)
         good = True
         for a in range(geometry[A0], geometry[A1]):
             for i in range(geometry[D1] - geometry[D0]):

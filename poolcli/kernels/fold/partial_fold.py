@@ -12,7 +12,7 @@ from typing import Any
 from ..double_double import Buffer
 from .finalizers import Output
 from .fold_states import Missing, Scratch
-from .rows import ROW, SIZE, START, Fold, add_row, start_row
+from .rows import ROW, SIZE, START, FoldSteps, add_row, start_row
 
 (OUTER, D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, SKIP_NAN, HAS_NODATA) = range(13)
 """The whole numbers of a part, by their place in ``geometry``; states lie behind the scratch row of W * INNER.
@@ -44,7 +44,7 @@ def make_states(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                    params: Buffer, first: Buffer, second: Buffer, third: Buffer, fourth: Buffer, fifth: Buffer) -> int:
         scratch = Scratch(first, second, third, fourth, fifth)
         missing = Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], load(scratch, 0))
-        fold = Fold(lift, merge, load, save, scratch, missing, (params[0], params[1]))
+        fold = FoldSteps(lift, merge, load, save, scratch, missing, (params[0], params[1]))
         inner, height, deep = geometry[INNER], geometry[H], geometry[D]
         room = geometry[W] * inner
         for a in range(geometry[OUTER]):

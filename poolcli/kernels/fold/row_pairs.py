@@ -37,7 +37,7 @@ from .rows import (
     W0,
     W1,
     D,
-    Fold,
+    FoldSteps,
     H,
     W,
     fold_over,
@@ -54,7 +54,7 @@ slower: 7x7/1 on 64 MB of float32 takes 10.1 ms, with 64 11.1.
 class _Band(NamedTuple):
     """A fold, the samples it reads, and a pair of rows of windows."""
 
-    fold: Fold
+    fold: FoldSteps
     src: Buffer
     deep: int
     """Planes of a window, and lines."""

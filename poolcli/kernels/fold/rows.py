@@ -42,7 +42,7 @@ def kept_row(kind: int, length: int) -> int:
     return (ROWS + kind) * length + 1
 
 
-class Fold(NamedTuple):
+class FoldSteps(NamedTuple):
     """The steps of a fold, and the room it works in."""
 
     lift: Callable[..., Any]
@@ -56,10 +56,10 @@ class Fold(NamedTuple):
 
 
 def fold_over(lift: Callable[..., Any], merge: Callable[..., Any], load: Callable[..., Any], save: Callable[..., None],
-              scratch: Scratch, geometry: Buffer, nodata: Buffer, identity: int, params: Buffer) -> Fold:
+              scratch: Scratch, geometry: Buffer, nodata: Buffer, identity: int, params: Buffer) -> FoldSteps:
     """Return a fold from its steps and buffers; the state of no sample lies at ``identity``."""
     missing = Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], load(scratch, identity))
-    return Fold(lift, merge, load, save, scratch, missing, (params[0], params[1]))
+    return FoldSteps(lift, merge, load, save, scratch, missing, (params[0], params[1]))
 
 
 def output_to(dst: Buffer, fill: Buffer, geometry: Buffer, limits: Buffer, params: Buffer) -> Output:

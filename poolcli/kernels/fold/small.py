@@ -42,7 +42,7 @@ from .rows import (
     output_to,
 )
 from .shared_columns import chunk_of, columnwise, row_of, spare_of
-from .unrolled import Grid, Line, clipped_window, where_they_lie
+from .unrolled import Line, SampleGrid, clipped_window, where_they_lie
 
 _FAR = 128
 """Lines of the cache between what is asked for and what is read, at least: 8 KB."""
@@ -82,8 +82,8 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
         scratch = Scratch(first, second, third, fourth, fifth)
         fold = fold_over(lift, merge, load, save, scratch, geometry, nodata, geometry[IDENTITY], params)
         columns = Scratch(column0, column1, column2, column3, column4) if apart > 1 else fold.scratch
-        grid = Grid(fold, src, geometry[STEP_D] * geometry[H] * width * inner, geometry[STEP_H] * width * inner,
-                    deep, rows, size, apart, inner, row, spare, columns)
+        grid = SampleGrid(fold, src, geometry[STEP_D] * geometry[H] * width * inner, geometry[STEP_H] * width * inner,
+                          deep, rows, size, apart, inner, row, spare, columns)
         output = output_to(dst, fill, geometry, limits, params)
         identity = fold.missing.none
         k0, k1 = geometry[K0], geometry[K1]

@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 from ..double_double import Buffer
 from .finalizers import Output
 from .fold_states import Scratch
-from .rows import Fold
+from .rows import FoldSteps
 
 PARTS = 8
 """The most parts that ``few`` merges."""
 
 
-class Grid(NamedTuple):
+class SampleGrid(NamedTuple):
     """A fold, the samples it reads where they lie, and a window's place among them."""
 
-    fold: Fold
+    fold: FoldSteps
     src: Buffer
     plane: int
     """The distance of a window's planes and lines, and how many planes, lines and columns it has."""

@@ -69,7 +69,7 @@ def _run_on(fold: Any, src: Buffer, at: int, running: int, a: int, to: int, n: i
         fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, a + i), state))
 
 
-class _Lines(NamedTuple):
+class _PlaneLines(NamedTuple):
     """The lines of samples that the windows of a plane are made of."""
 
     block: Block
@@ -81,7 +81,7 @@ class _Lines(NamedTuple):
     """The place of the first sample that counts in a scratch row."""
 
 
-def _with_line(fold: Any, lines: _Lines, h: int, a: int, to: int) -> None:
+def _with_line(fold: Any, lines: _PlaneLines, h: int, a: int, to: int) -> None:
     """scratch[to :] = the states at a merged with line h of all planes, which may lie off the array."""
     geometry, n = lines.block.geometry, lines.block.n
     if h < 0 or h >= geometry[H]:
@@ -95,7 +95,7 @@ def _with_line(fold: Any, lines: _Lines, h: int, a: int, to: int) -> None:
         add_row(fold, lines.block.src, at + i * geometry[STEP_D] * geometry[H] * line, to, n)
 
 
-def _run_on_line(fold: Any, lines: _Lines, h: int, running: int, a: int, to: int) -> None:
+def _run_on_line(fold: Any, lines: _PlaneLines, h: int, running: int, a: int, to: int) -> None:
     """Merge line h into those running, and scratch[to :] = the states at a merged with these."""
     geometry = lines.block.geometry
     if lines.deep == 1 and 0 <= h < geometry[H]:
@@ -106,7 +106,7 @@ def _run_on_line(fold: Any, lines: _Lines, h: int, running: int, a: int, to: int
     merge_rows(fold, a, running, to, lines.block.n)
 
 
-def _tall_rows(fold: Any, end: Any, output: Output, lines: _Lines, identity: Any, to: int, share: float,
+def _tall_rows(fold: Any, end: Any, output: Output, lines: _PlaneLines, identity: Any, to: int, share: float,
                share_h: Buffer) -> bool:
     """Write a plane's rows of windows that overlap down the rows: three merges for each line, whatever their height.
 
@@ -165,8 +165,8 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
         for a in range(geometry[A0], geometry[A1]):
             for i in range(geometry[D1] - geometry[D0]):
                 plane = a * geometry[D] + table_d[ROW * i + START]
-                lines = _Lines(block, (plane * geometry[H] * geometry[W] + left) * inner, table_d[ROW * i + SIZE],
-                               (left - low) * inner)
+                lines = _PlaneLines(block, (plane * geometry[H] * geometry[W] + left) * inner, table_d[ROW * i + SIZE],
+                                    (left - low) * inner)
                 to = ((a * geometry[OUT_D] + geometry[D0] + i) * geometry[OUT_H] + geometry[H0]) * geometry[OUT_W]
                 good &= _tall_rows(fold, end, output, lines, identity, (to + geometry[W0]) * inner, share_d[i], share_h)
         return 0 if good else 1

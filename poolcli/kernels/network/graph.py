@@ -208,7 +208,7 @@ def _narrowed(lists: list[list[Ref]], low: int, high: int, later: int) -> tuple[
     return [one for one in lists if one], low, high
 
 
-class _Tile:
+class _TileNetwork:
     """The network of a tile of windows: what all of them have in common is put in order first.
 
     The tile is halved until a window is left, and each half takes in the columns or rows that its windows share beside
@@ -288,7 +288,7 @@ class _Tile:
 def tiled(rows: int, columns: int, high: int, wide: int, low_rank: int, high_rank: int,
           floating: bool) -> tuple[Graph, dict[tuple[int, int], list[Ref]]]:
     """The samples of one rank or two in each window of a tile of ``high`` x ``wide``, at stride 1."""
-    tile = _Tile(rows, columns, high, wide)
+    tile = _TileNetwork(rows, columns, high, wide)
     tile.select(high, wide, low_rank, high_rank)
     for (y, x), found in tile.found.items():
         if floating:

@@ -1,1 +1,0 @@
-"""What the commands of the analyses print: tables, windows and pictures in a terminal."""

@@ -1,0 +1,1 @@
+"""How what is done is shown: the report of a run, and the answers of studies."""

@@ -1,0 +1,67 @@
+"""``poolcli warmup``: compile in advance what runs would compile one by one."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from ..core.reducers import REDUCERS
+from . import stdio
+
+if TYPE_CHECKING:
+    from ..jit import KernelSpec
+
+_HELP = "Compile the usual kernels in advance."
+_DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64", "float16", "float32",
+           "float64")
+
+
+def _warm_up(reducers: tuple[str, ...], dtypes: tuple[str, ...], jobs: int | None, quiet: bool) -> int:
+    """Find what is missing, compile it, say how many there are."""
+    from .. import jit, warmup
+    from ..engine import threads
+
+    if not jit.is_enabled():
+        stdio.print_error("nothing is compiled while NUMBA_DISABLE_JIT is set; without it warmup would work")
+        return 1
+    begun = time.perf_counter()
+    wanted = warmup.specs(reducers or warmup.USUAL, dtypes or warmup.DTYPES)
+    lacking = warmup.missing(wanted)
+    failures = [why for why in _shown(lacking, jobs or threads.count_threads(), quiet) if why is not None]
+    for why in dict.fromkeys(failures):
+        stdio.print_error(why)
+    if not quiet:
+        done = len(lacking) - len(failures)
+        click.echo(f"{done} compiled in {time.perf_counter() - begun:.1f} s, {len(wanted) - len(lacking)} were there"
+                   f"{f', {len(failures)} failed' if failures else ''}: {jit.cache.get_folder()}")
+    return 1 if failures else 0
+
+
+def _shown(lacking: Sequence[KernelSpec], jobs: int, quiet: bool) -> list[str | None]:
+    """Compile, with a bar on stderr where somebody looks at it."""
+    from .. import warmup
+
+    if not lacking:
+        return []
+    work = warmup.compile_all(lacking, jobs)
+    if quiet or not stdio.is_terminal(sys.stderr):
+        return list(work)
+    with click.progressbar(work, length=len(lacking), label="compiling", file=sys.stderr) as bar:
+        return list(bar)
+
+
+command = click.Command(
+    "warmup", callback=_warm_up, help=f"{_HELP}\n\nWithout arguments: max, min, avg and median of pictures and maps of "
+    "8 and 16 bits, float32 and float64, with windows of 2 and 3 and over everything. What is compiled already stays.",
+    params=[
+        click.Argument(["reducers"], nargs=-1, type=click.Choice(list(REDUCERS)), metavar="[REDUCER]..."),
+        click.Option(["--dtype", "dtypes"], multiple=True, type=click.Choice(_DTYPES), metavar="TYPE",
+                     help="Type of the samples, as in uint8; may be given several times."),
+        click.Option(["--jobs", "-j"], type=click.IntRange(min=1), metavar="N", help="Processes. Default: the cores."),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Print errors only."),
+    ],
+)

@@ -1,0 +1,1 @@
+"""The drivers of folds: reductions whose parts merge in any grouping."""

@@ -1,0 +1,1 @@
+"""TIFF: what Pillow leaves out, pyramids, cloud-optimised files."""

@@ -20,7 +20,8 @@ from poolcli.jit import KernelSpec
 LONG = (
     "chunked/test_dask_array.py", "chunked/test_tree_reduce.py", "chunked/test_run_array.py::test_chunks_are_the_whole",
     "cli/test_bench.py", "cli/test_cluster.py", "cli/test_gates.py", "cli/test_multiscale.py",
-    "cli/test_urls.py::test_", "cli/test_volumes_on_dask.py", "files/test_hostile.py",
+    "cli/test_large_tiff.py::test_memory_is_bounded[10", "cli/test_urls.py::test_",
+    "cli/test_volumes_on_dask.py", "files/test_hostile.py",
     "analysis/test_bounds.py::test_least_of_reals", "analysis/test_page.py",
     "analysis/test_shift.py::test_a_blur_before", "analysis/test_shift.py::test_a_large_array",
     "test_contracts.py::test_plain_python_equals_compiled",
@@ -31,6 +32,7 @@ LONG = (
 SAMPLED = {
     "analysis/test_bounds.py::test_hill": 6, "analysis/test_explain.py::test_every_windowing": 8,
     "analysis/test_group.py::test_a_turned": 8, "analysis/test_group.py::test_an_invariant": 4,
+    "cli/test_large_tiff.py::test_boxes": 6,
     "test_benchmarks.py": 4, "core/test_boxes.py": 4, "drivers/test_addition_chain.py": 4,
     "test_contracts.py::test_form_in": 3, "test_contracts.py::test_infinities": 3,
     "kernels/test_fold_parts.py::test_parts": 3,

@@ -54,6 +54,8 @@ BY_NAME = {
     "PoolAccessor": "xarray's, by the accessor's name",
     "choose": "a driver's, asked by the driver's name",
     "command": "a command's, asked by the command's name",
+    "is_large": "a format's, by the module in its row",
+    "open_boxes": "a format's, by the module in its row",
     "pool": "what pools arrays of other libraries, by the library's name",
     "read": "a format's, by the module in its row",
     "write": "a format's, by the module in its row",

@@ -15,7 +15,7 @@ from .. import report
 from ..errors import LayoutError, OutputError, PoolError
 from ..redact import printable, redacted
 from ..report import FileReport
-from . import run_chunked, run_in_memory, run_streamed
+from . import run_chunked, run_in_memory, run_large_picture, run_streamed
 from .settings import DRY_RUN, STDIO, Job, Settings, must_keep
 
 if TYPE_CHECKING:
@@ -89,11 +89,13 @@ def _attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) 
     """One job where nothing goes wrong."""
     if (skipped := skip_report(job, settings, blank)) is not None:
         return skipped
-    return _choose_runner(job, settings)(job, pooling, settings, blank)
+    return _choose_runner(job, pooling, settings)(job, pooling, settings, blank)
 
 
-def _choose_runner(job: Job, settings: Settings) -> Runner:
-    """Choose how a job is run: chunk by chunk, as a stream of rows, or whole in memory."""
+def _choose_runner(job: Job, pooling: Pooling, settings: Settings) -> Runner:
+    """Choose how a job is run: by boxes of a large picture, by chunks, as a stream of rows, or whole in memory."""
+    if run_large_picture.takes(job, pooling, settings):
+        return run_large_picture.run
     if run_chunked.takes(job):
         return run_chunked.run
     return run_streamed.run if run_streamed.takes(job, settings) else run_in_memory.run

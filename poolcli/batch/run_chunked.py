@@ -17,27 +17,23 @@ if TYPE_CHECKING:
     from ..chunked.run_array import PoolResult
     from ..pooling import Pooling
 
-_CHUNKED_FORMATS = ("ZARR", "NPY")
-"""Formats that are written box by box."""
-
-
 def has_chunks(job: Job) -> bool:
     """Whether a job is done chunk by chunk."""
     straight = job.output is None or is_special(job.output) or job.indices is not None
-    if straight or job.format is None or job.format.name not in _CHUNKED_FORMATS:
+    if straight or job.format is None or not job.format.chunked:
         return False
-    return job.format.name == "ZARR" or is_store(job.source)
+    return job.format.is_folder or is_store(job.source)
 
 
 def takes(job: Job) -> bool:
     """Whether a job reads a chunked array or writes one."""
-    return is_store(job.source) or (job.format is not None and job.format.name == "ZARR")
+    return is_store(job.source) or (job.format is not None and job.format.is_folder)
 
 
 def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """Run a job from a chunked array or into one, chunk by chunk where its output allows that."""
     check_extra(printable(job.source if is_store(job.source) else job.output_name() or ""))
-    if job.format is not None and job.format.name == "ZARR":
+    if job.format is not None and job.format.is_folder:
         _check_in_memory_options(job, settings)
     if not has_chunks(job):
         return pool_loaded(_load_chunked(job, settings), job, pooling, settings, blank)
@@ -64,11 +60,11 @@ def _pool_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileRepo
     volume = run_array.open_array(job.source, settings.key, lambda: _read_whole(job, settings))
     done = run_array.pool(pooling, volume, str(job.output), overwrite=may_replace(job.output, job, settings),
                         looks=settings.statistics, backend=settings.backend or ThreadBackend(threads.count_threads()))
-    blank = replace(blank, notes=(*blank.notes, *_clip_notes(pooling, done, settings)))
+    blank = replace(blank, notes=(*blank.notes, *clip_notes(pooling, done, settings)))
     return _finish_report(done, pooling, settings, blank)
 
 
-def _clip_notes(pooling: Pooling, done: PoolResult, settings: Settings) -> tuple[str, ...]:
+def clip_notes(pooling: Pooling, done: PoolResult, settings: Settings) -> tuple[str, ...]:
     """A note that results may be clipped: jobs give their values away, and are not done again to count."""
     from . import clipping
 

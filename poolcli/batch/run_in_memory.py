@@ -44,7 +44,7 @@ def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> Fi
 def pool_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """One job whose input is at hand."""
     loaded = with_place(loaded, settings)
-    pooling, heeded = _with_file_nodata(loaded.source, pooling, settings)
+    pooling, heeded = with_file_nodata(loaded.source, pooling, settings)
     task = plan_loaded(loaded, job, pooling)
     task.check_holds()
     light = _choose_light(task, settings)
@@ -56,7 +56,7 @@ def pool_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, 
     if heeded:
         asked["nodata"] = pooling.nodata
     blank = replace(blank, notes=(*blank.notes, *heeded, *clipped, *lost), parameters={**blank.parameters, **asked})
-    return _finish_report(task, result, settings, blank)
+    return finish_report(task, result, settings, blank)
 
 
 def with_place(loaded: Loaded, settings: Settings) -> Loaded:
@@ -169,7 +169,7 @@ class LoadedJob:
             raise PoolError(f"{row.name} holds one picture, and the result has {self.planes:,} planes; .tif would hold "
                             "them as pages, and a window of all over the first axis leaves one")
         dtype = dtype or self.pooling.result_dtype(self.array.dtype)
-        shape = self.arrange(_placeholder(dtype, self.plan.output_shape)).shape
+        shape = self.arrange(placeholder(dtype, self.plan.output_shape)).shape
         files.holds(row, dtype, shape, self.source.mode, self.source.pages)
 
     def suggest_holders(self, dtype: np.dtype[Any], is_default: bool) -> str:
@@ -199,15 +199,18 @@ def picture_axes(letters: str) -> tuple[tuple[int, ...], int]:
     return tuple(by_kind), max(len(letters) - letters.count("C") - 2, 0)
 
 
-def _placeholder(dtype: Any, shape: tuple[int, ...]) -> Array:
+def placeholder(dtype: Any, shape: tuple[int, ...]) -> Array:
     """Make an array of a shape without memory behind it."""
     import numpy as np
 
     return np.broadcast_to(np.zeros((), dtype), shape)
 
 
-def plan_loaded(loaded: Loaded, job: Job, pooling: Pooling) -> LoadedJob:
-    """Settle what depends on the file: the windows, and the dtype where the output is a picture."""
+def plan_loaded(loaded: Loaded, job: Job, pooling: Pooling, *, held: bool = True) -> LoadedJob:
+    """Settle what depends on the file: the windows, and the dtype where the output is a picture.
+
+    A result that is ``held`` in memory must fit there.
+    """
     array, notes = loaded.array, list(loaded.source.notes)
     if job.format is not None and not job.format.is_array:
         array, pooling = for_picture(array, pooling)
@@ -215,11 +218,11 @@ def plan_loaded(loaded: Loaded, job: Job, pooling: Pooling) -> LoadedJob:
             notes.append("1-bit pixels pooled as 8-bit grey, white as 255")
     layout = _stack_layout(loaded, pooling)
     pooling = pooling.for_axes(array.shape, layout, loaded.source.axes)
-    plan = pooling.plan(array.shape, layout)
+    plan = pooling.plan(array.shape, layout, held=held)
     return LoadedJob(job, loaded, array, pooling, plan, tuple(notes))
 
 
-def _with_file_nodata(source: ImageInfo, pooling: Pooling, settings: Settings) -> tuple[Pooling, tuple[str, ...]]:
+def with_file_nodata(source: ImageInfo, pooling: Pooling, settings: Settings) -> tuple[Pooling, tuple[str, ...]]:
     """Take the nodata value that the file names, where none was asked for, and say so."""
     if source.nodata is None or pooling.nodata is not None or not settings.heeds_nodata:
         return pooling, ()
@@ -269,7 +272,7 @@ def write(task: LoadedJob, result: Result, settings: Settings) -> tuple[str, ...
                        again=settings.again, checked=True)
 
 
-def _finish_report(task: LoadedJob, result: Result, settings: Settings, blank: FileReport) -> FileReport:
+def finish_report(task: LoadedJob, result: Result, settings: Settings, blank: FileReport) -> FileReport:
     """What there is to say of a job that is done."""
     plan, pooling, values = task.plan, task.pooling, result.values
     lost = lossy_notes(task.job, settings, task.loaded.source.lossy)

@@ -129,7 +129,7 @@ class _ChunkedRun:
     def run(self, backend: ChunkBackend, target: Target) -> Tally:
         """Do all jobs."""
         task = replace(self.task, target=target)
-        return _sum_tallies(task, _run_jobs(backend, task, self.merger, self.chunk))
+        return sum_tallies(task, run_jobs(backend, task, self.merger, self.chunk))
 
 
 def prepare_run(pooling: Pooling, plan: Plan, source: ArraySource, backend: ChunkBackend, looks: bool) -> _ChunkedRun:
@@ -142,7 +142,7 @@ def prepare_run(pooling: Pooling, plan: Plan, source: ArraySource, backend: Chun
                                                                      task.itemsize, most))
 
 
-def _run_jobs(backend: ChunkBackend, task: BoxContext, merger: Merger | None,
+def run_jobs(backend: ChunkBackend, task: BoxContext, merger: Merger | None,
               chunk: tuple[int, ...]) -> Generator[Tally, None, None]:
     """All jobs, done; values go through here where workers elsewhere cannot write into the target."""
     if merger is not None:
@@ -163,7 +163,7 @@ def make_task(pooling: Pooling, plan: Plan, source: ArraySource, most: int, look
     return BoxContext(inner, longer, padded_source, NULL_TARGET, most, looks)
 
 
-def _sum_tallies(task: BoxContext, done: Generator[Tally, None, None]) -> Tally:
+def sum_tallies(task: BoxContext, done: Generator[Tally, None, None]) -> Tally:
     """Wait for all jobs, and put together what they saw."""
     total = Tally(task.pooling.nan == "ignore", task.pooling.nodata)
     with closing(done):  # a run that is cut short waits for its jobs: none writes into a folder that is being removed

@@ -66,6 +66,11 @@ def write_box(task: BoxContext, outputs: Box, values: Array) -> Tally:
     """Write a job's values, and look at them."""
     kept = tuple(one for axis, one in enumerate(outputs) if axis not in squeezed_axes(task.plan))
     task.target.write(kept, values.reshape(box_shape(kept)))
+    return tally_values(task, values)
+
+
+def tally_values(task: BoxContext, values: Array) -> Tally:
+    """Look at a job's values, where that is wanted."""
     tally = Tally(task.pooling.nan == "ignore", task.pooling.nodata)
     if task.looks:
         tally.add(values)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .image_info import Array
+    from .tiff.tiff_tiles import TiledTiff
 
 __all__ = [
     "ENDINGS",
@@ -72,6 +73,8 @@ __all__ = [
     "load_header",
     "looks_like_text",
     "npy_data",
+    "open_boxes",
+    "open_tiled",
     "pack",
     "read",
     "read_data",
@@ -137,6 +140,36 @@ def _has_world_file(loaded: Loaded) -> bool:
     """Whether one may lie beside it: of pictures alone, so that no other file costs a look."""
     row = FORMATS.get(loaded.source.format)
     return row is not None and WORLD_FILE in row.places
+
+
+def open_boxes(path: str, *, max_pixels: int = MAX_PIXELS, indexed: bool = False) -> tuple[Any, Loaded] | None:
+    """Open a picture that is read box by box.
+
+    Parameters
+    ----------
+    path
+        A name.
+    max_pixels
+        A limit below the default is kept; the default is about pictures that are read at once.
+    indexed
+        Whether indices of a palette are pooled.
+
+    Returns
+    -------
+    tuple or None
+        A source of boxes (``poolcli.chunked.sources.ArraySource``), to be closed, and what ``read`` would give,
+        with an array that has no memory behind it. None of what is read at once: small pictures, other formats, pipes.
+    """
+    row = ENDINGS.get(split_ending(path)[1].lower())
+    if row is None or row.boxes is None or is_url(path) or not os.path.isfile(path):
+        return None
+    module = import_module(f".{row.boxes}", __package__)
+    if not module.is_large(path, max_pixels if max_pixels < MAX_PIXELS else None):
+        return None
+    found: tuple[Any, Loaded] | None = module.open_boxes(path, indexed=indexed)
+    if found is None or found[1].source.place:
+        return found
+    return found[0], with_world_file(found[1], path)
 
 
 def _explain_missing(name: str) -> str | None:
@@ -357,6 +390,26 @@ def write(
         lost = _encode(array, source, row, target, encoding)
         target.flush()
         return (*notes, *lost)
+
+
+@contextmanager
+def open_tiled(path: str | os.PathLike[str], shape: tuple[int, ...], dtype: Any, source: ImageInfo, *,
+               encoding: Encoding = DEFAULT_ENCODING, overwrite: bool = False, again: bool = False
+               ) -> Iterator[TiledTiff]:
+    """Begin a tiled TIFF (H, W) or (H, W, C) that is written box by box; whole or not at all, as ``write`` writes.
+
+    What it is opened as has notes about what was lost.
+    """
+    from .tiff.tiff_tiles import TiledTiff
+
+    source, lost = _beside(*source.fit_place(FORMATS["TIFF"], shape), os.fspath(path))
+    check_world_file(os.fspath(path), source, overwrite=overwrite, again=again)
+    with atomic(path, overwrite=overwrite, again=again) as stream:
+        target = TiledTiff(stream, shape, dtype, source, encoding)
+        target.notes = (*lost, *target.notes)
+        yield target
+        target.close()
+    write_world_file(os.fspath(path), source, overwrite=overwrite, again=again)
 
 
 def _beside(source: ImageInfo, notes: tuple[str, ...], path: str) -> tuple[ImageInfo, tuple[str, ...]]:

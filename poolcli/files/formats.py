@@ -89,6 +89,15 @@ class Format:
     """The format whose first bytes its files have."""
     module: str | None = None
     """The module below ``poolcli.files`` that reads and writes it, by its functions ``read`` and ``write``."""
+    boxes: str | None = None
+    """The module below ``poolcli.files`` that reads large files of it box by box, by its functions ``is_large`` and
+    ``open_boxes``; None where files are read whole."""
+    tiled: bool = False
+    """Whether a large picture is written tile by tile."""
+    chunked: bool = False
+    """Whether an array is written chunk by chunk, by ``poolcli.chunked.run_array``."""
+    is_folder: bool = False
+    """Whether it is a folder of chunks, and no stream of bytes."""
     library: str | None = None
     """What reads and writes it in place of Pillow alone; an extra brings it, and it is imported only for such files."""
 
@@ -179,6 +188,8 @@ _ROWS = (
         pages=True,
         exif=True,
         places=frozenset({"GeoTIFF", "world file"}),
+        boxes="tiff.tiff_array",
+        tiled=True,
         keeps="place and reference system, nodata, band names, compression, tiles, planes, EXIF, colour profile, pages",
     ),
     Format("OME", (".ome.tif", ".ome.tiff"), library="tifffile", module="georef.ome_tiff", container="TIFF",
@@ -204,9 +215,10 @@ _ROWS = (
            keeps="colour profile, EXIF, XMP"),
     Format("JXL", (".jxl",), _words("L LA RGB RGBA I;16"), side=2**30 - 1, options=_jxl, quality=_OTHER_QUALITY,
            exif=True, xmp=True, library="pillow_jxl", keeps="EXIF, XMP"),
-    Format("NPY", (".npy",)),
+    Format("NPY", (".npy",), chunked=True),
     Format("NPZ", (".npz",)),
-    Format("ZARR", (".zarr",), keeps="attributes, names of axes, fill value, coordinates, scales of OME-Zarr"),
+    Format("ZARR", (".zarr",), chunked=True, is_folder=True,
+           keeps="attributes, names of axes, fill value, coordinates, scales of OME-Zarr"),
     Format("NIFTI", (".nii", ".nii.gz"), library="nibabel", module="georef.nifti", places=frozenset({"NIfTI"}),
            keeps="both affines with their codes, voxel sizes, units, time step, extensions"),
     Format("FITS", (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz"), library="astropy", module="georef.fits",

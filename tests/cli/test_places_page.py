@@ -24,6 +24,15 @@ def landcover(path: Path) -> None:
         file.write(array[None])
 
 
+def scene(path: Path) -> None:
+    """A map of numbers, tiled."""
+    rasterio = pytest.importorskip("rasterio")
+    with rasterio.open(path, "w", driver="GTiff", height=80, width=120, count=1, dtype="int16", tiled=True,
+                       blockxsize=16, blockysize=16, crs="EPSG:32633",
+                       transform=rasterio.Affine(10, 0, 4e5, 0, -10, 3e6)) as file:
+        file.write(np.random.default_rng(0).integers(0, 9999, (1, 80, 120)).astype("int16"))
+
+
 def era5(path: Path) -> None:
     """Two days of hours."""
     xarray = pytest.importorskip("xarray")
@@ -69,7 +78,7 @@ def test_commands_of_the_page(here: Call, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     _, *arguments = shlex.split(command)
     source = next(one for one in arguments if Path(one).suffix in MAKERS)
-    MAKERS[Path(source).suffix](tmp_path / source)
+    (scene if source.startswith("scene") else MAKERS[Path(source).suffix])(tmp_path / source)
     done = here(*arguments, "--json")
     assert done.code == 0, done.err
     assert ('"after": {' in done.out) or arguments[0] in ("plan", "pyramid")
@@ -78,4 +87,4 @@ def test_commands_of_the_page(here: Call, tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_the_page_has_them_all() -> None:
     """Lest a renamed block silence the test above."""
-    assert len(COMMANDS) == 10
+    assert len(COMMANDS) == 11

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -188,6 +189,20 @@ def _frames(image: ImageFile.ImageFile | None, frame: int = 0) -> tuple[int, tup
         return _told(_counted(image, MAX_FRAMES), frame)
     except Exception:
         return 1, ("what follows its first frame cannot be read",)
+
+
+def read_carried(path: str, count: Callable[[], int]) -> tuple[metadata.Metadata | None, int, tuple[str, ...]]:
+    """Read what a TIFF has beside the pixels of its first page, how many pages it has, and a note where it has several.
+
+    ``count`` counts them where Pillow does not open the file.
+    """
+    with open_file(path) as stream, pillow_limits(sys.maxsize, allow_truncated=False), capture_stderr():
+        opener = Opener(path, stream, "TIFF", sys.maxsize)
+        try:
+            image = opener.open()
+        except Exception:  # a mode that it does not know
+            return None, *_told(count(), 0)
+        return metadata.read_metadata(image), *_frames(image)
 
 
 def _told(count: int, frame: int) -> tuple[int, tuple[str, ...]]:

@@ -22,7 +22,7 @@ _COPIED = 1 << 22
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """How long the parts of a classic TIFF or a BigTIFF are."""
 
     big: bool
@@ -37,12 +37,12 @@ class _Layout:
         """The beginning of the file; the first directory follows it at once."""
         return struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16) if self.big else struct.pack("<2sHI", b"II", 42, 8)
 
-    def directory_size(self, fields: Sequence[_Field]) -> int:
+    def directory_size(self, fields: Sequence[Field]) -> int:
         """Bytes of a directory with the values behind it."""
         inline = (8 if self.big else 2) + len(fields) * (4 + 2 * self.word) + self.word
         return _padded(inline) + sum(_padded(len(field.data)) for field in fields if len(field.data) > self.word)
 
-    def directory(self, fields: Sequence[_Field], start: int, following: int) -> bytes:
+    def directory(self, fields: Sequence[Field], start: int, following: int) -> bytes:
         """A directory that lies at ``start``; ``following`` is where the next one does, 0 for none."""
         sign = "Q" if self.big else "I"
         table = struct.pack("<Q" if self.big else "<H", len(fields))
@@ -59,7 +59,7 @@ class _Layout:
 
 
 @dataclass(frozen=True)
-class _Field:
+class Field:
     """A field of a directory, its value as bytes."""
 
     tag: int
@@ -79,9 +79,9 @@ def write_cog(source: IO[bytes], target: IO[bytes]) -> None:
 
     source.seek(0)
     with tifffile.TiffFile(source, name="levels") as file:
-        layout = _Layout(file.is_bigtiff)
+        layout = Layout(file.is_bigtiff)
         pages: list[Any] = list(file.pages)
-        fields = [list(_fields(page, source)) for page in pages]
+        fields = [list(read_fields(page, source)) for page in pages]
         starts, position = [], len(layout.header)
         for one in fields:
             starts.append(position)
@@ -102,19 +102,19 @@ def write_cog(source: IO[bytes], target: IO[bytes]) -> None:
                 _copy(source, offset, size, target)
 
 
-def _fields(page: Any, source: IO[bytes]) -> Iterator[_Field]:
-    """The fields of a page by tag, the bytes of their values as they stand in the file."""
+def read_fields(page: Any, source: IO[bytes]) -> Iterator[Field]:
+    """Read the fields of a page by tag, the bytes of their values as they stand in the file."""
     for tag in sorted(page.tags, key=lambda one: one.code):
         source.seek(tag.valueoffset)
-        yield _Field(tag.code, int(tag.dtype), tag.count, source.read(tag.valuebytecount))
+        yield Field(tag.code, int(tag.dtype), tag.count, source.read(tag.valuebytecount))
 
 
-def _with_offsets(field: _Field, offsets: Sequence[int], layout: _Layout) -> _Field:
+def _with_offsets(field: Field, offsets: Sequence[int], layout: Layout) -> Field:
     if field.tag not in _OFFSETS:
         return field
     sign = "Q" if field.type == _LONG8 else "I"
     data = struct.pack(f"<{len(offsets)}{sign}", *offsets)
-    return _Field(field.tag, _LONG8 if sign == "Q" else _LONG, len(offsets), data)
+    return Field(field.tag, _LONG8 if sign == "Q" else _LONG, len(offsets), data)
 
 
 def _copy(source: IO[bytes], offset: int, size: int, target: IO[bytes]) -> None:

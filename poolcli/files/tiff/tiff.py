@@ -119,13 +119,13 @@ def _tags(image: ImageFile.ImageFile) -> Any:
 def _nodata_tag(file: Opener, image: ImageFile.ImageFile) -> object:
     """The tag of the page, or else of the first page: writers name the value once for all."""
     tag = _tags(image).get(NODATA)
-    return _first_tags(file.stream).get(NODATA) if tag is None and file.frame else tag
+    return read_first_tags(file.stream).get(NODATA) if tag is None and file.frame else tag
 
 
 def _kind(tags: Any) -> str:
     """Return the sample type by tags 258 and 339 as a dtype name: "uint8", "float16"."""
     bits, sample = tags.get(_BITS, (1,)), tags.get(_SAMPLE_FORMAT, (1,))
-    return f"{_KINDS.get(_first(sample), 'unknown')}{_first(bits)}"
+    return f"{_KINDS.get(first_of(sample), 'unknown')}{first_of(bits)}"
 
 
 def tiff_layout(image: ImageFile.ImageFile) -> tuple[str, tuple[int, int, int], int] | None:
@@ -140,7 +140,8 @@ def tiff_layout(image: ImageFile.ImageFile) -> tuple[str, tuple[int, int, int], 
     return dtype, (tags[_HEIGHT], tags[_WIDTH], tags.get(_SAMPLES, 1)), tags.get(_ORIENTATION, 1)
 
 
-def _first(value: Any) -> Any:
+def first_of(value: Any) -> Any:
+    """Return the first of several values of a tag, or the only one."""
     return value[0] if isinstance(value, tuple) and value else value
 
 
@@ -149,7 +150,7 @@ def _lost(image: ImageFile.ImageFile) -> str:
     tags = _tags(image)
     samples, bands = tags.get(_SAMPLES, 1), len(image.getbands())
     text = f"{_kind(tags)} with {samples} channels"
-    wide = samples > 1 and _first(tags.get(_BITS, (1,))) > 8
+    wide = samples > 1 and first_of(tags.get(_BITS, (1,))) > 8
     if samples > bands or (wide and (tags.get(_PLANAR, 1) == 2 or not _WIDE.fullmatch(rawmode(image)))):
         return text
     return ""
@@ -159,14 +160,15 @@ def _layout(stream: IO[bytes], error: Exception) -> str:
     """Say what a page is that Pillow did not open, when that is why; else raise ``error`` again."""
     if str(error) not in _UNKNOWN:
         raise error
-    tags = _first_tags(stream)
-    bits, samples = _first(tags.get(_BITS, (1,))), tags.get(_SAMPLES, 1)
+    tags = read_first_tags(stream)
+    bits, samples = first_of(tags.get(_BITS, (1,))), tags.get(_SAMPLES, 1)
     if bits not in _WIDTHS or not isinstance(samples, int):
         raise error
     return f"{_kind(tags)} with {samples} channel{'s' * (samples != 1)}"
 
 
-def _first_tags(stream: IO[bytes]) -> Any:
+def read_first_tags(stream: IO[bytes]) -> Any:
+    """Read the first directory of a file: a mapping of tags, without their values decoded."""
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
     stream.seek(0)

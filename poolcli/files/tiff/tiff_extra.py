@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 _TEXTS = {270, 271, 272, 305, 306, 315, 33432}  # description, make, model, software, date, artist, copyright
 _XMP = 700
 _ORIENTATION = 274
-_INKS = {"uint8": "CMYK", "uint16": "CMYK;16"}
+INKS = {"uint8": "CMYK", "uint16": "CMYK;16"}
+"""Modes of four inks, by dtype."""
 _PLAIN = {1, 2, 5}  # grey with black as 0, RGB, CMYK (tag 262)
 
 
@@ -41,16 +42,16 @@ def read_tiff_extra(source: Opener, what: str) -> Picture:
         _check(page, what, source.max_pixels)
         turn = page.tags.get(_ORIENTATION)
         array = turn_upright(_channels_last(page), turn.value if turn else 1)
-        mode = _INKS.get(array.dtype.name) if page.photometric == 5 and array.shape[2:] == (4,) else None
+        mode = INKS.get(array.dtype.name) if page.photometric == 5 and array.shape[2:] == (4,) else None
         first: Any = file.pages[0]
         tag = page.tags.get(NODATA) or first.tags.get(NODATA)
         picture = Picture(array, mode, None, page.iccprofile, frames=len(file.pages))
-        picture = with_page_tags(picture, partial(_tag_value, page), big=file.is_bigtiff)
+        picture = with_page_tags(picture, partial(read_tag, page), big=file.is_bigtiff)
         return with_nodata(picture, tag.value if tag else None)
 
 
-def _tag_value(page: Any, number: int) -> Any:
-    """The value of a tag; of a text its bytes, for tifffile guesses how they are encoded."""
+def read_tag(page: Any, number: int) -> Any:
+    """Return the value of a tag, None without it; of a text its bytes, for tifffile guesses how they are encoded."""
     tag = page.tags.get(number)
     if tag is None or tag.dtype != ASCII:
         return None if tag is None else tag.value

@@ -23,7 +23,7 @@ from .tiff_storage import DEFLATE, NONE, TiffStorage, choose_storage_options
 if TYPE_CHECKING:
     from ..image_info import Array, ImageInfo
 
-_TILE = 256
+TILE = 256
 
 
 def check_pyramid(shape: tuple[int, ...], mode: str | None) -> None:
@@ -54,11 +54,11 @@ def write_pyramid(target: str | os.PathLike[str], levels: Iterable[Array], count
     codec, notes = (DEFLATE, ()) if storage.codec == NONE and not encoding.compress else choose_codec(storage, encoding)
     source, lost = source.fit_place(FORMATS["TIFF"], first.shape)
     as_pages = cog or source.place is not None
-    storage = replace(storage, tile=storage.tile if storage.tile and not cog else (_TILE, _TILE))
+    storage = replace(storage, tile=storage.tile if storage.tile and not cog else (TILE, TILE))
     writer = _LevelWriter(source, storage, codec, always_tiled=cog)
     with (atomic(target, overwrite=overwrite) as stream, _unordered(stream, cog) as whole,
           tifffile.TiffWriter(_without_name(whole), bigtiff=large) as file):
-        told = _describe_level(source, encoding) if source.mode or source.metadata else {}
+        told = describe_level(source, encoding) if source.mode or source.metadata else {}
         told["extratags"] = [*told.get("extratags", ()), *list_own_tags(first, source)]
         writer.write(file, first, **({} if as_pages else {"subifds": count - 1}), **told)
         for level in remaining:
@@ -104,7 +104,7 @@ def _without_name(stream: IO[bytes]) -> Any:
     return SimpleNamespace(write=stream.write, seek=stream.seek, tell=stream.tell, flush=stream.flush)
 
 
-def _describe_level(source: ImageInfo, encoding: Encoding) -> dict[str, Any]:
+def describe_level(source: ImageInfo, encoding: Encoding) -> dict[str, Any]:
     """The colour profile, texts and resolution."""
     told = {} if encoding.strip else list_carried_tags(source.metadata)
     return told | ({"iccprofile": source.icc_profile} if source.icc_profile else {})

@@ -52,6 +52,11 @@ class Options:
     eps: float = 1e-6
     weight: float = 0.5
     expected: bool = False
+    alpha: float = 1.0
+    beta: float = 0.5
+    n: int = 2
+    share: float = 0.25
+    period: float = 360.0
 
 
 # --- geometry: one axis, its windows as lists of positions ---
@@ -196,6 +201,7 @@ class Window(NamedTuple):
     weights: list[int]  # binomial, by the place in the nominal window
     nominal: int  # how many positions would have counted without clipping
     word: int  # the raw draw of this output
+    distances: list[int]  # from the middle of the nominal window, in half samples, squared
 
 
 def is_nan(value: Any) -> bool:
@@ -243,7 +249,7 @@ def look(x: np.ndarray, cell: tuple[int, ...], geometry: dict[int, Axis], word: 
     """Visit the window of output `cell`, last axis fastest, and keep what is present."""
     windows = {a: g.windows[cell[a]] for a, g in geometry.items()}
     nominal = math.prod(sum(map(g.nominal, windows[a])) for a, g in geometry.items())
-    found = Window([], [], [], nominal, word)
+    found = Window([], [], [], nominal, word, [])
     for steps in product(*map(enumerate, windows.values())):
         where = {a: q for a, (_, q) in zip(windows, steps, strict=True)}
         if not all(readable(g, where[a], o) for a, g in geometry.items()):
@@ -255,6 +261,9 @@ def look(x: np.ndarray, cell: tuple[int, ...], geometry: dict[int, Axis], word: 
         found.places.append(flat([where[a] for a in geometry], [g.n for g in geometry.values()]))
         found.weights.append(
             math.prod(math.comb(len(windows[a]) - 1, j) for a, (j, _) in zip(windows, steps, strict=True))
+        )
+        found.distances.append(
+            sum((2 * q - windows[a][0] - windows[a][-1]) ** 2 for a, q in where.items())
         )
     return found
 
@@ -325,11 +334,11 @@ def lse(w: Window, o: Options) -> Number:
 
 
 def soft(w: Window, o: Options) -> Number:
-    """Σx e^(x-m) / Σe^(x-m); a vanished weight takes its term with it."""
-    m = max(w.values)
+    """Σx e^(a(x-m)) / Σe^(a(x-m)); a vanished weight takes its term with it."""
+    m = max(w.values) if o.alpha >= 0 else min(w.values)
     if math.isinf(m):
         return float(m)
-    weights = [math.exp(v - m) for v in w.values]
+    weights = [math.exp(o.alpha * (v - m)) for v in w.values]
     return math.fsum(v * e for v, e in zip(w.values, weights, strict=True) if e) / math.fsum(weights)
 
 
@@ -337,6 +346,84 @@ def mixed(w: Window, o: Options) -> Number:
     """weight max + (1 - weight) avg."""
     share = Fraction(o.weight)
     return total([scaled(share, max(w.values)), scaled(1 - share, total(w.values) / len(w.values))])
+
+
+def ada(w: Window, o: Options) -> Number:
+    """beta Σx e^s / Σe^s + (1 - beta) soft, s = 2|xm| / (x² + m²) and m the mean; two zeros are alike."""
+    mean = total(w.values) / len(w.values)
+    rest = soft(w, o)
+    if isinstance(mean, float) or (isinstance(rest, float) and math.isinf(rest)):
+        return float(rest) + (float(mean) - float(mean))
+    weights = []
+    for v in map(Fraction, w.values):
+        like = 2 * abs(v * mean) / (v * v + mean * mean) if v or mean else 1
+        weights.append(Fraction(math.exp(like)))
+    alike = sum(Fraction(v) * k for v, k in zip(w.values, weights, strict=True)) / sum(weights)
+    return Fraction(o.beta) * alike + (1 - Fraction(o.beta)) * Fraction(rest)
+
+
+def rms(w: Window, o: Options) -> Number:
+    """The root of the mean of the squares."""
+    if any(isinstance(v, float) and math.isinf(v) for v in w.values):
+        return math.inf
+    return root(sum(Fraction(v) ** 2 for v in w.values) / len(w.values))
+
+
+def geomean(w: Window, o: Options) -> Number:
+    """The n-th root of the product, by logarithms."""
+    if 0 in w.values:
+        return math.nan if math.inf in w.values else 0.0
+    return math.exp(math.fsum(math.log(v) for v in w.values) / len(w.values))
+
+
+def harmean(w: Window, o: Options) -> Number:
+    """n / Σ 1/x; 0 where a sample is."""
+    if 0 in w.values:
+        return Fraction(0)
+    s = sum((1 / Fraction(v) for v in w.values if v != math.inf), Fraction(0))
+    return len(w.values) / s if s else math.inf
+
+
+def ranked(w: Window, cut: int, stop: int, again: int) -> Number:
+    """The mean of sorted samples from one rank to another, both ends some times more."""
+    kept = sorted(w.values)[cut:stop]
+    return total([*kept, *[kept[0]] * again, *[kept[-1]] * again]) / (len(kept) + 2 * again)
+
+
+def middle(values: list[Any]) -> Number:
+    """The median: of an even number the mean of two."""
+    ranks = sorted(values)
+    low, high = ranks[(len(ranks) - 1) // 2], ranks[len(ranks) // 2]
+    return low if low == high else total([low, high]) / 2
+
+
+def mad(w: Window, o: Options) -> Number:
+    """The median of the distances from the median."""
+    median = middle(w.values)
+    if isinstance(median, float) and math.isinf(median):
+        return math.nan
+    return middle([abs(v - median) if math.isinf(v) else abs(Fraction(v) - Fraction(median)) for v in w.values])
+
+
+def circmean(w: Window, o: Options) -> Number:
+    """The direction of the sum of unit vectors, from 0 to below the period; NaN where they cancel."""
+    if any(math.isinf(v) for v in w.values):
+        return math.nan
+    turns = [Fraction(v) % Fraction(o.period) / Fraction(o.period) * 2 for v in w.values]
+    s, c = (math.fsum(float(f(t)) for t in turns) for f in (sine, cosine))
+    if math.hypot(s, c) <= 2**-48 * len(turns):
+        return math.nan
+    return math.atan2(s, c) / (2 * math.pi) * o.period % o.period
+
+
+def sine(t: Fraction) -> float:
+    """sin(pi t) for 0 <= t < 2, exact at halves."""
+    return {0: 0.0, Fraction(1, 2): 1.0, 1: 0.0, Fraction(3, 2): -1.0}.get(t, math.sin(math.pi * t))
+
+
+def cosine(t: Fraction) -> float:
+    """cos(pi t) for 0 <= t < 2, exact at halves."""
+    return sine((t + Fraction(1, 2)) % 2)
 
 
 def stochastic(w: Window, o: Options) -> Pick | Number:
@@ -401,7 +488,31 @@ ORACLES: dict[str, tuple[Callable[[Window, Options], Pick | Number], str]] = {
     "range": (lambda w, o: total([max(w.values), -min(w.values)]), "width"),
     "blur": (blur, "wide"),
     "subsample": (lambda w, o: Pick(0), "input"),
+    "rms": (rms, "wide"),
+    "geomean": (geomean, "wide"),
+    "harmean": (harmean, "wide"),
+    "absmax": (lambda w, o: Pick(w.values.index(max(w.values, key=lambda v: (abs(v), v)))), "input"),
+    "ada": (ada, "wide"),
+    "median-low": (lambda w, o: Pick(w.values.index(sorted(w.values)[(len(w.values) - 1) // 2])), "input"),
+    "median-high": (lambda w, o: Pick(w.values.index(sorted(w.values)[len(w.values) // 2])), "input"),
+    "topk": (lambda w, o: ranked(w, max(len(w.values) - o.n, 0), len(w.values), 0), "wide"),
+    "trimmed": (
+        lambda w, o: ranked(w, c := math.floor(o.share * len(w.values)), len(w.values) - c, 0),
+        "wide",
+    ),
+    "winsor": (
+        lambda w, o: ranked(w, c := math.floor(o.share * len(w.values)), len(w.values) - c, c),
+        "wide",
+    ),
+    "mad": (mad, "wide"),
+    "circmean": (circmean, "wide"),
+    "first": (lambda w, o: Pick(0), "input"),
+    "last": (lambda w, o: Pick(len(w.values) - 1), "input"),
+    "centre": (lambda w, o: Pick(w.distances.index(min(w.distances))), "input"),
 }
+
+
+PLACES = {"subsample", "first", "last", "centre"}  # a place is kept, whatever is there
 
 
 def reduce(w: Window, reducer: str, o: Options) -> tuple[Number | None, int]:
@@ -409,7 +520,7 @@ def reduce(w: Window, reducer: str, o: Options) -> tuple[Number | None, int]:
     nans = [place for place, v in zip(w.places, w.values, strict=True) if is_nan(v)]
     if not w.values:
         return None, -1
-    if nans and reducer != "subsample":
+    if nans and reducer not in PLACES:
         return math.nan, nans[-1]
     answer = ORACLES[reducer][0](w, o)
     return (w.values[answer.rank], w.places[answer.rank]) if isinstance(answer, Pick) else (answer, -1)
@@ -475,8 +586,8 @@ def refuse(x: np.ndarray, reducer: str, o: Options) -> None:
     present = [v for v in x.ravel().tolist() if not missing(v, x, o)]
     if o.nan == "error" and any(map(is_nan, present)):
         raise ValueError("a NaN")
-    if reducer == "stochastic" and any(v < 0 for v in present):
-        raise ValueError("stochastic pooling of a negative value")
+    if reducer in ("stochastic", "geomean", "harmean") and any(v < 0 for v in present):
+        raise ValueError(f"{reducer} pooling of a negative value")
 
 
 def pool(x: Any, reducer: str, **options: Any) -> Any:
@@ -516,7 +627,8 @@ def made(shape: tuple[int, ...], dtype: str, *, nonnegative: bool = False, seed:
     return rng.choice(np.where(few < 0, ~few, few) if nonnegative else few, shape)
 
 
-EXACT = {"max", "min", "mode", "subsample", "avg", "sum", "median", "quantile", "mixed", "var", "blur"}
+EXACT = {"max", "min", "mode", "avg", "sum", "median", "quantile", "mixed", "var", "blur", "absmax", "topk", "trimmed",
+         "winsor", "mad", "median-low", "median-high", *PLACES}
 SLACK = 1e-13  # of powers, exponentials and logarithms, relative to the window's values
 
 

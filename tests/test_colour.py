@@ -16,8 +16,10 @@ from poolcli.errors import PoolError
 from poolcli.pooling import parse_pooling
 
 WITH_MEANING = {
-    "alpha": ("avg", "blur", "max", "min", "median", "quantile", "mode"),
-    "light": ("avg", "blur", "median", "quantile", "gem", "mixed", "stochastic", "max", "min", "mode", "subsample"),
+    "alpha": ("avg", "blur", "max", "min", "median", "median-low", "median-high", "quantile", "mode"),
+    "light": ("avg", "blur", "median", "quantile", "gem", "mixed", "stochastic", "max", "min", "mode", "subsample",
+              "rms", "geomean", "harmean", "absmax", "topk", "trimmed", "winsor", "median-low", "median-high", "first",
+              "last", "centre"),
 }
 """Reducers that premultiplied alpha, and light, mean something for."""
 PREMULTIPLIED, LINEAR, BOTH = Light(premultiplied=True), Light(linear=True), Light(True, True)

@@ -35,6 +35,7 @@ NAMED = {
     "warmup.py": "what is compiled where nobody says: a choice, not a fact",
     "chunked/tree_reduce.py": "poolings of which a note about clipping is made",
     "cli/analysis/chain_command.py": "min and max as titles of statistics",
+    "cli/analysis/plan_command.py": "first and last as titles",
     "cli/analysis/grad_command.py": "min, max and sum as titles of statistics",
     "cli/analysis/study.py": "max, the reducer of whoever names none",
     "cli/analysis/unpool_command.py": "what becomes of two values at one place, and titles of statistics",

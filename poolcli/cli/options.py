@@ -135,7 +135,20 @@ def parameter(own: Parameter) -> click.Option:
     if own.kind == "flag":
         return flag(name, own.name, help=text)
     known = "" if own.default is None else f" Default {own.default:g}."
-    return option(name, own.name, type=param_types.number, metavar="N", help=text + known)
+    words = _WORDS_OF_OTHERS.get(own.name)
+    number = param_types.number if words is None else _number_or_one_of(words)
+    return option(name, own.name, type=number, metavar="N", help=text + known)
+
+
+_WORDS_OF_OTHERS: Mapping[str, tuple[str, ...]] = {"alpha": _ALPHA}
+"""Parameters of a reducer that are called as an option of all others: one option takes a number or these words."""
+
+
+def _number_or_one_of(words: tuple[str, ...]) -> Callable[[str], float | str]:
+    """A word of another option, or a number."""
+    def number(text: str) -> float | str:
+        return text if text in words else param_types.number(text)
+    return number
 
 
 def files() -> list[click.Option]:
@@ -169,8 +182,14 @@ def files() -> list[click.Option]:
     ]
 
 
-def pictures() -> list[click.Option]:
-    """What of a picture is read, and how it is written."""
+def pictures(row: Reducer | None = None) -> list[click.Option]:
+    """What of a picture is read, and how it is written; without what a reducer's own parameter is called."""
+    own = () if row is None else tuple(p.name for p in row.parameters)
+    return [one for one in _all_pictures() if one.name not in own]
+
+
+def _all_pictures() -> list[click.Option]:
+    """The options of ``pictures``."""
     return [
         option("--frames", type=param_types.frames, metavar="WHICH",
                help="Of several frames or pages: first (default), all, a number from 1, or a range 2-5."),
@@ -346,6 +365,7 @@ def keywords(row: Reducer, given: Values) -> dict[str, Any]:
     chosen = {name: given[name] for name in names if given[name] is not None and given[name] is not False}
     if chosen.get("nodata") == NO_NODATA:
         del chosen["nodata"]
+    chosen = {name: value for name, value in chosen.items() if value not in _WORDS_OF_OTHERS.get(name, ())}
     if given["global_windows"]:
         if chosen.get("size", "all") != "all":
             raise OptionError("size", "size goes with fixed, same and fractional windows, not with --global")

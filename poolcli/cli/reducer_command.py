@@ -96,7 +96,7 @@ def _variable(command: str, parameter: click.Parameter) -> str | None:
 def command(row: Reducer) -> click.Command:
     """The command of a reducer."""
     sections = [("Windows", options.windows()), ("Values", [*options.parameters(row), *options.values()]),
-                ("Files", options.files()), ("Pictures", options.pictures()),
+                ("Files", options.files()), ("Pictures", options.pictures(row)),
                 ("Report", options.report())]
     return SectionedCommand(
         row.name, f"{row.help}  {row.value}", _examples(row), sections,

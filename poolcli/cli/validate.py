@@ -55,9 +55,9 @@ def make_settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str
     return made
 
 
-def _parse_alpha(alpha: str | None) -> bool | None:
-    """What --alpha asks for; None where nothing was asked."""
-    return None if alpha is None else alpha == "premultiplied"
+def _parse_alpha(alpha: str | float | None) -> bool | None:
+    """What --alpha asks for; None where nothing was asked, or a number, which is a reducer's own."""
+    return alpha == "premultiplied" if isinstance(alpha, str) else None
 
 
 def _apply_text_output(inputs: Sequence[str], settings: Settings, *, quiet: bool) -> Settings:

@@ -82,6 +82,11 @@ class Keywords(WindowKeywords, total=False):
     eps: float | None
     weight: float | None
     expected: bool
+    alpha: float | None
+    beta: float | None
+    n: int | None
+    share: float | None
+    period: float | None
 
 
 _DEFAULTS: Mapping[str, Any] = {"pad_mode": "exclude", "nan": "propagate", "round": "half-up", "squeeze": False,

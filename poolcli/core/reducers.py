@@ -85,6 +85,8 @@ class Reducer:
     """Has no meaning for negative samples."""
     weighted: bool = False
     """Needs the binomial weight of each sample."""
+    central: bool = False
+    """Needs how far each sample is from the middle of its window."""
     average: bool = False
     """Mixes colours, so that of a picture with transparency each counts as much as it shows, unless asked otherwise."""
     alpha: Literal["", "weighs", "hides"] = ""
@@ -120,8 +122,8 @@ class Reducer:
     """A row of ``LANE_CORES`` of ``drivers``: many windows side by side. "" has no such core."""
     sorts: Literal["", "rank", "runs"] = ""
     """What is asked of the samples in order: the one at a rank, or the longest run of equal ones."""
-    slices: bool = False
-    """Its results are a slice of the array where no sample is missing."""
+    slices: Literal["", "first", "last", "centre"] = ""
+    """Where no sample is missing its results are a slice of the array: which sample of each window."""
     memory_bound: bool = False
     """Small windows of bytes take about as long as reading them: a channel more costs less than a copy without it."""
     variants: Mapping[str, Reducer] = field(default_factory=dict)
@@ -163,7 +165,16 @@ _WEIGHT = Parameter("weight", "float", 0.5, "share of the maximum", "from 0 to 1
 Q = Parameter("q", "float", 0.5, "rank: 0 is the minimum, 1 the maximum", "from 0 to 1", lambda q: 0 <= q <= 1)
 _COUNT_INCLUDE_PAD = Parameter("count_include_pad", "flag", False, "divide by the padded window's size")
 _DIVISOR = Parameter("divisor", "int", None, "divide by this instead of the count", "a whole number >= 1",
-                     lambda d: 1 <= d < inf, leaves_range=True)
+                    lambda d: 1 <= d < inf, leaves_range=True)
+_ALPHA = Parameter("alpha", "float", 1.0, "sharpness: large is max, 0 is the mean, negative is min", "finite", isfinite)
+_BETA = Parameter("beta", "float", 0.5, "share of the samples' likeness to the mean, beside SoftPool", "from 0 to 1",
+                 lambda b: 0 <= b <= 1)
+N = Parameter("n", "int", 2, "how many samples; all where a window has fewer", "a whole number >= 1",
+              lambda n: 1 <= n < 2**31)
+_SHARE = Parameter("share", "float", 0.25, "share of the samples at each end, rounded down to whole samples",
+                  "from 0 to below 0.5", lambda s: 0 <= s < 0.5)
+_PERIOD = Parameter("period", "float", 360.0, "what a full turn is: 360 for degrees, 24 for hours", "> 0 and finite",
+                   lambda p: p > 0 and isfinite(p))
 _EXPECTED_FLAG = Parameter("expected", "flag", False, "the expected value, sum p_i x_i, instead of a draw")
 
 _EXPECTED_DRAW = Reducer(
@@ -213,16 +224,44 @@ _ROWS = (
         monotone=True, error_model="power", any_order=True, composes=True, derivative="generalised_mean",
         explanation="generalised_mean", fold="generalised_mean", lanes="generalised_mean"),
     Reducer(
+        "rms", "The root of the mean square.", "(mean x^2)^(1/2)", "float", arithmetic.root_mean_square,
+        presets=(2.0,), light="mixes", result_range="nonnegative",
+        aliases=("rootmeansquare", "quadraticmean", "energy"),
+        interval_rule="magnitudes", error_model="power", any_order=True, composes=True, derivative="root_mean_square",
+        fold="root_mean_square", lanes="root_mean_square", cell_method="root_mean_square"),
+    Reducer(
+        "geomean", "The geometric mean: of ratios and growth.", "(prod x)^(1/n)", "float", arithmetic.geometric_mean,
+        nonnegative=True, light="mixes", result_range="samples", aliases=("gmean", "geometricmean", "geometric"),
+        monotone=True, error_model="relative", any_order=True, composes=True, derivative="geometric_mean",
+        fold="geometric_mean"),
+    Reducer(
+        "harmean", "The harmonic mean: of rates and speeds.", "n / sum(1 / x)", "float", arithmetic.harmonic_mean,
+        nonnegative=True, light="mixes", result_range="samples", aliases=("hmean", "harmonicmean", "harmonic"),
+        monotone=True, error_model="relative", any_order=True, composes=True, derivative="harmonic_mean",
+        fold="harmonic_mean"),
+    Reducer(
+        "absmax", "The largest magnitude, its sign kept; of x and -x the positive one.", "x of max |x|", "input",
+        selection.farthest,
+        picks=True, light="keeps", result_range="samples", aliases=("maxabs", "abs", "magnitude", "absolutemax"),
+        monotone=True, any_order=True, composes=True, fold="farthest", lanes="farthest"),
+    Reducer(
         "lse", "Log-sum-exp: a smooth maximum (r > 0) or minimum (r < 0).", "log(mean exp(r x)) / r", "float",
         arithmetic.log_mean_exp,
         parameters=(R,), result_range="samples", aliases=("logsumexp",),
         monotone=True, error_model="log_mean_exp", any_order=True, composes=True, derivative="log_mean_exp",
         explanation="log_mean_exp", lanes="log_mean_exp"),
     Reducer(
-        "soft", "Softmax-weighted mean (SoftPool).", "sum x e^x / sum e^x", "float", arithmetic.softmax_mean,
-        result_range="samples", aliases=("softmax",),
+        "soft", "Softmax-weighted mean (SoftPool; of any alpha AutoPool).", "sum x e^(alpha x) / sum e^(alpha x)",
+        "float", arithmetic.softmax_mean,
+        parameters=(_ALPHA,), result_range="samples", aliases=("softmax", "autopool"),
         interval_rule="softmax_mean", error_model="softmax_mean", any_order=True, derivative="softmax_mean",
         explanation="softmax_mean", lanes="softmax_mean"),
+    Reducer(
+        "ada", "SoftPool mixed with weights by likeness to the mean (AdaPool).",
+        "beta sum x e^s / sum e^s + (1 - beta) soft, s = 2 |x m| / (x^2 + m^2), m = mean x", "float",
+        arithmetic.adaptive_mean,
+        parameters=(_BETA,), result_range="samples", aliases=("adapool", "adaptivepool"),
+        any_order=True, derivative="adaptive_mean"),
     Reducer(
         "mixed", "Maximum and mean, mixed.", "w max x + (1 - w) mean x", "mean", arithmetic.mixed,
         parameters=(_WEIGHT,), light="mixes", result_range="samples", aliases=("mix",),
@@ -247,6 +286,44 @@ _ROWS = (
         aliases=("percentile", "rank"),
         monotone=True, error_model="rank", exact_bits=32, any_order=True, derivative="quantile",
         explanation="quantile", lanes="quantile", sorts="rank"),
+    Reducer(
+        "median-low", "The lower of the two middle values: a median that is a sample.", "x at rank (n - 1) / 2, down",
+        "input", order_statistics.ranked_sample,
+        picks=True, presets=(0.5 + order_statistics.LOWER,), alpha="hides", light="keeps", result_range="samples",
+        aliases=("medianlow", "lowermedian", "lowmedian"),
+        monotone=True, any_order=True, lanes="ranked_sample", sorts="rank"),
+    Reducer(
+        "median-high", "The upper of the two middle values.", "x at rank (n - 1) / 2, up", "input",
+        order_statistics.ranked_sample,
+        picks=True, presets=(0.5 + order_statistics.UPPER,), alpha="hides", light="keeps", result_range="samples",
+        aliases=("medianhigh", "uppermedian", "highmedian"),
+        monotone=True, any_order=True, lanes="ranked_sample", sorts="rank"),
+    Reducer(
+        "topk", "The mean of the n largest.", "mean of the n largest x", "mean", order_statistics.topk,
+        parameters=(N,), light="mixes", result_range="samples", aliases=("ktop", "meanofmax", "largest"),
+        monotone=True, error_model="ranks", exact_bits=64, any_order=True, derivative="topk", lanes="topk"),
+    Reducer(
+        "trimmed", "The mean without the smallest and the largest.", "mean of x at ranks share n to (1 - share) n",
+        "mean", order_statistics.trimmed,
+        parameters=(_SHARE,), light="mixes", result_range="samples", aliases=("trim", "trimmean", "trimmedmean"),
+        monotone=True, error_model="ranks", exact_bits=64, any_order=True, derivative="trimmed", lanes="trimmed"),
+    Reducer(
+        "winsor", "The mean with the smallest and the largest clipped.",
+        "mean of x, clipped at ranks share n and (1 - share) n", "mean", order_statistics.winsorised,
+        parameters=(_SHARE,), light="mixes", result_range="samples", aliases=("winsorize", "winsorized", "winsorised"),
+        monotone=True, error_model="ranks", exact_bits=64, any_order=True, derivative="winsorised",
+        lanes="winsorised"),
+    Reducer(
+        "mad", "The median absolute deviation: a spread that outliers do not move.", "median |x - median x|", "float",
+        order_statistics.median_deviation,
+        result_range="nonnegative", aliases=("medianabsdev", "medianabsolutedeviation"),
+        interval_rule="median_deviation", error_model="median_deviation", exact_bits=32, any_order=True,
+        derivative="median_deviation"),
+    Reducer(
+        "circmean", "The mean direction; NaN where directions cancel.",
+        "p / 2 pi arg(sum e^(2 pi i x / p)), from 0 to p", "float", arithmetic.circular_mean,
+        parameters=(_PERIOD,), result_range="any", aliases=("circularmean", "angle", "meandirection"),
+        any_order=True, derivative="circular_mean"),
     Reducer(
         "mode", "The most frequent value (a tie: the smallest): for label maps.", "most frequent x", "input",
         order_statistics.mode,
@@ -278,9 +355,23 @@ _ROWS = (
     Reducer(
         "subsample", "The first sample: what a stride alone keeps.", "x_0", "input", selection.first,
         picks=True, nan_wins=False, light="keeps", result_range="samples",
-        aliases=("nearest", "decimate", "downsample", "first", "stride", "skip"),
-        monotone=True, suits_labels=True, explanation="first", lanes="first", slices=True, memory_bound=True,
+        aliases=("nearest", "decimate", "downsample", "stride", "skip"),
+        monotone=True, suits_labels=True, explanation="first", lanes="first", slices="first", memory_bound=True,
         cell_method="point"),
+    Reducer(
+        "first", "The first sample that is present: subsample by another name.", "x_0", "input", selection.first,
+        picks=True, nan_wins=False, light="keeps", result_range="samples",
+        monotone=True, suits_labels=True, lanes="first", slices="first", memory_bound=True, cell_method="point"),
+    Reducer(
+        "last", "The last sample that is present.", "x_(n - 1)", "input", selection.last,
+        picks=True, nan_wins=False, light="keeps", result_range="samples",
+        monotone=True, suits_labels=True, lanes="last", slices="last", memory_bound=True, cell_method="point"),
+    Reducer(
+        "centre", "The sample nearest to the middle of the window; of equals the first.",
+        "x nearest to the middle", "input", selection.centre,
+        picks=True, nan_wins=False, central=True, light="keeps", result_range="samples",
+        aliases=("center", "middle", "central"),
+        monotone=True, suits_labels=True, slices="centre", memory_bound=True, cell_method="point"),
 )
 
 REDUCERS: Mapping[str, Reducer] = {row.name: row for row in _ROWS}
@@ -299,4 +390,4 @@ def suggest_reducers(name: str, others: Iterable[str] = ()) -> list[str]:
     word = re.sub(r"[^a-z0-9]", "", name.lower())
     base = re.sub(r"^(global|adaptive|block|nan)|(pool|pooling|filter|reduce)?([123]d)?$", "", word)
     found = [row.name for row in REDUCERS.values() if {word, base} & {row.name, *row.aliases}]
-    return found or get_close_matches(name, [*REDUCERS, *others])
+    return found or get_close_matches(name, [*REDUCERS, *others], cutoff=0.65)

@@ -10,7 +10,7 @@ FAST_DRIVERS: Mapping[str, Callable[[Reducer], bool]] = {
     "fold.fold_driver": lambda row: bool(row.fold),
     "histogram_driver": lambda row: row.sorts == "rank",
     "weighted_driver": lambda row: row.weighted,
-    "slicing_driver": lambda row: row.slices,
+    "slicing_driver": lambda row: bool(row.slices),
     "network_driver": lambda row: bool(row.sorts),
     "counting_driver": lambda row: row.sorts == "runs",
     "sliding_driver": lambda row: bool(row.sorts),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from math import comb
 from typing import Any
 
@@ -47,7 +47,8 @@ def make_spec(work: KernelTask, written: dtypes.Type) -> jit.KernelSpec:
         parts = _SAMPLE
     else:
         parts = _CASTS[to_float]
-    weigh = kernel.gather_weights if work.reducer.weighted else kernel.no_weights
+    row = work.reducer
+    weigh = (kernel.gather_weights if row.weighted else kernel.gather_distances if row.central else kernel.no_weights)
     names = {"read": work.array.dtype.name, "write": written.name}
     return jit.KernelSpec(kernel.make_kernel, (work.reducer.core, *parts, weigh),
                            tuple(names.get(argument, argument) for argument in _ARGUMENTS))
@@ -63,8 +64,9 @@ class General:
     @cached_property
     def tables(self) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """The windows of D, H and W, and their weights."""
-        weighted, whole = self.work.reducer.weighted, needs_whole_weights(self.work)
-        return [table(w, weighted, whole) for w in self.work.windows]
+        row = self.work.reducer
+        along = partial(binomial, whole=needs_whole_weights(self.work)) if row.weighted else None
+        return [table(w, partial(_square_distances, step=w.step) if row.central else along) for w in self.work.windows]
 
     @cached_property
     def most(self) -> int:
@@ -110,7 +112,7 @@ class General:
         nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata
         fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill
         samples, scratch = np.empty(self.most, work.array.dtype), np.empty(self.most, work.array.dtype)
-        weights = np.empty(self.most if work.reducer.weighted else 1)
+        weights = np.empty(self.most if work.reducer.weighted or work.reducer.central else 1)
 
         def run_block(block: Block) -> bool:
             rows = [t[i0:i1] for (t, _), (i0, i1) in zip(self.tables, block[1:], strict=True)]
@@ -141,19 +143,29 @@ def needs_whole_weights(work: KernelTask) -> bool:
     return work.array.dtype.kind != "f" or work.result.kind != "f"
 
 
-def table(windows: Windows, weighted: bool, whole: bool = False) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def table(windows: Windows, along: AlongAxis | None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """One axis as the kernel reads it: a row a window (``kernel.ROW``), and the weights that the rows point into."""
     first, count = windows.present()
     rows = np.empty((len(windows), kernel.ROW), np.int64)
     rows[:, kernel.START], rows[:, kernel.COUNT], rows[:, kernel.NOMINAL] = first, count, windows.nominal()
     rows[:, kernel.WEIGHT] = 0
-    if not weighted:
+    if along is None:
         return rows, np.ones(1)
     kinds, of_window = np.unique(np.stack([windows.sizes(), windows.offsets(), count], 1), axis=0, return_inverse=True)
-    weights = [binomial(size, offset, taps, whole) for size, offset, taps in kinds.tolist()]
+    weights = [along(size, offset, taps) for size, offset, taps in kinds.tolist()]
     starts = np.cumsum([0, *(len(w) for w in weights)])
     rows[:, kernel.WEIGHT] = starts[of_window.reshape(-1)]
     return rows, np.concatenate(weights)
+
+
+AlongAxis = Callable[[int, int, int], NDArray[np.float64]]
+"""From a window's positions on an axis, the first of them that is a sample, and how many are, a number for each."""
+
+
+def _square_distances(size: int, offset: int, count: int, step: int) -> NDArray[np.float64]:
+    """How far samples that are ``step`` apart are from the middle of a window, in half samples, squared."""
+    found: NDArray[np.float64] = np.square((2.0 * np.arange(offset, offset + count) - (size - 1)) * step)
+    return found
 
 
 def binomial(size: int, offset: int, count: int, whole: bool = False) -> NDArray[np.float64]:

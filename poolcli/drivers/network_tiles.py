@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
-from math import floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +23,7 @@ from ..kernels.network.program import (
     selection,
     tile_selection,
 )
+from ..kernels.order_statistics import rank_of
 from .kernel_task import Block, KernelTask, cut
 from .uniform_runs import AxisRuns
 
@@ -62,9 +62,7 @@ class Rank:
     @classmethod
     def of(cls, n: int, q: float) -> Rank:
         """Return (n - 1) q, as the general kernel has it."""
-        h = (n - 1) * q
-        low = min(floor(h), n - 1)
-        share = h - low if low + 1 < n else 0.0
+        low, share = rank_of(n, q)
         return cls(low, low + (share > 0.0), share)
 
 

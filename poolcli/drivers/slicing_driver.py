@@ -1,11 +1,12 @@
-"""Drive ``subsample``: it is slicing, and NumPy does it at the memory's speed.
+"""Drive reducers that keep one place of each window: that is slicing, and NumPy does it at the memory's speed.
 
-Where the first sample of a window is missing, the next ones are looked at, of these windows alone; where many are, the
-tile kernel does the block, or the general one.
+Where the first sample of a window is missing, the next ones are looked at, of these windows alone; where many are, or
+it is another sample that is kept, the tile kernel does the block, or the general one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import dtypes
+from ..core.windows import Windows
 from . import tile_driver
 from .fold.fold_table import missing
 from .kernel_task import Array, Block, KernelTask, Runner, cut, sizes_for
@@ -39,16 +41,17 @@ def choose(work: KernelTask) -> _SlicingChoice | None:
 
 
 class _Slices:
-    """The first samples of windows, and their indices where these are wanted."""
+    """One sample of each window, and its index where these are wanted."""
 
     def __init__(self, work: KernelTask, values: Array) -> None:
         self.work, self.values = work, values
         self.first, self.count = zip(*(windows.present() for windows in work.windows), strict=True)
+        self.kept = [_PLACES[work.reducer.slices](windows) for windows in work.windows]
 
     @cached_property
     def tiles(self) -> tile_driver.Tiles | None:
         """The tile kernel on the array, if it serves."""
-        choice = tile_driver.choose(self.work)
+        choice = tile_driver.choose(self.work) if self.work.reducer.lanes else None
         return None if choice is None else choice.on(self.work, self.values)
 
     @property
@@ -66,17 +69,18 @@ class _Slices:
         """Return a function that copies one block."""
         def run_block(block: Block) -> bool:
             place = tuple(slice(*part) for part in block)
-            firsts = [first[part] for first, part in zip(self.first, place[1:], strict=True)]
+            kept = [places[part] for places, part in zip(self.kept, place[1:], strict=True)]
             samples = self.work.array[place[0]]
-            for axis, first in enumerate(firsts, 1):
-                samples = _take(samples, first, axis)
+            for axis, places in enumerate(kept, 1):
+                samples = _take(samples, places, axis)
             indices = None if self.work.indices is None else self.work.indices[place]
             if indices is not None:
-                indices[...] = _flat_positions(self.work, firsts)
+                indices[...] = _flat_positions(self.work, kept)
             empty: Any = ()
             if missing(self.work) and (gone := self.is_missing(samples)).any():
                 samples = samples.copy()
-                empty = self.look_on(samples, gone, indices, block)
+                looks = self.work.reducer.slices == _FIRST
+                empty = self.look_on(samples, gone, indices, block) if looks else None
                 if empty is None:
                     return self.give_up(block)
             if samples.dtype != self.values.dtype:  # a 64-bit integer becomes a float32 by a double, as in kernels
@@ -135,6 +139,31 @@ class _Slices:
         if indices is not None:
             indices[tuple(axis[ends] for axis in places)] = -1
         return tuple(axis[ends] for axis in places) if len(ends) else ()
+
+
+def _first_places(windows: Windows) -> NDArray[np.int64]:
+    """Return the first sample of each window along an axis."""
+    return windows.present()[0]
+
+
+def _last_places(windows: Windows) -> NDArray[np.int64]:
+    """Return the last one."""
+    first, count = windows.present()
+    return first + (count - 1) * windows.step
+
+
+def _centre_places(windows: Windows) -> NDArray[np.int64]:
+    """Return the one nearest to the middle of the window's positions, the first of two."""
+    first, count = windows.present()
+    from_first = (windows.sizes() - 1) // 2 - windows.offsets()
+    found: NDArray[np.int64] = first + np.clip(from_first, 0, count - 1) * windows.step
+    return found
+
+
+_FIRST = "first"
+_PLACES: Mapping[str, Callable[[Windows], NDArray[np.int64]]] = {
+    _FIRST: _first_places, "last": _last_places, "centre": _centre_places}
+"""Which sample is kept, by the word of the reducer's row."""
 
 
 def _take(samples: Array, places: NDArray[np.int64], axis: int) -> Array:

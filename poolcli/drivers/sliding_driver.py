@@ -12,6 +12,7 @@ from ..core import dtypes
 from ..core.windows import Windows
 from ..kernels import sliding as kernel
 from ..kernels.network import interpreter as ends
+from ..kernels.order_statistics import rank_of
 from .kernel_task import Array, Block, KernelTask, Runner, cut
 from .network_driver import ending
 from .network_tiles import q_of
@@ -53,7 +54,7 @@ def choose(work: KernelTask) -> SlidingChoice | None:
     if _nanoseconds(work, counts) > GENERAL_NS[work.reducer.sorts] * _average_samples(work):
         return None
     mode = work.reducer.sorts == "runs"
-    end = ending(work, [q_of(work) % 1.0])  # no share has more bits than the quantile
+    end = ending(work, [rank_of(2, q_of(work))[1]])  # no share has more bits than the quantile
     end = ends.end_integer if end is ends.end_fixed else end
     names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
     make = kernel.make_mode_kernel if mode else kernel.make_kernel

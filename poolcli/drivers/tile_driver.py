@@ -45,7 +45,14 @@ LANE_CORES: Mapping[str, _LaneCore] = {
     "mix": _LaneCore(cores.mixed),
     "norm": _LaneCore(cores.norm, inexact=True),
     "generalised_mean": _LaneCore(cores.generalised_mean, inexact=True),
+    "farthest": _LaneCore(cores.farthest),
+    "last": _LaneCore(cores.last),
+    "root_mean_square": _LaneCore(cores.root_mean_square, inexact=True),
     "quantile": _LaneCore(cores.quantile, sorts=True, most=512),
+    "ranked_sample": _LaneCore(cores.ranked_sample, sorts=True, most=512),
+    "topk": _LaneCore(cores.topk, sorts=True, most=512),
+    "trimmed": _LaneCore(cores.trimmed, sorts=True, most=512),
+    "winsorised": _LaneCore(cores.winsorised, sorts=True, most=512),
     "mode": _LaneCore(cores.mode, sorts=True, most=512),
 }
 """The cores in lanes that rows of ``REDUCERS`` name, each an optimisation of a core: equal results, by the oracle."""

@@ -13,7 +13,7 @@ from .target import POSITION_INDEPENDENT, make_target_machine
 
 _BODY = "poolcli_body"
 """The kernel itself within straight code, which begins with a jump to it."""
-_RUNTIME_SYMBOLS = {"exp", "log", "pow", "sqrt", "fmod", "memset", "memcpy", "memmove"}
+_RUNTIME_SYMBOLS = {"exp", "log", "pow", "sqrt", "sin", "cos", "atan2", "fmod", "memset", "memcpy", "memmove"}
 """What an object may ask of the C library; anything else would be Python's or Numba's runtime."""
 _OPTIONS: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 """How Numba compiles the functions that a kernel calls: no errors to raise, no entries from Python."""

@@ -6,7 +6,7 @@ Sums run in pairs (about 106 bits, ``double_double.py``), so that averages of in
 
 from __future__ import annotations
 
-from math import exp, isfinite, log, sqrt
+from math import atan2, cos, exp, isfinite, log, pi, sin, sqrt
 
 from .double_double import (
     INFINITY,
@@ -20,12 +20,15 @@ from .double_double import (
     to_double,
     two_product,
     two_sum,
+    whole,
     widen,
 )
 from .general import Window
 
 _LARGE = 2.0**480  # beyond it, and below its inverse, squares leave float64's range
 _TINY = 2.0**-960
+_LN2 = log(2.0)
+_CANCELLED = 2.0**-48  # of a unit vector each: what is left of sums of sines and cosines that cancel
 _LIGHT = 2.0**-200  # makes room for binomial weights, which add up to less than 2^64 along each of three axes
 
 
@@ -78,6 +81,38 @@ def average(window: Window) -> Pair:
     if window.params[0] > 0.0:
         return _average_over(window, float(window.nominal))
     return _average_over(window, float(window.n))
+
+
+def _split_exponent(x: float) -> tuple[float, float]:
+    """X >= 0 as a significand from 1/2 to below 1 and the exponent of two; 0 and infinity as themselves."""
+    if x == 0.0 or x == INFINITY:
+        return x, 0.0
+    e = 0.0
+    while x < 2.0**-64:
+        x *= 2.0**64
+        e -= 64.0
+    while x >= 2.0**64:
+        x *= 2.0**-64
+        e += 64.0
+    while x < 0.5:
+        x *= 2.0
+        e -= 1.0
+    while x >= 1.0:
+        x *= 0.5
+        e += 1.0
+    return x, e
+
+
+def _root_of_product(significand: float, exponent: float, n: float) -> float:
+    """(significand 2^exponent)^(1/n): the whole part of exponent / n is exact, and what goes through a logarithm is
+    small.
+    """
+    if significand == 0.0 or not isfinite(significand):
+        return significand
+    q = whole(exponent / n)
+    value = exp((log(significand) + (exponent - q * n) * _LN2) / n)
+    scale = float(2.0 ** (q if q < 1000.0 else q - 1.0))
+    return value * scale if q < 1000.0 else value * scale * 2.0
 
 
 def _largest(window: Window) -> Pair:
@@ -207,6 +242,11 @@ def _root(x: float, p: float) -> float:
 
 def norm(window: Window) -> Pair:
     """(sum |x|^p)^(1/p), p = ``params[0]``, scaled by the largest |x|."""
+    return _norm_over(window, 1.0)
+
+
+def _norm_over(window: Window, divisor: float) -> Pair:
+    """(sum |x|^p / divisor)^(1/p)."""
     m = 0.0
     for i in range(window.n):
         m = max(m, _magnitude(widen(window.x[window.base + i])))
@@ -216,7 +256,38 @@ def norm(window: Window) -> Pair:
     s = 0.0
     for i in range(window.n):
         s += _power(_magnitude(widen(window.x[window.base + i])) / m, p)
-    return m * _root(s, p), 0.0
+    return m * _root(s / divisor, p), 0.0
+
+
+def root_mean_square(window: Window) -> Pair:
+    """(mean x^2)^(1/2), scaled by the largest |x|."""
+    return _norm_over(window, float(window.n))
+
+
+def geometric_mean(window: Window) -> Pair:
+    """(prod x)^(1/n) of x >= 0: the product as a significand and an exponent, which loses 2^-53 a factor and nothing by
+    its size; a sum of logarithms would lose as much of the largest of them.
+    """
+    significand, exponent = 1.0, 0.0
+    for i in range(window.n):
+        hi, lo = widen(window.x[window.base + i])
+        a, e = _split_exponent(to_double(hi, lo))
+        significand, e2 = _split_exponent(significand * a)
+        exponent += e + e2
+    return _root_of_product(significand, exponent, float(window.n)), 0.0
+
+
+def harmonic_mean(window: Window) -> Pair:
+    """N / sum(1 / x) of x >= 0, scaled by the smallest; 0 where that is 0."""
+    hi, lo = _smallest(window)
+    m = to_double(hi, lo)
+    if m == 0.0 or m == INFINITY:
+        return m, 0.0
+    s_hi = s_lo = 0.0
+    for i in range(window.n):
+        hi, lo = widen(window.x[window.base + i])
+        s_hi, s_lo = add(s_hi, s_lo, m / to_double(hi, lo), 0.0)
+    return m * (window.n / to_double(s_hi, s_lo)), 0.0
 
 
 def generalised_mean(window: Window) -> Pair:
@@ -254,8 +325,16 @@ def log_mean_exp(window: Window) -> Pair:
 
 
 def softmax_mean(window: Window) -> Pair:
-    """Sum x e^(x-m) / sum e^(x-m), m = max x. Stergiou et al., "SoftPool", arXiv 2101.00440."""
-    m_hi, m_lo = _largest(window)
+    """Sum x e^(a (x-m)) / sum e^(a (x-m)), a = ``params[0]``, with m the max for a >= 0 and the min for a < 0.
+
+    Stergiou et al., "SoftPool", arXiv 2101.00440 (a = 1); McFee et al., "AutoPool", arXiv 1804.10070.
+    """
+    return _softmax_mean_of(window, window.params[0])
+
+
+def _softmax_mean_of(window: Window, sharpness: float) -> Pair:
+    """``softmax_mean`` of a sharpness."""
+    m_hi, m_lo = _largest(window) if sharpness >= 0.0 else _smallest(window)
     if not isfinite(m_hi):
         return m_hi, 0.0
     s = 0.0
@@ -263,11 +342,79 @@ def softmax_mean(window: Window) -> Pair:
     for i in range(window.n):
         hi, lo = widen(window.x[window.base + i])
         hi, lo = add(hi, lo, -m_hi, -m_lo)
-        weight = exp(hi)
+        weight = exp(sharpness * hi)
         if weight > 0.0:
             mass += weight
             s += hi * weight
     return add(m_hi, m_lo, s / mass, 0.0)
+
+
+def adaptive_mean(window: Window) -> Pair:
+    """b sum x e^s / sum e^s + (1 - b) softmax_mean, b = ``params[0]``, s = 2 |x m| / (x^2 + m^2) with m the mean: how
+    alike a sample and the mean are (Dice and Sorensen). Stergiou and Poppe, "AdaPool", arXiv 2111.00772.
+    """
+    share = window.params[0]
+    top_hi, top_lo = _softmax_mean_of(window, 1.0)
+    top = to_double(top_hi, top_lo)
+    hi, lo = _average_over(window, float(window.n))
+    mean = to_double(hi, lo)
+    if share == 0.0 or not isfinite(mean) or not isfinite(top):
+        return top + (mean - mean), 0.0
+    s_hi = s_lo = mass = 0.0
+    for i in range(window.n):
+        hi, lo = widen(window.x[window.base + i])
+        x = to_double(hi, lo)
+        weight = exp(_likeness(x, mean))
+        mass += weight
+        a, b = two_product(x, weight)
+        s_hi, s_lo = add(s_hi, s_lo, a, b)
+    alike = to_double(s_hi, s_lo) / mass
+    return share * alike + (1.0 - share) * top if share < 1.0 else alike, 0.0
+
+
+def _likeness(x: float, y: float) -> float:
+    """2 |x y| / (x^2 + y^2), by the ratio of the smaller to the larger _magnitude; two zeros are alike."""
+    a, b = abs(x), abs(y)
+    if a == b:
+        return 1.0
+    r = a / b if a < b else b / a
+    return 2.0 * r / (1.0 + r * r)
+
+
+def circular_mean(window: Window) -> Pair:
+    """The direction of the sum of unit vectors at the angles 2 pi x / p, p = ``params[0]``, as a number from 0 to below
+    p; NaN where the vectors cancel, for then there is none. Mardia and Jupp, "Directional Statistics" (2000).
+    """
+    period = window.params[0]
+    s = c = 0.0
+    for i in range(window.n):
+        hi, lo = widen(window.x[window.base + i])
+        if not isfinite(hi):
+            return NOT_A_NUMBER, 0.0
+        turn = _fraction_of_turn(hi, lo, period)
+        quarter = whole(4.0 * turn + 0.5)  # sine and cosine of multiples of a quarter turn are exact then
+        angle = 2.0 * pi * (turn - 0.25 * quarter)
+        a, b = sin(angle), cos(angle)
+        if quarter == 1.0:
+            a, b = b, -a
+        elif quarter == 2.0:
+            a, b = -a, -b
+        elif quarter == 3.0:
+            a, b = -b, a
+        s += a
+        c += b
+    if sqrt(s * s + c * c) <= window.n * _CANCELLED:
+        return NOT_A_NUMBER, 0.0
+    found = atan2(s, c) / (2.0 * pi) * period
+    found = found + period if found < 0.0 else found
+    return found if found < period else 0.0, 0.0
+
+
+def _fraction_of_turn(hi: float, lo: float, period: float) -> float:
+    """(x mod p) / p: the remainders are exact, however large x is."""
+    rest = hi % period + lo % period
+    rest = rest - period if rest >= period else rest
+    return rest / period
 
 
 def weighted_mean(window: Window) -> Pair:

@@ -31,7 +31,8 @@ class Window(NamedTuple):
     nominal: int
     """How many positions the unclipped window has: explicit padding counts, a ceil overhang does not."""
     weights: Buffer
-    """The binomial weight of each sample (``weighted`` reducers only)."""
+    """The binomial weight of each sample (``weighted`` reducers), or its squared distance from the middle
+    (``central`` ones)."""
     draw: float
     """A number in [0, 1) (reducers that draw only)."""
     params: Buffer
@@ -136,6 +137,19 @@ def gather_weights(region: _WindowRegion, along_d: Buffer, along_h: Buffer, alon
             for k in range(region.w.size):
                 if not _absent(region, region.src[at + k * region.w.step * region.inner]):
                     weights[n] = plane * along_w[region.w.weight + k]
+                    n += 1
+
+
+def gather_distances(region: _WindowRegion, along_d: Buffer, along_h: Buffer, along_w: Buffer, weights: Buffer) -> None:
+    """Write how far each of those samples is from the middle of its window, squared: the sum of its axes' squares."""
+    n = 0
+    for i in range(region.d.size):
+        for j in range(region.h.size):
+            at = region.origin + _row_of(region, i, j) * region.inner
+            plane = along_d[region.d.weight + i] + along_h[region.h.weight + j]
+            for k in range(region.w.size):
+                if not _absent(region, region.src[at + k * region.w.step * region.inner]):
+                    weights[n] = plane + along_w[region.w.weight + k]
                     n += 1
 
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .double_double import Buffer, whole
+from .double_double import Buffer
 from .network.interpreter import SHARE
+from .order_statistics import rank_of
 
 (PLANE, OUT_PLANE, HEIGHT, WIDTH, INNER, OUT_H, OUT_W, H0, H1, W0, W1, LEFT, RIGHT, LOWEST, ROUNDING) = range(15)
 """The whole numbers of a block: a plane, its windows H0:H1 and W0:W1, which have the columns LEFT:RIGHT; the dtype's
@@ -136,7 +137,7 @@ def make_kernel(end: Callable[..., bool]) -> Callable[..., int]:
                         fine: Buffer, wanted: Buffer, spans: Buffer, point: Buffer) -> int:
         width, inner, left = geometry[WIDTH], geometry[INNER], geometry[LEFT]
         n, lowest = geometry[RIGHT] - left, geometry[LOWEST]
-        good, samples, h, rank = True, 0, 0.0, 0
+        good, samples, share, rank = True, 0, 0.0, 0
         for c in range(inner):
             plane = (geometry[PLANE] * geometry[HEIGHT] * width + left) * inner + c
             _clear(columns, 0, n * VALUES)
@@ -167,9 +168,8 @@ def make_kernel(end: Callable[..., bool]) -> Callable[..., int]:
                     begin, stop = start, start + wide
                     if high * wide != samples:
                         samples = high * wide
-                        h = (samples - 1) * params[0]
-                        rank = min(int(whole(h)), samples - 1)
-                    point[SHARE] = h - rank if rank + 1 < samples else 0.0
+                        rank, share = rank_of(samples, params[0])
+                    point[SHARE] = share
                     low = _ranked(window, fine, spans, columns, begin, stop, rank, wanted)
                     next_one = low
                     if point[SHARE] > 0.0:

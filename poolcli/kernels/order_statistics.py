@@ -1,13 +1,27 @@
-"""Cores that order a window's samples: quantiles and the mode. The samples hold no NaN."""
+"""Cores that order a window's samples: quantiles, means of ranks and the mode. The samples hold no NaN."""
 
 from __future__ import annotations
 
 from math import isfinite
 from typing import Any
 
-from .double_double import Buffer, Pair, add, multiply, two_sum, whole, widen
+from .double_double import (
+    INFINITY,
+    NOT_A_NUMBER,
+    SHRINK,
+    Buffer,
+    Pair,
+    add,
+    divide,
+    multiply,
+    two_sum,
+    whole,
+    widen,
+)
 from .general import Window
 
+LOWER, UPPER = 2.0, 4.0
+"""Added to a quantile q: where (n - 1) q lies between two ranks the lower one is meant, or the upper."""
 _FEW = 24  # below it, insertion is faster than partition (uint8 and float32, 3x3 to 7x7)
 
 
@@ -93,16 +107,24 @@ def _copy(window: Window) -> None:
         window.work[i] = window.x[window.base + i]
 
 
+def rank_of(n: int, q: float) -> tuple[int, float]:
+    """The rank (n - 1) q of n samples, and how much of the way to the next; 0 where ``LOWER`` or ``UPPER`` is in q."""
+    h = (n - 1) * (q if q < LOWER else q - LOWER if q < UPPER else q - UPPER)
+    j = min(int(whole(h)), n - 1)
+    share = h - j if j + 1 < n else 0.0
+    if q < LOWER:
+        return j, share
+    return (j + 1 if q >= UPPER and share > 0.0 else j), 0.0
+
+
 def quantile(window: Window) -> Pair:
     """The sample of rank h = (n - 1) q, q = ``params[0]``; between two ranks, a point of the line between them."""
     n = window.n
-    h = (n - 1) * window.params[0]
-    j = min(int(whole(h)), n - 1)
+    j, g = rank_of(n, window.params[0])
     _copy(window)
     select(window.work, n, j)
     a = window.work[j]
-    g = h - j
-    if g == 0.0 or j + 1 >= n:
+    if g == 0.0:
         return widen(a)
     b = window.work[j + 1]
     for i in range(j + 2, n):
@@ -127,6 +149,136 @@ def between(a: Pair, b: Pair, g: float) -> Pair:
     return a[0] + (b[0] - a[0]) * g, 0.0
 
 
+def ranked_sample(window: Window) -> int:
+    """The first sample that has the value of a rank, by q = ``params[0]`` with ``LOWER`` or ``UPPER``."""
+    _copy(window)
+    j, _ = rank_of(window.n, window.params[0])
+    select(window.work, window.n, j)
+    return _number_of(window, window.work[j])
+
+
+def _number_of(window: Window, value: Any) -> int:
+    """The number of the first sample that has a value; there is one."""
+    for i in range(window.n):
+        if window.x[window.base + i] == value:
+            return i
+    return 0
+
+
+# Means of ranks: the samples from one rank to another, in order, and those at both ends once more.
+
+
+def topk_ranks(n: int, params: Buffer) -> tuple[int, int, int]:
+    """The first rank, the one behind the last, and how often each end is counted once more: the k largest of n."""
+    return n - min(n, int(params[0])), n, 0
+
+
+def trimmed_ranks(n: int, params: Buffer) -> tuple[int, int, int]:
+    """The same without a share of the samples, rounded down to a whole number of them, at each end."""
+    cut = min(int(whole(params[0] * n)), (n - 1) // 2)
+    return cut, n - cut, 0
+
+
+def winsor_ranks(n: int, params: Buffer) -> tuple[int, int, int]:
+    """The same where the samples that are cut off at an end count as the nearest one that is left."""
+    cut = min(int(whole(params[0] * n)), (n - 1) // 2)
+    return cut, n - cut, cut
+
+
+def topk(window: Window) -> Pair:
+    """The mean of the k largest, k = ``params[0]``; of all where there are fewer."""
+    first, stop, again = topk_ranks(window.n, window.params)
+    return _mean_of_ranks(window, first, stop, again)
+
+
+def trimmed(window: Window) -> Pair:
+    """The mean without the share ``params[0]`` of the samples at each end (Tukey)."""
+    first, stop, again = trimmed_ranks(window.n, window.params)
+    return _mean_of_ranks(window, first, stop, again)
+
+
+def winsorised(window: Window) -> Pair:
+    """The mean where those samples count as the nearest that is left (Winsor)."""
+    first, stop, again = winsor_ranks(window.n, window.params)
+    return _mean_of_ranks(window, first, stop, again)
+
+
+def _mean_of_ranks(window: Window, first: int, stop: int, again: int) -> Pair:
+    """The mean of the samples of the ranks from ``first`` to before ``stop``, in no order: both ends' values are found,
+    what lies between them is summed, and what equals them counts as often as it has such a rank.
+    """
+    _copy(window)
+    select(window.work, window.n, first)
+    low = window.work[first]
+    select(window.work, window.n, stop - 1)
+    high = window.work[stop - 1]
+    if low == high:
+        return widen(low)
+    below = up_to_low = up_to_high = 0
+    for i in range(window.n):
+        x = window.x[window.base + i]
+        below += 1 if x < high else 0
+        up_to_low += 1 if x <= low else 0
+    up_to_high = stop - below
+    n = float(stop - first + 2 * again)
+    lows, highs = float(up_to_low - first + again), float(up_to_high + again)
+    hi, lo = _sum_between(window, low, high, lows, highs, 1.0)
+    if isfinite(hi) and isfinite(lo):
+        return divide(hi, lo, n)
+    hi, lo = _sum_between(window, low, high, lows, highs, SHRINK)
+    if isfinite(hi) and isfinite(lo):
+        hi, lo = divide(hi, lo, n)
+        return hi / SHRINK, lo / SHRINK
+    return widen(low)[0] + widen(high)[0], 0.0  # infinite, or infinities of both signs
+
+
+def _sum_between(window: Window, low: Any, high: Any, lows: float, highs: float, scale: float) -> Pair:
+    """The sum of scale * x of the samples between two values, and of these so many times; scale is a power of two."""
+    a, b = widen(low)
+    s_hi, s_lo = multiply(a * scale, b * scale, lows, 0.0)
+    a, b = widen(high)
+    a, b = multiply(a * scale, b * scale, highs, 0.0)
+    s_hi, s_lo = add(s_hi, s_lo, a, b)
+    for i in range(window.n):
+        x = window.x[window.base + i]
+        if x > low and x < high:
+            a, b = widen(x)
+            s_hi, s_lo = add(s_hi, s_lo, a * scale, b * scale)
+    return s_hi, s_lo
+
+
+def median_deviation(window: Window) -> Pair:
+    """The median of |x - median x|: the samples in order, taken from the middle outwards by how far away they are."""
+    n = window.n
+    _copy(window)
+    _sort(window.work, n)
+    middle = widen(window.work[(n - 1) // 2])
+    if n % 2 == 0:
+        middle = between(middle, widen(window.work[n // 2]), 0.5)
+    if not isfinite(middle[0]):
+        return NOT_A_NUMBER, 0.0
+    left, right = (n - 1) // 2, (n - 1) // 2 + 1
+    near = far = (0.0, 0.0)
+    for _ in range(n // 2 + 1):
+        near = far
+        away = _distance(window, middle, left) if left >= 0 else (INFINITY, 0.0)
+        beyond = _distance(window, middle, right) if right < n else (INFINITY, 0.0)
+        if left >= 0 and (right >= n or away[0] < beyond[0] or (away[0] == beyond[0] and away[1] <= beyond[1])):
+            far = away
+            left -= 1
+        else:
+            far = beyond
+            right += 1
+    return far if n % 2 == 1 else between(near, far, 0.5)
+
+
+def _distance(window: Window, middle: Pair, rank: int) -> Pair:
+    """How far the sample of a rank is from the middle."""
+    hi, lo = widen(window.work[rank])
+    hi, lo = add(hi, lo, -middle[0], -middle[1])
+    return (-hi, -lo) if hi < 0.0 or (hi == 0.0 and lo < 0.0) else (hi, lo)
+
+
 def mode(window: Window) -> int:
     """The first sample of the most frequent value; of equally frequent ones, of the smallest."""
     _copy(window)
@@ -139,7 +291,4 @@ def mode(window: Window) -> int:
         if run > most:
             most = run
             best = window.work[i]
-    for i in range(window.n):
-        if window.x[window.base + i] == best:
-            return i
-    return 0
+    return _number_of(window, best)

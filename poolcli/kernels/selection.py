@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .double_double import INFINITY, SHRINK, to_double, widen
+from .double_double import INFINITY, SHRINK, Pair, to_double, widen
 from .general import Window
 
 
@@ -24,6 +24,38 @@ def minimum(window: Window) -> int:
     for i in range(1, window.n):
         if window.x[window.base + i] < x:
             x = window.x[window.base + i]
+            best = i
+    return best
+
+
+def farthest(window: Window) -> int:
+    """The first sample of the largest magnitude; of x and -x the positive one."""
+    best = 0
+    x = widen(window.x[window.base])
+    for i in range(1, window.n):
+        y = widen(window.x[window.base + i])
+        a, b = _magnitude(x), _magnitude(y)
+        if b[0] > a[0] or (b[0] == a[0] and (b[1] > a[1] or (b[1] == a[1] and y[0] > x[0]))):
+            x = y
+            best = i
+    return best
+
+
+def _magnitude(x: Pair) -> Pair:
+    """|x|."""
+    return (-x[0], -x[1]) if x[0] < 0.0 else x
+
+
+def last(window: Window) -> int:
+    """The last _sample."""
+    return window.n - 1
+
+
+def centre(window: Window) -> int:
+    """The sample nearest to the middle of its window, the first of equals; ``weights`` are squared distances."""
+    best = 0
+    for i in range(1, window.n):
+        if window.weights[i] < window.weights[best]:
             best = i
     return best
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .double_double import Buffer, whole
+from .double_double import Buffer
 from .network.interpreter import PARAMS, SHARE, signed
+from .order_statistics import rank_of
 
 (DEEP, HIGH, WIDE, TARGET, OUT_DEEP, OUT_HIGH, OUT_WIDE, DEEP_APART, HIGH_APART, DEEP_STEP, HIGH_STEP, WIDE_STEP,
  RANKS, NAN_FROM, HAS_FILL, ROUNDING) = range(16)
@@ -161,11 +162,10 @@ def make_kernel(end: Callable[..., bool]) -> Callable[..., int]:
                         first = second = geometry[RANKS] - 1  # a NaN, if there is one in the window
                         params[SHARE] = 0.0
                         if state[_NANS] == 0:
-                            place = (state[_PRESENT] - 1) * params[PARAMS]
-                            low = min(int(whole(place)), state[_PRESENT] - 1)
+                            low, share = rank_of(state[_PRESENT], params[PARAMS])
                             first = second = _find_rank(bits, state, low)
-                            if low + 1 < state[_PRESENT] and place > low:
-                                params[SHARE] = place - low
+                            if share > 0.0:
+                                params[SHARE] = share
                                 second = _find_rank(bits, state, low + 1)
                         good &= end(values[first], values[second], dst, to, params, 0, limits, rounding)
                     to += geometry[OUT_WIDE]

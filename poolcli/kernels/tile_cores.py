@@ -12,16 +12,17 @@ from collections.abc import Callable
 from .double_double import (
     INFINITY,
     NOT_A_NUMBER,
+    Buffer,
     add,
     divide,
     double,
     fast_two_sum,
     multiply,
+    product_in_range,
     two_product,
     two_sum,
-    whole,
 )
-from .order_statistics import between
+from .order_statistics import between, rank_of, topk_ranks, trimmed_ranks, winsor_ranks
 from .tiles import DRAW, LOW, PICK, PRESENT, SPARE_A, SPARE_B, SPARE_C, SPARE_D, VALUE, LaneTile, fill_slot
 from .vector_math import cube_root, exponential, logarithm
 
@@ -37,6 +38,16 @@ def _is_larger(x: float, y: float) -> bool:
 def _is_smaller(x: float, y: float) -> bool:
     """Whether x beats y as a minimum."""
     return x < y
+
+
+def _is_farther(x: float, y: float) -> bool:
+    """Whether x beats y as the largest _magnitude; of x and -x the positive one does."""
+    return (abs(x) > abs(y)) | ((abs(x) == abs(y)) & (x > y))
+
+
+def _is_there(x: float, y: float) -> bool:
+    """Any sample beats those before it, and a missing one none."""
+    return x == x
 
 
 def _is_first(x: float, y: float) -> bool:
@@ -76,6 +87,16 @@ def minimum(tile: LaneTile) -> None:
 def first(tile: LaneTile) -> None:
     """Pick the first sample."""
     _pick_extreme(tile, _is_first)
+
+
+def farthest(tile: LaneTile) -> None:
+    """Pick the first sample of the largest _magnitude."""
+    _pick_extreme(tile, _is_farther)
+
+
+def last(tile: LaneTile) -> None:
+    """Pick the last sample."""
+    _pick_extreme(tile, _is_there)
 
 
 def draw(tile: LaneTile) -> None:
@@ -211,10 +232,13 @@ def log_mean_exp(tile: LaneTile) -> None:
 
 
 def softmax_mean(tile: LaneTile) -> None:
-    """Sum x e^(x-m) / sum e^(x-m), m the largest."""
-    slots, room = tile.slots, tile.room
+    """Sum x e^(a (x-m)) / sum e^(a (x-m)), m the largest for a >= 0, else the smallest."""
+    slots, room, sharpness = tile.slots, tile.room, tile.params[0]
     value, top, mass = VALUE * room, SPARE_A * room, SPARE_B * room
-    _write_extreme(tile, _is_larger, SPARE_A)
+    if sharpness >= 0.0:
+        _write_extreme(tile, _is_larger, SPARE_A)
+    else:
+        _write_extreme(tile, _is_smaller, SPARE_A)
     fill_slot(tile, VALUE, 0.0)
     fill_slot(tile, SPARE_B, 0.0)
     for p in range(tile.n):
@@ -222,7 +246,7 @@ def softmax_mean(tile: LaneTile) -> None:
         for i in range(tile.m):
             x = slots[at + i]
             d = x - slots[top + i]
-            weight = exponential(d)
+            weight = exponential(sharpness * d)
             slots[mass + i] += weight if x == x else 0.0
             slots[value + i] += d * weight if x == x else 0.0
     for i in range(tile.m):
@@ -263,6 +287,11 @@ def _at_least(x: float, least: float) -> float:
 def norm(tile: LaneTile) -> None:
     """(sum |x|^p)^(1/p)."""
     _power_mean(tile, _magnitude, 0)
+
+
+def root_mean_square(tile: LaneTile) -> None:
+    """(mean x^2)^(1/2)."""
+    _power_mean(tile, _magnitude, 1)
 
 
 def generalised_mean(tile: LaneTile) -> None:
@@ -407,13 +436,10 @@ def quantile(tile: LaneTile) -> None:
     to = tile.first + tile.n * room
     sort(tile)
     for i in range(tile.m):
-        n = max(int(slots[PRESENT * room + i]), 1)
-        h = (n - 1) * q
-        j = min(int(whole(h)), n - 1)
-        g = h - j
+        j, g = rank_of(max(int(slots[PRESENT * room + i]), 1), q)
         a = slots[to + j * room + i]
         hi, lo = a, 0.0
-        if g != 0.0 and j + 1 < n:
+        if g != 0.0:
             b = slots[to + (j + 1) * room + i]
             if a != b:
                 hi, lo = between((a, 0.0), (b, 0.0), g)
@@ -439,8 +465,60 @@ def mode(tile: LaneTile) -> None:
             wins = (length > longest) & (number < slots[PRESENT * room + i])
             slots[most + i] = length if wins else longest
             slots[value + i] = x if wins else best
+    _pick_value(tile)
+
+
+def _pick_value(tile: LaneTile) -> None:
+    """Pick the first sample that has the value of its window."""
+    slots, room = tile.slots, tile.room
     for p in range(tile.n - 1, -1, -1):
         at, number = tile.first + p * room, double(p)
         for i in range(tile.m):
-            x, best, picked = slots[at + i], slots[value + i], slots[PICK * room + i]
+            x, best, picked = slots[at + i], slots[VALUE * room + i], slots[PICK * room + i]
             slots[PICK * room + i] = number if x == best else picked
+
+
+def ranked_sample(tile: LaneTile) -> None:
+    """Pick the first sample that has the value of a rank."""
+    quantile(tile)
+    _pick_value(tile)
+
+
+def topk(tile: LaneTile) -> None:
+    """The mean of the k largest."""
+    _mean_of_ranks(tile, topk_ranks)
+
+
+def trimmed(tile: LaneTile) -> None:
+    """The mean without a share at each end."""
+    _mean_of_ranks(tile, trimmed_ranks)
+
+
+def winsorised(tile: LaneTile) -> None:
+    """The mean where that share counts as the nearest sample that is left."""
+    _mean_of_ranks(tile, winsor_ranks)
+
+
+def _mean_of_ranks(tile: LaneTile, ranks: Callable[[int, Buffer], tuple[int, int, int]]) -> None:
+    """The mean of the samples of some ranks, those at both ends so often more, in pairs."""
+    slots, room, to = tile.slots, tile.room, tile.first + tile.n * tile.room
+    value, low, begin, stop, times = VALUE * room, LOW * room, SPARE_A * room, SPARE_B * room, SPARE_C * room
+    sort(tile)
+    for i in range(tile.m):
+        first, behind, again = ranks(max(int(slots[PRESENT * room + i]), 1), tile.params)
+        slots[begin + i], slots[stop + i], slots[times + i] = double(first), double(behind - 1), 1.0 + double(again)
+        slots[value + i], slots[low + i] = 0.0, 0.0
+    for p in range(tile.n):
+        at, number = to + p * room, double(p)
+        for i in range(tile.m):
+            first, behind = slots[begin + i], slots[stop + i]
+            often = slots[times + i] if (number == first) | (number == behind) else 1.0
+            often = 2.0 * often - 1.0 if first == behind else often
+            x = slots[at + i] if (number >= first) & (number <= behind) else 0.0
+            a, b = product_in_range(x, often)
+            hi, e = two_sum(slots[value + i], a)
+            hi, lo = fast_two_sum(hi, slots[low + i] + (e + b))
+            slots[value + i], slots[low + i] = hi, lo
+    for i in range(tile.m):
+        n = (slots[stop + i] - slots[begin + i]) + (2.0 * slots[times + i] - 1.0)
+        slots[value + i], slots[low + i] = divide(slots[value + i], slots[low + i], n)

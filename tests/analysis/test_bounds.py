@@ -19,8 +19,10 @@ from poolcli.analysis.bounds import intervals
 from poolcli.core.reducers import REDUCERS, Reducer
 
 Array = NDArray[Any]
+BOUNDED = [name for name, row in REDUCERS.items() if row.monotone or row.interval_rule]
 CALLS: dict[str, dict[str, Any]] = {
-    **{name: {} for name in REDUCERS}, "avg/d": {"divisor": 3}, "lp/1.5": {"p": 1.5}, "lp/.5": {"p": 0.5},
+    **{name: {} for name in BOUNDED}, "soft/2": {"alpha": 2}, "soft/-.5": {"alpha": -0.5},
+    "soft/0": {"alpha": 0}, "avg/d": {"divisor": 3}, "lp/1.5": {"p": 1.5}, "lp/.5": {"p": 0.5},
     "lp/inf": {"p": np.inf}, "lse/-2": {"r": -2.0}, "quantile/.3": {"q": 0.3}, "stochastic/e": {"expected": True}}
 """Every reducer, and some by their parameters."""
 DTYPES = ("bool", "uint8", "int8", "uint16", "int32", "uint64", "int64", "float16", "float32", "float64")
@@ -138,7 +140,7 @@ def check_ends(found: bounding.Bounds, values: Array) -> None:
         np.testing.assert_allclose([found.low.item(), found.high.item()], [least, most], rtol=1e-12, atol=1e-7)
 
 
-@pytest.mark.parametrize("call", ["soft", "stochastic/e", "var", "std"])
+@pytest.mark.parametrize("call", ["soft", "soft/2", "soft/-.5", "stochastic/e", "var", "std"])
 def test_least_of_reals_is_found_between_the_ends(call: str) -> None:
     """A fine grid comes as near to the bounds as its square, and never beyond."""
     rng = np.random.default_rng(8)
@@ -194,7 +196,7 @@ def test_what_the_seed_draws_is_bounded_tighter_than_by_the_hull() -> None:
     assert (found.widths <= hull).all() and found.mean < 0.3 * hull.mean()
 
 
-@pytest.mark.parametrize("name", REDUCERS)
+@pytest.mark.parametrize("name", BOUNDED)
 @pytest.mark.parametrize("missing", ["nan", "nodata"])
 def test_missing_samples_stay_missing(name: str, missing: str) -> None:
     """They are in no window's box; a window of nothing else has no bounds."""
@@ -211,17 +213,17 @@ def test_missing_samples_stay_missing(name: str, missing: str) -> None:
         check(found, poolcli.pool(np.where(gone, value, inside(rng, low, high)), name, size=2, **options))
 
 
-@pytest.mark.parametrize("name", REDUCERS)
+@pytest.mark.parametrize("name", BOUNDED)
 def test_nan_is_passed_on(name: str) -> None:
     """In the windows that have one, unless it is not the sample that counts."""
     low = np.arange(1.0, 17).reshape(4, 4)
     low[1, 1] = np.nan
     found = poolcli.bounds(low, low + 1, name, size=2)
-    assert np.isnan(found.low).tolist() == [[name != "subsample", False], [False, False]]
+    assert np.isnan(found.low).tolist() == [[REDUCERS[name].nan_wins or name == "last", False], [False, False]]
     assert np.isnan(found.high).tolist() == np.isnan(found.low).tolist()
 
 
-@pytest.mark.parametrize("name", REDUCERS)
+@pytest.mark.parametrize("name", BOUNDED)
 def test_infinities_are_data(name: str) -> None:
     """An end may be infinite; values that are numbers stay within."""
     low, high = np.arange(1.0, 17).reshape(4, 4), np.arange(2.0, 18).reshape(4, 4)

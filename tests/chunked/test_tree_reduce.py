@@ -32,7 +32,7 @@ WINDOWS: list[dict[str, Any]] = [
     {"fractional": 9.7, "seed": 3, "overlapping": True},
 ]
 LAYOUTS = {"HW": (40, 30), "HWC": (30, 33, 3), "CHW": (3, 31, 30), "NHWC": (2, 40, 28, 2), "HCW": (30, 2, 33)}
-MERGED = ("max", "min", "range", "avg", "sum", "var", "std")
+MERGED = ("max", "min", "absmax", "range", "avg", "sum", "var", "std")
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_which_folds_merge() -> None:
              for name in REDUCERS for dtype in ("uint8", "float64")}
     assert {name for (name, dtype), there in found.items() if there and dtype == "uint8"} == set(MERGED)
     assert {name for (name, dtype), there in found.items() if there and dtype == "float64"} == {
-        "max", "min", "range", "avg", "sum"}
+        "max", "min", "absmax", "range", "avg", "sum"}
 
 
 @pytest.mark.parametrize("values", [[np.inf], [np.inf, -np.inf], [np.nan, np.inf], [-np.inf, 3.0]])

@@ -70,7 +70,8 @@ USAGE: list[tuple[str, str]] = [
      "--format: no format is called 'exe'; known are png, tiff, ome, gif, bmp, ppm, webp, jpeg, avif, heif, jxl, npy, "
      "npz, zarr, nifti, fits, netcdf, csv, tsv and text"),
     ("avg --indices i.npy x.png",
-     "--indices: avg picks no sample, so it has no indices; those that do: max, min, stochastic, mode, subsample"),
+     "--indices: avg picks no sample, so it has no indices; those that do: max, min, absmax, "
+     "stochastic, median-low, median-high, mode, subsample, first, last, centre"),
     ("max --indices i.npy --pad-mode edge x.png",
      "--indices: padding that is data has no indices; --pad-mode exclude would work"),
     ("max --indices i.png x.png", "--indices: are written as .npy, and i.png does not end so"),

@@ -42,6 +42,11 @@ KEYWORDS: list[tuple[str, list[str], dict[str, Any]]] = [
     ("mixed", ["--weight", "0.25"], {"weight": 0.25}),
     ("stochastic", ["--seed", "7"], {"seed": 7}),
     ("stochastic", ["--expected"], {"expected": True}),
+    ("soft", ["--alpha", "-0.5"], {"alpha": -0.5}),
+    ("ada", ["--beta", "1"], {"beta": 1}),
+    ("topk", ["--n", "3"], {"n": 3}),
+    ("trimmed", ["--share", "0.1"], {"share": 0.1}),
+    ("circmean", ["--period", "24"], {"period": 24}),
 ]
 
 

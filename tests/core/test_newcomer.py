@@ -1,6 +1,6 @@
 """A reducer and a windowing that are rows and nothing else, added at run time: everything serves or refuses them.
 
-What a row cannot give fails here. ``geomean`` says nothing of itself but its formula and its core.
+What a row cannot give fails here. ``logmean`` says nothing of itself but its formula and its core.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ def geometric_mean(window: Window) -> Pair:
 @pytest.fixture(autouse=True)
 def _rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The two rows, for the time of a test."""
-    row = Reducer("geomean", "The geometric mean.", "(prod x)^(1/n)", "float", geometric_mean)
-    monkeypatch.setitem(cast(dict[str, Reducer], REDUCERS), "geomean", row)
+    row = Reducer("logmean", "The geometric mean.", "(prod x)^(1/n)", "float", geometric_mean)
+    monkeypatch.setitem(cast(dict[str, Reducer], REDUCERS), "logmean", row)
     halves = Windowing("halves", "Two windows.", "[0, n/2), [n/2, n)", "--halves", ("size",), build_halves)
     monkeypatch.setitem(cast(dict[str, Windowing], WINDOWINGS), "halves", halves)
     yield
@@ -59,28 +59,28 @@ def build_halves(options: WindowOptions, lengths: Any) -> tuple[Windows, ...]:
 @pytest.mark.parametrize("study", STUDIES)
 def test_studies_serve_a_reducer_of_which_nothing_is_known(study: str) -> None:
     """By its core."""
-    assert STUDIES[study]("geomean") is not None
+    assert STUDIES[study]("logmean") is not None
 
 
 def test_its_values_are_those_of_its_formula() -> None:
     """In blocks, with missing samples, and in each kernel that may take it: the general one alone."""
     blocks = X.reshape(4, 2, 6, 2).astype(float)
-    np.testing.assert_allclose(poolcli.pool(X, "geomean"), np.exp(np.log(blocks).mean(axis=(1, 3))), rtol=1e-12)
+    np.testing.assert_allclose(poolcli.pool(X, "logmean"), np.exp(np.log(blocks).mean(axis=(1, 3))), rtol=1e-12)
 
 
 def test_what_needs_to_know_more_refuses() -> None:
     """Bounds certify nothing of it, and there is no gradient; both name the reducer."""
-    with pytest.raises(PoolError, match="geomean has no certified bounds"):
-        poolcli.bounds(X, X + 1, "geomean")
-    with pytest.raises(PoolError, match="the gradient of geomean is not known"):
-        poolcli.grad(X, "geomean")
+    with pytest.raises(PoolError, match="logmean has no certified bounds"):
+        poolcli.bounds(X, X + 1, "logmean")
+    with pytest.raises(PoolError, match="the gradient of logmean is not known"):
+        poolcli.grad(X, "logmean")
 
 
 def test_nothing_is_promised_of_it() -> None:
     """Copies are not reduced by it, errors against the samples compare unlike things, no level is exact."""
-    assert poolcli.group(X, "geomean", over="rot4").by == "avg"
-    assert not poolcli.compare(X, ["geomean"]).rows[0].on_scale
-    assert not any(level.exact for level in poolcli.pyramid(X, "geomean", levels=2).levels[1:])
+    assert poolcli.group(X, "logmean", over="rot4").by == "avg"
+    assert not poolcli.compare(X, ["logmean"]).rows[0].on_scale
+    assert not any(level.exact for level in poolcli.pyramid(X, "logmean", levels=2).levels[1:])
 
 
 def test_a_windowing_is_reported_and_explained(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,6 +24,7 @@ from poolcli.kernels.fold import wide
 REDUCERS: dict[str, dict[str, Any]] = {
     "max": {}, "min": {}, "range": {}, "avg": {}, "sum": {}, "var": {}, "std": {}, "l2": {},
     "lp": {"p": 3}, "gem": {"p": 3}, "mixed": {"weight": 0.25},
+    "rms": {}, "absmax": {}, "geomean": {}, "harmean": {},
 }
 DTYPES = ["uint8", "int16", "int32", "uint64", "float32", "float64"]
 RESULTS = [None, "uint8", "uint16", "int32", "float32"]

@@ -74,6 +74,8 @@ INTERVAL_RULES: Mapping[str, _BoundMethod] = {
                          interval_extremes.mode_extremes),
     "variance": _SPREAD,
     "deviation": replace(_SPREAD, solve=variance_extremes.deviation_extremes),
+    "median_deviation": _BoundMethod("sound: each sample's distances from all that the median can be",
+                                    interval_extremes.mad_extremes, exact=False, doubles=True),
     "difference": _BoundMethod("exact: from max low - min high, or 0, to the largest high minus another sample's low",
                                interval_extremes.range_extremes, once=False),
 }
@@ -222,7 +224,7 @@ def _pool_magnitudes(pooling: Pooling, plan: Plan, low: Array, high: Array, larg
         far[intervals.is_missing(low, missing)] = np.nan
     sums = replace(pooling, nodata=None, dtype=dtypes.FLOAT64, pad_value=abs(pooling.pad_value),
                    nan="ignore" if missing is not None or pooling.skips_nan() else pooling.nan)
-    if largest or pooling.reducer.error_model == "rank":
+    if largest or ERROR_MODELS[pooling.reducer.error_model].of_largest:
         sums = replace(sums, reducer=REDUCERS["max"], parameters={})
     return sums.run(far, plan).values
 

@@ -5,9 +5,8 @@ Each function takes ``low`` and ``high`` of shape (samples, windows), all finite
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import e
 from typing import Any
 
 import numpy as np
@@ -48,27 +47,37 @@ def same_for_all(samples: Array, exact: bool = True, by: str | None = None) -> E
 # Weighted means whose weights grow with the sample: soft and the expected draw.
 
 
-def soft_extremes(low: Array, high: Array, _: Any) -> Extremes:
-    """Sum x e^x / sum e^x.
+def soft_extremes(low: Array, high: Array, parameters: Sequence[float]) -> Extremes:
+    """Sum x e^(a x) / sum e^(a x), a = ``parameters[0]``.
 
-    f(x) <= y is sum (x - y) e^x <= 0, a sum of one term a sample: its least value over the box is found sample by
-    sample, at x = y - 1 or the end nearest to it, and its largest at an end. Starting from a value that is attained,
-    y <- f(that x) goes to the extreme itself (Dinkelbach, "On nonlinear fractional programming", 1967).
+    f(x) <= y is sum (x - y) e^(a x) <= 0, a sum of one term a sample: its least value over the box is found sample by
+    sample, at x = y - 1 / a or the end nearest to it, and its largest at an end. Starting from a value that is
+    attained, y <- f(that x) goes to the extreme itself (Dinkelbach, "On nonlinear fractional programming", 1967). Of a
+    negative a it is -f(-x) of -a; 0 is the mean.
     """
+    a = parameters[0]
+    if a == 0.0:
+        return Extremes(same_for_all(low), same_for_all(high))
     lo, hi = low.astype(np.float64), high.astype(np.float64)
+    if a < 0.0 and low.dtype.kind == "f":
+        found = soft_extremes(-hi, -lo, (-a,))
+        return Extremes(same_for_all(-found.high.samples), same_for_all(-found.low.samples))
+    if a < 0.0:
+        return Extremes(*(same_for_all(end, False, "max") for end in (low.min(axis=0, keepdims=True),
+                                                                      high.max(axis=0, keepdims=True))))
     whole = low.dtype.kind != "f"
-    rest = e / (e - 1)  # of whole numbers a and a + 1 the first is better iff y <= a + e / (e - 1)
-    return Extremes(_minimize_ratio(low, high, lambda y: np.ceil(y - rest) if whole else y - 1,
-                                    _evaluate_softmax_mean(lo)),
-                    same_for_all(_maximize_soft(low, high, lo, hi)))
+    rest = -1 / np.expm1(-a)  # of whole numbers x and x + 1 the first is better iff y <= x + e^a / (e^a - 1)
+    return Extremes(_minimize_ratio(low, high, lambda y: np.ceil(y - rest) if whole else y - 1 / a,
+                                   _evaluate_softmax_mean(lo, a)),
+                    same_for_all(_maximize_soft(low, high, lo, hi, a)))
 
 
-def _evaluate_softmax_mean(low: Array) -> Callable[[Array], Array]:
+def _evaluate_softmax_mean(low: Array, a: float) -> Callable[[Array], Array]:
     """Soft of samples among which the largest is that of ``low``, as in every round of ``_minimize_ratio``."""
     top = low.max(axis=0)
 
     def mean(x: Array) -> Array:
-        weights = np.exp(x - top)
+        weights = np.exp(a * (x - top))
         found: Array = top + ((x - top) * weights).sum(axis=0) / weights.sum(axis=0)
         return found
     return mean
@@ -93,12 +102,12 @@ def _round_to_samples(x: Array, low: Array, high: Array) -> Array:
     return x if low.dtype.kind == "f" else np.clip(x.astype(low.dtype), low, high)
 
 
-def _maximize_soft(low: Array, high: Array, lo: Array, hi: Array) -> Array:
+def _maximize_soft(low: Array, high: Array, lo: Array, hi: Array, a: float) -> Array:
     """Ascend from the high ends; of each interval the end whose term is larger."""
     top = hi.max(axis=0)
-    at_low, at_high = np.exp(lo - top), np.exp(hi - top)
+    at_low, at_high = np.exp(a * (lo - top)), np.exp(a * (hi - top))
     with np.errstate(over="ignore"):
-        growth = np.exp(hi - lo)
+        growth = np.exp(a * (hi - lo))
     upper = np.ones(low.shape, np.bool_)
     y = ((hi - top) * at_high).sum(axis=0) / at_high.sum(axis=0) + top
     for _ in range(_ROUNDS):
@@ -203,6 +212,16 @@ def _find_sure_mode(low: Array, high: Array) -> tuple[Array, Array]:
     runs = np.where(sure, places - np.maximum.accumulate(np.where(fresh, places, 0), axis=0) + 1, 0)
     at = runs.argmax(axis=0)[None]
     return np.take_along_axis(runs, at, axis=0)[0], np.take_along_axis(values, at, axis=0)[0]
+
+
+def mad_extremes(low: Array, high: Array, _: Any) -> Extremes:
+    """The median of |x - median x|: the median lies between those of the ends, so each distance does, and theirs."""
+    lo, hi = low.astype(np.float64), high.astype(np.float64)
+    least, most = np.median(lo, axis=0), np.median(hi, axis=0)
+    near = np.median(np.maximum(np.maximum(lo - most, least - hi), 0), axis=0)
+    far = np.median(np.maximum(hi - least, most - lo), axis=0)
+    never = np.zeros(low.shape[1], np.bool_)
+    return Extremes(Extreme(low, never, near), Extreme(low, never, far))
 
 
 def range_extremes(low: Array, high: Array, _: Any) -> Extremes:

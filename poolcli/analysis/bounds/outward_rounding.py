@@ -128,6 +128,8 @@ class _ErrorModel:
     margin: Callable[[_FloatBounds], Array]
     never_negative: bool = False
     """The formula gives nothing below 0."""
+    of_largest: bool = False
+    """What is lost depends on the largest magnitude in the window, not on what the reducer makes of magnitudes."""
 
 
 def _sum_margin(given: _FloatBounds) -> Array:
@@ -149,7 +151,9 @@ def _variance_margin(given: _FloatBounds) -> Array:
 
 ERROR_MODELS: Mapping[str, _ErrorModel] = {
     "sum": _ErrorModel(_sum_margin),
-    "rank": _ErrorModel(lambda given: np.asarray(given.far * _PAIRS)),
+    "rank": _ErrorModel(lambda given: np.asarray(given.far * _PAIRS), of_largest=True),
+    "ranks": _ErrorModel(lambda given: np.asarray(given.far * (given.samples * _PAIRS)), of_largest=True),
+    "median_deviation": _ErrorModel(lambda given: np.asarray(given.far * 8 * _UNIT), never_negative=True),
     "difference": _ErrorModel(lambda given: np.asarray(given.far * _PAIRS), never_negative=True),
     "log_mean_exp": _ErrorModel(lambda given: np.full(given.value.shape,
                                                       given.steps / abs(given.pooling.parameters["r"]))),

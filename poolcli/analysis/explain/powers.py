@@ -92,20 +92,23 @@ def explain_lse(w: PresentSamples) -> Reasoning:
 
 
 def explain_soft(w: PresentSamples) -> Reasoning:
-    """Sum x e^(x - m) / sum e^(x - m)."""
-    m = to_number(w.x.max())
+    """Sum x e^(a (x - m)) / sum e^(a (x - m))."""
+    alpha = float(w.parameters.get("alpha", 1.0))
+    name, m = ("max", to_number(w.x.max())) if alpha >= 0 else ("min", to_number(w.x.min()))
     if not isinstance(m, Fraction):
-        return _reason_in_doubles(("max x is infinite",), m)
+        return _reason_in_doubles((f"{name} x is infinite",), m)
     away = subtract_extreme(w.x, m)
-    grown = np.exp(away)
+    exponents = alpha * away
+    grown = np.exp(exponents)
     mass = to_float(rounded_sum(grown))
     kept = grown > 0
     gap = to_float(rounded_sum(away[kept] * grown[kept])) / mass
     top = join_terms(len(grown),
-                     lambda i: f"{parenthesize(format_one(w, i))} e^{parenthesize(format_number(float(away[i])))}")
-    bottom = join_terms(len(grown), lambda i: f"e^{parenthesize(format_number(float(away[i])))}")
+                     lambda i: f"{parenthesize(format_one(w, i))} e^{parenthesize(format_number(float(exponents[i])))}")
+    bottom = join_terms(len(grown), lambda i: f"e^{parenthesize(format_number(float(exponents[i])))}")
     value = add(m, to_number(gap))
-    return _reason_in_doubles(("sum x e^(x - m) / sum e^(x - m)", f"({top}) / ({bottom})",
+    power, share = ("x - m", "x") if alpha == 1 else ("alpha (x - m)", "(alpha x)")
+    return _reason_in_doubles((f"sum x e^({power}) / sum e^({power})", f"({top}) / ({bottom})",
                        f"{format_number(multiply(value, to_number(mass)))} / {format_number(mass)}"), value, grown
-                       / mass, "e^x / sum e^x",
-                      (f"m = max x = {format_exact(m)}, so that nothing overflows",))
+                       / mass, f"e^{share} / sum e^{share}",
+                      (f"m = {name} x = {format_exact(m)}, so that nothing overflows",))

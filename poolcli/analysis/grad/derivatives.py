@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...kernels.order_statistics import topk_ranks, trimmed_ranks, winsor_ranks
+
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Present = NDArray[np.bool_]
@@ -74,10 +76,99 @@ def _differentiate_lse(x: Floats, present: Present, parameters: Sequence[float])
 
 
 def _differentiate_soft(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
-    """w (1 + x - y), w = softmax(x): both paths, through the samples and through their weights."""
-    w = _evaluate_softmax(x, present)
+    """w (1 + alpha (x - y)), w = softmax(alpha x): both paths, through the samples and through their weights."""
+    alpha = parameters[0]
+    w = _evaluate_softmax(alpha * x, present)
     y = _window_sum(np.where(w > 0, x * w, 0), present)
-    return np.where(w > 0, w * (1 + x - y), 0)
+    return np.where(w > 0, w * (1 + alpha * (x - y)), 0)
+
+
+def _differentiate_ada(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
+    """Of the likeness to the mean m: w (1 + (x - y) ds/dx) + sum w (x - y) ds/dm / n, w = e^s / sum e^s, y its mean of
+    the samples; and of SoftPool. Where x and m are 0 they are alike whatever they become.
+    """
+    beta, n = parameters[0], _count_present(present)
+    m = _window_sum(x, present) / n
+    squares = x * x + m * m
+    safe = np.where(squares > 0, squares, 1)
+    w = _evaluate_softmax(np.where(squares > 0, 2 * np.abs(x * m) / safe, 1), present)
+    y = _window_sum(x * w, present)
+    sign = np.sign(x * m)
+    by_x = sign * 2 * m * (m * m - x * x) / safe**2
+    by_m = sign * 2 * x * (x * x - m * m) / safe**2
+    alike = w * (1 + (x - y) * by_x) + _window_sum(w * (x - y) * by_m, present) / n
+    found: Floats = beta * alike + (1 - beta) * _differentiate_soft(x, present, (1.0,))
+    return found
+
+
+def _differentiate_rms(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
+    """x / (n y); 0 where all samples are 0."""
+    m = _window_max(np.abs(x), present)
+    share = x / m
+    n = _count_present(present)
+    return np.where(m > 0, share / (n * np.sqrt(_window_sum(share**2, present) / n)), 0)
+
+
+def _differentiate_geomean(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
+    """y / (n x); 0 at x = 0, where the slope is infinite or there is none."""
+    n = _count_present(present)
+    logs = np.where(present & (x > 0), np.log(np.where(x > 0, x, 1)), 0)
+    zero = (present & (x == 0)).any(axis=0, keepdims=True)
+    y = np.where(zero, 0, np.exp(_window_sum(logs, present) / n))
+    return np.where(x > 0, y / (n * np.where(x > 0, x, 1)), np.where(n == 1, 1, 0))
+
+
+def _differentiate_harmean(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
+    """(y / x)^2 / n; of a single 0 its slope is n, and that of all others 0."""
+    n = _count_present(present)
+    least = np.min(x, axis=0, where=present, initial=np.inf, keepdims=True)
+    zeros = (present & (x == 0)).sum(axis=0, keepdims=True)
+    share = np.where(x > 0, least / np.where(x > 0, x, 1), 0)  # y / x = (least / x) n / sum(least / x)
+    found = (share * n / np.where(zeros > 0, 1, _window_sum(share, present))) ** 2 / n
+    return np.where(zeros > 0, np.where((x == 0) & (zeros == 1), n, 0), found)
+
+
+def _differentiate_circmean(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
+    """cos(2 pi (x - y) / p) / R, R the length of the sum of unit vectors; NaN where they cancel."""
+    angle = x * (2 * np.pi / parameters[0])
+    s, c = _window_sum(np.sin(angle), present), _window_sum(np.cos(angle), present)
+    square = s * s + c * c
+    cancelled = square <= (_count_present(present) * 2.0**-48) ** 2
+    return np.where(cancelled, np.nan, (np.cos(angle) * c + np.sin(angle) * s) / square)
+
+
+def _differentiate_ranks(ranks: Callable[[int, Sequence[float]], tuple[int, int, int]]) -> Slope:
+    """The slope of a mean of ranks: equal parts to the samples of those ranks, among equal ones in their order, and to
+    both ends what counts as them."""
+    def slope(x: Array, present: Present, parameters: Sequence[float]) -> Floats:
+        order = _order_present(x, present)
+        counts = present.sum(axis=0)
+        weights = np.zeros((len(x), len(x) + 1))
+        for n in np.unique(counts[counts > 0]).tolist():
+            first, stop, again = ranks(n, parameters)
+            weights[first:stop, n] = 1
+            weights[first, n] += again
+            weights[stop - 1, n] += again
+            weights[:, n] /= weights[:, n].sum()
+        found = np.zeros(x.shape)
+        np.put_along_axis(found, order, weights[:, counts], 0)
+        return found
+    return slope
+
+
+differentiate_topk = _differentiate_ranks(topk_ranks)
+differentiate_trimmed = _differentiate_ranks(trimmed_ranks)
+differentiate_winsor = _differentiate_ranks(winsor_ranks)
+
+
+def _differentiate_mad(x: Array, present: Present, parameters: Sequence[float]) -> Floats:
+    """The sign of x - m to the samples of the middle deviations, and against that to those of the median m."""
+    wide = x.astype(np.float64)
+    half = (0.5,)
+    of_median = _differentiate_quantile(x, present, half)
+    away = wide - _window_sum(np.where(of_median != 0, of_median * wide, 0), present)
+    chosen = _differentiate_quantile(np.abs(away), present, half) * np.sign(away)
+    return chosen - _window_sum(chosen, present) * of_median
 
 
 def _differentiate_variance(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
@@ -112,14 +203,20 @@ def _differentiate_expected(x: Floats, present: Present, parameters: Sequence[fl
     return np.where(m > 0, (2 * share - y) / mass, 0)
 
 
+def _order_present(x: Array, present: Present) -> NDArray[np.intp]:
+    """The samples of each window in order, absent ones last, equal ones as they are."""
+    order = np.argsort(x, axis=0, kind="stable")
+    if not present.all():
+        order = np.take_along_axis(order, np.argsort(~np.take_along_axis(present, order, 0), axis=0, kind="stable"), 0)
+    return order
+
+
 def _differentiate_quantile(x: Array, present: Present, parameters: Sequence[float]) -> Floats:
     """1 - g and g to the samples of ranks j and j + 1, j + g = (n - 1) q; among equal ones in their order.
 
     Takes the samples in their own dtype: float64 would make ties of large integers.
     """
-    order = np.argsort(x, axis=0, kind="stable")
-    if not present.all():  # absent ones last, the others in their order
-        order = np.take_along_axis(order, np.argsort(~np.take_along_axis(present, order, 0), axis=0, kind="stable"), 0)
+    order = _order_present(x, present)
     h = np.maximum(_count_present(present) - 1, 0) * parameters[0]
     j = np.floor(h).astype(np.int64)
     g = h - j
@@ -134,7 +231,13 @@ DERIVATIVES: Mapping[str, Slope] = {
     "norm": _differentiate_norm, "generalised_mean": _differentiate_gem, "log_mean_exp": _differentiate_lse,
     "softmax_mean": _differentiate_soft, "variance": _differentiate_variance, "deviation": _differentiate_std,
     "expected": _differentiate_expected, "quantile": _differentiate_quantile,
+    "root_mean_square": _differentiate_rms, "geometric_mean": _differentiate_geomean,
+    "harmonic_mean": _differentiate_harmean, "adaptive_mean": _differentiate_ada,
+    "circular_mean": _differentiate_circmean, "topk": differentiate_topk,
+    "trimmed": differentiate_trimmed, "winsorised": differentiate_winsor,
+    "median_deviation": _differentiate_mad,
 }
 """Formulas of one window, by the word of the reducer's row."""
-IN_OWN_DTYPE = (_differentiate_quantile,)
+IN_OWN_DTYPE = (_differentiate_quantile, _differentiate_mad, differentiate_topk, differentiate_trimmed,
+                differentiate_winsor)
 """Slopes that take samples in their own dtype."""

@@ -10,7 +10,7 @@ import numpy as np
 from ...core import dtypes
 from ...core.reducers import REDUCERS
 from ...core.windows import Windows
-from ...drivers.general_driver import table
+from ...drivers.general_driver import binomial, table
 from ...kernels.general import COUNT, WEIGHT
 from .. import adjoint
 from .argmax import route_to_winners
@@ -78,7 +78,7 @@ def blur_gradient(task: GradientTask) -> Floats:
 
 def _binomial_weights(windows: Windows) -> Floats:
     """(windows, samples): the weights along one axis, adding up to 1."""
-    rows, every = table(windows, True)
+    rows, every = table(windows, binomial)
     steps = np.arange(rows[:, COUNT].max())
     places = np.minimum(rows[:, WEIGHT, None] + steps, len(every) - 1)
     found = np.where(steps < rows[:, COUNT, None], every[places], 0)

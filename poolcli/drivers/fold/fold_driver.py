@@ -169,7 +169,7 @@ def _sizes_if_bands(work: KernelTask, fold: Fold) -> tuple[int, ...] | None:
     _, rows, _ = size = tuple(w.size_range()[1] for w in work.windows)
     regular = all(w.step == 1 and w.size_range()[0] == most for w, most in zip(work.windows, size, strict=True))
     stride_one = all(isinstance(w.starts, range) and step_of(w) == 1 for w in work.windows[1:])
-    samples = fold.convert is finalizers.as_it_is and work.reducer.repeats_exactly and not fold.counts
+    samples = fold.convert is finalizers.as_it_is and work.reducer.repeats_exactly and len(fold.dtypes) == 1
     if not (regular and stride_one and samples) or work.array.size < LARGE:
         return None
     inner = work.output_shape[4]

@@ -157,6 +157,27 @@ def _extreme(work: KernelTask, merge: Part, worst: Any) -> Fold:
     return present(work, fold, divides=False)
 
 
+def _farthest(work: KernelTask, window: Extent) -> Fold:
+    """The sample of the largest magnitude, from the largest and the smallest."""
+    dtype = work.array.dtype
+    value, convert = _of_sample(work)
+    of = end.of_farthest if dtype.kind == "f" else end.of_farthest_integer
+    value = value if dtype.kind == "u" else (of, value)
+    ends = _lowest(dtype), _highest(dtype)
+    fold = Fold(states.lift_twice, states.merge_range, value, convert, (dtype, dtype), ends, "exact")
+    return present(work, fold, divides=False)
+
+
+def _ratio_mean(work: KernelTask, lift: Part, merge: Part, value: Part, none: tuple[float, ...]) -> Fold | None:
+    """A harmonic or a geometric _mean, whose values are a little off where they should be whole."""
+    convert = of_ratio(work) if work.rounding in (HALF_UP, HALF_EVEN) else None
+    if written(work).kind == "f":
+        convert = end.finite_ratio_to_float
+    if convert is None:
+        return None
+    return present(work, Fold(lift, merge, value, convert, (np.float64,) * len(none), none), divides=True)
+
+
 def _value_range(work: KernelTask, window: Extent) -> Fold:
     """Range."""
     dtype, out = work.array.dtype, written(work)
@@ -323,12 +344,18 @@ FOLDS: Mapping[str, Callable[[KernelTask, Extent], Fold | None]] = {
     "total": _mean,
     "norm": lambda work, window: _powers(work, states.lift_norm, end.norm),
     "generalised_mean": lambda work, window: _powers(work, states.lift_at_least, end.power_mean),
+    "root_mean_square": lambda work, window: _powers(work, states.lift_norm, end.power_mean),
+    "harmonic_mean": lambda work, window: _ratio_mean(work, states.lift_reciprocal, states.merge_sum, end.harmonic_mean,
+                                                     (0.0,)),
+    "geometric_mean": lambda work, window: _ratio_mean(work, states.lift_product, states.merge_product,
+                                                      end.geometric_mean, (1.0, 0.0)),
+    "farthest": _farthest,
     "mix": _mixed,
     "variance": lambda work, window: _moments(work, window, root=False),
     "deviation": lambda work, window: _moments(work, window, root=True),
 }
 """The folds that rows of ``REDUCERS`` name, each an optimisation of a core: equal results, by the test matrix."""
-EXTREME_FOLDS = ("largest", "smallest", "difference")
+EXTREME_FOLDS = ("largest", "smallest", "difference", "farthest")
 """Folds whose states are samples, however large a window is."""
 SUM_FOLDS = ("average", "total")
 """Folds whose state is the sum of the samples."""

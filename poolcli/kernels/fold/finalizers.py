@@ -29,11 +29,12 @@ from ..double_double import (
     whole_of,
     widen,
 )
-from ..vector_math import bits_of, cube_root, exponential, logarithm
-from .fold_states import Parameters
+from ..vector_math import bits_of, cube_root, exponential, from_bits, logarithm
+from .fold_states import ZERO_RATIO, Parameters
 
 _TO_WHOLE = 6755399441055744.0  # 2^52 + 2^51: adding and subtracting it rounds to a whole number, ties to even
 _WHOLE_BITS = 0x4338000000000000  # its bits; those of a number added to it lie above
+_ONE_BITS, _LN2 = 0x3FF0000000000000, 0.6931471805599453
 _FEW, _FEW_WIDE = 1 << 22, 1 << 40
 _LEAST = 1e-280  # below it a sum of powers may be of some that were clamped
 _LARGEST_EXACT = 2.0**98
@@ -281,6 +282,48 @@ def power_mean(root: Callable[[float, float], float]) -> Value:
         return root(state[0] / n, params[0]), 1.0, 0.5
 
     return power_mean_of
+
+
+def harmonic_mean(state: Any, n: float, inverse: float, params: Parameters) -> Any:
+    """Return n / s of a sum of reciprocals: 0 where one is of 0, infinite where the sum does not tell."""
+    s = state[0]
+    unclear = (s == _INFINITY) | (s == 0.0)
+    value = n / (1.0 if unclear else s)
+    return _INFINITY if unclear else 0.0 if s >= ZERO_RATIO else value, 1.0, 0.5
+
+
+def geometric_mean(state: Any, n: float, inverse: float, params: Parameters) -> Any:
+    """Return the n-th root of a product: the whole part of exponent / n is exact, and what goes through a logarithm is
+    small; infinite where the product is.
+    """
+    y, e = state[0], state[1]
+    plain = (y > 0.0) & (y < _INFINITY)
+    q = (e / n + _TO_WHOLE) - _TO_WHOLE
+    root = exponential((logarithm(y if plain else 1.0) + (e - q * n) * _LN2) / n)
+    near = (q > -1000.0) & (q < 1000.0)
+    scale = from_bits((bits_of(q + _TO_WHOLE) << 52) + _ONE_BITS)
+    return root * (scale if near else _INFINITY) if plain else y, 1.0, 0.5
+
+
+def of_farthest(value: Value) -> Value:
+    """Return the value of the sample of the largest magnitude: of the largest and the smallest, the positive one if
+    equal."""
+
+    def farthest_of(state: Any, n: float, inverse: float, params: Parameters) -> Any:
+        a, b = state[0], state[1]
+        return value((a if (a >= -b) | (a != a) else b,), n, inverse, params)
+
+    return farthest_of
+
+
+def of_farthest_integer(value: Value) -> Value:
+    """Return the same of integers, of which the smallest has no opposite: -b - 1 < a is -b <= a."""
+
+    def farthest_of(state: Any, n: float, inverse: float, params: Parameters) -> Any:
+        a, b = state[0], state[1]
+        return value((a if (b >= 0) | (~b < a) else b,), n, inverse, params)
+
+    return farthest_of
 
 
 def variance_few(state: Any, n: float, inverse: float, params: Parameters) -> Any:

@@ -14,10 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..double_double import Buffer, add, double, fast_two_sum, product_in_range, two_sum, widen
-from ..vector_math import exponential, logarithm
+from ..vector_math import bits_of, exponential, from_bits, logarithm
 
 _INFINITY, _NOT_A_NUMBER = np.inf, np.nan
 _SMALL, _TINY = 2.0**-900, 2.0**-960
+_LEAST_RATIO, _NORMAL = 2.0**-800, 2.0**-1022
+ZERO_RATIO = 2.0**900
+"""What stands for 1 / 0: more than all other reciprocals of a window together."""
 _LARGEST_EXPONENT = 700.0  # e^700 and e^-700 are normal doubles
 _LARGEST_EXACT = 2.0**48  # the square of a larger integer may not be a pair of doubles
 _FAR = 2.0**480  # squares of differences of larger floats may overflow
@@ -309,6 +312,35 @@ def power_any(x: float, p: float) -> float:
     y = exponential(-_LARGEST_EXPONENT if t < -_LARGEST_EXPONENT else t)
     y = _INFINITY if (t > _LARGEST_EXPONENT) | (x <= _SMALL) else y
     return y if (x > 0.0) & (x < _INFINITY) else x
+
+
+# Means of ratios, of samples that are not negative.
+
+
+def lift_reciprocal(x: Any, missing: Missing, params: Parameters) -> Any:
+    """Return 1 / x; for 0 what outweighs all others, and infinity where that is too near."""
+    hi = double(x)
+    inside = hi >= _LEAST_RATIO
+    found = 1.0 / (hi if inside else 1.0)
+    return (found if inside else hi if hi != hi else ZERO_RATIO if hi == 0.0 else _INFINITY,)
+
+
+def lift_product(x: Any, missing: Missing, params: Parameters) -> Any:
+    """Return x as a significand from 1/2 to below 1 and an exponent of two; 0 and infinity as they are."""
+    hi = double(x)
+    small = hi < _NORMAL
+    bits = bits_of(hi * 2.0**64 if small else hi)
+    plain = (hi > 0.0) & (hi < _INFINITY)
+    exponent = double(((bits >> 52) & 0x7FF) - 1022) - (64.0 if small else 0.0)
+    significand = from_bits((bits & 0xFFFFFFFFFFFFF) | 0x3FE0000000000000)
+    return significand if plain else hi, exponent if plain else 0.0
+
+
+def merge_product(a: Any, b: Any) -> Any:
+    """Return the product: two factors of at least 1/2 make one of at least 1/4."""
+    y, e = a[0] * b[0], a[1] + b[1]
+    small = y < 0.5
+    return y * 2.0 if small else y, e - 1.0 if small else e
 
 
 # Variances.

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..double_double import Buffer, double, put_float, put_integer, widen
-from ..order_statistics import between
+from ..order_statistics import LOWER, UPPER, between
 
 LOAD, BOTH, LESSER, GREATER, NAN, START, RUN, COUNT, RANK, PICK, RUN_PRESENT, ZIP = range(12)
 """What an instruction does: LOAD samples; BOTH the lesser and the greater of a and b, or only the LESSER or GREATER;
@@ -222,8 +222,12 @@ def _add_counts(counts: Buffer, counter: int, n: int) -> None:
 
 def _find_ranks(counts: Buffer, ranks: int, q: float, n: int) -> None:
     """counts[ranks :] = the rank of the quantile q among each lane's present samples."""
+    share = q if q < LOWER else q - LOWER if q < UPPER else q - UPPER
+    up = 1 if q >= UPPER else 0
     for i in range(n):
-        counts[ranks + i] = int((counts[i] - 1.0) * q)
+        h = (counts[i] - 1.0) * share
+        rank = int(h)
+        counts[ranks + i] = rank + (up if h > rank else 0)
 
 
 def _pick(slots: Buffer, a: int, best: int, room: int, n: int, number: int, counts: Buffer, ranks: int,

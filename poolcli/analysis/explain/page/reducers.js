@@ -97,8 +97,9 @@ function logMeanExp(w) {
 }
 
 function softmaxMean(w) {
-  const m = w.x[largest(w.x)];
-  const grown = w.x.map((v) => Math.exp(v - m));
+  const alpha = w.parameters.alpha;
+  const m = w.x[alpha >= 0 ? largest(w.x) : smallest(w.x)];
+  const grown = w.x.map((v) => Math.exp(alpha * (v - m)));
   const mass = total(grown);
   return { value: m + total(w.x.map((v, i) => (v - m) * grown[i])) / mass, shares: grown.map((v) => v / mass), mass };
 }

@@ -79,11 +79,13 @@ function logarithm(w) {
 }
 
 function softmax(w, { value, mass }) {
-  const m = w.x[largest(w.x)];
-  const power = (v) => `e^${signed(text(v - m))}`;
+  const alpha = w.parameters.alpha;
+  const m = w.x[alpha >= 0 ? largest(w.x) : smallest(w.x)];
+  const power = (v) => `e^${signed(text(alpha * (v - m)))}`;
+  const exponent = alpha === 1 ? "x - m" : "alpha (x - m)";
   return {
-    setup: [`m = max x = ${text(m)}, so that nothing overflows`],
-    steps: ["sum x e^(x - m) / sum e^(x - m)",
+    setup: [`m = ${alpha >= 0 ? "max" : "min"} x = ${text(m)}, so that nothing overflows`],
+    steps: [`sum x e^(${exponent}) / sum e^(${exponent})`,
       `(${listed(w.x, (v) => `${signed(shown(v))} ${power(v)}`)}) / (${listed(w.x, power)})`,
       `${text(value * mass)} / ${text(mass)}`],
   };

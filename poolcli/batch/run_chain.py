@@ -22,6 +22,7 @@ from .run_in_memory import (
     LoadedJob,
     add_values,
     describe_place,
+    fit_format,
     lossy_notes,
     nodata_note,
     with_place,
@@ -88,6 +89,7 @@ def _run_chain_job(job: Job, poolings: ChainSpec, settings: Settings, blank: Cha
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                         allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames)
     loaded = with_place(loaded, settings)
+    job = fit_format(job, loaded)
     poolings, heeded = _with_file_nodata(loaded.source, poolings, settings)
     heeded += colour.list_alpha_notes(loaded.array, loaded.source.mode,
                                       [stage.pooling.reducer for stage in poolings.stages])
@@ -118,7 +120,7 @@ def _plan_stages(loaded: Loaded, job: Job, poolings: ChainSpec) -> tuple[LoadedJ
     import numpy as np
 
     array, stages, notes = loaded.array, poolings.stages, list(loaded.source.notes)
-    if job.format is not None and not job.format.is_array:
+    if job.format is not None and job.format.keeps_dtype:
         array, stages = for_picture(array, stages)
         if array is not loaded.array:
             notes.append("1-bit pixels pooled as 8-bit grey, white as 255")

@@ -44,6 +44,7 @@ def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> Fi
 def pool_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """One job whose input is at hand."""
     loaded = with_place(loaded, settings)
+    job = fit_format(job, loaded)
     pooling, heeded = with_file_nodata(loaded.source, pooling, settings)
     task = plan_loaded(loaded, job, pooling)
     task.check_holds()
@@ -64,6 +65,13 @@ def with_place(loaded: Loaded, settings: Settings) -> Loaded:
     if settings.keeps_place or loaded.source.place is None:
         return loaded
     return replace(loaded, source=replace(loaded.source, place=None))
+
+
+def fit_format(job: Job, loaded: Loaded) -> Job:
+    """Give a job the format that its output has for what was read: of a hyperstack the .tif that it was."""
+    if job.format is None:
+        return job
+    return replace(job, format=files.choose_variant(job.format, loaded.source.place_kind))
 
 
 def _choose_light(task: LoadedJob, settings: Settings) -> Light | None:
@@ -212,7 +220,7 @@ def plan_loaded(loaded: Loaded, job: Job, pooling: Pooling, *, held: bool = True
     A result that is ``held`` in memory must fit there.
     """
     array, notes = loaded.array, list(loaded.source.notes)
-    if job.format is not None and not job.format.is_array:
+    if job.format is not None and job.format.keeps_dtype:
         array, pooling = for_picture(array, pooling)
         if array is not loaded.array:
             notes.append("1-bit pixels pooled as 8-bit grey, white as 255")

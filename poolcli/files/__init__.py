@@ -27,10 +27,12 @@ from .formats import (
     KNOWN,
     Encoding,
     Format,
+    choose_variant,
     format_named,
     format_of,
     holds,
     is_lossy,
+    list_variants,
     settle_encoding,
     split_ending,
 )
@@ -63,6 +65,7 @@ __all__ = [
     "Palette",
     "atomic",
     "atomic_folder",
+    "choose_variant",
     "describe_foreign",
     "explained",
     "format_named",
@@ -211,6 +214,8 @@ def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str,
     if (named is not None and named.module is not None and options["frames"] is None
             and kind in (None, named.name, named.container)):
         return _by_module(stream, name, named, key, options)
+    if options["frames"] is None and (variant := _find_variant(stream, kind)) is not None:
+        return _by_module(stream, name, variant, key, options)
     if kind in (None, "NPZ") and (reason := describe_foreign(name)) is not None:  # torch.save writes a ZIP too
         raise PoolError(reason)
     if (text := _text_format(kind, head, name)) is not None:
@@ -221,6 +226,16 @@ def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str,
     if kind == "NPZ":
         return _from_npz(stream, name, key)
     return read_image(stream, name, **options)
+
+
+def _find_variant(stream: IO[bytes], kind: str | None) -> Format | None:
+    """The format of a file that looks like one of another, where it is one of those."""
+    for row in list_variants(kind or ""):
+        found = import_module(f".{row.module}", __package__).recognises(stream)
+        stream.seek(0)
+        if found:
+            return row
+    return None
 
 
 def _by_module(stream: IO[bytes], name: str, row: Format, key: str | None, options: dict[str, Any]) -> Loaded:
@@ -376,6 +391,7 @@ def write(
     the OSError); BrokenPipeError passes. Returns notes about what was lost.
     """
     row = _row(format) or (format_of(target) if isinstance(target, (str, os.PathLike)) else FORMATS["NPY"])
+    row = choose_variant(row, source.place_kind)
     if row.is_array or not checked:
         holds(row, array.dtype, array.shape, source.mode, source.pages)
     if isinstance(target, (str, os.PathLike)):

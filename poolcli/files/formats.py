@@ -87,6 +87,10 @@ class Format:
     """What it says of where its samples lie: kinds of ``poolcli.place.Georeference``."""
     container: str | None = None
     """The format whose first bytes its files have."""
+    variant_of: str | None = None
+    """The format whose endings and first bytes its files have: a file is one of these where the function ``recognises``
+    of its module says so, and a result is where its place is of a kind that this row holds. Results have the input's
+    dtype, as pictures have."""
     module: str | None = None
     """The module below ``poolcli.files`` that reads and writes it, by its functions ``read`` and ``write``."""
     boxes: str | None = None
@@ -109,6 +113,11 @@ class Format:
     def is_array(self) -> bool:
         """True for the formats of arrays, which hold any real dtype, and any shape but for ``max_axes``."""
         return not self.modes
+
+    @property
+    def keeps_dtype(self) -> bool:
+        """True for formats whose results have the input's dtype unless another is asked for."""
+        return not self.is_array or self.variant_of is not None
 
     @property
     def is_text(self) -> bool:
@@ -195,6 +204,8 @@ _ROWS = (
     Format("OME", (".ome.tif", ".ome.tiff"), library="tifffile", module="georef.ome_tiff", container="TIFF",
            places=frozenset({"OME-TIFF"}),
            keeps="names of axes, physical sizes, time step, channels, compression, tiles"),
+    Format("IMAGEJ", (), library="tifffile", module="georef.imagej", container="TIFF", variant_of="TIFF",
+           places=frozenset({"ImageJ"}), keeps="names of axes, pixel sizes, unit, time step, labels, colours, ranges"),
     # RGB, LA and RGBA as far as 256 colours reach, which only the pixels can say: writing checks it.
     Format("GIF", (".gif",), _words("L P P+A RGB LA RGBA"), side=65_535, frames=True, options=_gif,
            keeps="palette, timing, comment"),
@@ -306,6 +317,16 @@ def split_ending(name: str) -> tuple[str, str]:
         found = next(one for one in _OF_TWO_PARTS if lower.endswith(one))
         return name[: -len(found)], name[-len(found) :]
     return os.path.splitext(name)
+
+
+def list_variants(name: str) -> tuple[Format, ...]:
+    """Return the formats whose files look like those of another one."""
+    return tuple(row for row in _ROWS if row.variant_of == name)
+
+
+def choose_variant(row: Format, place_kind: str | None) -> Format:
+    """Return the format that a result gets whose ending says ``row``, by the kind of its place."""
+    return next((one for one in list_variants(row.name) if place_kind in one.places), row)
 
 
 def format_of(path: str | os.PathLike[str]) -> Format:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from ..core.place import Place
 from ..errors import PoolError
 from .arrays.npy import read_header
+from .formats import list_variants
 from .georef.geotiff import with_page_tags
 from .georef.world_file import with_world_file
 from .image_info import ImageInfo, Loaded
 from .images.decode import open_file
+from .images.metadata import describes_pixels
 from .images.pillow_open import Opener, sniff
 from .images.pixels import Picture, rawmode
 from .stderr_capture import capture_stderr, pillow_limits
@@ -85,6 +87,9 @@ def _tiff(image: ImageFile.ImageFile, name: str) -> Loaded | None:
     """By its tags: whole bytes a sample, of grey, RGB and CMYK."""
     from .tiff.tiff import tiff_layout
 
+    if any(describes_pixels(image.tag_v2.get(270)) == kind for row in list_variants("TIFF")  # type: ignore[attr-defined]
+           for kind in row.places):
+        return None
     layout = tiff_layout(image)
     if layout is None:
         return None

@@ -95,6 +95,11 @@ class ImageInfo:
     nbytes: int = 0
     """What was read, where no file can be asked: of a URL."""
 
+    @property
+    def place_kind(self) -> str | None:
+        """The kind of its place; None without one."""
+        return None if self.place is None else self.place.georeference.kind
+
     def fit_place(self, row: Format, shape: tuple[int, ...]) -> tuple[ImageInfo, tuple[str, ...]]:
         """Leave out the place where a format has none, or where it is not that of an array of this shape.
 

@@ -63,7 +63,8 @@ def test_a_pooled_stack_is_read_back_whole(kind: str, dtype: str, run: Call, tmp
     assert run("max", "-k", "2", "-q", "a.tif", "-o", "first.tif").code == 0
     expected = halved(stack(dtype))
     assert np.array_equal(tifffile.imread(tmp_path / "b.tif"), expected)
-    assert np.array_equal(tifffile.imread(tmp_path / "first.tif"), expected[0])
+    # ImageJ's names of axes are read: without --frames all its planes are pooled (test_imagej.py)
+    assert np.array_equal(tifffile.imread(tmp_path / "first.tif"), expected if kind == "imagej" else expected[0])
     assert complaints.messages == []
     with tifffile.TiffFile(tmp_path / "b.tif") as file:
         assert file.pages[0].dtype == dtype  # type: ignore[union-attr]
@@ -88,9 +89,9 @@ def test_the_loss_of_a_description_is_told(run: Call, tmp_path: Path) -> None:
     """Of ImageJ's and OME's, with the result's other format as with --strip: nothing that was there is missed."""
     for kind, word in (("imagej", "ImageJ"), ("ome", "OME")):
         tifffile.imwrite(tmp_path / f"{kind}.tif", stack(), **WRITTEN[kind])
-        said = run("max", "-k", "2", f"{kind}.tif", "-o", f"{kind}_b.tif").err
+        said = run("max", "-k", "2", "--frames", "1", f"{kind}.tif", "-o", f"{kind}_b.tif").err
         assert f"its {word} description and resolution are left out" in said
-        assert "left out" not in run("max", "-k", "2", f"{kind}.tif", "-o", f"{kind}.png").err
+        assert "left out" not in run("max", "-k", "2", "--frames", "1", f"{kind}.tif", "-o", f"{kind}.png").err
         assert word.encode() not in (tmp_path / f"{kind}.png").read_bytes()
     tifffile.imwrite(tmp_path / "a.tif", stack())
     assert "left out" not in run("max", "-k", "2", "a.tif", "-o", "b.tif").err

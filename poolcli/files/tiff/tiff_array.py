@@ -270,7 +270,7 @@ def _is_plain(opened: _OpenedPage, indexed: bool) -> bool:
         return False
     if page.dtype.itemsize > 8 or page.imagedepth != 1 or 0 in page.shaped:
         return False
-    if read_tag(page, _ORIENTATION) not in (None, 1):
+    if page.is_imagej or read_tag(page, _ORIENTATION) not in (None, 1):
         return False
     if page.photometric == _PALETTE:
         usual = indexed and page.samplesperpixel == 1 and page.dtype == np.uint8

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Literal, Protocol, Unpack, overload
@@ -207,8 +208,8 @@ class _Lazy(Protocol):
         """Its tasks."""
 
 
-_ELSEWHERE: Mapping[str, str] = {"dask": ".chunked.dask_array", "xarray": ".xarray"}
-"""Libraries whose arrays are not in memory, and the room that pools them, lazily too."""
+_ELSEWHERE: Mapping[str, str] = {"dask": ".chunked.dask_array", "xarray": ".xarray", "pandas": ".pandas"}
+"""Libraries whose arrays are not in memory, or have names and places, and the room that pools them."""
 
 
 @overload
@@ -270,11 +271,13 @@ def _as_kind_of(x: Any, values: Array) -> Any:
     """Return an array as one of the library that ``x`` is of, where that speaks DLPack: of PyTorch, JAX, CuPy ...
 
     The memory is shared where the library can; a dtype that it lacks comes as NumPy's. Lists, and what is NumPy's own,
-    stay NumPy's.
+    stay NumPy's. Which library it is, an array of the array API standard says itself.
     """
-    if isinstance(x, (np.ndarray, np.generic)) or not hasattr(x, "__dlpack__"):
+    if isinstance(x, (np.ndarray, np.generic)) or not (hasattr(x, "__dlpack__") or hasattr(x, "__array_namespace__")):
         return values
-    library = sys.modules.get(type(x).__module__.partition(".")[0])
+    library: Any = sys.modules.get(type(x).__module__.partition(".")[0])
+    with suppress(Exception):  # older versions of a library ask for one of the standard's
+        library = x.__array_namespace__()
     for name in ("from_dlpack", "asarray"):
         try:
             return getattr(library, name)(values)
@@ -312,18 +315,42 @@ def plan(shape: Sequence[int], **options: Unpack[WindowKeywords]) -> Plan:
     return parse_pooling("max", **options).plan(shape)
 
 
-def as_array(x: ArrayLike | _Lazy) -> Array:
+def as_array(x: Any) -> Array:
     """What the user gave as an array of real numbers."""
     if getattr(x, "requires_grad", False):
         raise PoolError("a tensor that requires a gradient cannot be pooled; x.detach() would work")
+    _check_device(x)
     try:
-        array = np.asarray(x)
+        array = np.from_dlpack(x) if _is_dlpack_only(x) else np.asarray(x)
     except Exception as error:  # an object's own conversion may raise anything
         raise PoolError(f"not an array: {error or type(error).__name__}{_what_would_work(x)}") from error
     dtypes.check_dtype(array.dtype)
     if _is_masked(x) and np.any(getattr(x, "mask", False)):
         raise PoolError("masked samples are missing for pool alone; x.filled(value), with nodata=value, would work")
     return array
+
+
+def _is_dlpack_only(x: Any) -> bool:
+    """Return whether NumPy takes an object by DLPack and by nothing else."""
+    return not isinstance(x, np.ndarray) and hasattr(x, "__dlpack__") and not (
+        hasattr(x, "__array__") or hasattr(x, "__array_interface__"))
+
+
+_HOST_DEVICES = (1, 3, 11, 13)
+"""Kinds of devices in DLPack whose memory the processor reads: its own, pinned for CUDA or ROCm, managed."""
+
+
+def _check_device(x: Any) -> None:
+    """Refuse an array in the memory of another device, before its library copies, raises or crashes."""
+    kind: Any = None
+    if not isinstance(x, np.ndarray):
+        with suppress(Exception):  # reading it will say what is wrong
+            kind = int(x.__dlpack_device__()[0])
+        if kind is None and hasattr(x, "__cuda_array_interface__"):
+            kind = 0
+    if kind is not None and kind not in _HOST_DEVICES:
+        raise PoolError(f"an array in the memory of another device ({getattr(x, 'device', 'CUDA')}) cannot be pooled; "
+                        "x.cpu(), or its library's copy to the host, would work")
 
 
 def _is_masked(x: Any) -> bool:

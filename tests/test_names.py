@@ -45,6 +45,7 @@ NAMED = {
     "cli/options.py": "keywords that have the name of their windowing",
     "cli/display/report_table.py": "min and max as titles of statistics",
     "core/dtypes.py": "sum as a rule of result types",
+    "files/georef/imagej.py": "mode, min and max as ImageJ's words for how a stack is shown",
     "report/document.py": "min and max as titles of statistics",
     "analysis/plan/suggestions.py": "the keyword fractional",
     "pooling.py": "the keyword fractional",
@@ -58,6 +59,7 @@ BY_NAME = {
     "is_large": "a format's, by the module in its row",
     "open_boxes": "a format's, by the module in its row",
     "pool": "what pools arrays of other libraries, by the library's name",
+    "recognises": "a format's, by the module in its row",
     "read": "a format's, by the module in its row",
     "write": "a format's, by the module in its row",
 }

@@ -16,8 +16,9 @@ from poolcli.errors import PoolError
 tifffile = pytest.importorskip("tifffile")
 SHAPE = (2, 4, 3, 12, 20)
 LABELS = [f"plane {i}" for i in range(24)]
-METADATA = {"axes": "TZCYX", "spacing": 2.5, "unit": "\\u00B5m", "finterval": 3.0, "mode": "composite", "Labels": LABELS,
-            "Ranges": (0.0, 900.0) * 3, "LUTs": [np.arange(768, dtype="u1").reshape(3, 256)] * 3, "Info": "a walk"}
+METADATA = {"axes": "TZCYX", "spacing": 2.5, "unit": "\\u00B5m", "finterval": 3.0, "mode": "composite",
+            "Labels": LABELS, "Ranges": (0.0, 900.0) * 3, "Info": "a walk",
+            "LUTs": [np.arange(768, dtype="u1").reshape(3, 256)] * 3}
 
 
 def stack(path: Path, shape: tuple[int, ...] = SHAPE, dtype: str = "uint16", **metadata: Any) -> np.ndarray:

@@ -21,7 +21,7 @@ from .ome_tiff import OmeImage, choose_letters
 if TYPE_CHECKING:
     from ..image_info import Array
 
-HYPERSTACK = "TZCYXS"
+_HYPERSTACK = "TZCYXS"
 """The order of axes in a file; S are the colours of a pixel."""
 _DTYPES = ("uint8", "uint16", "float32")
 _OF_DISPLAY = ("mode", "loop", "min", "max")
@@ -31,7 +31,7 @@ _X_RESOLUTION, _Y_RESOLUTION = 282, 283
 
 
 @dataclass(frozen=True)
-class ImageJStack(OmeImage):
+class _ImageJStack(OmeImage):
     """The georeference of a hyperstack: axes, sizes of pixels and the time step as OME has them, and more."""
 
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -46,14 +46,14 @@ class ImageJStack(OmeImage):
     def losses(self, place: Place) -> tuple[str, ...]:
         """Name axes that have no one size any more, labels of planes that are no more, and what lay on the pixels."""
         notes = super().losses(place)
-        if self.labels and not keeps_planes(self, place):
+        if self.labels and not _keeps_planes(self, place):
             notes = (*notes, "labels of planes are left out: its planes are others now")
         if not self.lost:
             return notes
         return (*notes, f"its {' and '.join(self.lost)} are left out: they are about the old pixels")
 
 
-def keeps_planes(stack: ImageJStack, place: Place) -> bool:
+def _keeps_planes(stack: _ImageJStack, place: Place) -> bool:
     """Whether the planes of a result are those of the file."""
     return all(axis.is_whole for axis in (*place.axes, *place.squeezed) if stack.axes[axis.source] in "TZC")
 
@@ -64,7 +64,7 @@ def keeps_planes(stack: ImageJStack, place: Place) -> bool:
 def recognises(stream: IO[bytes]) -> bool:
     """Return whether a TIFF is one of ImageJ, by the description of its first page; False without tifffile."""
     from ..images.metadata import describes_pixels
-    from ..images.tiff import read_first_tags
+    from ..tiff.tiff import read_first_tags
 
     try:
         return has_tifffile() and describes_pixels(read_first_tags(stream).get(270)) == "ImageJ"
@@ -89,13 +89,13 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
             raise PoolError(f"its planes take {prod(series.shape) * series.dtype.itemsize:,} bytes, more than "
                             f"{limit:,}; --max-pixels raises the limit")
         array = series.asarray(maxworkers=1)
-        stack = describe_stack(series.axes, file.imagej_metadata or {}, file.pages[0])
+        stack = _describe_stack(series.axes, file.imagej_metadata or {}, file.pages[0])
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     info = ImageInfo(name, "IMAGEJ", axes=tuple(stack.axes), place=Place.of(stack, array.shape))
     return Loaded(array, choose_letters(stack.axes), info)
 
 
-def describe_stack(axes: str, known: Mapping[str, Any], page: Any) -> ImageJStack:
+def _describe_stack(axes: str, known: Mapping[str, Any], page: Any) -> _ImageJStack:
     """Read what a file says of its axes; sizes that are no positive numbers are none."""
     found = {"X": _size_of(page, _X_RESOLUTION), "Y": _size_of(page, _Y_RESOLUTION),
              "Z": _positive(known.get("spacing")), "T": _positive(known.get("finterval"))}
@@ -104,7 +104,7 @@ def describe_stack(axes: str, known: Mapping[str, Any], page: Any) -> ImageJStac
     labels = known.get("Labels") or ()
     lost = tuple(words for name, words in _OF_OLD_PIXELS.items() if known.get(name))
     extra = {name: known[name] for name in (*_OF_DISPLAY, *_OF_CHANNELS, "Info") if name in known}
-    return ImageJStack(axes, sizes, {axis: "s" if axis == "T" else unit for axis in sizes}, None, {}, extra,
+    return _ImageJStack(axes, sizes, {axis: "s" if axis == "T" else unit for axis in sizes}, None, {}, extra,
                        tuple(map(str, labels)) if isinstance(labels, (list, tuple)) else (str(labels),), lost)
 
 
@@ -131,7 +131,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
     import tifffile
 
     place = source.place
-    if place is None or not isinstance(place.georeference, ImageJStack):
+    if place is None or not isinstance(place.georeference, _ImageJStack):
         raise PoolError("nobody says what its axes are; .npy can hold it")
     stack = place.georeference
     axes = "".join(stack.axes[axis.source] for axis in place.axes)
@@ -144,9 +144,9 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
     lengths = dict(zip(axes, array.shape, strict=True))
     if lengths.get("S", 3) != 3:
         raise PoolError(f"ImageJ holds colours of three samples, not {lengths['S']}; .npy can hold them")
-    order = sorted(range(len(axes)), key=lambda i: HYPERSTACK.index(axes[i]))
-    stored = array.transpose(order).reshape([lengths.get(axis, 1) for axis in HYPERSTACK])
-    resolution, metadata = describe_result(stack, place, lengths)
+    order = sorted(range(len(axes)), key=lambda i: _HYPERSTACK.index(axes[i]))
+    stored = array.transpose(order).reshape([lengths.get(axis, 1) for axis in _HYPERSTACK])
+    resolution, metadata = _describe_result(stack, place, lengths)
     whole = io.BytesIO()
     tifffile.imwrite(whole, np.ascontiguousarray(stored), imagej=True, metadata=metadata, resolution=resolution,
                      photometric="rgb" if "S" in axes else "minisblack", software=False)
@@ -154,18 +154,18 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
     return notes
 
 
-def describe_result(stack: ImageJStack, place: Place, lengths: Mapping[str, int]
+def _describe_result(stack: _ImageJStack, place: Place, lengths: Mapping[str, int]
                     ) -> tuple[tuple[float, float] | None, dict[str, Any]]:
     """Return pixels in a unit along X and Y, and what else there is to say, as tifffile takes them."""
     sizes, units = stack.pooled(place)
     mixed = any(not axis.is_whole for axis in (*place.axes, *place.squeezed) if stack.axes[axis.source] == "C")
     extra = {name: value for name, value in stack.extra.items() if not mixed or name not in _OF_CHANNELS}
-    found: dict[str, Any] = {"axes": HYPERSTACK, **extra}
+    found: dict[str, Any] = {"axes": _HYPERSTACK, **extra}
     unit = next((units[axis] for axis in "XYZ" if axis in units), None)
     # as ImageJ escapes the micro sign: descriptions are ASCII
     found |= {} if unit is None else {"unit": "".join(c if c.isascii() else f"\\u{ord(c):04X}" for c in unit)}
     found |= {name: sizes[axis] for axis, name in (("Z", "spacing"), ("T", "finterval")) if axis in sizes}
-    if stack.labels and keeps_planes(stack, place):
+    if stack.labels and _keeps_planes(stack, place):
         found["Labels"] = list(stack.labels)
     known = [sizes.get(axis) for axis in "XY"]
     resolution = None if None in known else (1 / known[0], 1 / known[1])  # type: ignore[operator]

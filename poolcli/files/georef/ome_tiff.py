@@ -29,7 +29,7 @@ _SIZES = ("X", "Y", "Z")
 
 
 @dataclass(frozen=True)
-class _OmeImage:
+class OmeImage:
     """The georeference of one image of an OME-TIFF."""
 
     axes: str
@@ -43,7 +43,7 @@ class _OmeImage:
 
     kind = "OME-TIFF"
 
-    def in_stack(self) -> _OmeImage:
+    def in_stack(self) -> OmeImage:
         """Return the same: images are never stacked."""
         return self
 
@@ -94,7 +94,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
                                big=file.is_bigtiff)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     info = ImageInfo(name, "OME", key=key, axes=tuple(image.axes), storage=storage, place=Place.of(image, array.shape))
-    return Loaded(array, _choose_letters(image.axes), info)
+    return Loaded(array, choose_letters(image.axes), info)
 
 
 def _choose_series(file: Any, key: str | None) -> Any:
@@ -108,38 +108,38 @@ def _choose_series(file: Any, key: str | None) -> Any:
     return found[0]
 
 
-def _choose_letters(axes: str) -> str:
+def choose_letters(axes: str) -> str:
     """Return layout letters: Y and X are pooled, channels are C, small letters are kept.
 
-    >>> _choose_letters("TZCYX"), _choose_letters("YXS"), _choose_letters("ZCYXS")
+    >>> choose_letters("TZCYX"), choose_letters("YXS"), choose_letters("ZCYXS")
     ('tzCHW', 'HWC', 'zCHWs')
     """
     known = _LETTERS if "C" in axes else {**_LETTERS, "S": "C"}
     return "".join(known.get(axis, axis.lower()) for axis in axes)
 
 
-def _parse_image(xml: str, number: int, axes: str) -> _OmeImage:
+def _parse_image(xml: str, number: int, axes: str) -> OmeImage:
     """Read what the OME-XML says of one image; of damaged XML only the axes are known."""
     from xml.etree import ElementTree
 
     if not xml or len(xml) > _MOST_XML:
-        return _OmeImage(axes)
+        return OmeImage(axes)
     try:
         root = ElementTree.fromstring(xml)
     except ElementTree.ParseError:
-        return _OmeImage(axes)
+        return OmeImage(axes)
     images = [one for one in root if one.tag.endswith("}Image")]
     inside = list(images[number]) if number < len(images) else []
     pixels = next((one for one in inside if one.tag.endswith("}Pixels")), None)
     if pixels is None:
-        return _OmeImage(axes)
+        return OmeImage(axes)
     wanted = {axis: f"PhysicalSize{axis}" for axis in _SIZES} | {"T": "TimeIncrement"}
     sizes = {axis: size for axis, name in wanted.items() if (size := _positive(pixels.get(name))) is not None}
     units = {axis: str(pixels.get(f"{wanted[axis]}Unit", "s" if axis == "T" else "\u00b5m")) for axis in sizes}
     channels = [one for one in pixels if one.tag.endswith("}Channel")]
     found = {name: values for name in ("Name", "Color")
              if channels and all(values := tuple(one.get(name) for one in channels))}
-    return _OmeImage(axes, sizes, units, images[number].get("Name"), found)
+    return OmeImage(axes, sizes, units, images[number].get("Name"), found)
 
 
 def _positive(text: str | None) -> float | None:
@@ -162,7 +162,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
     import tifffile
 
     place = source.place
-    image = place.georeference if place is not None and isinstance(place.georeference, _OmeImage) else None
+    image = place.georeference if place is not None and isinstance(place.georeference, OmeImage) else None
     if image is None or place is None:
         colours = source.mode is not None and array.ndim == 3 and array.shape[-1] in (3, 4)
         axes = "YXS" if colours else "TZCYX"[-array.ndim :]
@@ -188,7 +188,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
     return notes
 
 
-def _described(image: _OmeImage, place: Place, shape: tuple[int, ...], axes: str) -> dict[str, Any]:
+def _described(image: OmeImage, place: Place, shape: tuple[int, ...], axes: str) -> dict[str, Any]:
     """Physical sizes, channels and name, as tifffile takes them."""
     sizes, units = image.pooled(place)
     found: dict[str, Any] = {}

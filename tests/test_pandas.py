@@ -1,0 +1,68 @@
+"""Series of pandas: values of the array, an index where windows are centred."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import poolcli
+from poolcli.errors import PoolError
+
+pandas = pytest.importorskip("pandas")
+VALUES = np.random.default_rng(0).normal(size=24)
+INDEXES: dict[str, Any] = {
+    "default": None, "range": pandas.RangeIndex(10, 82, 3), "floats": pandas.Index(np.arange(24) * 0.1),
+    "hours": pandas.date_range("2024-03-30", periods=24, freq="h"),
+    "zone": pandas.date_range("2024-03-30", periods=24, freq="h", tz="Europe/Berlin"),
+    "differences": pandas.timedelta_range("1s", periods=24, freq="250ms"),
+}
+
+
+@pytest.mark.parametrize("options", [{"size": 4}, {"size": 3, "stride": 1, "padding": 1}, {"size": 2, "dilation": 3},
+                                     {"adaptive": 5}, {"size": "all"}], ids=str)
+@pytest.mark.parametrize("index", INDEXES)
+def test_index_is_the_centres(index: str, options: dict[str, Any]) -> None:
+    """The middle of each window's first and last sample, exactly; values are those of the array."""
+    series = pandas.Series(VALUES, INDEXES[index], name="speed")
+    made = poolcli.pool(series, "median", **options)
+    assert isinstance(made, pandas.Series) and made.name == "speed"
+    np.testing.assert_array_equal(made.to_numpy(), poolcli.pool(VALUES, "median", **options))
+    step = series.index[1] - series.index[0]
+    k, d, s = options.get("size", 1), options.get("dilation", 1), options.get("stride", options.get("size"))
+    if "adaptive" in options:
+        centres = [((i * 24) // 5 + -(-(i + 1) * 24 // 5) - 1) / 2 for i in range(5)]
+    elif k == "all":
+        centres = [11.5]
+    else:
+        centres = [-options.get("padding", 0) + d * (k - 1) / 2 + s * i for i in range(len(made))]
+    wanted = [series.index[0] + step * centre for centre in centres]
+    if index == "floats":
+        np.testing.assert_allclose(made.index, wanted, rtol=1e-12)
+    else:
+        assert list(made.index) == wanted and getattr(made.index, "tz", None) == getattr(series.index, "tz", None)
+
+
+def test_windows_of_rolling() -> None:
+    """Centred windows of pandas are ours, where they are whole."""
+    series = pandas.Series(VALUES, INDEXES["hours"])
+    wanted = series.rolling(5, center=True).max().dropna()
+    pandas.testing.assert_series_equal(poolcli.pool(series, "max", size=5, stride=1), wanted, check_freq=False,
+                                       check_index_type=False)
+
+
+@pytest.mark.parametrize(("given", "words"), [
+    (pandas.Series(VALUES, np.arange(24) ** 2), "not evenly spaced"), (pandas.Series([1.0, 2.0], ["a", "b"]), "evenly"),
+    (pandas.DataFrame({"a": VALUES}), "a column of it"), (pandas.Series(["x", "y"]), "not an array|object|str")])
+def test_what_has_no_place(given: Any, words: str) -> None:
+    """Is an error that says what would work."""
+    with pytest.raises(PoolError, match=words):
+        poolcli.pool(given, "max", size=2)
+
+
+def test_arrays_options() -> None:
+    """Indices and ``out`` are of arrays."""
+    for wish in ({"return_indices": True}, {"out": np.empty(12)}):
+        with pytest.raises(PoolError, match="to_numpy"):
+            poolcli.pool(pandas.Series(VALUES), "max", size=2, **wish)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import pooling
+from poolcli import jit, pooling
 from poolcli.core.reducers import REDUCERS
 
 X = np.arange(48, dtype=np.float32).reshape(6, 8)
@@ -96,12 +96,12 @@ def test_threads_may_share_a_call() -> None:
     assert wrong == []
 
 
-# The one kernel call of a small array, made again.
+# The kernel calls of a small array, made again.
 
 
-def direct_of(x: np.ndarray, **options: Any) -> Any:
-    """The call that is kept for such an array."""
-    return pooling.cached_prepare(x, "max", options, False)[1].repeated.call
+def direct_of(x: np.ndarray, reducer: str = "max", **options: Any) -> Any:
+    """The calls that are kept for such an array."""
+    return pooling.cached_prepare(x, reducer, options, False)[1].repeated.call
 
 
 def test_a_small_array_keeps_its_kernel_call() -> None:
@@ -111,6 +111,29 @@ def test_a_small_array_keeps_its_kernel_call() -> None:
     assert direct_of(arrays[0], size=2) is not None
     for x, result in zip(arrays, results, strict=True):
         np.testing.assert_array_equal(result, x[:, :8].reshape(4, 2, 4, 2).max(axis=(1, 3)))
+
+
+SEVERAL_BLOCKS = [("median", (70, 80), {"size": 3, "stride": 1, "padding": "same"}),
+                  ("avg", (150_000,), {"size": 5, "stride": 1}), ("blur", (90_000,), {"size": 3, "stride": 1})]
+"""Plans of several blocks, the last of which has another size: a median's borders, and series longer than a row."""
+
+
+@pytest.mark.parametrize(("reducer", "shape", "options"), SEVERAL_BLOCKS)
+def test_the_calls_of_several_blocks_are_made_again(reducer: str, shape: tuple[int, ...], options: dict[str, Any],
+                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scratch space that blocks share gives each what it needs, in every round."""
+    monkeypatch.setenv("POOLCLI_THREADS", "1")
+    arrays = [np.random.default_rng(i).integers(0, 255, shape).astype(np.float32) for i in range(5)]
+    results = [poolcli.pool(x, reducer, **options) for x in arrays]
+    direct = direct_of(arrays[0], reducer, **options)
+    if jit.is_enabled():
+        assert len(direct.functions) > 1
+    for x, result in zip(arrays, results, strict=True):
+        views = np.lib.stride_tricks.sliding_window_view(
+            np.pad(x, 1, constant_values=np.nan) if x.ndim == 2 else x, [options["size"]] * x.ndim)
+        expected = (np.nanmedian(views, axis=(-2, -1)) if reducer == "median" else
+                    views.mean(axis=-1) if reducer == "avg" else views @ [0.25, 0.5, 0.25])
+        np.testing.assert_allclose(result, expected, rtol=1e-6)
 
 
 def test_what_a_kernel_cannot_do_goes_the_long_way() -> None:

@@ -41,9 +41,9 @@ class Flattened:
     """The last plan or part of one that was flattened: kernels know windows by their identity."""
 
     @property
-    def single_call(self) -> bool:
-        """Whether a block is one call of the kernel, and nothing before or after it that depends on the samples."""
-        return bool(getattr(self.kernel, "single_call", False))
+    def plain_calls(self) -> bool:
+        """Whether each block is one call, with nothing beside it that depends on the samples or on other blocks."""
+        return bool(getattr(self.kernel, "plain_calls", False))
 
     def on(self, work: KernelTask, values: Array) -> FastKernel:
         """Return the kernel on an array."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,8 @@ _SINGLE: Mapping[Callable[..., Any], Callable[..., bool]] = {
 class HistogramChoice:
     """The kernel for a plan; parts of it run by the same."""
 
+    plain_calls: ClassVar[bool] = True
+    """Each block is one call of the kernel, with nothing beside it that depends on the samples or on other blocks."""
     spec: jit.KernelSpec
 
     def on(self, work: KernelTask, values: Array) -> _Counted:

@@ -101,9 +101,9 @@ class NetworkChoice:
     """The same with a generated kernel, once that has paid."""
 
     @property
-    def single_call(self) -> bool:
-        """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
-        return self.later is None
+    def plain_calls(self) -> bool:
+        """Whether each block is one call, with nothing beside it that depends on the samples or on other blocks."""
+        return self.later is None or not self.later.rent.pays()
 
     def on(self, work: KernelTask, values: Array) -> _Network:
         """Return the kernel on an array, of the plan or of a part of it."""

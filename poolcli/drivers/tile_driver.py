@@ -70,8 +70,8 @@ BLOCK_SAMPLES = 1 << 22
 class _TileChoice:
     """The tile kernel for a plan."""
 
-    single_call: ClassVar[bool] = True
-    """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
+    plain_calls: ClassVar[bool] = True
+    """Each block is one call of the kernel, with nothing beside it that depends on the samples or on other blocks."""
     flattens: ClassVar[bool] = True
     """Windows that are one stretch of memory are better taken for those of a series."""
     spec: jit.KernelSpec

@@ -21,7 +21,7 @@ from ..jit.kernel_spec import Part
 from ..kernels.fold import finalizers as end
 from ..kernels.fold import fold_states as states
 from ..kernels.fold import weighted_rows as kernel
-from .fold.fold_run import longest_stretch, step_of
+from .fold.fold_run import Rooms, longest_stretch, step_of
 from .fold.fold_table import (
     EXACT_BITS,
     LOADS,
@@ -77,8 +77,8 @@ class AxisWeights:
 class _WeightedChoice:
     """The kernel for a plan; parts of it run by the same."""
 
-    single_call: ClassVar[bool] = True
-    """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
+    plain_calls: ClassVar[bool] = True
+    """Each block is one call of the kernel, with nothing beside it that depends on the samples or on other blocks."""
     fold: Fold
     spec: jit.KernelSpec
     laid: dict[Any, list[AxisWeights]] = field(default_factory=dict)
@@ -174,8 +174,7 @@ class _WeightedRun:
     def runner(self) -> Runner:
         """A function that runs one block, with scratch space of its own; False if the general kernel must."""
         run, work, fold = jit.load(self.choice.spec), self.work, self.choice.fold
-        numbers = (*fold.dtypes, np.uint8, np.uint8)[:_MOST_NUMBERS]
-        room = [np.zeros(1, number) for number in numbers]
+        rooms = Rooms(fold.dtypes, fold.none)
         nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata
         fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill
         ending = np.zeros(2), dtypes.limits(work.result)
@@ -184,10 +183,7 @@ class _WeightedRun:
             tables = [axis.table[begin:stop] for axis, (begin, stop) in zip(self.axes, block[1:], strict=True)]
             totals = [axis.totals[begin:stop] for axis, (begin, stop) in zip(self.axes, block[1:], strict=True)]
             geometry, needed = self.geometry(block, tables[2], totals[2])
-            for i, number in enumerate(fold.dtypes):
-                if room[i].size < needed + 1:
-                    room[i] = np.empty(needed + 1, number)
-                room[i][needed] = fold.none[i]
+            room = rooms(needed + 1, needed)[:_MOST_NUMBERS]
             return run((work.array, self.values, nodata, fill, geometry, *tables, *self.weights, *totals, *ending,
                         *room)) == 0
 

@@ -78,19 +78,21 @@ class PreparedPooling:
         return Result(result if out is None else out, None if indices is None else restored(indices, plan))
 
     def run_whole(self, work: KernelTask, written: Array | None) -> tuple[Array, Array | None]:
-        """Run the plan; keep the kernel's call, if it is a single one, from the second run on."""
+        """Run the plan; keep the kernel's calls, if nothing goes beside them, from the second run on."""
         self.repeated.runs += 1
         if self.repeated.runs not in direct_call.RECORDED_RUNS or self.repeated.call is not None or not self.may_repeat:
             return run.run_task(work, written, self.choice)
+        kernel = self.choice.kernel if isinstance(self.choice, policy.Deferred) else self.choice
+        plain_calls = getattr(kernel, "plain_calls", kernel is None)  # before the run, which may change it
         with jit.record_calls() as calls:
             values, indices = run.run_task(work, written, self.choice)
-        kernel = self.choice.kernel if isinstance(self.choice, policy.Deferred) else self.choice
-        self.repeated.call = direct_call.from_calls(calls, kernel, work, values, self.result)
+        if plain_calls:
+            self.repeated.call = direct_call.from_calls(calls, work, values, self.result)
         return values, indices
 
     @cached_property
     def may_repeat(self) -> bool:
-        """Whether a call of one kernel may be kept."""
+        """Whether calls of kernels may be kept."""
         return direct_call.may_repeat(self.plan, self.work, self.pad_mode)
 
     def on(self, array: Array, part: PlanPart | None = None) -> KernelTask:

@@ -66,7 +66,7 @@ def run_blocks(make_runner: Callable[[], Runner], blocks: Sequence[Block], inter
     one too: so Ctrl-C is seen.
     """
     count = min(threads, len(blocks))
-    if len(blocks) > 1:
+    if count > 1:
         jit.stop_recording()
     shared = _SharedIterator(progress.shown(iter(blocks), len(blocks)))
 

@@ -83,17 +83,18 @@ def record_calls() -> Iterator[list[RecordedCall]]:
 
 
 def stop_recording() -> None:
-    """Give up noting calls: there are several, or several threads."""
+    """Give up noting calls: there are several threads."""
     if getattr(_thread_state, "calls", None) is not None:
-        _thread_state.calls.extend([(None, ())] * 2)
+        _thread_state.calls.append((None, ()))
         _thread_state.calls = None
 
 
 def _wrap_recorder(call: KernelFunction, calls: list[RecordedCall]) -> KernelFunction:
-    """The kernel, which notes its calls."""
+    """The kernel, which notes its calls; one that leaves its block to another kernel is none to be made again."""
     def note(arrays: Sequence[NDArray[Any]]) -> int:
-        calls.append((getattr(call, "function", None), arrays))
-        return call(arrays)
+        failed = call(arrays)
+        calls.append((None if failed else getattr(call, "function", None), arrays))
+        return failed
     return note
 
 

@@ -13,7 +13,7 @@ from ... import jit
 from ...kernels.fold import finalizers, irregular, ordered_floats, row_pairs, small, van_herk, wide
 from ...kernels.fold import rows as kernel
 from ..kernel_task import Array, KernelTask
-from .fold_run import MOST_NUMBERS, ChunkLayout, FoldLayout, FoldRun, WideLayout, step_of
+from .fold_run import MOST_NUMBERS, ChunkLayout, FoldLayout, FoldRun, WideLayout, numbers_of, step_of
 from .fold_table import FOLDS, Extent, Fold, finalizer_of_full, largest_divisor, written
 from .irregular_layout import IrregularLayout, constants_if_irregular
 
@@ -53,8 +53,8 @@ FEW_LINES, _VERY_LONG = 8, 1 << 15
 class _FoldChoice:
     """The fold and the kernel for a plan. Parts of the plan run by the same choice, so that they equal the whole."""
 
-    single_call: ClassVar[bool] = True
-    """A block is one call of the kernel, and nothing before or after it that depends on the samples."""
+    plain_calls: ClassVar[bool] = True
+    """Each block is one call of the kernel, with nothing beside it that depends on the samples or on other blocks."""
     fold: Fold
     spec: jit.KernelSpec
     kinds: NDArray[np.int64]
@@ -145,7 +145,7 @@ def _dtypes_of(work: KernelTask, fold: Fold) -> tuple[str, ...]:
 
 def _state_names(fold: Fold) -> list[str]:
     """The dtypes of a fold's buffers of states."""
-    return [np.dtype(dtype).name for dtype in (*fold.dtypes, *(np.uint8,) * MOST_NUMBERS)[:MOST_NUMBERS]]
+    return [np.dtype(dtype).name for dtype in numbers_of(fold.dtypes)]
 
 
 def _constants_if_small(work: KernelTask, kinds: NDArray[np.int64]) -> tuple[int, ...] | None:

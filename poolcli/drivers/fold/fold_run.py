@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,8 @@ BLOCK_SAMPLES = 1 << 24
 """Samples read by one call: 0.1 s for sums in pairs of doubles."""
 MOST_NUMBERS = 5
 """The most numbers of a fold's state: kernels take so many buffers of states."""
+_MOST_ROOMS = 8
+"""Sizes of blocks whose scratch space a thread keeps: regular windows have up to four, listed ones may have many."""
 _MOST_PREPARED = 1 << 10
 """Blocks whose buffers are kept for the next array, 2 KB each: to make them takes 40 us (avg 15/1 of 4 M samples, 128
 blocks)."""
@@ -40,6 +43,35 @@ class Prepared(NamedTuple):
     room: int
     """States of scratch space, and the place of the identity among them."""
     identity: int
+
+
+class Rooms:
+    """Scratch space: a buffer for each number of a state, with the state of no sample at a place that stays as it is.
+
+    Blocks of one size share it; those of others have their own, so that each block's call can be made again.
+    """
+
+    def __init__(self, dtypes: Sequence[Any], none: Sequence[float | int]) -> None:
+        self.dtypes, self.none = dtypes, none
+        self.known: dict[tuple[int, int], list[Array]] = {}
+
+    def __call__(self, size: int, identity: int) -> list[Array]:
+        """So many states, and the place of the state of no sample."""
+        found = self.known.get((size, identity))
+        if found is None:
+            if len(self.known) == _MOST_ROOMS:
+                self.known.clear()
+            found = [np.zeros(size if i < len(self.dtypes) else 0, dtype)
+                     for i, dtype in enumerate(numbers_of(self.dtypes))]
+            for room, value in zip(found, self.none, strict=False):
+                room[identity] = value
+            self.known[size, identity] = found
+        return found
+
+
+def numbers_of(dtypes: Sequence[Any]) -> Sequence[Any]:
+    """The dtypes of the buffers of states that a kernel takes: those of a state's numbers, then others."""
+    return (*dtypes, *(np.uint8,) * MOST_NUMBERS)[:MOST_NUMBERS]
 
 
 class FoldLayout:
@@ -212,21 +244,16 @@ class FoldRun:
     def runner(self) -> Runner:
         """A function that runs one block, with scratch space of its own; False if the general kernel must."""
         run, laid = jit.load(self.spec), self.laid
-        states, identity = laid.fold.dtypes, laid.fold.none
-        room: list[Array] = [np.empty(0, state) for state in (*states, *(np.uint8,) * MOST_NUMBERS)[:MOST_NUMBERS]]
+        states, rooms = laid.fold.dtypes, Rooms(laid.fold.dtypes, laid.fold.none)
         samples, values = self.work.array, self.values
         if self.spec.make is row_pairs.make_kernel:
             samples, values = samples.view(states[0]), values.view(states[0])
         small_one = self.spec.make is small.make_kernel
-        own = [np.empty(laid.least, one.dtype) for one in room] if small_one else laid.own()
+        own = [np.empty(laid.least, dtype) for dtype in numbers_of(states)] if small_one else laid.own()
 
         def run_block(block: Block) -> bool:
             prepared = laid.prepare(block)
-            for i in range(len(states)):
-                if room[i].size < prepared.room:
-                    room[i] = np.zeros(prepared.room, states[i])
-                room[i][prepared.identity] = identity[i]
-            return run((samples, values, *prepared.buffers, *room, *own)) == 0
+            return run((samples, values, *prepared.buffers, *rooms(prepared.room, prepared.identity), *own)) == 0
 
         return run_block
 

@@ -34,8 +34,11 @@ class StagePlan:
 
 
 def plan_stages(shape: Sequence[int], stages: Sequence[Stage], layout: str | None,
-                dtype: dtypes.Type) -> list[StagePlan]:
-    """Plan every stage on the output of the one before; axes keep their letters unless a stage names its own."""
+                dtype: dtypes.Type, names: Sequence[str] = ()) -> list[StagePlan]:
+    """Plan every stage on the output of the one before; axes keep their letters unless a stage names its own.
+
+    ``names`` are those of the axes of the first input, beside their letters: lat, lon. Axes keep them too.
+    """
     links: list[StagePlan] = []
     sizes, letters, origin = tuple(shape), layout, tuple(range(len(tuple(shape))))
     for stage in stages:
@@ -43,7 +46,8 @@ def plan_stages(shape: Sequence[int], stages: Sequence[Stage], layout: str | Non
             known = stage.pooling.layout or letters or ""
             if not known and stage.pooling.window.is_named:
                 known = axes.guess_layout(sizes)
-            stage = with_named_axes(stage, sizes, letters)
+            named_axes = [names[i] for i in origin] if len(names) == len(shape) else []
+            stage = with_named_axes(stage, sizes, letters, named_axes)
             plan = stage.pooling.plan(sizes, axes.check_layout(letters) if letters else None)
         links.append(StagePlan(stage, plan, origin, dtype))
         squeezed = {i for i in plan.axes.pooled if plan.squeeze and plan.full_shape[i] == 1}

@@ -56,9 +56,12 @@ def with_layout(stage: Stage, letters: str) -> Stage:
     return Stage(stage.reducer, {**stage.keywords, "layout": stage.keywords.get("layout") or letters}, stage.title)
 
 
-def with_named_axes(stage: Stage, shape: Sequence[int], letters: str | None) -> Stage:
-    """Return a stage whose values by the names of axes are settled for an array of this shape."""
-    pooling = stage.pooling.for_axes(shape, letters)
+def with_named_axes(stage: Stage, shape: Sequence[int], letters: str | None, names: Sequence[str] = ()) -> Stage:
+    """Return a stage whose values by the names of axes are settled for an array of this shape.
+
+    ``names`` are those of its axes beside their letters; none where they have none.
+    """
+    pooling = stage.pooling.for_axes(shape, letters, names)
     if pooling is stage.pooling:
         return stage
     settled = {name: getattr(pooling.window, name) for name in NAMED_DEFAULTS if name in stage.keywords}

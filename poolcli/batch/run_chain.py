@@ -125,7 +125,8 @@ def _plan_stages(loaded: Loaded, job: Job, poolings: ChainSpec) -> tuple[LoadedJ
         if array is not loaded.array:
             notes.append("1-bit pixels pooled as 8-bit grey, white as 255")
     layout = poolings.layout or loaded.layout or axes.pick_layout(poolings.default_layouts, array.ndim)
-    planned = stage_plans.plan_stages(array.shape, stages, layout, array.dtype.newbyteorder("="))
+    planned = stage_plans.plan_stages(array.shape, stages, layout, array.dtype.newbyteorder("="),
+                                      loaded.source.axes)
     last = planned[-1]
     loaded = _pooled_before(loaded, planned)
     placeholder = np.broadcast_to(np.zeros((), last.dtype), last.plan.input_shape)

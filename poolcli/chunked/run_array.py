@@ -109,6 +109,8 @@ def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool 
     if backend is None or isinstance(volume.source, MemorySource):
         known = 1 if backend is None else backend.workers if backend.shares_memory else threads.count_threads()
         backend = ThreadBackend(known)
+    names = [str(name) for name in volume.names or ()]
+    pooling = pooling.for_axes(volume.source.shape, volume.letters, names)
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     result = pooling.result_dtype(volume.source.dtype)
     ready = prepare_run(pooling, plan, volume.source, backend, looks)

@@ -14,12 +14,11 @@ _CHECKPOINT = ("a checkpoint of a model, which holds tensors by name; in Python 
                "torch.load(NAME)['state_dict'][KEY].float().numpy()) of one of them would work")
 _PICKLE = ("a pickle, which may run any program when it is read; in Python numpy.save('x.npy', pickle.load(FILE)), if "
            "you trust it, would work")
-_HDF5 = "a file of HDF5; in Python numpy.save('x.npy', h5py.File(NAME)[KEY][()]) would work"
 _MATLAB = "a file of MATLAB; in Python numpy.save('x.npy', scipy.io.loadmat(NAME)[KEY]) would work"
 
 _FOREIGN: Mapping[str, str] = MappingProxyType({
     ".pt": _TORCH, ".pth": _TORCH, ".ckpt": _CHECKPOINT, ".safetensors": _SAFETENSORS, ".pkl": _PICKLE,
-    ".pickle": _PICKLE, ".h5": _HDF5, ".hdf5": _HDF5, ".mat": _MATLAB})
+    ".pickle": _PICKLE, ".mat": _MATLAB})
 """By ending."""
 
 

@@ -236,6 +236,9 @@ _ROWS = (
            places=frozenset({"FITS"}), keeps="world coordinates, units, BLANK, all other cards"),
     Format("NETCDF", (".nc", ".nc4", ".cdf"), library="xarray", module="georef.netcdf", places=frozenset({"NetCDF"}),
            keeps="coordinates, bounds, attributes, packing, cell_methods"),
+    # weights of networks are HDF5 too, so a folder's are no inputs unless they are named
+    Format("HDF5", (".h5", ".hdf5"), library="xarray", module="georef.netcdf", places=frozenset({"NetCDF"}),
+           found_in_folders=False, keeps="attributes; of NetCDF-4 coordinates, bounds, packing, cell_methods"),
     Format("CSV", (".csv",), separator=",", max_axes=2, found_in_folders=False),
     Format("TSV", (".tsv",), separator="\t", max_axes=2, found_in_folders=False),
     Format("TEXT", (".txt",), separator=" ", max_axes=2, found_in_folders=False),

@@ -80,7 +80,7 @@ def test_a_missing_file_is_no_matrix(here: Call, folder: Path, name: str) -> Non
 
 @pytest.mark.parametrize(("ending", "what"), [
     (".pt", "PyTorch"), (".pth", "PyTorch"), (".ckpt", "checkpoint"), (".safetensors", "safetensors"),
-    (".pkl", "pickle"), (".h5", "HDF5"), (".mat", "MATLAB")])
+    (".pkl", "pickle"), (".mat", "MATLAB")])
 @pytest.mark.parametrize("content", [b"PK\3\4 as torch.save begins", b"\x80\4 as pickle begins"])
 @pytest.mark.parametrize("words", [["max"], ["max", "-o", "z.npy"], ["explain"]], ids=" ".join)
 def test_files_of_other_libraries(here: Call, folder: Path, ending: str, what: str, content: bytes,

@@ -1,4 +1,4 @@
-"""NetCDF variables (.nc, .nc4): samples with named axes, coordinates, bounds, attributes and how they were packed.
+"""NetCDF variables and HDF5 datasets (.nc, .h5): samples with named axes, coordinates and attributes.
 
 xarray reads and writes. NetCDF-4 goes through h5netcdf; NetCDF-3 is read through SciPy, where that is installed. What a
 header claims is checked before a sample is read.
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _PACKING = ("dtype", "scale_factor", "add_offset", "_FillValue")
 _COMPRESSION = ("zlib", "complevel", "shuffle", "fletcher32", "compression", "compression_opts")
+_PHONY = "phony_dim_"
+"""How h5netcdf begins the names of axes that have none."""
 _REFERENCES = ("grid_mapping", "units", "calendar")
 _MOST_COORDINATE_BYTES = 1 << 28
 
@@ -94,8 +96,11 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
         raise PoolError(f"NetCDF {reason}")
     if engine == "h5netcdf":
         _silence_h5netcdf()
-    with xarray.open_dataset(stream, engine=engine, decode_coords="all", cache=False) as dataset:
-        variable = _choose_variable(dataset, key)
+    # datasets in groups are named by their paths; those of plain HDF5 have axes without names
+    group, _, key = (key or "").strip("/").rpartition("/")
+    options: dict[str, Any] = {"group": group or None, "phony_dims": "sort"} if engine == "h5netcdf" else {}
+    with xarray.open_dataset(stream, engine=engine, decode_coords="all", cache=False, **options) as dataset:
+        variable = _choose_variable(dataset, key or None)
         array = dataset[variable]
         _check_size(array, max(size, 8 * max_pixels))
         bounds = {one.encoding.get("bounds", one.attrs.get("bounds")) for one in dataset.coords.values()}
@@ -107,8 +112,9 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
         kept = {coord: one.variable.load() for coord, one in coords.items()}
         georeference = _NetCdf(variable, tuple(map(str, array.dims)), kept, dict(array.attrs), dict(array.encoding),
                                dict(dataset.attrs))
-    letters = choose_letters(georeference.dims, kept)
-    info = ImageInfo(name, "NETCDF", key=variable, axes=georeference.dims, place=Place.of(georeference, values.shape))
+    nameless = all(dim.startswith(_PHONY) for dim in georeference.dims)  # plain HDF5, as silent as .npy
+    letters, axes = (None, ()) if nameless else (choose_letters(georeference.dims, kept), georeference.dims)
+    info = ImageInfo(name, "NETCDF", key=variable, axes=axes, place=Place.of(georeference, values.shape))
     return Loaded(values, letters, info)
 
 

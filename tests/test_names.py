@@ -12,6 +12,7 @@ import pytest
 
 from poolcli.core.reducers import REDUCERS
 from poolcli.core.windowings import WINDOWINGS
+from poolcli.files.formats import FORMATS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "poolcli"
@@ -51,6 +52,18 @@ NAMED = {
     "pooling.py": "the keyword fractional",
 }
 """Files beside the tables in which a tuple, set, list or comparison holds the name of a reducer or a windowing."""
+
+NAMED_FORMATS = {
+    "cli/validate.py": "the format of an ending that says nothing: .npy",
+    "files/__init__.py": "NumPy's own files, which this module reads and writes itself",
+    "files/header.py": "headers of NumPy's own files",
+    "files/images/decode.py": "readers for formats of which Pillow changes samples, and marks of loss that two hide",
+    "files/images/frames.py": "a GIF counts repeats, others plays",
+    "files/images/metadata.py": "OME as a program, and that Pillow has texts of all formats under one name",
+    "files/images/pillow_open.py": "formats that share brands, a build without a codec, a plugin that decodes first",
+    "files/tiff/tiff_array.py": "the bytes of the one format that it reads",
+}
+"""Files beside ``files/formats.py`` in which a tuple, set, list, dict or comparison holds the name of a format."""
 
 BY_NAME = {
     "PoolAccessor": "xarray's, by the accessor's name",
@@ -97,6 +110,24 @@ def test_only_the_tables_know_reducers_and_windowings() -> None:
     """A list of names elsewhere is a fact that a new row lacks; the exceptions are none, and each is needed."""
     found = {name(path) for path, tree in trees() if any(map(decides, ast.walk(tree)))}
     assert found - {"core/reducers.py", "core/windowings.py"} == set(NAMED)
+
+
+def decides_format(node: ast.AST) -> bool:
+    """Whether a tuple, set, list, dict or comparison holds the name of a format."""
+    parts: list[ast.expr | None] = []
+    if isinstance(node, (ast.Tuple, ast.Set, ast.List)):
+        parts = [*node.elts]
+    elif isinstance(node, ast.Dict):
+        parts = node.keys
+    elif isinstance(node, ast.Compare):
+        parts = [node.left, *node.comparators]
+    return any(isinstance(part, ast.Constant) and part.value in FORMATS for part in parts)
+
+
+def test_only_the_table_knows_formats() -> None:
+    """As for reducers: what a format can stands in its row, and each exception is needed."""
+    found = {name(path) for path, tree in trees() if any(map(decides_format, ast.walk(tree)))}
+    assert found - {"files/formats.py"} == set(NAMED_FORMATS)
 
 
 def test_no_file_is_named_twice() -> None:

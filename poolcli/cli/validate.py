@@ -177,7 +177,7 @@ def _check_urls(inputs: Sequence[str], settings: Settings) -> None:
             check(name)
         except PoolError as error:
             raise OptionError(option, str(error)) from None
-    chunked = settings.format is not None and settings.format.name == "ZARR"
+    chunked = settings.format is not None and settings.format.is_folder
     for option, name, _ in named:
         if is_url(name) and (is_store_name(name) or (chunked and option == "output")):
             raise OptionError(option, f"{printable(name)} would be a chunked array, which has to be a folder; a copy "

@@ -453,8 +453,8 @@ def _encode(array: Array, source: ImageInfo, row: Format, stream: IO[bytes], enc
         write_text(array, stream, row.separator)
     elif row.module is not None:
         return _write_by_module(array, source, row, stream, path)
-    elif row.name == "ZARR":
-        raise PoolError("ZARR is a folder of chunks, no stream of bytes; a name that ends in .zarr would work")
+    elif row.is_folder:
+        raise PoolError(f"{row.name} is a folder of chunks, no stream of bytes; a name that ends in .zarr would work")
     else:
         from .images.encode import write_image
 

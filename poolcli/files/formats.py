@@ -81,6 +81,39 @@ class Format:
     """Whether Pillow writes an XMP packet into it under that name."""
     spare_byte: bool = False
     """Whether Pillow encodes RGB from pixels of four bytes, of which it ignores the last."""
+    magic: tuple[bytes, ...] = ()
+    """What its files may begin with; none where the ending alone says it."""
+    brands: tuple[bytes, ...] = ()
+    """Major brands of files made of boxes (ISO 23000-22)."""
+    plugin: tuple[str, str] | None = None
+    """The module below PIL, or of the library, and the class or function in it that opens a stream; None where Pillow
+    does not read it."""
+    quick_header: bool = False
+    """Whether Pillow reads no more than the header to open it, and that says all of its shape and dtype."""
+    tagged: bool = False
+    """Whether it is a directory of tags, TIFF: nodata, place, compression and XMP are fields of it, and its pages are
+    turned where they are read."""
+    dpi: bool = False
+    """Whether it says how large a pixel is in print."""
+    comment: bool = False
+    """Whether it holds a comment."""
+    texts: bool = False
+    """Whether it holds texts by keywords, an XMP packet among them."""
+    exif_limit: int | None = None
+    """The most bytes of EXIF that it holds; None: any number."""
+    progressive: bool = False
+    """Whether it may appear whole and coarse first."""
+    to_descriptor: bool = False
+    """Whether Pillow's encoder lets other threads run only while it writes to a file number."""
+    own_encoder: bool = False
+    """Whether photographs, and modes that Pillow lacks, are compressed by ourselves (``png.py``)."""
+    few_colours: bool = False
+    """Whether colours are at most 256, those of a palette."""
+    timing: Callable[[int, bool], dict[str, Any]] = lambda plays, alpha: {"loop": plays}
+    """How Pillow is told how often an animation is played (0: for ever), and that frames with ``alpha`` replace each
+    other whole."""
+    numpy: bool = False
+    """Whether it is a file of NumPy's."""
     keeps: str = ""
     """What a result keeps beside its samples, in words."""
     places: frozenset[str] = frozenset()
@@ -113,6 +146,11 @@ class Format:
     def is_array(self) -> bool:
         """True for the formats of arrays, which hold any real dtype, and any shape but for ``max_axes``."""
         return not self.modes
+
+    @property
+    def is_animated(self) -> bool:
+        """True for formats whose several pictures are frames: each is drawn over the one before."""
+        return self.frames and not self.pages
 
     @property
     def keeps_dtype(self) -> bool:
@@ -167,6 +205,15 @@ def _gif(encoding: Encoding) -> dict[str, Any]:
     return {"optimize": False}
 
 
+def _gif_timing(plays: int, alpha: bool) -> dict[str, Any]:
+    # GIF says how often it is repeated, or nothing
+    return ({} if plays == 1 else {"loop": max(plays - 1, 0)}) | ({"disposal": 2} if alpha else {})
+
+
+def _png_timing(plays: int, alpha: bool) -> dict[str, Any]:
+    return {"loop": plays, "blend": 0}
+
+
 def _words(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
@@ -184,6 +231,13 @@ _ROWS = (
         frames=True,
         options=_png,
         exif=True,
+        magic=(b"\x89PNG\r\n\x1a\n",),
+        plugin=("PngImagePlugin", "PngImageFile"),
+        quick_header=True,
+        dpi=True,
+        texts=True,
+        own_encoder=True,
+        timing=_png_timing,
         places=_BESIDE,
         keeps="colour profile, EXIF, texts, palette, timing, world file",
     ),
@@ -196,6 +250,11 @@ _ROWS = (
         frames=True,
         pages=True,
         exif=True,
+        magic=(b"II*\0", b"MM\0*", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0"),
+        plugin=("TiffImagePlugin", "TiffImageFile"),
+        quick_header=True,
+        tagged=True,
+        dpi=True,
         places=frozenset({"GeoTIFF", "world file"}),
         boxes="tiff.tiff_array",
         tiled=True,
@@ -208,26 +267,35 @@ _ROWS = (
            places=frozenset({"ImageJ"}), keeps="names of axes, pixel sizes, unit, time step, labels, colours, ranges"),
     # RGB, LA and RGBA as far as 256 colours reach, which only the pixels can say: writing checks it.
     Format("GIF", (".gif",), _words("L P P+A RGB LA RGBA"), side=65_535, frames=True, options=_gif,
-           keeps="palette, timing, comment"),
-    Format("BMP", (".bmp",), _words("1 L RGB P"), side=2**31 - 1, places=_BESIDE,
-           keeps="world file"),
-    Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), _words("1 L RGB I;16"), side=2**31 - 1),
+           magic=(b"GIF87a", b"GIF89a"), plugin=("GifImagePlugin", "GifImageFile"), comment=True, few_colours=True,
+           timing=_gif_timing, keeps="palette, timing, comment"),
+    Format("BMP", (".bmp",), _words("1 L RGB P"), side=2**31 - 1, places=_BESIDE, magic=(b"BM",),
+           plugin=("BmpImagePlugin", "BmpImageFile"), quick_header=True, dpi=True, keeps="world file"),
+    Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), _words("1 L RGB I;16"), side=2**31 - 1,
+           magic=(b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf"), plugin=("PpmImagePlugin", "PpmImageFile")),
     # Grey comes back as three channels, so WebP does not hold it.
     Format("WEBP", (".webp",), _words("RGB RGBA"), side=16_383, icc=True, frames=True, options=_webp,
-           quality=_OTHER_QUALITY, exif=True, xmp=True, keeps="colour profile, EXIF, XMP, timing"),
+           quality=_OTHER_QUALITY, exif=True, xmp=True, plugin=("WebPImagePlugin", "WebPImageFile"),
+           keeps="colour profile, EXIF, XMP, timing"),
     Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _words("L RGB CMYK"), True, 65_500, True, options=_jpeg,
            quality=_JPEG_QUALITY, exif=True, xmp=True, spare_byte=True, places=_BESIDE,
+           magic=(b"\xff\xd8\xff",), plugin=("JpegImagePlugin", "jpeg_factory"), quick_header=True, dpi=True,
+           comment=True, exif_limit=65_000, progressive=True, to_descriptor=True,
            keeps="colour profile, EXIF, XMP, comment, world file"),
     # Pillow's encoder of AVIF always goes through YCbCr: at quality 100 samples are off by up to 3.
     Format("AVIF", (".avif",), _words("L RGB RGBA"), True, 65_535, True, options=_avif,
-           quality=_OTHER_QUALITY, exif=True, xmp=True, keeps="colour profile, EXIF, XMP"),
+           quality=_OTHER_QUALITY, exif=True, xmp=True, brands=(b"avif", b"avis"),
+           plugin=("AvifImagePlugin", "AvifImageFile"), keeps="colour profile, EXIF, XMP"),
     Format("HEIF", (".heic", ".heif", ".hif"), _words("L RGB RGBA"), True, 16_384, True, options=_heif,
            quality=_OTHER_QUALITY, exif=True, xmp=True, library="pillow_heif",
+           brands=(b"mif1", b"msf1", b"miaf", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
+           plugin=("pillow_heif.as_plugin", "HeifImageFile"),
            keeps="colour profile, EXIF, XMP"),
     Format("JXL", (".jxl",), _words("L LA RGB RGBA I;16"), side=2**30 - 1, options=_jxl, quality=_OTHER_QUALITY,
-           exif=True, xmp=True, library="pillow_jxl", keeps="EXIF, XMP"),
-    Format("NPY", (".npy",), chunked=True),
-    Format("NPZ", (".npz",)),
+           exif=True, xmp=True, library="pillow_jxl", magic=(b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
+           plugin=("pillow_jxl.JpegXLImagePlugin", "JXLImageFile"), keeps="EXIF, XMP"),
+    Format("NPY", (".npy",), chunked=True, numpy=True, magic=(b"\x93NUMPY",)),
+    Format("NPZ", (".npz",), numpy=True, magic=(b"PK\3\4", b"PK\5\6")),
     Format("ZARR", (".zarr",), chunked=True, is_folder=True,
            keeps="attributes, names of axes, fill value, coordinates, scales of OME-Zarr"),
     Format("NIFTI", (".nii", ".nii.gz"), library="nibabel", module="georef.nifti", places=frozenset({"NIfTI"}),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..core.place import Place
 from ..errors import PoolError
 from .arrays.npy import read_header
-from .formats import list_variants
+from .formats import FORMATS, list_variants
 from .georef.geotiff import with_page_tags
 from .georef.world_file import with_world_file
 from .image_info import ImageInfo, Loaded
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from .image_info import Array
 
-# Formats of which Pillow reads no more than the header to open them, and modes that come as they are.
-_LIGHT = {"PNG", "JPEG", "BMP", "TIFF"}
+# Modes that come as they are.
 _MODES = {"L": ("uint8", 1), "LA": ("uint8", 2), "RGB": ("uint8", 3), "RGBA": ("uint8", 4), "CMYK": ("uint8", 4)}
 _SIDEWAYS = {5, 6, 7, 8}
 """EXIF orientations whose rows stand up as columns."""
@@ -56,7 +55,9 @@ def load_header(path: str | os.PathLike[str], *, max_pixels: int, key: str | Non
             header, found = npz_header(stream, key)
             source = ImageInfo(os.fspath(path), kind, key=found)
             return Loaded(_without_memory(header.dtype.name, header.shape), None, source)
-        loaded = _picture(stream, os.fspath(path), kind, max_pixels) if kind in _LIGHT else None
+        if kind is None or not FORMATS[kind].quick_header:
+            return None
+        loaded = _picture(stream, os.fspath(path), kind, max_pixels)
     return loaded if loaded is None or loaded.source.place else with_world_file(loaded, os.fspath(path))
 
 
@@ -68,14 +69,14 @@ def _picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded
             raise
         except Exception:  # reading it will say what is wrong
             return None
-    if kind == "TIFF":
+    if FORMATS[kind].tagged:
         return _tiff(image, name)
     raw = rawmode(image)
     dtype, channels = ("uint16", _WIDE[raw]) if raw in _WIDE else _MODES.get(image.mode, ("", 0))
     if not channels or "transparency" in image.info:
         return None
     width, height = image.size
-    if kind == "PNG" and _may_be_turned_later(stream):
+    if FORMATS[kind].texts and _may_be_turned_later(stream):
         return None
     if _orientation(image) in _SIDEWAYS:
         width, height = height, width

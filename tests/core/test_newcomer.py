@@ -6,6 +6,7 @@ What a row cannot give fails here. ``logmean`` says nothing of itself but its fo
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from math import exp, log
 from pathlib import Path
@@ -15,12 +16,14 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import REDUCERS, WINDOWINGS, PoolError
+from poolcli import REDUCERS, WINDOWINGS, PoolError, files
 from poolcli.cli.main import run
 from poolcli.core import windowings
 from poolcli.core.reducers import Reducer
 from poolcli.core.windowings import Windowing, WindowOptions
 from poolcli.core.windows import Windows
+from poolcli.files import formats
+from poolcli.files.formats import Format
 from poolcli.kernels.double_double import Pair, widen
 from poolcli.kernels.general import Window
 
@@ -109,3 +112,82 @@ def test_a_windowing_goes_through_the_command_line(monkeypatch: pytest.MonkeyPat
         if "--json" in line:
             assert json.loads(text)["files"][0]["windowing"] == "halves"
     assert np.load("y.npy").shape == (2, 2)
+
+
+# A format that is a row, as CONTRIBUTING.md has it.
+
+Call = Callable[..., tuple[int, str]]
+SGI = Format("SGI", (".sgi",), frozenset({"L", "RGB", "RGBA"}), side=65_535, magic=(b"\x01\xda",),
+             plugin=("SgiImagePlugin", "SgiImageFile"))
+
+
+@pytest.fixture
+def sgi(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The row, for the time of a test; what is derived from the table follows."""
+    pytest.importorskip("PIL.SgiImagePlugin")
+    rows = {**formats.FORMATS, "SGI": SGI}
+    endings = {ending: row for row in rows.values() for ending in row.endings}
+    monkeypatch.setattr(formats, "_ROWS", tuple(rows.values()))
+    derived = {"FORMATS": rows, "ENDINGS": endings, "KNOWN": tuple(endings), "in_folders": lambda: tuple(endings)}
+    for module in [module for key, module in sys.modules.items() if key.startswith("poolcli")]:
+        for name in derived.keys() & vars(module).keys():
+            monkeypatch.setattr(module, name, derived[name])
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Call the command line here: the exit code, and what it said on standard error."""
+    def calling(*arguments: object) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["poolcli", *map(str, arguments)])
+        capsys.readouterr()
+        return run(), capsys.readouterr().err
+    return calling
+
+
+@pytest.mark.parametrize("shape", [(8, 12), (8, 12, 3), (8, 12, 4)], ids=["L", "RGB", "RGBA"])
+def test_a_format_is_read_and_written(sgi: None, call: Call, tmp_path: Path, shape: tuple[int, ...]) -> None:
+    """Every mode of its row, from its first bytes, as an output and in a batch; the default output has its ending."""
+    array = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    np.save(tmp_path / "x.npy", array)
+    layout = "HWC"[: len(shape)]
+    assert call("max", "-k", "1", "--layout", layout, tmp_path / "x.npy", "-o", tmp_path / "x.sgi", "-q") == (0, "")
+    from PIL import Image
+
+    with Image.open(tmp_path / "x.sgi") as image:
+        assert image.format == "SGI"
+        np.testing.assert_array_equal(np.asarray(image), array)
+    assert call("max", "-k", "2", tmp_path / "x.sgi", "-q") == (0, "")
+    assert call("max", "-k", "2", tmp_path, "-o", f"{tmp_path}/all/", "--include", "x.sgi", "-q") == (0, "")
+    blocks = array.reshape(4, 2, 6, 2, *shape[2:]).max((1, 3))
+    for path in (tmp_path / "x_max.sgi", tmp_path / "all" / "x.sgi"):
+        with Image.open(path) as image:
+            np.testing.assert_array_equal(np.asarray(image), blocks)
+    (tmp_path / "nameless").write_bytes((tmp_path / "x.sgi").read_bytes())
+    assert files.read(tmp_path / "nameless").source.format == "SGI"
+
+
+@pytest.mark.parametrize("command", [
+    ("chain", "max -k 2", "max -k 2"), ("pyramid", "avg", "--levels", "2"), ("plan",), ("compare", "max", "avg"),
+    ("explain", "max", "-k", "2", "--at", "0,0"), ("bounds", "max", "-k", "2", "--eps", "1"),
+    ("group", "avg", "-k", "2", "--over", "rot4")], ids=lambda command: command[0])
+def test_commands_on_such_a_format(sgi: None, call: Call, tmp_path: Path, command: tuple[str, ...]) -> None:
+    """They serve it as any picture, or refuse in one line."""
+    from PIL import Image
+
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8)).astype(np.uint8)).save(tmp_path / "x.sgi")
+    name, *rest = command
+    given = ["max -k 2"] if name == "plan" else rest
+    output = {"chain": ["-o", tmp_path / "out.sgi"], "pyramid": ["-o", f"{tmp_path}/levels/"]}.get(name, [])
+    arguments = [tmp_path / "x.sgi", *given] if name == "plan" else [*given, tmp_path / "x.sgi"]
+    code, said = call(name, *arguments, *output, "-q")
+    assert code == 0 and said == "", said
+
+
+def test_what_the_row_does_not_say_is_left_out(sgi: None, tmp_path: Path) -> None:
+    """A place, a profile, EXIF: nothing is written that the format may not hold, and what it cannot hold is refused."""
+    with pytest.raises(PoolError, match="SGI cannot hold"):
+        files.write(tmp_path / "x.sgi", np.zeros((4, 4), np.float32), files.ImageInfo("x", "NPY"))
+    with pytest.raises(PoolError, match="SGI holds one picture"):
+        files.write(tmp_path / "x.sgi", np.zeros((3, 4, 4), np.uint8), files.ImageInfo("x", "NPY", pages=3))
+    info = files.ImageInfo("x", "PNG", "L", icc_profile=b"\0" * 16 + b"GRAY" + b"\0" * 108, lossy=True)
+    assert files.write(tmp_path / "x.sgi", np.zeros((4, 4), np.uint8), info) == ()

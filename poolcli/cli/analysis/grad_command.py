@@ -83,10 +83,10 @@ def _write_gradient(asked: StudyContext, made: Array, letters: str) -> None:
     """The numbers, or where the name is a picture's the map; and ``--map``."""
     from ...files import format_of
 
-    if asked.given["map"] is not None and format_of(asked.given["map"]).name in ("NPY", "NPZ"):
+    if asked.given["map"] is not None and format_of(asked.given["map"]).numpy:
         raise FileError(asked.given["map"], PoolError("a map is a picture; a name that ends in .png would work"))
     if asked.output is not None:
-        numbers = asked.output == STDIO or format_of(asked.output).name in ("NPY", "NPZ")
+        numbers = asked.output == STDIO or format_of(asked.output).numpy
         asked.write(asked.output, made if numbers else _draw_map(made, letters))
     if asked.given["map"] is not None:
         asked.write(asked.given["map"], _draw_map(made, letters))

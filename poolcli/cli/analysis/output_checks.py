@@ -37,7 +37,7 @@ def check_ending(option: str, target: str) -> None:
     if Path(target).is_dir():
         raise OptionError(option, f"{printable(target)} is a folder; a file in it would work")
     try:
-        chunked = format_of(target).name == "ZARR"
+        chunked = format_of(target).is_folder
     except PoolError as error:
         raise OptionError(option, f"{printable(target)}: {error}") from None
     if chunked:

@@ -99,7 +99,7 @@ def _is_picture(target: str) -> bool:
     """Whether a file is a picture by its ending."""
     from ...files import format_of
 
-    return target != STDIO and format_of(target).name not in ("NPY", "NPZ")
+    return target != STDIO and not format_of(target).numpy
 
 
 def _describe_rule(given: Mapping[str, Any]) -> str:

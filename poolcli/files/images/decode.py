@@ -62,11 +62,11 @@ def read_image(
 
 def _read_frames(asked: Opener, frames: Frames | int) -> Loaded:
     """One picture of several, or a stack; a file of one picture gives that one, whatever may be asked of others."""
-    from .frames import MOVING, animation, count_frames, one_frame, pages
+    from .frames import animation, count_frames, one_frame, pages
 
-    first = None if asked.kind in MOVING else _read(asked)
+    first = None if FORMATS[asked.kind].is_animated else _read(asked)
     # What else a JPEG holds is a preview of the same picture.
-    count = count_frames(asked.open()) if first is None else first.source.frames if asked.kind == "TIFF" else 1
+    count = count_frames(asked.open()) if first is None else first.source.frames if FORMATS[asked.kind].pages else 1
     if first is not None and count == MAX_FRAMES:
         count = _counted(asked.open(), MAX_STACK)
         if count == MAX_STACK and (isinstance(frames, int) or frames.last is None):
@@ -102,7 +102,7 @@ def ending_note(name: str, kind: str) -> tuple[str, ...]:
 def _read(file: Opener) -> Loaded:
     picture = _READERS.get(file.kind, _read_plain)(file)
     # Pillow turns TIFF itself, and tifffile's pages are turned where they are read.
-    array = picture.array if file.kind == "TIFF" else turn_upright(picture.array, _orientation(file.image))
+    array = picture.array if FORMATS[file.kind].tagged else turn_upright(picture.array, _orientation(file.image))
     carried = None if file.image is None else metadata.read_metadata(file.image)  # before frames are counted: it seeks
     frames, more = (1, ()) if not file.counts else (
         _frames(file.image, file.frame) if picture.frames is None else _told(picture.frames, file.frame))

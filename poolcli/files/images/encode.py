@@ -72,12 +72,12 @@ def write_image(
     if not checked:
         holds(row, array.dtype, array.shape, source.mode, source.pages)
     encoding = settle_encoding(row, encoding, source.lossy)
-    chained = source.pages is not None and row.name == "TIFF"  # Pillow reads back where the last page ended
+    chained = source.pages is not None and row.tagged  # Pillow reads back where the last page ended
     target = _Plain(stream) if _at_start(stream) and not chained else io.BytesIO()
     with capture_stderr() as chatter:
         try:
             plugin(row.name)
-            if row.name == "TIFF" and not _by_pillow(array, source, row, encoding):
+            if row.tagged and not _by_pillow(array, source, row, encoding):
                 lost = _write_numbers(array, source, target, encoding)
             elif source.pages is None:
                 lost = _write_one(array, source, row, target, encoding)
@@ -99,12 +99,12 @@ def _write_one(array: Array, source: ImageInfo, row: Format, target: Target, enc
     if encoding.palette and palette is None and mode in ("L", "RGB", "RGBA") and "P" in row.modes:
         picture, mode, palette, lost = with_palette(picture)
     options = row.options(encoding) | _profile(source, row, mode) | _extras(row, mode, palette, array.nbytes)
-    if source.progressive and row.name == "JPEG":
+    if source.progressive and row.progressive:
         options["progressive"] = True
     options |= _nodata(source, row, array, options)
     options |= _metadata(source, row, array, options, encoding)
     options |= _georeference(source, row, options) | _compression(source, row, encoding)
-    if row.name == "TIFF":
+    if row.tagged:
         lost = (*lost, *note_losses(source.storage))
     if (method := _own_method(picture, mode, row, encoding)) is not None:
         write_pixels(picture, _template(mode, options), method, target)
@@ -118,7 +118,7 @@ def _save(image: Image.Image, row: Format, target: Target, options: dict[str, An
 
     So that file is one in memory, where the system has these: 60 photographs by two threads take 1.5 s, without 1.7.
     """
-    if row.name == "JPEG" and (room := _file_in_memory()) is not None:
+    if row.to_descriptor and (room := _file_in_memory()) is not None:
         with room:
             image.save(room, row.name, **options)
             room.seek(0)
@@ -146,9 +146,9 @@ def _write_several(array: Array, source: ImageInfo, row: Format, target: Target,
     options |= _nodata(source, row, array, options)
     options |= _metadata(source, row, array[0], options, encoding)
     options |= _georeference(source, row, options) | _compression(source, row, encoding)
-    if row.name == "TIFF":
+    if row.tagged:
         lost = (*lost, *note_losses(source.storage))
-    options |= play_times(source.timing, row.name, len(frames), mode)
+    options |= play_times(source.timing, row, len(frames), mode)
     first.save(target, row.name, save_all=True, append_images=rest, **options)  # type: ignore[arg-type]
     return lost
 
@@ -183,7 +183,7 @@ def _framed(picture: Array, mode: str, palette: Palette | None) -> Image.Image:
 
 def _own_method(picture: Array, mode: str, row: Format, encoding: Encoding) -> Method | None:
     """How the pixels are compressed by ourselves: PNG of photographs, and of what Pillow has no mode for."""
-    if row.name != "PNG" or mode not in _OWN_PNG:
+    if not row.own_encoder or mode not in _OWN_PNG:
         return None
     if encoding.compress_level is None and (method := is_photographic(picture)):
         return method
@@ -225,13 +225,13 @@ def _metadata(
 
 def _nodata(source: ImageInfo, row: Format, array: Array, given: Mapping[str, Any]) -> dict[str, Any]:
     """Name the value of missing samples, where the format has room for it."""
-    text = nodata_text(source.nodata, array.dtype) if row.name == "TIFF" else None
+    text = nodata_text(source.nodata, array.dtype) if row.tagged else None
     return {} if text is None else {"tiffinfo": {**given.get("tiffinfo", {}), NODATA: text}}
 
 
 def _georeference(source: ImageInfo, row: Format, given: Mapping[str, Any]) -> dict[str, Any]:
     """Say where the picture lies, in the types of fields that GeoTIFF has; Pillow would guess some."""
-    fields = list_georeference_fields(source) if row.name == "TIFF" else ()
+    fields = list_georeference_fields(source) if row.tagged else ()
     if not fields:
         return {}
     from PIL.TiffImagePlugin import ImageFileDirectory_v2
@@ -248,7 +248,7 @@ def _georeference(source: ImageInfo, row: Format, given: Mapping[str, Any]) -> d
 def _compression(source: ImageInfo, row: Format, encoding: Encoding) -> dict[str, Any]:
     """Compress a TIFF as it is wished, or as the input was, where Pillow can."""
     codec = encoding.compress or (source.storage.codec if source.storage is not None else None)
-    return {"compression": PILLOW[codec]} if row.name == "TIFF" and codec is not None and codec in PILLOW else {}
+    return {"compression": PILLOW[codec]} if row.tagged and codec is not None and codec in PILLOW else {}
 
 
 def _profile(source: ImageInfo, row: Format, mode: str) -> dict[str, Any]:
@@ -262,10 +262,10 @@ def _profile(source: ImageInfo, row: Format, mode: str) -> dict[str, Any]:
 def _extras(row: Format, mode: str, palette: Palette | None, size: int) -> dict[str, Any]:
     """Save options that follow from the picture and not from the format."""
     options: dict[str, Any] = dict(_SIGNED) if mode in ("int8", "int16") else {}
-    if row.name == "TIFF" and size > 2**32 - 2**16:  # offsets of 32 bits, less some room for the tags
+    if row.tagged and size > 2**32 - 2**16:  # offsets of 32 bits, less some room for the tags
         options["big_tiff"] = True
     if mode == "P+A" and palette is not None and palette.alpha is not None:
-        options["transparency"] = gif_transparency(palette) if row.name == "GIF" else palette.alpha
+        options["transparency"] = gif_transparency(palette) if row.few_colours else palette.alpha
     return options
 
 
@@ -276,7 +276,7 @@ def _prepared(array: Array, source: ImageInfo, row: Format) -> tuple[Array, str,
     palette = source.palette if mode in EXPANDED else None
     if palette is not None and mode not in row.modes:
         squeezed, mode, palette = expand_palette(squeezed, palette), EXPANDED[mode], None
-    if row.name == "GIF" and palette is None and mode != "L":
+    if row.few_colours and palette is None and mode != "L":
         squeezed, palette = find_few_colours(squeezed)
         mode = "P+A" if palette.alpha else "P"
     return squeezed, mode, palette

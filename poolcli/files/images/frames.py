@@ -31,10 +31,6 @@ _SLIDE = 1000.0
 _LETTERS = {3: "NHW", 4: "NHWC"}
 
 
-MOVING = ("GIF", "WEBP", "PNG")
-"""Formats whose pictures are frames: each is drawn over the one before."""
-
-
 def count_frames(image: ImageFile.ImageFile) -> int:
     """How many frames an animation has, without the picture for those who show none."""
     return int(getattr(image, "n_frames", 1)) - _still(image)
@@ -180,16 +176,12 @@ def frames_for(
     return frames, next((mode for mode in modes if mode.endswith("A")), modes[0]), lost
 
 
-def play_times(timing: AnimationTiming | None, name: str, count: int, mode: str) -> dict[str, Any]:
+def play_times(timing: AnimationTiming | None, row: Format, count: int, mode: str) -> dict[str, Any]:
     """How Pillow is told the timing, by format. Frames replace each other whole, their transparency included."""
-    if name == "TIFF":
+    if not row.is_animated:
         return {}
     plays = 0 if timing is None else timing.plays
-    told: dict[str, Any] = {"duration": [round(ms) for ms in _durations(timing, count)]}
-    if name == "GIF":
-        loop = {} if plays == 1 else {"loop": max(plays - 1, 0)}
-        return told | loop | ({"disposal": 2} if mode.endswith("A") else {})
-    return told | {"loop": plays} | ({"blend": 0} if name == "PNG" else {})
+    return {"duration": [round(ms) for ms in _durations(timing, count)], **row.timing(plays, mode.endswith("A"))}
 
 
 def _durations(timing: AnimationTiming | None, count: int) -> list[float]:

@@ -118,7 +118,7 @@ def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
 
 def list_losses(metadata: Metadata | None, row: Format) -> tuple[str, ...]:
     """Say what a TIFF of the result lacks: a description of pixels is not written beside others."""
-    if metadata is None or not metadata.left_out or row.name != "TIFF":
+    if metadata is None or not metadata.left_out or not row.tagged:
         return ()
     return (f"its {metadata.left_out} description and resolution are left out: they are about the old pixels",)
 
@@ -128,17 +128,17 @@ def options(metadata: Metadata | None, row: Format, size: tuple[int, int], given
     if metadata is None:
         return {}
     told: dict[str, Any] = {}
-    if metadata.dpi and row.name in ("JPEG", "PNG", "TIFF", "BMP"):
+    if metadata.dpi and row.dpi:
         told["dpi"] = metadata.dpi
     if exif := _exif_bytes(metadata.exif, row, size):
         told["exif"] = exif
-    if row.name == "TIFF" and metadata.xmp:
+    if row.tagged and metadata.xmp:
         told["tiffinfo"] = {**given.get("tiffinfo", {}), _XMP_TAG: metadata.xmp}
     elif metadata.xmp and row.xmp and len(metadata.xmp) < _SEGMENT:
         told["xmp"] = metadata.xmp
-    if row.name in ("JPEG", "GIF") and (comment := dict(metadata.text).get("Comment", "")):
+    if row.comment and (comment := dict(metadata.text).get("Comment", "")):
         told["comment"] = comment.encode()[:_SEGMENT]
-    if row.name == "PNG" and (metadata.text or metadata.xmp):
+    if row.texts and (metadata.text or metadata.xmp):
         told["pnginfo"] = _png_info(metadata)
     return told
 
@@ -150,10 +150,10 @@ def _exif_bytes(tags: Mapping[int, Any], row: Format, size: tuple[int, int]) -> 
     inner = dict(tags.get(_EXIF, {}))
     inner.update({tag: side for tag, side in zip((_WIDTH, _HEIGHT), size, strict=True) if tag in inner})
     data = _packed({**tags, _EXIF: inner} if inner else tags)
-    if row.name == "JPEG" and len(data) >= _SEGMENT:
+    if row.exif_limit is not None and len(data) >= row.exif_limit:
         inner.pop(_MAKER_NOTE, None)
         data = _packed({**tags, _EXIF: inner})
-    return data if row.name != "JPEG" or len(data) < _SEGMENT else b""
+    return data if row.exif_limit is None or len(data) < row.exif_limit else b""
 
 
 def _packed(tags: Mapping[int, Any]) -> bytes:

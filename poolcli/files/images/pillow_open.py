@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
 
 from ...errors import PoolError
@@ -18,54 +17,18 @@ from .jxl import read_jxl_header
 if TYPE_CHECKING:
     from PIL import ImageFile
 
-# First bytes, as the plugins themselves test them; P0, P7, Py are none of ours, Pf is PFM.
-_MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"\x93NUMPY", "NPY"),
-    (b"PK\3\4", "NPZ"),
-    (b"PK\5\6", "NPZ"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"GIF87a", "GIF"),
-    (b"GIF89a", "GIF"),
-    (b"BM", "BMP"),
-    *((start, "TIFF") for start in (b"II*\0", b"MM\0*", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0")),
-    (b"\xff\x0a", "JXL"),
-    (b"\0\0\0\x0cJXL \r\n\x87\n", "JXL"),
-    *((b"P" + kind, "PPM") for kind in (b"1", b"2", b"3", b"4", b"5", b"6", b"f")),
-)
-
 # Only the plugin that is needed is imported, and called by name: 8 ms. Image.open without a file name imports five
 # (11 ms), for a format that it does not know yet all 43 (24 ms); it says "cannot identify" whatever is wrong, and
 # without an allow-list it would start Ghostscript for an EPS file.
-_PLUGINS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "PNG": ("PngImagePlugin", "PngImageFile"),
-        "JPEG": ("JpegImagePlugin", "jpeg_factory"),
-        "WEBP": ("WebPImagePlugin", "WebPImageFile"),
-        "TIFF": ("TiffImagePlugin", "TiffImageFile"),
-        "GIF": ("GifImagePlugin", "GifImageFile"),
-        "BMP": ("BmpImagePlugin", "BmpImageFile"),
-        "PPM": ("PpmImagePlugin", "PpmImageFile"),
-        "AVIF": ("AvifImagePlugin", "AvifImageFile"),
-        "HEIF": ("pillow_heif.as_plugin", "HeifImageFile"),
-        "JXL": ("pillow_jxl.JpegXLImagePlugin", "JXLImageFile"),
-    }
-)
-
-
-# The major brand of files made of boxes (ISO 23000-22, AV1 Image File Format); those of HEIF's own may hold AVIF.
-_BRANDS: Mapping[bytes, str] = MappingProxyType(
-    {b"avif": "AVIF", b"avis": "AVIF", **dict.fromkeys((b"mif1", b"msf1", b"miaf"), "HEIF"),
-     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "HEIF")})
 
 
 def sniff(head: bytes) -> str | None:
     """Return the name of the format that a file with these first 12 bytes has, arrays included, or None."""
-    if head[4:8] == b"ftyp" and (kind := _BRANDS.get(head[8:12])):
-        return "AVIF" if kind == "HEIF" and b"avif" in head[12:] else kind
+    if head[4:8] == b"ftyp" and (row := next((one for one in FORMATS.values() if head[8:12] in one.brands), None)):
+        return "AVIF" if row.name == "HEIF" and b"avif" in head[12:] else row.name  # HEIF's own brands may hold AVIF
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
         return "WEBP"
-    return next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    return next((row.name for row in FORMATS.values() if row.magic and head.startswith(row.magic)), None)
 
 
 def image_kind(stream: IO[bytes]) -> str:
@@ -75,15 +38,17 @@ def image_kind(stream: IO[bytes]) -> str:
     if not head:
         raise PoolError("empty file; an image or a .npy array would work")
     kind = sniff(head)
-    if kind is None or kind not in _PLUGINS:
-        raise PoolError(f"not an image that poolcli reads; {', '.join(_PLUGINS)} and .npy arrays would work")
+    if kind is None or FORMATS[kind].plugin is None:
+        readable = ", ".join(row.name for row in FORMATS.values() if row.plugin)
+        raise PoolError(f"not an image that poolcli reads; {readable} and .npy arrays would work")
     return kind
 
 
 def plugin(kind: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
     """Import the plugin for a format, which registers its writer too, and return what opens a stream."""
-    module, factory = _PLUGINS[kind]
-    library = FORMATS[kind].library
+    row = FORMATS[kind]
+    assert row.plugin is not None
+    (module, factory), library = row.plugin, row.library
     if library is not None and (reason := lacking(library)):
         raise PoolError(f"{kind} {reason}")
     found = importlib.import_module(f"PIL.{module}" if library is None else module)

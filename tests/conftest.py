@@ -23,6 +23,11 @@ QUICK = "TESTS_ARE_QUICK"
 """Tells xdist's workers what the process that started them was told."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let CI run the tests in another order each time."""
+    parser.addoption("--shuffle", type=int, metavar="SEED", help="run files, and the tests of each, in a random order")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """See what an ordinary machine has; keep compiled kernels beside pytest's own cache; heed SIGINT."""
     for name in unusual(os.environ):
@@ -51,6 +56,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in left_out]
     for item in {*long, *filter(selection.runs_again, items)}:
         item.add_marker("long")
+    if (seed := config.getoption("shuffle")) is not None:
+        items[:] = selection.shuffle(items, seed)
 
 
 THREADS = "POOLCLI_THREADS"

@@ -6,8 +6,9 @@ left out otherwise; `.ci/run` does both.
 
 from __future__ import annotations
 
+import random
 import zlib
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,17 @@ def is_tiny(item: pytest.Item) -> bool:
 def dtypes(item: pytest.Item) -> tuple[str, ...]:
     """For which types of samples such a test has kernels compiled."""
     return next((found for start, found in COMPILED.items() if place(item).startswith(start)), ())
+
+
+def shuffle(items: Sequence[pytest.Item], seed: int) -> list[pytest.Item]:
+    """All tests in an order that the seed settles; those of a file stay together, for they share fixtures."""
+    dice = random.Random(seed)
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    groups = list(files.values())
+    dice.shuffle(groups)
+    return [item for group in groups for item in dice.sample(group, len(group))]
 
 
 def told_nothing(config: pytest.Config) -> bool:

@@ -149,6 +149,14 @@ def test_tables_are_the_codes() -> None:
     assert runpy.run_path(str(ROOT / "docs" / "make_tables.py"))["renewed"](README) == README
 
 
+def test_the_picture_of_the_rooms_is_the_codes() -> None:
+    """``python docs/make_rooms.py`` would change nothing, and DESIGN.md shows it."""
+    script = runpy.run_path(str(ROOT / "docs" / "make_rooms.py"))
+    assert script["PICTURE"].read_text(encoding="utf-8") == script["draw_rooms"]()
+    assert set(script["PURPOSES"]) == set(script["find_rooms"]())
+    assert "](docs/images/rooms.svg)" in (ROOT / "DESIGN.md").read_text(encoding="utf-8")
+
+
 def test_exit_codes_are_the_codes() -> None:
     """Each has its row."""
     codes = [report.OK, report.FAILED, error_messages.USAGE, report.SOME_FAILED, report.NOTHING,

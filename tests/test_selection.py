@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -51,6 +52,14 @@ def test_each_row_names_tests_that_exist(start: str) -> None:
     file, _, name = start.partition("::")
     assert [path for path in PATHS if path.startswith(file)]
     assert not name or f"def {name}" in (ROOT / "tests" / file).read_text(encoding="utf-8")
+
+
+def test_shuffled_tests_are_the_same_in_another_order() -> None:
+    """Of each seed the same one, and no file is torn apart."""
+    items = [SimpleNamespace(path=f"file {i // 20}", number=i) for i in range(100)]
+    orders = [[item.number for item in selection.shuffle(items, seed)] for seed in (1, 1, 2)]  # type: ignore[arg-type]
+    assert orders[0] == orders[1] != orders[2] and sorted(orders[0]) == sorted(orders[2]) == list(range(100))
+    assert [len({number // 20 for number in orders[0][i : i + 20]}) for i in range(0, 100, 20)] == [1] * 5
 
 
 def test_a_rarer_kernel_is_plain_python_and_a_common_one_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any, TypeVar
 
 import numpy as np
@@ -97,34 +96,13 @@ def _read_into(source: IO[bytes], header: Header, begun: int, room: memoryview) 
 
 
 def _prefetch(items: Iterable[T]) -> Iterator[T]:
-    """The same items, the next one made in a thread while the last is used."""
-    made: queue.Queue[tuple[str, Any]] = queue.Queue(maxsize=1)
-    gone = threading.Event()
-
-    def offer(kind: str, item: Any) -> None:
-        while not gone.is_set():
-            try:
-                made.put((kind, item), timeout=0.1)
-                return
-            except queue.Full:
-                continue
-
-    def make() -> None:
-        try:
-            for item in items:
-                offer("item", item)
-            offer("end", None)
-        except BaseException as error:
-            offer("error", error)
-
-    threading.Thread(target=make, daemon=True).start()
+    """Yield the same items, the next one made in a thread while the last is used."""
+    iterator, end = iter(items), object()
+    reader = ThreadPoolExecutor(1)
     try:
-        while True:
-            kind, item = made.get()
-            if kind == "end":
-                return
-            if kind == "error":
-                raise item
-            yield item
+        coming = reader.submit(next, iterator, end)
+        while (item := coming.result()) is not end:
+            coming = reader.submit(next, iterator, end)
+            yield item  # type: ignore[misc]  # it is no end
     finally:
-        gone.set()
+        reader.shutdown(wait=False)  # a pipe that says nothing would be waited for

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from . import photographs
 from .commands import TITLES, located
-from .measure import Line, Runner, timed
+from .measure import Line, Runner, time_run
 
 GROUP = "folder"
 COUNT = 60
@@ -128,7 +128,7 @@ def fastest(runs: Mapping[str, Runner], turns: int) -> dict[str, float]:
     for _ in range(turns):
         for name, once in runs.items():
             if sum(found[name]) < MOST:
-                found[name].append(timed(once))
+                found[name].append(time_run(once))
     return {name: min(times) for name, times in found.items()}
 
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from poolcli.bench import QUICK, Budget, Runner, race, timed
+from poolcli.bench import QUICK, Budget, Runner, race, time_run
 
-__all__ = ["QUICK", "Budget", "Line", "Runner", "race", "threads", "timed"]
+__all__ = ["QUICK", "Budget", "Line", "Runner", "race", "threads", "time_run"]
 
 
 @dataclass(frozen=True)

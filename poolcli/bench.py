@@ -42,7 +42,7 @@ def race(runners: Mapping[Any, Runner], budget: Budget) -> dict[Any, float]:
     warms up; it counts only where a runner is too slow to be asked again. Before a short run comes one that does not
     count, so that each finds the caches as it leaves them itself, not as its neighbour does.
     """
-    spent = {name: timed(run) for name, run in runners.items()}
+    spent = {name: time_run(run) for name, run in runners.items()}
     least = {name: seconds for name, seconds in spent.items() if seconds > 2 * budget.seconds}
     for _ in range(budget.rounds):
         for name, run in runners.items():
@@ -50,13 +50,13 @@ def race(runners: Mapping[Any, Runner], budget: Budget) -> dict[Any, float]:
                 continue
             if least.get(name, 0.0) < _SHORT:
                 run()
-            seconds = timed(run)
+            seconds = time_run(run)
             spent[name] += seconds
             least[name] = min(seconds, least.get(name, seconds))
     return {name: 1e3 * seconds for name, seconds in least.items()}
 
 
-def timed(run: Runner) -> float:
+def time_run(run: Runner) -> float:
     """The seconds of one run."""
     start = time.perf_counter()
     run()
@@ -123,7 +123,7 @@ def figures(quick: bool = False) -> Iterator[_Figure]:
 
 def figure(row: BenchRow, budget: Budget) -> _Figure:
     """Pool a made-up array and copy it, in turns, from buffer to buffer. Integers keep their type."""
-    x = made(row)
+    x = make_noise(row)
     keywords = {**row.keywords, "dtype": row.dtype}
     out, copied = pool(x, row.reducer, **keywords), np.full_like(x, 1)
     least = race({"own": lambda: pool(x, row.reducer, out=out, **keywords), "copy": lambda: np.copyto(copied, x)},
@@ -131,7 +131,7 @@ def figure(row: BenchRow, budget: Budget) -> _Figure:
     return _Figure(row, least["own"], least["copy"])
 
 
-def made(row: BenchRow) -> Array:
+def make_noise(row: BenchRow) -> Array:
     """Noise."""
     noise = np.random.default_rng(7).random(row.shape, np.float32)
     return noise if row.dtype == "float32" else (noise * 256).astype(row.dtype)

@@ -79,15 +79,15 @@ def _find_missing(array: Array, mask: NDArray[np.bool_], pooling: Pooling) -> ND
 
 def _mark_missing(array: Array, missing: NDArray[np.bool_], beside: float | None) -> tuple[Array, int | float]:
     """Return a copy with a value at missing samples that no other one has, nor is ``beside``; and that value."""
-    value = unused_value(array[~missing], beside)
+    value = find_unused_value(array[~missing], beside)
     if value is None:
         array = array.astype(_WIDER[array.dtype.name])
-        value = unused_value(array[~missing], beside)
+        value = find_unused_value(array[~missing], beside)
     assert value is not None
     return np.where(missing, dtypes.scalar(array.dtype, value)[0], array), value
 
 
-def unused_value(present: Array, beside: float | None) -> int | float | None:
+def find_unused_value(present: Array, beside: float | None) -> int | float | None:
     """Return a finite value of the array's dtype that is not in it, or None where all are."""
     dtype = present.dtype
     numbers = present.view(np.uint8) if dtype == dtypes.BOOL else present

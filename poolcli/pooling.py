@@ -253,7 +253,7 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
     if _is_masked(x):
         return import_module(".masked", __package__).pool(x, reducer, out=out, return_indices=return_indices, **options)
     array = as_array(x)
-    pooling, settled = cached_prepare(array, reducer, options, return_indices)
+    pooling, settled = prepare_cached(array, reducer, options, return_indices)
     try:
         if out is not None:
             check_out(out, *settled.result)
@@ -384,7 +384,7 @@ MOST_LISTED = 1 << 16
 _prepared: dict[Any, tuple[Pooling, PreparedPooling]] = {}
 
 
-def cached_prepare(array: Array, reducer: str, options: Mapping[str, Any],
+def prepare_cached(array: Array, reducer: str, options: Mapping[str, Any],
                    return_indices: bool) -> tuple[Pooling, PreparedPooling]:
     """Check the options and plan, or find what the last call with the same options on such an array has prepared.
 

@@ -16,10 +16,10 @@ def printable(name: str | os.PathLike[str]) -> str:
     >>> printable("a\\x1b[31m.png")
     'a\\\\x1b[31m.png'
     """
-    return _RISKY.sub(_escaped, redacted(os.fspath(name)))
+    return _RISKY.sub(_escape, redact_secrets(os.fspath(name)))
 
 
-def _escaped(match: re.Match[str]) -> str:
+def _escape(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode("ascii")
 
 
@@ -29,10 +29,10 @@ _USER = re.compile(r"://[^/]*@")
 _QUERY = re.compile(r"\?[^?]*=.*", re.DOTALL)
 
 
-def redacted(text: str) -> str:
+def redact_secrets(text: str) -> str:
     """Return ``text`` with the secrets of each URL in it as stars.
 
-    >>> redacted("https://me:secret@host/a.png?X-Amz-Signature=f00: gone")
+    >>> redact_secrets("https://me:secret@host/a.png?X-Amz-Signature=f00: gone")
     'https://***@host/a.png?*** gone'
     """
     return _URLS.sub(_without_secrets, text) if "://" in text else text

@@ -31,14 +31,14 @@ def specs(reducers: Iterable[str] = USUAL, dtypes: Iterable[str] = DTYPES) -> li
     Integers are asked for twice: with the result of an array, and of a picture, which has its input's type.
     """
     with jit.record_requests() as asked:
-        for reducer, name, shape, windows in product(_checked(reducers), dtypes, _SHAPES, _WINDOWS):
+        for reducer, name, shape, windows in product(_check_names(reducers), dtypes, _SHAPES, _WINDOWS):
             x = np.zeros(shape, parse_dtype(name))
             pool(x, reducer, **windows)
             pool(x, reducer, **windows, dtype=x.dtype)
     return list(asked)
 
 
-def _checked(reducers: Iterable[str]) -> list[str]:
+def _check_names(reducers: Iterable[str]) -> list[str]:
     """The names, all of which exist."""
     names = list(reducers)
     for name in names:

@@ -67,7 +67,7 @@ def test_an_array_that_has_every_value_of_its_dtype(dtype: str, reducer: str) ->
     every = np.array([False, True]) if dtype == "bool" else np.arange(2**bits).astype(f"u{bits // 8}").view(dtype)
     every = every[np.isfinite(every)] if dtype == "float16" else every
     x = np.ma.MaskedArray(np.append(every, every[:2]), np.append(np.zeros(every.size, bool), [True, True]))
-    assert masked.unused_value(every, None) is None
+    assert masked.find_unused_value(every, None) is None
     found, wanted = poolcli.pool(x, reducer, size=2), poolcli.pool(every, reducer, size=2)
     assert found.dtype == wanted.dtype and found.mask.tolist() == [False] * wanted.size + [True]
     assert np.array_equal(found.data[:-1], wanted, equal_nan=dtype == "float16")

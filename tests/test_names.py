@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -65,6 +66,10 @@ NAMED_FORMATS = {
 }
 """Files beside ``files/formats.py`` in which a tuple, set, list, dict or comparison holds the name of a format."""
 
+PARTICIPLES = re.compile(r"_?(?:made|done|said|told|drawn|shown|seen|kept|found|given|taken|written|spread|known|held|"
+                         r"laid|met|built|sent|left|lost|gone|begun|chosen|thrown|paid|spent|[a-z]+ed)(?:_|$)")
+VERBS = ("spread_", "seed", "feed", "need", "speed", "embed", "exceed", "proceed")
+"""Words that are verbs too, or end so by chance."""
 BY_NAME = {
     "PoolAccessor": "xarray's, by the accessor's name",
     "choose": "a driver's, asked by the driver's name",
@@ -154,6 +159,14 @@ def test_lists_of_names_do_not_come_back(word: str) -> None:
     users = {name(path) for path, tree in trees()
              if any(isinstance(node, ast.Name) and node.id == word for node in ast.walk(tree))}
     assert users <= ({"drivers/fold/fold_driver.py"} if word == "LAYOUTS" else set())
+
+
+def test_a_function_is_called_as_what_it_does() -> None:
+    """By a verb, not by what there is afterwards; but in kernels a core is called as the value it computes."""
+    found = [f"{name(path)}: {node.name}" for path, tree in trees() if not name(path).startswith("kernels/")
+             for node in tree.body if isinstance(node, ast.FunctionDef)
+             if PARTICIPLES.match(node.name) and not node.name.lstrip("_").startswith(VERBS)]
+    assert found == []
 
 
 def dotted(path: Path) -> tuple[str, ...]:

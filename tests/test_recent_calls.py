@@ -101,7 +101,7 @@ def test_threads_may_share_a_call() -> None:
 
 def direct_of(x: np.ndarray, reducer: str = "max", **options: Any) -> Any:
     """The calls that are kept for such an array."""
-    return pooling.cached_prepare(x, reducer, options, False)[1].repeated.call
+    return pooling.prepare_cached(x, reducer, options, False)[1].repeated.call
 
 
 def test_a_small_array_keeps_its_kernel_call() -> None:

@@ -71,7 +71,7 @@ def common_extent(windows: Windows) -> int | None:
     return None
 
 
-def reached_samples(chain: Sequence[Windows]) -> NDArray[Any]:
+def find_reached(chain: Sequence[Windows]) -> NDArray[Any]:
     """Which samples of an axis reach an output of the whole chain, as a boolean array of its length.
 
     A sample whose window's value no later window reads is lost.

@@ -10,7 +10,7 @@ from ..core import axes, dtypes
 from ..core.plans import Plan
 from ..core.windows import Windows
 from ..errors import LayoutError, OptionError, PoolError
-from .receptive_field import reached_samples
+from .receptive_field import find_reached
 from .stages import Stage, with_named_axes
 
 
@@ -74,7 +74,7 @@ class _stage_errors:
             raise PoolError(f"{self.title}: {error}") from error
 
 
-def _pooled_axes(links: Sequence[StagePlan]) -> dict[int, list[Windows]]:
+def _list_axis_windows(links: Sequence[StagePlan]) -> dict[int, list[Windows]]:
     """Of each axis of the chain's input that any stage pools: its windows, stage by stage."""
     chains: dict[int, list[Windows]] = {}
     for link in links:
@@ -86,5 +86,5 @@ def _pooled_axes(links: Sequence[StagePlan]) -> dict[int, list[Windows]]:
 def count_unread(links: Sequence[StagePlan]) -> dict[str, int]:
     """For each pooled axis of the chain's input, by its letter: how many samples reach no output of the last stage."""
     first = links[0].plan
-    return {first.axes.letters[i]: first.input_shape[i] - int(reached_samples(chain).sum())
-            for i, chain in sorted(_pooled_axes(links).items())}
+    return {first.axes.letters[i]: first.input_shape[i] - int(find_reached(chain).sum())
+            for i, chain in sorted(_list_axis_windows(links).items())}

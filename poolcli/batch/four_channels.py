@@ -23,7 +23,7 @@ _MOST_READ = 4.0
 megapixel of the 0.9 that the copy would."""
 
 
-def unpacked(task: T, alone: bool) -> T:
+def unpack_channels(task: T, alone: bool) -> T:
     """The task with its samples as its kernel should read them.
 
     Four channels stay where ``alone``, that is where nothing but the kernel reads the samples, and where a third more

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from .. import report
 from ..errors import LayoutError, OutputError, PoolError
-from ..redact import printable, redacted
+from ..redact import printable, redact_secrets
 from ..report import FileReport
 from . import run_chunked, run_in_memory, run_large_picture, run_streamed
 from .settings import DRY_RUN, STDIO, Job, Settings, must_keep
@@ -58,7 +58,7 @@ def fail_report(blank: FileReport, error: Exception) -> FileReport:
     """The report of a job that an error ended."""
     inner = error.__cause__ if isinstance(error, PoolError) else error
     full = isinstance(inner, OSError) and inner.errno in _DISK_FULL_ERRNOS
-    return replace(blank, status="failed", error=redacted(_describe_error(error)), cause=error, stops=full,
+    return replace(blank, status="failed", error=redact_secrets(_describe_error(error)), cause=error, stops=full,
                    layout_error=error if isinstance(error, LayoutError) else None)
 
 

@@ -75,5 +75,5 @@ def _open_source(job: Job, settings: Settings) -> Iterator[IO[bytes]]:
         peeks = hasattr(settings.stdin, "peek")
         yield settings.stdin if peeks else io.BufferedReader(settings.stdin)  # type: ignore[type-var]
         return
-    with files.explained("read"), open(job.source, "rb") as source:  # noqa: PTH123  (a name, as it was given)
+    with files.explain_errors("read"), open(job.source, "rb") as source:  # noqa: PTH123  (a name, as it was given)
         yield source

@@ -128,12 +128,12 @@ def _plan_stages(loaded: Loaded, job: Job, poolings: ChainSpec) -> tuple[LoadedJ
     planned = stage_plans.plan_stages(array.shape, stages, layout, array.dtype.newbyteorder("="),
                                       loaded.source.axes)
     last = planned[-1]
-    loaded = _pooled_before(loaded, planned)
+    loaded = _add_place(loaded, planned)
     placeholder = np.broadcast_to(np.zeros((), last.dtype), last.plan.input_shape)
     return LoadedJob(job, loaded, placeholder, last.stage.pooling, last.plan, tuple(notes)), planned, array
 
 
-def _pooled_before(loaded: Loaded, planned: Sequence[stage_plans.StagePlan]) -> Loaded:
+def _add_place(loaded: Loaded, planned: Sequence[stage_plans.StagePlan]) -> Loaded:
     """The input with the place that the last stage's has."""
     place = loaded.source.place
     if place is None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import files, report
 from ..errors import PoolError
 from ..report import FileReport, PlaceChange
-from .four_channels import pool_four, unpacked
+from .four_channels import pool_four, unpack_channels
 from .settings import Job, Settings, may_replace
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def pool_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, 
     task = plan_loaded(loaded, job, pooling)
     task.check_holds()
     light = _choose_light(task, settings)
-    task = unpacked(task, alone=light is None and not settings.statistics)
+    task = unpack_channels(task, alone=light is None and not settings.statistics)
     result = _run_pooling(task, light)
     clipped = _clip_notes(task, result, pooling, settings, light)
     lost = write(task, result, settings)

@@ -118,5 +118,5 @@ def open_target(job: Job, settings: Settings) -> Iterator[IO[bytes]]:
         return
     if settings.stdout is None:
         raise PoolError("standard output is closed; -o FILE would work")
-    with files.explained(target=files.STANDARD_OUTPUT):
+    with files.explain_errors(target=files.STANDARD_OUTPUT):
         yield settings.stdout

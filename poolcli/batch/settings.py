@@ -16,7 +16,7 @@ from ..files.paths import output_paths
 from ..files.paths.globs import ALL, Globs
 from ..files.paths.urls import AnyPath, is_url
 from ..files.paths.zarr_paths import is_store, is_store_name
-from ..redact import redacted
+from ..redact import redact_secrets
 
 if TYPE_CHECKING:
     from ..chunked.executors import ChunkBackend
@@ -125,13 +125,13 @@ class Job:
         """The input as the report names it: of a URL not the secrets, of a typed matrix not more than its beginning."""
         if len(self.source) > _MAX_NAME_LENGTH and is_literal(self.source):
             return f"{self.source[: _MAX_NAME_LENGTH - 3]}..."
-        return redacted(self.source)
+        return redact_secrets(self.source)
 
     def output_name(self) -> str | None:
         """The output as the report names it."""
         if self.output is None and (self.problem is not None or self.shown):
             return None
-        return STDIO if self.output is None else redacted(os.fspath(self.output))
+        return STDIO if self.output is None else redact_secrets(os.fspath(self.output))
 
 
 def file_mode(path: str | AnyPath) -> int:

@@ -20,7 +20,7 @@ from ..core.plans import Plan
 from ..engine import threads
 from ..errors import OptionError, PoolError
 from ..pooling import Pooling, parse_pooling
-from .run_box import squeezed_axes
+from .run_box import find_squeezed
 from .sources import ArraySource, UnpaddedSource, pad_source
 
 Array = NDArray[Any]
@@ -78,7 +78,7 @@ def _build_dask_array(x: Any, blocked: _BlockedPooling, token: Any) -> Any:
     from dask.base import tokenize
     from dask.highlevelgraph import HighLevelGraph
 
-    edges, gone = blocked.outputs(), squeezed_axes(blocked.plan)
+    edges, gone = blocked.outputs(), find_squeezed(blocked.plan)
     kept = [axis for axis in range(len(edges)) if axis not in gone]
     name = f"poolcli-{tokenize(x.name, token)}"
     graph: dict[Any, Any] = {f"{name}-plan": blocked}
@@ -121,7 +121,7 @@ def _run_block(blocked: _BlockedPooling, job: _BlockJob, blocks: list[Array]) ->
     part, place = subplan(plan, job.outputs, inputs)
     with threads.use_one_thread():
         values = pooling.run(source.read(inputs), part, part=place).values
-    return values.reshape([n for axis, n in enumerate(values.shape) if axis not in squeezed_axes(plan)])
+    return values.reshape([n for axis, n in enumerate(values.shape) if axis not in find_squeezed(plan)])
 
 
 @dataclass(frozen=True, eq=False)

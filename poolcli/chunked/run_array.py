@@ -25,7 +25,7 @@ from ..pooling import Pooling
 from ..report import Stats, Tally
 from . import chunk_shapes, ome, tree_reduce
 from .executors import ChunkBackend, ThreadBackend, map_ordered
-from .run_box import NULL_TARGET, BoxContext, Target, pool_box, run_box, split_jobs, squeezed_axes, write_box
+from .run_box import NULL_TARGET, BoxContext, Target, find_squeezed, pool_box, run_box, split_jobs, write_box
 from .sources import ArraySource, MemorySource, NpySource, array_bytes, pad_source
 from .zarr_metadata import ArrayMetadata, Coordinate, fit_attributes, fit_fill_value
 
@@ -220,7 +220,7 @@ def _create_target(output: str, plan: Plan, dtype: dtypes.Type, chunk: tuple[int
         return
     from . import stores
 
-    left = [axis for axis in range(len(plan.full_shape)) if axis not in squeezed_axes(plan)]
+    left = [axis for axis in range(len(plan.full_shape)) if axis not in find_squeezed(plan)]
     names = None if volume.names is None else [volume.names[axis] for axis in left]
     with files.atomic_folder(output, overwrite=overwrite) as folder:
         shape, known = tuple(chunk[axis] for axis in left), volume.metadata
@@ -230,7 +230,7 @@ def _create_target(output: str, plan: Plan, dtype: dtypes.Type, chunk: tuple[int
             stores.create_group(folder, volume.version, known.group)
             for one in _pool_coordinates(volume, plan):
                 stores.write_coordinate(folder, one, volume.version)
-        attributes = {**fit_attributes(known.attributes, volume.source.dtype, dtype), **_shown_channels(volume)}
+        attributes = {**fit_attributes(known.attributes, volume.source.dtype, dtype), **_select_channels(volume)}
         yield stores.create_array(folder, name, plan.output_shape, dtype, shape, volume.version, names, attributes,
                                   fit_fill_value(known.fill_value, dtype))
 
@@ -239,11 +239,11 @@ def _pool_coordinates(volume: OpenedArray, plan: Plan) -> Iterator[Coordinate]:
     """Pool the coordinates of the axes that the result has."""
     for axis, name in enumerate(volume.names or ()):
         for one in volume.metadata.coordinates:
-            if one.name == name and axis not in squeezed_axes(plan) and (found := one.pool(plan, axis)) is not None:
+            if one.name == name and axis not in find_squeezed(plan) and (found := one.pool(plan, axis)) is not None:
                 yield found
 
 
-def _shown_channels(volume: OpenedArray) -> dict[str, Any]:
+def _select_channels(volume: OpenedArray) -> dict[str, Any]:
     """How the channels of a level of OME-Zarr are shown, where the version says it."""
     omero = ome.find_omero(volume.attributes)
     if omero is None:

@@ -64,7 +64,7 @@ def run_box(task: BoxContext, outputs: Box) -> Tally:
 
 def write_box(task: BoxContext, outputs: Box, values: Array) -> Tally:
     """Write a job's values, and look at them."""
-    kept = tuple(one for axis, one in enumerate(outputs) if axis not in squeezed_axes(task.plan))
+    kept = tuple(one for axis, one in enumerate(outputs) if axis not in find_squeezed(task.plan))
     task.target.write(kept, values.reshape(box_shape(kept)))
     return tally_values(task, values)
 
@@ -77,7 +77,7 @@ def tally_values(task: BoxContext, values: Array) -> Tally:
     return tally
 
 
-def squeezed_axes(plan: Plan) -> set[int]:
+def find_squeezed(plan: Plan) -> set[int]:
     """The axes that the result does not have."""
     return {axis for axis in plan.axes.pooled if plan.squeeze and plan.full_shape[axis] == 1}
 

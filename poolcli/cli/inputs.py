@@ -55,7 +55,7 @@ def names(inputs: Sequence[str], given: Mapping[str, Any]) -> Iterator[str]:
         yield a_name(name, "INPUT")
     for option, path in lists(given).items():
         try:
-            with _opened(path) as stream:
+            with _open_list(path) as stream:
                 for name in read_names(stream, LISTS[option]):
                     yield a_name(name, option)
         except OSError as error:
@@ -74,6 +74,6 @@ def a_name(name: str, option: str) -> str:
         raise OptionError(option, str(error)) from None
 
 
-def _opened(path: str) -> AbstractContextManager[IO[bytes]]:
+def _open_list(path: str) -> AbstractContextManager[IO[bytes]]:
     """A list."""
     return nullcontext(sys.stdin.buffer) if path == STDIO else Path(path).open("rb")

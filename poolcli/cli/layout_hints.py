@@ -11,7 +11,7 @@ import click
 from ..core.axes import Axes, describe
 from ..core.reducers import REDUCERS
 from ..errors import LayoutError
-from ..redact import printable, redacted
+from ..redact import printable, redact_secrets
 from . import options
 from .inputs import LISTS
 
@@ -39,7 +39,7 @@ def _repeat_command(letters: str, name: str | None = None) -> str:
     rest = typed[place:]
     if name is not None:
         rest = [*_keep_options(context.command, rest), *(["--"] if name.startswith("-") and name != "-" else []), name]
-    return printable(redacted(shlex.join(["poolcli", *typed[:place], "--layout", letters, *rest])))
+    return printable(redact_secrets(shlex.join(["poolcli", *typed[:place], "--layout", letters, *rest])))
 
 
 def _keep_options(command: click.Command, words: Sequence[str]) -> Iterator[str]:

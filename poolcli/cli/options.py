@@ -324,7 +324,7 @@ def layout(text: str) -> str:
     """Layout letters."""
     from ..core.axes import check_layout
 
-    return _named(check_layout, text)
+    return _check_by(check_layout, text)
 
 
 def default_layouts() -> tuple[str, ...]:
@@ -348,10 +348,10 @@ def _file_format(text: str) -> Format:
     """A row of FORMATS."""
     from ..files import format_named
 
-    return _named(format_named, text)
+    return _check_by(format_named, text)
 
 
-def _named(check: Callable[[str], Value], text: str) -> Value:
+def _check_by(check: Callable[[str], Value], text: str) -> Value:
     """What the library's check gives, its error as click's."""
     try:
         return check(text)

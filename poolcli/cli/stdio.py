@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from typing import IO, TextIO
 
-from ..redact import redacted
+from ..redact import redact_secrets
 
 # /dev/null opened the wrong way round: what is asked of the descriptor fails, as it would were it still closed.
 _STANDARD = ((0, "stdin", os.O_WRONLY, "r"), (1, "stdout", os.O_RDONLY, "w"), (2, "stderr", os.O_WRONLY, "w"))
@@ -55,7 +55,7 @@ def print_traceback(error: BaseException) -> None:
     import traceback
 
     try:
-        print(redacted("".join(traceback.format_exception(error))), end="", file=sys.stderr, flush=True)
+        print(redact_secrets("".join(traceback.format_exception(error))), end="", file=sys.stderr, flush=True)
     except (OSError, ValueError):
         silence(sys.stderr)
 

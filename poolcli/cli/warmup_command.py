@@ -31,7 +31,7 @@ def _warm_up(reducers: tuple[str, ...], dtypes: tuple[str, ...], jobs: int | Non
     begun = time.perf_counter()
     wanted = warmup.specs(reducers or warmup.USUAL, dtypes or warmup.DTYPES)
     lacking = warmup.missing(wanted)
-    failures = [why for why in _shown(lacking, jobs or threads.count_threads(), quiet) if why is not None]
+    failures = [why for why in _compile_with_bar(lacking, jobs or threads.count_threads(), quiet) if why is not None]
     for why in dict.fromkeys(failures):
         stdio.print_error(why)
     if not quiet:
@@ -41,7 +41,7 @@ def _warm_up(reducers: tuple[str, ...], dtypes: tuple[str, ...], jobs: int | Non
     return 1 if failures else 0
 
 
-def _shown(lacking: Sequence[KernelSpec], jobs: int, quiet: bool) -> list[str | None]:
+def _compile_with_bar(lacking: Sequence[KernelSpec], jobs: int, quiet: bool) -> list[str | None]:
     """Compile, with a bar on stderr where somebody looks at it."""
     from .. import warmup
 

@@ -147,10 +147,10 @@ class Reducer:
     def __reduce__(self) -> tuple[Any, ...]:
         """Other processes have the same table: a row goes there by its name."""
         variant = next((name for name, one in REDUCERS[self.name].variants.items() if one is self), None)
-        return _named, (self.name, variant)
+        return _select_row, (self.name, variant)
 
 
-def _named(name: str, variant: str | None) -> Reducer:
+def _select_row(name: str, variant: str | None) -> Reducer:
     """A row of the table, or its variant."""
     return REDUCERS[name] if variant is None else REDUCERS[name].variants[variant]
 

@@ -194,7 +194,7 @@ def _share_windows(build: Callable[..., Windows]) -> Callable[..., Windows]:
 
 
 @_share_windows
-def fixed(n: int, size: int, stride: int, dilation: int, before: int, after: int, ceil_mode: bool) -> Windows:
+def lay_fixed(n: int, size: int, stride: int, dilation: int, before: int, after: int, ceil_mode: bool) -> Windows:
     """Windows of one size at every stride-th position, the first at -before.
 
     The count is PyTorch's (aten/src/ATen/native/Pool.h): in ceil mode the last window must start inside the input or
@@ -231,7 +231,7 @@ def _whole(n: int) -> Windows:
     return Windows(n, range(1), range(n, n + 1))
 
 
-def kept(n: int) -> Windows:
+def keep_axis(n: int) -> Windows:
     """A window for each sample: the axis stays as it is."""
     return Windows(n, range(n), range(1, n + 1))
 
@@ -263,14 +263,14 @@ def _fractional(n: int, ratio: Fraction, size: int | None, random: bool, overlap
         raise PoolError(f"{count} windows of {size} need {size + count - 1} samples, the axis has {n}; a smaller size "
                         "or a larger ratio would work")
     span, steps = (n, count) if size is None else (n - size, count - 1)
-    edges = np.array(_random_edges(span, steps, words) if random else _drawn_edges(span, steps, u, words), np.int64)
+    edges = np.array(_random_edges(span, steps, words) if random else _draw_edges(span, steps, u, words), np.int64)
     if size is not None:
         return Windows(n, edges, edges + size)
     stops = np.minimum(edges[1:] + 1, n) if overlapping else edges[1:]
     return Windows(n, edges[:-1], stops)
 
 
-def _drawn_edges(span: int, steps: int, u: Fraction | None, words: Iterator[int]) -> list[int]:
+def _draw_edges(span: int, steps: int, u: Fraction | None, words: Iterator[int]) -> list[int]:
     """floor((j + u) span / steps) - floor(u span / steps), j = 0 ... steps, in whole numbers: floats err in 2 %."""
     from fractions import Fraction
 
@@ -332,7 +332,7 @@ def _build_fixed(options: WindowOptions, lengths: Sequence[int]) -> tuple[Window
     for n, size, stride, dilation, padding in zip(lengths, sizes, strides, dilations, paddings, strict=True):
         before, after = padding if isinstance(padding, (tuple, list)) else (padding, padding)
         windows.append(_whole(n) if size == ALL else
-                       fixed(n, size, stride or size, dilation, before, after, options.ceil_mode))
+                       lay_fixed(n, size, stride or size, dilation, before, after, options.ceil_mode))
     return tuple(windows)
 
 
@@ -355,7 +355,8 @@ def _build_global(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windo
 def _build_adaptive(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
     """As many windows as asked, "all" keeps an axis."""
     counts = per_axis(options.adaptive, len(lengths), "adaptive")
-    return tuple(kept(n) if count == ALL else _adaptive(n, count) for n, count in zip(lengths, counts, strict=True))
+    return tuple(keep_axis(n) if count == ALL else _adaptive(n, count)
+                 for n, count in zip(lengths, counts, strict=True))
 
 
 def _build_fractional(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
@@ -519,7 +520,7 @@ def window_options(given: Mapping[str, Any]) -> WindowOptions:
     windowing = WINDOWINGS[choose_windowing(asked)]
     for name in asked:
         if name not in windowing.options:
-            raise OptionError(name, _misplaced(name, windowing))
+            raise OptionError(name, _explain_misplaced(name, windowing))
     checked = {name: _CHECKS[name](name, value) for name, value in asked.items()}
     if windowing.name == "fractional" and ALL in _as_tuple(checked.get("size")):
         raise OptionError("size", "fractional windows take whole numbers as sizes, not 'all'")
@@ -548,7 +549,7 @@ def choose_windowing(asked: Mapping[str, Any]) -> str:
     return "same" if asked.get("padding") in ("same", "same-lower") else "fixed"
 
 
-def _misplaced(name: str, windowing: Windowing) -> str:
+def _explain_misplaced(name: str, windowing: Windowing) -> str:
     """Why an option does not go with a windowing, and with which it does."""
     homes = [row.name for row in WINDOWINGS.values() if name in row.options]
     named = f"{', '.join(homes[:-1])} and {homes[-1]}" if len(homes) > 1 else homes[0]

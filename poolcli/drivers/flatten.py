@@ -81,10 +81,10 @@ def _merge_axes(work: KernelTask, merging: _Merging) -> tuple[Shape, Axes]:
     axes = list(zip(lengths, work.windows, strict=True))
     length, windows = axes[-1]
     for above, its_windows in reversed(axes[merging.kept:2]):
-        windows = _merged(its_windows, length)
+        windows = _merge(its_windows, length)
         length *= above
     if merging.with_outer:
-        windows = _merged(Windows(outer, range(outer), range(1, outer + 1)), length)
+        windows = _merge(Windows(outer, range(outer), range(1, outer + 1)), length)
         outer, length = 1, outer * length
     (deep, of_d), (high, of_h) = axes[:merging.kept] + [(1, _ONE)] * (2 - merging.kept)
     return (outer, deep, high, length, inner), (of_d, of_h, windows)
@@ -92,12 +92,12 @@ def _merge_axes(work: KernelTask, merging: _Merging) -> tuple[Shape, Axes]:
 
 def _with_axes(work: KernelTask, shape: Shape, windows: Axes) -> KernelTask:
     """Return the work with other axes."""
-    flat = replace(work, array=_reshaped(work.array, shape), windows=windows)
+    flat = replace(work, array=_reshape(work.array, shape), windows=windows)
     return replace(flat, draws=None if work.draws is None else work.draws.reshape(flat.output_shape),
                    indices=None if work.indices is None else work.indices.reshape(flat.output_shape))
 
 
-def _reshaped(array: Array, shape: Shape) -> Array:
+def _reshape(array: Array, shape: Shape) -> Array:
     """Return an array in another shape; a stand-in, whose samples are all one, without the memory."""
     return array.reshape(shape) if any(array.strides) else np.broadcast_to(array[(0,) * array.ndim], shape)
 
@@ -114,7 +114,7 @@ def _is_even(windows: Windows) -> bool:
             and windows.starts[0] >= 0 and windows.stops[-1] <= windows.length)
 
 
-def _merged(windows: Windows, length: int) -> Windows:
+def _merge(windows: Windows, length: int) -> Windows:
     """Return windows of an axis as those of it and the next one, whose ``length`` they have whole."""
     starts, stops = (range(ends.start * length, (ends.start + len(ends) * ends.step) * length, ends.step * length)
                      for ends in (windows.starts, windows.stops) if isinstance(ends, range))

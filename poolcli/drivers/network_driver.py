@@ -150,7 +150,7 @@ def _results_of(work: KernelTask, tiles: NetworkTiles) -> int:
     return int(work.array.shape[0] * whole * work.array.shape[4])
 
 
-def _generated_shape(work: KernelTask, tiles: NetworkTiles, rank: Rank) -> tuple[int, ...]:
+def _find_shape(work: KernelTask, tiles: NetworkTiles, rank: Rank) -> tuple[int, ...]:
     """Return what a kernel is generated for: rows, columns, stride, step, two ranks, whether there may be NaN,
     channels, whether lines are one row apart."""
     d, h, w = tiles.axes
@@ -169,7 +169,7 @@ def generate_spec(work: KernelTask, tiles: NetworkTiles, arguments: tuple[str, .
     if not ((inner <= 4 and w.stride == 1) or (inner == 1 and w.stride <= 4)):
         return None
     rank = Rank.of(tiles.samples, q_of(work))
-    shape = _generated_shape(work, tiles, rank)
+    shape = _find_shape(work, tiles, rank)
     if not codegen.slots_needed(*shape):
         return None
     end = ending(work, [rank.share])
@@ -218,7 +218,7 @@ class _Network:
                 spec, lanes = choice.generated, codegen.slots_needed(*choice.generated.parts[1:10])
             for i, size in enumerate((lanes + _SPARE, piece.counts + _SPARE)):
                 if room[i].size < size:
-                    room[i] = _aligned(size, room[i].dtype)
+                    room[i] = _allocate_aligned(size, room[i].dtype)
             run = jit.load(spec)
             with choice.later.rent.measured() if choice.later else nullcontext():
                 return run((work.array, self.values, piece.code, piece.offsets, piece.kinds, piece.sources,
@@ -227,7 +227,7 @@ class _Network:
         return run_block
 
 
-def _aligned(size: int, dtype: dtypes.Type) -> Array:
+def _allocate_aligned(size: int, dtype: dtypes.Type) -> Array:
     """Scratch space that begins with a cache line: vectors across two lines take twice as long."""
     raw = np.empty(size * dtype.itemsize + 64, np.uint8)
     begin = -raw.ctypes.data % 64

@@ -28,12 +28,12 @@ from .fold.fold_table import (
     NARROW,
     SAVES,
     Fold,
+    find_written_dtype,
     in_range,
     missing,
     of_pair,
     of_ratio,
     present,
-    written,
 )
 from .general_driver import MAX_EXACT_BINOMIALS, binomial, needs_whole_weights
 from .kernel_task import Array, Block, KernelTask, Runner, cut
@@ -105,7 +105,7 @@ def choose(work: KernelTask) -> _WeightedChoice | None:
     axes = _weigh_axes(work)
     whole = all(axis.whole for axis in axes)
     fold = _choose_sum(work, prod(float(axis.totals.max()) for axis in axes) if whole else inf)
-    names = {"read": work.array.dtype.name, "write": written(work).name,
+    names = {"read": work.array.dtype.name, "write": find_written_dtype(work).name,
              "weight": np.dtype(fold.dtypes[0]).name}
     numbers = [np.dtype(dtype).name for dtype in (*fold.dtypes, np.uint8, np.uint8)[:_MOST_NUMBERS]]
     steps = fold.lift, fold.merge, LOADS[len(fold.dtypes) - 1], SAVES[len(fold.dtypes) - 1], fold.finalizer
@@ -120,7 +120,7 @@ def _choose_sum(work: KernelTask, weight: float) -> Fold:
     """
     dtype = work.array.dtype
     largest = weight * (2.0 ** (8 * dtype.itemsize) if dtype.kind != "f" else 1.0)
-    near = dtype.kind == "f" and dtype.itemsize <= 4 and written(work).kind == "f" and written(work).itemsize <= 4
+    near = all(one.kind == "f" and one.itemsize <= 4 for one in (dtype, find_written_dtype(work)))
     if near or (dtype.kind != "f" and largest < 2.0**EXACT_BITS):
         convert = end.ratio_to_near_float if near else of_ratio(work, weight)
         value: Part = end.mean if convert is not None else end.mean_wide

@@ -35,57 +35,57 @@ def _fold_axis(state: States, axis: int, windows: Windows, merge: Merge, identit
     size, step, count = int(windows.sizes()[0]), windows.step, len(windows)
     stride, low = windows.starts.step, windows.starts[0]
     length = (count - 1) * stride + (size - 1) * step + 1
-    state = _extended(state, axis, low, length, identity)
+    state = _extend(state, axis, low, length, identity)
     if size <= _DIRECT or size * count <= length * size.bit_length():
         if size > _DIRECT and step == 1:
-            return _halved(state, axis, size, stride, count, merge)
+            return _fold_halving(state, axis, size, stride, count, merge)
         pick = tuple(slice(j * step, j * step + (count - 1) * stride + 1, stride) for j in range(size))
-        result = _sliced(state, axis, pick[0])
+        result = _slice(state, axis, pick[0])
         for part in pick[1:]:
-            result = merge(result, _sliced(state, axis, part))
+            result = merge(result, _slice(state, axis, part))
         return result
-    return _sliced(_doubled(state, axis, size, step, merge), axis, slice(0, (count - 1) * stride + 1, stride))
+    return _slice(_fold_doubling(state, axis, size, step, merge), axis, slice(0, (count - 1) * stride + 1, stride))
 
 
-def _sliced(state: States, axis: int, part: slice) -> States:
+def _slice(state: States, axis: int, part: slice) -> States:
     """A slice of every number of a state along an axis."""
     index = (slice(None),) * axis + (part,)
     return tuple(numbers[index] for numbers in state)
 
 
-def _extended(state: States, axis: int, low: int, length: int, identity: tuple[Any, ...]) -> States:
+def _extend(state: States, axis: int, low: int, length: int, identity: tuple[Any, ...]) -> States:
     """The places low to low + length of an axis; the identity beyond the array."""
     n = state[0].shape[axis]
     if low >= 0 and low + length <= n:
-        return _sliced(state, axis, slice(low, low + length))
+        return _slice(state, axis, slice(low, low + length))
     before, after = max(0, -low), max(0, low + length - n)
-    inner = _sliced(state, axis, slice(max(0, low), min(n, low + length)))
+    inner = _slice(state, axis, slice(max(0, low), min(n, low + length)))
     widths = [(0, 0)] * axis + [(before, after)] + [(0, 0)] * (state[0].ndim - axis - 1)
     return tuple(np.pad(numbers, widths, constant_values=none)
                  for numbers, none in zip(inner, identity, strict=True))
 
 
-def _doubled(state: States, axis: int, size: int, step: int, merge: Merge) -> States:
+def _fold_doubling(state: States, axis: int, size: int, step: int, merge: Merge) -> States:
     """Windows of ``size`` samples at every place: spans of 1, 2, 4, ... samples, each from two of the one before."""
     span, covered = 1, 0
     result: States | None = None
     while True:
         if size & span:
-            shifted = _sliced(state, axis, slice(covered * step, None))
+            shifted = _slice(state, axis, slice(covered * step, None))
             if result is None:
                 result = shifted
             else:
                 n = shifted[0].shape[axis]
-                result = merge(_sliced(result, axis, slice(0, n)), shifted)
+                result = merge(_slice(result, axis, slice(0, n)), shifted)
             covered += span
         if 2 * span > size:
             return result  # type: ignore[return-value]  # the last bit of size sets it
         n = state[0].shape[axis] - span * step
-        state = merge(_sliced(state, axis, slice(0, n)), _sliced(state, axis, slice(span * step, None)))
+        state = merge(_slice(state, axis, slice(0, n)), _slice(state, axis, slice(span * step, None)))
         span *= 2
 
 
-def _halved(state: States, axis: int, size: int, stride: int, count: int, merge: Merge) -> States:
+def _fold_halving(state: States, axis: int, size: int, stride: int, count: int, merge: Merge) -> States:
     """Windows that share few samples: each is laid out along an axis of its own, which is halved again and again."""
     views = np.lib.stride_tricks.sliding_window_view
     every = (slice(None),) * axis + (slice(0, (count - 1) * stride + 1, stride),)

@@ -30,11 +30,11 @@ def in_c_order(view: Array, dtype: dtypes.Type) -> Array:
         return view
     halves = view.dtype == dtypes.FLOAT16 and dtype == np.float32
     plain = not (halves or view.dtype == dtype) or not view.dtype.isnative or not view.flags.aligned
-    if plain or view.size < _LEAST or not (halves or _scattered(view)):
+    if plain or view.size < _LEAST or not (halves or _is_scattered(view)):
         return np.ascontiguousarray(view, dtype)
     read = np.dtype(f"u{view.itemsize}")
     convert = kernel.single_of_half if halves else kernel.itself
-    return _copied(view, read, np.empty(view.shape, dtype), dtype if halves else read, convert)
+    return _copy(view, read, np.empty(view.shape, dtype), dtype if halves else read, convert)
 
 
 def as_result(values: Array, dtype: dtypes.Type) -> Array:
@@ -42,16 +42,16 @@ def as_result(values: Array, dtype: dtypes.Type) -> Array:
     if dtype != dtypes.FLOAT16 or values.dtype != np.float64 or values.size < _LEAST:
         return dtypes.as_result(values, dtype)
     result = np.empty(values.shape, dtypes.FLOAT16)
-    return _copied(values, values.dtype, result, np.dtype(np.uint16), kernel.half_of_double)
+    return _copy(values, values.dtype, result, np.dtype(np.uint16), kernel.half_of_double)
 
 
-def _scattered(view: Array) -> bool:
+def _is_scattered(view: Array) -> bool:
     """Whether the array is densest along another axis than the last."""
     apart = [abs(step) for step, n in zip(view.strides, view.shape, strict=True) if n > 1]
     return bool(apart) and apart[-1] > min(apart)
 
 
-def _copied(view: Array, read: dtypes.Type, result: Array, write: dtypes.Type, convert: Any) -> Array:
+def _copy(view: Array, read: dtypes.Type, result: Array, write: dtypes.Type, convert: Any) -> Array:
     """Copy an array into ``result``; both are taken for what their bits are read and written as."""
     spec = jit.KernelSpec(kernel.make_kernel, (convert,), (read.name, write.name, "int64"))
     rent = policy.Rent(spec, 1e-6 * _NANOSECONDS * view.size)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..core import dtypes
 from ..core.windows import Windows, as_array, shift
-from ..drivers.fold.fold_table import divisors, missing, sum_dtype, written
+from ..drivers.fold.fold_table import divisors, find_written_dtype, missing, sum_dtype
 from ..drivers.kernel_task import Array, Block, KernelTask, Runner, UnrepresentableValue, cut, sizes_for
 from ..drivers.weighted_driver import AxisWeights
 from ..kernels import double_double, order_statistics
@@ -145,7 +145,7 @@ def _find_sum(part: _BlockWindows) -> Array:
 
 def _whole_result(part: _BlockWindows, values: Array, pair: States) -> Array:
     """Doubles as a float result; declined for an integer one, which would be rounded twice."""
-    if written(part.work).kind != "f":
+    if find_written_dtype(part.work).kind != "f":
         raise _Declined
     return values
 
@@ -162,7 +162,7 @@ def _find_mean(part: _BlockWindows) -> Array:
         # the remainder of the first division, exact by splitting as double_double.divide has it
         return _whole_result(part, _add_quotient(q, hi, lo, divisor), (hi, lo))
     total = _sum_whole(part)
-    if written(work).kind == "f":
+    if find_written_dtype(work).kind == "f":
         divisor = part.divisor if count is None else np.maximum(count, 1).astype(np.float64)
         return np.asarray(total / divisor)
     n = part.divisor.astype(np.int64) if count is None else np.maximum(count, 1)
@@ -203,7 +203,7 @@ def _find_blur(part: _BlockWindows) -> Array:
     total = _sum_weighted(x.astype(np.int64), part.windows)
     there = np.ones((1, *part.x.shape[1:4], 1), np.bool_) if present is None else present
     weight = np.maximum(_sum_weighted(there.astype(np.int64), part.windows), 1)
-    return total / weight if written(work).kind == "f" else _round_quotient(total, weight, work.rounding)
+    return total / weight if find_written_dtype(work).kind == "f" else _round_quotient(total, weight, work.rounding)
 
 
 def _sum_weighted(x: Array, windows: tuple[Windows, ...]) -> Array:
@@ -298,14 +298,14 @@ def _between(a: Array, b: Array, share: Array, work: KernelTask) -> Array:
         return _between_exactly(a, b, np.broadcast_to(share, a.shape), work)
     d, e = two_sum(b, -a)
     hi, lo = add_pairs((a, np.zeros_like(a)), (d * share, e * share))
-    if written(work).kind != "f" and (lo != 0.0).any():
+    if find_written_dtype(work).kind != "f" and (lo != 0.0).any():
         raise _Declined
     return np.where((a == b) | (share == 0.0), a, hi + lo)
 
 
 def _between_exactly(a: Array, b: Array, share: Array, work: KernelTask) -> Array:
     """The same value by value, as the kernels do it."""
-    if a.size > _MOST_SCALARS or written(work).kind != "f":
+    if a.size > _MOST_SCALARS or find_written_dtype(work).kind != "f":
         raise _Declined
     values = np.empty(a.size)
     rows = zip(a.reshape(-1).tolist(), b.reshape(-1).tolist(), share.reshape(-1).tolist(), strict=True)

@@ -72,10 +72,10 @@ class PreparedPooling:
         except UnrepresentableValue as failure:
             raise _locate_unrepresentable(failure.index, work, plan, part) from None
         if written is None:
-            result = restored(c_order.as_result(values, work.result), plan)
+            result = from_canonical(c_order.as_result(values, work.result), plan)
             if out is not None:
                 out[...] = result
-        return Result(result if out is None else out, None if indices is None else restored(indices, plan))
+        return Result(result if out is None else out, None if indices is None else from_canonical(indices, plan))
 
     def run_whole(self, work: KernelTask, written: Array | None) -> tuple[Array, Array | None]:
         """Run the plan; keep the kernel's calls, if nothing goes beside them, from the second run on."""
@@ -152,7 +152,7 @@ def _output_view(out: Array, array: Array, plan: Plan) -> Array | None:
     return out.reshape(plan.axes.canonical_shape(plan.full_shape))
 
 
-def restored(canonical: Array, plan: Plan) -> Array:
+def from_canonical(canonical: Array, plan: Plan) -> Array:
     """The canonical result in the shape the user expects."""
     return np.ascontiguousarray(plan.axes.restored(canonical, plan.full_shape)).reshape(plan.output_shape)
 

@@ -18,7 +18,7 @@ from ..errors import PoolError
 from ..optional_deps import lacking
 from .arrays.literals import find_wrong_cell, is_literal, is_nearly_literal
 from .arrays.npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
-from .atomic import STANDARD_OUTPUT, atomic, atomic_folder, explained
+from .atomic import STANDARD_OUTPUT, atomic, atomic_folder, explain_errors
 from .foreign import describe_foreign
 from .formats import (
     DEFAULT_ENCODING,
@@ -67,7 +67,7 @@ __all__ = [
     "atomic_folder",
     "choose_variant",
     "describe_foreign",
-    "explained",
+    "explain_errors",
     "format_named",
     "format_of",
     "holds",
@@ -302,7 +302,7 @@ def _from_stream(stream: IO[bytes], name: str, key: str | None, options: dict[st
             return _from_text(stream, name, text, head)
         if sniff(head) is None:  # said at once: what is no picture may have no end
             image_kind(io.BytesIO(head))
-        return _from_file(_copied(head, stream, options["max_pixels"]), name, key, options)
+        return _from_file(_copy(head, stream, options["max_pixels"]), name, key, options)
     array = read_npy_stream(stream, head)
     notes = ("bytes after the array are left unread",) if _more_follows(stream) else ()
     return Loaded(array, None, ImageInfo(name, "NPY", notes=(*ending_note(name, "NPY"), *notes)))
@@ -346,7 +346,7 @@ def _upto(stream: IO[bytes], count: int) -> bytes:
     return data
 
 
-def _copied(head: bytes, stream: IO[bytes], max_pixels: int) -> IO[bytes]:
+def _copy(head: bytes, stream: IO[bytes], max_pixels: int) -> IO[bytes]:
     limit = 8 * max_pixels + (1 << 24)  # 16-bit RGBA is 8 bytes a pixel; all other pictures are smaller
     copy = io.BytesIO(head)
     copy.seek(0, io.SEEK_END)
@@ -402,7 +402,7 @@ def write(
         write_world_file(os.fspath(target), source, overwrite=overwrite, again=again)
         return (*notes, *lost)
     source, notes = _beside(*source.fit_place(row, array.shape), "")
-    with explained(target=STANDARD_OUTPUT):
+    with explain_errors(target=STANDARD_OUTPUT):
         lost = _encode(array, source, row, target, encoding)
         target.flush()
         return (*notes, *lost)

@@ -62,19 +62,19 @@ def atomic(path: str | os.PathLike[str], *, overwrite: bool = False, again: bool
             yield stream
             _check_guard()
         return
-    with explained(target=os.fspath(path)):
+    with explain_errors(target=os.fspath(path)):
         old = _status(path)
         if (old is not None and not stat.S_ISREG(old.st_mode)) or _is_descriptor(path):
             opening = _straight(path, old)
         else:
-            opening = _replaced(os.path.realpath(path), old, overwrite, again)
+            opening = _replace(os.path.realpath(path), old, overwrite, again)
         with opening as stream:
             yield stream
             _check_guard()
 
 
 @contextmanager
-def explained(done: str = "written", target: str | None = None) -> Iterator[None]:
+def explain_errors(done: str = "written", target: str | None = None) -> Iterator[None]:
     """Turn OSError into PoolError with its errno text and itself as the cause; BrokenPipeError passes.
 
     With the name of a ``target`` that is written it is an OutputError, which holds that name.
@@ -122,7 +122,7 @@ def _straight(path: str | os.PathLike[str], old: os.stat_result | None) -> Itera
 
 
 @contextmanager
-def _replaced(path: str, old: os.stat_result | None, overwrite: bool, again: bool) -> Iterator[IO[bytes]]:
+def _replace(path: str, old: os.stat_result | None, overwrite: bool, again: bool) -> Iterator[IO[bytes]]:
     if old is not None and not overwrite and not again:
         raise OutputError(EXISTS)
     folder = os.path.dirname(path)
@@ -195,7 +195,7 @@ def atomic_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> I
     forced to the disk one by one; after a loss of power the folder may be there with chunks that are cut short. Every
     OSError becomes PoolError with that error as its cause.
     """
-    with explained(target=os.fspath(path)):
+    with explain_errors(target=os.fspath(path)):
         final = os.path.realpath(path)
         _check_free(final, overwrite)
         os.makedirs(os.path.dirname(final), exist_ok=True)

@@ -469,7 +469,7 @@ def holds(
         raise PoolError("PNG holds frames of 8 bits; .tif can hold 16-bit pages, .npy anything")
     if not _takes(row, own) and not _by_tifffile(row, dtype):
         hint = ", and .tif with pip install poolcli[tiff]" if row.name == "TIFF" else ""
-        raise PoolError(f"{row.name} cannot hold {_described(dtype, shape, own)}; {_able(own)} can{hint}")
+        raise PoolError(f"{row.name} cannot hold {_describe(dtype, shape, own)}; {_able(own)} can{hint}")
     if row.side is not None and max(shape[:2]) > row.side:
         raise PoolError(
             f"{row.name} holds sides up to {row.side:,} pixels, not {shape[1]}x{shape[0]}; .npy and .tif can hold it"
@@ -499,7 +499,7 @@ def _able(mode: str | None) -> str:
     return _either([*exact, ".npy"])
 
 
-def _described(dtype: object, shape: tuple[int, ...], mode: str | None) -> str:
+def _describe(dtype: object, shape: tuple[int, ...], mode: str | None) -> str:
     channels = _channels(shape)
     text = f"{_name(dtype)} with {channels} channel{'s' * (channels != 1)}"
     return f"{text} ({mode})" if mode in _TWINS else text

@@ -32,15 +32,15 @@ def _document(file: FileReport) -> dict[str, Any]:
 
 def json_text(file: FileReport) -> str:
     """One file as JSON; undecodable bytes of a name come as \\udcXX."""
-    return _dumped(_document(file))
+    return _dump(_document(file))
 
 
 def json_line(file: FileReport) -> str:
     """One file as a line that says its schema itself."""
-    return _dumped({"schema": SCHEMA, **_document(file)}) + "\n"
+    return _dump({"schema": SCHEMA, **_document(file)}) + "\n"
 
 
-def _dumped(value: Mapping[str, Any]) -> str:
+def _dump(value: Mapping[str, Any]) -> str:
     """As JSON, which has no NaN."""
     import json  # 1 ms that most runs do without, as csv below
 
@@ -77,7 +77,7 @@ def _cell(column: str, values: Mapping[str, Any]) -> str:
         return ""
     if isinstance(value, list):
         return ("; " if column == "notes" else "x").join(printable(str(one)) for one in value)
-    return _dumped(value) if isinstance(value, dict) else printable(str(value))
+    return _dump(value) if isinstance(value, dict) else printable(str(value))
 
 
 def plain(value: Any) -> Any:

@@ -58,7 +58,7 @@ def stats(array: Array, *, skip_nan: bool = False, nodata: Number | None = None)
     scale = max(abs(found.min), abs(found.max))
     if not math.isfinite(scale):
         return found
-    return replace(found, mean=_scaled_mean(array, skip_nan, nodata, scale, tally.count))
+    return replace(found, mean=_average_scaled(array, skip_nan, nodata, scale, tally.count))
 
 
 def blocks(array: Array) -> Iterator[Array]:
@@ -111,7 +111,7 @@ def _extreme(found: list[Any], choose: Any) -> Number:
     return int(result) if isinstance(result, bool) else result
 
 
-def _scaled_mean(array: Array, skip_nan: bool, nodata: Number | None, scale: float, count: int) -> float:
+def _average_scaled(array: Array, skip_nan: bool, nodata: Number | None, scale: float, count: int) -> float:
     """The mean of numbers whose sum is beyond float64."""
     parts = (_present(block, skip_nan, nodata) for block in blocks(array))
     return math.fsum(float((part / scale).sum(dtype="f8")) for part in parts) / count * scale

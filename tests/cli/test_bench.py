@@ -19,7 +19,7 @@ TINY = [row.smaller(256) for row in bench.ROWS]
 @pytest.mark.parametrize("row", TINY, ids=lambda row: row.name)
 def test_a_row_pools_what_the_oracle_pools(row: bench.BenchRow) -> None:
     """On a picture of 16 x 16."""
-    x = bench.made(row)
+    x = bench.make_noise(row)
     keywords = {**row.keywords, "dtype": row.dtype}
     got = poolcli.pool(x, row.reducer, **keywords)
     reference.assert_agrees(got, reference.pool(x, row.reducer, **keywords), x, row.reducer)

@@ -151,7 +151,7 @@ def test_skipped_files_are_told_together(here: Call, several: Path) -> None:
 
 def test_the_summary_counts(here: Call) -> None:
     """Numbers in three digits, reasons by how often, the rest together."""
-    assert [summary.scaled(n) for n in (0, 0.5, 999.4, 999.6, 1000, 123456, 5.55e9, 1e13)] == [
+    assert [summary.format_scaled(n) for n in (0, 0.5, 999.4, 999.6, 1000, 123456, 5.55e9, 1e13)] == [
         "0 ", "0.5 ", "999 ", "1 k", "1 k", "123 k", "5.55 G", "1e+04 G"]
     reasons = {f"reason {i}": i + 1 for i in range(12)}
     lines = summary.summary(Report(failed=sum(reasons.values()), reasons=reasons), 1.0).splitlines()

@@ -445,7 +445,7 @@ def test_the_extra_is_named(here: Call, monkeypatch: pytest.MonkeyPatch, name: s
 ])
 def test_secrets_of_urls_are_stars(given: str, shown: str) -> None:
     """Whatever is printed goes through this; names that are no URLs stay."""
-    assert redact.redacted(given) == shown == redact.printable(given)
+    assert redact.redact_secrets(given) == shown == redact.printable(given)
 
 
 def test_names_of_urls() -> None:

@@ -135,7 +135,7 @@ def test_much_work_is_worth_a_kernel(nothing_compiled: list[jit.KernelSpec],
     monkeypatch.setattr(policy, "COMPILE_AFTER", 0.0)
     poolcli.pool(x, "max", size=2)
     assert nothing_compiled
-    assert not pooling.cached_prepare(x, "max", {"size": 2}, False)[1].choice.pays()  # type: ignore[union-attr]
+    assert not pooling.prepare_cached(x, "max", {"size": 2}, False)[1].choice.pays()  # type: ignore[union-attr]
 
 
 def test_a_long_call_compiles_at_once(nothing_compiled: list[jit.KernelSpec],

@@ -68,7 +68,7 @@ INTERVAL_RULES: Mapping[str, _BoundMethod] = {
     "softmax_mean": _BoundMethod("exact: fractional programming, one sample at a time",
                                  interval_extremes.soft_extremes, doubles=True),
     "expected": _BoundMethod("exact: fractional programming, one sample at a time",
-                             interval_extremes.expected_extremes, doubles=True),
+                             interval_extremes.find_expected_extremes, doubles=True),
     "draw": _BoundMethod("sound: what this seed's draws can reach", interval_extremes.draw_extremes, exact=False),
     "mode": _BoundMethod("sound: values that can be as frequent as the surest one; exact where only one can",
                          interval_extremes.mode_extremes),
@@ -159,12 +159,12 @@ def _summarize_bounds(pooling: Pooling, plan: Plan, method: _BoundMethod, found:
     width = _interval_widths(*found)
     some = width[~np.isnan(width)]
     at = None if not some.size else tuple(int(i) for i in np.unravel_index(np.nanargmax(width), width.shape))
-    least, mean, most = (some.min(), _scaled_mean(some), some.max()) if some.size else (np.nan,) * 3
+    least, mean, most = (some.min(), _average_widths(some), some.max()) if some.size else (np.nan,) * 3
     return Bounds(pooling.reducer.name, *found, bool(exact.all()), float(exact.mean()) if exact.size else 1.0, rounded,
                   method.text, float(least), float(mean), float(most), at, plan.output_letters)
 
 
-def _scaled_mean(widths: Array) -> float:
+def _average_widths(widths: Array) -> float:
     """Return the mean of widths, whose sum may be beyond float64."""
     most = float(widths.max())
     return float((widths / most).mean() * most) if 1e300 < most < np.inf else float(widths.mean())

@@ -122,7 +122,7 @@ def _maximize_soft(low: Array, high: Array, lo: Array, hi: Array, a: float) -> A
     return np.where(upper, high, low)
 
 
-def expected_extremes(low: Array, high: Array, _: Any) -> Extremes:
+def find_expected_extremes(low: Array, high: Array, _: Any) -> Extremes:
     """Sum x^2 / sum x of samples that are not negative; as ``soft_extremes``, with x (x - y) for the term."""
     lo, hi = low.astype(np.float64), high.astype(np.float64)
     whole = low.dtype.kind != "f"

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...core import dtypes
 from ...core.plans import Plan
 from ...engine import threads
-from ...engine.prepared import restored
+from ...engine.prepared import from_canonical
 from ...errors import PoolError
 from ...pooling import Pooling, parse_pooling
 from .. import unfold
@@ -67,7 +67,7 @@ def search_windows(pooling: Pooling, plan: Plan, low: Array, high: Array, solve:
 
     samples = math.prod(part.shape[1] for part in places)
     _search_in_threads(search, unfold.split_blocks(lower.output_shape, samples))
-    return restored(under, plan), restored(over, plan), restored(exact, plan)
+    return from_canonical(under, plan), from_canonical(over, plan), from_canonical(exact, plan)
 
 
 def _search_in_threads(work: Callable[[unfold.Block], None], blocks: Iterable[unfold.Block]) -> None:

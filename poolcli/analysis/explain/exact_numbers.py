@@ -52,10 +52,10 @@ def exact_sum(x: Array) -> Number:
         return Fraction(sum(_iterate_samples(x)))
     if len(x) <= MOST_EXACT:
         return sum(map(Fraction, x.tolist()), Fraction(0))
-    return rounded_sum(x)
+    return round_sum(x)
 
 
-def rounded_sum(x: Array) -> Number:
+def round_sum(x: Array) -> Number:
     """The sum of float64 numbers, rounded once; a sum beyond float64 is infinite."""
     try:
         return to_number(math.fsum(_iterate_samples(x.astype(np.float64))))
@@ -68,7 +68,7 @@ def sum_products(a: Array, b: Array) -> Number:
     kept = (a != 0) & (b != 0)
     if not _is_finite(a) or not _is_finite(b) or len(a) > MOST_EXACT:
         terms = a[kept].astype(np.float64) * b[kept].astype(np.float64)
-        return rounded_sum(terms) if _is_finite(terms) else float(terms.sum())
+        return round_sum(terms) if _is_finite(terms) else float(terms.sum())
     return sum((Fraction(u) * Fraction(v) for u, v in zip(a.tolist(), b.tolist(), strict=True)), Fraction(0))
 
 

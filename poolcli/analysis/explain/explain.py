@@ -23,7 +23,7 @@ from .exact_numbers import Array, format_exact, format_number, to_number
 from .explainers import EXPLAINERS
 from .explanation import Explanation, Winner
 from .reasoning import PresentSamples, Reasoning
-from .window_samples import STATES, WindowSamples, kept_lengths, read_window
+from .window_samples import STATES, WindowSamples, list_kept_lengths, read_window
 
 if TYPE_CHECKING:
     from ...core.pool_options import Keywords
@@ -87,7 +87,7 @@ def _resolve_window(at: Sequence[int] | int | None, plan: Plan) -> tuple[int, ..
 def _resolve_kept_index(letter: str, given: int | None, plan: Plan) -> int:
     """The index on a kept axis."""
     name = {"C": "channel", "N": "batch"}[letter]
-    lengths = kept_lengths(plan)
+    lengths = list_kept_lengths(plan)
     if letter not in lengths:
         raise PoolError(f"{name} {given} was asked for, but layout {plan.axes.letters} has no axis {letter}")
     return _check_index(0 if given is None else given, lengths[letter], f"{name} {given or 0}")

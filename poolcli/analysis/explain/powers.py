@@ -18,7 +18,7 @@ from .exact_numbers import (
     join_terms,
     multiply,
     parenthesize,
-    rounded_sum,
+    round_sum,
     subtract_extreme,
     to_float,
     to_number,
@@ -62,7 +62,7 @@ def _explain_power_mean(z: Array, m: float, p: float, term: Callable[[int], str]
     if m in (0.0, math.inf):
         return _reason_in_doubles((written,), m, (z == m) / float((z == m).sum()), "share of the sum")
     scaled = (z / m) ** p
-    s = to_float(rounded_sum(scaled))
+    s = to_float(round_sum(scaled))
     value = m * (s / float(divisor)) ** (1 / p)
     plain = float((z**p).sum())
     factor, inner = ("", plain) if 1e-300 < plain < math.inf else (f"{format_number(m)} ", s)
@@ -81,7 +81,7 @@ def explain_lse(w: PresentSamples) -> Reasoning:
         return _reason_in_doubles((f"{name} x is infinite",), m)
     exponents = r * subtract_extreme(w.x, m)
     grown = np.exp(exponents)
-    s = to_float(rounded_sum(grown))
+    s = to_float(round_sum(grown))
     log = math.log(s / len(grown)) / r
     terms = join_terms(len(grown), lambda i: f"e^{parenthesize(format_number(float(exponents[i])))}")
     return _reason_in_doubles(("m + log(mean e^(r (x - m))) / r",
@@ -100,9 +100,9 @@ def explain_soft(w: PresentSamples) -> Reasoning:
     away = subtract_extreme(w.x, m)
     exponents = alpha * away
     grown = np.exp(exponents)
-    mass = to_float(rounded_sum(grown))
+    mass = to_float(round_sum(grown))
     kept = grown > 0
-    gap = to_float(rounded_sum(away[kept] * grown[kept])) / mass
+    gap = to_float(round_sum(away[kept] * grown[kept])) / mass
     top = join_terms(len(grown),
                      lambda i: f"{parenthesize(format_one(w, i))} e^{parenthesize(format_number(float(exponents[i])))}")
     bottom = join_terms(len(grown), lambda i: f"e^{parenthesize(format_number(float(exponents[i])))}")

@@ -19,7 +19,7 @@ from .exact_numbers import (
     join_terms,
     multiply,
     parenthesize,
-    rounded_sum,
+    round_sum,
     square_root,
     sum_products,
     to_float,
@@ -78,7 +78,7 @@ def _mean_and_variance(w: PresentSamples) -> tuple[Number, Number]:
     if not isinstance(mean, Fraction):
         return mean, math.nan
     if len(w.x) > MOST_EXACT:
-        return mean, divide(rounded_sum((w.x.astype(np.float64) - to_float(mean)) ** 2), n)
+        return mean, divide(round_sum((w.x.astype(np.float64) - to_float(mean)) ** 2), n)
     return mean, sum(((Fraction(v) - mean) ** 2 for v in w.x.tolist()), Fraction(0)) / n
 
 

@@ -138,6 +138,6 @@ def _mark_missing(pooling: Pooling, values: Array, states: NDArray[np.uint8]) ->
         states[there & np.isnan(values)] = NAN
 
 
-def kept_lengths(plan: Plan) -> Mapping[str, int]:
+def list_kept_lengths(plan: Plan) -> Mapping[str, int]:
     """The letters of the kept axes and their lengths."""
     return {letter: n for letter, n in zip(plan.axes.letters, plan.input_shape, strict=True) if letter in "NC"}

@@ -115,7 +115,7 @@ def _fold_padding(found: Floats, plan: Plan, mode: str) -> Floats:
 
 
 GRADIENTS: Mapping[str, Gradient] = {"average": linear.avg_gradient, "total": linear.sum_gradient,
-                                     "weighted": linear.blur_gradient, "mix": linear.mixed_gradient,
+                                     "weighted": linear.blur_gradient, "mix": linear.mix_gradient,
                                      "difference": linear.range_gradient}
 """Of reducers that neither pick a sample nor have a formula in DERIVATIVES, by the word of the reducer's row."""
 

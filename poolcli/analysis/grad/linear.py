@@ -86,7 +86,7 @@ def _binomial_weights(windows: Windows) -> Floats:
     return scaled
 
 
-def mixed_gradient(task: GradientTask) -> Floats:
+def mix_gradient(task: GradientTask) -> Floats:
     """Of the maximum and the mean, mixed as they are."""
     weight = task.pooling.parameters["weight"]
     mean = _apply_adjoint(task, [None] * 3, np.where(_count_window_samples(task) > 0, (1 - weight) * task.upstream

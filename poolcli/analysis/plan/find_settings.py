@@ -9,7 +9,7 @@ from typing import Any
 
 from ...core import axes
 from ...core.plans import Plan
-from ...core.windowings import fixed
+from ...core.windowings import lay_fixed
 from ...core.windows import Windows
 from ...errors import OptionError, PoolError
 from ...pooling import parse_pooling
@@ -80,7 +80,7 @@ def settings_for(shape: Sequence[int], target: Sequence[int], *, layout: str | N
     wanted = _check_target(target, resolved)
     lengths = [shape[i] for i in resolved.pooled]
     ceiling = bool(held.pop("ceil_mode", False))
-    each = _held_settings(held, len(lengths))
+    each = _parse_fixed(held, len(lengths))
     combined = sorted(one for ceil in ((True,) if ceiling else (False, True))
                       for one in islice(_combine_axes(lengths, wanted, ceil, each), _MOST_COMBINED)
                       if not ceil or ceiling or any(choice.needs_ceil for choice in one[1]))
@@ -94,7 +94,7 @@ def settings_for(shape: Sequence[int], target: Sequence[int], *, layout: str | N
     return tuple(found.values())
 
 
-def _held_settings(given: Mapping[str, Any], axes_count: int) -> tuple[_HeldSettings, ...]:
+def _parse_fixed(given: Mapping[str, Any], axes_count: int) -> tuple[_HeldSettings, ...]:
     """What each axis has to have, of keywords as ``pool`` takes them; OptionError for what no plain setting has."""
     each: dict[str, tuple[int, ...]] = {}
     for name, value in given.items():
@@ -176,7 +176,7 @@ def _candidate_strides(room: int, m: int, size: int, ceil: bool) -> Sequence[int
 def _make_windows(n: int, size: int, stride: int, pad: int, ceil: bool) -> Windows | None:
     """The windows, if there are any; with padding of at most half a window none lies in it wholly."""
     try:
-        windows = fixed(n, size, stride, 1, pad, pad, ceil)
+        windows = lay_fixed(n, size, stride, 1, pad, pad, ceil)
     except PoolError:
         return None
     return windows

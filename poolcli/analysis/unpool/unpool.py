@@ -13,7 +13,7 @@ from ...core import axes as layouts
 from ...core import dtypes
 from ...core.plans import Plan, check_memory
 from ...core.pool_options import WINDOW_KEYWORDS, one_of
-from ...core.windowings import kept
+from ...core.windowings import keep_axis
 from ...engine.prepared import canonical_windows
 from ...errors import OptionError, PoolError
 from ...pooling import Pooling, as_array, parse_pooling
@@ -65,7 +65,7 @@ def unpool(values: ArrayLike, indices: ArrayLike | None = None, size: Any = None
     if shape is None:
         raise PoolError(f"{pooling.window.windowing.name} windows do not tell how large the array was; "
                         "an output_shape would work")
-    check_memory(Plan(axes, shape, tuple(kept(shape[i]) for i in axes.pooled)))
+    check_memory(Plan(axes, shape, tuple(keep_axis(shape[i]) for i in axes.pooled)))
     if indices is None:
         pooling = replace(pooling, layout=axes.letters)
         return _spread_values(array, _plan_inverse(pooling, shape, array.shape), spread or "", pooling)

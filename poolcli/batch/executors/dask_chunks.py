@@ -18,7 +18,7 @@ from ...chunked import chunk_shapes
 from ...chunked.executors import Future, call_single_threaded
 from ...errors import PoolError
 from .dask_connection import END_SECONDS, POLL_SECONDS, ClusterWatch
-from .dask_worker import abandon_run, announce_to_scheduler, count_running, registered, stop_run
+from .dask_worker import abandon_run, announce_to_scheduler, count_running, register_job, stop_run
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -151,7 +151,7 @@ def end_run(client: Client, run: str, pending: Mapping[int, StandardFuture[Any]]
 def _call_on_worker(run: str, number: int, function: Callable[[Any, Any], Any], packed: bytes, job: Any) -> Any:
     """Do one job, on a worker; None where its run has ended before it began."""
     os.environ.setdefault("POOLCLI_THREADS", "1")
-    with registered(run, number) as may_begin:
+    with register_job(run, number) as may_begin:
         if not may_begin:
             return None
         announce_to_scheduler()

@@ -56,7 +56,7 @@ def run_on_worker(errand: RunContext, number: int, packed: bytes) -> FileReport 
     """Do one job; None where its run has ended before it began."""
     if errand.version != __version__:
         raise PoolError(f"a worker has poolcli {__version__}, and this is {errand.version}; the same on all would work")
-    with registered(errand.run, number) as may_begin:
+    with register_job(errand.run, number) as may_begin:
         if not may_begin:
             return None
         announce_to_scheduler()
@@ -71,7 +71,7 @@ def run_on_worker(errand: RunContext, number: int, packed: bytes) -> FileReport 
 
 
 @contextmanager
-def registered(run: str, number: int) -> Iterator[bool]:
+def register_job(run: str, number: int) -> Iterator[bool]:
     """Count a job among those that this worker is at; gives False, and does not, where its run has ended."""
     with _lock:
         may_begin = run not in _ended_runs

@@ -16,7 +16,7 @@ from ..display.formatting import format_shape
 from ..display.study_output import make_table
 from ..reducer_command import SectionedCommand, share_cores
 from . import stage_arguments as calls
-from .study import parameter_options, shared_keywords
+from .study import collect_keywords, parameter_options
 
 if TYPE_CHECKING:
     from ...analysis.chain import StageRecord
@@ -59,7 +59,7 @@ def _parse_stages(typed: Sequence[str], given: dict[str, Any]) -> tuple[Stage, .
     """The quoted calls, with the command's own options for what they do not say."""
     if not typed:
         raise OptionError("STAGE", 'is missing; poolcli chain "max -k 2" "avg -k 3 -s 2" image.png would work')
-    shared = shared_keywords({**given, "layout": None})
+    shared = collect_keywords({**given, "layout": None})
     stages = tuple(calls.parse_stage(text, shared) for text in typed)
     check_owned(stages, shared)
     return stages

@@ -137,7 +137,7 @@ class StudyContext:
 
         with file_errors(target):
             if target == STDIO:
-                with files.explained():
+                with files.explain_errors():
                     sys.stdout.buffer.write(text.encode())
                     sys.stdout.buffer.flush()
                 return

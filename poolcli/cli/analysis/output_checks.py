@@ -65,6 +65,6 @@ def check_page(option: str, target: str) -> None:
     raise OptionError(option, f"{printable(target)}: a page is no {found}; a name that ends in .html would work")
 
 
-def named_outputs(given: Mapping[str, Any]) -> dict[str, str]:
+def list_outputs(given: Mapping[str, Any]) -> dict[str, str]:
     """The outputs that were named, by their options."""
     return {option: given[option] for option in OUTPUT_OPTIONS if given.get(option) is not None}

@@ -84,7 +84,7 @@ class Study:
 
     def check_outputs(self, asked: StudyContext) -> None:
         """Refuse what cannot be written before anything is computed; names that are made later are checked then."""
-        for option, target in output_checks.named_outputs(asked.given).items():
+        for option, target in output_checks.list_outputs(asked.given).items():
             if option in self.formats:
                 output_checks.check_ending(option, target)
             with file_errors(target):
@@ -94,7 +94,7 @@ class Study:
         """What was typed, the stages checked."""
         typed, names = calls.split_arguments(arguments)
         taken = {one.name for one in self.options}
-        shared = shared_keywords({name: value for name, value in given.items() if name not in taken})
+        shared = collect_keywords({name: value for name, value in given.items() if name not in taken})
         found = tuple(calls.parse_stage(text, shared) for text in typed or (self.default if self.pools else ()))
         check_owned(found, shared)
         paths = {option: output_checks.local_path(given[option], option)
@@ -103,7 +103,7 @@ class Study:
         return StudyContext(found, inputs, shared, {**given, **paths})
 
 
-def shared_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
+def collect_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
     """The command's own window, value and parameter options as keywords; each stage checks what goes with what."""
     names = (*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS, *(one.name for one in _own_parameters()))
     chosen = {name: given[name] for name in names if given.get(name) is not None and given.get(name) is not False}

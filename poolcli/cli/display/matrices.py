@@ -67,12 +67,12 @@ def _width(line: Iterable[Piece]) -> int:
 def _side_by_side(left: list[list[Piece]], right: list[list[Piece]]) -> list[list[Piece]]:
     """The shorter one in the middle of the taller one's height, an arrow between them."""
     tall = max(len(left), len(right))
-    ends = [_centred(side, tall) for side in (left, right)]
+    ends = [_centre(side, tall) for side in (left, right)]
     return [[*one, (f"  {'->' if i == (tall - 1) // 2 else '  '}  ", ""), *other]
             for i, (one, other) in enumerate(zip(*ends, strict=True))]
 
 
-def _centred(lines: list[list[Piece]], tall: int) -> list[list[Any]]:
+def _centre(lines: list[list[Piece]], tall: int) -> list[list[Any]]:
     blank = [(" " * _width(lines[0]), "")]
     above = (tall - len(lines)) // 2
     return [*[blank] * above, *lines, *[blank] * (tall - len(lines) - above)]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import Lock, Timer
 from typing import TYPE_CHECKING, Any
 
-from .summary import scaled
+from .summary import format_scaled
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
@@ -114,7 +114,7 @@ def columns(width: int, unit: str) -> list[ProgressColumn]:
 
         def render(self, task: Any) -> Text:
             taken = (task.elapsed or 0) + _AFTER
-            return Text(f"{scaled(task.completed / taken)}{unit}/s", style="progress.data.speed")
+            return Text(f"{format_scaled(task.completed / taken)}{unit}/s", style="progress.data.speed")
 
     parts: list[ProgressColumn] = [MofNCompleteColumn(), TimeRemainingColumn(compact=True)]
     if width >= _MEDIUM:

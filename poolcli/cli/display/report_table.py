@@ -66,10 +66,10 @@ class Table:
         if self.rows or self.seen < MANY_FILES:
             self.print_rows()
         if summary:
-            self.pen.write((_wrapped(summary, self.pen.stream) if is_terminal(self.pen.stream) else summary) + "\n")
+            self.pen.write((_wrap(summary, self.pen.stream) if is_terminal(self.pen.stream) else summary) + "\n")
 
 
-def _wrapped(text: str, stream: TextIO) -> str:
+def _wrap(text: str, stream: TextIO) -> str:
     """Break lines at words to the width of the terminal, but not between a number and its unit, nor at an arrow."""
     import re
     from textwrap import fill
@@ -166,7 +166,7 @@ class _RowPrinter:
 
 def _heading(file: FileReport) -> str:
     """One line on a result that is shown and nothing else: what was pooled, and what came out."""
-    left = f", {_uncovered(file)} in no window" if any((file.uncovered or {}).values()) else ""
+    left = f", {_format_uncovered(file)} in no window" if any((file.uncovered or {}).values()) else ""
     before, after = (f"{shape(sides)} {dtype}" for sides, dtype in ((file.input_shape, file.input_dtype),
                                                                     (file.output_shape, file.output_dtype)))
     return f"{reducer(file)} {windows(file)}: {before} -> {after}{left}"
@@ -228,7 +228,7 @@ def _cells(file: FileReport) -> list[str]:
             _arrow(f"{shape(file.input_shape)} {file.layout}", shape(file.output_shape)),
             _arrow(file.input_dtype or "", file.output_dtype or "") + ("\nlossy" if file.lossy else ""),
             f"{reducer(file)}\n{windows(file)}",
-            f"{_uncovered(file)}\n{share(file)} read",
+            f"{_format_uncovered(file)}\n{share(file)} read",
             *(number_pair(file, name) for name in NUMBERS),
             duration(file.seconds)]
 
@@ -265,7 +265,7 @@ def windows(file: FileReport) -> str:
     return "" if file.windowing is None else WINDOWINGS[file.windowing].words(file.windowing, file.windows or {})
 
 
-def _uncovered(file: FileReport) -> str:
+def _format_uncovered(file: FileReport) -> str:
     """How many rows and columns no window reached."""
     left = [f"{n} {letter}" for letter, n in (file.uncovered or {}).items() if n]
     return ", ".join(left) or "none"
@@ -298,7 +298,7 @@ def _facts(file: FileReport) -> dict[str, str]:
     known = {"file": f"{printable(file.input)} -> {printable(file.output or '-')}", "layout": file.layout or "",
              "shape": f"{shape(file.input_shape)} -> {shape(file.output_shape)}",
              "type": f"{file.input_dtype} -> {file.output_dtype}{lossy}", "pooling": f"{reducer(file)} {windows(file)}",
-             "uncovered": f"{_uncovered(file)}, {share(file)} read"}
+             "uncovered": f"{_format_uncovered(file)}, {share(file)} read"}
     numbers = {name: number_pair(file, name).replace("\n", " -> ") for name in NUMBERS}
     return known | numbers | {"time": duration(file.seconds)}
 

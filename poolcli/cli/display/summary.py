@@ -57,7 +57,7 @@ def _sizes(total: Report) -> list[str]:
     if not known.files:
         return []
     some = f" of {known.files:,} files" if known.files < total.ok else ""
-    before, after = (f"{scaled(size)}B" for size in (known.before, known.after))
+    before, after = (f"{format_scaled(size)}B" for size in (known.before, known.after))
     return [f"  size: {before} -> {after} ({100 * known.after / known.before:.3g}%){some}"]
 
 
@@ -65,12 +65,12 @@ def _speed(total: Report, seconds: float) -> str:
     """How long it took, and how much that is in a second."""
     if not total.ok or seconds <= 0:
         return ""
-    rates = [f"{total.ok / seconds:.3g} files/s", f"{scaled(total.pixels / seconds)}pixels/s",
-             f"{scaled(total.bytes_in / seconds)}B/s read"]
+    rates = [f"{total.ok / seconds:.3g} files/s", f"{format_scaled(total.pixels / seconds)}pixels/s",
+             f"{format_scaled(total.bytes_in / seconds)}B/s read"]
     return f" in {seconds:.3g} s ({', '.join(rates)})"
 
 
-def scaled(number: float) -> str:
+def format_scaled(number: float) -> str:
     """Three digits and a prefix."""
     power = next((power for power in (3, 2, 1) if number >= 999.5 * 1000 ** (power - 1)), 0)
     return f"{number / 1000**power:.3g} {' kMG'[power].strip()}"

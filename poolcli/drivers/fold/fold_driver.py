@@ -14,7 +14,7 @@ from ...kernels.fold import finalizers, irregular, ordered_floats, row_pairs, sm
 from ...kernels.fold import rows as kernel
 from ..kernel_task import Array, KernelTask
 from .fold_run import MOST_NUMBERS, ChunkLayout, FoldLayout, FoldRun, WideLayout, numbers_of, step_of
-from .fold_table import FOLDS, Extent, Fold, finalizer_of_full, largest_divisor, written
+from .fold_table import FOLDS, Extent, Fold, finalizer_of_full, find_written_dtype, largest_divisor
 from .irregular_layout import IrregularLayout, constants_if_irregular
 
 _ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 5)
@@ -116,10 +116,10 @@ def choose(work: KernelTask) -> _FoldChoice | None:
     if _is_wide(work, kinds):
         return _FoldChoice(fold, jit.KernelSpec(wide.make_kernel, fold.steps, _dtypes_of(work, fold)), kinds, 0)
     if made := constants_if_irregular(work) if work.array.size >= LARGE else None:
-        arguments = (*_dtypes_of(work, fold), written(work).name)
+        arguments = (*_dtypes_of(work, fold), find_written_dtype(work).name)
         return _FoldChoice(fold, jit.KernelSpec(irregular.make_kernel, (*fold.steps, *made), arguments), kinds, 0)
     if (of_bands := _sizes_if_bands(work, fold)) is not None:
-        fold = _keyed(work, fold)
+        fold = _key_floats(work, fold)
         return _FoldChoice(fold, _make_row_pairs_spec(work, fold, of_bands), kinds, 0)
     constants = None if fold.costly else _constants_if_small(work, kinds)
     rows = 0 if constants else _rows_if_tall(work)
@@ -139,7 +139,7 @@ def _make_spec(work: KernelTask, fold: Fold, constants: tuple[int, ...] | None, 
 
 def _dtypes_of(work: KernelTask, fold: Fold) -> tuple[str, ...]:
     """The dtypes of ``pool_rows``' buffers for a fold."""
-    names = {"read": work.array.dtype.name, "write": written(work).name}
+    names = {"read": work.array.dtype.name, "write": find_written_dtype(work).name}
     return (*(names.get(a, a) for a in _ARGUMENTS), *_state_names(fold))
 
 
@@ -178,7 +178,7 @@ def _sizes_if_bands(work: KernelTask, fold: Fold) -> tuple[int, ...] | None:
     return size if worth and max(size) <= _SMALL and prod(size) <= _FEW else None
 
 
-def _keyed(work: KernelTask, fold: Fold) -> Fold:
+def _key_floats(work: KernelTask, fold: Fold) -> Fold:
     """The fold on whole numbers in the place of floats, in the same order."""
     dtype = work.array.dtype
     if dtype.kind != "f":

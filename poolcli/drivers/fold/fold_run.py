@@ -17,7 +17,7 @@ from ...kernels.fold import row_pairs, shared_columns, small, wide
 from ...kernels.fold import rows as kernel
 from ..kernel_task import Array, Block, KernelTask, Runner, cut
 from . import addition_chain
-from .fold_table import Fold, divisors, written
+from .fold_table import Fold, divisors, find_written_dtype
 
 ROW_STATES, _ROW_OF_DOUBLES = 1 << 15, 1 << 11
 """States of a scratch row: rows of uint8 and float32 ran fastest whole, and those of 4096 pixels are half of it. A ring
@@ -80,14 +80,15 @@ class FoldLayout:
     def __init__(self, work: KernelTask, fold: Fold, kinds: NDArray[np.int64], tall: int) -> None:
         self.work, self.fold, self.kinds, self.tall = work, fold, kinds, tall
         self.steps = addition_chain.table(int(kinds[-1])) if tall else kinds
-        self.tables = [_clipped(w) for w in work.windows[:2]]
+        self.tables = [_clip_axis(w) for w in work.windows[:2]]
         self.shares = divisors(work)
         value = 0 if work.nodata is None else work.nodata[0]
         nodata = np.array([value], work.array.dtype)
-        self.missing = nodata, np.zeros(1, written(work)) if work.fill is None else work.fill
+        self.missing = nodata, np.zeros(1, find_written_dtype(work)) if work.fill is None else work.fill
         self.bounds = dtypes.whole_limits(work.result)
         self.ending = np.array([*work.parameters, 0.0, 0.0]), dtypes.limits(work.result)
-        self.milliseconds = 3e-8 * (work.array.nbytes + 4 * np.prod(work.output_shape) * written(work).itemsize)
+        written = 4 * np.prod(work.output_shape) * find_written_dtype(work).itemsize
+        self.milliseconds = 3e-8 * (work.array.nbytes + written)
         line, size, inner = 64 // work.array.itemsize, int(kinds[-1]), work.output_shape[4]
         self.least = max(shared_columns.states_needed(line, size, step_of(work.windows[2]), inner),
                          row_pairs.states_needed(line, size, inner))
@@ -290,6 +291,6 @@ def step_of(windows: Windows) -> int:
     return windows.starts.step if isinstance(windows.starts, range) else 1
 
 
-def _clipped(windows: Windows) -> NDArray[np.int64]:
+def _clip_axis(windows: Windows) -> NDArray[np.int64]:
     """One of the axes D and H as the kernel reads it: first sample and count of each window."""
     return np.stack(windows.present(), 1)

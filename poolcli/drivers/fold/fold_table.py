@@ -120,7 +120,7 @@ _EXTREMES = states.merge_max, states.merge_min, states.merge_range
 
 def of_ratio(work: KernelTask, largest_divisor: float = 1.0) -> Part | None:
     """How a ratio is written; None where its remainder, or a quotient into 64 bits, may not be exact."""
-    out = written(work)
+    out = find_written_dtype(work)
     if out.kind == "f":
         return end.ratio_to_float
     if out.itemsize == 8 or largest_divisor * 2.0 ** (8 * out.itemsize + 1) > 2.0**EXACT_BITS:
@@ -130,12 +130,12 @@ def of_ratio(work: KernelTask, largest_divisor: float = 1.0) -> Part | None:
 
 def of_pair(work: KernelTask) -> Part:
     """How a pair of doubles is written."""
-    return end.pair_to_float if written(work).kind == "f" else end.pair_to_integer
+    return end.pair_to_float if find_written_dtype(work).kind == "f" else end.pair_to_integer
 
 
 def _of_sample(work: KernelTask) -> tuple[Part, Part]:
     """The value and the conversion of a sample of the array."""
-    dtype, out = work.array.dtype, written(work)
+    dtype, out = work.array.dtype, find_written_dtype(work)
     if work.source == work.result and dtype == out:
         return end.first_number, end.as_it_is
     if out.kind == "f":
@@ -171,7 +171,7 @@ def _farthest(work: KernelTask, window: Extent) -> Fold:
 def _ratio_mean(work: KernelTask, lift: Part, merge: Part, value: Part, none: tuple[float, ...]) -> Fold | None:
     """A harmonic or a geometric _mean, whose values are a little off where they should be whole."""
     convert = of_ratio(work) if work.rounding in (HALF_UP, HALF_EVEN) else None
-    if written(work).kind == "f":
+    if find_written_dtype(work).kind == "f":
         convert = end.finite_ratio_to_float
     if convert is None:
         return None
@@ -180,7 +180,7 @@ def _ratio_mean(work: KernelTask, lift: Part, merge: Part, value: Part, none: tu
 
 def _value_range(work: KernelTask, window: Extent) -> Fold:
     """Range."""
-    dtype, out = work.array.dtype, written(work)
+    dtype, out = work.array.dtype, find_written_dtype(work)
     value: Part = end.range_pair
     convert = of_pair(work)
     if dtype.kind in "iu" and dtype.itemsize < 8:
@@ -197,14 +197,14 @@ def _value_range(work: KernelTask, window: Extent) -> Fold:
 def _mean(work: KernelTask, window: Extent) -> Fold:
     """Avg and sum: sums in the smallest integer that holds them, in doubles, or in pairs of doubles."""
     divides = work.reducer.fold == "average" and not any(work.parameters)
-    fold = present(work, _summed(work, window), divides=divides)
+    fold = present(work, _fold_quotient(work, window), divides=divides)
     four = work.array.dtype == np.uint8 and window.samples <= 4 and divides and fold.counts
     return replace(fold, finalize=end.finalize_four) if four and fold.value is end.mean_narrow else fold
 
 
-def _summed(work: KernelTask, window: Extent) -> Fold:
+def _fold_quotient(work: KernelTask, window: Extent) -> Fold:
     """The sum over a divisor."""
-    dtype, out = work.array.dtype, written(work)
+    dtype, out = work.array.dtype, find_written_dtype(work)
     if _in_pairs(dtype, window):
         merge = states.merge_errors if dtype.kind == "f" and dtype.itemsize < 8 else states.merge_pair
         return Fold(states.lift_pair, merge, end.mean_pair, of_pair(work), (np.float64,) * 2, (0, 0), "pairs")
@@ -226,12 +226,12 @@ NARROW: Mapping[int, Part] = {HALF_UP: end.mean_narrow, FLOOR: end.mean_narrow_d
 def in_range(work: KernelTask) -> bool:
     """Whether every mean of integers is in the result's range for certain."""
     (low, high), (least, most) = dtypes.whole_limits(work.source), dtypes.whole_limits(work.result)
-    return written(work).kind != "f" and least <= low and high <= most
+    return find_written_dtype(work).kind != "f" and least <= low and high <= most
 
 
 def _whole_mean(work: KernelTask, window: Extent, convert: Part | None) -> tuple[Part, Part]:
     """The value and the conversion of a sum of integers."""
-    dtype, out = work.array.dtype, written(work)
+    dtype, out = work.array.dtype, find_written_dtype(work)
     if work.reducer.fold == "total" and out.kind != "f":
         natural = work.result == dtypes.result_dtype(work.reducer, work.source)
         return end.first_number, end.as_it_is if natural else end.whole_to_integer
@@ -245,7 +245,7 @@ def _whole_mean(work: KernelTask, window: Extent, convert: Part | None) -> tuple
     return (end.mean_wide, end.pair_to_integer) if convert is None else (end.mean, convert)
 
 
-def _mixed(work: KernelTask, window: Extent) -> Fold | None:
+def _fold_mix(work: KernelTask, window: Extent) -> Fold | None:
     """The mix of maximum and mean: exact for integers."""
     dtype, weight = work.array.dtype, work.parameters[0]
     if _in_pairs(dtype, window):
@@ -255,7 +255,7 @@ def _mixed(work: KernelTask, window: Extent) -> Fold | None:
     convert = of_ratio(work, window.samples)
     if dtype.kind == "f":
         certain = end.finite_ratio_to_float if 0.0 < weight < 1.0 else end.sure_ratio_to_float
-        convert = certain if written(work).kind == "f" else convert
+        convert = certain if find_written_dtype(work).kind == "f" else convert
         state: Any = np.float64
     else:
         short = (weight * 2.0**_WEIGHT_BITS).is_integer()
@@ -286,7 +286,7 @@ def _powers(work: KernelTask, lift: Part, value: Part) -> Fold | None:
     power, root = _POWERS.get(p, (states.power_any, end.root_any))
     # a root by logarithms is a little off where it should be whole
     convert = of_ratio(work) if p in _POWERS or work.rounding in (HALF_UP, HALF_EVEN) else None
-    if written(work).kind == "f":
+    if find_written_dtype(work).kind == "f":
         convert = end.finite_ratio_to_float
     if convert is None:
         return None
@@ -296,7 +296,7 @@ def _powers(work: KernelTask, lift: Part, value: Part) -> Fold | None:
 
 def _moments(work: KernelTask, window: Extent, *, root: bool) -> Fold | None:
     """Variance and deviation: of integers from exact sums, of floats from distances that nothing cancels in."""
-    found = _spread(work, window) if work.array.dtype.kind == "f" else _whole_moments(work, window)
+    found = _fold_variance(work, window) if work.array.dtype.kind == "f" else _whole_moments(work, window)
     fold, is_ratio = found
     convert: Part | None = fold.convert
     if root:
@@ -324,14 +324,14 @@ def _whole_moments(work: KernelTask, window: Extent) -> tuple[Fold, bool]:
     return replace(fold, value=end.variance_few, convert=convert), True
 
 
-def _spread(work: KernelTask, window: Extent) -> tuple[Fold, bool]:
+def _fold_variance(work: KernelTask, window: Extent) -> tuple[Fold, bool]:
     """The fold of floats, and whether its value is a ratio: pairs for doubles, and for integer results."""
-    if work.array.dtype.itemsize == 8 or written(work).kind != "f":
-        convert = end.pair_or_nan_to_float if written(work).kind == "f" else end.pair_to_integer
+    if work.array.dtype.itemsize == 8 or find_written_dtype(work).kind != "f":
+        convert = end.pair_or_nan_to_float if find_written_dtype(work).kind == "f" else end.pair_to_integer
         fold = Fold(states.lift_wide_spread, states.merge_wide_spread, end.variance_wide_spread, convert,
                     (np.float64,) * 5, (0,) * 5, counts=True)
         return fold, False
-    convert = end.ratio_to_near_float if written(work).itemsize <= 4 else end.ratio_to_float
+    convert = end.ratio_to_near_float if find_written_dtype(work).itemsize <= 4 else end.ratio_to_float
     return Fold(states.lift_spread, states.merge_spread, end.variance_spread, convert, (np.float64,) * 3, (0,) * 3,
                 counts=True), True
 
@@ -350,7 +350,7 @@ FOLDS: Mapping[str, Callable[[KernelTask, Extent], Fold | None]] = {
     "geometric_mean": lambda work, window: _ratio_mean(work, states.lift_product, states.merge_product,
                                                       end.geometric_mean, (1.0, 0.0)),
     "farthest": _farthest,
-    "mix": _mixed,
+    "mix": _fold_mix,
     "variance": lambda work, window: _moments(work, window, root=False),
     "deviation": lambda work, window: _moments(work, window, root=True),
 }
@@ -373,7 +373,7 @@ def missing(work: KernelTask) -> bool:
     return work.nodata is not None or (work.skip_nan and work.array.dtype.kind == "f")
 
 
-def written(work: KernelTask) -> dtypes.Type:
+def find_written_dtype(work: KernelTask) -> dtypes.Type:
     """The dtype that the kernel writes."""
     return dtypes.write_dtype(work.result)
 

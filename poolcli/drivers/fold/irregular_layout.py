@@ -12,7 +12,7 @@ from ...core.windows import Windows, as_array
 from ...kernels.fold.unrolled import PARTS
 from ..kernel_task import Array, Block, KernelTask
 from .fold_run import FoldLayout, Prepared, RowWindows
-from .fold_table import written
+from .fold_table import find_written_dtype
 
 _LINES = 12
 """Lines of the cache of a stretch, which are asked for at once: max fractional 2.5 of 16 MP of float32 takes 3.1 ms,
@@ -28,7 +28,7 @@ def constants_if_irregular(work: KernelTask) -> tuple[int, ...] | None:
     """
     regular = all(isinstance(w.starts, range) for w in work.windows[1:])
     steady = all(w.step == 1 and not w.before + w.after for w in work.windows)
-    (deep, deeper), (rows, more), (size, others) = map(_spread, work.windows)
+    (deep, deeper), (rows, more), (size, others) = map(_find_sizes, work.windows)
     most = deep, rows + more, size + others
     few = max(most) <= PARTS and prod(most) <= _MOST_SAMPLES
     if regular or not steady or deeper or more > 1 or others > 2 or not few or work.array.shape[3] < 2 * _pixels(work):
@@ -36,7 +36,7 @@ def constants_if_irregular(work: KernelTask) -> tuple[int, ...] | None:
     return deep, rows, more, size, others + 1, 64 // work.array.itemsize
 
 
-def _spread(windows: Windows) -> tuple[int, int]:
+def _find_sizes(windows: Windows) -> tuple[int, int]:
     """The smallest size of an axis' windows, and how much larger the largest is."""
     smallest, largest = windows.size_range()
     return smallest, largest - smallest
@@ -71,7 +71,8 @@ class IrregularLayout(FoldLayout):
 
     def own(self) -> list[Array]:
         """A runner's room for results of every size."""
-        return [np.empty(self.rows * self.stretches[0].length * self.work.array.shape[4], written(self.work))]
+        return [np.empty(self.rows * self.stretches[0].length * self.work.array.shape[4],
+                         find_written_dtype(self.work))]
 
     @cached_property
     def stretches(self) -> tuple[RowWindows, NDArray[np.int64]]:

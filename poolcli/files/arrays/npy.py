@@ -152,7 +152,7 @@ def read_npy(file: str | os.PathLike[str] | IO[bytes]) -> tuple[Array, tuple[str
     left = file.seek(0, os.SEEK_END) - header.offset
     check_size(header, left)
     extra = left - header.nbytes
-    return _mapped(file, header), ((f"{extra:,} bytes after the array ignored",) if extra else ())
+    return _map_file(file, header), ((f"{extra:,} bytes after the array ignored",) if extra else ())
 
 
 def check_size(header: Header, present: int) -> None:
@@ -163,7 +163,7 @@ def check_size(header: Header, present: int) -> None:
         )
 
 
-def _mapped(stream: IO[bytes], header: Header) -> Array:
+def _map_file(stream: IO[bytes], header: Header) -> Array:
     import mmap
 
     try:

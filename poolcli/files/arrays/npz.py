@@ -37,7 +37,7 @@ def npz_header(file: str | os.PathLike[str] | IO[bytes], key: str | None = None)
 @contextmanager
 def _member(file: str | os.PathLike[str] | IO[bytes], key: str | None) -> Iterator[tuple[IO[bytes], Header, str]]:
     with _zip_errors(), zipfile.ZipFile(file) as archive:
-        name = _chosen(archive.namelist(), key)
+        name = _choose_array(archive.namelist(), key)
         info = archive.getinfo(name)
         if info.file_size > MAX_INFLATED and info.file_size > MAX_RATIO * info.compress_size:
             raise PoolError(
@@ -65,7 +65,7 @@ def _zip_errors() -> Iterator[None]:
         raise PoolError(f"not a readable .npz file ({why}); save the arrays anew") from error
 
 
-def _chosen(names: list[str], key: str | None) -> str:
+def _choose_array(names: list[str], key: str | None) -> str:
     arrays = [name for name in names if name.endswith(".npy")]
     listed = ", ".join(printable(_key(name)) for name in arrays[:20]) + ", ..." * (len(arrays) > 20)
     if key is not None:

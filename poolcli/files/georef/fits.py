@@ -163,7 +163,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     stream.seek(0)
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
-    source: Any = _unpacked(stream, 8 * max_pixels) if packed else stream
+    source: Any = _unpack(stream, 8 * max_pixels) if packed else stream
     with fits.open(source, mode="readonly", memmap=False, lazy_load_hdus=True, do_not_scale_image_data=True,
                    output_verify="ignore") as file:
         unit = _choose_unit(file, key)
@@ -177,7 +177,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     return Loaded(array, _choose_letters(header, len(shape)), info)
 
 
-def _unpacked(stream: IO[bytes], limit: int) -> io.BytesIO:
+def _unpack(stream: IO[bytes], limit: int) -> io.BytesIO:
     """The file as gzip packed it, of a bounded size."""
     whole = io.BytesIO()
     with gzip.GzipFile(fileobj=stream) as packed:

@@ -210,7 +210,7 @@ def read_geotiff(tags: Callable[[int], Any], rows: int) -> tuple[_GeoTiff | None
         return None, ()
     bare = _GeoTiff(rows, metadata=_without_statistics(_text(values.get(_METADATA))), had_rpc=_RPC in values)
     try:
-        found = _placed(values, bare)
+        found = _place_tags(values, bare)
     except _BrokenTags as error:
         return bare if bare.metadata or bare.had_rpc else None, (f"its place is left out: {error}",)
     return found, ()
@@ -245,7 +245,7 @@ def _without_statistics(xml: bytes) -> bytes:
     return kept if b"<Item" in kept else b""
 
 
-def _placed(values: Mapping[int, Any], bare: _GeoTiff) -> _GeoTiff:
+def _place_tags(values: Mapping[int, Any], bare: _GeoTiff) -> _GeoTiff:
     keys = tuple(n for n in _floats(values.get(KEYS, ())) if isinstance(n, int))
     _check_keys(keys, len(_floats(values.get(_KEY_DOUBLES, ()))), len(_text(values.get(_KEY_TEXTS))))
     keyed = replace(bare, keys=keys, key_doubles=_floats(values.get(_KEY_DOUBLES, ())),
@@ -261,7 +261,7 @@ def _placed(values: Mapping[int, Any], bare: _GeoTiff) -> _GeoTiff:
             raise _BrokenTags("it has a pixel scale without a tie point")
         return keyed
     if len(points) < 6 or not all(map(math.isfinite, points)):
-        raise _BrokenTags(f"its tie point is {_listed(points[:6])}")
+        raise _BrokenTags(f"its tie point is {_list_keys(points[:6])}")
     if not scale:
         return replace(keyed, points=points[: len(points) // 6 * 6])
     affine = _of_scale(scale, points)
@@ -274,7 +274,7 @@ def _of_scale(scale: tuple[float, ...], points: tuple[float, ...]) -> Affine:
     column, row, _, x, y, _ = points[:6]
     affine = (scale[0], 0.0, x - column * scale[0], 0.0, -scale[1], y + row * scale[1])
     if not is_usable(affine):
-        raise _BrokenTags(f"its pixel scale is {_listed(scale)}")
+        raise _BrokenTags(f"its pixel scale is {_list_keys(scale)}")
     return affine
 
 
@@ -296,7 +296,7 @@ def _of_matrix(matrix: tuple[float, ...]) -> tuple[Affine, tuple[float, float]]:
         raise _BrokenTags(f"its transformation has {len(matrix)} numbers in place of 16")
     affine = (matrix[0], matrix[1], matrix[3], matrix[4], matrix[5], matrix[7])
     if not is_usable(affine):
-        raise _BrokenTags(f"its transformation is {_listed(affine)}")
+        raise _BrokenTags(f"its transformation is {_list_keys(affine)}")
     return affine, (matrix[10], matrix[11])
 
 
@@ -305,5 +305,5 @@ def _at_corner(affine: Affine, is_point: bool) -> Affine:
     return (a, b, c - a / 2 - b / 2, d, e, f - d / 2 - e / 2) if is_point else affine
 
 
-def _listed(numbers: tuple[float, ...]) -> str:
+def _list_keys(numbers: tuple[float, ...]) -> str:
     return ", ".join(f"{n:g}" for n in numbers)

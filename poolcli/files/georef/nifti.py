@@ -144,7 +144,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
                         "--max-pixels raises the limit")
     extensions = _read_extensions(source, header, len(data))
     array = _read_samples(source, shape, dtype, count)
-    array, notes = _scaled(array, header)
+    array, notes = _scale(array, header)
     georeference = _Nifti(data, version, extensions)
     place: Place | None = Place.of(georeference, shape)
     if not _is_usable(header):
@@ -225,7 +225,7 @@ def _read_samples(source: Any, shape: tuple[int, ...], dtype: Any, count: int) -
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _scaled(array: Array, header: Any) -> tuple[Array, tuple[str, ...]]:
+def _scale(array: Array, header: Any) -> tuple[Array, tuple[str, ...]]:
     import numpy as np
 
     slope, inter = float(header["scl_slope"]), float(header["scl_inter"])

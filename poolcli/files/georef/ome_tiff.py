@@ -169,7 +169,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
         metadata: dict[str, Any] = {"axes": axes}
     else:
         axes = "".join(image.axes[axis.source] for axis in place.axes)
-        metadata = {"axes": axes, **_described(image, place, array.shape, axes)}
+        metadata = {"axes": axes, **_describe(image, place, array.shape, axes)}
     if array.ndim > 5 or not axes:
         raise PoolError(f"OME-TIFF holds up to five axes, and the result has {array.ndim}; .npy can hold it")
     array = np.ascontiguousarray(array.astype("uint8") if array.dtype.kind == "b" else array)
@@ -188,7 +188,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
     return notes
 
 
-def _described(image: OmeImage, place: Place, shape: tuple[int, ...], axes: str) -> dict[str, Any]:
+def _describe(image: OmeImage, place: Place, shape: tuple[int, ...], axes: str) -> dict[str, Any]:
     """Physical sizes, channels and name, as tifffile takes them."""
     sizes, units = image.pooled(place)
     found: dict[str, Any] = {}

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from ...core.place import Place
 from ...errors import PoolError
-from ..atomic import explained
+from ..atomic import explain_errors
 from ..formats import ENDINGS, FORMATS, split_ending
 from ..image_info import MAX_FRAMES, MAX_PIXELS, MAX_STACK, Frames, ImageInfo, Loaded
 from ..stderr_capture import capture_stderr, pillow_limits
@@ -57,7 +57,7 @@ def read_image(
         except PoolError:
             raise
         except Exception as error:  # hostile files draw eight kinds out of Pillow; a list of them would lack the ninth
-            raise PoolError(_explained(error, kind, chatter.first_line())) from error
+            raise PoolError(_explain_errors(error, kind, chatter.first_line())) from error
 
 
 def _read_frames(asked: Opener, frames: Frames | int) -> Loaded:
@@ -68,7 +68,7 @@ def _read_frames(asked: Opener, frames: Frames | int) -> Loaded:
     # What else a JPEG holds is a preview of the same picture.
     count = count_frames(asked.open()) if first is None else first.source.frames if FORMATS[asked.kind].pages else 1
     if first is not None and count == MAX_FRAMES:
-        count = _counted(asked.open(), MAX_STACK)
+        count = _count_frames(asked.open(), MAX_STACK)
         if count == MAX_STACK and (isinstance(frames, int) or frames.last is None):
             raise PoolError(f"{MAX_STACK:,} pages or more; --frames 1-1000 takes some of them")
     numbers = (Frames(frames, frames) if isinstance(frames, int) else frames).numbers(count)
@@ -89,7 +89,7 @@ def open_file(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
     if not isinstance(file, (str, os.PathLike)):
         yield file
         return
-    with explained("read"), open(file, "rb") as stream:
+    with explain_errors("read"), open(file, "rb") as stream:
         yield stream
 
 
@@ -105,7 +105,7 @@ def _read(file: Opener) -> Loaded:
     array = picture.array if FORMATS[file.kind].tagged else turn_upright(picture.array, _orientation(file.image))
     carried = None if file.image is None else metadata.read_metadata(file.image)  # before frames are counted: it seeks
     frames, more = (1, ()) if not file.counts else (
-        _frames(file.image, file.frame) if picture.frames is None else _told(picture.frames, file.frame))
+        _frames(file.image, file.frame) if picture.frames is None else _list_notes(picture.frames, file.frame))
     source = ImageInfo(
         name=file.name,
         format=file.kind,
@@ -186,7 +186,7 @@ def _frames(image: ImageFile.ImageFile | None, frame: int = 0) -> tuple[int, tup
     if image is None:  # read without Pillow
         return 1, ()
     try:
-        return _told(_counted(image, MAX_FRAMES), frame)
+        return _list_notes(_count_frames(image, MAX_FRAMES), frame)
     except Exception:
         return 1, ("what follows its first frame cannot be read",)
 
@@ -201,17 +201,17 @@ def read_carried(path: str, count: Callable[[], int]) -> tuple[metadata.Metadata
         try:
             image = opener.open()
         except Exception:  # a mode that it does not know
-            return None, *_told(count(), 0)
+            return None, *_list_notes(count(), 0)
         return metadata.read_metadata(image), *_frames(image)
 
 
-def _told(count: int, frame: int) -> tuple[int, tuple[str, ...]]:
+def _list_notes(count: int, frame: int) -> tuple[int, tuple[str, ...]]:
     more = " or more" if count == MAX_FRAMES else ""
     which = f"number {frame + 1}" if frame else "the first"
     return count, (f"{which} of {count:,}{more} frames",) if count > 1 else ()
 
 
-def _counted(image: ImageFile.ImageFile, most: int) -> int:
+def _count_frames(image: ImageFile.ImageFile, most: int) -> int:
     """Count frames without decoding them; TIFF pages one by one and at most ``most``."""
     if image.format != "TIFF":
         return int(getattr(image, "n_frames", 1))
@@ -234,7 +234,7 @@ def _is_lossy(file: Opener) -> bool:
     return FORMATS[file.kind].lossy or compression in ("jpeg", "tiff_jpeg", "webp")
 
 
-def _explained(error: Exception, kind: str, chatter: str) -> str:
+def _explain_errors(error: Exception, kind: str, chatter: str) -> str:
     from PIL import Image
 
     if isinstance(error, Image.DecompressionBombError):

@@ -94,7 +94,7 @@ def write_image(
 
 
 def _write_one(array: Array, source: ImageInfo, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:
-    picture, mode, palette = _prepared(array if row.spare_byte else pack(array), source, row)
+    picture, mode, palette = _prepare(array if row.spare_byte else pack(array), source, row)
     lost: tuple[str, ...] = ()
     if encoding.palette and palette is None and mode in ("L", "RGB", "RGBA") and "P" in row.modes:
         picture, mode, palette, lost = with_palette(picture)
@@ -140,8 +140,8 @@ def _file_in_memory() -> IO[bytes] | None:
 def _write_several(array: Array, source: ImageInfo, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:
     from .frames import frames_for, play_times
 
-    frames, mode, lost = frames_for(array, source, row, _prepared)
-    first, *rest = [_framed(*one) for one in frames]
+    frames, mode, lost = frames_for(array, source, row, _prepare)
+    first, *rest = [_make_frame(*one) for one in frames]
     options = row.options(encoding) | _profile(source, row, mode) | _extras(row, mode, None, array.nbytes)
     options |= _nodata(source, row, array, options)
     options |= _metadata(source, row, array[0], options, encoding)
@@ -173,7 +173,7 @@ def _write_numbers(array: Array, source: ImageInfo, target: Target, encoding: En
     return notes
 
 
-def _framed(picture: Array, mode: str, palette: Palette | None) -> Image.Image:
+def _make_frame(picture: Array, mode: str, palette: Palette | None) -> Image.Image:
     """A frame; which of its colours is transparent is its own affair."""
     image = _image(picture, mode, palette)
     if palette is not None and palette.alpha is not None:
@@ -269,7 +269,7 @@ def _extras(row: Format, mode: str, palette: Palette | None, size: int) -> dict[
     return options
 
 
-def _prepared(array: Array, source: ImageInfo, row: Format) -> tuple[Array, str, Palette | None]:
+def _prepare(array: Array, source: ImageInfo, row: Format) -> tuple[Array, str, Palette | None]:
     """Give the array the shape and the mode in which ``row`` takes it, and its palette where it has one."""
     squeezed = array[..., 0] if array.ndim == 3 and array.shape[2] == 1 else array
     mode = mode_of(array.dtype, array.shape, source.mode) or ""

@@ -138,10 +138,10 @@ def _stack_frames(frames: Sequence[Array]) -> tuple[Array, str]:
     channels = max(1 if frame.ndim == 2 else frame.shape[2] for frame in frames)
     if channels == 1:
         return np.stack(frames), "L"
-    return np.stack([_widened(frame, channels) for frame in frames]), {3: "RGB", 4: "RGBA"}[channels]
+    return np.stack([_widen(frame, channels) for frame in frames]), {3: "RGB", 4: "RGBA"}[channels]
 
 
-def _widened(frame: Array, channels: int) -> Array:
+def _widen(frame: Array, channels: int) -> Array:
     import numpy as np
 
     colour = np.repeat(frame[..., None], 3, axis=2) if frame.ndim == 2 else frame

@@ -149,14 +149,14 @@ def _exif_bytes(tags: Mapping[int, Any], row: Format, size: tuple[int, int]) -> 
         return b""
     inner = dict(tags.get(_EXIF, {}))
     inner.update({tag: side for tag, side in zip((_WIDTH, _HEIGHT), size, strict=True) if tag in inner})
-    data = _packed({**tags, _EXIF: inner} if inner else tags)
+    data = _pack({**tags, _EXIF: inner} if inner else tags)
     if row.exif_limit is not None and len(data) >= row.exif_limit:
         inner.pop(_MAKER_NOTE, None)
-        data = _packed({**tags, _EXIF: inner})
+        data = _pack({**tags, _EXIF: inner})
     return data if row.exif_limit is None or len(data) < row.exif_limit else b""
 
 
-def _packed(tags: Mapping[int, Any]) -> bytes:
+def _pack(tags: Mapping[int, Any]) -> bytes:
     from PIL import Image
 
     exif = Image.Exif()

@@ -23,7 +23,7 @@ def read_ppm(file: Opener) -> Picture:
         return plain(image)
     if codec == "ppm_plain":
         return _plain_text(image, maxval)
-    return _stretched(_levels(file, image, offset, maxval), maxval, image.mode)
+    return _stretch(_levels(file, image, offset, maxval), maxval, image.mode)
 
 
 def _maxval(codec: str, args: Any) -> Any:
@@ -46,7 +46,7 @@ def _levels(file: Opener, image: ImageFile.ImageFile, offset: int, maxval: int) 
     return np.frombuffer(data.ljust(size, b"\0"), dtype).reshape(shape)
 
 
-def _stretched(levels: Array, maxval: int, mode: str) -> Picture:
+def _stretch(levels: Array, maxval: int, mode: str) -> Picture:
     """Make ``maxval`` the white of 8 or 16 bits, rounding half up."""
     import numpy as np
 

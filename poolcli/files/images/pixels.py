@@ -63,14 +63,14 @@ def plain(image: ImageFile.ImageFile, indexed: bool = False, shared: bool = Fals
     image.load()
     icc = image.info.get("icc_profile")
     if image.mode in ("P", "PA"):
-        return _paletted(image, indexed, icc)
+        return _expand_palette(image, indexed, icc)
     mode = _CONVERTED.get(image.mode, image.mode)
     if mode not in _AS_IS:
         raise PoolError(f"pixels of mode {image.mode} are not supported; save it as PNG or TIFF")
     decoded = image if image.mode in _DTYPES or mode == image.mode else image.convert(mode)
     viewed = view_pixels(decoded) if shared else None
     array = gather(decoded) if viewed is None else viewed
-    return _keyed(Picture(array, mode, None, icc), image.info.get("transparency"), _STRETCHED.get(raw, 1))
+    return _add_key_alpha(Picture(array, mode, None, icc), image.info.get("transparency"), _STRETCHED.get(raw, 1))
 
 
 def rawmode(image: ImageFile.ImageFile) -> str:
@@ -145,7 +145,7 @@ def with_rawmode(args: Any, mode: str) -> Any:
     return (mode, *args[1:]) if isinstance(args, tuple) else mode
 
 
-def _paletted(image: ImageFile.ImageFile, indexed: bool, icc: bytes | None) -> Picture:
+def _expand_palette(image: ImageFile.ImageFile, indexed: bool, icc: bytes | None) -> Picture:
     transparent = image.has_transparency_data
     if not indexed:
         mode = "RGBA" if transparent else "RGB"
@@ -169,7 +169,7 @@ def _rgba_palette(image: ImageFile.ImageFile) -> list[int]:
     return palette
 
 
-def _keyed(picture: Picture, transparent: Any, stretch: int) -> Picture:
+def _add_key_alpha(picture: Picture, transparent: Any, stretch: int) -> Picture:
     """Give an alpha channel to a picture in which one colour is transparent (PNG tRNS, GIF)."""
     import numpy as np
 

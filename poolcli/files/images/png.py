@@ -43,13 +43,13 @@ def is_photographic(array: Array) -> Method | None:
     rows = _as_rows(array)
     filtered = b"".join(_sample(rows, _sample_size(array)))
     plain = b"".join(rows[a:b].tobytes() for a, b in _bands(*rows.shape))
-    least, method = min((_packed(filtered, method), method) for method in (HUFFMAN, _RUNS))
-    deflated = min(_packed(data, (1, zlib.Z_DEFAULT_STRATEGY)) for data in (filtered, plain))
+    least, method = min((_pack(filtered, method), method) for method in (HUFFMAN, _RUNS))
+    deflated = min(_pack(data, (1, zlib.Z_DEFAULT_STRATEGY)) for data in (filtered, plain))
     return method if deflated > _WORTH * least else None
 
 
-def _packed(data: bytes, method: Method) -> int:
-    return sum(map(len, _deflated([data], method)))
+def _pack(data: bytes, method: Method) -> int:
+    return sum(map(len, _deflate([data], method)))
 
 
 def _sample(rows: Array, size: int) -> Iterator[bytes]:
@@ -92,7 +92,7 @@ def _filter_rows(rows: Array, size: int, first: int, last: int) -> bytes:
     return out.tobytes()
 
 
-def _deflated(parts: list[bytes] | Iterator[bytes], method: Method) -> Iterator[bytes]:
+def _deflate(parts: list[bytes] | Iterator[bytes], method: Method) -> Iterator[bytes]:
     """A zlib stream of all parts, as it comes."""
     level, strategy = method
     packer = zlib.compressobj(level, zlib.DEFLATED, zlib.MAX_WBITS, 9, strategy)
@@ -122,7 +122,7 @@ def _data(array: Array, method: Method) -> Iterator[bytes]:
     step = max(1, _ROWS_AT_ONCE // (rows.shape[1] + 1))
     waiting = bytearray()
     parts = (_filter_rows(rows, size, i, min(len(rows), i + step)) for i in range(0, len(rows), step))
-    for piece in _deflated(parts, method):
+    for piece in _deflate(parts, method):
         waiting += piece
         if len(waiting) >= _CHUNK:
             yield bytes(waiting)

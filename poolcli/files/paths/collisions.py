@@ -27,13 +27,14 @@ def check_targets(pairs: Pairs, *, in_place: bool = False) -> None:
     Names are compared as a file system that folds case and composes accents would: A.png and a.png collide. With
     ``in_place`` an output may be its own input, and still not another one.
     """
-    shared, overwritten = _suspected(pairs, in_place)
-    problems = [*(_shared(pairs, shared) if shared else ()), *(_overwritten(pairs, in_place) if overwritten else ())]
+    shared, overwritten = _find_suspects(pairs, in_place)
+    problems = [*(_find_shared(pairs, shared) if shared else ()),
+                *(_overwritten(pairs, in_place) if overwritten else ())]
     if problems:
         raise PoolError("\n".join(problems))
 
 
-def _suspected(pairs: Pairs, in_place: bool) -> tuple[set[int], bool]:
+def _find_suspects(pairs: Pairs, in_place: bool) -> tuple[set[int], bool]:
     """Go through all once: which outputs come twice, by their hashes, and whether any is there already."""
     key, present, there = _Key(), _ExistingOutputs(), False
     seen: set[int] = set()
@@ -47,17 +48,17 @@ def _suspected(pairs: Pairs, in_place: bool) -> tuple[set[int], bool]:
     return twice, there
 
 
-def _shared(pairs: Pairs, suspected: set[int]) -> list[str]:
+def _find_shared(pairs: Pairs, suspected: set[int]) -> list[str]:
     key = _Key()
     groups: dict[str, list[tuple[str, str]]] = {}
     for pair in pairs:
         whole = key(pair[1])
         if hash(whole) in suspected:
             groups.setdefault(whole, []).append(pair)
-    return [_shared_text(group) for group in groups.values() if len(group) > 1]
+    return [_describe_shared(group) for group in groups.values() if len(group) > 1]
 
 
-def _shared_text(group: list[tuple[str, str]]) -> str:
+def _describe_shared(group: list[tuple[str, str]]) -> str:
     inputs = " and ".join(printable(source) for source, _ in group)
     text = f"{inputs} would both be written to {printable(group[0][1])}"
     return f"{text}; a pattern with {{parent}}, {{stem}} and {{ext}} would work"
@@ -78,8 +79,8 @@ class _Key:
         if folder not in self._folders:
             if len(self._folders) >= _FOLDERS_KEPT:
                 self._folders.clear()
-            self._folders[folder] = _folded(os.path.realpath(folder)) + os.sep
-        return self._folders[folder] + _folded(name)
+            self._folders[folder] = _fold_case(os.path.realpath(folder)) + os.sep
+        return self._folders[folder] + _fold_case(name)
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -88,7 +89,7 @@ def _split(path: str) -> tuple[str, str]:
     return folder or slash, name
 
 
-def _folded(text: str) -> str:
+def _fold_case(text: str) -> str:
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
@@ -128,15 +129,15 @@ class _ExistingOutputs:
             self._folder, self._looks = folder, 0
         self._looks += 1
         if self._looks == _SINGLE_LOOKS:
-            self._names = _listed(folder)
+            self._names = _list_folder(folder)
         if self._looks < _SINGLE_LOOKS or self._names is None:
             return os.path.lexists(path)
-        return _folded(name) in self._names
+        return _fold_case(name) in self._names
 
 
-def _listed(folder: str) -> set[str] | None:
+def _list_folder(folder: str) -> set[str] | None:
     try:
-        return {_folded(name) for name in os.listdir(folder or os.curdir)}
+        return {_fold_case(name) for name in os.listdir(folder or os.curdir)}
     except FileNotFoundError:
         return set()
     except OSError:  # not to be listed, but perhaps to be written in

@@ -84,7 +84,7 @@ def _files(
     names = []
     for entry in entries:
         known = is_wanted(below + entry.name, entry.name, globs)
-        passed = _passed_over(entry, known)
+        passed = _explain_skip(entry, known)
         if passed and note is not None:
             note(entry.path, passed)
         if known and not passed and (entry.is_file(follow_symlinks=False) or _is_store(entry)):
@@ -112,17 +112,17 @@ def unread_picture(below: str, name: str, globs: Globs) -> str | None:
 
 
 def _is_known(name: str, globs: Globs) -> bool:
-    known = name.lower().endswith(in_folders() + _included(globs))
+    known = name.lower().endswith(in_folders() + _find_included(globs))
     return known and not name.startswith(TEMPORARY) and name.lower() not in ENDINGS
 
 
 @lru_cache
-def _included(globs: Globs) -> tuple[str, ...]:
+def _find_included(globs: Globs) -> tuple[str, ...]:
     """Endings that are no inputs in folders unless ``--include`` says so, and it does: ``*.csv``."""
     return tuple(ending for ending in KNOWN if any(one.lower().endswith(ending) for one in globs.include))
 
 
-def _passed_over(entry: os.DirEntry[str], known: bool) -> str:
+def _explain_skip(entry: os.DirEntry[str], known: bool) -> str:
     """Say why an entry is passed over when that is worth a word, else ""; nothing is opened, so no FIFO can hang."""
     if entry.is_symlink():
         return "a link, and links are not followed in folders" if known or entry.is_dir() else ""

@@ -75,7 +75,7 @@ def find_object(url: str) -> tuple[Any, str]:
 
 
 @contextmanager
-def explained(done: str, target: str | None = None) -> Iterator[None]:
+def explain_remote_errors(done: str, target: str | None = None) -> Iterator[None]:
     """Turn whatever a network may raise into PoolError, with a reason in one line and no secret in it.
 
     With the name of a ``target`` that is written it is an OutputError, which holds that name.
@@ -108,7 +108,7 @@ def _reason(error: Exception) -> str:
 @contextmanager
 def open_object(url: str) -> Iterator[IO[bytes]]:
     """Open an object; PoolError with one line where that fails or breaks off."""
-    with explained("read"):
+    with explain_remote_errors("read"):
         system, path = find_object(url)
         with system.open(path, "rb", block_size=_BLOCK, cache_type="readahead") as stream:
             yield stream
@@ -122,7 +122,7 @@ def create_object(url: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
     store is asked to create it only where there is none. One of the same bytes is taken for our own: an answer may
     have been lost, or a worker with its report.
     """
-    with explained("written", url), tempfile.NamedTemporaryFile(prefix="poolcli-") as temporary:
+    with explain_remote_errors("written", url), tempfile.NamedTemporaryFile(prefix="poolcli-") as temporary:
         yield temporary.file
         temporary.file.flush()
         system, path = find_object(url)

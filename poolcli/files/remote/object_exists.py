@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from typing import Any
 
-from .fsspec_io import explained, find_object, is_s3
+from .fsspec_io import explain_remote_errors, find_object, is_s3
 
 _PAGE = 1_000
 """The most names that S3 lists at once."""
@@ -27,7 +27,7 @@ class ObjectExists:
 
     def __call__(self, url: str) -> bool:
         """Whether it is there. PoolError where nobody answers."""
-        with explained("looked for"), self.lock:
+        with explain_remote_errors("looked for"), self.lock:
             system, path = find_object(url)
             if not is_s3(system):
                 return bool(system.exists(path))

@@ -10,7 +10,7 @@ from ..formats import KNOWN
 from ..paths.globs import MAGIC, Globs
 from ..paths.scan import is_own_result, is_wanted, unread_picture
 from ..paths.urls import protocol
-from .fsspec_io import explained, find_object, is_s3
+from .fsspec_io import explain_remote_errors, find_object, is_s3
 
 _PAGE = 1_000
 """The most names that S3 lists at once."""
@@ -25,7 +25,7 @@ def is_folder(url: str) -> bool:
         return protocol(url) not in ("http", "https")
     if url.lower().endswith(KNOWN) or is_pattern(url) or protocol(url) in ("http", "https"):
         return False
-    with explained("looked for"):
+    with explain_remote_errors("looked for"):
         system, path = find_object(url)
         return bool(system.isdir(path))
 
@@ -40,10 +40,10 @@ def list_matching(pattern: str) -> tuple[str, Listing]:
     the first sign, up to a slash, and names below it in pages."""
     first = min(pattern.find(sign) for sign in MAGIC if sign in pattern)
     root = pattern[: pattern.rfind("/", 0, first) + 1]
-    return root, _matched(root, pattern[len(root) : first], pattern[len(root) :])
+    return root, _match(root, pattern[len(root) : first], pattern[len(root) :])
 
 
-def _matched(root: str, start: str, below: str) -> Listing:
+def _match(root: str, start: str, below: str) -> Listing:
     from fsspec.utils import glob_translate
 
     fits = re.compile(glob_translate(below)).match
@@ -59,7 +59,7 @@ def list_objects(root: str, *, recursive: bool, skip: Collection[str], globs: Gl
     As ``scan.scan`` has it for folders. Where outputs lie beside inputs, all names are gone through at once, for
     x_max.png may be pages behind x.png.
     """
-    pages = (_taken(root, names, skip, globs, note, unread) for names in _pages(root, "", deep=recursive))
+    pages = (_take(root, names, skip, globs, note, unread) for names in _pages(root, "", deep=recursive))
     if not reducers:
         yield from filter(None, pages)
         return
@@ -68,8 +68,8 @@ def list_objects(root: str, *, recursive: bool, skip: Collection[str], globs: Gl
     yield [name for name in names if name not in ours]
 
 
-def _taken(root: str, names: list[str], skip: Collection[str], globs: Globs,
-           note: Callable[[str, str], None], unread: Callable[[str], None] | None = None) -> list[str]:
+def _take(root: str, names: list[str], skip: Collection[str], globs: Globs,
+          note: Callable[[str, str], None], unread: Callable[[str], None] | None = None) -> list[str]:
     taken = []
     for name in names:
         parts = name.split("/")
@@ -89,7 +89,7 @@ def _taken(root: str, names: list[str], skip: Collection[str], globs: Globs,
 
 def _pages(root: str, start: str, deep: bool) -> Listing:
     """Names of objects below a URL that ends in a slash, those that begin with ``start``; folders only as parts."""
-    with explained("listed"):
+    with explain_remote_errors("listed"):
         system, path = find_object(root)
         path = path.rstrip("/") + "/"
         if not is_s3(system):

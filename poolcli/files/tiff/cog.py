@@ -40,22 +40,22 @@ class Layout:
     def directory_size(self, fields: Sequence[Field]) -> int:
         """Bytes of a directory with the values behind it."""
         inline = (8 if self.big else 2) + len(fields) * (4 + 2 * self.word) + self.word
-        return _padded(inline) + sum(_padded(len(field.data)) for field in fields if len(field.data) > self.word)
+        return _round_up(inline) + sum(_round_up(len(field.data)) for field in fields if len(field.data) > self.word)
 
     def directory(self, fields: Sequence[Field], start: int, following: int) -> bytes:
         """A directory that lies at ``start``; ``following`` is where the next one does, 0 for none."""
         sign = "Q" if self.big else "I"
         table = struct.pack("<Q" if self.big else "<H", len(fields))
         values = b""
-        behind = start + _padded(len(table) + len(fields) * (4 + 2 * self.word) + self.word)
+        behind = start + _round_up(len(table) + len(fields) * (4 + 2 * self.word) + self.word)
         for field in fields:
             value = field.data
             if len(value) > self.word:
-                values, value = (values + value.ljust(_padded(len(value)), b"\0"),
+                values, value = (values + value.ljust(_round_up(len(value)), b"\0"),
                                  struct.pack(f"<{sign}", behind + len(values)))
             table += struct.pack(f"<HH{sign}", field.tag, field.type, field.count) + value.ljust(self.word, b"\0")
         table += struct.pack(f"<{sign}", following)
-        return table.ljust(_padded(len(table)), b"\0") + values
+        return table.ljust(_round_up(len(table)), b"\0") + values
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Field:
     data: bytes
 
 
-def _padded(size: int) -> int:
+def _round_up(size: int) -> int:
     """Round up to a multiple of 8, where anything may begin."""
     return -(-size // 8) * 8
 
@@ -91,7 +91,7 @@ def write_cog(source: IO[bytes], target: IO[bytes]) -> None:
             placed[number] = []
             for size in pages[number].databytecounts:
                 placed[number].append(position)
-                position += _padded(size)
+                position += _round_up(size)
         target.write(layout.header)
         for number, one in enumerate(fields):
             following = starts[number + 1] if number + 1 < len(fields) else 0
@@ -124,4 +124,4 @@ def _copy(source: IO[bytes], offset: int, size: int, target: IO[bytes]) -> None:
         data = source.read(min(left, _COPIED))
         target.write(data)
         left -= len(data)
-    target.write(b"\0" * (_padded(size) - size))
+    target.write(b"\0" * (_round_up(size) - size))

@@ -71,7 +71,7 @@ def _read_page(file: Opener) -> Picture:
         raise
     except Exception as error:
         return read_tiff_extra(file, _layout(file.stream, error))
-    if lost := _lost(image):
+    if lost := _find_lost(image):
         return read_tiff_extra(file, lost)
     if wide := _WIDE.fullmatch(rawmode(image)):
         array = combine_alpha(file, f"{wide[1]};16{_OTHER_ORDER[wide[2]]}")
@@ -89,7 +89,7 @@ def _small(file: Opener, image: ImageFile.ImageFile) -> Picture:
     ]
     premultiplied = rawmode(image) in ("RGBa", "La")
     kind = _kind(_tags(image))
-    picture = _reinterpreted(plain(image, file.indexed), kind)
+    picture = _reinterpret(plain(image, file.indexed), kind)
     if picture.mode == "I;16" and _tags(image).get(_PHOTOMETRIC) == 0:
         picture = replace(picture, array=~picture.array)  # white is 0: Pillow inverts 8 bits, and not 16
     notes = ("premultiplied alpha divided out of the colours",) if premultiplied else ()
@@ -107,7 +107,7 @@ _VIEWS: dict[tuple[str | None, str], Callable[[Array], Array]] = {
 }
 
 
-def _reinterpreted(picture: Picture, kind: str) -> Picture:
+def _reinterpret(picture: Picture, kind: str) -> Picture:
     view = _VIEWS.get((picture.mode, kind))
     return replace(picture, array=view(picture.array), mode=kind) if view else picture
 
@@ -145,7 +145,7 @@ def first_of(value: Any) -> Any:
     return value[0] if isinstance(value, tuple) and value else value
 
 
-def _lost(image: ImageFile.ImageFile) -> str:
+def _find_lost(image: ImageFile.ImageFile) -> str:
     """Say what Pillow would drop of this page, or "" when nothing."""
     tags = _tags(image)
     samples, bands = tags.get(_SAMPLES, 1), len(image.getbands())

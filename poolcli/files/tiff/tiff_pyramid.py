@@ -56,7 +56,7 @@ def write_pyramid(target: str | os.PathLike[str], levels: Iterable[Array], count
     as_pages = cog or source.place is not None
     storage = replace(storage, tile=storage.tile if storage.tile and not cog else (TILE, TILE))
     writer = _LevelWriter(source, storage, codec, always_tiled=cog)
-    with (atomic(target, overwrite=overwrite) as stream, _unordered(stream, cog) as whole,
+    with (atomic(target, overwrite=overwrite) as stream, _open_unordered(stream, cog) as whole,
           tifffile.TiffWriter(_without_name(whole), bigtiff=large) as file):
         told = describe_level(source, encoding) if source.mode or source.metadata else {}
         told["extratags"] = [*told.get("extratags", ()), *list_own_tags(first, source)]
@@ -68,7 +68,7 @@ def write_pyramid(target: str | os.PathLike[str], levels: Iterable[Array], count
 
 
 @contextmanager
-def _unordered(stream: IO[bytes], cog: bool) -> Iterator[IO[bytes]]:
+def _open_unordered(stream: IO[bytes], cog: bool) -> Iterator[IO[bytes]]:
     """The stream itself, or a file from which a COG is put together at the end."""
     if not cog:
         yield stream

@@ -51,8 +51,8 @@ def build_page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, n
     data = {
         "name": name, "letters": found.layout, "dtype": found.input_dtype, "layout": found.layout,
         "origin": corner, "extent": extent, "channels": shown.shape[3], "firstChannel": first_channel,
-        "allChannels": _kept_length(found, "C"), "channel": found.kept.get("C", 0) - first_channel,
-        "batch": found.kept.get("N", 0), "batches": _kept_length(found, "N"), **_encode_samples(shown),
+        "allChannels": _find_length(found, "C"), "channel": found.kept.get("C", 0) - first_channel,
+        "batch": found.kept.get("N", 0), "batches": _find_length(found, "N"), **_encode_samples(shown),
         "axes": _describe_axes(found, plan), "cell": [0] * (3 - len(found.at)) + list(found.at),
         "picture": mode is not None,
         "rgb": (mode or "").startswith("RGB"), "palette": _palette_colours(palette),
@@ -135,8 +135,8 @@ def _describe_omissions(found: Explanation, samples: Array, shown: Array) -> lis
     said = []
     if shown.shape[:3] != samples.shape[:3]:
         said.append("A part of the input, at full resolution: the whole is larger than a page.")
-    if shown.shape[3] != _kept_length(found, "C"):
-        said.append(f"Channel {found.kept['C']} of {_kept_length(found, 'C')}: all are more than a page holds.")
+    if shown.shape[3] != _find_length(found, "C"):
+        said.append(f"Channel {found.kept['C']} of {_find_length(found, 'C')}: all are more than a page holds.")
     if shown.dtype.kind in "iu" and shown.dtype.itemsize == 8 and max(abs(int(shown.min())), int(shown.max())) > _EXACT:
         said.append("Numbers beyond 2^53 are rounded here: JavaScript has no larger ones.")
     return said
@@ -145,7 +145,7 @@ def _describe_omissions(found: Explanation, samples: Array, shown: Array) -> lis
 # The windows and the reducers.
 
 
-def _kept_length(found: Explanation, letter: str) -> int:
+def _find_length(found: Explanation, letter: str) -> int:
     """The length of a kept axis; 1 for one that is not there."""
     return found.output_shape[found.layout.index(letter)] if letter in found.layout else 1
 

@@ -228,24 +228,40 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
          **options: Unpack[Keywords]) -> Any:
     """Reduce each window of an array to one value.
 
-    The layout letters say which axes are pooled. Without ``layout`` one axis is L and two are HW; of more, the last is
-    taken for channels where it has at most 4 and is shorter than the pooled ones, and is an error elsewhere. Keywords
-    are those of ``Keywords``: the windows' (``size``, ``stride``, ``padding``, ``dilation``, ``ceil_mode``; or
-    ``adaptive``; or ``fractional``), how values are treated, and the reducer's own parameters.
+    Parameters
+    ----------
+    x
+        Anything that is an array of real numbers. Without ``layout`` one axis is L and two are HW; of more, the last is
+        taken for channels where it has at most 4 and is shorter than the pooled ones, and is an error elsewhere.
+    reducer
+        The name of a row of ``poolcli.REDUCERS``.
+    out
+        An array for the result, of exactly its shape and dtype.
+    return_indices
+        Also tell where each value stood.
+    **options
+        As the signature has them: the windows' (``size``, ``stride``, ``padding``, ``dilation``, ``ceil_mode``; or
+        ``adaptive``; or ``fractional``), in samples; how values are treated; the reducer's own parameters.
 
-    Returns an array with each pooled axis as long as it has windows, native and C-contiguous; ``out``, of exactly that
-    shape and dtype, if given. With ``return_indices`` also where each value stood: flat within its plane of pooled
-    axes, int64, -1 for none. An array of Dask's gives one of Dask's: the same values, computed when they are asked for.
-    A masked array gives a masked one: its masked samples are missing, and values of windows without samples masked.
-    A tensor of PyTorch on the CPU, or an array of another library that speaks DLPack, gives one of its own kind. A
-    DataArray of xarray gives a DataArray.
+    Returns
+    -------
+    array
+        Each pooled axis is as long as it has windows; native and C-contiguous. With ``return_indices`` a pair: the
+        values, and their indices, flat within the plane of pooled axes, int64, -1 for none. Arrays of Dask, masked
+        arrays, tensors of PyTorch on the CPU, Series of pandas, DataArrays of xarray and arrays of other libraries that
+        speak DLPack give their own kind.
 
+    Raises
+    ------
+    PoolError
+        For whatever cannot be pooled; nothing else.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> pool(np.arange(16).reshape(4, 4), "max", size=2)
     array([[ 5,  7],
            [13, 15]])
-
-    Raises PoolError for whatever cannot be pooled; nothing else.
     """
     if type(x) is not np.ndarray and (
             elsewhere := _ELSEWHERE.get(type(x).__module__.partition(".")[0])) is not None:
@@ -294,7 +310,7 @@ def plan(shape: Sequence[int], **options: Unpack[WindowKeywords]) -> Plan:
     ----------
     shape
         The lengths of the axes, in samples.
-    options
+    **options
         The window keywords of ``pool``, as the signature has them.
 
     Returns

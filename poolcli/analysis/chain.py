@@ -53,18 +53,37 @@ class Chain:
 def chain(x: ArrayLike, stages: Any, *, layout: str | None = None, **shared: Any) -> Chain:
     """Pool an array by several stages, each on the result of the one before.
 
-    ``stages`` are names of reducers or pairs of name and keywords: ``["max", ("avg", {"size": 3})]``; ``shared``
-    keywords go to each that does not say its own. ``layout`` names the axes of ``x``; later stages go on with what is
-    left of them. The result is that of ``pool`` called for each in turn, but that means of whole numbers are handed on
-    as exact fractions (``exact_stages.py``) to stages that average, add up or pick samples; other stages, and those
-    with nodata or padding that is data, get the nearest float64. A stage that says ``dtype`` rounds to it. Only what a
-    stage reads and what it makes is held.
+    The result is that of ``pool`` called for each in turn, but that means of whole numbers are handed on as exact
+    fractions (``exact_stages.py``) to stages that average, add up or pick samples; other stages, and those with nodata
+    or padding that is data, get the nearest float64. Only what a stage reads and what it makes is held.
 
+    Parameters
+    ----------
+    x
+        The array.
+    stages
+        Names of reducers, or pairs of name and keywords: ``["max", ("avg", {"size": 3})]``. A stage that says ``dtype``
+        rounds to it.
+    layout
+        A letter for each axis of ``x``; later stages go on with what is left of them.
+    **shared
+        Keywords of ``pool`` for each stage that does not say its own.
+
+    Returns
+    -------
+    Chain
+        ``values``, the last result, and what each stage did.
+
+    Raises
+    ------
+    PoolError
+        Where a stage cannot pool what it gets; the message says which.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> chain(np.arange(16.0).reshape(4, 4), ["max", "avg"], size=2).values
     array([[10.]])
-
-    Raises PoolError where a stage cannot pool what it gets, and says which.
     """
     array = as_array(x)
     links = plan_stages(array.shape, as_stages(stages, shared), layout, array.dtype)

@@ -125,16 +125,34 @@ class Bounds:
 def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unpack[Keywords]) -> Bounds:
     """Bound ``pool(x, reducer, ...)`` for every x of the same dtype with low <= x <= high, sample by sample.
 
-    ``low`` and ``high`` have one shape and dtype; ``interval`` makes them around an array. Keywords are those of
-    ``pool``. What is missing (NaN, nodata) is missing in both, and stays missing; what is present stays present. NaN
-    that arises from infinities of both signs lies outside of any bounds.
+    What is missing (NaN, nodata) is missing in both ends, and stays missing; what is present stays present. NaN that
+    arises from infinities of both signs lies outside of any bounds.
 
+    Parameters
+    ----------
+    low, high
+        The ends of the intervals, of one shape and dtype; ``interval`` makes them around an array.
+    reducer
+        The name of a reducer of which enough is known.
+    **options
+        The keywords of ``pool``.
+
+    Returns
+    -------
+    Bounds
+        ``low`` and ``high`` of every result, whether they are reached (``exact``), and by which method they were found.
+
+    Raises
+    ------
+    PoolError
+        For ends that do not fit together, a reducer without certified bounds, and whatever ``pool`` refuses.
+
+    Examples
+    --------
     >>> low, high = intervals.interval(np.array([[1, 2], [3, 4]]), 1)
     >>> found = bounds(low, high, "avg", size=2)
     >>> found.low, found.high, found.exact
     (array([[1.5]]), array([[3.5]]), True)
-
-    Raises PoolError for ends that do not fit together, and for whatever ``pool`` refuses.
     """
     pooling = parse_pooling(reducer, **options)
     method = _find_method(pooling.reducer)

@@ -17,15 +17,34 @@ Array = NDArray[Any]
 
 def interval(x: ArrayLike, eps: float, *, clip: tuple[float, float] | None = None,
              nodata: float | None = None) -> tuple[Array, Array]:
-    """The arrays (low, high) of x - eps and x + eps, in sample units and x's dtype; whole numbers move by floor(eps).
+    """Return the arrays x - eps and x + eps, in sample units and x's dtype; whole numbers move by floor(eps).
 
-    Both stay within the dtype's finite values, or within ``clip``; a sample outside ``clip`` goes to its nearer end.
-    NaN, infinities and samples equal to ``nodata`` stay as they are, and no other sample moves onto ``nodata``.
+    Parameters
+    ----------
+    x
+        The array. NaN, infinities and samples equal to ``nodata`` stay as they are.
+    eps
+        How far each sample may move, at least 0.
+    clip
+        The least and the largest value that a sample may have; one outside goes to the nearer end. Default: the dtype's
+        finite values.
+    nodata
+        The value of missing samples, onto which no other sample moves.
 
+    Returns
+    -------
+    tuple of numpy.ndarray
+        The lower and the upper ends.
+
+    Raises
+    ------
+    PoolError
+        For an eps that is negative or no number, and a clip whose ends are in the wrong order.
+
+    Examples
+    --------
     >>> interval(np.array([0, 100, 254], np.uint8), 2)
     (array([  0,  98, 252], dtype=uint8), array([  2, 102, 255], dtype=uint8))
-
-    Raises PoolError for an eps that is negative or no number, and a clip whose ends are in the wrong order.
     """
     array = as_array(x)
     dtype = dtypes.check_dtype(array.dtype)

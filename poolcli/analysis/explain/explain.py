@@ -32,14 +32,35 @@ def explain(x: ArrayLike, reducer: str = "max", *, at: Sequence[int] | int | Non
             batch: int | None = None, **options: Unpack[Keywords]) -> Explanation:
     """Tell how one value of ``pool(x, reducer, **options)`` comes about.
 
-    ``at`` has an index for each pooled axis of the result (before ``squeeze``), negative ones from the end; by default
-    the window in the middle. ``channel`` and ``batch`` are indices on the axes C and N, by default 0.
+    Parameters
+    ----------
+    x
+        The array.
+    reducer
+        The name of a reducer.
+    at
+        An index for each pooled axis of the result (before ``squeeze``), negative ones from the end. Default: the
+        window in the middle.
+    channel, batch
+        Indices on the axes C and N. Default: 0.
+    **options
+        The keywords of ``pool``.
 
+    Returns
+    -------
+    Explanation
+        The window's samples, the formula with its numbers, the exact value and its rounding.
+
+    Raises
+    ------
+    PoolError
+        For whatever cannot be pooled, and where there is no such window.
+
+    Examples
+    --------
     >>> found = explain([[1, 3], [5, 6]], "avg", size=2)
     >>> found.steps, found.value, found.result.item()
-    (('(1 + 3 + 5 + 6) / 4', '15 / 4'), Fraction(15, 4), 3.75)
-
-    Raises PoolError for whatever cannot be pooled, and where there is no such window.
+    (('(1 + 3 + 5 + 6) / 4', '15 / 4', '3.75'), Fraction(15, 4), 3.75)
     """
     array, pooling = as_array(x), parse_pooling(reducer, **options)
     return explain_window(array, pooling, pooling.plan(array.shape), at, channel, batch)

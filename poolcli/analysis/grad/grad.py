@@ -25,28 +25,45 @@ from .windowed import formula_gradient
 
 
 def grad(x: ArrayLike, reducer: str = "max", upstream: ArrayLike | None = None, **options: Unpack[Keywords]) -> Array:
-    """The gradient of sum(upstream * pool(x, reducer, ...)) by every sample of ``x``; ``upstream`` is all ones if not
-    given, else of the result's shape.
+    """Return the gradient of sum(upstream * pool(x, reducer, ...)) by every sample of ``x``.
 
-    Keywords are those of ``pool``; ``dtype`` and ``round`` are passed over, for the gradient is that of the exact
-    value. Overlapping windows add up; padding that is data (``pad_mode``) gives its share to the samples that it
-    repeats; samples that no window reaches, and missing ones, have 0. Computed in float64; the result has the dtype of
-    floats, and is float64 for all else.
-
-    max, min, mode, subsample, and stochastic: all to the sample that ``return_indices`` names, so with ones the
+    max, min, mode, subsample and stochastic give all to the sample that ``return_indices`` names, so with ones the
     gradient counts how many windows each sample wins. mixed and range: of their parts. avg, sum, blur: the weights. All
-    others by the formulas of ``derivatives.py``. Where there is no derivative: the first of equal extremes has it
-    all (of NaN the last, as PyTorch), |x| at 0 has slope 0, std 0 where all samples are equal, expected 0 where all
-    are 0, gem 1 from eps on.
+    others by the formulas of ``derivatives.py``. Where there is no derivative: the first of equal extremes has it all
+    (of NaN the last, as PyTorch), |x| at 0 has slope 0, std 0 where all samples are equal, expected 0 where all are 0,
+    gem 1 from eps on. Overlapping windows add up; padding that is data (``pad_mode``) gives its share to the samples
+    that it repeats.
 
+    Parameters
+    ----------
+    x
+        The array.
+    reducer
+        The name of a reducer whose derivative is known.
+    upstream
+        The gradient by every result, of the result's shape. Default: all ones.
+    **options
+        The keywords of ``pool``; ``dtype`` and ``round`` are passed over, for the gradient is that of the exact value.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the shape of ``x``: computed in float64, of the dtype of floats, float64 for all else. Samples that no window
+        reaches, and missing ones, have 0.
+
+    Raises
+    ------
+    PoolError
+        For what ``pool`` cannot pool, and for an upstream of another shape.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> grad(np.array([[1, 3], [2, 2]]), "max")
     array([[0., 1.],
            [0., 0.]])
     >>> grad(np.array([1.0, 3.0, 2.0]), "avg", size=2, stride=1)
     array([0.5, 1. , 0.5])
-
-    Raises PoolError for what ``pool`` cannot pool, and for an upstream of another shape.
     """
     return differentiate(as_array(x), parse_pooling(reducer, **options), upstream)
 

@@ -111,25 +111,48 @@ class _GroupPooling:
 
 def group(x: ArrayLike, reducer: str = "max", *, over: str | None = None, by: Any = None,
           invariant: bool = False, check: bool = True, **options: Unpack[Keywords]) -> Group:
-    """Pool over transformed copies of an array (``over``), or over a list of arrays of one shape and dtype.
+    """Pool over transformed copies of an array, or over a list of arrays.
 
-    ``over`` is "rot4" (quarter turns of the last two pooled axes), "flips" (of every pooled axis), "d4" (turns and
-    flips of the last two, 8 copies) or "shift:K" (circular shifts by 0 ... K - 1 along every pooled axis). Each copy is
-    pooled as ``pool(x, reducer, **options)`` but for ``dtype`` and ``squeeze``, which are of the result. It is brought
-    back by the inverse transform, and the copies are reduced ``by`` a reducer (its name, or name and parameters; by
-    default the same one, or avg where copies that agree would give something else, as in var): the result is
-    equivariant. ``invariant=True`` does not bring back. With one window over everything both are the same. A list is
+    Each copy is pooled as ``pool(x, reducer, **options)`` but for ``dtype`` and ``squeeze``, which are of the result.
+    It is brought back by the inverse transform, and the copies are reduced: the result is equivariant. A list is
     reduced element by element by the reducer itself; with window keywords each array is pooled first, then it is as
     with copies.
 
-    ``check`` measures the promise on this array (of axes that are longer than 1,863 samples on the middle): the
-    deviation of f(g x) from g f(x), or from f(x), for up to 9 of the transforms g, beside that of the plain pooling.
+    Parameters
+    ----------
+    x
+        An array, or a list of arrays of one shape and dtype.
+    reducer
+        The name of a reducer.
+    over
+        "rot4" (quarter turns of the last two pooled axes), "flips" (of every pooled axis), "d4" (turns and flips of the
+        last two, 8 copies) or "shift:K" (circular shifts by 0 ... K - 1 along every pooled axis). None: a list.
+    by
+        What reduces the copies: a name, or name and parameters. Default: the same reducer, or avg where copies that
+        agree would give something else, as in var.
+    invariant
+        Do not bring back. With one window over everything both are the same.
+    check
+        Measure the promise on this array (of axes longer than 1,863 samples on the middle): how far f(g x) is from g
+        f(x), or from f(x), for up to 9 of the transforms g, beside the plain pooling.
+    **options
+        The keywords of ``pool``.
 
+    Returns
+    -------
+    Group
+        ``values``, what was done, and the checks.
+
+    Raises
+    ------
+    PoolError
+        Where copies have other shapes than the array (turns with windows that differ by axis), a shift cannot be
+        brought back (windows that are not equally far apart), and for whatever ``pool`` refuses.
+
+    Examples
+    --------
     >>> group(np.arange(9).reshape(3, 3), "subsample", over="rot4", size=3).values
     array([[4.]])
-
-    Raises PoolError where copies have other shapes than the array (turns with windows that differ by axis), a shift
-    cannot be brought back (windows that are not equally far apart), and for whatever ``pool`` refuses.
     """
     windows = any(options.get(name) not in (None, False) for name in WINDOW_KEYWORDS)
     row = REDUCERS.get(reducer)

@@ -65,14 +65,38 @@ class _HeldSettings:
 
 def settings_for(shape: Sequence[int], target: Sequence[int], *, layout: str | None = None,
                  most: int = 10, **held: Any) -> tuple[Setting, ...]:
-    """Plain settings that pool an array of ``shape`` to ``target``, one length for each pooled axis.
+    """Find plain settings that pool an array of ``shape`` to ``target``.
 
-    Best coverage comes first, then least overlap, then the simplest. The search is bounded: symmetric padding of at
-    most half a window, the 256 smallest sizes that can do it, or of large ones those that just read all.
-    ``size``, ``stride``, ``padding`` (symmetric) and ``ceil_mode=True``, where given, are those of every setting found.
-    Every setting has been planned. An empty answer says that only adaptive, or uneven padding, gets there. Raises
-    PoolError where the number of axes is wrong, and for other keywords.
+    The search is bounded: symmetric padding of at most half a window, the 256 smallest sizes that can do it, or of
+    large ones those that just read all. Every setting has been planned.
 
+    Parameters
+    ----------
+    shape
+        The lengths of the axes, in samples.
+    target
+        The number of windows along each pooled axis.
+    layout
+        A letter for each axis.
+    most
+        How many settings at most.
+    **held
+        ``size``, ``stride``, ``padding`` (symmetric) and ``ceil_mode=True``, where given, are those of every setting
+        found.
+
+    Returns
+    -------
+    tuple of Setting
+        Best coverage first, then least overlap, then the simplest. Empty where only adaptive windows, or uneven
+        padding, get there.
+
+    Raises
+    ------
+    PoolError
+        Where the number of axes is wrong, and for other keywords.
+
+    Examples
+    --------
     >>> [one.options for one in settings_for((225, 225), (112, 112), most=2)]
     ['--size 3 --stride 2', '--size 4 --stride 2 --ceil']
     """

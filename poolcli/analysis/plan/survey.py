@@ -105,16 +105,38 @@ class Survey:
 
 def survey(shape: Sequence[int], stages: Any = "max", *, layout: str | None = None, dtype: Any = "float32",
            place: Place | None = None, **shared: Any) -> Survey:
-    """What these poolings make, one after another, of an array of this shape and dtype.
+    """Tell what poolings make, one after another, of an array of this shape and dtype, without any array.
 
-    ``stages`` are names of reducers or pairs of name and keywords, as in ``["max", ("avg", {"size": 3})]``; ``shared``
-    keywords go to each that does not say its own. ``layout`` names the axes of the first stage's input. Receptive
-    fields are those of Araujo, Norris and Sim (Distill 2019), with dilation and padding; where windows are of several
-    lengths (adaptive, fractional) they are traced window by window. Bytes are those of the arrays that ``pool`` gives.
-    ``place`` is where the input lies in the world.
+    Receptive fields are those of Araujo, Norris and Sim (Distill 2019), with dilation and padding; where windows are of
+    several lengths (adaptive, fractional) they are traced window by window.
 
-    Raises PoolError where a stage does not fit, and says which.
+    Parameters
+    ----------
+    shape
+        The lengths of the axes, in samples.
+    stages
+        Names of reducers, or pairs of name and keywords: ``["max", ("avg", {"size": 3})]``.
+    layout
+        A letter for each axis of the first stage's input.
+    dtype
+        The dtype of the samples, by which bytes are counted: those of the arrays that ``pool`` gives.
+    place
+        Where the input lies in the world.
+    **shared
+        Keywords of ``pool`` for each stage that does not say its own.
 
+    Returns
+    -------
+    Survey
+        The output's shape, and for each stage its windows, formulas, receptive field, bytes and what is left out.
+
+    Raises
+    ------
+    PoolError
+        Where a stage does not fit; the message says which.
+
+    Examples
+    --------
     >>> found = survey((224, 224, 3), ("max", {"size": 3, "stride": 2, "padding": 1}))
     >>> found.output_shape, found.stages[0].by_axis[0].formula
     ((112, 112, 3), 'floor((224 + 1 + 1 - 3) / 2) + 1 = 112')

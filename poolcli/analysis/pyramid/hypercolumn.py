@@ -20,12 +20,35 @@ Array = NDArray[Any]
 
 def hypercolumn(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None, smallest: int | None = None,
                 exact: bool | None = None, layout: str | None = None, **keywords: Any) -> Array:
-    """All levels of a pyramid, the input first, at the input's size, stacked as channels.
+    """Stack all levels of a pyramid, the input first, at the input's size, as channels.
 
     Each sample of the input gets the value of each level's sample whose centre is nearest (the earlier one of two).
     Hariharan and others, "Hypercolumns for Object Segmentation and Fine-grained Localization" (CVPR 2015), interpolate.
-    Channels are those of level 0, then those of level 1 and so on, along the axis C; a last axis is added
-    where there is none. The dtype is the one that holds all levels.
+
+    Parameters
+    ----------
+    x
+        The array.
+    reducer, levels, smallest, exact, layout
+        As in ``pyramid``.
+    **keywords
+        The keywords of ``pool``.
+
+    Returns
+    -------
+    numpy.ndarray
+        The channels of level 0, then those of level 1 and so on, along the axis C; a last axis is added where there is
+        none. The dtype is the one that holds all levels.
+
+    Raises
+    ------
+    PoolError
+        Where a level cannot be made.
+
+    Examples
+    --------
+    >>> hypercolumn(np.arange(4.0).reshape(2, 2), "avg", levels=1)[1].tolist()
+    [[2.0, 1.5], [3.0, 1.5]]
     """
     array, pooling = as_array(x), as_stage(reducer, keywords).pooling
     ladder = plan_levels(array.shape, pooling, levels=levels, smallest=smallest, exact=exact, layout=layout)
@@ -61,14 +84,37 @@ def _upsample_nearest(level: Level, shape: Sequence[int], resolved: axes.Axes) -
 
 def spp(x: ArrayLike, reducer: Any = "max", *, bins: Sequence[int] = (1, 2, 4), layout: str | None = None,
         **keywords: Any) -> Array:
-    """Spatial pyramid pooling: adaptive poolings to 1, 2, 4 ... windows a side, as one vector of known length.
+    """Pool to 1, 2, 4 ... windows a side, as one vector of known length: spatial pyramid pooling.
 
     He, Zhang, Ren and Sun, "Spatial Pyramid Pooling in Deep Convolutional Networks for Visual Recognition" (2014).
-    Gives (C sum m^d,) for an array without N, (N, C sum m^d) for one with it; d axes are pooled. The order: grid by
-    grid as in ``bins``, within a grid channel by channel, within a channel window by window, the last axis fastest; so
-    it is with adaptive poolings of NCHW that are flattened and concatenated. Raises PoolError for windows of the
-    caller's own.
 
+    Parameters
+    ----------
+    x
+        The array.
+    reducer
+        The name of a reducer.
+    bins
+        Windows a side, grid by grid.
+    layout
+        A letter for each axis.
+    **keywords
+        The keywords of ``pool`` but for its windows.
+
+    Returns
+    -------
+    numpy.ndarray
+        (C sum m^d,) for an array without N, (N, C sum m^d) for one with it; d axes are pooled. The order: grid by grid
+        as in ``bins``, within a grid channel by channel, within a channel window by window, the last axis fastest; so
+        it is with adaptive poolings of NCHW that are flattened and concatenated.
+
+    Raises
+    ------
+    PoolError
+        For windows of the caller's own, and whatever ``pool`` refuses.
+
+    Examples
+    --------
     >>> spp(np.arange(16).reshape(4, 4), bins=(1, 2)).tolist()
     [15, 5, 7, 13, 15]
     """

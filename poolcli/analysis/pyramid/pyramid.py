@@ -78,20 +78,48 @@ class _Pyramid:
 
 def pyramid(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None, smallest: int | None = None,
             exact: bool | None = None, drift: bool = True, layout: str | None = None, **keywords: Any) -> _Pyramid:
-    """Pool an array again and again: ``levels`` times, or as long as every pooled side has ``smallest`` samples.
+    """Pool an array again and again.
 
-    ``reducer`` and keywords are those of ``pool``. Averages, sums, extremes and norms are exact, where windows tile (no
-    overlap, no gaps): level L is the pooling of all samples of the input below it, rounded once if ``dtype`` asks for
-    it. ``exact=True`` does that for every reducer, or raises; ``exact=False`` pools the level before, unrounded.
-    ``drift`` tells for each level how pooling the level before *as it is stored* would differ. For mode and subsample
-    each level tells which labels are lost.
+    Averages, sums, extremes and norms are exact where windows tile (no overlap, no gaps): level L is the pooling of all
+    samples of the input below it, rounded once if ``dtype`` asks for it. For mode and subsample each level tells which
+    labels are lost.
 
+    Parameters
+    ----------
+    x
+        The array.
+    reducer
+        The name of a reducer.
+    levels
+        How many times. Default: as long as every pooled side has ``smallest`` samples.
+    smallest
+        The fewest samples of a side. Default: 1.
+    exact
+        True: every level straight from the input, or an error; False: from the level before, unrounded. Default: where
+        it can be.
+    drift
+        Tell for each level how pooling the level before *as it is stored* would differ.
+    layout
+        A letter for each axis of ``x``.
+    **keywords
+        The keywords of ``pool``.
+
+    Returns
+    -------
+    Pyramid
+        ``levels``, the input first, each with its values and what is known of it.
+
+    Raises
+    ------
+    PoolError
+        Where a level cannot be made; the message says how many can.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> made = pyramid(np.arange(64, dtype=np.uint8).reshape(8, 8), "avg", levels=2, dtype="uint8")
     >>> [level.values.shape for level in made.levels], made.levels[2].values.tolist()
     ([(8, 8), (4, 4), (2, 2)], [[14, 18], [46, 50]])
-
-    Raises PoolError where a level cannot be made, and says how many can.
     """
     array, pooling = as_array(x), as_stage(reducer, keywords).pooling
     ladder = plan_levels(array.shape, pooling, levels=levels, smallest=smallest, exact=exact, layout=layout)

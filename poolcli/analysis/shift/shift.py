@@ -116,9 +116,6 @@ def shift(x: ArrayLike, stages: Any = None, *, max_shift: int | None = None, cro
           **shared: Any) -> Shifts:
     """Pool an array as it moves, and measure how much the results change.
 
-    ``stages`` are reducers' names, or (name, keywords) of ``poolcli.pool``, with fixed windows; by default max, min,
-    avg, median, subsample and a blur of about twice the window. ``shared`` keywords go to all that do not say them.
-
     Each shift t in [0, s) along each pooled axis, or in [0, max_shift], gives y_t, the pooling of x[t:]; all are cut to
     one size. With y_0 that of no shift,
 
@@ -130,11 +127,38 @@ def shift(x: ArrayLike, stages: Any = None, *, max_shift: int | None = None, cro
     - the same for the reducer at stride 1, a binomial blur of 2 to 7 taps, and then the stride.
 
     Cells whose windows reach into padding are left out of all; so are values that are NaN or nodata. A large array is
-    looked at in its middle: at most ``crop`` samples along each pooled axis (default: 2^20 samples of a plane, fewer
-    for windows of more than 64), and as many planes as make 2^22 samples. Of more than 64 shifts so many are chosen
-    evenly.
+    looked at in its middle, in as many planes as make 2^22 samples. Of more than 64 shifts so many are chosen evenly.
 
-    Raises PoolError for whatever cannot be pooled, for windows without a stride, and where no sample is a number.
+    Parameters
+    ----------
+    x
+        The array.
+    stages
+        Names of reducers, or pairs of name and keywords, with fixed windows. Default: max, min, avg, median, subsample
+        and a blur of about twice the window.
+    max_shift
+        The largest shift, in samples. Default: the stride less one.
+    crop
+        The most samples along each pooled axis. Default: 2^20 samples of a plane, fewer for windows of more than 64.
+    **shared
+        Keywords of ``pool`` for each stage that does not say its own.
+
+    Returns
+    -------
+    Shifts
+        A row of measures for each stage, ranked.
+
+    Raises
+    ------
+    PoolError
+        For whatever cannot be pooled, for windows without a stride, and where no sample is a number.
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(1).random((32, 32))
+    >>> found = shift(x, ["avg", "subsample"])
+    >>> [row.reducer for row in sorted(found.rows, key=lambda row: row.score)]
+    ['avg', 'subsample']
     """
     array = as_array(x)
     chosen = as_stages(default_stages(shared) if stages is None else stages, shared)

@@ -141,18 +141,36 @@ def index_error(index: int, at: tuple[int, ...], tensor: IndexedTensor) -> PoolE
 
 def convert_indices(indices: ArrayLike, source: str, target: str, shape: Sequence[int],
                     layout: str | None = None) -> Ints:
-    """Renumber indices: ``convert_indices(i, "torch", "onnx", (1, 3, 8, 8), layout="NCHW")``.
+    """Renumber indices of picked samples from one library's way of counting to another's.
 
-    ``indices`` have the pooled array's axes, ``shape`` is that of the array that was pooled, whose samples they name.
-    ``source`` and ``target`` are torch, onnx, onnx-column-major, tensorflow or tensorflow-batch (``FORMATS``); ONNX
-    counts planes in the order N, C wherever these axes lie. -1, for no sample, stays. Returns int64 of the same shape.
+    Parameters
+    ----------
+    indices
+        Integers, with the pooled array's axes. -1, for no sample, stays.
+    source, target
+        torch, onnx, onnx-column-major, tensorflow or tensorflow-batch (``FORMATS``); ONNX counts planes in the order N,
+        C wherever these axes lie.
+    shape
+        The shape of the array that was pooled, whose samples the indices name.
+    layout
+        A letter for each axis.
 
+    Returns
+    -------
+    numpy.ndarray
+        int64, of the shape of ``indices``.
+
+    Raises
+    ------
+    PoolError
+        For an index that no sample has, and a format that is not known.
+
+    Examples
+    --------
     >>> import numpy as np
     >>> convert_indices(np.array([[5, 7], [13, 15]]), "torch", "onnx-column-major", (4, 4))
     array([[ 5, 13],
            [ 7, 15]])
-
-    Raises PoolError for an index that no sample has.
     """
     found = check_integers(indices)
     tensor = _describe_tensor(found.shape, shape, layout)

@@ -31,27 +31,49 @@ def unpool(values: ArrayLike, indices: ArrayLike | None = None, size: Any = None
            spread: str | None = None, duplicates: str = "last", index_format: str = "torch", **others: Any) -> Array:
     """Undo a pooling as far as that goes: an array of the size before, ``values`` in it, 0 where nothing is known.
 
-    With ``indices`` of the shape of ``values`` each value stands where its index says: ``pool(...,
-    return_indices=True)`` gives both (Zeiler et al., "Adaptive Deconvolutional Networks", 2011). ``index_format`` says
-    how they count (``poolcli.convert_indices``); torch reads them in the plane of the result, onnx in the plane of the
-    default size, and then by coordinates, as their operators do. -1 is passed over. ``duplicates`` says what becomes
-    of an index that several values have: last (default, as PyTorch on a CPU), first, sum (integers saturate), max, or
-    error.
+    Parameters
+    ----------
+    values
+        What the pooling gave.
+    indices
+        Of the shape of ``values``: each value stands where its index says. ``pool(..., return_indices=True)`` gives
+        both (Zeiler et al., "Adaptive Deconvolutional Networks", 2011). -1 is passed over.
+    size, stride, padding
+        The windows, as in ``pool``; also ``dilation``, ``ceil_mode``, ``adaptive`` or ``fractional``.
+    output_shape
+        The size before: all axes, or the pooled ones. Default: what fixed windows tell, (o - 1) s - before - after + k
+        on an axis of o values; of ``same`` ones o s.
+    layout
+        A letter for each axis.
+    spread
+        Without indices: "nearest" gives every sample the value of its window, of several that whose middle is nearest
+        (of two the first); "average" the mean of its windows' values, of integers as float64 or as ``dtype``, rounded
+        as ``round`` says.
+    duplicates
+        What becomes of an index that several values have: last (as PyTorch on a CPU), first, sum (integers saturate),
+        max, or error.
+    index_format
+        How indices count (``poolcli.convert_indices``); torch reads them in the plane of the result, onnx in the plane
+        of the default size, and then by coordinates, as their operators do.
+    **others
+        More keywords of ``pool`` for the windows, ``dtype`` and ``round``.
 
-    With ``spread="nearest"`` every sample has the value of its window, of several that whose middle is nearest (of
-    two the first); with ``"average"`` the mean of its windows' values, of integers as float64 or as ``dtype``, rounded
-    as ``round`` says.
+    Returns
+    -------
+    numpy.ndarray
+        Of the size before.
 
-    The windows are those of ``pool``: ``size`` (2), ``stride``, ``padding``, ``dilation``, ``ceil_mode``, or
-    ``adaptive``, or ``fractional``. Fixed windows tell the size before, (o - 1) s - before - after + k on an axis of
-    o values, ``same`` ones o s; ``output_shape`` overrides it: all axes, or the pooled ones.
+    Raises
+    ------
+    PoolError
+        For shapes that do not fit, and for an index outside the plane.
 
+    Examples
+    --------
     >>> import numpy as np
     >>> unpool(np.array([[5, 7]]), np.array([[4, 6]]), size=2)
     array([[0, 0, 0, 0],
            [5, 0, 7, 0]])
-
-    Raises PoolError for shapes that do not fit, and for an index outside the plane.
     """
     asked = {"size": size, "stride": stride, "padding": padding, "layout": layout, **others}
     rule = one_of(tuple(DUPLICATES))("duplicates", duplicates)

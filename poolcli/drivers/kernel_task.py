@@ -67,6 +67,12 @@ class KernelTask:
         """(outer, windows along D, H, W, inner)."""
         return (self.array.shape[0], *(len(w) for w in self.windows), self.array.shape[4])
 
+    @cached_property
+    def largest_sizes(self) -> tuple[int, int, int]:
+        """The most positions that a window has along D, H and W, overhang and all."""
+        depth, height, width = self.windows
+        return depth.size_range()[1], height.size_range()[1], width.size_range()[1]
+
     @property
     def whole(self) -> Block:
         """All of it as one block."""

@@ -98,7 +98,7 @@ def _is_wide(work: KernelTask, kinds: NDArray[np.int64]) -> bool:
     """Whether windows are long along W, and hardly overlap there."""
     width = work.windows[2]
     least, most = int(kinds[0]) * work.array.shape[4], int(kinds[-1]) * work.array.shape[4]
-    lines = max(w.size_range()[1] for w in work.windows[:2])
+    lines = max(work.largest_sizes[:2])
     enough = SHORT_WINDOW if lines == work.array.shape[4] == 1 else LONG_WINDOW
     long = width.step == 1 and least >= enough and (lines <= FEW_LINES or most >= _VERY_LONG)
     samples = int(kinds[0]) * len(width) if len(kinds) == 1 else int(width.sizes().sum())
@@ -110,7 +110,7 @@ def choose(work: KernelTask) -> _FoldChoice | None:
     if work.reducer.fold not in FOLDS or work.want_indices:
         return None
     kinds = np.array(work.windows[2].distinct_sizes, np.int64)
-    fold = FOLDS[work.reducer.fold](work, Extent(*(w.size_range()[1] for w in work.windows)))
+    fold = FOLDS[work.reducer.fold](work, Extent(*work.largest_sizes))
     if fold is None:
         return None
     if _is_wide(work, kinds):
@@ -152,7 +152,7 @@ def _constants_if_small(work: KernelTask, kinds: NDArray[np.int64]) -> tuple[int
     """What the small kernel is made for, where it pays: a full window's size, its stride along W, channels, samples,
     and whether windows are made in line.
     """
-    width, size = work.windows[2], [w.size_range()[1] for w in work.windows]
+    width, size = work.windows[2], work.largest_sizes
     regular = isinstance(width.starts, range) and width.step == 1 and len(kinds) == 1
     apart, inner = step_of(width), work.output_shape[4]
     shared = size[2] > apart
@@ -166,7 +166,7 @@ def _constants_if_small(work: KernelTask, kinds: NDArray[np.int64]) -> tuple[int
 
 def _sizes_if_bands(work: KernelTask, fold: Fold) -> tuple[int, ...] | None:
     """What the band kernel is made for, where that pays: a window's planes, lines and columns."""
-    _, rows, _ = size = tuple(w.size_range()[1] for w in work.windows)
+    _, rows, _ = size = work.largest_sizes
     regular = all(w.step == 1 and w.size_range()[0] == most for w, most in zip(work.windows, size, strict=True))
     stride_one = all(isinstance(w.starts, range) and step_of(w) == 1 for w in work.windows[1:])
     samples = fold.convert is finalizers.as_it_is and work.reducer.repeats_exactly and len(fold.dtypes) == 1
@@ -201,16 +201,16 @@ _CHANNELS_AT = 4
 
 def _has_long_rows(work: KernelTask) -> bool:
     """Whether windows have so many lines, and so long ones, that merging four at once pays."""
-    lines, width = max(w.size_range()[1] for w in work.windows[:2]), work.windows[2].size_range()[1]
+    lines, width = max(work.largest_sizes[:2]), work.largest_sizes[2]
     return lines >= _LINES and width * work.output_shape[4] >= _LONG and work.array.size >= LARGE
 
 
 def _rows_if_tall(work: KernelTask) -> int:
     """The windows' rows if two running folds of every line are less work than merging all lines of each window."""
-    depth, height, width = work.windows
+    _, height, width = work.windows
     regular = isinstance(height.starts, range) and isinstance(width.starts, range) and height.step == 1
     if not regular or work.array.size < LARGE:
         return 0
-    rows, deep = int(height.stops[0] - height.starts[0]), depth.size_range()[1]
+    rows, deep = int(height.stops[0] - height.starts[0]), work.largest_sizes[0]
     each_window = step_of(height) * (2 * deep + 1) + 1
     return rows if len(height) > 1 and each_window < deep * rows else 0

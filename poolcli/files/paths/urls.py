@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import unquote
@@ -14,6 +15,8 @@ from ...errors import PoolError
 from ...redact import printable
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # two letters at least: C:/ is a drive
+_RECENT = 256
+"""Names of which it is known whether they are URLs: each is asked about twenty times on its way."""
 WEB = ("http", "https")
 EXISTS = "exists; --overwrite or --skip-existing would work"
 """What is said of an output, wherever it is."""
@@ -40,7 +43,12 @@ AnyPath = Path | Url
 
 def protocol(name: str | os.PathLike[str]) -> str | None:
     """The protocol of a URL in small letters; None for a path."""
-    found = _URL.match(os.fspath(name))
+    return _protocol(os.fspath(name))
+
+
+@lru_cache(_RECENT)
+def _protocol(name: str) -> str | None:
+    found = _URL.match(name)
     return found[1].lower() if found else None
 
 

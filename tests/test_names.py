@@ -70,6 +70,15 @@ PARTICIPLES = re.compile(r"_?(?:made|done|said|told|drawn|shown|seen|kept|found|
                          r"laid|met|built|sent|left|lost|gone|begun|chosen|thrown|paid|spent|[a-z]+ed)(?:_|$)")
 VERBS = ("spread_", "seed", "feed", "need", "speed", "embed", "exceed", "proceed")
 """Words that are verbs too, or end so by chance."""
+SMALL = {
+    "errors.py": "what all rooms may import", "optional_deps.py": "what all rooms may import",
+    "progress.py": "what all rooms may import", "core/choices.py": "read by --help, without NumPy",
+    "files/paths/zarr_paths.py": "names of stores, without the library", "files/foreign.py": "a table of texts",
+    "cli/display/formatting.py": "shared by all displays", "jit/object_code.py": "one value and its bytes",
+    "analysis/defaults.py": "a choice, apart from facts", "analysis/explain/explainers.py": "the table",
+    "analysis/to_json.py": "the document of every study",
+}
+"""Files of fewer than 40 lines, and why."""
 BY_NAME = {
     "PoolAccessor": "xarray's, by the accessor's name",
     "choose": "a driver's, asked by the driver's name",
@@ -146,6 +155,15 @@ def test_no_class_is_named_twice() -> None:
     count = Counter(node.name.lstrip("_")
                     for _, tree in trees() for node in tree.body if isinstance(node, ast.ClassDef))
     assert [found for found, times in count.items() if times > 1] == []
+
+
+def test_files_and_folders_are_neither_tiny_nor_huge() -> None:
+    """A file of fewer than 40 lines has a reason, a folder at most 18 files, the package 12 folders and 12 modules."""
+    modules = [path for path in FILES if path.name not in ("__init__.py", "__main__.py")]
+    assert {name(path) for path in modules if path.read_text(encoding="utf-8").count("\n") < 40} <= set(SMALL)
+    assert [folder for folder, files in Counter(path.parent for path in FILES).items() if files > 18] == []
+    assert len({path.relative_to(PACKAGE).parts[0] for path in FILES if path.parent != PACKAGE}) <= 12
+    assert len([path for path in modules if path.parent == PACKAGE]) <= 12
 
 
 def test_replaced_words_stay_away() -> None:

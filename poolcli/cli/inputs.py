@@ -12,11 +12,12 @@ from typing import IO, Any
 from ..batch import STDIO
 from ..errors import OptionError, PoolError
 from ..files.arrays.literals import is_literal
-from ..files.paths.file_lists import LINES, NULS, read_names
 from ..files.paths.globs import MAGIC
 from ..files.paths.urls import is_url, path_from_file_url
 from ..redact import printable
 
+LINES, NULS = b"\n", b"\0"
+_BLOCK = 1 << 16
 LISTS = {"files_from": LINES, "files_from0": NULS}
 """Options that name a list, and what is between its names."""
 
@@ -77,3 +78,23 @@ def a_name(name: str, option: str) -> str:
 def _open_list(path: str) -> AbstractContextManager[IO[bytes]]:
     """A list."""
     return nullcontext(sys.stdin.buffer) if path == STDIO else Path(path).open("rb")
+
+
+def read_names(stream: IO[bytes], between: bytes = LINES) -> Iterator[str]:
+    """Yield the names in a list, any bytes but the one between them; empty ones are passed over.
+
+    A ``-`` is a file of that name: what is in a list is never standard input.
+    """
+    for name in _pieces(stream, between):
+        if NULS in name:
+            raise PoolError("has names with NUL bytes, as find -print0 puts between them; --files-from0 would work")
+        if name:
+            yield "./-" if name == b"-" else os.fsdecode(name)
+
+
+def _pieces(stream: IO[bytes], between: bytes) -> Iterator[bytes]:
+    rest = b""
+    while block := stream.read(_BLOCK):
+        *whole, rest = (rest + block).split(between)
+        yield from whole
+    yield rest

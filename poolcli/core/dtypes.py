@@ -167,3 +167,15 @@ def copy_saturated(values: NDArray[Any], out: NDArray[Any], result: Type) -> Non
     else:
         limits = np.iinfo(values.dtype)
         np.copyto(out, np.clip(values, max(low, int(limits.min)), min(high, int(limits.max))), casting="unsafe")
+
+
+def round_to(values: NDArray[np.float64], dtype: Type, how: str = "half-up") -> NDArray[Any]:
+    """Round doubles to another dtype; integers saturate. PoolError for a NaN that the dtype cannot represent."""
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            return values.astype(dtype, copy=False)
+    if np.isnan(values).any():
+        raise PoolError(f"a value is NaN, and {dtype} has no place for it; a float dtype would work")
+    result = np.empty(values.shape, dtype)
+    copy_saturated(round_doubles(values, ROUNDINGS[how]), result, dtype)
+    return result

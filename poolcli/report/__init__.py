@@ -22,9 +22,10 @@ from .records import (
     Report,
     Stats,
     Status,
+    parameters,
+    windows,
 )
 from .statistics import Tally, stats
-from .words import parameters, windows
 
 __all__ = [
     "FAILED",

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from ..core.place import PlaceFacts
+from ..core.reducers import REDUCERS
 from ..errors import LayoutError
+
+if TYPE_CHECKING:
+    from ..core.plans import Plan
+    from ..pooling import Pooling
 
 LOSSY = "lossy"
 """How the note begins that what is read back from the output may differ from the result."""
@@ -206,3 +211,29 @@ def _count(counts: Mapping[Key, int], key: Key | None, most: int) -> Mapping[Key
     if key is None or (key not in counts and len(counts) >= most):
         return counts
     return {**counts, key: counts.get(key, 0) + 1}
+
+
+_KINDS: Mapping[str, Callable[[float], Any]] = {"float": float, "int": int, "flag": bool}
+
+
+def parameters(pooling: Pooling) -> dict[str, Any]:
+    """The reducer's own parameters, the seed if it draws, and the value options that are not at their defaults."""
+    kinds = {p.name: _KINDS[p.kind] for p in REDUCERS[pooling.reducer.name].parameters}
+    found = {name: None if value is None else kinds[name](value) for name, value in pooling.parameters.items()}
+    if pooling.reducer.draws:
+        found["seed"] = pooling.seed
+    asked = {"nan": pooling.nan, "nodata": pooling.nodata, "round": pooling.round,
+             "dtype": None if pooling.dtype is None else pooling.dtype.name}
+    defaults = {"nan": "propagate", "nodata": None, "round": "half-up", "dtype": None}
+    return found | {name: value for name, value in asked.items() if value != defaults[name]}
+
+
+def windows(pooling: Pooling, plan: Plan) -> dict[str, Any]:
+    """Where the windows lie: for each pooled axis in order, how many there are and what made them."""
+    options = pooling.window
+    found: dict[str, Any] = {"count": [len(w) for w in plan.windows], **options.windowing.record(options, plan.windows)}
+    if options.windowing.strided:
+        found["pad_mode"] = pooling.pad_mode
+    if pooling.pad_mode == "constant":
+        found["pad_value"] = pooling.pad_value
+    return found

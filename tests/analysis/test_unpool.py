@@ -11,8 +11,8 @@ import pytest
 
 import poolcli
 from poolcli import PoolError
-from poolcli.analysis.rounding import round_to
 from poolcli.analysis.unpool.index_formats import FORMATS
+from poolcli.core.dtypes import round_to
 
 LAYOUTS = [((9,), "L"), ((2, 9, 8), "CHW"), ((7, 9, 3), "HWC"), ((6, 7, 8), "DHW"), ((2, 7, 2, 6, 3), "NHCDW")]
 OPTIONS: list[dict[str, Any]] = [

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...core import axes as layouts
 from ...core import dtypes
+from ...core.dtypes import round_to
 from ...core.plans import Plan, check_memory
 from ...core.pool_options import WINDOW_KEYWORDS, one_of
 from ...core.windowings import keep_axis
@@ -18,7 +19,6 @@ from ...engine.prepared import canonical_windows
 from ...errors import OptionError, PoolError
 from ...pooling import Pooling, as_array, parse_pooling
 from .. import adjoint
-from ..rounding import round_to
 from .index_formats import NONE, IndexedTensor, Ints, check_format, check_integers, index_error, to_plane
 
 Array = NDArray[Any]

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poolcli.cli.inputs import LINES, NULS, read_names
 from poolcli.errors import PoolError
-from poolcli.files.paths.file_lists import LINES, NULS, read_names
 from poolcli.files.paths.globs import Globs
 from poolcli.files.paths.scan import scan
 

@@ -191,3 +191,68 @@ def test_what_the_row_does_not_say_is_left_out(sgi: None, tmp_path: Path) -> Non
         files.write(tmp_path / "x.sgi", np.zeros((3, 4, 4), np.uint8), files.ImageInfo("x", "NPY", pages=3))
     info = files.ImageInfo("x", "PNG", "L", icc_profile=b"\0" * 16 + b"GRAY" + b"\0" * 108, lossy=True)
     assert files.write(tmp_path / "x.sgi", np.zeros((4, 4), np.uint8), info) == ()
+
+
+COMMANDS = {
+    "logmean x.npy -o out.npy --json": 0, "logmean x.npy -o table.npy --table": 0, "logmean x.npy --in-place -n": 0,
+    "plan 8x12 logmean --json": 0, "explain x.npy logmean": 0, "explain x.npy logmean --json": 0,
+    "compare x.npy logmean avg --json": 0, "chain x.npy logmean max -o chain.npy --json": 0,
+    "pyramid x.npy logmean --levels 2 --json": 0, "group x.npy logmean --over rot4 --json": 0,
+    "shift x.npy logmean --json": 0, "bounds x.npy logmean --eps 1": 1, "grad x.npy logmean": 1,
+}
+"""Every command that takes a reducer, and its exit code: 1 where more must be known than the row says."""
+
+
+@pytest.mark.parametrize(("line", "code"), COMMANDS.items())
+def test_every_command_serves_or_refuses_a_new_reducer(line: str, code: int, monkeypatch: pytest.MonkeyPatch,
+                                                       tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a whole document, or with one line that names it."""
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", X)
+    monkeypatch.setattr("sys.argv", ["poolcli", *line.split()])
+    found, printed = run(), capsys.readouterr()
+    assert found == code, printed
+    if code:
+        assert printed.err.count("\n") == 1 and "logmean" in printed.err
+    elif "--json" in line:
+        assert "logmean" in json.dumps(json.loads(printed.out))
+
+
+def test_chunks_and_streams_serve_a_new_reducer(tmp_path: Path) -> None:
+    """Box by box and slab by slab, with the values of one piece."""
+    from io import BytesIO
+
+    from poolcli.chunked.streaming import pool_stream
+    from poolcli.files.arrays.npy import read_header
+    from poolcli.pooling import parse_pooling
+
+    wanted = poolcli.pool(X, "logmean", size=3, stride=2)
+    source, target = BytesIO(), BytesIO()
+    np.save(source, X)
+    source.seek(0)
+    pooling = parse_pooling("logmean", size=3, stride=2)
+    pool_stream(pooling, pooling.plan(X.shape), read_header(source), source, target)
+    target.seek(0)
+    assert np.load(target).tobytes() == wanted.tobytes()
+    zarr = pytest.importorskip("zarr")
+    zarr.create_array(tmp_path / "x.zarr", data=X, chunks=(3, 4))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["poolcli", "logmean", "-k", "3", "-s", "2", str(tmp_path / "x.zarr"), "-q", "-o",
+                                   str(tmp_path / "y.zarr")])
+        assert run() == 0
+    assert zarr.open_array(tmp_path / "y.zarr", mode="r")[:].tobytes() == wanted.tobytes()
+
+
+def test_bounds_by_traits_hold_against_random_and_corner_attacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once its row says that it never falls and how far it rounds, no array between the ends leaves the bounds."""
+    row = Reducer("logmean", "The geometric mean.", "(prod x)^(1/n)", "float", geometric_mean, monotone=True,
+                  error_model="relative", result_range="samples")
+    monkeypatch.setitem(cast(dict[str, Reducer], REDUCERS), "logmean", row)
+    rng = np.random.default_rng(5)
+    low = rng.uniform(1, 50, (6, 6))
+    high = low + rng.uniform(0, 20, low.shape)
+    found = poolcli.bounds(low, high, "logmean")
+    corners = [np.where(rng.random(low.shape) < p, low, high) for p in (0.0, 0.5, 1.0) for _ in range(8)]
+    for x in [*corners, *(rng.uniform(low, high) for _ in range(24))]:
+        values = poolcli.pool(x, "logmean")
+        assert (found.low <= values).all() and (values <= found.high).all()

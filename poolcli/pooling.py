@@ -25,10 +25,9 @@ from .core.pool_options import (
     check_names,
     show_keywords,
     value_fields,
-    window_keywords,
 )
-from .core.reducers import REDUCERS, Reducer, suggest_reducers
-from .core.windowings import WindowOptions, check_flag, check_seed, window_options
+from .core.reducers import REDUCERS, Reducer, check_windows, suggest_reducers
+from .core.windowings import WindowOptions, check_flag, check_seed
 from .drivers.kernel_task import KernelTask
 from .engine.prepared import PreparedPooling, Result, canonical_windows, placeholder
 from .errors import OptionError, PoolError
@@ -178,8 +177,11 @@ class Pooling:
 # What was asked, checked.
 
 
-def parse_pooling(reducer: str, **options: Unpack[Keywords]) -> Pooling:
-    """Check every option that can be checked without an array; OptionError names the one that is wrong."""
+def parse_pooling(reducer: str, checked: WindowOptions | None = None, **options: Unpack[Keywords]) -> Pooling:
+    """Check every option that can be checked without an array; OptionError names the one that is wrong.
+
+    ``checked`` are the window options where ``check_windows`` has seen them already.
+    """
     if reducer not in REDUCERS:
         near = suggest_reducers(str(reducer))
         would = f"{' or '.join(near)} would work" if near else f"there are {', '.join(REDUCERS)}"
@@ -187,11 +189,8 @@ def parse_pooling(reducer: str, **options: Unpack[Keywords]) -> Pooling:
     row = REDUCERS[reducer]
     given = {name: as_python(value) for name, value in options.items() if value is not None}
     check_names(row, given)
-    own_seed = row.draws and not given.get("expected")
     seed = check_seed("seed", given.get("seed", 0))
-    if own_seed and ("fractional" not in given or "u" in given):
-        given.pop("seed", None)  # it is the draw's alone
-    window = window_options(window_keywords(given))
+    window = checked or check_windows(row, given)
     parameters = {p.name: p.check(given.get(p.name, p.default)) for p in row.parameters}
     for flag, variant in row.variants.items():
         row = variant if parameters[flag] else row

@@ -44,13 +44,11 @@ NAMED = {
     "cli/analysis/shift_command.py": "same as a title",
     "cli/error_messages.py": "--mode, which other libraries call our --pad-mode",
     "cli/param_types.py": "same as a word of --padding",
-    "cli/options.py": "keywords that have the name of their windowing",
     "cli/display/report_table.py": "min and max as titles of statistics",
     "core/dtypes.py": "sum as a rule of result types",
     "files/georef/imagej.py": "mode, min and max as ImageJ's words for how a stack is shown",
     "report/document.py": "min and max as titles of statistics",
     "analysis/plan/suggestions.py": "the keyword fractional",
-    "pooling.py": "the keyword fractional",
 }
 """Files beside the tables in which a tuple, set, list or comparison holds the name of a reducer or a windowing."""
 

@@ -14,6 +14,7 @@ import click
 
 from ..core import choices
 from ..core.reducers import REDUCERS
+from ..core.windowings import WINDOW_KEYWORDS
 from ..errors import OptionError
 from ..redact import printable
 from . import options
@@ -22,7 +23,7 @@ USAGE, INTERRUPTED, READER_GONE = 2, 130, 141
 
 _FLAGS = {"ceil_mode": "--ceil", "return_indices": "--indices"}
 """What is typed where that is not the keyword."""
-_KEYWORDS = {*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS, *_FLAGS,
+_KEYWORDS = {*WINDOW_KEYWORDS, *options.VALUE_KEYWORDS, *_FLAGS,
              *(own.name for row in REDUCERS.values() for own in row.parameters)}
 
 
@@ -183,4 +184,4 @@ def _suggest_mode(known: set[str]) -> str | None:
     value = next((word[7:] for word in sys.argv if word.startswith("--mode=")), value)
     if "--padding" not in known:
         return None
-    return f"--pad-mode {value}" if value in options.PAD_MODES else f"--padding {value or 'same'}"
+    return f"--pad-mode {value}" if value in choices.PAD_MODES else f"--padding {value or 'same'}"

@@ -27,7 +27,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..core.reducers import Parameter, Reducer
+from ..core.choices import DTYPES, NAN_MODES, PAD_MODES, ROUNDINGS
+from ..core.reducers import Parameter, Reducer, check_windows
+from ..core.windowings import WINDOW_KEYWORDS, WindowOptions
 from ..errors import OptionError, PoolError
 from . import param_types
 
@@ -37,19 +39,10 @@ if TYPE_CHECKING:
 Values = Mapping[str, Any]
 Value = TypeVar("Value")
 
-# The library has these names too, in rooms that import NumPy; tests/cli/test_options.py holds them together.
-PAD_MODES = ("exclude", "constant", "reflect", "edge", "wrap")
-NAN_MODES = ("propagate", "ignore", "error")
-ROUNDINGS = ("half-up", "half-even", "floor", "ceil")
-DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
-          "float16", "float32", "float64")
-
 _ALPHA = ("apart", "premultiplied")
 _PLACES = ("keep", "none")
 _COMPRESSIONS = ("none", "deflate", "lzw", "zstd", "lzma", "packbits")
 
-WINDOW_KEYWORDS = ("size", "stride", "padding", "dilation", "ceil_mode", "adaptive", "fractional", "overlapping",
-                   "random", "seed", "u")
 VALUE_KEYWORDS = ("layout", "squeeze", "pad_mode", "pad_value", "nan", "nodata", "dtype", "round")
 
 ENVIRONMENT = "POOLCLI"
@@ -361,6 +354,11 @@ def _check_by(check: Callable[[str], Value], text: str) -> Value:
 
 def keywords(row: Reducer, given: Values) -> dict[str, Any]:
     """The library's keywords among the options that were given, checked as far as that goes without NumPy."""
+    return check_keywords(row, given)[0]
+
+
+def check_keywords(row: Reducer, given: Values) -> tuple[dict[str, Any], WindowOptions]:
+    """The same, and the window options checked: what ``parse_pooling`` would raise, before it costs 60 ms to import."""
     names = (*WINDOW_KEYWORDS, *VALUE_KEYWORDS, *(p.name for p in row.parameters))
     chosen = {name: given[name] for name in names if given[name] is not None and given[name] is not False}
     if chosen.get("nodata") == NO_NODATA:
@@ -370,15 +368,6 @@ def keywords(row: Reducer, given: Values) -> dict[str, Any]:
         if chosen.get("size", "all") != "all":
             raise OptionError("size", "size goes with fixed, same and fractional windows, not with --global")
         chosen["size"] = "all"
-    _check_early(row, chosen)
-    return chosen
-
-
-def _check_early(row: Reducer, chosen: Values) -> None:
-    """Raise what ``pooling.parse_pooling`` would, before it costs 60 ms to import."""
-    from ..core.windowings import window_options
-
-    names = [name for name in WINDOW_KEYWORDS if name != "seed" or not row.draws]
-    window_options({name: chosen[name] for name in names if name in chosen})
     for own in row.parameters:
         own.check(chosen.get(own.name, own.default))
+    return chosen, check_windows(row, chosen)

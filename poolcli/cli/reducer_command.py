@@ -123,7 +123,7 @@ def _body(row: Reducer) -> Callable[..., int]:
     """Parse, plan, pool, report."""
 
     def pool_files(inputs: tuple[str, ...], **given: Any) -> int:
-        keywords = options.keywords(row, given)
+        keywords, windows = options.check_keywords(row, given)
 
         from .. import batch
         from . import validate
@@ -136,7 +136,8 @@ def _body(row: Reducer) -> Callable[..., int]:
         from .. import pooling
         from .display import run_view
 
-        prepared = replace(pooling.parse_pooling(row.name, **keywords), default_layouts=options.default_layouts())
+        prepared = replace(pooling.parse_pooling(row.name, windows, **keywords),
+                           default_layouts=options.default_layouts())
         if settings.indices is not None:
             prepared.check_indices()
         _check_light(prepared, settings)

@@ -1,8 +1,14 @@
-"""What other libraries call our keywords: used for suggestions only, so that a name stays one name."""
+"""The words that options take, and what other libraries call our keywords. Read by ``--help``, so without NumPy."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+
+PAD_MODES = ("exclude", "constant", "reflect", "edge", "wrap")
+NAN_MODES = ("propagate", "ignore", "error")
+ROUNDINGS = ("half-up", "half-even", "floor", "ceil")
+DTYPES = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64",
+          "float16", "float32", "float64")
 
 KEYWORDS: Mapping[str, str] = {
     "kernel": "size", "kernel_size": "size", "kernel_shape": "size", "ksize": "size", "pool_size": "size",
@@ -13,7 +19,7 @@ KEYWORDS: Mapping[str, str] = {
     "fill_value": "pad_value", "cval": "pad_value", "padding_mode": "pad_mode", "norm_type": "p", "exponent": "p",
     "divisor_override": "divisor", "random_seed": "seed", "rounding": "round", "keepdims": "squeeze", "type": "dtype",
 }
-"""By the word of PyTorch, Keras, ONNX, OpenCV, SciPy, scikit-image or GDAL, the keyword of ours."""
+"""By the word of PyTorch, Keras, ONNX, OpenCV, SciPy, scikit-image or GDAL, our keyword: for suggestions only."""
 
 
 def suggest_keywords(name: str, known: Iterable[str]) -> list[str]:

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from ..errors import OptionError, PoolError
 from ..kernels import double_double
+from . import choices
 from .reducers import Reducer
 
-ROUNDINGS = {"half-up": double_double.HALF_UP, "half-even": double_double.HALF_EVEN, "floor": double_double.FLOOR,
-             "ceil": double_double.CEIL}
+ROUNDINGS = dict(zip(choices.ROUNDINGS, (double_double.HALF_UP, double_double.HALF_EVEN, double_double.FLOOR,
+                                         double_double.CEIL), strict=True))
 """How an exact value becomes an integer; half-up is floor(v + 1/2), towards +infinity."""
 
 Type = np.dtype[Any]

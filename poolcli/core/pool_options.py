@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 
 from ..errors import OptionError
 from . import axes, dtypes
-from .choices import suggest_keywords
+from .choices import NAN_MODES, PAD_MODES, ROUNDINGS, suggest_keywords
 from .reducers import REDUCERS, Reducer
 from .windowings import WINDOWINGS, WindowOptions, check_flag
 
@@ -22,8 +22,6 @@ Size = int | Literal["all"] | Sequence[int | Literal["all"]] | Mapping[str, int 
 Pad = int | tuple[int, int]
 
 F = TypeVar("F", bound=Callable[..., Any])
-PAD_MODES = ("exclude", "constant", "reflect", "edge", "wrap")
-NAN_MODES = ("propagate", "ignore", "error")
 
 
 class WindowKeywords(TypedDict, total=False):
@@ -154,11 +152,6 @@ def one_of(names: Sequence[str]) -> Any:
     return check
 
 
-def window_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that lay out the windows."""
-    return {name: value for name, value in given.items() if name in WINDOW_KEYWORDS}
-
-
 def value_fields(given: Mapping[str, Any], window: WindowOptions) -> dict[str, Any]:
     """Those that say how values are treated, checked."""
     checked = {name: check(name, given[name]) for name, check in _CHECKS.items() if name in given}
@@ -171,5 +164,5 @@ _CHECKS: Mapping[str, Any] = {
     "nan": one_of(NAN_MODES),
     "nodata": lambda option, value: dtypes.parse_nodata(value),
     "dtype": lambda option, value: dtypes.parse_dtype(value),
-    "round": one_of(tuple(dtypes.ROUNDINGS)),
+    "round": one_of(ROUNDINGS),
 }

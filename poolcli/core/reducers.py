@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from ..errors import OptionError
 from ..kernels import arithmetic, order_statistics, selection
-from .windowings import check_flag
+from .windowings import WINDOW_KEYWORDS, WindowOptions, check_flag, window_options
 
 ResultRule = Literal["input", "float", "mean", "rank", "sum", "unsigned"]
 """How the result's dtype follows from the input's; ``dtypes.result_dtype`` is the rule itself."""
@@ -375,6 +375,14 @@ _ROWS = (
 )
 
 REDUCERS: Mapping[str, Reducer] = {row.name: row for row in _ROWS}
+
+
+def check_windows(row: Reducer, given: Mapping[str, Any]) -> WindowOptions:
+    """Check the window options among keywords of ``pool``; the seed of a reducer that draws may be the draw's alone."""
+    asked = {name: given[name] for name in WINDOW_KEYWORDS if name in given}
+    if row.draws and not given.get("expected") and ("fractional" not in asked or "u" in asked):
+        asked.pop("seed", None)
+    return window_options(asked)
 
 
 def suggest_reducers(name: str, others: Iterable[str] = ()) -> list[str]:

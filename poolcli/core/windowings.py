@@ -1,7 +1,7 @@
 """The table of windowings, which are kinds of windows: each is a function of one axis' length.
 
 Commands, ``poolcli list``, the README and the test matrix are derived from these rows. To add one: one function of
-one axis, one row, and its expected windows in ``tests/test_layouts.py``. Nothing here imports NumPy at the start:
+one axis, one row, and its expected windows in ``tests/test_reference.py``. Nothing here imports NumPy at the start:
 ``poolcli --help`` reads this table.
 """
 
@@ -666,3 +666,5 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "seed": check_seed,
     "u": _check_u,
 }
+WINDOW_KEYWORDS = tuple(_CHECKS)
+"""All options that lay out windows."""

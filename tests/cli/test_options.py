@@ -13,9 +13,10 @@ from cli.calls import Call
 
 from poolcli import pooling
 from poolcli.cli import error_messages, main, options
-from poolcli.core import dtypes
+from poolcli.core import choices, dtypes
 from poolcli.core import pool_options as library
 from poolcli.core.reducers import REDUCERS
+from poolcli.core.windowings import WINDOW_KEYWORDS
 
 KEYWORDS: list[tuple[str, list[str], dict[str, Any]]] = [
     ("max", [], {}),
@@ -69,7 +70,7 @@ def test_options_become_keywords(reducer: str, arguments: list[str], keywords: d
 def test_every_keyword_has_an_option() -> None:
     """None of the library's is missing."""
     own = {p.name for row in REDUCERS.values() for p in row.parameters}
-    known = own | {*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS}
+    known = own | {*WINDOW_KEYWORDS, *options.VALUE_KEYWORDS}
     assert known == {*library.Keywords.__annotations__, *library.WindowKeywords.__annotations__}
 
 
@@ -81,12 +82,9 @@ def test_every_option_is_tried_above() -> None:
             assert tried.intersection(one.opts), one.opts
 
 
-def test_names_are_those_of_the_library() -> None:
-    """The lists are written twice, for NumPy would have to be imported to read the other ones."""
-    assert options.PAD_MODES == library.PAD_MODES
-    assert options.NAN_MODES == library.NAN_MODES
-    assert tuple(dtypes.ROUNDINGS) == options.ROUNDINGS
-    assert all(dtypes.check_dtype(np.dtype(name)) == name for name in options.DTYPES)
+def test_names_of_dtypes_are_numpys() -> None:
+    """Of those that the library takes."""
+    assert all(dtypes.check_dtype(np.dtype(name)) == name for name in choices.DTYPES)
 
 
 def commands() -> list[click.Command]:

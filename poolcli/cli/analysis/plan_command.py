@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...analysis.stages import as_stage
+from ...core.choices import DTYPES
 from ...errors import OptionError
 from ...redact import printable
 from .. import options, param_types
@@ -227,7 +228,7 @@ def _list_options() -> Sequence[Any]:
             options.flag("--strict", help="End with exit code 1 where any sample is in no window."),
             options.option("--layout", type=options.layout, metavar="LETTERS",
                            help="A letter for each axis of the input; N and C are kept, every other is pooled."),
-            options.option("--dtype", type=options.choice(options.DTYPES), metavar="TYPE",
+            options.option("--dtype", type=options.choice(DTYPES), metavar="TYPE",
                            help=f"The type of a SHAPE's values. Default {_DTYPE}.")]
 
 

@@ -15,6 +15,7 @@ import click
 
 from ...analysis.stages import PARAMETERS, check_owned
 from ...core.reducers import REDUCERS, Parameter
+from ...core.windowings import WINDOW_KEYWORDS
 from ...errors import LayoutError, OptionError
 from ...redact import printable
 from .. import options, param_types, stdio
@@ -105,7 +106,7 @@ class Study:
 
 def collect_keywords(given: Mapping[str, Any]) -> dict[str, Any]:
     """The command's own window, value and parameter options as keywords; each stage checks what goes with what."""
-    names = (*options.WINDOW_KEYWORDS, *options.VALUE_KEYWORDS, *(one.name for one in _own_parameters()))
+    names = (*WINDOW_KEYWORDS, *options.VALUE_KEYWORDS, *(one.name for one in _own_parameters()))
     chosen = {name: given[name] for name in names if given.get(name) is not None and given.get(name) is not False}
     if chosen.get("nodata") == options.NO_NODATA:
         del chosen["nodata"]

@@ -63,6 +63,18 @@ def sky(path: Path) -> None:
     fits.HDUList([first, cube]).writeto(path)
 
 
+def microscope(path: Path) -> None:
+    """A stack of two channels, by its name of OME's or of ImageJ's."""
+    tifffile = pytest.importorskip("tifffile")
+    array = np.random.default_rng(0).integers(0, 999, (4, 2, 12, 16)).astype("uint16")
+    if path.name.endswith(".ome.tif"):
+        tifffile.imwrite(path, array, ome=True, photometric="minisblack",
+                         metadata={"axes": "ZCYX", "PhysicalSizeX": 0.1, "PhysicalSizeY": 0.1, "PhysicalSizeZ": 0.5})
+    else:
+        tifffile.imwrite(path, array, imagej=True, resolution=(9, 9),
+                         metadata={"axes": "ZCYX", "spacing": 0.5, "unit": "um"})
+
+
 def map_with_world_file(path: Path) -> None:
     """Six numbers beside it."""
     path.with_suffix(".pgw").write_text("10\n0\n0\n-10\n5\n95\n")
@@ -72,13 +84,16 @@ def map_with_world_file(path: Path) -> None:
 MAKERS = {".tif": landcover, ".nc": era5, ".gz": volume, ".fits": sky, ".png": map_with_world_file}
 
 
+BY_NAME = {"scene_10m": scene, "cells": microscope, "stack": microscope}
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_commands_of_the_page(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     """With exit code 0, and a result that has a place."""
     monkeypatch.chdir(tmp_path)
     _, *arguments = shlex.split(command)
     source = next(one for one in arguments if Path(one).suffix in MAKERS)
-    (scene if source.startswith("scene") else MAKERS[Path(source).suffix])(tmp_path / source)
+    BY_NAME.get(source.partition(".")[0], MAKERS[Path(source).suffix])(tmp_path / source)
     done = here(*arguments, "--json")
     assert done.code == 0, done.err
     assert ('"after": {' in done.out) or arguments[0] in ("plan", "pyramid")
@@ -87,4 +102,4 @@ def test_commands_of_the_page(here: Call, tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_the_page_has_them_all() -> None:
     """Lest a renamed block silence the test above."""
-    assert len(COMMANDS) == 11
+    assert len(COMMANDS) == 14

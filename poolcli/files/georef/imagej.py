@@ -16,6 +16,7 @@ from ...core.place import Place
 from ...errors import PoolError
 from ..formats import has_tifffile
 from ..image_info import ImageInfo, Loaded
+from ..images.pillow_open import silence_warnings
 from .ome_tiff import OmeImage, choose_letters
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     """Read all planes; ``key`` has no meaning here."""
     import tifffile
 
+    silence_warnings("tifffile")
     if key is not None:
         raise PoolError("an ImageJ TIFF has no arrays by name; without --key it would work")
     size = stream.seek(0, os.SEEK_END)

@@ -16,6 +16,7 @@ from ...errors import PoolError
 from ...redact import printable
 from ..formats import DEFAULT_ENCODING
 from ..image_info import ImageInfo, Loaded
+from ..images.pillow_open import silence_warnings
 from ..tiff.tiff_extra import choose_codec
 from ..tiff.tiff_storage import TiffStorage, choose_storage_options, read_storage
 
@@ -77,6 +78,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     """Read one image, all its planes: the first, or the one that ``key`` names or numbers."""
     import tifffile
 
+    silence_warnings("tifffile")
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     with tifffile.TiffFile(stream, name=os.path.basename(name), _multifile=False) as file:

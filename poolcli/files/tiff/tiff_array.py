@@ -255,8 +255,9 @@ def open_boxes(path: str, *, indexed: bool = False) -> tuple[_TiffArray, Loaded]
         return None
     source = _TiffArray(path)
     try:
-        if source.opened.page.nbytes >= MIN_BYTES and _is_plain(source.opened, indexed):
-            return source, _describe_source(source)
+        with _tiff_errors():
+            if source.opened.page.nbytes >= MIN_BYTES and _is_plain(source.opened, indexed):
+                return source, _describe_source(source)
     except PoolError:  # reading it at once will say what is wrong
         pass
     source.close()

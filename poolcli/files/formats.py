@@ -261,7 +261,7 @@ _ROWS = (
         keeps="place and reference system, nodata, band names, compression, tiles, planes, EXIF, colour profile, pages",
     ),
     Format("OME", (".ome.tif", ".ome.tiff"), library="tifffile", module="georef.ome_tiff", container="TIFF",
-           places=frozenset({"OME-TIFF"}),
+           places=frozenset({"OME-TIFF", "ImageJ"}),
            keeps="names of axes, physical sizes, time step, channels, compression, tiles"),
     Format("IMAGEJ", (), library="tifffile", module="georef.imagej", container="TIFF", variant_of="TIFF",
            places=frozenset({"ImageJ"}), keeps="names of axes, pixel sizes, unit, time step, labels, colours, ranges"),

@@ -122,3 +122,26 @@ def test_keys_are_refused(tmp_path: Path) -> None:
     stack(tmp_path / "in.tif")
     with pytest.raises(PoolError, match="without --key"):
         files.read(tmp_path / "in.tif", key="a")
+
+
+def test_levels_in_a_folder(here: Call, tmp_path: Path) -> None:
+    """Each a hyperstack with its own sizes; all in one file would be pictures, and is refused."""
+    stack(tmp_path / "in.tif")
+    done = here("pyramid", "max", "--levels", "2", tmp_path / "in.tif", "-o", f"{tmp_path}/levels/")
+    assert done.code == 0, done.err
+    for level, size in (1, (2, 4, 3, 6, 10)), (2, (2, 4, 3, 3, 5)):
+        values, axes, known, sizes = described(tmp_path / "levels" / f"in_level{level}.tif")
+        assert values.shape == size and axes == "TZCYX" and known["spacing"] == 2.5
+        assert sizes == pytest.approx((0.2 * 2**level, 0.5 * 2**level))
+    assert here("pyramid", "max", "--levels", "2", tmp_path / "in.tif", "-o", tmp_path / "one.tif").code == 1
+
+
+def test_into_ome(here: Call, tmp_path: Path) -> None:
+    """Axes and sizes go on, in the units of OME."""
+    stack(tmp_path / "in.tif", unit="um")
+    assert here("max", "-k", "2", tmp_path / "in.tif", "-o", tmp_path / "out.ome.tif").code == 0
+    with tifffile.TiffFile(tmp_path / "out.ome.tif") as file:
+        assert file.series[0].axes == "TZCYX"
+        pixels = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]
+    assert (pixels["PhysicalSizeX"], pixels["PhysicalSizeZ"]) == pytest.approx((0.4, 2.5))
+    assert pixels["PhysicalSizeXUnit"] == "\N{MICRO SIGN}m" and pixels["TimeIncrement"] == 3.0

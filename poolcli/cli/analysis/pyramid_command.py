@@ -75,7 +75,7 @@ def _write_levels(asked: StudyContext) -> Answer:
         return _make_hypercolumn(task, output)
     outputs = (output,) * len(task.ladder) if is_single_output(output) else name_outputs(output, name, task)
     with file_errors(name):
-        check_targets(task, outputs)
+        check_targets(task, output, outputs)
         made, lost = write_files(task, output, outputs)
     notes = (*task.notes(outputs), *lost)
     return Answer(WrittenLevels(name, task.pooling.reducer.name, task.letters, made), lambda: render_levels(made),

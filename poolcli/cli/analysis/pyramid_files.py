@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ...analysis.pyramid.pyramid import Level
     from ...analysis.pyramid.pyramid_plan import LevelPlan
-    from ...files import Loaded
+    from ...files import Format, Loaded
     from ...pooling import Pooling
 
     Array = NDArray[Any]
@@ -139,12 +139,11 @@ def _as_folder(output: str) -> str:
     return output.rstrip("/") + "/" if urls.is_url(output) else f"{Path(output)}{os.sep}"
 
 
-def check_targets(task: PyramidTask, targets: Sequence[str]) -> None:
+def check_targets(task: PyramidTask, output: str, targets: Sequence[str]) -> None:
     """Refuse, before any level is made, what cannot be written."""
     from ... import files
     from ...files.tiff.tiff_pyramid import check_pyramid
 
-    output = targets[0]
     dtype, overwrite = task.pooling.result_dtype(task.array.dtype), task.asked.given["overwrite"]
     for target, rung in zip(targets, task.ladder, strict=True):
         if target == STDIO:
@@ -156,9 +155,16 @@ def check_targets(task: PyramidTask, targets: Sequence[str]) -> None:
             if is_single_output(output):
                 check_pyramid(_move_channels_last(rung.shape, task.letters), task.loaded.source.mode)
             else:
-                row = files.format_of(target)
+                row = _choose_format(task, target)
                 shape = rung.shape if row.is_array else _move_channels_last(rung.shape, task.letters)
                 files.holds(row, dtype, shape, task.loaded.source.mode)
+
+
+def _choose_format(task: PyramidTask, target: str) -> Format:
+    """The format of a level: of a hyperstack the .tif that it was."""
+    from ... import files
+
+    return files.choose_variant(files.format_of(target), task.loaded.source.place_kind)
 
 
 def _move_channels_last(shape: Sequence[int], letters: str) -> tuple[int, ...]:
@@ -189,7 +195,6 @@ def _make_levels(task: PyramidTask, records: list[WrittenLevel], targets: Sequen
 def write_files(task: PyramidTask, output: str,
                 targets: Sequence[str]) -> tuple[tuple[WrittenLevel, ...], tuple[str, ...]]:
     """Write each level as it is made; return what was made, and notes of what was lost."""
-    from ... import files
     from ...files import Encoding
     from ...files.tiff.tiff_pyramid import write_pyramid
 
@@ -207,7 +212,7 @@ def write_files(task: PyramidTask, output: str,
         if level.number:
             target = targets[level.number - 1]
             place = None if place is None else place.pooled(task.ladder[level.number - 1].step)
-            array = target == STDIO or files.format_of(target).is_array
+            array = target == STDIO or _choose_format(task, target).is_array
             lost = task.asked.write(target, level.values if array else _to_picture(level.values, task.letters),
                                     None if target == STDIO else replace(task.loaded.source, place=place),
                                     Encoding(compress=task.asked.given["compress"]))

@@ -27,6 +27,8 @@ _MOST_XML = 1 << 24
 """Characters of a description that are parsed."""
 _LETTERS = {"Y": "H", "X": "W", "C": "C"}
 _SIZES = ("X", "Y", "Z")
+_UNITS = {**dict.fromkeys(("um", "micron", "microns", "micrometer"), "\u00b5m"), "sec": "s", "inch": "in"}
+"""What ImageJ calls units of OME."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +198,7 @@ def _describe(image: OmeImage, place: Place, shape: tuple[int, ...], axes: str) 
     found: dict[str, Any] = {}
     for axis, size in sizes.items():
         name = "TimeIncrement" if axis == "T" else f"PhysicalSize{axis}"
-        found |= {name: size, f"{name}Unit": units[axis]}
+        found |= {name: size, f"{name}Unit": _UNITS.get(units[axis], units[axis])}
     count = shape[axes.index("C")] if "C" in axes else 1
     channels = {name: list(values) for name, values in image.channels.items() if len(values) == count}
     return found | ({"Channel": channels} if channels else {}) | ({"Name": image.name} if image.name else {})

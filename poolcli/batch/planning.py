@@ -117,7 +117,7 @@ class JobPlan:
             return Job(source, problem=lot.problem)
         if self.is_shown(source):
             return Job(source, indices=self.indices_of(source, lot.root), shown=True)
-        target = self.output_of(source, lot.root)
+        target = self._name_output(source, lot.root)
         output, wanted = None if target is None else parse_path(target), self.settings.format
         try:
             return Job(source, output, wanted or _format_for(output), self.indices_of(source, lot.root))
@@ -128,8 +128,10 @@ class JobPlan:
 
     def output_of(self, source: str, root: str | None) -> str | None:
         """The name of an output; None: standard output."""
-        if self.is_shown(source):
-            return None
+        return None if self.is_shown(source) else self._name_output(source, root)
+
+    def _name_output(self, source: str, root: str | None) -> str | None:
+        """The name of an output that is written."""
         return source if self.in_place else self.output(_with_ending(_file_name(source), self.settings.format), root)
 
     def is_shown(self, source: str) -> bool:

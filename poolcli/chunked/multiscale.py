@@ -48,26 +48,27 @@ class _PyramidLevel(Protocol):
         """Where the first sample is centred, on the input."""
 
 
-def write(pooling: Pooling, volume: OpenedArray, rungs: Sequence[_PyramidLevel], output: str, *, backend: ChunkBackend,
-          overwrite: bool = False) -> None:
-    """Write the input as level 0 and a level for each rung, as an OME-Zarr group that appears when it is whole.
+def write(pooling: Pooling, volume: OpenedArray, level_plans: Sequence[_PyramidLevel], output: str, *,
+          backend: ChunkBackend, overwrite: bool = False) -> None:
+    """Write the input as level 0 and a level for each of the plans, as an OME-Zarr group that appears when it is whole.
 
     Of a store that has metadata the axes, the scale and the place of the first sample are kept. PoolError where the
     axes are none of OME-Zarr's, or a level cannot be made.
     """
-    letters = rungs[0].step.axes.letters
+    letters = level_plans[0].step.axes.letters
     place = ome.read_placement(volume.attributes, volume.path, letters)
     ome.check_axes(place.axes, letters)
     still = (1.0,) * len(letters), (0.0,) * len(letters)
-    levels = [("0", *still), *((str(number), rung.scale, rung.offset) for number, rung in enumerate(rungs, 1))]
+    levels = [("0", *still),
+              *((str(number), level_plan.scale, level_plan.offset) for number, level_plan in enumerate(level_plans, 1))]
     with files.atomic_folder(output, overwrite=overwrite) as folder:
         version = volume.version
         stores.create_group(folder, version, ome.multiscale_attributes(place, levels, pooling.reducer.name, version))
         writer = _PyramidWriter(pooling, volume, folder, tuple(str(axis["name"]) for axis in place.axes), backend)
-        writer.copy(rungs[0].step)
+        writer.copy(level_plans[0].step)
         before = unrounded = volume.source
-        for number, rung in enumerate(rungs, 1):
-            before, unrounded = writer.level(number, rung, before, unrounded)
+        for number, level_plan in enumerate(level_plans, 1):
+            before, unrounded = writer.level(number, level_plan, before, unrounded)
         for left in Path(folder).glob(f"{_UNROUNDED_PREFIX}*"):
             files.remove(str(left))
 
@@ -83,17 +84,18 @@ class _PyramidWriter:
     """Of the axes."""
     backend: ChunkBackend
 
-    def level(self, number: int, rung: _PyramidLevel, before: ArraySource, unrounded: ArraySource) -> tuple[ArraySource,
-                                                                                                            ArraySource]:
+    def level(self, number: int, level_plan: _PyramidLevel, before: ArraySource,
+              unrounded: ArraySource) -> tuple[ArraySource, ArraySource]:
         """Make a level; what the next one may be made of, as stored and as it was before it was rounded."""
-        if rung.whole is None:
-            stored = self.pooled(str(number), self.pooling, rung.step, unrounded)
+        if level_plan.whole is None:
+            stored = self.pooled(str(number), self.pooling, level_plan.step, unrounded)
             plain = replace(self.pooling, dtype=None)
             same = plain.result_dtype(unrounded.dtype) == stored.dtype or self.pooling.nodata is not None
-            return stored, stored if same else self.pooled(f"{_UNROUNDED_PREFIX}{number}", plain, rung.step, unrounded)
+            return stored, stored if same else self.pooled(f"{_UNROUNDED_PREFIX}{number}", plain, level_plan.step,
+                                                           unrounded)
         own = self.pooling.result_dtype(self.volume.source.dtype) == dtypes.check_dtype(self.volume.source.dtype)
         again = self.pooling.reducer.repeats_exactly and own
-        source, plan = (before, rung.step) if again else (self.volume.source, rung.whole)
+        source, plan = (before, level_plan.step) if again else (self.volume.source, level_plan.whole)
         stored = self.pooled(str(number), self.pooling, plan, source)
         return stored, stored
 

@@ -65,13 +65,13 @@ class KernelTask:
     @cached_property
     def output_shape(self) -> tuple[int, ...]:
         """(outer, windows along D, H, W, inner)."""
-        return (self.array.shape[0], *(len(w) for w in self.windows), self.array.shape[4])
+        return (self.array.shape[0], *(len(w.starts) for w in self.windows), self.array.shape[4])
 
     @cached_property
     def largest_sizes(self) -> tuple[int, int, int]:
         """The most positions that a window has along D, H and W, overhang and all."""
-        depth, height, width = self.windows
-        return depth.size_range()[1], height.size_range()[1], width.size_range()[1]
+        depth, height, width = (w.distinct_sizes[-1] for w in self.windows)
+        return depth, height, width
 
     @property
     def whole(self) -> Block:

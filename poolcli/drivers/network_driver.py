@@ -103,11 +103,11 @@ class NetworkChoice:
     @property
     def plain_calls(self) -> bool:
         """Whether each block is one call, with nothing beside it that depends on the samples or on other blocks."""
-        return self.later is None or not self.later.rent.pays()
+        return self.later is None or not self.later.uncompiled.pays()
 
     def on(self, work: KernelTask, values: Array) -> _Network:
         """Return the kernel on an array, of the plan or of a part of it."""
-        if self.later is not None and not self.later.rent.pays():
+        if self.later is not None and not self.later.uncompiled.pays():
             return self.later.choice.on(work, values)
         mine = self.tiles.work
         same = work.windows is mine.windows and work.array.shape == mine.array.shape
@@ -119,7 +119,7 @@ class _Later:
     """A kernel that pays only for many calls, and what these have cost without it."""
 
     choice: NetworkChoice
-    rent: policy.Rent
+    uncompiled: policy.UncompiledKernel
 
 
 def choose(work: KernelTask) -> NetworkChoice | None:
@@ -140,8 +140,8 @@ def choose(work: KernelTask) -> NetworkChoice | None:
     fused = NetworkChoice(spec, generated, NetworkTiles(work.bare(), single=True))
     if _results_of(work, tiles) >= FUSED:
         return fused
-    rent = policy.Rent(generated, 1.3e-8 * _results_of(work, tiles) * tiles.samples)
-    return NetworkChoice(spec, None, tiles, _Later(fused, rent))
+    uncompiled = policy.UncompiledKernel(generated, 1.3e-8 * _results_of(work, tiles) * tiles.samples)
+    return NetworkChoice(spec, None, tiles, _Later(fused, uncompiled))
 
 
 def _results_of(work: KernelTask, tiles: NetworkTiles) -> int:
@@ -220,7 +220,7 @@ class _Network:
                 if room[i].size < size:
                     room[i] = _allocate_aligned(size, room[i].dtype)
             run = jit.load(spec)
-            with choice.later.rent.measured() if choice.later else nullcontext():
+            with choice.later.uncompiled.measured() if choice.later else nullcontext():
                 return run((work.array, self.values, piece.code, piece.offsets, piece.kinds, piece.sources,
                             piece.targets, piece.table, piece.geometry, *self.constants, *room)) == 0
 

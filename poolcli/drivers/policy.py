@@ -43,7 +43,7 @@ def current_tier() -> str:
 
 
 @dataclass(eq=False)
-class Rent:
+class UncompiledKernel:
     """A kernel that is not compiled yet, and what NumPy takes that can do its work meanwhile."""
 
     spec: jit.KernelSpec
@@ -70,7 +70,7 @@ class Rent:
 
 
 @dataclass(eq=False)
-class Deferred(Rent):
+class Deferred(UncompiledKernel):
     """A kernel that is not compiled yet, and NumPy that pools meanwhile."""
 
     kernel: KernelChoice | None

@@ -54,9 +54,9 @@ def _is_scattered(view: Array) -> bool:
 def _copy(view: Array, read: dtypes.Type, result: Array, write: dtypes.Type, convert: Any) -> Array:
     """Copy an array into ``result``; both are taken for what their bits are read and written as."""
     spec = jit.KernelSpec(kernel.make_kernel, (convert,), (read.name, write.name, "int64"))
-    rent = policy.Rent(spec, 1e-6 * _NANOSECONDS * view.size)
-    if rent.pays():
-        with rent.measured(), np.errstate(over="ignore"):
+    uncompiled = policy.UncompiledKernel(spec, 1e-6 * _NANOSECONDS * view.size)
+    if uncompiled.pays():
+        with uncompiled.measured(), np.errstate(over="ignore"):
             np.copyto(result, view, casting="same_kind")
         return result
     source, geometry = _span_of(view.reshape(-1) if view.flags.c_contiguous else view, read)

@@ -141,12 +141,12 @@ def test_labels_that_are_lost() -> None:
 @pytest.mark.parametrize("options", [*TILING, {"size": 3, "stride": 2, "padding": 1}], ids=str)
 def test_scales_and_offsets_say_where_samples_are(options: dict[str, Any]) -> None:
     """Sample i of a level is centred at offset + i scale, where windows are whole and alike."""
-    for rung in plan_levels((27, 4), parse_pooling("avg", **options), levels=2, layout="LC"):
-        assert rung.scale[1] == 1 and rung.offset[1] == 0
-        centres = [(min(one) + max(one)) / 2 for one in below(27, options, 2)[rung.number]]
-        assert rung.centres()[0].tolist() == centres
+    for level_plan in plan_levels((27, 4), parse_pooling("avg", **options), levels=2, layout="LC"):
+        assert level_plan.scale[1] == 1 and level_plan.offset[1] == 0
+        centres = [(min(one) + max(one)) / 2 for one in below(27, options, 2)[level_plan.number]]
+        assert level_plan.centres()[0].tolist() == centres
         if options in TILING[:2]:
-            assert centres == [rung.offset[0] + i * rung.scale[0] for i in range(len(centres))]
+            assert centres == [level_plan.offset[0] + i * level_plan.scale[0] for i in range(len(centres))]
 
 
 def test_how_many_levels() -> None:

@@ -51,9 +51,9 @@ def hypercolumn(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None
     [[2.0, 1.5], [3.0, 1.5]]
     """
     array, pooling = as_array(x), as_stage(reducer, keywords).pooling
-    ladder = plan_levels(array.shape, pooling, levels=levels, smallest=smallest, exact=exact, layout=layout)
+    level_plans = plan_levels(array.shape, pooling, levels=levels, smallest=smallest, exact=exact, layout=layout)
     resolved = axes.resolve(array.shape, pooling.layout or layout)
-    made = [level for level, _ in iterate_levels(array, pooling, ladder)]
+    made = [level for level, _ in iterate_levels(array, pooling, level_plans)]
     return stack_levels(made, resolved)
 
 

@@ -122,16 +122,16 @@ def pyramid(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None, sm
     ([(8, 8), (4, 4), (2, 2)], [[14, 18], [46, 50]])
     """
     array, pooling = as_array(x), as_stage(reducer, keywords).pooling
-    ladder = plan_levels(array.shape, pooling, levels=levels, smallest=smallest, exact=exact, layout=layout)
+    level_plans = plan_levels(array.shape, pooling, levels=levels, smallest=smallest, exact=exact, layout=layout)
     try:
-        made = tuple(report_levels(array, pooling, ladder, drift))
+        made = tuple(report_levels(array, pooling, level_plans, drift))
     except MemoryError:
         raise PoolError(f"not enough memory for the levels of {axes.describe(array.shape)}") from None
     return _Pyramid(pooling.reducer.name, axes.resolve(array.shape, pooling.layout or layout).letters, made)
 
 
 def iterate_levels(array: Array, pooling: Pooling,
-                   ladder: Iterator[LevelPlan]) -> Iterator[tuple[Level, LevelPlan | None]]:
+                   level_plans: Iterator[LevelPlan]) -> Iterator[tuple[Level, LevelPlan | None]]:
     """The levels, one by one, the input first; nothing is rounded between them.
 
     Only the input and the level before are held. Where samples are missing by a nodata value, a level of whole numbers
@@ -139,25 +139,26 @@ def iterate_levels(array: Array, pooling: Pooling,
     """
     yield Level(0, array, (1.0,) * array.ndim, (0.0,) * array.ndim, True), None
     before, plain = array, replace(pooling, dtype=None)
-    for rung in ladder:
-        source, plan = (before, rung.step) if rung.whole is None else (array, rung.whole)
+    for level_plan in level_plans:
+        source, plan = (before, level_plan.step) if level_plan.whole is None else (array, level_plan.whole)
         values = pooling.run(source, plan).values
         stored = pooling.nodata is not None or plain.result_dtype(before.dtype) == values.dtype
-        if rung.whole is None:
+        if level_plan.whole is None:
             before = values if stored else plain.run(before, plan).values
-        yield Level(rung.number, values, rung.scale, rung.offset, rung.whole is not None, centres=rung.centres()), rung
+        yield Level(level_plan.number, values, level_plan.scale, level_plan.offset, level_plan.whole is not None,
+                    centres=level_plan.centres()), level_plan
 
 
-def report_levels(array: Array, pooling: Pooling, ladder: Iterator[LevelPlan], drift: bool) -> Iterator[Level]:
+def report_levels(array: Array, pooling: Pooling, level_plans: Iterator[LevelPlan], drift: bool) -> Iterator[Level]:
     """The same with drift and labels."""
     named = _count_labels(array, pooling) if pooling.reducer.suits_labels else None
     stored = array
-    for level, rung in iterate_levels(array, pooling, ladder):
-        if rung is not None and drift:
+    for level, level_plan in iterate_levels(array, pooling, level_plans):
+        if level_plan is not None and drift:
             as_stored = replace(pooling, dtype=level.values.dtype)
-            stored = level.values if rung.number == 1 else as_stored.run(stored, rung.step).values
+            stored = level.values if level_plan.number == 1 else as_stored.run(stored, level_plan.step).values
             level = replace(level, drift=_measure_drift(stored, level.values))
-        if rung is not None and named is not None:
+        if level_plan is not None and named is not None:
             there = _count_labels(level.values, pooling)
             lost = np.setdiff1d(named, there)
             level = replace(level, labels=Labels(len(named) - len(lost), len(lost), tuple(lost[:_MOST_NAMED].tolist())))

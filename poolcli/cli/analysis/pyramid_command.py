@@ -73,7 +73,7 @@ def _write_levels(asked: StudyContext) -> Answer:
     task = prepare_task(asked, name, output)
     if column:
         return _make_hypercolumn(task, output)
-    outputs = (output,) * len(task.ladder) if is_single_output(output) else name_outputs(output, name, task)
+    outputs = (output,) * len(task.level_plans) if is_single_output(output) else name_outputs(output, name, task)
     with file_errors(name):
         check_targets(task, output, outputs)
         made, lost = write_files(task, output, outputs)
@@ -91,8 +91,8 @@ def _make_hypercolumn(task: PyramidTask, output: str) -> Answer:
     from ...analysis.pyramid.pyramid import iterate_levels
 
     with file_errors(task.name):
-        made = [level for level, _ in iterate_levels(task.array, task.pooling, iter(task.ladder))]
-        whole = stack_levels(made, task.ladder[0].step.axes)
+        made = [level for level, _ in iterate_levels(task.array, task.pooling, iter(task.level_plans))]
+        whole = stack_levels(made, task.level_plans[0].step.axes)
     shapes = tuple(level.values.shape for level in made)
     return _write_array(task.asked, task.name, output, task.letters, shapes, whole, task.pooling.reducer.name, "level")
 

@@ -41,7 +41,7 @@ class PyramidTask:
     array: Array
     pooling: Pooling
     layout: str | None
-    ladder: tuple[LevelPlan, ...]
+    level_plans: tuple[LevelPlan, ...]
 
     def notes(self, outputs: Sequence[str]) -> tuple[str, ...]:
         """What is worth knowing of the input, and of outputs that are not read back as they were written."""
@@ -56,7 +56,7 @@ class PyramidTask:
     @property
     def letters(self) -> str:
         """The axes."""
-        return self.ladder[0].step.axes.letters
+        return self.level_plans[0].step.axes.letters
 
 
 def get_stage(asked: StudyContext, default: str) -> Stage:
@@ -98,9 +98,9 @@ def prepare_task(asked: StudyContext, name: str, output: str) -> PyramidTask:
     layout = asked.given["layout"] or loaded.layout
     exact = {"exact": True, "repeated": False}.get(asked.given["how"])
     with file_errors(name):
-        ladder = tuple(plan_levels(array.shape, pooling, levels=asked.given["levels"], exact=exact, layout=layout,
-                             smallest=asked.given["smallest"]))
-    return PyramidTask(asked, name, loaded, array, pooling, layout, ladder)
+        level_plans = tuple(plan_levels(array.shape, pooling, levels=asked.given["levels"], exact=exact, layout=layout,
+                                        smallest=asked.given["smallest"]))
+    return PyramidTask(asked, name, loaded, array, pooling, layout, level_plans)
 
 
 def _with_file_nodata(asked: StudyContext, loaded: Loaded, stage: Stage) -> tuple[Loaded, Stage]:
@@ -125,12 +125,13 @@ def name_outputs(output: str, name: str, task: PyramidTask) -> tuple[str, ...]:
     if is_folder(output):
         source = Path("stdin.npy" if name == STDIO else urls.strip_query(name))
         stem, suffix = split_ending(source.name)
-        return tuple(f"{_as_folder(output)}{stem}_level{rung.number}{suffix}" for rung in task.ladder)
-    if LEVEL not in output and len(task.ladder) > 1:
-        raise OptionError("output", f"{printable(output)} takes one level, and there are {len(task.ladder)}; {LEVEL} "
-                                    "in it, a folder with a slash at its end, or .tif for all in one would work")
-    found = (OutputNamer(output.replace(LEVEL, str(rung.number)),
-                         task.pooling.reducer.name)(name) for rung in task.ladder)
+        return tuple(f"{_as_folder(output)}{stem}_level{level_plan.number}{suffix}" for level_plan in task.level_plans)
+    if LEVEL not in output and len(task.level_plans) > 1:
+        raise OptionError("output", f"{printable(output)} takes one level, and there are {len(task.level_plans)}; "
+                                    f"{LEVEL} in it, a folder with a slash at its end, or .tif for all in one would "
+                                    "work")
+    found = (OutputNamer(output.replace(LEVEL, str(level_plan.number)),
+                         task.pooling.reducer.name)(name) for level_plan in task.level_plans)
     return tuple(one or STDIO for one in found)
 
 
@@ -145,7 +146,7 @@ def check_targets(task: PyramidTask, output: str, targets: Sequence[str]) -> Non
     from ...files.tiff.tiff_pyramid import check_pyramid
 
     dtype, overwrite = task.pooling.result_dtype(task.array.dtype), task.asked.given["overwrite"]
-    for target, rung in zip(targets, task.ladder, strict=True):
+    for target, level_plan in zip(targets, task.level_plans, strict=True):
         if target == STDIO:
             continue
         with file_errors(target):
@@ -153,10 +154,10 @@ def check_targets(task: PyramidTask, output: str, targets: Sequence[str]) -> Non
             if Path(target).is_file() and not overwrite:
                 raise PoolError("exists; --overwrite would work")
             if is_single_output(output):
-                check_pyramid(_move_channels_last(rung.shape, task.letters), task.loaded.source.mode)
+                check_pyramid(_move_channels_last(level_plan.shape, task.letters), task.loaded.source.mode)
             else:
                 row = _choose_format(task, target)
-                shape = rung.shape if row.is_array else _move_channels_last(rung.shape, task.letters)
+                shape = level_plan.shape if row.is_array else _move_channels_last(level_plan.shape, task.letters)
                 files.holds(row, dtype, shape, task.loaded.source.mode)
 
 
@@ -184,7 +185,7 @@ def _make_levels(task: PyramidTask, records: list[WrittenLevel], targets: Sequen
     """The levels as they are made, each noted down."""
     from ...analysis.pyramid.pyramid import report_levels
 
-    for level in report_levels(task.array, task.pooling, iter(task.ladder), drift=True):
+    for level in report_levels(task.array, task.pooling, iter(task.level_plans), drift=True):
         target = None if level.number == 0 else targets[level.number - 1]
         records.append(WrittenLevel(level.number, level.values.shape, level.values.dtype.name, level.scale,
                                     level.offset,
@@ -211,7 +212,7 @@ def write_files(task: PyramidTask, output: str,
     for level in found:
         if level.number:
             target = targets[level.number - 1]
-            place = None if place is None else place.pooled(task.ladder[level.number - 1].step)
+            place = None if place is None else place.pooled(task.level_plans[level.number - 1].step)
             array = target == STDIO or _choose_format(task, target).is_array
             lost = task.asked.write(target, level.values if array else _to_picture(level.values, task.letters),
                                     None if target == STDIO else replace(task.loaded.source, place=place),

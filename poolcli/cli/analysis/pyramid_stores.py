@@ -37,12 +37,12 @@ def write_store(asked: StudyContext, name: str) -> Answer:
 
     with file_errors(name):
         volume = run_array.open_array(name, asked.given.get("key"), lambda: asked.load(name))
-        pooling, ladder = _plan_store(asked, volume)
+        pooling, level_plans = _plan_store(asked, volume)
     with file_errors(output):
-        multiscale.write(pooling, volume, ladder, output, backend=ThreadBackend(threads.count_threads()),
+        multiscale.write(pooling, volume, level_plans, output, backend=ThreadBackend(threads.count_threads()),
                          overwrite=bool(asked.given["overwrite"]))
-    made = _record_levels(volume, pooling, ladder, output)
-    return Answer(WrittenLevels(name, pooling.reducer.name, ladder[0].step.axes.letters, made),
+    made = _record_levels(volume, pooling, level_plans, output)
+    return Answer(WrittenLevels(name, pooling.reducer.name, level_plans[0].step.axes.letters, made),
                   lambda: render_levels(made))
 
 
@@ -81,13 +81,13 @@ def _plan_store(asked: StudyContext, volume: OpenedArray) -> tuple[Pooling, tupl
                                 smallest=asked.given["smallest"], held=False))
 
 
-def _record_levels(volume: OpenedArray, pooling: Pooling, ladder: tuple[LevelPlan, ...],
+def _record_levels(volume: OpenedArray, pooling: Pooling, level_plans: tuple[LevelPlan, ...],
                    output: str) -> tuple[WrittenLevel, ...]:
     """What became of each level."""
     shape, dtype = volume.source.shape, volume.source.dtype
     still = (1.0,) * len(shape), (0.0,) * len(shape)
     result = pooling.result_dtype(dtype).name
     return (WrittenLevel(0, shape, dtype.name, *still, True, None, None, None),
-            *(WrittenLevel(rung.number, rung.shape, result, rung.scale, rung.offset, rung.whole is not None, None,
-                           None, output)
-              for rung in ladder))
+            *(WrittenLevel(level_plan.number, level_plan.shape, result, level_plan.scale, level_plan.offset,
+                           level_plan.whole is not None, None, None, output)
+              for level_plan in level_plans))

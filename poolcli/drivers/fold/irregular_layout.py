@@ -38,7 +38,7 @@ def constants_if_irregular(work: KernelTask) -> tuple[int, ...] | None:
 
 def _find_sizes(windows: Windows) -> tuple[int, int]:
     """The smallest size of an axis' windows, and how much larger the largest is."""
-    smallest, largest = windows.size_range()
+    smallest, largest = windows.distinct_sizes[0], windows.distinct_sizes[-1]
     return smallest, largest - smallest
 
 

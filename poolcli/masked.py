@@ -28,7 +28,7 @@ _WIDER: Mapping[str, str] = {"bool": "uint8", "uint8": "uint16", "int8": "int16"
 
 
 @dataclass(frozen=True)
-class _MaskedPooling(Pooling):
+class MaskedPooling(Pooling):
     """A pooling whose values without samples will be masked, so that they may be anything."""
 
     def fill(self, result: dtypes.Type) -> Array:
@@ -43,17 +43,17 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     array = as_array(np.ma.getdata(x))
     dtype = dtypes.check_dtype(array.dtype)
     array = array.astype(dtype, copy=False)
-    missing = _find_missing(array, np.ma.getmaskarray(x), base)
+    missing = find_missing(array, np.ma.getmaskarray(x), base)
     plan, result_dtype = base.plan(array.shape), base.result_dtype(dtype)
     if out is not None:
         _check_masked_out(out, plan.output_shape, result_dtype)
-    pooling = _MaskedPooling(**{one.name: getattr(base, one.name) for one in fields(base)})
+    pooling = MaskedPooling(**{one.name: getattr(base, one.name) for one in fields(base)})
     pooling = replace(pooling, dtype=result_dtype, nodata=None)
     pads_missing = base.nodata is not None and base.pad_value == base.nodata
     if missing.any():
-        array, value = _mark_missing(array, missing, None if pads_missing else base.pad_value)
+        array, value = mark_missing(array, missing, None if pads_missing else base.pad_value)
         pooling = replace(pooling, nodata=value, pad_value=value if pads_missing else base.pad_value)
-    _check_numbers(array, missing, pooling)
+    check_numbers(array, missing, pooling)
     result = pooling.run(array, plan, return_indices=wanted)
     values = np.ma.MaskedArray(result.values, _is_empty(base, plan, missing, pads_missing))
     if values.dtype == dtype:
@@ -65,7 +65,7 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     return values if result.indices is None else (values, result.indices)
 
 
-def _find_missing(array: Array, mask: NDArray[np.bool_], pooling: Pooling) -> NDArray[np.bool_]:
+def find_missing(array: Array, mask: NDArray[np.bool_], pooling: Pooling) -> NDArray[np.bool_]:
     """Return which samples are masked, nodata, or NaN that is ignored."""
     missing = mask.copy()
     if pooling.skips_nan() and array.dtype.kind == "f":
@@ -77,7 +77,7 @@ def _find_missing(array: Array, mask: NDArray[np.bool_], pooling: Pooling) -> ND
     return missing
 
 
-def _mark_missing(array: Array, missing: NDArray[np.bool_], beside: float | None) -> tuple[Array, int | float]:
+def mark_missing(array: Array, missing: NDArray[np.bool_], beside: float | None) -> tuple[Array, int | float]:
     """Return a copy with a value at missing samples that no other one has, nor is ``beside``; and that value."""
     value = find_unused_value(array[~missing], beside)
     if value is None:
@@ -129,7 +129,7 @@ def _as_number(number: Any) -> int | float:
     return found
 
 
-def _check_numbers(array: Array, missing: NDArray[np.bool_], pooling: Pooling) -> None:
+def check_numbers(array: Array, missing: NDArray[np.bool_], pooling: Pooling) -> None:
     """Refuse NaN that an integer result has no place for: it is a number that went wrong, not a missing one."""
     result = pooling.dtype
     if array.dtype.kind != "f" or result is None or result.kind == "f":

@@ -216,15 +216,22 @@ def pool(x: _Lazy, reducer: str = ..., *, out: None = ..., return_indices: Liter
          **options: Unpack[Keywords]) -> Any: ...
 @overload
 def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_indices: Literal[False] = ...,
-         **options: Unpack[Keywords]) -> Array: ...
+         mask: ArrayLike | None = ..., weights: ArrayLike | None = ..., min_valid: int | str | None = ...,
+         return_valid: Literal[False] = ..., **options: Unpack[Keywords]) -> Array: ...
 @overload
 def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_indices: Literal[True],
-         **options: Unpack[Keywords]) -> tuple[Array, Array]: ...
+         mask: ArrayLike | None = ..., weights: ArrayLike | None = ..., min_valid: int | str | None = ...,
+         return_valid: Literal[False] = ..., **options: Unpack[Keywords]) -> tuple[Array, Array]: ...
+@overload
+def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_indices: bool = ...,
+         mask: ArrayLike | None = ..., weights: ArrayLike | None = ..., min_valid: int | str | None = ...,
+         return_valid: Literal[True], **options: Unpack[Keywords]) -> tuple[Array, ...]: ...
 
 
 @show_keywords(Keywords)
 def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None, return_indices: bool = False,
-         **options: Unpack[Keywords]) -> Any:
+         mask: ArrayLike | None = None, weights: ArrayLike | None = None, min_valid: int | str | None = None,
+         return_valid: bool = False, **options: Unpack[Keywords]) -> Any:
     """Reduce each window of an array to one value.
 
     Parameters
@@ -238,6 +245,14 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
         An array for the result, of exactly its shape and dtype.
     return_indices
         Also tell where each value stood.
+    mask
+        Not 0 where a sample counts; of the array's shape, or of that of its pooled axes. All else is missing.
+    weights
+        How much each sample counts, at least 0, of either shape. Weighted quantiles are NumPy's ``inverted_cdf``.
+    min_valid
+        How many samples that are not missing a window must have, or what share of its samples, as in ``"50%"``.
+    return_valid
+        Also tell how many they are.
     **options
         As the signature has them: the windows' (``size``, ``stride``, ``padding``, ``dilation``, ``ceil_mode``; or
         ``adaptive``; or ``fractional``), in samples; how values are treated; the reducer's own parameters.
@@ -246,7 +261,8 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
     -------
     array
         Each pooled axis is as long as it has windows; native and C-contiguous. With ``return_indices`` a pair: the
-        values, and their indices, flat within the plane of pooled axes, int64, -1 for none. Arrays of Dask, masked
+        values, and their indices, flat within the plane of pooled axes, int64, -1 for none; with ``return_valid`` the
+        numbers of valid samples behind them. Arrays of Dask, masked
         arrays, tensors of PyTorch on the CPU, Series of pandas, DataArrays of xarray and arrays of other libraries that
         speak DLPack give their own kind.
 
@@ -262,6 +278,10 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
     array([[ 5,  7],
            [13, 15]])
     """
+    if mask is not None or weights is not None or min_valid is not None or return_valid is not False:
+        return import_module(".valid_samples", __package__).pool(
+            x, reducer, mask=mask, weights=weights, min_valid=min_valid, return_valid=return_valid, out=out,
+            return_indices=return_indices, **options)
     if type(x) is not np.ndarray and (
             elsewhere := _ELSEWHERE.get(type(x).__module__.partition(".")[0])) is not None:
         return import_module(elsewhere, __package__).pool(x, reducer, out=out, return_indices=return_indices, **options)
@@ -278,11 +298,11 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
         raise PoolError(f"not enough memory to pool an array of shape {axes.describe(array.shape)}") from None
     values, indices = result.values, result.indices
     if out is None and type(x) is not np.ndarray:
-        values, indices = _as_kind_of(x, values), None if indices is None else _as_kind_of(x, indices)
+        values, indices = as_kind_of(x, values), None if indices is None else as_kind_of(x, indices)
     return values if indices is None else (values, indices)
 
 
-def _as_kind_of(x: Any, values: Array) -> Any:
+def as_kind_of(x: Any, values: Array) -> Any:
     """Return an array as one of the library that ``x`` is of, where that speaks DLPack: of PyTorch, JAX, CuPy ...
 
     The memory is shared where the library can; a dtype that it lacks comes as NumPy's. Lists, and what is NumPy's own,

@@ -23,7 +23,7 @@ LEVELS = (
     ("engine",),
     ("pooling",),
     ("bench", "colour", "drawing", "files", "masked", "report", "warmup"),
-    ("analysis", "chunked", "pandas", "xarray"),
+    ("analysis", "chunked", "pandas", "valid_samples", "xarray"),
     ("batch",),
     ("cli",),
     ("__init__", "__main__"),

@@ -49,6 +49,7 @@ NAMED = {
     "files/georef/imagej.py": "mode, min and max as ImageJ's words for how a stack is shown",
     "report/document.py": "min and max as titles of statistics",
     "analysis/plan/suggestions.py": "the keyword fractional",
+    "valid_samples.py": "sum as a rule of result types",
 }
 """Files beside the tables in which a tuple, set, list or comparison holds the name of a reducer or a windowing."""
 

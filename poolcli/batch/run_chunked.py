@@ -32,6 +32,9 @@ def takes(job: Job) -> bool:
 
 def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """Run a job from a chunked array or into one, chunk by chunk where its output allows that."""
+    if settings.samples is not None:
+        raise PoolError("masks, weights and --min-valid go with arrays in memory, not with chunked ones; a copy as "
+                        ".npy would work")
     check_extra(printable(job.source if is_store(job.source) else job.output_name() or ""))
     if job.format is not None and job.format.is_folder:
         _check_in_memory_options(job, settings)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from .. import files, report
 from ..errors import PoolError
 from ..report import FileReport, PlaceChange
+from . import sample_files
 from .four_channels import pool_four, unpack_channels
-from .settings import Job, Settings, may_replace
+from .settings import Job, SampleFiles, Settings, may_replace
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,15 +50,32 @@ def pool_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, 
     task = plan_loaded(loaded, job, pooling)
     task.check_holds()
     light = _choose_light(task, settings)
-    task = unpack_channels(task, alone=light is None and not settings.statistics)
-    result = _run_pooling(task, light)
-    clipped = _clip_notes(task, result, pooling, settings, light)
-    lost = write(task, result, settings)
+    task = unpack_channels(task, alone=light is None and not settings.statistics and settings.samples is None)
+    if settings.samples is None:
+        result = _run_pooling(task, light)
+        clipped = _clip_notes(task, result, pooling, settings, light)
+        lost = write(task, result, settings)
+    else:
+        result, clipped, lost = _pool_valid_samples(settings.samples, task, settings, light)
     asked: dict[str, Any] = {name: True for name in ("linear", "premultiplied") if getattr(light, name, False)}
     if heeded:
         asked["nodata"] = pooling.nodata
+    if settings.samples is not None:
+        asked |= sample_files.describe(settings.samples, job, pooling.reducer.name)
     blank = replace(blank, notes=(*blank.notes, *heeded, *clipped, *lost), parameters={**blank.parameters, **asked})
     return finish_report(task, result, settings, blank)
+
+
+def _pool_valid_samples(given: SampleFiles, task: LoadedJob, settings: Settings,
+                        light: Light | None) -> tuple[Result, tuple[str, ...], tuple[str, ...]]:
+    """Pool the samples that count and write all there is; return the result, and notes of what was lost."""
+    if light is not None:
+        raise PoolError("masks and weights go with colours as they are: --alpha apart, without --linear, would work")
+    sample_files.check_valid_output(given, task.job, settings, task.pooling.reducer.name)
+    result, valid = sample_files.pool_valid(given, task, settings)
+    lost = write(task, result, settings)
+    sample_files.write_valid(given, task, valid, settings)
+    return result, (), lost
 
 
 def with_place(loaded: Loaded, settings: Settings) -> Loaded:

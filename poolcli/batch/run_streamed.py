@@ -32,7 +32,7 @@ _MAX_KEPT_VALUES = 1 << 20
 
 def takes(job: Job, settings: Settings) -> bool:
     """Whether a job may be run as a stream: its result is a .npy, and nothing is wished that needs all of the input."""
-    whole = job.indices is not None or settings.linear or settings.premultiplied
+    whole = job.indices is not None or settings.linear or settings.premultiplied or settings.samples is not None
     return job.format is files.FORMATS["NPY"] and not whole
 
 

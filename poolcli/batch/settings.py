@@ -19,6 +19,8 @@ from ..files.paths.zarr_paths import is_store, is_store_name
 from ..redact import redact_secrets
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from ..chunked.executors import ChunkBackend
 
 STDIO = output_paths.STDIO
@@ -43,6 +45,29 @@ class _LazyObjectExists:
         return self.found(url)
 
 
+INVERTED = "!"
+"""Ahead of a mask's name: what is 0 in it counts."""
+
+
+@dataclass(frozen=True)
+class SampleFiles:
+    """What was asked: names, or patterns with {stem}, {ext}, {reducer} or {parent}, as of outputs."""
+
+    mask: str | None = None
+    weights: str | None = None
+    least: int | Fraction | None = None
+    valid: str | None = None
+
+    def named(self, source: str, reducer: str) -> dict[str, str]:
+        """Each file of one input, by its option."""
+        found = {}
+        for option, pattern in (("mask", self.mask), ("weights", self.weights), ("valid-out", self.valid)):
+            if pattern is not None:
+                pattern = pattern.removeprefix(INVERTED) if option == "mask" else pattern
+                found[option] = output_paths.OutputNamer(pattern, reducer)(source) or pattern
+        return found
+
+
 @dataclass(frozen=True)
 class Settings:
     """How files are read and written; the same for every job."""
@@ -64,6 +89,8 @@ class Settings:
     """The nodata value that a file names is the default."""
     keeps_place: bool = True
     """What the file says of where its samples lie is carried on."""
+    samples: SampleFiles | None = None
+    """Masks and weights beside the inputs, the least of valid samples, and where their numbers go."""
     frames: Frames | int | None = None
     """Which pictures of a file; None: the first."""
     overwrite: bool = False

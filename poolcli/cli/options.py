@@ -12,6 +12,7 @@ files       --output --overwrite --skip-existing --in-place --dry-run --recursiv
 pictures    --frames --max-pixels --allow-truncated --quality --compress-level         every reducer
             --alpha --linear --place --compress --strip
 report      --json --jsonl --csv --table --verbose --quiet --color --debug             every reducer; all: --debug
+samples     --mask --weights --min-valid --valid-out                                   every reducer
 parameters  --p --q --r --eps --weight ...                                             the reducers that have them
 ==========  =========================================================================  ===========================
 
@@ -113,6 +114,22 @@ def values() -> list[click.Option]:
         option("--dtype", type=choice(DTYPES), metavar="TYPE", help="The result's type: uint8, float32 ..."),
         option("--round", type=choice(ROUNDINGS), metavar="HOW",
                help="To whole numbers: half-up (default), half-even, floor or ceil."),
+    ]
+
+
+def valid_samples() -> list[click.Option]:
+    """Which samples count, and how much."""
+    return [
+        option("--mask", metavar="FILE",
+               help="Samples count where it is not 0; of the input's shape, or of that of its pooled axes. !FILE: "
+                    "where it is 0. For many inputs a pattern: 'masks/{stem}.png'."),
+        option("--weights", metavar="FILE",
+               help="How much each sample counts, at least 0; a pattern too. Weighted quantiles are samples: NumPy's "
+                    "inverted_cdf."),
+        option("--min-valid", metavar="N",
+               help="Fewer samples than that, or than a share of the window as in 50%, have no value. Default 1."),
+        option("--valid-out", type=path(), metavar="FILE",
+               help="Write how many samples of each window counted, as .npy."),
     ]
 
 

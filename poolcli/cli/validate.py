@@ -12,8 +12,9 @@ from typing import Any
 import click
 
 from .. import files, optional_deps
-from ..batch import STDIO, Settings, is_folder, is_special, stands_for_many, takes_several
+from ..batch import STDIO, SampleFiles, Settings, is_folder, is_special, stands_for_many, takes_several
 from ..core.reducers import REDUCERS, Reducer
+from ..core.windowings import parse_min_valid
 from ..errors import OptionError, PoolError
 from ..files import Encoding, Format, Frames
 from ..files.paths import output_paths, urls
@@ -46,13 +47,47 @@ def make_settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str
                     globs=Globs(given["include"], given["exclude"]),
                     statistics=report_format(given) is not None or not given["quiet"],
                     notes=report_format(given) is not None or not given["quiet"],
-                    stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
+                    samples=_to_samples(row, given), stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
     made = _apply_text_output(inputs, made, quiet=given["quiet"])
     _check_report(given)
     _check_lists(inputs, given)
     _check_usage(inputs, bool(lists(given)), row, made)
     _check_terminals(inputs, made.output, made.format)
     return made
+
+
+def _to_samples(row: Reducer | None, given: Mapping[str, Any]) -> SampleFiles | None:
+    """The files of masks and weights, and what goes with them; None where nothing was asked."""
+    mask, weights, least, valid = (given.get(name) for name in ("mask", "weights", "min_valid", "valid_out"))
+    if mask is None and weights is None and least is None and valid is None:
+        return None
+    for name, pattern in (("mask", mask), ("weights", weights), ("valid_out", valid)):
+        output_paths.check_fields(name, pattern)
+        if pattern == STDIO:
+            raise OptionError(name, "standard input and output carry the samples; a file name would work")
+    if weights is not None and row is not None and row.weighted_core is None:
+        known = ", ".join(name for name, one in REDUCERS.items() if one.weighted_core is not None)
+        raise OptionError("weights", f"mean nothing to {row.name}; those that take them: {known}")
+    if valid is not None and not valid.lower().endswith(".npy"):
+        raise OptionError("valid_out", f"is written as .npy, and {printable(valid)} does not end so")
+    if valid is not None and valid == given["output"]:
+        raise OptionError("valid_out", f"and --output are both {printable(valid)}; another name would work")
+    return SampleFiles(mask, weights, None if least is None else parse_min_valid(least), valid)
+
+
+def _check_samples(several: bool, settings: Settings) -> None:
+    """Refuse what goes not with masks and weights, and one file for the numbers of several results."""
+    if settings.samples is None:
+        return
+    wrong = {"--stream": settings.stream, "--scheduler": settings.scheduler is not None, "--linear": settings.linear,
+             "--alpha premultiplied": settings.premultiplied}
+    if named := [name for name, value in wrong.items() if value]:
+        raise OptionError("mask", f"weights and least shares of samples go not with {named[0]}; without it they would "
+                                  "work")
+    valid = settings.samples.valid
+    if several and valid is not None and not output_paths.is_pattern(valid):
+        raise OptionError("valid_out", f"{printable(valid)} takes the numbers of one result, and there may be several; "
+                                       "a pattern with {stem} would work")
 
 
 def _parse_alpha(alpha: str | float | None) -> bool | None:
@@ -156,6 +191,7 @@ def _check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, setti
         _check_indices(several, row, settings.indices)
         if settings.linear or settings.premultiplied:
             raise OptionError("indices", "go with neither --linear nor --alpha premultiplied")
+    _check_samples(several, settings)
     if settings.stream:
         _check_stream(several, settings)
     if settings.scheduler is not None:

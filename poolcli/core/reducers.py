@@ -17,7 +17,7 @@ from math import inf, isfinite
 from typing import Any, Literal
 
 from ..errors import OptionError
-from ..kernels import arithmetic, order_statistics, selection
+from ..kernels import arithmetic, order_statistics, selection, weighted_cores
 from .windowings import WINDOW_KEYWORDS, WindowOptions, check_flag, window_options
 
 ResultRule = Literal["input", "float", "mean", "rank", "sum", "unsigned"]
@@ -68,6 +68,8 @@ class Reducer:
     result: ResultRule
     core: Callable[..., Any]
     """The loop over one window's samples (``kernels/``): an index for a pick, (hi, lo) for a value."""
+    weighted_core: Callable[..., Any] | None = None
+    """The same where each sample has a weight of its own; None where weights mean nothing, and are refused."""
     picks: bool = False
     """The result is one of the samples, so that an index can be told."""
     parameters: tuple[Parameter, ...] = ()
@@ -200,35 +202,41 @@ _ROWS = (
         parameters=(_COUNT_INCLUDE_PAD, _DIVISOR), average=True, alpha="weighs", light="mixes", result_range="samples",
         aliases=("mean", "average", "area", "box", "blockmean"),
         monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, derivative="average",
-        explanation="average", fold="average", memory_bound=True, cell_method="mean"),
+        explanation="average", fold="average", memory_bound=True, cell_method="mean",
+        weighted_core=weighted_cores.average),
     Reducer(
         "sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", arithmetic.total,
         result_range="nonnegative", aliases=("add", "total"),
         monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, derivative="total",
-        explanation="total", fold="total", cell_method="sum"),
+        explanation="total", fold="total", cell_method="sum",
+        weighted_core=weighted_cores.total),
     Reducer(
         "lp", "The p-norm of the window.", "(sum |x|^p)^(1/p)", "float", arithmetic.norm,
         parameters=(P,), result_range="nonnegative", aliases=("norm", "pnorm"),
         interval_rule="magnitudes", error_model="power", any_order=True, composes=True, derivative="norm",
-        explanation="norm", fold="norm", lanes="norm"),
+        explanation="norm", fold="norm", lanes="norm",
+        weighted_core=weighted_cores.norm),
     Reducer(
         "l2", "The Euclidean norm of the window.", "(sum x^2)^(1/2)", "float", arithmetic.norm,
         presets=(2.0,), result_range="nonnegative", aliases=("euclidean", "euclideannorm"),
         interval_rule="magnitudes", error_model="power", any_order=True, composes=True, derivative="norm",
-        explanation="norm", fold="norm", lanes="norm"),
+        explanation="norm", fold="norm", lanes="norm",
+        weighted_core=weighted_cores.norm),
     Reducer(
         "gem", "The generalised mean of retrieval networks.", "(mean max(x, eps)^p)^(1/p)", "float",
         arithmetic.generalised_mean,
         parameters=(_GEM_P, _EPS), light="mixes", result_range="samples",
         aliases=("generalizedmean", "generalisedmean", "powermean"),
         monotone=True, error_model="power", any_order=True, composes=True, derivative="generalised_mean",
-        explanation="generalised_mean", fold="generalised_mean", lanes="generalised_mean"),
+        explanation="generalised_mean", fold="generalised_mean", lanes="generalised_mean",
+        weighted_core=weighted_cores.generalised_mean),
     Reducer(
         "rms", "The root of the mean square.", "(mean x^2)^(1/2)", "float", arithmetic.root_mean_square,
         presets=(2.0,), light="mixes", result_range="nonnegative",
         aliases=("rootmeansquare", "quadraticmean", "energy"),
         interval_rule="magnitudes", error_model="power", any_order=True, composes=True, derivative="root_mean_square",
-        fold="root_mean_square", lanes="root_mean_square", cell_method="root_mean_square"),
+        fold="root_mean_square", lanes="root_mean_square", cell_method="root_mean_square",
+        weighted_core=weighted_cores.root_mean_square),
     Reducer(
         "geomean", "The geometric mean: of ratios and growth.", "(prod x)^(1/n)", "float", arithmetic.geometric_mean,
         nonnegative=True, light="mixes", result_range="samples", aliases=("gmean", "geometricmean", "geometric"),
@@ -249,13 +257,15 @@ _ROWS = (
         arithmetic.log_mean_exp,
         parameters=(R,), result_range="samples", aliases=("logsumexp",),
         monotone=True, error_model="log_mean_exp", any_order=True, composes=True, derivative="log_mean_exp",
-        explanation="log_mean_exp", lanes="log_mean_exp"),
+        explanation="log_mean_exp", lanes="log_mean_exp",
+        weighted_core=weighted_cores.log_mean_exp),
     Reducer(
         "soft", "Softmax-weighted mean (SoftPool; of any alpha AutoPool).", "sum x e^(alpha x) / sum e^(alpha x)",
         "float", arithmetic.softmax_mean,
         parameters=(_ALPHA,), result_range="samples", aliases=("softmax", "autopool"),
         interval_rule="softmax_mean", error_model="softmax_mean", any_order=True, derivative="softmax_mean",
-        explanation="softmax_mean", lanes="softmax_mean"),
+        explanation="softmax_mean", lanes="softmax_mean",
+        weighted_core=weighted_cores.softmax_mean),
     Reducer(
         "ada", "SoftPool mixed with weights by likeness to the mean (AdaPool).",
         "beta sum x e^s / sum e^s + (1 - beta) soft, s = 2 |x m| / (x^2 + m^2), m = mean x", "float",
@@ -266,7 +276,8 @@ _ROWS = (
         "mixed", "Maximum and mean, mixed.", "w max x + (1 - w) mean x", "mean", arithmetic.mixed,
         parameters=(_WEIGHT,), light="mixes", result_range="samples", aliases=("mix",),
         monotone=True, error_model="sum", exact_bits=32, any_order=True, derivative="mix", explanation="mix",
-        fold="mix", lanes="mix"),
+        fold="mix", lanes="mix",
+        weighted_core=weighted_cores.mixed),
     Reducer(
         "stochastic", "A sample drawn in proportion to its value.", "x_i with p_i = x_i / sum x", "input",
         selection.draw,
@@ -278,14 +289,16 @@ _ROWS = (
         order_statistics.quantile,
         presets=(0.5,), average=True, alpha="hides", light="mixes", result_range="samples", aliases=("med",),
         monotone=True, error_model="rank", exact_bits=64, any_order=True, derivative="quantile",
-        explanation="quantile", lanes="quantile", sorts="rank", cell_method="median"),
+        explanation="quantile", lanes="quantile", sorts="rank", cell_method="median",
+        weighted_core=weighted_cores.quantile),
     Reducer(
         "quantile", "Any rank between minimum and maximum.", "x at rank (n - 1) q, interpolated", "rank",
         order_statistics.quantile,
         parameters=(Q,), average=True, alpha="hides", light="mixes", result_range="samples",
         aliases=("percentile", "rank"),
         monotone=True, error_model="rank", exact_bits=32, any_order=True, derivative="quantile",
-        explanation="quantile", lanes="quantile", sorts="rank"),
+        explanation="quantile", lanes="quantile", sorts="rank",
+        weighted_core=weighted_cores.quantile),
     Reducer(
         "median-low", "The lower of the two middle values: a median that is a sample.", "x at rank (n - 1) / 2, down",
         "input", order_statistics.ranked_sample,
@@ -330,17 +343,20 @@ _ROWS = (
         picks=True, alpha="hides", light="keeps", result_range="samples",
         aliases=("majority", "mostfrequent", "vote"),
         interval_rule="mode", any_order=True, suits_labels=True, explanation="mode", lanes="mode", sorts="runs",
-        cell_method="mode"),
+        cell_method="mode",
+        weighted_core=weighted_cores.mode),
     Reducer(
         "var", "The population variance.", "mean (x - mean x)^2", "float", arithmetic.variance,
         result_range="nonnegative", aliases=("variance",),
         interval_rule="variance", error_model="variance", any_order=True, derivative="variance",
-        explanation="variance", fold="variance", cell_method="variance"),
+        explanation="variance", fold="variance", cell_method="variance",
+        weighted_core=weighted_cores.variance),
     Reducer(
         "std", "The population standard deviation.", "sqrt(mean (x - mean x)^2)", "float", arithmetic.deviation,
         result_range="nonnegative", aliases=("stddev", "stdev", "sd", "standarddeviation", "deviation"),
         interval_rule="deviation", error_model="deviation", any_order=True, derivative="deviation",
-        explanation="deviation", fold="deviation", cell_method="standard_deviation"),
+        explanation="deviation", fold="deviation", cell_method="standard_deviation",
+        weighted_core=weighted_cores.deviation),
     Reducer(
         "range", "Maximum minus minimum: local contrast.", "max x - min x", "unsigned", arithmetic.spread,
         result_range="nonnegative", aliases=("ptp", "peaktopeak", "contrast"),

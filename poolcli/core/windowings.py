@@ -646,6 +646,24 @@ def check_seed(name: str, value: Any) -> int:
     return int(number)
 
 
+def parse_min_valid(value: Any) -> int | Fraction:
+    """The least valid samples of a window: a whole number of them, or a share of its samples as in "50%"."""
+    from fractions import Fraction
+
+    text = str(value).strip()
+    try:
+        share = Fraction(text[:-1].strip()) / 100 if text.endswith("%") else None
+        number = None if share is not None else int(text)
+    except (ValueError, ZeroDivisionError):
+        share = number = None
+    if share is not None and 0 < share <= 1:
+        return share
+    if number is None or number < 1:
+        raise OptionError("min_valid", "min_valid must be a whole number of samples from 1 on, or a share as in 50%, "
+                                       f"not {value!r}")
+    return number
+
+
 def check_flag(name: str, value: Any) -> bool:
     """A switch."""
     if value not in (True, False) or isinstance(value, float):

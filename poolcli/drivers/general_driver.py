@@ -48,9 +48,12 @@ def make_spec(work: KernelTask, written: dtypes.Type) -> jit.KernelSpec:
     else:
         parts = _CASTS[to_float]
     row = work.reducer
-    weigh = (kernel.gather_weights if row.weighted else kernel.gather_distances if row.central else kernel.no_weights)
+    core = row.core if work.weights is None else row.weighted_core
+    weigh = (kernel.gather_sample_weights if work.weights is not None else kernel.gather_weights if row.weighted
+             else kernel.gather_distances if row.central else kernel.no_weights)
+    assert core is not None
     names = {"read": work.array.dtype.name, "write": written.name}
-    return jit.KernelSpec(kernel.make_kernel, (work.reducer.core, *parts, weigh),
+    return jit.KernelSpec(kernel.make_kernel, (core, *parts, weigh),
                            tuple(names.get(argument, argument) for argument in _ARGUMENTS))
 
 
@@ -112,11 +115,14 @@ class General:
         nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata
         fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill
         samples, scratch = np.empty(self.most, work.array.dtype), np.empty(self.most, work.array.dtype)
-        weights = np.empty(self.most if work.reducer.weighted or work.reducer.central else 1)
+        each = work.reducer.weighted or work.reducer.central or work.weights is not None
+        weights = np.empty(self.most if each else 1)
 
         def run_block(block: Block) -> bool:
             rows = [t[i0:i1] for (t, _), (i0, i1) in zip(self.tables, block[1:], strict=True)]
             along = [weights_of_axis for _, weights_of_axis in self.tables]
+            if work.weights is not None:
+                along[0] = work.weights
             failed = run((work.array, self.values, nodata, fill, self.indices, self.geometry(block, repair), *rows,
                           *along, *self.constants, samples, scratch, weights))
             if failed:

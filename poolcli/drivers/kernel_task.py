@@ -52,6 +52,8 @@ class KernelTask:
     """What a window without a value gives, in the dtype written."""
     draws: Array | None = None
     """A number in [0, 1) for each output."""
+    weights: Array | None = None
+    """How much each sample of the array counts, as float64 of its shape; the general kernel alone knows of them."""
     want_indices: bool = False
     indices: Array | None = None
     """Where the indices of a run are written, of the output's shape."""

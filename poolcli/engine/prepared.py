@@ -77,6 +77,17 @@ class PreparedPooling:
                 out[...] = result
         return Result(result if out is None else out, None if indices is None else from_canonical(indices, plan))
 
+    def run_weighted(self, array: Array, weights: Array) -> Result:
+        """Pool an array of which each sample has a weight, in float64, of the array's shape; padding is no data."""
+        work = self.on(array)
+        each = np.ascontiguousarray(self.plan.axes.canonical(weights))
+        try:
+            values, indices = run.run_task(replace(work, weights=each), None, None)
+        except UnrepresentableValue as failure:
+            raise _locate_unrepresentable(failure.index, work, self.plan, None) from None
+        found = restored(c_order.as_result(values, work.result), self.plan)
+        return Result(found, None if indices is None else restored(indices, self.plan))
+
     def run_whole(self, work: KernelTask, written: Array | None) -> tuple[Array, Array | None]:
         """Run the plan; keep the kernel's calls, if nothing goes beside them, from the second run on."""
         self.repeated.runs += 1

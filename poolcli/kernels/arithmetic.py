@@ -115,7 +115,7 @@ def _root_of_product(significand: float, exponent: float, n: float) -> float:
     return value * scale if q < 1000.0 else value * scale * 2.0
 
 
-def _largest(window: Window) -> Pair:
+def largest(window: Window) -> Pair:
     """Max x."""
     x = window.x[window.base]
     for i in range(1, window.n):
@@ -124,7 +124,7 @@ def _largest(window: Window) -> Pair:
     return widen(x)
 
 
-def _smallest(window: Window) -> Pair:
+def smallest(window: Window) -> Pair:
     """Min x."""
     x = window.x[window.base]
     for i in range(1, window.n):
@@ -142,7 +142,7 @@ def mixed(window: Window) -> Pair:
     n = float(window.n)
     if w == 0.0:
         return _average_over(window, n)
-    m_hi, m_lo = _largest(window)
+    m_hi, m_lo = largest(window)
     if w == 1.0:
         return m_hi, m_lo
     s_hi, s_lo = _sum_scaled(window, 1.0)
@@ -159,8 +159,8 @@ def mixed(window: Window) -> Pair:
 
 def spread(window: Window) -> Pair:
     """Max x - min x."""
-    a_hi, a_lo = _largest(window)
-    b_hi, b_lo = _smallest(window)
+    a_hi, a_lo = largest(window)
+    b_hi, b_lo = smallest(window)
     return add(a_hi, a_lo, -b_hi, -b_lo)
 
 
@@ -215,12 +215,12 @@ def _variance_scaled(window: Window, scale: float) -> Pair:
     return divide(hi, lo, n)
 
 
-def _magnitude(x: Pair) -> float:
+def magnitude(x: Pair) -> float:
     """|x| in float64."""
     return abs(to_double(x[0], x[1]))
 
 
-def _power(x: float, p: float) -> float:
+def power(x: float, p: float) -> float:
     """x^p for x >= 0, without a call for the usual exponents."""
     if p == 2.0:
         return x * x
@@ -231,7 +231,7 @@ def _power(x: float, p: float) -> float:
     return float(x**p)
 
 
-def _root(x: float, p: float) -> float:
+def root(x: float, p: float) -> float:
     """x^(1/p) for x >= 0."""
     if p == 2.0:
         return sqrt(x)
@@ -249,14 +249,14 @@ def _norm_over(window: Window, divisor: float) -> Pair:
     """(sum |x|^p / divisor)^(1/p)."""
     m = 0.0
     for i in range(window.n):
-        m = max(m, _magnitude(widen(window.x[window.base + i])))
+        m = max(m, magnitude(widen(window.x[window.base + i])))
     p = window.params[0]
     if m == 0.0 or m == INFINITY or p == INFINITY:
         return m, 0.0
     s = 0.0
     for i in range(window.n):
-        s += _power(_magnitude(widen(window.x[window.base + i])) / m, p)
-    return m * _root(s / divisor, p), 0.0
+        s += power(magnitude(widen(window.x[window.base + i])) / m, p)
+    return m * root(s / divisor, p), 0.0
 
 
 def root_mean_square(window: Window) -> Pair:
@@ -279,7 +279,7 @@ def geometric_mean(window: Window) -> Pair:
 
 def harmonic_mean(window: Window) -> Pair:
     """N / sum(1 / x) of x >= 0, scaled by the smallest; 0 where that is 0."""
-    hi, lo = _smallest(window)
+    hi, lo = smallest(window)
     m = to_double(hi, lo)
     if m == 0.0 or m == INFINITY:
         return m, 0.0
@@ -296,15 +296,15 @@ def generalised_mean(window: Window) -> Pair:
     Radenovic et al., "Fine-tuning CNN Image Retrieval with No Human Annotation", arXiv 1711.02512.
     """
     p, eps = window.params[0], window.params[1]
-    hi, lo = _largest(window)
+    hi, lo = largest(window)
     m = max(to_double(hi, lo), eps)
     if m == INFINITY:
         return m, 0.0
     s = 0.0
     for i in range(window.n):
         hi, lo = widen(window.x[window.base + i])
-        s += _power(max(to_double(hi, lo), eps) / m, p)
-    return m * _root(s / window.n, p), 0.0
+        s += power(max(to_double(hi, lo), eps) / m, p)
+    return m * root(s / window.n, p), 0.0
 
 
 def log_mean_exp(window: Window) -> Pair:
@@ -313,7 +313,7 @@ def log_mean_exp(window: Window) -> Pair:
     Pinheiro and Collobert, "From Image-level to Pixel-level Labeling", arXiv 1411.6228.
     """
     r = window.params[0]
-    m_hi, m_lo = _largest(window) if r > 0.0 else _smallest(window)
+    m_hi, m_lo = largest(window) if r > 0.0 else smallest(window)
     if not isfinite(m_hi):
         return m_hi, 0.0
     s = 0.0
@@ -334,7 +334,7 @@ def softmax_mean(window: Window) -> Pair:
 
 def _softmax_mean_of(window: Window, sharpness: float) -> Pair:
     """``softmax_mean`` of a sharpness."""
-    m_hi, m_lo = _largest(window) if sharpness >= 0.0 else _smallest(window)
+    m_hi, m_lo = largest(window) if sharpness >= 0.0 else smallest(window)
     if not isfinite(m_hi):
         return m_hi, 0.0
     s = 0.0
@@ -373,7 +373,7 @@ def adaptive_mean(window: Window) -> Pair:
 
 
 def _likeness(x: float, y: float) -> float:
-    """2 |x y| / (x^2 + y^2), by the ratio of the smaller to the larger _magnitude; two zeros are alike."""
+    """2 |x y| / (x^2 + y^2), by the ratio of the smaller to the larger magnitude; two zeros are alike."""
     a, b = abs(x), abs(y)
     if a == b:
         return 1.0
@@ -445,7 +445,7 @@ def _weighted_sum(window: Window, scale: float) -> tuple[float, float, float]:
 
 def expected(window: Window) -> Pair:
     """Sum p_i x_i with p_i = x_i / sum x: what ``draw`` gives in the mean. Zeiler and Fergus, arXiv 1301.3557."""
-    hi, lo = _largest(window)
+    hi, lo = largest(window)
     m = to_double(hi, lo)
     if m == 0.0 or m == INFINITY:
         return m, 0.0

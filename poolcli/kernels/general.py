@@ -153,6 +153,20 @@ def gather_distances(region: _WindowRegion, along_d: Buffer, along_h: Buffer, al
                     n += 1
 
 
+def gather_sample_weights(region: _WindowRegion, along_d: Buffer, along_h: Buffer, along_w: Buffer,
+                          weights: Buffer) -> None:
+    """Write the weight of each of those samples; ``along_d`` has one for each sample of the array."""
+    n = 0
+    for i in range(region.d.size):
+        for j in range(region.h.size):
+            at = region.origin + _row_of(region, i, j) * region.inner
+            for _ in range(region.w.size):
+                if not _absent(region, region.src[at]):
+                    weights[n] = along_d[at]
+                    n += 1
+                at += region.w.step * region.inner
+
+
 def no_weights(region: _WindowRegion, along_d: Buffer, along_h: Buffer, along_w: Buffer, weights: Buffer) -> None:
     """``gather_weights`` for the reducers that want none."""
 

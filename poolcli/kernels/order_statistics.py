@@ -72,7 +72,7 @@ def select(a: Buffer, n: int, rank: int) -> None:
     _insertion_sort(a, low, high)
 
 
-def _sort(a: Buffer, n: int) -> None:
+def sort(a: Buffer, n: int) -> None:
     """Sort a[0 : n] in place (heapsort for many: no recursion, never quadratic)."""
     if n <= _FEW:
         _insertion_sort(a, 0, n - 1)
@@ -101,7 +101,7 @@ def _sift(a: Buffer, parent: int, end: int) -> None:
     a[parent] = x
 
 
-def _copy(window: Window) -> None:
+def copy(window: Window) -> None:
     """Bring the samples into the scratch space."""
     for i in range(window.n):
         window.work[i] = window.x[window.base + i]
@@ -121,7 +121,7 @@ def quantile(window: Window) -> Pair:
     """The sample of rank h = (n - 1) q, q = ``params[0]``; between two ranks, a point of the line between them."""
     n = window.n
     j, g = rank_of(n, window.params[0])
-    _copy(window)
+    copy(window)
     select(window.work, n, j)
     a = window.work[j]
     if g == 0.0:
@@ -151,7 +151,7 @@ def between(a: Pair, b: Pair, g: float) -> Pair:
 
 def ranked_sample(window: Window) -> int:
     """The first sample that has the value of a rank, by q = ``params[0]`` with ``LOWER`` or ``UPPER``."""
-    _copy(window)
+    copy(window)
     j, _ = rank_of(window.n, window.params[0])
     select(window.work, window.n, j)
     return _number_of(window, window.work[j])
@@ -207,7 +207,7 @@ def _mean_of_ranks(window: Window, first: int, stop: int, again: int) -> Pair:
     """The mean of the samples of the ranks from ``first`` to before ``stop``, in no order: both ends' values are found,
     what lies between them is summed, and what equals them counts as often as it has such a rank.
     """
-    _copy(window)
+    copy(window)
     select(window.work, window.n, first)
     low = window.work[first]
     select(window.work, window.n, stop - 1)
@@ -250,8 +250,8 @@ def _sum_between(window: Window, low: Any, high: Any, lows: float, highs: float,
 def median_deviation(window: Window) -> Pair:
     """The median of |x - median x|: the samples in order, taken from the middle outwards by how far away they are."""
     n = window.n
-    _copy(window)
-    _sort(window.work, n)
+    copy(window)
+    sort(window.work, n)
     middle = widen(window.work[(n - 1) // 2])
     if n % 2 == 0:
         middle = between(middle, widen(window.work[n // 2]), 0.5)
@@ -281,8 +281,8 @@ def _distance(window: Window, middle: Pair, rank: int) -> Pair:
 
 def mode(window: Window) -> int:
     """The first sample of the most frequent value; of equally frequent ones, of the smallest."""
-    _copy(window)
-    _sort(window.work, window.n)
+    copy(window)
+    sort(window.work, window.n)
     best = window.work[0]
     most = 0
     run = 0

@@ -1,0 +1,78 @@
+"""Masks and weights from files beside each input, and where the numbers of valid samples go."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .. import files
+from ..errors import PoolError
+from ..redact import printable, redacted
+from .settings import INVERTED, Job, SampleFiles, Settings, must_keep
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..engine.prepared import Result
+    from ..valid_samples import SampleRules
+
+    Array = NDArray[Any]
+
+def check_valid_output(given: SampleFiles, job: Job, settings: Settings, reducer: str) -> None:
+    """Refuse, before anything is read, to replace a file by the numbers of valid samples."""
+    path = given.named(job.source, reducer).get("valid-out")
+    if path is not None and must_keep(Path(path), job, settings):
+        raise PoolError(f"{printable(path)} exists; --overwrite would work")
+
+
+def describe(given: SampleFiles, job: Job, reducer: str) -> dict[str, str]:
+    """What was asked, for the report."""
+    found = {option: redacted(name) for option, name in given.named(job.source, reducer).items()}
+    if given.mask is not None and given.mask.startswith(INVERTED):
+        found["mask"] = INVERTED + found["mask"]
+    least = given.least
+    return found if least is None else {
+        **found, "min-valid": str(least) if isinstance(least, int) else f"{float(least * 100):g}%"}
+
+
+def pool_valid(given: SampleFiles, task: Any, settings: Settings) -> tuple[Result, Array]:
+    """Pool a job's samples that count; return the result, and the numbers of valid samples."""
+    from ..engine.prepared import Result
+    from ..valid_samples import run
+
+    found = run(task.pooling, task.array, task.plan, _load_rules(given, task, settings),
+                return_indices=task.job.indices is not None)
+    return Result(found.values, found.indices), found.valid
+
+
+def write_valid(given: SampleFiles, task: Any, valid: Array, settings: Settings) -> None:
+    """Write the numbers of valid samples, if they are wanted."""
+    path = given.named(task.job.source, task.pooling.reducer.name).get("valid-out")
+    if path is not None:
+        files.write(path, valid.astype("uint32"), files.ImageInfo(path, "NPY"), "npy", overwrite=settings.overwrite,
+                    again=settings.again)
+
+
+def _load_rules(given: SampleFiles, task: Any, settings: Settings) -> SampleRules:
+    """Read the files that go with a job."""
+    import numpy as np
+
+    from ..valid_samples import SampleRules
+
+    named = given.named(task.job.source, task.pooling.reducer.name)
+    arrays = {option: _load(option, named[option], settings) for option in ("mask", "weights") if option in named}
+    mask = arrays.get("mask")
+    if mask is not None and mask.dtype.kind in "biu" and (given.mask or "").startswith(INVERTED):
+        mask = np.equal(mask, 0)
+    return SampleRules(mask, arrays.get("weights"), 1 if given.least is None else given.least)
+
+
+def _load(option: str, name: str, settings: Settings) -> Array:
+    """One array; PoolError names the option and the file."""
+    try:
+        return files.read(name, max_pixels=settings.max_pixels, indexed=option == "mask").array
+    except OSError as error:
+        raise PoolError(f"--{option} {printable(os.fspath(name))}: cannot be read: {error.strerror or error}") from error
+    except PoolError as error:
+        raise PoolError(f"--{option} {printable(os.fspath(name))}: {error}") from error

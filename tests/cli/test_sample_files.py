@@ -1,0 +1,85 @@
+"""--mask, --weights, --min-valid and --valid-out: files beside each input, named or found by a pattern."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli.calls import Call, save_picture
+from PIL import Image
+
+import poolcli
+
+RNG = np.random.default_rng(3)
+X = RNG.integers(1, 200, (4, 6)).astype(np.uint8)
+MASK = (RNG.random((4, 6)) < 0.6).astype(np.uint8) * 255
+MASK[:2, :2] = 0
+
+
+@pytest.fixture
+def run(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+    """Call the command line beside a picture, its mask, and weights."""
+    monkeypatch.chdir(tmp_path)
+    Path("in").mkdir()
+    Path("masks").mkdir()
+    for name, samples, mask in (("a", X, MASK), ("b", X[::-1], MASK[::-1])):
+        save_picture(tmp_path / "in" / f"{name}.png", samples)
+        save_picture(tmp_path / "masks" / f"{name}.png", mask)
+    np.save("w.npy", np.arange(24).reshape(4, 6))
+    np.save("x.npy", X)
+    return here
+
+
+def test_a_mask_of_each_input_by_a_pattern(run: Call) -> None:
+    """The values, the numbers of valid samples, and what was asked in the report."""
+    done = run("avg", "-k", "2", "in/", "--mask", "masks/{stem}.png", "--min-valid", "50%", "--nodata", "0",
+               "--valid-out", "out/{stem}.npy", "-o", "out/", "--json")
+    assert (done.code, done.err) == (0, "")
+    for name, x, mask in (("a", X, MASK), ("b", X[::-1], MASK[::-1])):
+        wanted, valid = poolcli.pool(x, "avg", size=2, mask=mask, min_valid="50%", nodata=0, dtype="uint8",
+                                     return_valid=True)
+        assert np.array_equal(np.asarray(Image.open(f"out/{name}.png")), wanted)
+        assert np.array_equal(np.load(f"out/{name}.npy"), valid)
+    found = json.loads(done.out)["files"][0]["parameters"]
+    assert (found["mask"], found["min-valid"], found["valid-out"]) == ("masks/a.png", "50%", "out/a.npy")
+
+
+def test_weights_and_an_inverted_mask(run: Call) -> None:
+    """Of an array, with indices of a pick; ! turns the mask round."""
+    done = run("mode", "-k", "2", "x.npy", "--weights", "w.npy", "--mask", "!masks/a.png", "-o", "y.npy", "--nodata",
+               "0", "--indices", "i.npy", "-q")
+    assert (done.code, done.err) == (0, "")
+    wanted, places = poolcli.pool(X, "mode", size=2, weights=np.load("w.npy"), mask=MASK == 0, nodata=0,
+                                  return_indices=True)
+    assert np.array_equal(np.load("y.npy"), wanted) and np.array_equal(np.load("i.npy"), places)
+
+
+@pytest.mark.parametrize(("words", "code", "said"), [
+    ("avg x.npy --mask no.png", 1, "x.npy: --mask no.png: cannot be read: No such file or directory"),
+    ("avg x.npy --mask in/c.txt", 1, "--mask in/c.txt: "),
+    ("max x.npy --weights w.npy", 2, "--weights: mean nothing to max; those that take them: avg, sum, lp"),
+    ("avg x.npy --min-valid 0", 2, "--min-valid: must be a whole number of samples from 1 on, or a share as in 50%"),
+    ("avg in/ -o out/ --valid-out v.npy", 2, "--valid-out: v.npy takes the numbers of one result"),
+    ("avg x.npy --valid-out v.png", 2, "--valid-out: is written as .npy, and v.png does not end so"),
+    ("avg x.npy -o v.npy --valid-out v.npy", 2, "--valid-out: and --output are both v.npy"),
+    ("avg x.npy --valid-out x.npy", 1, "x.npy: x.npy exists; --overwrite would work"),
+    ("avg x.npy --mask {name}.png", 2, "--mask: {name} is no field of a pattern"),
+    ("avg x.npy --mask -", 2, "--mask: standard input and output carry the samples"),
+    ("avg x.npy --weights w.npy -o y.zarr", 1, "go with arrays in memory, not with chunked ones"),
+    ("avg x.npy --weights w.npy --stream -o y.npy", 2, "--mask: weights and least shares of samples go not with --"),
+])
+def test_what_cannot_be_is_said_in_a_line(run: Call, words: str, code: int, said: str) -> None:
+    """Before any pixel where names tell; nothing is written."""
+    Path("in/c.txt").write_text("words\n")
+    done = run(words.split()[0], "-k", "2", *words.split()[1:])
+    assert (done.code, done.err.count("\n")) == (code, 1) and said in done.err
+    assert not Path("y.npy").exists() and not Path("x_avg.npy").exists()
+
+
+def test_transparent_pictures_say_what_would_work(run: Call, tmp_path: Path) -> None:
+    """Colours that are weighed by their alpha have no weights of another kind yet."""
+    save_picture(tmp_path / "t.png", RNG.integers(0, 200, (4, 6, 4)).astype(np.uint8))
+    assert "--alpha apart, without --linear, would work" in run("avg", "-k", "2", "t.png", "--mask", "masks/a.png").err
+    assert run("avg", "-k", "2", "t.png", "--mask", "masks/a.png", "--alpha", "apart", "--nodata", "0").code == 0

@@ -1,0 +1,179 @@
+"""Masks, weights and the least share of valid samples, against exact arithmetic, NumPy and xarray."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+import poolcli
+from poolcli import PoolError
+from poolcli.core.reducers import REDUCERS
+
+RNG = np.random.default_rng(15)
+X = RNG.integers(1, 60, (6, 8)).astype(np.uint8)
+MASK = RNG.random((6, 8)) < 0.6
+MASK[:2, :2] = False
+WHOLE = RNG.integers(0, 5, (6, 8))
+WHOLE[2:4, 2:4] = 0
+PARTS = WHOLE / 8
+WEIGHTED = [name for name, row in REDUCERS.items() if row.weighted_core is not None]
+WINDOWS: list[dict[str, Any]] = [{"size": 2}, {"size": 3, "stride": 2, "padding": 1}, {"adaptive": (4, 3)},
+                                 {"size": 2, "dilation": 2, "stride": 1}, {"size": "all"}]
+
+
+def blocks(x: np.ndarray) -> np.ndarray:
+    """The 2 x 2 windows of an array, flat."""
+    return x.reshape(3, 2, 4, 2).transpose(0, 2, 1, 3).reshape(12, 4)
+
+
+@pytest.mark.parametrize("options", WINDOWS, ids=str)
+@pytest.mark.parametrize("reducer", REDUCERS)
+def test_a_mask_is_nan_that_is_ignored(reducer: str, options: dict[str, Any]) -> None:
+    """For every reducer and windowing, to the last bit, and the numbers of samples are those that are left."""
+    x = X.astype(np.float64)
+    found, valid = poolcli.pool(x, reducer, mask=MASK, return_valid=True, **options)
+    wanted = poolcli.pool(np.where(MASK, x, np.nan), reducer, nan="ignore", **options)
+    assert np.array_equal(found, wanted, equal_nan=True)
+    assert np.array_equal(valid, poolcli.pool(MASK, "sum", **options))
+
+
+@pytest.mark.parametrize("options", WINDOWS, ids=str)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize("reducer", [name for name in WEIGHTED if name not in ("median", "quantile")])
+def test_weights_of_one_are_none(reducer: str, dtype: str, options: dict[str, Any]) -> None:
+    """Ranks apart, which weighted have no point between two samples."""
+    x = X.astype(dtype)
+    found = poolcli.pool(x, reducer, weights=np.ones(x.shape, int), **options)
+    wanted = poolcli.pool(x, reducer, **options)
+    assert found.dtype == wanted.dtype
+    np.testing.assert_allclose(found, wanted, rtol=1e-12 if dtype == "uint8" else 3e-7)
+
+
+def weighted(reducer: str, x: list[int], w: list[Fraction]) -> float:
+    """The weighted value of integers in exact arithmetic, rounded at the end."""
+    values, total = [Fraction(v) for v in x], sum(w)
+    mean = sum(a * b for a, b in zip(values, w, strict=True)) / total
+    spread = sum(b * (a - mean) ** 2 for a, b in zip(values, w, strict=True)) / total
+    there = [(v, float(b)) for v, b in zip(x, w, strict=True) if b]
+    power = math.fsum(b * v**2 for v, b in there)
+    top = max(v for v, _ in there)
+    grown = [b * math.exp(v - top) for v, b in there]
+    rules: dict[str, Any] = {
+        "avg": lambda: mean, "sum": lambda: mean * total, "var": lambda: spread, "std": lambda: math.sqrt(spread),
+        "lp": lambda: math.sqrt(power), "l2": lambda: math.sqrt(power), "rms": lambda: math.sqrt(power / float(total)),
+        "gem": lambda: (math.fsum(b * v**3 for v, b in there) / float(total)) ** (1 / 3),
+        "lse": lambda: top + math.log(math.fsum(grown) / float(total)),
+        "soft": lambda: math.fsum(g * v for g, (v, _) in zip(grown, there, strict=True)) / math.fsum(grown),
+        "mixed": lambda: (top + mean) / 2,
+        "median": lambda: np.quantile([v for v, _ in there], 0.5, weights=[b for _, b in there], method="inverted_cdf"),
+        "quantile": lambda: np.quantile([v for v, _ in there], 0.3, weights=[b for _, b in there],
+                                        method="inverted_cdf"),
+        "mode": lambda: max(sorted({v for v, _ in there}), key=lambda one: sum(b for v, b in there if v == one))}
+    return float(rules[reducer]())
+
+
+@pytest.mark.parametrize("weights", [WHOLE, PARTS], ids=["whole", "parts"])
+@pytest.mark.parametrize("reducer", WEIGHTED)
+def test_weighted_values(reducer: str, weights: np.ndarray) -> None:
+    """Of every reducer that takes weights: exact where sums are rational; windows of no weight have no value."""
+    x = X % 7 if reducer == "mode" else X
+    options: dict[str, Any] = {"q": 0.3} if reducer == "quantile" else {}
+    found = poolcli.pool(x, reducer, weights=weights, size=2, dtype="float64", **options).reshape(-1)
+    exact = reducer in ("avg", "sum", "var", "median", "quantile", "mode")
+    for got, samples, each in zip(found, blocks(x).tolist(), blocks(weights).tolist(), strict=True):
+        if not any(each):
+            assert math.isnan(got)
+            continue
+        wanted = weighted(reducer, samples, [Fraction(b) for b in each])
+        assert got == wanted if exact else got == pytest.approx(wanted, rel=1e-12)
+
+
+def test_weighted_averages_of_integers_are_rounded_once() -> None:
+    """From the exact value, into the integers' own dtype; and of 64 bits nothing is lost."""
+    assert poolcli.pool(np.array([1, 2], np.uint8), "avg", weights=[1, 1], size=2, dtype="uint8").tolist() == [2]
+    assert poolcli.pool(np.array([1, 2], np.uint8), "avg", weights=[3, 2], size=2, dtype="uint8").tolist() == [1]
+    large = np.array([2**62 + 1, 2**62 + 3], np.int64)
+    assert poolcli.pool(large, "avg", weights=[1, 3], size=2, dtype="int64", round="floor").tolist() == [2**62 + 2]
+    assert poolcli.pool(large, "sum", weights=[1, 0], size=2).tolist() == [2**62 + 1]
+    assert poolcli.pool(X, "sum", weights=PARTS, size="all").dtype == np.float64
+
+
+@pytest.mark.parametrize(("least", "wanted"), [(1, [1, 2.5, 2.75]), (2, [None, 2.5, 2.75]),
+                                               ("75%", [None, None, 2.75]), ("50%", [None, 2.5, 2.75]),
+                                               (3, [None, None, 2.75]), ("100 %", [None, None, 2.75]), (5, [None] * 3)])
+def test_windows_with_few_valid_samples_have_no_value(least: Any, wanted: list[float | None]) -> None:
+    """A number, or a share of the samples that a window has; NaN, nodata, masks and weights of 0 all count."""
+    x = np.array([1, np.nan, 7, 9, 2, 3, 99, 99, 5, 6, 0, 0])
+    mask = np.array([1, 1, 1, 0] + [1] * 8)
+    weights = np.array([1.0, 1, 0, 1] + [1.0] * 8)
+    found = poolcli.pool(x, "avg", size=4, mask=mask, weights=weights, nan="ignore", min_valid=least, nodata=99)
+    assert [None if math.isnan(v) else v for v in found.tolist()] == wanted
+
+
+def test_integers_without_samples_need_a_nodata_value() -> None:
+    """As they do where all samples are nodata."""
+    with pytest.raises(PoolError, match=r"the value at \(0, 0\) is NaN or missing, and uint8 has no place for it"):
+        poolcli.pool(X, "max", mask=MASK)
+    found, indices, valid = poolcli.pool(X, "max", mask=MASK, nodata=0, return_indices=True, return_valid=True)
+    assert (found[0, 0], indices[0, 0], valid[0, 0]) == (0, -1, 0)
+
+
+def test_masks_of_pooled_axes_go_for_every_channel_and_batch() -> None:
+    """And in any layout; weights too."""
+    x = RNG.random((2, 3, 6, 8))
+    for name, given in (("mask", MASK), ("weights", PARTS)):
+        found = poolcli.pool(x, "avg", layout="NCHW", size=2, **{name: given})
+        for i, j in np.ndindex(2, 3):
+            np.testing.assert_array_equal(found[i, j], poolcli.pool(x[i, j], "avg", size=2, **{name: given}))
+    turned = poolcli.pool(x.transpose(2, 3, 0, 1), "avg", layout="HWNC", size=2, mask=MASK)
+    wanted = poolcli.pool(x, "avg", layout="NCHW", size=2, mask=MASK)
+    np.testing.assert_array_equal(turned, wanted.transpose(2, 3, 0, 1))
+
+
+def test_importance_pooling_is_soft_with_weights() -> None:
+    """Local importance pooling, sum x e^l / sum e^l of logits l, is soft of alpha 0 with weights e^l."""
+    logits = RNG.normal(size=(6, 8))
+    x = RNG.normal(size=(6, 8))
+    found = poolcli.pool(x, "soft", alpha=0, weights=np.exp(logits), size=2).reshape(-1)
+    wanted = (blocks(x) * np.exp(blocks(logits))).sum(1) / np.exp(blocks(logits)).sum(1)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_xarray_agrees() -> None:
+    """Its ``weighted`` over a whole array, and ``coarsen`` with NaN left out."""
+    xarray = pytest.importorskip("xarray")
+    x = np.where(MASK, X, np.nan)
+    array = xarray.DataArray(x, dims=("y", "x"))
+    for reducer, name in (("avg", "mean"), ("sum", "sum"), ("var", "var"), ("std", "std")):
+        wanted = getattr(array.weighted(xarray.DataArray(PARTS, dims=("y", "x"))), name)().item()
+        got = poolcli.pool(X.astype(float), reducer, mask=MASK, weights=PARTS, size="all").item()
+        assert got == pytest.approx(wanted, rel=1e-12)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of windows without a sample
+        coarse = array.coarsen(y=2, x=2).mean().values
+    np.testing.assert_allclose(poolcli.pool(X.astype(float), "avg", mask=MASK), coarse, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"mask": MASK[:3]}, "the mask has the shape 3x8, the samples 6x8; that shape would work"),
+    ({"mask": PARTS}, "a mask is of whole numbers or bool, 0 where a sample does not count, not of float64"),
+    ({"reducer": "avg", "weights": WHOLE - 1}, "weights are finite and at least 0, and the one at .* is -1"),
+    ({"reducer": "avg", "weights": np.full(X.shape, np.nan)}, "weights are finite and at least 0"),
+    ({"reducer": "avg", "weights": WHOLE, "divisor": 2}, "divisor goes not with weights"),
+    ({"reducer": "avg", "weights": WHOLE, "padding": 1, "pad_mode": "edge"}, "padding that is data has no weights"),
+    ({"weights": WHOLE}, "weights mean nothing to max; those that take them: avg, sum"),
+    ({"min_valid": "0%"}, "min_valid must be a whole number of samples from 1 on, or a share"),
+    ({"min_valid": 0}, "min_valid must be"), ({"min_valid": 1.5}, "min_valid must be"),
+    ({"return_valid": 3}, "return_valid is True or False"),
+])
+def test_what_cannot_be_is_said(options: dict[str, Any], said: str) -> None:
+    """PoolError, with what would work."""
+    with pytest.raises(PoolError, match=said):
+        poolcli.pool(X, options.pop("reducer", "max"), **options)
+    with pytest.raises(PoolError, match="go with plain arrays in memory"):
+        poolcli.pool(np.ma.MaskedArray(X), "max", mask=MASK)

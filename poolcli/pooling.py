@@ -207,7 +207,7 @@ class _Lazy(Protocol):
         """Its tasks."""
 
 
-_ELSEWHERE: Mapping[str, str] = {"dask": ".chunked.dask_array", "xarray": ".xarray", "pandas": ".pandas"}
+ELSEWHERE: Mapping[str, str] = {"dask": ".chunked.dask_array", "xarray": ".xarray", "pandas": ".pandas"}
 """Libraries whose arrays are not in memory, or have names and places, and the room that pools them."""
 
 
@@ -283,7 +283,7 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
             x, reducer, mask=mask, weights=weights, min_valid=min_valid, return_valid=return_valid, out=out,
             return_indices=return_indices, **options)
     if type(x) is not np.ndarray and (
-            elsewhere := _ELSEWHERE.get(type(x).__module__.partition(".")[0])) is not None:
+            elsewhere := ELSEWHERE.get(type(x).__module__.partition(".")[0])) is not None:
         return import_module(elsewhere, __package__).pool(x, reducer, out=out, return_indices=return_indices, **options)
     if _is_masked(x):
         return import_module(".masked", __package__).pool(x, reducer, out=out, return_indices=return_indices, **options)

@@ -22,7 +22,7 @@ from .core.windowings import check_flag, parse_min_valid
 from .engine.prepared import Result, describe_unrepresentable
 from .errors import OptionError, PoolError
 from .masked import MaskedPooling, check_numbers, find_missing, mark_missing
-from .pooling import Pooling, as_array, as_kind_of, check_out, parse_pooling
+from .pooling import ELSEWHERE, Pooling, as_array, as_kind_of, check_out, parse_pooling
 
 Array = NDArray[Any]
 
@@ -51,9 +51,9 @@ class SampleRules:
 def pool(x: Any, reducer: str = "max", *, mask: Any = None, weights: Any = None, min_valid: Any = None,
          return_valid: bool = False, out: Any = None, return_indices: bool = False, **options: Any) -> Any:
     """Return ``poolcli.pool`` of the samples that count, and the indices and the numbers of them if they are wanted."""
-    if isinstance(x, np.ma.MaskedArray) or hasattr(x, "__dask_graph__") or hasattr(x, "coords"):
+    if isinstance(x, np.ma.MaskedArray) or type(x).__module__.partition(".")[0] in ELSEWHERE:
         raise PoolError("mask, weights, min_valid and return_valid go with plain arrays in memory; of a masked array "
-                        "x.filled(value) with mask=~x.mask would work, of Dask's and xarray's np.asarray(x)")
+                        "x.filled(value) with mask=~x.mask would work, of others np.asarray(x)")
     array = as_array(x)
     pooling = parse_pooling(reducer, **options).for_axes(array.shape)
     wanted, counted = (check_flag(name, as_python(value)) for name, value in (

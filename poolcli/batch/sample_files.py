@@ -73,6 +73,7 @@ def _load(option: str, name: str, settings: Settings) -> Array:
     try:
         return files.read(name, max_pixels=settings.max_pixels, indexed=option == "mask").array
     except OSError as error:
-        raise PoolError(f"--{option} {printable(os.fspath(name))}: cannot be read: {error.strerror or error}") from error
+        reason = error.strerror or error
+        raise PoolError(f"--{option} {printable(os.fspath(name))}: cannot be read: {reason}") from error
     except PoolError as error:
         raise PoolError(f"--{option} {printable(os.fspath(name))}: {error}") from error

@@ -24,7 +24,8 @@ PURPOSES = {
     "engine": "runs a plan", "errors": "PoolError", "files": "reads and writes", "jit": "machine code, kept",
     "kernels": "loops over flat buffers", "masked": "masked arrays", "optional_deps": "libraries of extras",
     "pooling": "pool() and plan()", "progress": "how far an array is", "redact": "names, printable",
-    "report": "what was done, as values", "pandas": "Series", "warmup": "compiles in advance", "xarray": "DataArrays",
+    "report": "what was done, as values", "pandas": "Series", "valid_samples": "masks, weights",
+    "warmup": "compiles in advance", "xarray": "DataArrays",
 }
 """What each room is for, in a few words."""
 STYLE = ("text{font:14px sans-serif;text-anchor:middle;fill:#1b2a41}.small{font-size:11px;fill:#52606d}"

@@ -81,7 +81,7 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *,
     dtype = dtypes.check_dtype(array.dtype)
     array = array.astype(dtype, copy=False)
     weights = None if rules.weights is None else _check_weights(rules.weights, pooling, plan)
-    missing = find_missing(array, _masked_out(rules.mask, plan), pooling)
+    missing = find_missing(array, _find_masked(rules.mask, plan), pooling)
     if weights is not None:
         missing |= weights == 0
     result = _result_dtype(pooling, array, rules)
@@ -117,7 +117,7 @@ def _result_dtype(pooling: Pooling, array: Array, rules: SampleRules) -> dtypes.
         dtype.kind != "f") else dtype
 
 
-def _spread(given: Array, plan: Plan, what: str) -> Array:
+def _broadcast(given: Array, plan: Plan, what: str) -> Array:
     """An array of the samples' shape from one of that shape, or of that of the pooled axes; PoolError for others."""
     pooled = tuple(plan.input_shape[i] for i in plan.axes.pooled)
     if given.shape == plan.input_shape:
@@ -130,14 +130,14 @@ def _spread(given: Array, plan: Plan, what: str) -> Array:
                     f"{axes.describe(plan.input_shape)}; that shape{other} would work")
 
 
-def _masked_out(mask: Array | None, plan: Plan) -> NDArray[np.bool_]:
+def _find_masked(mask: Array | None, plan: Plan) -> NDArray[np.bool_]:
     """Which samples a mask hides."""
     if mask is None:
         return np.zeros(plan.input_shape, np.bool_)
     if mask.dtype.kind not in "biu":
         raise PoolError(f"a mask is of whole numbers or bool, 0 where a sample does not count, not of {mask.dtype}; "
                         "mask > 0 would work")
-    return np.asarray(_spread(mask, plan, "mask") == 0)
+    return np.asarray(_broadcast(mask, plan, "mask") == 0)
 
 
 def _check_weights(weights: Array, pooling: Pooling, plan: Plan) -> NDArray[np.float64]:
@@ -150,7 +150,7 @@ def _check_weights(weights: Array, pooling: Pooling, plan: Plan) -> NDArray[np.f
         raise OptionError("weights", "padding that is data has no weights; pad_mode exclude would work")
     if wrong := [name for name in ("count_include_pad", "divisor") if pooling.parameters.get(name)]:
         raise OptionError("weights", f"what is divided by is the weight, so {wrong[0]} goes not with weights")
-    each = _spread(weights, plan, "array of weights").astype(np.float64)
+    each = _broadcast(weights, plan, "array of weights").astype(np.float64)
     wrong_ones = ~(np.isfinite(each) & (each >= 0))
     if wrong_ones.any():
         at = tuple(int(i) for i in np.argwhere(wrong_ones)[0])

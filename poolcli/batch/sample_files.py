@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import files
 from ..errors import PoolError
-from ..redact import printable, redacted
+from ..redact import printable, redact_secrets
 from .settings import INVERTED, Job, SampleFiles, Settings, must_keep
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def check_valid_output(given: SampleFiles, job: Job, settings: Settings, reducer
 
 def describe(given: SampleFiles, job: Job, reducer: str) -> dict[str, str]:
     """What was asked, for the report."""
-    found = {option: redacted(name) for option, name in given.named(job.source, reducer).items()}
+    found = {option: redact_secrets(name) for option, name in given.named(job.source, reducer).items()}
     if given.mask is not None and given.mask.startswith(INVERTED):
         found["mask"] = INVERTED + found["mask"]
     least = given.least

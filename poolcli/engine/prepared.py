@@ -85,8 +85,8 @@ class PreparedPooling:
             values, indices = run.run_task(replace(work, weights=each), None, None)
         except UnrepresentableValue as failure:
             raise _locate_unrepresentable(failure.index, work, self.plan, None) from None
-        found = restored(c_order.as_result(values, work.result), self.plan)
-        return Result(found, None if indices is None else restored(indices, self.plan))
+        found = from_canonical(c_order.as_result(values, work.result), self.plan)
+        return Result(found, None if indices is None else from_canonical(indices, self.plan))
 
     def run_whole(self, work: KernelTask, written: Array | None) -> tuple[Array, Array | None]:
         """Run the plan; keep the kernel's calls, if nothing goes beside them, from the second run on."""

@@ -50,8 +50,8 @@ def renewed(text: str) -> str:
 
 def format_rows() -> Rows:
     """A row for each format of files, in the order of the table of formats."""
-    return [(row.name, " ".join(row.endings), "" if row.library is None else BRINGS[row.library], row.keeps)
-            for row in FORMATS.values()]
+    return [(row.name, " ".join(row.endings or FORMATS[row.variant_of or row.name].endings),
+             "" if row.library is None else BRINGS[row.library], row.keeps) for row in FORMATS.values()]
 
 
 def main() -> int:

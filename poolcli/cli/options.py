@@ -203,7 +203,8 @@ def _all_pictures() -> list[click.Option]:
     return [
         option("--frames", type=param_types.frames, metavar="WHICH",
                help="Of several frames or pages: first (default), all, a number from 1, or a range 2-5."),
-        option("--max-pixels", type=param_types.amount, metavar="N", help="Refuse larger pictures. Default 178956970."),
+        option("--max-pixels", type=param_types.amount, metavar="N",
+               help="Refuse larger pictures. Default 178956970, none for TIFF that is read by boxes."),
         flag("--allow-truncated", help="Read pictures that are cut short as far as they go."),
         option("--quality", type=param_types.whole_between(1, 100), metavar="N",
                help="Of JPEG, WebP, AVIF, HEIC, JPEG XL: 1 to 100; below 90 most have colours at half resolution. "

@@ -199,6 +199,19 @@ def test_a_low_limit_of_pixels_is_kept(tmp_path: Path, here: Call, by_boxes: lis
     assert done.code == 1 and "more than 1,000 pixels" in done.err and by_boxes == []
 
 
+def test_plan_reads_the_header_of_any_size(tmp_path: Path, here: Call) -> None:
+    """More pixels than may be in memory are no matter to it."""
+    source = tmp_path / "in.tif"
+    with rasterio.open(source, "w", driver="GTiff", count=1, height=16_000, width=20_000, dtype="uint8", tiled=True,
+                       blockxsize=4096, blockysize=4096, SPARSE_OK="TRUE", crs="EPSG:32633",
+                       transform=rasterio.Affine(*AFFINE)):
+        pass
+    done = here("plan", source, "avg -k 10")
+    assert done.code == 0 and "1600x2000" in done.out and "pixel size: 100 x 100 metre" in done.out
+    done = here("plan", source, "avg -k 10", "--max-pixels", "1M")
+    assert done.code == 1 and "more than 1,000,000 pixels" in done.err
+
+
 def sparse(path: Path, side: int) -> Path:
     """Write a tiled file of side x side bytes of which six pieces are there, by rasterio."""
     chance = np.random.default_rng(0)

@@ -110,9 +110,15 @@ def _read_header(asked: StudyContext, name: str) -> Any:
     """What the header says; where it does not say all, the file is read, as ``chain`` would."""
     from ... import files
 
+    limit = asked.given["max_pixels"] or files.MAX_PIXELS
     with file_errors(name):
-        hollow = None if name == STDIO or asked.given["frames"] else files.load_header(
-            name, max_pixels=asked.given["max_pixels"] or files.MAX_PIXELS, key=asked.given["key"])
+        if name == STDIO or asked.given["frames"]:
+            hollow = None
+        elif (found := files.open_boxes(name, max_pixels=limit)) is not None:  # larger than may be read at once
+            source, hollow = found
+            source.close()
+        else:
+            hollow = files.load_header(name, max_pixels=limit, key=asked.given["key"])
     indexed = bool(asked.stages) and all(stage.pooling.reducer.suits_labels for stage in asked.stages)
     return hollow or asked.load(name, indexed)
 

@@ -231,7 +231,7 @@ def test_histograms_begin_where_they_are_faster(size: int, driver: Any, monkeypa
     choose = run.choose_kernel
     monkeypatch.setattr(run, "choose_kernel", lambda work: taken.append(choose(work)) or taken[-1])
     poolcli.pool(samples("uint8", (40, 41)), "median", size=size, stride=1, dtype="uint8")
-    assert isinstance(taken[0], driver.Choice)
+    assert type(taken[0]).__module__ == driver.__name__
 
 
 def test_lanes_run_down_where_windows_are_few_across(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,21 +104,24 @@ def choose(work: KernelTask) -> _WeightedChoice | None:
         return None
     axes = _weigh_axes(work)
     whole = all(axis.whole for axis in axes)
-    fold = _choose_sum(work, prod(float(axis.totals.max()) for axis in axes) if whole else inf)
+    *lines, row = (float(axis.totals.max()) if whole else inf for axis in axes)
+    fold = _choose_sum(work, prod(lines), row)
     names = {"read": work.array.dtype.name, "write": find_written_dtype(work).name,
              "weight": np.dtype(fold.dtypes[0]).name}
     numbers = [np.dtype(dtype).name for dtype in (*fold.dtypes, np.uint8, np.uint8)[:_MOST_NUMBERS]]
     steps = fold.lift, fold.merge, LOADS[len(fold.dtypes) - 1], SAVES[len(fold.dtypes) - 1], fold.finalizer
+    in_parts = (1,) if fold.merge is kernel.accumulate_parts else ()
     arguments = (*(names.get(argument, argument) for argument in _ARGUMENTS), *numbers)
-    return _WeightedChoice(fold, jit.KernelSpec(kernel.make_kernel, steps, arguments))
+    return _WeightedChoice(fold, jit.KernelSpec(kernel.make_kernel, (*steps, *in_parts), arguments))
 
 
-def _choose_sum(work: KernelTask, weight: float) -> Fold:
-    """The sum that holds samples times weights which add up to ``weight``: exactly, or as the result needs.
+def _choose_sum(work: KernelTask, lines: float, row: float) -> Fold:
+    """The sum that holds samples times weights: exactly, or as the result needs.
 
-    ``weight`` is infinite where weights are no whole numbers.
+    Weights add up to ``lines`` for the lines of a window, to ``row`` for the places of one; both are infinite where
+    weights are no whole numbers.
     """
-    dtype = work.array.dtype
+    dtype, weight = work.array.dtype, lines * row
     largest = weight * (2.0 ** (8 * dtype.itemsize) if dtype.kind != "f" else 1.0)
     near = all(one.kind == "f" and one.itemsize <= 4 for one in (dtype, find_written_dtype(work)))
     if near or (dtype.kind != "f" and largest < 2.0**EXACT_BITS):
@@ -131,10 +134,22 @@ def _choose_sum(work: KernelTask, weight: float) -> Fold:
         state = _sum_state(dtype, largest)
         fold = Fold(states.lift_sum, kernel.accumulate_one, value, convert, (state,), (0,))
         counted = kernel.accumulate_two
+    elif not missing(work) and dtype.kind != "f" and _fits_in_parts(lines * 2.0 ** (8 * dtype.itemsize), row):
+        of_float = find_written_dtype(work).kind == "f"
+        value = kernel.mean_of_parts if of_float or find_written_dtype(work).itemsize == 8 else kernel.ratio_of_parts
+        convert = (end.pair_ratio_to_integer, end.ROUNDINGS[work.rounding])
+        return Fold(states.lift_pair, kernel.accumulate_parts, value,
+                    of_pair(work) if value is kernel.mean_of_parts else convert, (np.float64,) * 2, (0, 0))
     else:
         fold = Fold(states.lift_pair, kernel.accumulate_pair, end.mean_pair, of_pair(work), (np.float64,) * 2, (0, 0))
         counted = kernel.accumulate_pair_and_count
     return replace(present(work, fold, divides=True), merge=counted if missing(work) else fold.merge)
+
+
+def _fits_in_parts(largest: float, row: float) -> bool:
+    """Whether a row's sum of lines, none of them above ``largest``, is exact once these are cut in two."""
+    upper = max(largest / 2.0**kernel.PART_BITS, 1.0)
+    return largest < 2.0**EXACT_BITS and max(upper, 2.0**kernel.PART_BITS) * row <= 2.0**53
 
 
 def _sum_state(dtype: dtypes.Type, largest: float) -> Any:

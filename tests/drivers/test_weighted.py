@@ -91,3 +91,21 @@ def test_sums_that_overflow_are_repaired() -> None:
     """The mean of large samples is finite."""
     x = np.full(9, 1.7e308)
     np.testing.assert_allclose(poolcli.pool(x, "blur", size=5, stride=1), np.full(5, 1.7e308), rtol=1e-15)
+
+
+@pytest.mark.parametrize(("dtype", "how"), [("uint8", "half-up"), ("int16", "half-even"), ("uint16", "floor"),
+                                            ("uint8", "ceil")])
+def test_planes_whose_sums_no_double_holds_are_rounded_once(dtype: str, how: str) -> None:
+    """Windows of 29 x 29, whose weights add up to 2^56; stripes of neighbouring numbers are ties."""
+    size, shape = 29, (31, 33)
+    x = np.random.default_rng(9).integers(np.iinfo(dtype).min, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+    x[:, :] = np.where(np.arange(shape[1]) < 30, np.arange(shape[1]) % 2 + 6, x)
+    rows = [[sum(comb(size - 1, j) * int(x[i + j, c]) for j in range(size)) for c in range(shape[1])] for i in range(3)]
+    exact = [[Fraction(sum(comb(size - 1, j) * row[c + j] for j in range(size)), 4 ** (size - 1)) for c in range(5)]
+             for row in rows]
+    assert {value for row in exact for value in row[:2]} == {Fraction(13, 2)}
+    with policy.use_tier(policy.KERNELS):
+        result = poolcli.pool(x, "blur", size=size, stride=1, dtype=dtype, round=how)
+        floats = poolcli.pool(x, "blur", size=size, stride=1)
+    assert result.tolist() == [[ROUND[how](value) for value in row] for row in exact]
+    assert floats.tolist() == [[float(value) for value in row] for row in exact]

@@ -447,6 +447,30 @@ def ratio_to_integer(toward: Callable[[float, float, float], float]) -> Convert:
     return convert
 
 
+def pair_ratio_to_integer(toward: Callable[[float, float, float], float]) -> Convert:
+    """Return the conversion of a pair of whole numbers over n to an integer of up to 32 bits, as vector code.
+
+    As ``ratio_to_integer``, but the remainder is a pair too; where it lies is told by signs of sums, which are exact.
+    """
+
+    def convert(value: Any, output: Output) -> Any:
+        hi, lo, n, inverse = value
+        low, high = double(output.lowest), double(output.highest)
+        q = hi * (2.0 * inverse)
+        q = low if q < low else high if q > high else q
+        q = (q + _TO_WHOLE) - _TO_WHOLE
+        p, e = product_in_range(q, n)
+        rest, least = hi - p, lo - e
+        above, here, below = (rest - 0.5 * n) + least, rest + least, (rest + 0.5 * n) + least
+        positive = 0.75 if above > 0.0 else 0.5 if above == 0.0 else 0.25
+        negative = -0.75 if below < 0.0 else -0.5 if below == 0.0 else -0.25
+        q = toward(q, positive if here > 0.0 else negative if here < 0.0 else 0.0, 1.0)
+        q = low if q < low else high if q > high else q
+        return bits_of(q + _TO_WHOLE) - _WHOLE_BITS, True
+
+    return convert
+
+
 def _half_up(q: float, rest: float, n: float) -> float:
     """Return q, or the whole number beside it that (q n + rest) / n is rounded to, a tie towards +infinity."""
     return q + (1.0 if 2.0 * rest >= n else 0.0) - (1.0 if 2.0 * rest < -n else 0.0)

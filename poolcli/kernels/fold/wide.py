@@ -83,6 +83,14 @@ short as runs are then, loops take longer to begin than to run.
 """
 
 
+def _count_short(table_w: Buffer, k: int, most: int) -> int:
+    """How many windows from k on are short, at most so many: their values are written by one loop of vector code."""
+    count = 0
+    while count < most and table_w[ROW * (k + count) + SIZE] <= _SHORT:
+        count += 1
+    return count
+
+
 def _part(fold: Any, src: Buffer, at: int) -> Any:
     """The state of a sample."""
     return fold.lift(src[at], fold.missing, fold.params)
@@ -140,17 +148,28 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                 for j in range(geometry[H1] - geometry[H0]):
                     to = (a * geometry[OUT_D] + geometry[D0] + i) * geometry[OUT_H] + geometry[H0] + j
                     to = (to * geometry[OUT_W] + geometry[W0]) * inner
-                    for k in range(geometry[W1] - geometry[W0]):
+                    single = inner == 1 and table_d[ROW * i + SIZE] * table_h[ROW * j + SIZE] == 1
+                    k, windows = 0, geometry[W1] - geometry[W0]
+                    while k < windows:
+                        count = _count_short(table_w, k, min(windows - k, run)) if single else 0
+                        if count > 0:
+                            at = (a * geometry[D] + table_d[ROW * i + START]) * geometry[H] + table_h[ROW * j + START]
+                            low, width = geometry[LOW], geometry[W]
+                            for m in range(count):
+                                begin = max(low + table_w[ROW * (k + m) + START], 0)
+                                stop = min(low + table_w[ROW * (k + m) + START] + table_w[ROW * (k + m) + SIZE], width)
+                                fold.save(scratch, m, _merge_short(fold, src, at * width + begin, stop - begin))
+                            share = share_d[i] * share_h[j]
+                            for m in range(count):
+                                n = share * share_w[k + m]
+                                good &= end(fold.load(scratch, m), n, 0.5 / n, output, to + k + m)
+                            k += count
+                            continue
                         begin = max(geometry[LOW] + table_w[ROW * k + START], 0)
                         stop = min(geometry[LOW] + table_w[ROW * k + START] + table_w[ROW * k + SIZE], geometry[W])
                         wide = (stop - begin) * inner
                         n = share_d[i] * share_h[j] * share_w[k]
                         to_window = to + k * inner
-                        if inner == 1 and wide <= _SHORT and table_d[ROW * i + SIZE] * table_h[ROW * j + SIZE] == 1:
-                            at = (a * geometry[D] + table_d[ROW * i + START]) * geometry[H] + table_h[ROW * j + START]
-                            state = _merge_short(fold, src, at * line + begin, wide)
-                            good &= end(state, n, 0.5 / n, output, to_window)
-                            continue
                         fill_row(fold, fold.missing.none, 0, min(wide, run))
                         for plane in range(table_d[ROW * i + SIZE]):
                             d = table_d[ROW * i + START] + plane * geometry[STEP_D]
@@ -159,6 +178,7 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                         _halve(fold, min(wide, run) // inner, inner)
                         for c in range(inner):
                             good &= end(fold.load(fold.scratch, c), n, 0.5 / n, output, to_window + c)
+                        k += 1
         return 0 if good else 1
 
     return pool_wide

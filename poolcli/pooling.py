@@ -417,6 +417,8 @@ MOST_LISTED = 1 << 16
 """How many windows a plan may list one by one along an axis to be remembered."""
 
 _prepared: dict[Any, tuple[Pooling, PreparedPooling]] = {}
+_checked: dict[Any, Pooling] = {}
+"""Poolings by what was asked: the next array may have another shape."""
 
 
 def prepare_cached(array: Array, reducer: str, options: Mapping[str, Any],
@@ -432,18 +434,23 @@ def prepare_cached(array: Array, reducer: str, options: Mapping[str, Any],
     except TypeError:
         return _prepare_call(array, reducer, options, return_indices)
     if found is None:
-        found = _prepare_call(array, reducer, options, return_indices)
+        found = _prepare_call(array, reducer, options, return_indices, (reducer, *key[_OPTIONS_IN_KEY:]))
         if len(_prepared) >= CACHE_SIZE:
-            cache_clear()
+            _prepared.clear()
         if all(windows.regular or len(windows) <= MOST_LISTED for windows in found[1].plan.windows):
             _prepared[key] = found
     return found
 
 
-def _prepare_call(array: Array, reducer: str, options: Mapping[str, Any],
-                  return_indices: bool) -> tuple[Pooling, PreparedPooling]:
-    """Check the options and plan for such an array."""
-    pooling = parse_pooling(reducer, **options).for_axes(array.shape)
+def _prepare_call(array: Array, reducer: str, options: Mapping[str, Any], return_indices: bool,
+                  asked: Any = None) -> tuple[Pooling, PreparedPooling]:
+    """Check the options and plan for such an array; ``asked`` is a key of what is the same for all arrays."""
+    checked = _checked.get(asked) or parse_pooling(reducer, **options)
+    if asked is not None:
+        if len(_checked) >= CACHE_SIZE:
+            _checked.clear()
+        _checked[asked] = checked
+    pooling = checked.for_axes(array.shape)
     return_indices = check_flag("return_indices", as_python(return_indices))
     if return_indices:
         pooling.check_indices()
@@ -453,8 +460,11 @@ def _prepare_call(array: Array, reducer: str, options: Mapping[str, Any],
 def cache_clear() -> None:
     """Forget what recent calls have prepared."""
     _prepared.clear()
+    _checked.clear()
 
 
+_OPTIONS_IN_KEY = 4
+"""From where on a key is about the options alone."""
 _SIMPLE = (int, str, bool, type(None))
 """Types of which equal values are the same value, given that the types are."""
 

@@ -13,6 +13,7 @@ import pytest
 import poolcli
 from poolcli import jit, pooling
 from poolcli.core.reducers import REDUCERS
+from poolcli.engine import direct_call
 
 X = np.arange(48, dtype=np.float32).reshape(6, 8)
 
@@ -32,6 +33,18 @@ def test_an_equal_call_is_not_planned_again(monkeypatch: pytest.MonkeyPatch) -> 
     poolcli.pool(X, "max", size=2, padding=(0, 1))
     monkeypatch.setattr(pooling, "parse_pooling", None)
     np.testing.assert_array_equal(poolcli.pool(X + 1, "max", size=2, padding=(0, 1))[:, 1], [11, 27, 43])
+
+
+def test_options_are_checked_once_for_all_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An array of another shape is planned anew, but what was asked is not checked again; 2 and 2.0 are two."""
+    pooling.cache_clear()
+    poolcli.pool(X, "max", size=2)
+    monkeypatch.setattr(pooling, "parse_pooling", None)
+    np.testing.assert_array_equal(poolcli.pool(X[:4], "max", size=2), X[1:4:2, 1::2])
+    with pytest.raises(TypeError):
+        poolcli.pool(X[:4], "max", size=3)
+    with pytest.raises(TypeError):
+        poolcli.pool(X[:4], "max", size=2.0)
 
 
 @pytest.mark.parametrize(("options", "others"), [
@@ -114,7 +127,7 @@ def test_a_small_array_keeps_its_kernel_call() -> None:
 
 
 SEVERAL_BLOCKS = [("median", (70, 80), {"size": 3, "stride": 1, "padding": "same"}),
-                  ("avg", (150_000,), {"size": 5, "stride": 1}), ("blur", (90_000,), {"size": 3, "stride": 1})]
+                  ("avg", (100_000,), {"size": 5, "stride": 1}), ("blur", (90_000,), {"size": 3, "stride": 1})]
 """Plans of several blocks, the last of which has another size: a median's borders, and series longer than a row."""
 
 
@@ -134,6 +147,15 @@ def test_the_calls_of_several_blocks_are_made_again(reducer: str, shape: tuple[i
         expected = (np.nanmedian(views, axis=(-2, -1)) if reducer == "median" else
                     views.mean(axis=-1) if reducer == "avg" else views @ [0.25, 0.5, 0.25])
         np.testing.assert_allclose(result, expected, rtol=1e-6)
+
+
+def test_calls_that_need_much_room_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many plans are remembered, so each may keep little scratch space."""
+    monkeypatch.setattr(direct_call, "_MOST_BYTES", 100)
+    x = np.ones((12, 13), np.float32)
+    for _ in range(4):
+        poolcli.pool(x, "max", size=2)
+    assert direct_of(x, size=2) is None
 
 
 def test_what_a_kernel_cannot_do_goes_the_long_way() -> None:

@@ -26,6 +26,8 @@ _MOST_SAMPLES = 1 << 20
 
 _MOST_CALLS = 64
 """The most calls that are kept: a block beyond them is large enough for its call not to count."""
+_MOST_BYTES = 1 << 22
+"""Bytes of scratch space and tables that are kept for one plan: there may be 256 of them."""
 RECORDED_RUNS = {2, 3, 10, 100, 1000, 10000}
 """Which runs of a plan are looked at: the first may be the only one, and NumPy may do all before a kernel is ready."""
 
@@ -65,6 +67,11 @@ class _DirectCall:
                      if i not in (call.read, call.write)]  # their addresses are among the arguments
         self.idle = [[[_address(array) for array in call.arrays] for call in calls]]
 
+    @property
+    def kept_bytes(self) -> int:
+        """How much memory the calls keep; blocks may share some of it."""
+        return sum({id(array): array.nbytes for array in self.kept}.values())
+
     def run(self, array: Array, out: Array | None) -> Array | None:
         """Pool an array of the plan's shape and dtype; None where the long way must be gone."""
         if not array.flags.c_contiguous or not array.dtype.isnative:
@@ -98,7 +105,10 @@ def from_calls(calls: Sequence[jit.RecordedCall], work: KernelTask, values: Arra
     """The direct call, if a run was a few calls of kernels and nothing beside them."""
     found = [_kernel_call(function, arrays, _address(work.array), _address(values)) for function, arrays in calls]
     kept = [call for call in found if call is not None]
-    return _DirectCall(kept, result) if 0 < len(kept) == len(calls) <= _MOST_CALLS else None
+    if not 0 < len(kept) == len(calls) <= _MOST_CALLS:
+        return None
+    direct = _DirectCall(kept, result)
+    return direct if direct.kept_bytes <= _MOST_BYTES else None
 
 
 def _kernel_call(function: Callable[..., int] | None, arrays: Sequence[Array], source: int,

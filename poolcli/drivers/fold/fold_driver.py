@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from math import prod
 from typing import Any, ClassVar
 
@@ -31,8 +32,10 @@ _FEW_ROWS, _NARROW = 3, 512
 row of a window but one: below, it is slower than the small kernel by what two lines of results at once cost (max 3x3/1
 on 64 MB of float32 takes 6.8 ms, by the small kernel 6.2; with three channels 4.9 and 53).
 """
-LARGE = 1 << 18
-"""Samples from which on a kernel of its own for a window's size is worth compiling (about 1 s, once)."""
+LARGE = 1 << 17
+"""Samples from which on a kernel of its own for a window's size is worth compiling (about 1 s, once): on 500 x 500
+bytes max 5x5/1 takes 0.043 ms by it, else 0.063, avg 2x2/2 0.022 and 0.051.
+"""
 _LINES, _LONG = 8, 2048
 """Lines of a window, and samples of one, from which on the row kernel merges four lines at once: avg global of
 4096x4096 of float32 takes 3.9 ms by it, else 7.2. Short rows stay near anyway (64 planes of 512x512: 3.0 by
@@ -139,13 +142,19 @@ def _make_spec(work: KernelTask, fold: Fold, constants: tuple[int, ...] | None, 
 
 def _dtypes_of(work: KernelTask, fold: Fold) -> tuple[str, ...]:
     """The dtypes of ``pool_rows``' buffers for a fold."""
-    names = {"read": work.array.dtype.name, "write": find_written_dtype(work).name}
+    names = {"read": _name_of(work.array.dtype), "write": _name_of(find_written_dtype(work))}
     return (*(names.get(a, a) for a in _ARGUMENTS), *_state_names(fold))
 
 
 def _state_names(fold: Fold) -> list[str]:
     """The dtypes of a fold's buffers of states."""
-    return [np.dtype(dtype).name for dtype in numbers_of(fold.dtypes)]
+    return [_name_of(dtype) for dtype in numbers_of(fold.dtypes)]
+
+
+@cache
+def _name_of(dtype: Any) -> str:
+    """A dtype's name, which NumPy makes anew each time: a tenth of what a new shape takes."""
+    return str(np.dtype(dtype).name)
 
 
 def _constants_if_small(work: KernelTask, kinds: NDArray[np.int64]) -> tuple[int, ...] | None:

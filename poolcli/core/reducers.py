@@ -248,7 +248,7 @@ _ROWS = (
         monotone=True, error_model="relative", any_order=True, composes=True, derivative="harmonic_mean",
         fold="harmonic_mean"),
     Reducer(
-        "absmax", "The largest magnitude, its sign kept; of x and -x the positive one.", "x of max |x|", "input",
+        "absmax", "The largest magnitude, its sign kept (a tie: the positive).", "x of max |x|", "input",
         selection.farthest,
         picks=True, light="keeps", result_range="samples", aliases=("maxabs", "abs", "magnitude", "absolutemax"),
         monotone=True, any_order=True, composes=True, fold="farthest", lanes="farthest"),
@@ -267,7 +267,7 @@ _ROWS = (
         explanation="softmax_mean", lanes="softmax_mean",
         weighted_core=weighted_cores.softmax_mean),
     Reducer(
-        "ada", "SoftPool mixed with weights by likeness to the mean (AdaPool).",
+        "ada", "SoftPool and a mean by likeness to the mean (AdaPool).",
         "beta sum x e^s / sum e^s + (1 - beta) soft, s = 2 |x m| / (x^2 + m^2), m = mean x", "float",
         arithmetic.adaptive_mean,
         parameters=(_BETA,), result_range="samples", aliases=("adapool", "adaptivepool"),
@@ -300,7 +300,7 @@ _ROWS = (
         explanation="quantile", lanes="quantile", sorts="rank",
         weighted_core=weighted_cores.quantile),
     Reducer(
-        "median-low", "The lower of the two middle values: a median that is a sample.", "x at rank (n - 1) / 2, down",
+        "median-low", "The lower of two middle values: a median that is a sample.", "x at rank (n - 1) / 2, down",
         "input", order_statistics.ranked_sample,
         picks=True, presets=(0.5 + order_statistics.LOWER,), alpha="hides", light="keeps", result_range="samples",
         aliases=("medianlow", "lowermedian", "lowmedian"),
@@ -327,7 +327,7 @@ _ROWS = (
         monotone=True, error_model="ranks", exact_bits=64, any_order=True, derivative="winsorised",
         lanes="winsorised"),
     Reducer(
-        "mad", "The median absolute deviation: a spread that outliers do not move.", "median |x - median x|", "float",
+        "mad", "The median absolute deviation: a spread without outliers.", "median |x - median x|", "float",
         order_statistics.median_deviation,
         result_range="nonnegative", aliases=("medianabsdev", "medianabsolutedeviation"),
         interval_rule="median_deviation", error_model="median_deviation", exact_bits=32, any_order=True,
@@ -375,7 +375,7 @@ _ROWS = (
         monotone=True, suits_labels=True, explanation="first", lanes="first", slices="first", memory_bound=True,
         cell_method="point"),
     Reducer(
-        "first", "The first sample that is present: subsample by another name.", "x_0", "input", selection.first,
+        "first", "The first sample that is present: subsample, in short.", "x_0", "input", selection.first,
         picks=True, nan_wins=False, light="keeps", result_range="samples",
         monotone=True, suits_labels=True, lanes="first", slices="first", memory_bound=True, cell_method="point"),
     Reducer(
@@ -383,7 +383,7 @@ _ROWS = (
         picks=True, nan_wins=False, light="keeps", result_range="samples",
         monotone=True, suits_labels=True, lanes="last", slices="last", memory_bound=True, cell_method="point"),
     Reducer(
-        "centre", "The sample nearest to the middle of the window; of equals the first.",
+        "centre", "The sample nearest to the middle (of equals the first).",
         "x nearest to the middle", "input", selection.centre,
         picks=True, nan_wins=False, central=True, light="keeps", result_range="samples",
         aliases=("center", "middle", "central"),

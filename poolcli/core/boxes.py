@@ -46,13 +46,13 @@ def input_box(plan: Plan, outputs: Box) -> Box:
 
 def subplan(plan: Plan, outputs: Box, inputs: Box) -> tuple[Plan, PlanPart]:
     """The plan of these outputs on the array of these inputs, which hold at least what is needed; and its place."""
-    windows = tuple(_cut_windows(one[slice(*outputs[axis])], *inputs[axis])
+    windows = tuple(cut_windows(one[slice(*outputs[axis])], *inputs[axis])
                     for axis, one in zip(plan.axes.pooled, plan.windows, strict=True))
     first, corner = (tuple(start for start, _ in ranges) for ranges in (outputs, inputs))
     return replace(plan, input_shape=box_shape(inputs), windows=windows, squeeze=False), PlanPart(plan, first, corner)
 
 
-def _cut_windows(windows: Windows, start: int, stop: int) -> Windows:
+def cut_windows(windows: Windows, start: int, stop: int) -> Windows:
     """The same windows on the samples start:stop of their axis; what lies beyond still counts as it did."""
     after = windows.length + windows.after - stop
     return Windows(stop - start, shift(windows.starts, -start), shift(windows.stops, -start), windows.step,

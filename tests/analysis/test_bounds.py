@@ -362,3 +362,49 @@ def test_what_the_row_does_not_say_is_refused(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setitem(cast(dict[str, Reducer], REDUCERS), row.name, row)
         with pytest.raises(PoolError, match=f"mean_of_roots has no certified bounds, for nobody says .*{said}"):
             poolcli.bounds(np.zeros(4), np.ones(4), row.name, size=2)
+
+
+def list_values(low: Array, high: Array, reducer: str) -> list[Fraction]:
+    """What a window of whole numbers can become, every combination tried."""
+    found = []
+    for samples in itertools.product(*(range(a, b + 1) for a, b in zip(low.tolist(), high.tolist(), strict=True))):
+        n, times = len(samples), {x: samples.count(x) for x in samples}
+        found.append({
+            "mode": lambda x=samples, t=times: Fraction(min(v for v in x if t[v] == max(t.values()))),
+            "range": lambda x=samples: Fraction(max(x) - min(x)),
+            "var": lambda x=samples, n=n: Fraction(n * sum(v * v for v in x) - sum(x) ** 2, n * n)}[reducer]())
+    return found
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int32"])
+@pytest.mark.parametrize("reducer", ["mode", "range", "var"])
+def test_all_combinations_of_few_whole_numbers(reducer: str, dtype: str) -> None:
+    """The bounds are the least and the largest of them, where intervals lie within one another too."""
+    rng = np.random.default_rng(11)
+    for count in (1, 2, 3, 4):
+        low = rng.integers(0, 7, (30, count))
+        high = low + rng.integers(0, 4, low.shape) * (rng.random((30, 1)) < 0.7) + 2 * (rng.random((30, 1)) < 0.3)
+        shift = -4 if np.dtype(dtype).kind == "i" else 0
+        found = poolcli.bounds(*((one + shift).reshape(-1).astype(dtype) for one in (low, high)), reducer, size=count)
+        values = [list_values(a, b, reducer) for a, b in zip(low, high, strict=True)]
+        moved = shift if reducer == "mode" else 0
+        np.testing.assert_allclose(found.low, [float(min(one)) + moved for one in values], rtol=1e-15, atol=1e-12)
+        np.testing.assert_allclose(found.high, [float(max(one)) + moved for one in values], rtol=1e-15, atol=1e-12)
+        assert found.exact
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bool"])
+def test_the_mode_of_few_floats_and_bits(dtype: str) -> None:
+    """A value that is alone is the mode only where all others can differ and none is below it."""
+    low, high = (np.array(ends).astype(dtype) for ends in ([0, 1, 1, 1], [0, 1, 1, 1]))
+    found = poolcli.bounds(low, high, "mode", size=4)
+    assert (found.low, found.high) == (1, 1) and found.exact
+    wide = poolcli.bounds(np.zeros(4, dtype), np.ones(4, dtype), "mode", size=4)
+    assert (wide.low, wide.high) == (0, 1)
+
+
+def test_the_mode_of_many_is_no_value_that_must_be_alone() -> None:
+    """With samples sure to be below it, a value needs two that can be it."""
+    low = np.array([0, 1, 2, 3, 90], np.uint8)
+    found = poolcli.bounds(low, low + np.uint8(2), "mode", size=5)
+    assert (found.low, found.high) == (0, 4)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import poolcli
 from poolcli import PoolError
 from poolcli.analysis import unfold
+from poolcli.analysis.grad import separable
 from poolcli.analysis.grad.grad import differentiable_reducers, find_gradient, flatten_gradient
 
 LINEAR = ["avg", "sum", "blur", "subsample"]
@@ -230,3 +231,38 @@ def test_a_nan_in_a_window_makes_the_slope_of_range_nan_at_all_of_its_samples() 
     x = np.array([1.0, np.nan, 3.0, 5.0, 2.0, 4.0])
     np.testing.assert_array_equal(poolcli.grad(x, "range", size=3), [np.nan, np.nan, np.nan, 1, -1, 0])
     np.testing.assert_array_equal(poolcli.grad(x, "range", size=3, nan="ignore"), [-1, 0, 1, 1, -1, 0])
+
+
+@pytest.mark.parametrize("options", [
+    {"size": 3, "stride": 2, "padding": 1}, {"adaptive": 4}, {"size": 2, "stride": 3},
+    {"size": 5, "stride": 1, "padding": 2, "pad_mode": "reflect"}], ids=str)
+@pytest.mark.parametrize(("reducer", "own"), [
+    ("var", {}), ("std", {}), ("soft", {}), ("lse", {"r": 2}), ("lse", {"r": -1}), ("lp", {"p": 3}), ("lp", {"p": 0.5}),
+    ("gem", {}), ("stochastic", {"expected": True})], ids=str)
+def test_bytes_have_the_gradient_of_the_same_floats(
+    reducer: str, own: dict[str, Any], options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They go another way: numbers of samples times sums of windows' numbers, band by band."""
+    monkeypatch.setattr(separable, "ROWS_SAMPLES", 40)
+    rng = np.random.default_rng(3)
+    x = rng.integers(0, 200, (9, 8, 2)).astype(np.uint8)
+    x[:4] = 7  # windows of equal samples
+    upstream = rng.normal(size=poolcli.pool(x, reducer, **options, **own).shape)
+    found, expected = (poolcli.grad(one, reducer, upstream, **options, **own) for one in (x, x.astype(np.float64)))
+    np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("q", [0.5, 0.25, 1.0, 0.4])
+def test_ranks_of_many_windows_at_once(q: float) -> None:
+    """The sample that has the rank gets it all, of equal ones the one that a stable sort puts there."""
+    x = np.random.default_rng(4).integers(0, 4, (12, 14)).astype(np.uint8)
+    upstream = np.arange(1.0, 1 + 10 * 12).reshape(10, 12)
+    expected = np.zeros(x.shape)
+    for i, j in np.ndindex(10, 12):
+        window = x[i : i + 3, j : j + 3].reshape(-1)
+        order, h = np.argsort(window, kind="stable"), 8 * q
+        for rank, weight in ((int(h), 1 - h % 1), (int(h) + 1, h % 1)):
+            if weight:
+                expected[i + order[rank] // 3, j + order[rank] % 3] += weight * upstream[i, j]
+    found = poolcli.grad(x, "quantile", upstream, q=q, size=3, stride=1)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)

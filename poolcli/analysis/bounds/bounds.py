@@ -8,6 +8,7 @@ gives and for the formula.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Unpack
@@ -70,8 +71,9 @@ INTERVAL_RULES: Mapping[str, _BoundMethod] = {
     "expected": _BoundMethod("exact: fractional programming, one sample at a time",
                              interval_extremes.find_expected_extremes, doubles=True),
     "draw": _BoundMethod("sound: what this seed's draws can reach", interval_extremes.draw_extremes, exact=False),
-    "mode": _BoundMethod("sound: values that can be as frequent as the surest one; exact where only one can",
-                         interval_extremes.mode_extremes),
+    "mode": _BoundMethod("exact for windows of at most 4 samples; else sound: values that can be as frequent as the "
+                        "surest one",
+                        interval_extremes.mode_extremes),
     "variance": _SPREAD,
     "deviation": replace(_SPREAD, solve=variance_extremes.deviation_extremes),
     "median_deviation": _BoundMethod("sound: each sample's distances from all that the median can be",
@@ -174,12 +176,46 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unp
 def _summarize_bounds(pooling: Pooling, plan: Plan, method: _BoundMethod, found: tuple[Array, Array], exact: Array,
               rounded: bool) -> Bounds:
     """The answer with its widths."""
-    width = _interval_widths(*found)
-    some = width[~np.isnan(width)]
-    at = None if not some.size else tuple(int(i) for i in np.unravel_index(np.nanargmax(width), width.shape))
-    least, mean, most = (some.min(), _average_widths(some), some.max()) if some.size else (np.nan,) * 3
+    sums = WidthStatistics()
+    flat = [one.reshape(-1) for one in found]
+    for start in range(0, flat[0].size, WIDTHS_AT_ONCE):
+        sums.add(_interval_widths(*(one[start : start + WIDTHS_AT_ONCE] for one in flat)), start)
+    at = None if sums.widest is None else tuple(int(i) for i in np.unravel_index(sums.widest, found[0].shape))
     return Bounds(pooling.reducer.name, *found, bool(exact.all()), float(exact.mean()) if exact.size else 1.0, rounded,
-                  method.text, float(least), float(mean), float(most), at, plan.output_letters)
+                  method.text, *sums.numbers, at, plan.output_letters)
+
+
+WIDTHS_AT_ONCE = 1 << 17
+"""Widths summed up at a time: they need no memory beside the bounds."""
+
+
+@dataclass
+class WidthStatistics:
+    """The least, the mean and the largest of widths that come in parts; NaN is left out."""
+
+    least: float = math.inf
+    largest: float = -math.inf
+    widest: int | None = None
+    """The flat number of the largest, the first of equal ones."""
+    means: list[tuple[float, int]] = field(default_factory=list)
+
+    def add(self, widths: Array, start: int) -> None:
+        """More of them, the first with the number ``start``."""
+        some = widths[~np.isnan(widths)]
+        if not some.size:
+            return
+        self.least = min(self.least, float(some.min()))
+        if float(some.max()) > self.largest:
+            self.largest, self.widest = float(some.max()), start + int(np.nanargmax(widths))
+        self.means.append((_average_widths(some), some.size))
+
+    @property
+    def numbers(self) -> tuple[float, float, float]:
+        """All three; NaN of nothing."""
+        if not self.means:
+            return math.nan, math.nan, math.nan
+        count = sum(size for _, size in self.means)
+        return self.least, math.fsum(mean * (size / count) for mean, size in self.means), self.largest
 
 
 def _average_widths(widths: Array) -> float:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,11 +12,11 @@ from numpy.typing import NDArray
 
 from ...core import dtypes
 from ...core.plans import Plan
-from ...engine import threads
 from ...engine.prepared import from_canonical
 from ...errors import PoolError
 from ...pooling import Pooling, parse_pooling
 from .. import unfold
+from ..run_parts import run_parts
 from . import intervals
 from .interval_extremes import Extreme, Extremes, same_for_all
 from .outward_rounding import (
@@ -45,7 +44,7 @@ class _WindowColumns:
 
     low: Array
     high: Array
-    at: NDArray[np.int64]
+    at: NDArray[np.int64] | slice
 
 
 def search_windows(pooling: Pooling, plan: Plan, low: Array, high: Array, solve: Solve) -> tuple[Array, Array, Array]:
@@ -55,30 +54,18 @@ def search_windows(pooling: Pooling, plan: Plan, low: Array, high: Array, solve:
     result = settled.work.result
     under, over = np.empty((2, *lower.output_shape), result)
     exact = np.zeros(lower.output_shape, np.bool_)
-    places, there = zip(*(unfold.window_positions(windows) for windows in lower.windows), strict=True)
+    axes = [unfold.window_positions(windows) for windows in lower.windows]
 
     def search(block: unfold.Block) -> None:
-        a, b = (unfold.unfold_block(work.array, block, places, there) for work in (lower, upper))
+        a, b = (unfold.unfold_block(work.array, block, axes) for work in (lower, upper))
         drawn = None if lower.draws is None else lower.draws.reshape(lower.output_shape)[block].reshape(-1)
-        with threads.use_one_thread():
-            found = _search_block(pooling, solve, a, b, drawn, result)
+        found = _search_block(pooling, solve, a, b, drawn, result)
         for target, values in zip((under, over, exact), found, strict=True):
             target[block] = values.reshape(target[block].shape)
 
-    samples = math.prod(part.shape[1] for part in places)
-    _search_in_threads(search, unfold.split_blocks(lower.output_shape, samples))
+    samples = math.prod(places.shape[1] for places, _ in axes)
+    run_parts(search, list(unfold.split_blocks(lower.output_shape, lower.windows, samples)))
     return from_canonical(under, plan), from_canonical(over, plan), from_canonical(exact, plan)
-
-
-def _search_in_threads(work: Callable[[unfold.Block], None], blocks: Iterable[unfold.Block]) -> None:
-    """Do all blocks, each in some thread; after an error the rest are left."""
-    with ThreadPoolExecutor(threads.count_threads()) as pool:
-        futures = [pool.submit(work, block) for block in blocks]
-        try:
-            for future in futures:
-                future.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def _search_block(pooling: Pooling, solve: Solve, lower: unfold.UnfoldedBlock, upper: unfold.UnfoldedBlock,
@@ -86,8 +73,11 @@ def _search_block(pooling: Pooling, solve: Solve, lower: unfold.UnfoldedBlock, u
               result: dtypes.Type) -> tuple[Array, Array, Array]:
     """The bounds of a block's windows, flat, and whether they are exact. Windows without a value get none."""
     low, high = (part.values.reshape(len(part.values), -1) for part in (lower, upper))
+    none = np.isnan(low) if low.dtype.kind == "f" else None
+    if pooling.missing() is None and not pooling.skips_nan() and lower.whole and (none is None or not none.any()):
+        return search_columns(pooling, solve, low, high, drawn, result)
     there: NDArray[np.bool_] = lower.present.reshape(low.shape).copy()
-    none = np.isnan(low) if low.dtype.kind == "f" else np.zeros(low.shape, np.bool_)
+    none = np.zeros(low.shape, np.bool_) if none is None else none
     if pooling.missing() is not None or pooling.skips_nan():
         there &= ~intervals.is_missing(low, pooling.missing())
     lost = np.asarray((none & there).any(axis=0) | ~there.any(axis=0))
@@ -95,6 +85,22 @@ def _search_block(pooling: Pooling, solve: Solve, lower: unfold.UnfoldedBlock, u
     found[:, lost] = _fill_value(pooling, result) if lost.any() else 0
     exact = np.ones(low.shape[1], np.bool_)
     for part in _group_columns(low, high, there, ~lost):
+        t = pooling.kernel_parameters() if drawn is None else drawn[part.at]
+        found[0, part.at], found[1, part.at], exact[part.at] = _bound_columns(pooling, solve, part, t, result)
+    return found[0], found[1], exact
+
+
+def search_columns(pooling: Pooling, solve: Solve, low: Array, high: Array, drawn: Array | None,
+                   result: dtypes.Type) -> tuple[Array, Array, Array]:
+    """The same where all samples are there: side by side as they come, so many that they stay in the second cache."""
+    if not are_finite(low, high):
+        groups = _group_columns(low, high, np.ones(low.shape, np.bool_), np.ones(low.shape[1], np.bool_))
+    else:
+        step = max(1, _AT_ONCE * 4 // len(low))
+        groups = (_WindowColumns(low[:, at : at + step], high[:, at : at + step], slice(at, at + step))
+                  for at in range(0, low.shape[1], step))
+    found, exact = np.empty((2, low.shape[1]), result), np.empty(low.shape[1], np.bool_)
+    for part in groups:
         t = pooling.kernel_parameters() if drawn is None else drawn[part.at]
         found[0, part.at], found[1, part.at], exact[part.at] = _bound_columns(pooling, solve, part, t, result)
     return found[0], found[1], exact

@@ -131,12 +131,12 @@ def avoid_nodata(low: Array, high: Array, present: NDArray[np.bool_], nodata: fl
     if nodata is None or nodata != nodata:
         return low, high
     here = present & is_missing(low, nodata)
-    low = np.where(here, _next_value(low, 1), low)
+    low = np.where(here, next_value(low, 1), low)
     here = present & is_missing(high, nodata)
-    return low, np.where(here, _next_value(high, -1), high)
+    return low, np.where(here, next_value(high, -1), high)
 
 
-def _next_value(array: Array, way: int) -> Array:
+def next_value(array: Array, way: int) -> Array:
     """The next value of the dtype above (1) or below (-1)."""
     if array.dtype.kind == "f":
         return np.asarray(np.nextafter(array, array.dtype.type(way * np.inf)))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import byte_extremes
 from .interval_extremes import Array, Extreme, Extremes, same_for_all
 
 _MOST_TRIED = 9
@@ -23,7 +24,12 @@ _CLOSE = 2.0**-50
 
 def variance_extremes(low: Array, high: Array, _: Any) -> Extremes:
     """Of samples (n, windows): the least and the largest mean (x - mean x)^2, and so of its root."""
-    return Extremes(_minimize_variance(low, high), _maximize_variance(low, high))
+    if not byte_extremes.serves(low):
+        return Extremes(_minimize_variance(low, high), _maximize_variance(low, high))
+    samples, inside = byte_extremes.largest_variance(low, high)
+    if inside.any():
+        return Extremes(same_for_all(byte_extremes.least_variance(low, high)), _maximize_variance(low, high))
+    return Extremes(same_for_all(byte_extremes.least_variance(low, high)), same_for_all(samples))
 
 
 def deviation_extremes(low: Array, high: Array, _: Any) -> Extremes:

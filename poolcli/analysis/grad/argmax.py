@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from threading import Lock
 
 import numpy as np
 
 from ...drivers.kernel_task import KernelTask
 from .. import unfold
+from ..run_parts import run_parts
 from .gradient_task import Array, Floats, GradientTask, run_task
 
 
@@ -20,15 +22,18 @@ def route_to_winners(task: GradientTask, work: KernelTask, upstream: Array) -> F
     """The upstream gradient of each window, where its pick stands."""
     _, indices = run_task(replace(work, want_indices=True))
     assert indices is not None
-    found = np.zeros(work.array.shape)
-    for block in unfold.split_blocks(work.output_shape, 1):
-        add_at_samples(found, block, indices[block], indices[block] >= 0, upstream[block])
+    found, lock = np.zeros(work.array.shape), Lock()
+
+    def add_block(block: unfold.Block) -> None:
+        add_at_samples(found, block, indices[block], indices[block] >= 0, upstream[block], lock)
+
+    run_parts(add_block, list(unfold.split_blocks(work.output_shape, work.windows, 1)))
     return found
 
 
-def add_at_samples(found: Floats, block: unfold.Block, flat: Array, present: Array, values: Array) -> None:
+def add_at_samples(found: Floats, block: unfold.Block, flat: Array, present: Array, values: Array, lock: Lock) -> None:
     """Add the values of a block of windows at the samples they belong to: ``flat`` in the plane of the block's first
-    axis. A sample may have several."""
+    axis. A sample may have several; other threads add too, under the lock."""
     values = np.broadcast_to(values, flat.shape)
     inner = np.broadcast_to(np.arange(found.shape[4])[block[4]], flat.shape)
     if not present.all():
@@ -38,4 +43,6 @@ def add_at_samples(found: Floats, block: unfold.Block, flat: Array, present: Arr
     low, high = int(flat.min()), int(flat.max()) + 1
     places = (flat - low) * found.shape[4] + inner
     plane = found[block[0]].reshape(-1, found.shape[4])[low:high]
-    plane += np.bincount(places.reshape(-1), values.reshape(-1), plane.size).reshape(plane.shape)
+    sums = np.bincount(places.reshape(-1), values.reshape(-1), plane.size).reshape(plane.shape)
+    with lock:
+        plane += sums

@@ -1,8 +1,8 @@
 """The derivative of a window's value by each of its samples, for reducers that compute; samples are the first axis.
 
-A function takes the samples as float64 (0 where there is none), which of them are present, and the reducer's parameters
-as its core has them. Where there is no derivative it gives the one-sided or symmetric choice that its docstring names;
-what it gives for absent samples is no matter. Windows with an infinite value give NaN.
+A function takes the samples as float64 (0 where there is none), which of them are present (None: all), and the
+reducer's parameters as its core has them. Where there is no derivative it gives the one-sided or symmetric choice that
+its docstring names; what it gives for absent samples is no matter. Windows with an infinite value give NaN.
 """
 
 from __future__ import annotations
@@ -14,29 +14,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...kernels.order_statistics import topk_ranks, trimmed_ranks, winsor_ranks
+from ..sort_rows import sort_rows
 
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
-Present = NDArray[np.bool_]
+There = NDArray[np.bool_]
+Present = There | None
 Slope = Callable[[Array, Present, Sequence[float]], Floats]
 
 
 def _window_max(x: Floats, present: Present) -> Floats:
     """The largest sample of each window, one axis kept."""
-    found: Floats = np.max(x, axis=0, where=present, initial=-np.inf, keepdims=True)
+    found: Floats = (x.max(axis=0, keepdims=True) if present is None
+                     else np.max(x, axis=0, where=present, initial=-np.inf, keepdims=True))
     return found
 
 
 def _window_sum(x: Floats, present: Present) -> Floats:
     """The sum of a window's samples, one axis kept."""
-    found: Floats = np.sum(x, axis=0, where=present, keepdims=True)
+    found: Floats = (x.sum(axis=0, keepdims=True) if present is None
+                     else np.sum(x, axis=0, where=present, keepdims=True))
     return found
 
 
-def _count_present(present: Present) -> Floats:
+def _count_present(x: Floats, present: Present) -> Floats | float:
     """How many samples each window has."""
+    if present is None:
+        return float(len(x))
     found: Floats = present.sum(axis=0, keepdims=True, dtype=np.float64)
     return found
+
+
+def _list_present(x: Array, present: Present) -> There:
+    """Which samples are present, as an array."""
+    return np.ones(x.shape, np.bool_) if present is None else present
+
+
+def _only_present(x: Floats, present: Present) -> Floats:
+    """The samples, 0 where there is none."""
+    return x if present is None else np.where(present, x, 0)
 
 
 def _differentiate_norm(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
@@ -45,7 +61,7 @@ def _differentiate_norm(x: Floats, present: Present, parameters: Sequence[float]
     size = np.abs(x)
     m = _window_max(size, present)
     if p == np.inf:
-        first = np.argmax(np.where(present, size, -1), axis=0, keepdims=True)
+        first = np.argmax(size if present is None else np.where(present, size, -1), axis=0, keepdims=True)
         found: Floats = np.sign(x) * (np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1)) == first)
         return found
     share = size / m
@@ -58,14 +74,14 @@ def _differentiate_gem(x: Floats, present: Present, parameters: Sequence[float])
     p, eps = parameters[0], parameters[1]
     z = np.maximum(x, eps)
     share = z / _window_max(z, present)
-    n = _count_present(present)
+    n = _count_present(x, present)
     y = (_window_sum(share**p, present) / n) ** (1 / p)
     return np.where(x >= eps, (share / y) ** (p - 1) / n, 0)
 
 
 def _evaluate_softmax(x: Floats, present: Present) -> Floats:
     """e^x / sum e^x."""
-    e = np.where(present, np.exp(x - _window_max(x, present)), 0)
+    e = _only_present(np.exp(x - _window_max(x, present)), present)
     found: Floats = e / _window_sum(e, present)
     return found
 
@@ -79,6 +95,9 @@ def _differentiate_soft(x: Floats, present: Present, parameters: Sequence[float]
     """w (1 + alpha (x - y)), w = softmax(alpha x): both paths, through the samples and through their weights."""
     alpha = parameters[0]
     w = _evaluate_softmax(alpha * x, present)
+    if not np.isinf(x).any():
+        found: Floats = w * (1 + alpha * (x - _window_sum(x * w, present)))
+        return found
     y = _window_sum(np.where(w > 0, x * w, 0), present)
     return np.where(w > 0, w * (1 + alpha * (x - y)), 0)
 
@@ -87,7 +106,7 @@ def _differentiate_ada(x: Floats, present: Present, parameters: Sequence[float])
     """Of the likeness to the mean m: w (1 + (x - y) ds/dx) + sum w (x - y) ds/dm / n, w = e^s / sum e^s, y its mean of
     the samples; and of SoftPool. Where x and m are 0 they are alike whatever they become.
     """
-    beta, n = parameters[0], _count_present(present)
+    beta, n = parameters[0], _count_present(x, present)
     m = _window_sum(x, present) / n
     squares = x * x + m * m
     safe = np.where(squares > 0, squares, 1)
@@ -105,24 +124,24 @@ def _differentiate_rms(x: Floats, present: Present, parameters: Sequence[float])
     """x / (n y); 0 where all samples are 0."""
     m = _window_max(np.abs(x), present)
     share = x / m
-    n = _count_present(present)
+    n = _count_present(x, present)
     return np.where(m > 0, share / (n * np.sqrt(_window_sum(share**2, present) / n)), 0)
 
 
 def _differentiate_geomean(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
     """y / (n x); 0 at x = 0, where the slope is infinite or there is none."""
-    n = _count_present(present)
-    logs = np.where(present & (x > 0), np.log(np.where(x > 0, x, 1)), 0)
-    zero = (present & (x == 0)).any(axis=0, keepdims=True)
+    n, there = _count_present(x, present), _list_present(x, present)
+    logs = np.where(there & (x > 0), np.log(np.where(x > 0, x, 1)), 0)
+    zero = (there & (x == 0)).any(axis=0, keepdims=True)
     y = np.where(zero, 0, np.exp(_window_sum(logs, present) / n))
     return np.where(x > 0, y / (n * np.where(x > 0, x, 1)), np.where(n == 1, 1, 0))
 
 
 def _differentiate_harmean(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
     """(y / x)^2 / n; of a single 0 its slope is n, and that of all others 0."""
-    n = _count_present(present)
-    least = np.min(x, axis=0, where=present, initial=np.inf, keepdims=True)
-    zeros = (present & (x == 0)).sum(axis=0, keepdims=True)
+    n, there = _count_present(x, present), _list_present(x, present)
+    least = np.min(x, axis=0, where=there, initial=np.inf, keepdims=True)
+    zeros = (there & (x == 0)).sum(axis=0, keepdims=True)
     share = np.where(x > 0, least / np.where(x > 0, x, 1), 0)  # y / x = (least / x) n / sum(least / x)
     found = (share * n / np.where(zeros > 0, 1, _window_sum(share, present))) ** 2 / n
     return np.where(zeros > 0, np.where((x == 0) & (zeros == 1), n, 0), found)
@@ -133,7 +152,7 @@ def _differentiate_circmean(x: Floats, present: Present, parameters: Sequence[fl
     angle = x * (2 * np.pi / parameters[0])
     s, c = _window_sum(np.sin(angle), present), _window_sum(np.cos(angle), present)
     square = s * s + c * c
-    cancelled = square <= (_count_present(present) * 2.0**-48) ** 2
+    cancelled = square <= (_count_present(x, present) * 2.0**-48) ** 2
     return np.where(cancelled, np.nan, (np.cos(angle) * c + np.sin(angle) * s) / square)
 
 
@@ -142,7 +161,7 @@ def _differentiate_ranks(ranks: Callable[[int, Sequence[float]], tuple[int, int,
     both ends what counts as them."""
     def slope(x: Array, present: Present, parameters: Sequence[float]) -> Floats:
         order = _order_present(x, present)
-        counts = present.sum(axis=0)
+        counts = _list_present(x, present).sum(axis=0)
         weights = np.zeros((len(x), len(x) + 1))
         for n in np.unique(counts[counts > 0]).tolist():
             first, stop, again = ranks(n, parameters)
@@ -173,25 +192,27 @@ def _differentiate_mad(x: Array, present: Present, parameters: Sequence[float]) 
 
 def _differentiate_variance(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
     """2 (x - mean) / n."""
-    n = _count_present(present)
+    n = _count_present(x, present)
     return 2 * (_subtract_mean(x, present, n) / n)
 
 
 def _differentiate_std(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
     """(x - mean) / (n std); 0 where all samples are equal."""
-    n = _count_present(present)
+    n = _count_present(x, present)
     d = _subtract_mean(x, present, n)
-    share = d / _window_max(np.abs(d), present)
-    found = share / (n * np.sqrt(_window_sum(share**2, present) / n))
-    return np.where(d == 0, 0, found)
+    largest = _window_max(np.abs(d), present)
+    share = d / np.where(largest == 0, 1, largest)
+    total = np.sqrt(_window_sum(share * share, present) / n)
+    share /= n * np.where(total == 0, 1, total)
+    return share
 
 
-def _subtract_mean(x: Floats, present: Present, n: Floats) -> Floats:
+def _subtract_mean(x: Floats, present: Present, n: Floats | float) -> Floats:
     """x - mean, where the first sample taken off before keeps large numbers with small differences exact."""
-    first = np.take_along_axis(x, np.argmax(present, axis=0, keepdims=True), axis=0)
+    first = x[:1] if present is None else np.take_along_axis(x, np.argmax(present, axis=0, keepdims=True), axis=0)
     d = x - first
-    found: Floats = d - _window_sum(d, present) / n
-    return found
+    d -= _window_sum(d, present) / n
+    return d
 
 
 def _differentiate_expected(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
@@ -206,7 +227,7 @@ def _differentiate_expected(x: Floats, present: Present, parameters: Sequence[fl
 def _order_present(x: Array, present: Present) -> NDArray[np.intp]:
     """The samples of each window in order, absent ones last, equal ones as they are."""
     order = np.argsort(x, axis=0, kind="stable")
-    if not present.all():
+    if present is not None and not present.all():
         order = np.take_along_axis(order, np.argsort(~np.take_along_axis(present, order, 0), axis=0, kind="stable"), 0)
     return order
 
@@ -216,14 +237,35 @@ def _differentiate_quantile(x: Array, present: Present, parameters: Sequence[flo
 
     Takes the samples in their own dtype: float64 would make ties of large integers.
     """
+    if present is None:
+        return _weigh_ranks(x, (len(x) - 1) * parameters[0])
     order = _order_present(x, present)
-    h = np.maximum(_count_present(present) - 1, 0) * parameters[0]
+    h = np.maximum(_count_present(x, present) - 1, 0) * parameters[0]
     j = np.floor(h).astype(np.int64)
     g = h - j
     found = np.zeros(x.shape)
     np.put_along_axis(found, np.take_along_axis(order, j, 0), 1 - g, 0)
     after = np.take_along_axis(order, np.minimum(j + 1, len(x) - 1), 0)
     np.put_along_axis(found, after, np.take_along_axis(found, after, 0) + np.where(g > 0, g, 0), 0)
+    return found
+
+
+def _weigh_ranks(x: Array, h: float) -> Floats:
+    """The same where all windows have equally many samples: which sample has a rank, without sorting their places."""
+    j = int(h)
+    ordered, found = sort_rows(x), np.zeros(x.shape)
+    for rank, weight in ((j, 1 - (h - j)), (j + 1, h - j)):
+        if weight == 0:
+            continue
+        value = ordered[rank]
+        count = np.int8 if len(x) < 128 else np.int64
+        left = np.full(value.shape, rank, count)  # of equal samples the one that has so many of them before it
+        for one in x:
+            left -= (one < value).view(np.int8)
+        for one, share in zip(x, found, strict=True):
+            equal = one == value
+            share += (equal & (left == 0)) * weight
+            left -= equal.view(np.int8)
     return found
 
 

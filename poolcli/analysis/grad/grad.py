@@ -14,15 +14,14 @@ from ...core import dtypes
 from ...core.plans import Plan
 from ...core.pool_options import Keywords
 from ...core.reducers import REDUCERS, Reducer
-from ...drivers.kernel_task import KernelTask
 from ...engine.prepared import canonical_windows
 from ...errors import PoolError
 from ...pooling import Pooling, as_array, parse_pooling
-from .. import adjoint, unfold
+from .. import adjoint
 from . import argmax, linear
-from .argmax import add_at_samples
-from .derivatives import DERIVATIVES, IN_OWN_DTYPE
+from .derivatives import DERIVATIVES
 from .gradient_task import Array, Floats, GradientTask
+from .windowed import formula_gradient
 
 
 def grad(x: ArrayLike, reducer: str = "max", upstream: ArrayLike | None = None, **options: Unpack[Keywords]) -> Array:
@@ -97,7 +96,7 @@ def find_gradient(row: Reducer) -> Gradient:
     if row.derivative in GRADIENTS:
         return GRADIENTS[row.derivative]
     if row.derivative in DERIVATIVES:
-        return _formula_gradient
+        return formula_gradient
     raise PoolError(f"the gradient of {row.name} is not known; those that are: {', '.join(differentiable_reducers())}")
 
 
@@ -127,8 +126,7 @@ def _fold_padding(found: Floats, plan: Plan, mode: str) -> Floats:
         cuts = [slice(one.before, one.before + one.length) for one in windows]
         return found[(slice(None), *cuts)]
     result = np.empty((len(found), *(one.length for one in windows), found.shape[4]))
-    for (o, d, rows), sums in adjoint.adjoint_blocks(found, [adjoint.padding_adjoint(one, mode) for one in windows]):
-        result[o, d, rows] = sums
+    adjoint.fill_adjoint(result, found, [adjoint.padding_adjoint(one, mode) for one in windows])
     return result
 
 
@@ -147,25 +145,3 @@ def flatten_gradient(gradient: Array, layout: str | None = None) -> Array:
     return summed.reshape(1, -1) if len(shown) == 1 else summed
 
 
-def _formula_gradient(task: GradientTask) -> Floats:
-    """The slope of each sample in each window, times the window's upstream gradient."""
-    work = task.work
-    slope, parameters = DERIVATIVES[work.reducer.derivative], work.parameters
-    found = np.zeros(work.array.shape)
-    for part in unfold.unfold(work.array, work.windows):
-        present, values = _find_present(part, work), part.values
-        slopes = slope(values if slope in IN_OWN_DTYPE else values.astype(np.float64), present, parameters)
-        if values.dtype.kind == "f" and not work.skip_nan:
-            slopes = np.where((np.isnan(values) & present).any(axis=0), np.nan, slopes)
-        add_at_samples(found, part.block, part.flat, present, slopes * task.upstream[part.block])
-    return found
-
-
-def _find_present(part: unfold.UnfoldedBlock, work: KernelTask) -> Array:
-    """Which samples are present and not missing."""
-    present: Array = part.present
-    if work.skip_nan:
-        present = present & ~np.isnan(part.values)
-    if work.nodata is not None:
-        present = present & (part.values != work.nodata)
-    return present

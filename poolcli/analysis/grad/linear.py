@@ -21,8 +21,7 @@ def _apply_adjoint(task: GradientTask, weights: Sequence[Array | None], upstream
     """The upstream gradient, weighted, at all samples of each window."""
     reached = [adjoint.window_adjoint(one, weight) for one, weight in zip(task.work.windows, weights, strict=True)]
     found = np.empty(task.work.array.shape)
-    for place, sums in adjoint.adjoint_blocks(upstream, reached):
-        found[place] = sums
+    adjoint.fill_adjoint(found, upstream, reached)
     if task.missing is not None:
         found[task.missing] = 0
     return found
@@ -40,8 +39,14 @@ def avg_gradient(task: GradientTask) -> Floats:
         return _apply_adjoint(task, [None] * 3, task.upstream / parameters["divisor"])
     if parameters.get("count_include_pad"):
         return _apply_adjoint(task, [None] * 3, task.upstream / _multiply_axes([w.nominal() for w in windows]))
-    return _apply_adjoint(task, [None] * 3,
-                          np.where(_count_window_samples(task) > 0, task.upstream / _count_window_samples(task), 0))
+    return _apply_adjoint(task, [None] * 3, divide_by_counts(task, 1.0))
+
+
+def divide_by_counts(task: GradientTask, weight: float) -> Array:
+    """The upstream gradient times a weight over how many samples each window has; 0 where it has none."""
+    counts = _count_window_samples(task)
+    shares = weight * task.upstream / counts
+    return shares if task.missing is None else np.where(counts > 0, shares, 0)
 
 
 def _count_window_samples(task: GradientTask) -> Array:
@@ -89,8 +94,7 @@ def _binomial_weights(windows: Windows) -> Floats:
 def mix_gradient(task: GradientTask) -> Floats:
     """Of the maximum and the mean, mixed as they are."""
     weight = task.pooling.parameters["weight"]
-    mean = _apply_adjoint(task, [None] * 3, np.where(_count_window_samples(task) > 0, (1 - weight) * task.upstream
-                                                     / _count_window_samples(task), 0))
+    mean = _apply_adjoint(task, [None] * 3, divide_by_counts(task, 1 - weight))
     return mean + route_to_winners(task, with_reducer(task, "max"), weight * task.upstream) if weight else mean
 
 

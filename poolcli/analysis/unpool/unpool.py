@@ -282,9 +282,13 @@ def _spread_average(values: Array, plan: Plan, pooling: Pooling) -> Array:
     counts = [np.maximum(one.weights.sum(axis=1), 1) for one in reached]
     dtype = pooling.dtype or (values.dtype if values.dtype.kind == "f" else dtypes.FLOAT64)
     result = np.empty((len(values), *(len(one) for one in reached), values.shape[4]), dtype)
-    for (o, d, rows), sums in adjoint.adjoint_blocks(values, reached):
-        sums /= counts[0][d] * counts[1][rows, None, None] * counts[2][:, None]
-        result[o, d, rows] = round_to(sums, dtype, pooling.round)
+
+    def finish(place: adjoint.Place, sums: Array) -> Array:
+        _, d, rows, columns = place
+        shares = counts[0][d] * counts[1][rows, None, None] * counts[2][columns, None]
+        return round_to(sums / shares, dtype, pooling.round)
+
+    adjoint.fill_adjoint(result, values, reached, finish)
     return result
 
 

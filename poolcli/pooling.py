@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import Any, Literal, Protocol, Unpack, overload
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -101,8 +102,17 @@ class Pooling:
         if return_indices:
             self.check_indices()
         settled = self.prepare(plan, array.dtype, return_indices)
-        choice = None if part is None else self.prepare(part.of, array.dtype, return_indices).choice
+        choice = None if part is None else self.choose(part.of, array.dtype, return_indices)
         return settled.run(array, out, choice, part)
+
+    def choose(self, plan: Plan, dtype: Any, want_indices: bool) -> Any:
+        """The kernel for a whole plan, which all parts of it run by: it is chosen once, as a network takes a while."""
+        chosen = _choices.setdefault(plan, {})
+        key = (self.reducer.name, tuple(self.parameters.items()), self.pad_mode, self.nan, str(self.nodata), self.dtype,
+               self.round, self.fills_nodata, np.dtype(dtype), want_indices)
+        if key not in chosen:
+            chosen[key] = self.prepare(plan, dtype, want_indices).choice
+        return chosen[key]
 
     def prepare(self, plan: Plan, dtype: Any, want_indices: bool = False) -> PreparedPooling:
         """What all runs of a plan on arrays of a dtype have in common; PoolError for a nodata value that is none."""
@@ -173,6 +183,9 @@ class Pooling:
         if self.pad_mode != "exclude":
             raise OptionError("return_indices", "padding that is data has no indices; pad_mode exclude would work")
 
+
+_choices: WeakKeyDictionary[Plan, dict[Any, Any]] = WeakKeyDictionary()
+"""Kernels of whole plans, as long as these live."""
 
 # What was asked, checked.
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import dtypes
-from ..core.plans import Plan
+from ..core.plans import Part, Plan
 from ..core.reducers import REDUCERS
 from ..pooling import Pooling, parse_pooling
 
@@ -53,16 +53,19 @@ class Fractions:
         return self if factor == 1 else Fractions(self.numerators.astype(np.int64) * factor, divisor)
 
 
-def pool_exactly(pooling: Pooling, plan: Plan, given: Array | Fractions) -> Array | Fractions:
+def pool_exactly(pooling: Pooling, plan: Plan, given: Array | Fractions,
+                 part: Part | None = None) -> Array | Fractions:
     """Pool an array or fractions; fractions come out where ``dtype`` is not asked for and nothing need be rounded.
 
-    What is asked for as another dtype is rounded to it, once, from the exact value.
+    What is asked for as another dtype is rounded to it, once, from the exact value. ``part`` says of which larger plan
+    this one is a part.
     """
     numerators, divisor = (given.numerators, given.divisor) if isinstance(given, Fractions) else (given, 1)
     source = dtypes.FLOAT64 if isinstance(given, Fractions) else given.dtype
-    exact = _pool_numerators(pooling, plan, numerators, divisor)
+    exact = _pool_numerators(pooling, plan, numerators, divisor, part)
     if exact is None:
-        return pooling.run(given.convert(dtypes.FLOAT64) if isinstance(given, Fractions) else given, plan).values
+        array = given.convert(dtypes.FLOAT64) if isinstance(given, Fractions) else given
+        return pooling.run(array, plan, part=part).values
     result = pooling.result_dtype(source)
     return exact if result == dtypes.FLOAT64 and exact.divisor > 1 else exact.convert(result, pooling.round)
 
@@ -72,7 +75,7 @@ def to_array(given: Array | Fractions) -> Array:
     return given.convert(dtypes.FLOAT64) if isinstance(given, Fractions) else given
 
 
-def _pool_numerators(pooling: Pooling, plan: Plan, x: Array, divisor: int) -> Fractions | None:
+def _pool_numerators(pooling: Pooling, plan: Plan, x: Array, divisor: int, part: Part | None) -> Fractions | None:
     """Pool whole numbers over a divisor; None where the result is no fraction of that kind, or too large."""
     row = pooling.reducer
     whole = x.dtype.kind in "iu" and x.dtype != np.uint64
@@ -82,15 +85,16 @@ def _pool_numerators(pooling: Pooling, plan: Plan, x: Array, divisor: int) -> Fr
     counts = [one.nominal() if padded else one.present()[1] for one in plan.windows]
     most = math.prod(int(one.max(initial=0)) for one in counts)
     if row is REDUCERS["avg"]:
-        return _average(pooling, plan, x, divisor, counts)
+        return _average(pooling, plan, x, divisor, counts, part)
     if divisor == 1 or not (row is REDUCERS["sum"] or (row.picks and not row.draws)):
         return None
     if row is REDUCERS["sum"] and _largest(x) * most >= 1 << _MAX_BITS:
         return None
-    return Fractions(replace(pooling, dtype=np.dtype(np.int64)).run(x, plan).values, divisor)
+    return Fractions(replace(pooling, dtype=np.dtype(np.int64)).run(x, plan, part=part).values, divisor)
 
 
-def _average(pooling: Pooling, plan: Plan, x: Array, divisor: int, counts: Sequence[Array]) -> Fractions | None:
+def _average(pooling: Pooling, plan: Plan, x: Array, divisor: int, counts: Sequence[Array],
+             part: Part | None) -> Fractions | None:
     """Sum each window, over a divisor that all windows have in common."""
     given = pooling.parameters.get("divisor")
     products = np.ones(1, np.int64) if given else _unique_products(counts)
@@ -102,7 +106,7 @@ def _average(pooling: Pooling, plan: Plan, x: Array, divisor: int, counts: Seque
     if bound >= 1 << _MAX_BITS or divisor * common > 1 << 53:
         return None
     dtype = np.dtype(np.int32 if bound < 1 << 31 else np.int64)
-    sums = replace(pooling, reducer=REDUCERS["sum"], parameters={}, dtype=dtype).run(x, plan).values
+    sums = replace(pooling, reducer=REDUCERS["sum"], parameters={}, dtype=dtype).run(x, plan, part=part).values
     if not given and len(products) > 1:
         shape = [1] * len(plan.full_shape)
         factors = np.ones(shape, np.int64)

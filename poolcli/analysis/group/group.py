@@ -9,31 +9,34 @@ are stacked.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...core import dtypes
+from ...core.boxes import Box, box_shape, full_box, slices
 from ...core.plans import Plan
 from ...core.pool_options import WINDOW_KEYWORDS, Keywords
 from ...core.reducers import REDUCERS
 from ...errors import OptionError, PoolError
 from ...pooling import Pooling, as_array, parse_pooling
 from ..exact_stages import Fractions, pool_exactly, to_array
+from ..run_parts import run_parts
 from ..stages import Stage, as_stage
+from .pooled_copies import PlainCopy, PooledCopy
 from .transforms import Transform, check_over, list_transforms, window_strides
 
 Array = NDArray[Any]
 _STACK = "stack"
-_CHECKED, _PERIOD = 1 << 10, 840
-"""Of longer axes the middle is checked, at least so many samples: 64 poolings of 12 MP take 30 s. They are shorter by a
-multiple of 1 to 8, so that windows of usual strides leave out as many at the end."""
-REDUCED_AT_ONCE = 1 << 20
-"""Places of which all copies are stacked at once: 64 MB of 8 copies in float64."""
+_CHECKED, _PERIOD = 1 << 8, 840
+"""Of longer axes the middle is checked, at least so many samples: of 9 transforms each pools every copy anew. They are
+shorter by a multiple of 1 to 8, so that windows of usual strides leave out as many at the end."""
+REDUCED_AT_ONCE = 1 << 22
+"""Values of all copies that are stacked at once, 32 MB of float64: no copy is in memory as a whole. With a quarter of
+that, planning so many boxes takes as long as pooling them."""
 _MOST_CHECKED = 9
 """Transforms that a check tries: each pools every copy anew. All of rot4, flips, d4 and shift:3 in two axes."""
 
@@ -96,13 +99,8 @@ class _GroupPooling:
         """Every copy transformed, pooled, brought back unless invariant; then reduced over the copies."""
         plan, copies = self.copies(array)
         apart = window_strides(plan, self.over)
-        pooled = []
-        for one in copies:
-            turned = one.forward(array, plan.axes.pooled)
-            values = pool_exactly(self.pooling, self.pooling.plan(turned.shape), turned)
-            back = partial(one.back, axes=plan.axes.pooled, strides=apart)
-            pooled.append(values if self.invariant else _apply_to(values, back))
-        return _reduce_copies(self.by, pooled)
+        return _reduce_copies(self.by, [PooledCopy.of(self.pooling, array, one, plan.axes.pooled, apart, self.invariant)
+                                       for one in copies])
 
     def plain(self, array: Array) -> Array:
         """Pooled without the group."""
@@ -133,7 +131,7 @@ def group(x: ArrayLike, reducer: str = "max", *, over: str | None = None, by: An
     invariant
         Do not bring back. With one window over everything both are the same.
     check
-        Measure the promise on this array (of axes longer than 1,863 samples on the middle): how far f(g x) is from g
+        Measure the promise on this array (of axes longer than 1,095 samples on the middle): how far f(g x) is from g
         f(x), or from f(x), for up to 9 of the transforms g, beside the plain pooling.
     **options
         The keywords of ``pool``.
@@ -216,47 +214,66 @@ def _pool_stack(x: Any, pooling: Pooling, reducing: Pooling, windows: bool) -> G
                             f"{first.shape}; arrays of one shape and dtype would work")
     alone = replace(pooling, dtype=None, squeeze=False)
     plan = (alone if windows else parse_pooling("max", size=1, layout=pooling.layout)).plan(first.shape)
-    values = _reduce_copies(reducing, [alone.run(one, plan).values for one in arrays] if windows else arrays)
+    copies = [PooledCopy(alone, plan, one, Transform(""), (), ()) if windows else PlainCopy(one) for one in arrays]
+    values = _reduce_copies(reducing, copies)
     found = _summarize_group(pooling, reducing, _STACK, [str(i) for i in range(len(arrays))], "", True, values, (),
                              plan)
     return found if windows else replace(found, reducer="")
 
 
-def _apply_to(values: Array | Fractions, move: Callable[[Array], Array]) -> Array | Fractions:
-    """Move the values of an array, or the numerators of fractions."""
-    return Fractions(move(values.numerators), values.divisor) if isinstance(values, Fractions) else move(values)
-
-
-def _reduce_copies(by: Pooling, copies: Sequence[Array | Fractions]) -> Array:
-    """The copies stacked on an axis G, and that axis pooled: any reducer, from exact means where they are handed on."""
-    fractions = [one for one in copies if isinstance(one, Fractions)]
-    divisor = math.lcm(*(one.divisor for one in fractions))
-    common = [one.over(divisor) for one in fractions]
-    numerators = [one.numerators for one in common if one is not None]
-    exact = len(numerators) == len(copies) and divisor <= 1 << 53
-    arrays = numerators if exact else [to_array(one) for one in copies]
-    shape = arrays[0].shape
-    for one in arrays:
+def _reduce_copies(by: Pooling, copies: Sequence[PooledCopy | PlainCopy]) -> Array:
+    """The copies stacked on an axis G, and that axis pooled: any reducer, box by box."""
+    shape = copies[0].shape
+    for one in copies:
         if one.shape != shape:
             raise PoolError(f"pooled copies have shapes {shape} and {one.shape}; windows that are alike along the axes "
                             "that are turned, and for an invariant result a square input, would work")
-    flat = [one.reshape(-1) for one in arrays]
-    if by.nodata is not None and not dtypes.holds(np.result_type(*flat), by.nodata):
+    if by.reducer.draws or not math.prod(shape):  # the numbers that it draws are counted from the first place on
+        return _reduce_box(by, copies, full_box(shape))
+    boxes = list(_split_boxes(shape, max(1, REDUCED_AT_ONCE // len(copies))))
+    first = _reduce_box(by, copies, boxes[0])
+    if len(boxes) == 1:
+        return first
+    found: Array = np.empty(shape, first.dtype)
+    found[slices(boxes[0])] = first
+
+    def reduce_one(box: Box) -> None:
+        found[slices(box)] = _reduce_box(by, copies, box)
+
+    run_parts(reduce_one, boxes[1:])
+    return found
+
+
+def _split_boxes(shape: Sequence[int], most: int) -> Iterator[Box]:
+    """Cut an array into boxes of about so many values: the longest side is halved until they fit."""
+    def cut(box: Box) -> Iterator[Box]:
+        lengths = box_shape(box)
+        longest = max(range(len(lengths)), key=lambda axis: lengths[axis]) if lengths else 0
+        if math.prod(lengths) <= most or lengths[longest] < 2:
+            yield box
+            return
+        start, stop = box[longest]
+        middle = (start + stop) // 2
+        for part in ((start, middle), (middle, stop)):
+            yield from cut((*box[:longest], part, *box[longest + 1 :]))
+    return cut(full_box(shape))
+
+
+def _reduce_box(by: Pooling, copies: Sequence[PooledCopy | PlainCopy], box: Box) -> Array:
+    """Reduce the values of a box, from exact means where copies hand them on."""
+    values = [one.values(box) for one in copies]
+    fractions = [one for one in values if isinstance(one, Fractions)]
+    divisor = math.lcm(*(one.divisor for one in fractions))
+    common = [one.over(divisor) for one in fractions]
+    numerators = [one.numerators for one in common if one is not None]
+    exact = len(numerators) == len(values) and divisor <= 1 << 53
+    arrays = numerators if exact else [to_array(one) for one in values]
+    stacked = np.stack([one.reshape(-1) for one in arrays])
+    if by.nodata is not None and not dtypes.holds(stacked.dtype, by.nodata):
         by = replace(by, nodata=None)
-    if by.reducer.draws:  # the numbers that it draws are counted from the first place on
-        return _reduce_block(by, np.stack(flat), divisor if exact else None).reshape(shape)
-    parts = [_reduce_block(by, np.stack([one[start : start + REDUCED_AT_ONCE] for one in flat]),
-                           divisor if exact else None)
-             for start in range(0, max(1, len(flat[0])), REDUCED_AT_ONCE)]
-    return np.concatenate(parts).reshape(shape)
-
-
-def _reduce_block(by: Pooling, stacked: Array, divisor: int | None) -> Array:
-    """Pool (copies, places), numerators over a divisor if one is given, along the copies."""
     plan = by.plan(stacked.shape)
-    if divisor is not None:
-        return to_array(pool_exactly(by, plan, Fractions(stacked, divisor))).reshape(-1)
-    return by.run(stacked, plan).values.reshape(-1)
+    found = to_array(pool_exactly(by, plan, Fractions(stacked, divisor))) if exact else by.run(stacked, plan).values
+    return found.reshape(arrays[0].shape)
 
 
 # How far from the promise.

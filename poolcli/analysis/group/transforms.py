@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.boxes import Box
 from ...core.plans import Plan
 from ...errors import OptionError, PoolError
 
@@ -48,6 +49,25 @@ class Transform:
         if self.flips:
             turned = np.flip(turned, self.flips)
         return np.roll(turned, [-step for step in self.steps(strides)], tuple(axes)) if self.shifts else turned
+
+    def shape_before(self, shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
+        """The shape of what flips and turns to this shape."""
+        found = list(shape)
+        if self.turns % 2:
+            found[axes[-2]], found[axes[-1]] = found[axes[-1]], found[axes[-2]]
+        return tuple(found)
+
+    def box(self, box: Box, shape: Sequence[int], axes: Sequence[int]) -> Box:
+        """Where a box of an array of this shape lies once that is flipped and turned."""
+        found, lengths = list(box), list(shape)
+        for axis in self.flips:
+            found[axis] = (lengths[axis] - found[axis][1], lengths[axis] - found[axis][0])
+        for _ in range(self.turns % 4):
+            a, b = axes[-2], axes[-1]
+            start, stop = found[b]
+            found[a], found[b] = (lengths[b] - stop, lengths[b] - start), found[a]
+            lengths[a], lengths[b] = lengths[b], lengths[a]
+        return tuple(found)
 
     def steps(self, strides: Sequence[int] | None) -> list[int]:
         """The shifts in samples, or in windows."""

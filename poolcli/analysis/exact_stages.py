@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import dtypes
-from ..core.plans import Part, Plan
+from ..core.plans import Plan, PlanPart
 from ..core.reducers import REDUCERS
 from ..pooling import Pooling, parse_pooling
 
@@ -54,7 +54,7 @@ class Fractions:
 
 
 def pool_exactly(pooling: Pooling, plan: Plan, given: Array | Fractions,
-                 part: Part | None = None) -> Array | Fractions:
+                 part: PlanPart | None = None) -> Array | Fractions:
     """Pool an array or fractions; fractions come out where ``dtype`` is not asked for and nothing need be rounded.
 
     What is asked for as another dtype is rounded to it, once, from the exact value. ``part`` says of which larger plan
@@ -75,7 +75,7 @@ def to_array(given: Array | Fractions) -> Array:
     return given.convert(dtypes.FLOAT64) if isinstance(given, Fractions) else given
 
 
-def _pool_numerators(pooling: Pooling, plan: Plan, x: Array, divisor: int, part: Part | None) -> Fractions | None:
+def _pool_numerators(pooling: Pooling, plan: Plan, x: Array, divisor: int, part: PlanPart | None) -> Fractions | None:
     """Pool whole numbers over a divisor; None where the result is no fraction of that kind, or too large."""
     row = pooling.reducer
     whole = x.dtype.kind in "iu" and x.dtype != np.uint64
@@ -94,7 +94,7 @@ def _pool_numerators(pooling: Pooling, plan: Plan, x: Array, divisor: int, part:
 
 
 def _average(pooling: Pooling, plan: Plan, x: Array, divisor: int, counts: Sequence[Array],
-             part: Part | None) -> Fractions | None:
+             part: PlanPart | None) -> Fractions | None:
     """Sum each window, over a divisor that all windows have in common."""
     given = pooling.parameters.get("divisor")
     products = np.ones(1, np.int64) if given else _unique_products(counts)

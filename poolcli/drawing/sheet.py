@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-_GAP, _LABEL, _MARGIN, _LETTERS = 10, 18, 10, 13
-PAGE, _INK = (250, 250, 248), (40, 44, 52)
+GAP, _LABEL, _MARGIN, LETTERS = 10, 18, 10, 13
+PAGE, INK = (250, 250, 248), (40, 44, 52)
 
 
 def _to_rgb(picture: NDArray[Any]) -> NDArray[np.uint8]:
@@ -32,17 +32,17 @@ def draw_sheet(tiles: Sequence[tuple[NDArray[Any], str]], columns: int | None = 
     pictures = [_to_rgb(picture) for picture, _ in tiles]
     labels = [label for _, label in tiles]
     columns = columns or int(np.ceil(np.sqrt(len(tiles))))
-    font = ImageFont.load_default(_LETTERS)
+    font = ImageFont.load_default(LETTERS)
     width = max(*(p.shape[1] for p in pictures), *(int(font.getlength(label)) + 2 for label in labels), 1)
     height = max(p.shape[0] for p in pictures) + _LABEL
     rows = -(-len(tiles) // columns)
-    extent = (2 * _MARGIN + columns * (width + _GAP) - _GAP, 2 * _MARGIN + rows * (height + _GAP) - _GAP)
+    extent = (2 * _MARGIN + columns * (width + GAP) - GAP, 2 * _MARGIN + rows * (height + GAP) - GAP)
     page = Image.new("RGB", extent, PAGE)
     pen = ImageDraw.Draw(page)
     for i, (picture, label) in enumerate(zip(pictures, labels, strict=True)):
-        x, y = _MARGIN + i % columns * (width + _GAP), _MARGIN + i // columns * (height + _GAP)
+        x, y = _MARGIN + i % columns * (width + GAP), _MARGIN + i // columns * (height + GAP)
         page.paste(Image.fromarray(picture), (x, y))
-        pen.text((x, y + picture.shape[0] + 2), label, _INK, font)
+        pen.text((x, y + picture.shape[0] + 2), label, INK, font)
     return np.asarray(page)
 
 

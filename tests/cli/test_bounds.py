@@ -34,7 +34,7 @@ def test_pictures_have_their_own_dtype_and_widths_become_one(here: Call, grey: P
         pooled = poolcli.pool(moved, "avg", size=2, dtype="uint8")
         np.testing.assert_array_equal(np.asarray(Image.open(grey.with_name(f"out_{end}.png"))), pooled)
     with Image.open(heat) as picture:
-        assert picture.mode == "RGB" and max(picture.size) >= 256 and picture.width * 2 == picture.height * 3
+        assert picture.mode == "RGB" and picture.width == 258 and picture.height > 172  # the scale is below
 
 
 def test_two_files_are_the_ends(here: Call, tmp_path: Path) -> None:

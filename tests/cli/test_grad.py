@@ -51,8 +51,9 @@ def test_a_picture_is_a_heat_map(here: Call, folder: Path) -> None:
     assert here("grad", "map.npy", "-o", "heat.png").code == 0
     assert here("grad", "map.npy", "-o", "g.npy", "--map", "same.png").code == 0
     picture = np.asarray(Image.open(folder / "heat.png"))
-    assert picture.shape == (256, 256, 3) and (picture == np.asarray(Image.open(folder / "same.png"))).all()
-    lightness = picture[32::64, 32::64].sum(axis=2)
+    assert picture.shape[0] > 256 and picture.shape[1:] == (256, 3)
+    assert (picture == np.asarray(Image.open(folder / "same.png"))).all()
+    lightness = picture[32:256:64, 32::64].sum(axis=2)
     assert ((lightness == lightness.max()) == (np.load(folder / "g.npy") == 1)).all()
 
 
@@ -69,8 +70,9 @@ def test_maps_of_sequences_and_volumes(here: Call, folder: Path) -> None:
     """A strip, and all slices together."""
     here("grad", SAMPLES / "sequence.npy", "median -k 8 --nan ignore", "-o", "strip.png")
     here("grad", SAMPLES / "volume.npy", "std", "--layout", "DHW", "-o", "slices.png")
-    assert np.asarray(Image.open(folder / "strip.png")).shape == (32, 512, 3)
-    assert np.asarray(Image.open(folder / "slices.png")).shape == (256, 256, 3)
+    strip, slices = (np.asarray(Image.open(folder / name)) for name in ("strip.png", "slices.png"))
+    assert strip.shape[0] > 32 and strip.shape[1:] == (512, 3)
+    assert slices.shape[0] > 256 and slices.shape[1:] == (256, 3)
 
 
 def test_a_pipe_goes_through(process: Call, folder: Path) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from poolcli import PoolError
-from poolcli.drawing.heat import COLOURS, MISSING, draw_heat, enlarge
+from poolcli.drawing.heat import COLOURS, MISSING, draw_heat, draw_labelled_heat, enlarge, find_ends
 from poolcli.drawing.sheet import PAGE, draw_sheet
 
 
@@ -64,3 +64,25 @@ def test_infinities_and_the_largest_numbers_are_drawn_without_a_warning() -> Non
     np.testing.assert_array_equal(found, plain)
     draw_heat(np.array([[np.inf, 1.0]]), 0.0, np.inf)
     draw_heat(np.array([[np.inf, np.inf]]), np.inf, np.inf)
+
+
+@pytest.mark.parametrize("shape", [(300, 400), (1, 40), (2, 3)])
+def test_a_labelled_map_has_its_scale_below(shape: tuple[int, int]) -> None:
+    """The map is as without; below it a bar with all colours from dark to light, then letters in ink."""
+    values = np.linspace(-2.5, 7, shape[0] * shape[1]).reshape(shape)
+    plain = enlarge(draw_heat(values))
+    found = draw_labelled_heat(values, "width of the bounds of a pooling with a long name, in the unit of its values")
+    height, width = plain.shape[:2]
+    assert (found[:height, :width] == plain).all() and found.shape[1] >= width
+    bar = found[height + 12]
+    assert (bar[0] == COLOURS[0]).all() and (bar[-1] == COLOURS[-1]).all()
+    assert (np.abs(bar[:width] - draw_heat(np.linspace(0, 1, len(bar))[None])[0].astype(int)) <= 1).all()
+    text = found[height + 30 :].astype(int).sum(axis=2) < 300
+    assert text.any() and not text[:, -1].all()
+
+
+def test_the_ends_of_a_scale_are_the_extremes_or_what_is_said() -> None:
+    """Infinities and NaN are none; nothing at all gives 0."""
+    assert find_ends(np.array([[np.nan, -1.5, np.inf, 4.0]])) == (-1.5, 4.0)
+    assert find_ends(np.array([[1.0, 4.0]]), 0.0) == (0.0, 4.0)
+    assert find_ends(np.array([[np.nan]])) == find_ends(np.array([[np.nan]]))

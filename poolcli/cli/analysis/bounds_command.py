@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...errors import OptionError
+from ...redact import printable
 from .. import options, param_types
 from ..display.study_output import make_table
 from .context import Answer, StudyContext
@@ -105,7 +106,8 @@ def _draw_heat(asked: StudyContext, found: Bounds) -> tuple[str, ...]:
         return ()
     from ...drawing import heat
 
-    return asked.write(target, heat.enlarge(heat.draw_heat(_flatten_widths(found), 0.0)))
+    label = f"width of the bounds of {printable(asked.the_stage().title)}, in the unit of its values"
+    return asked.write(target, heat.draw_labelled_heat(_flatten_widths(found), label, 0.0))
 
 
 def _flatten_widths(found: Bounds) -> Array:
@@ -157,7 +159,8 @@ _OPTIONS = [
     click.Option(["--clip"], type=param_types.number, nargs=2, metavar="LOW HIGH",
                  help="Samples stay between these. Default: the dtype's range."),
     output_option("Both bounds: FILE.npy with low and high on a new first axis, or two files: out_{bound}.png."),
-    options.option("--heat", type=options.path(), metavar="FILE", help="A picture of how wide the bounds are."),
+    options.option("--heat", type=options.path(), metavar="FILE",
+                   help="A picture of how wide the bounds are, with its scale."),
 ]
 
 _STUDY = Study("bounds", _HELP, _EXAMPLES, _answer, _OPTIONS, usage="FILE [HIGH] [STAGE]", formats=("heat",))

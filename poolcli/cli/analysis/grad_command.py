@@ -83,24 +83,25 @@ def _write_gradient(asked: StudyContext, made: Array, letters: str) -> None:
     """The numbers, or where the name is a picture's the map; and ``--map``."""
     from ...files import format_of
 
+    label = f"gradient of {printable(asked.the_stage().title)}: change of the result for each unit of a sample"
     if asked.given["map"] is not None and format_of(asked.given["map"]).numpy:
         raise FileError(asked.given["map"], PoolError("a map is a picture; a name that ends in .png would work"))
     if asked.output is not None:
         numbers = asked.output == STDIO or format_of(asked.output).numpy
-        asked.write(asked.output, made if numbers else _draw_map(made, letters))
+        asked.write(asked.output, made if numbers else _draw_map(made, letters, label))
     if asked.given["map"] is not None:
-        asked.write(asked.given["map"], _draw_map(made, letters))
+        asked.write(asked.given["map"], _draw_map(made, letters, label))
 
 
-def _draw_map(made: Array, letters: str) -> Array:
-    """The heat map: dark where least of the gradient goes, light where most does."""
+def _draw_map(made: Array, letters: str, label: str) -> Array:
+    """The heat map with its scale: dark where least of the gradient goes, light where most does."""
     from ...analysis.grad.grad import flatten_gradient
-    from ...drawing.heat import draw_heat, enlarge
+    from ...drawing.heat import draw_labelled_heat
 
     flat = flatten_gradient(made, letters)
     if len(flat) == 1:
         flat = flat.repeat(max(1, flat.shape[1] // _STRIP), axis=0)
-    return enlarge(draw_heat(flat), _LEAST)
+    return draw_labelled_heat(flat, label, least=_LEAST)
 
 
 def _render(found: _GradientReport, planes: tuple[Plane, ...]) -> list[Any]:
@@ -131,5 +132,6 @@ _STUDY = Study(
     options=[options.option("--upstream", type=options.path(), metavar="FILE",
                         help="The gradient of the result: .npy of its shape. Default: all ones."),
          output_option("The gradient as .npy, or - for stdout; a heat map where the name is a picture's."),
-         options.option("--map", type=options.path(), metavar="FILE", help="A heat map beside the numbers: heat.png.")])
+         options.option("--map", type=options.path(), metavar="FILE",
+                        help="A heat map with its scale beside the numbers: heat.png.")])
 command = _STUDY.command()

@@ -50,21 +50,21 @@ class AxisAdjoint:
         """For the places in ``part`` the weighted sum of what reaches them, in float64; values begin at ``origin``."""
         if self.runs is not None and self.sources.shape[1] > FEW:
             first, counts = (one[part] for one in self.runs)
-            return sum_runs(values, np.maximum(first - origin, 0), counts, axis)
+            return _sum_runs(values, np.maximum(first - origin, 0), counts, axis)
         sources, weights = np.maximum(self.sources[part] - origin, 0), self.weights[part]
         before: tuple[slice, ...] = (slice(None),) * axis
         total = np.zeros((*values.shape[:axis], len(sources), *values.shape[axis + 1 :]))
         for source, weight in zip(sources.T, weights.T, strict=True):
             some = np.flatnonzero(weight)  # what is not there counts nothing: infinity times 0 would be NaN
             if len(some):
-                terms = take_along(values, source[some], axis)
+                terms = _take_along(values, source[some], axis)
                 if (weight[some] != 1).any():
                     terms = terms * weight[some].reshape(-1, *[1] * (values.ndim - 1 - axis))
-                total[(*before, as_slice(some))] += terms
+                total[(*before, _as_slice(some))] += terms
         return total
 
 
-def sum_runs(values: Array, first: NDArray[np.int64], counts: NDArray[np.int64], axis: int) -> Array:
+def _sum_runs(values: Array, first: NDArray[np.int64], counts: NDArray[np.int64], axis: int) -> Array:
     """The sums of runs along an axis: of runs of 1, 2, 4 ... values, each the sum of two of the ones before.
 
     So 31 values take 8 additions, and no value has a part in a run that it is not in, as it has in cumulative sums:
@@ -81,18 +81,18 @@ def sum_runs(values: Array, first: NDArray[np.int64], counts: NDArray[np.int64],
             level = level[(*before, slice(None, -half))] + level[(*before, slice(half, None))]
         some = np.flatnonzero(counts >> bit & 1)
         if len(some):
-            total[(*before, as_slice(some))] += take_along(level, at[some], axis)
+            total[(*before, _as_slice(some))] += _take_along(level, at[some], axis)
             at[some] += 1 << bit
     return total
 
 
-def take_along(values: Array, places: NDArray[np.int64], axis: int) -> Array:
+def _take_along(values: Array, places: NDArray[np.int64], axis: int) -> Array:
     """The values at some places of an axis: a view where they follow each other."""
-    found = as_slice(places)
+    found = _as_slice(places)
     return values[(slice(None),) * axis + (found,)] if isinstance(found, slice) else values.take(found, axis)
 
 
-def as_slice(places: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+def _as_slice(places: NDArray[np.int64]) -> slice | NDArray[np.int64]:
     """Places that follow each other as a slice, which NumPy adds along four times as fast."""
     first, last = int(places[0]), int(places[-1])
     consecutive = last - first == len(places) - 1 and bool((np.diff(places) == 1).all())

@@ -33,10 +33,10 @@ def sort_rows(rows: Array) -> Array:
 @lru_cache
 def list_exchanges(count: int) -> tuple[tuple[int, int], ...]:
     """The pairs that put so many rows in order, the smaller first: K. E. Batcher's merge exchange (1968)."""
-    return tuple(generate_exchanges(count))
+    return tuple(_generate_exchanges(count))
 
 
-def generate_exchanges(count: int) -> Iterator[tuple[int, int]]:
+def _generate_exchanges(count: int) -> Iterator[tuple[int, int]]:
     """As Knuth has it, The Art of Computer Programming 3, 5.2.2, algorithm M."""
     top = 1 << max(0, (count - 1).bit_length() - 1)
     p = top

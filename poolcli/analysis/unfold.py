@@ -142,7 +142,7 @@ def split_blocks(shape: Sequence[int], windows: Sequence[Windows], samples: int)
     outer, *_, inner = shape
     most = max(1, MOST_SAMPLES // max(1, samples))
     channels = max(1, min(inner, most))
-    along_d, along_h, along_w = (split_border(one) for one in windows)
+    along_d, along_h, along_w = (_split_border(one) for one in windows)
     for o, (d0, d1), (h0, h1), (w0, w1) in itertools.product(range(outer), along_d, along_h, along_w):
         columns = max(1, min(w1 - w0, most // channels))
         rows = max(1, most // (channels * columns))
@@ -151,7 +151,7 @@ def split_blocks(shape: Sequence[int], windows: Sequence[Windows], samples: int)
             yield slice(o, o + 1), slice(d, d + 1), h, w, c
 
 
-def split_border(windows: Windows) -> list[tuple[int, int]]:
+def _split_border(windows: Windows) -> list[tuple[int, int]]:
     """The windows of an axis, those that a border may clip apart from the others."""
     ends = [0, *(windows.edges() if windows.regular else ()), len(windows)]
     return [(start, stop) for start, stop in itertools.pairwise(ends) if start < stop]
@@ -180,16 +180,16 @@ def unfold_block(canonical: Array, block: Block, axes: Sequence[Axis]) -> Unfold
     strides = tuple(Stride.of(*one) for one in (d, h, w))
     lengths = canonical.shape[2:4]
     if strides[0] is None or strides[1] is None or strides[2] is None:
-        return UnfoldedBlock(block, gather_any(canonical, block, (d, h, w)), (d, h, w), lengths, None)
+        return UnfoldedBlock(block, _gather_any(canonical, block, (d, h, w)), (d, h, w), lengths, None)
     shape = (1, *(len(one[0]) for one in (d, h, w)), len(range(canonical.shape[4])[block[4]]))
     values = np.empty((prod(one[0].shape[1] for one in (d, h, w)), *shape), canonical.dtype)
     found = UnfoldedBlock(block, values, (d, h, w), lengths, (strides[0], strides[1], strides[2]))
-    for p, cut in enumerate(found.cuts()):  # 1 ns a sample, where ``gather_any`` takes 30
+    for p, cut in enumerate(found.cuts()):  # 1 ns a sample, where ``_gather_any`` takes 30
         values[p] = canonical[(block[0], *cut, block[4])]
     return found
 
 
-def gather_any(canonical: Array, block: Block, axes: Sequence[Axis]) -> Array:
+def _gather_any(canonical: Array, block: Block, axes: Sequence[Axis]) -> Array:
     """Eight axes: samples along D, H and W of a window, then the block's five."""
     d, h, w = (_broadcast_axis(places, axis) for axis, (places, _) in enumerate(axes))
     in_d, in_h, in_w = (_broadcast_axis(there, axis) for axis, (_, there) in enumerate(axes))

@@ -176,21 +176,21 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unp
 def _summarize_bounds(pooling: Pooling, plan: Plan, method: _BoundMethod, found: tuple[Array, Array], exact: Array,
               rounded: bool) -> Bounds:
     """The answer with its widths."""
-    sums = WidthStatistics()
+    sums = _WidthStatistics()
     flat = [one.reshape(-1) for one in found]
-    for start in range(0, flat[0].size, WIDTHS_AT_ONCE):
-        sums.add(_interval_widths(*(one[start : start + WIDTHS_AT_ONCE] for one in flat)), start)
+    for start in range(0, flat[0].size, _WIDTHS_AT_ONCE):
+        sums.add(_interval_widths(*(one[start : start + _WIDTHS_AT_ONCE] for one in flat)), start)
     at = None if sums.widest is None else tuple(int(i) for i in np.unravel_index(sums.widest, found[0].shape))
     return Bounds(pooling.reducer.name, *found, bool(exact.all()), float(exact.mean()) if exact.size else 1.0, rounded,
                   method.text, *sums.numbers, at, plan.output_letters)
 
 
-WIDTHS_AT_ONCE = 1 << 17
+_WIDTHS_AT_ONCE = 1 << 17
 """Widths summed up at a time: they need no memory beside the bounds."""
 
 
 @dataclass
-class WidthStatistics:
+class _WidthStatistics:
     """The least, the mean and the largest of widths that come in parts; NaN is left out."""
 
     least: float = math.inf

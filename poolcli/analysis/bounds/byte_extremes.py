@@ -25,7 +25,7 @@ def wider(dtype: np.dtype[Any]) -> tuple[Any, Any]:
     return (np.int16, np.int32) if dtype.itemsize == 1 else (np.int32, np.int64)
 
 
-def times_squares(rows: Array, square: Any) -> Array:
+def _times_squares(rows: Array, square: Any) -> Array:
     """n^2 times the variance of columns, as whole numbers."""
     total, squares = rows.sum(axis=0, dtype=square), np.zeros(rows.shape[1], square)
     for one in rows:
@@ -55,12 +55,12 @@ def least_variance(low: Array, high: Array) -> Array:
         above = total >= middle * narrow(n)
         left, right = np.where(above, middle, left), np.where(above, right, middle)
     below, beyond = np.clip(left, lo, hi), np.clip(left + narrow(1), lo, hi)
-    chosen = times_squares(below, square) <= times_squares(beyond, square)
+    chosen = _times_squares(below, square) <= _times_squares(beyond, square)
     found: Array = np.where(chosen, below, beyond).astype(low.dtype)
     return found
 
 
-def order_intervals(low: Array, high: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
+def _order_intervals(low: Array, high: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Intervals in the order of their ends, and in which columns one lies inside another; its order is no use there.
 
     An interval is sorted as one whole number, its low end before its high end.
@@ -81,7 +81,7 @@ def largest_variance(low: Array, high: Array) -> tuple[Array, NDArray[np.bool_]]
     high ends. And in which columns that need not be so, for an interval lies inside another.
     """
     _, square = wider(low.dtype)
-    lo, hi, inside = order_intervals(low, high)
+    lo, hi, inside = _order_intervals(low, high)
     n = len(lo)
     total = hi.sum(axis=0, dtype=square)
     squares = np.zeros(total.shape, square)

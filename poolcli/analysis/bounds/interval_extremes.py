@@ -186,13 +186,13 @@ def draw_extremes(low: Array, high: Array, draws: Array) -> Extremes:
 def mode_extremes(low: Array, high: Array, _: Any) -> Extremes:
     """The most frequent value (a tie: the smallest).
 
-    Of up to 4 samples all that can be is tried (``mode_of_few``). Of more: values that can be as frequent as the surest
-    one, where some samples are sure; if M samples are sure to be u, a value needs M samples that can be it if it is at
-    most u, else M + 1. Without sure samples the least of all can be it, and what two samples can be, or what no sample
-    is sure to be below.
+    Of up to 4 samples all that can be is tried (``_mode_of_few``). Of more: values that can be as frequent as the
+    surest one, where some samples are sure; if M samples are sure to be u, a value needs M samples that can be it if it
+    is at most u, else M + 1. Without sure samples the least of all can be it, and what two samples can be, or what no
+    sample is sure to be below.
     """
     if len(low) <= FEW:
-        return Extremes(*(same_for_all(found[None], by="max") for found in mode_of_few(low, high)))
+        return Extremes(*(same_for_all(found[None], by="max") for found in _mode_of_few(low, high)))
     if not (low == high).any():
         lower, upper = low.min(axis=0), high.min(axis=0)
         for end in high:
@@ -202,35 +202,35 @@ def mode_extremes(low: Array, high: Array, _: Any) -> Extremes:
             upper = np.where((holds > 1) & (end > upper), end, upper)
         settled = lower == upper
         return Extremes(Extreme(lower[None], settled, by="max"), Extreme(upper[None], settled, by="max"))
-    return sure_mode_extremes(low, high)
+    return _sure_mode_extremes(low, high)
 
 
 FEW = 4
 """Samples of a window of which all that the mode can be is tried."""
 
 
-def mode_of_few(low: Array, high: Array) -> tuple[Array, Array]:
+def _mode_of_few(low: Array, high: Array) -> tuple[Array, Array]:
     """The least and the largest mode of up to 4 samples, by trying.
 
     A value is the mode if the c samples that can be it are, and the others can be such that none below it has c of
     them, and none above more than c. Which samples can be a value, and which lie below, changes at the ends alone; so
     the least is a low end or the value behind a high end, the largest a high end or the value before a low end.
     """
-    behind, before = next_ends(high, 1), next_ends(low, -1)
+    behind, before = _next_ends(high, 1), _next_ends(low, -1)
     least, most = high.max(axis=0), low.min(axis=0)
     for starts, ends in ((low, high), (behind, before)):
         for a, b in zip(starts, ends, strict=True):
-            least = np.where((a < least) & can_be_mode(a, low, high), a, least)
-            most = np.where((b > most) & can_be_mode(b, low, high), b, most)
+            least = np.where((a < least) & _can_be_mode(a, low, high), a, least)
+            most = np.where((b > most) & _can_be_mode(b, low, high), b, most)
     return least, most
 
 
-def next_ends(ends: Array, way: int) -> Array:
+def _next_ends(ends: Array, way: int) -> Array:
     """The next value of the dtype beyond each end; an end that is the dtype's last stays."""
-    return np.where(ends == last_value(ends.dtype, way), ends, intervals.next_value(ends, way))
+    return np.where(ends == _last_value(ends.dtype, way), ends, intervals.next_value(ends, way))
 
 
-def last_value(dtype: np.dtype[Any], way: int) -> Any:
+def _last_value(dtype: np.dtype[Any], way: int) -> Any:
     """The largest (1) or the least (-1) value of a dtype."""
     if dtype.kind == "f":
         return dtype.type(way * np.inf)
@@ -239,18 +239,18 @@ def last_value(dtype: np.dtype[Any], way: int) -> Any:
     return np.iinfo(dtype).max if way > 0 else np.iinfo(dtype).min
 
 
-def can_be_mode(value: Array, low: Array, high: Array) -> NDArray[np.bool_]:
+def _can_be_mode(value: Array, low: Array, high: Array) -> NDArray[np.bool_]:
     """Whether each value can be the mode of its column's samples, up to 4."""
     under = [one < value for one in high]  # samples that are below for sure
     above = [one > value for one in low]
-    count, below = len(low) - sum_up(under) - sum_up(above), sum_up(under)
+    count, below = len(low) - _sum_up(under) - _sum_up(above), _sum_up(under)
     found: NDArray[np.bool_] = (count > 1) | ((count == 1) & (below == 0) & differ(above, low, high))
     for i, j in combinations(range(len(low)), 2):  # two below that are one value are as many as the two that it has
         found &= ~((count == 2) & under[i] & under[j] & (low[i] == high[i]) & (low[j] == low[i]) & (high[j] == low[i]))
     return found
 
 
-def sum_up(these: Sequence[NDArray[np.bool_]]) -> Array:
+def _sum_up(these: Sequence[NDArray[np.bool_]]) -> Array:
     """How many are true."""
     found = np.zeros(these[0].shape, np.int8)
     for one in these:
@@ -267,11 +267,11 @@ def differ(these: Sequence[NDArray[np.bool_]], low: Array, high: Array) -> NDArr
     for i, j, k in combinations(range(len(low)), 3):
         start = np.minimum(np.minimum(low[i], low[j]), low[k])
         stop = np.maximum(np.maximum(high[i], high[j]), high[k])
-        found &= ~(these[i] & these[j] & these[k] & (stop <= next_ends(start, 1)))
+        found &= ~(these[i] & these[j] & these[k] & (stop <= _next_ends(start, 1)))
     return found
 
 
-def sure_mode_extremes(low: Array, high: Array) -> Extremes:
+def _sure_mode_extremes(low: Array, high: Array) -> Extremes:
     """Values that can be as frequent as the surest one."""
     times, sure = _find_sure_mode(low, high)
     ends = np.concatenate([low, high])

@@ -75,7 +75,7 @@ def _search_block(pooling: Pooling, solve: Solve, lower: unfold.UnfoldedBlock, u
     low, high = (part.values.reshape(len(part.values), -1) for part in (lower, upper))
     none = np.isnan(low) if low.dtype.kind == "f" else None
     if pooling.missing() is None and not pooling.skips_nan() and lower.whole and (none is None or not none.any()):
-        return search_columns(pooling, solve, low, high, drawn, result)
+        return _search_columns(pooling, solve, low, high, drawn, result)
     there: NDArray[np.bool_] = lower.present.reshape(low.shape).copy()
     none = np.zeros(low.shape, np.bool_) if none is None else none
     if pooling.missing() is not None or pooling.skips_nan():
@@ -90,7 +90,7 @@ def _search_block(pooling: Pooling, solve: Solve, lower: unfold.UnfoldedBlock, u
     return found[0], found[1], exact
 
 
-def search_columns(pooling: Pooling, solve: Solve, low: Array, high: Array, drawn: Array | None,
+def _search_columns(pooling: Pooling, solve: Solve, low: Array, high: Array, drawn: Array | None,
                    result: dtypes.Type) -> tuple[Array, Array, Array]:
     """The same where all samples are there: side by side as they come, so many that they stay in the second cache."""
     if not are_finite(low, high):

@@ -25,13 +25,13 @@ def route_to_winners(task: GradientTask, work: KernelTask, upstream: Array) -> F
     found, lock = np.zeros(work.array.shape), Lock()
 
     def add_block(block: unfold.Block) -> None:
-        add_at_samples(found, block, indices[block], indices[block] >= 0, upstream[block], lock)
+        _add_at_samples(found, block, indices[block], indices[block] >= 0, upstream[block], lock)
 
     run_parts(add_block, list(unfold.split_blocks(work.output_shape, work.windows, 1)))
     return found
 
 
-def add_at_samples(found: Floats, block: unfold.Block, flat: Array, present: Array, values: Array, lock: Lock) -> None:
+def _add_at_samples(found: Floats, block: unfold.Block, flat: Array, present: Array, values: Array, lock: Lock) -> None:
     """Add the values of a block of windows at the samples they belong to: ``flat`` in the plane of the block's first
     axis. A sample may have several; other threads add too, under the lock."""
     values = np.broadcast_to(values, flat.shape)

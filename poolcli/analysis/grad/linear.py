@@ -39,10 +39,10 @@ def avg_gradient(task: GradientTask) -> Floats:
         return _apply_adjoint(task, [None] * 3, task.upstream / parameters["divisor"])
     if parameters.get("count_include_pad"):
         return _apply_adjoint(task, [None] * 3, task.upstream / _multiply_axes([w.nominal() for w in windows]))
-    return _apply_adjoint(task, [None] * 3, divide_by_counts(task, 1.0))
+    return _apply_adjoint(task, [None] * 3, _divide_by_counts(task, 1.0))
 
 
-def divide_by_counts(task: GradientTask, weight: float) -> Array:
+def _divide_by_counts(task: GradientTask, weight: float) -> Array:
     """The upstream gradient times a weight over how many samples each window has; 0 where it has none."""
     counts = _count_window_samples(task)
     shares = weight * task.upstream / counts
@@ -94,7 +94,7 @@ def _binomial_weights(windows: Windows) -> Floats:
 def mix_gradient(task: GradientTask) -> Floats:
     """Of the maximum and the mean, mixed as they are."""
     weight = task.pooling.parameters["weight"]
-    mean = _apply_adjoint(task, [None] * 3, divide_by_counts(task, 1 - weight))
+    mean = _apply_adjoint(task, [None] * 3, _divide_by_counts(task, 1 - weight))
     return mean + route_to_winners(task, with_reducer(task, "max"), weight * task.upstream) if weight else mean
 
 

@@ -26,9 +26,9 @@ from .gradient_task import Floats, GradientTask, run_task
 
 ROWS_SAMPLES = 1 << 19
 """Samples of a band: a band's ends are pooled twice, and its float64 arrays are 4 MB each."""
-MAX_POWER = 40.0
+_MAX_POWER = 40.0
 """Exponents up to which powers of bytes, and of ``eps``, are far from the ends of float64."""
-MAX_GROWTH = 600.0
+_MAX_GROWTH = 600.0
 """Of r x in an exponential: e^-600 is a normal float64."""
 Products = list[tuple[Floats, Floats]]
 """A number for each value that a sample can have, by its bits, and one for each window."""
@@ -40,7 +40,7 @@ def list_values(dtype: np.dtype[Any]) -> Floats:
     return found
 
 
-def pool_band(work: KernelTask, reducer: str | None = None, array: NDArray[Any] | None = None) -> Floats:
+def _pool_band(work: KernelTask, reducer: str | None = None, array: NDArray[Any] | None = None) -> Floats:
     """The windows of a band pooled, by another reducer without parameters or of another array, as float64."""
     row = work.reducer if reducer is None else REDUCERS[reducer]
     parameters = work.parameters if reducer is None else (*row.presets, *(0.0 for _ in row.parameters))
@@ -56,82 +56,82 @@ def divide(a: Floats | float, b: Floats) -> Floats:
     return found
 
 
-def separate_variance(work: KernelTask, counts: Floats) -> Products | None:
+def _separate_variance(work: KernelTask, counts: Floats) -> Products | None:
     """2 (x - mean) / n."""
     values = list_values(work.array.dtype)
     centre, shares = values.mean(), 2 / counts
-    return [(values - centre, shares), (np.ones(256), (centre - pool_band(work, "avg")) * shares)]
+    return [(values - centre, shares), (np.ones(256), (centre - _pool_band(work, "avg")) * shares)]
 
 
-def separate_deviation(work: KernelTask, counts: Floats) -> Products | None:
+def _separate_deviation(work: KernelTask, counts: Floats) -> Products | None:
     """(x - mean) / (n std)."""
     values = list_values(work.array.dtype)
-    centre, shares = values.mean(), divide(1.0, pool_band(work) * counts)
-    return [(values - centre, shares), (np.ones(256), (centre - pool_band(work, "avg")) * shares)]
+    centre, shares = values.mean(), divide(1.0, _pool_band(work) * counts)
+    return [(values - centre, shares), (np.ones(256), (centre - _pool_band(work, "avg")) * shares)]
 
 
-def separate_softmax_mean(work: KernelTask, counts: Floats) -> Products | None:
+def _separate_softmax_mean(work: KernelTask, counts: Floats) -> Products | None:
     """e^(a x) (1 + a (x - y)) / sum e^(a x), a the first parameter."""
     alpha, values = work.parameters[0], list_values(work.array.dtype)
     scaled, centre = alpha * values, values.mean()
-    if scaled.max() - scaled.min() > MAX_GROWTH:
+    if scaled.max() - scaled.min() > _MAX_GROWTH:
         return None
     weights = np.exp(scaled - scaled.max())
-    shares = 1 / pool_band(work, "sum", look_up(weights, work.array))
+    shares = 1 / _pool_band(work, "sum", _look_up(weights, work.array))
     return [(weights * (1 + alpha * (values - centre)), shares),
-            (weights, alpha * (centre - pool_band(work)) * shares)]
+            (weights, alpha * (centre - _pool_band(work)) * shares)]
 
 
-def separate_log_mean_exp(work: KernelTask, counts: Floats) -> Products | None:
+def _separate_log_mean_exp(work: KernelTask, counts: Floats) -> Products | None:
     """e^(r x) / sum e^(r x)."""
     scaled = work.parameters[0] * list_values(work.array.dtype)
-    if scaled.max() - scaled.min() > MAX_GROWTH:
+    if scaled.max() - scaled.min() > _MAX_GROWTH:
         return None
     weights = np.exp(scaled - scaled.max())
-    return [(weights, 1 / pool_band(work, "sum", look_up(weights, work.array)))]
+    return [(weights, 1 / _pool_band(work, "sum", _look_up(weights, work.array)))]
 
 
-def separate_norm(work: KernelTask, counts: Floats) -> Products | None:
+def _separate_norm(work: KernelTask, counts: Floats) -> Products | None:
     """sign(x) (|x| / y)^(p - 1)."""
     p, values = work.parameters[0], list_values(work.array.dtype)
-    if p > MAX_POWER:
+    if p > _MAX_POWER:
         return None
-    sizes, norms = np.abs(values), pool_band(work)
+    sizes, norms = np.abs(values), _pool_band(work)
     powers = np.where(sizes > 0, np.sign(values) * np.where(sizes > 0, sizes, 1.0) ** (p - 1), 0.0)
     return [(powers, np.where(norms > 0, np.where(norms > 0, norms, 1.0) ** (1 - p), 0.0))]
 
 
-def separate_generalised_mean(work: KernelTask, counts: Floats) -> Products | None:
+def _separate_generalised_mean(work: KernelTask, counts: Floats) -> Products | None:
     """(x / y)^(p - 1) / n."""
     (p, eps), values = work.parameters[:2], list_values(work.array.dtype)
-    if abs(p) > MAX_POWER:
+    if abs(p) > _MAX_POWER:
         return None
     powers = np.where(values >= eps, np.maximum(values, eps) ** (p - 1), 0.0)
-    return [(powers, pool_band(work) ** (1 - p) / counts)]
+    return [(powers, _pool_band(work) ** (1 - p) / counts)]
 
 
-def separate_expected(work: KernelTask, counts: Floats) -> Products | None:
+def _separate_expected(work: KernelTask, counts: Floats) -> Products | None:
     """(2 x - y) / sum x."""
-    shares = divide(1.0, pool_band(work, "sum"))
-    return [(2 * list_values(work.array.dtype), shares), (np.ones(256), -pool_band(work) * shares)]
+    shares = divide(1.0, _pool_band(work, "sum"))
+    return [(2 * list_values(work.array.dtype), shares), (np.ones(256), -_pool_band(work) * shares)]
 
 
-SEPARATIONS: Mapping[str, Callable[[KernelTask, Floats], Products | None]] = {
-    "variance": separate_variance, "deviation": separate_deviation, "softmax_mean": separate_softmax_mean,
-    "log_mean_exp": separate_log_mean_exp, "norm": separate_norm, "generalised_mean": separate_generalised_mean,
-    "expected": separate_expected,
+_SEPARATIONS: Mapping[str, Callable[[KernelTask, Floats], Products | None]] = {
+    "variance": _separate_variance, "deviation": _separate_deviation, "softmax_mean": _separate_softmax_mean,
+    "log_mean_exp": _separate_log_mean_exp, "norm": _separate_norm, "generalised_mean": _separate_generalised_mean,
+    "expected": _separate_expected,
 }
 """By the word of the reducer's row."""
 
 
-def look_up(table: Floats, array: NDArray[Any]) -> Floats:
+def _look_up(table: Floats, array: NDArray[Any]) -> Floats:
     """A number for each sample of 8 bits."""
     found: Floats = table[array.view(np.uint8)]
     return found
 
 
 @dataclass(frozen=True, eq=False)
-class Band:
+class _SampleBand:
     """Rows of samples, with all windows that reach into them."""
 
     place: adjoint.Place
@@ -145,7 +145,7 @@ class Band:
     """Of the whole array."""
 
     @classmethod
-    def of(cls, work: KernelTask, along_h: adjoint.AxisAdjoint, place: adjoint.Place) -> Band | None:
+    def of(cls, work: KernelTask, along_h: adjoint.AxisAdjoint, place: adjoint.Place) -> _SampleBand | None:
         """That of a place; None where no window reaches it."""
         o, _, rows, _ = place
         reaching = along_h.sources[rows][along_h.weights[rows] > 0]
@@ -170,7 +170,7 @@ class Band:
         for block in adjoint.split_places(target.shape):
             for table, values in scaled:
                 sums = adjoint.sum_place(values, (d, own, along_w), block)
-                target[block] += sums if (table == 1).all() else sums * look_up(table, samples[block])
+                target[block] += sums if (table == 1).all() else sums * _look_up(table, samples[block])
 
 
 def count_samples(windows: Sequence[Windows]) -> Floats:
@@ -183,7 +183,7 @@ def count_samples(windows: Sequence[Windows]) -> Floats:
 def separable_gradient(task: GradientTask) -> Floats | None:
     """The gradient of a picture's bytes, band by band; None of other samples, and where numbers would be too large."""
     work = task.work
-    separate = SEPARATIONS.get(work.reducer.derivative)
+    separate = _SEPARATIONS.get(work.reducer.derivative)
     few = work.array.dtype.itemsize == 1 and work.nodata is None and work.array.shape[1] == 1
     if separate is None or not few or len(work.windows[0]) != 1:
         return None
@@ -191,7 +191,7 @@ def separable_gradient(task: GradientTask) -> Floats | None:
     reached = [adjoint.window_adjoint(one) for one in work.windows]
 
     def fill_band(place: adjoint.Place) -> bool:
-        band = Band.of(work, reached[1], place)
+        band = _SampleBand.of(work, reached[1], place)
         if band is None:
             return True
         products = separate(band.work, band.counts)

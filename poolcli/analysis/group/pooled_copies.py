@@ -73,15 +73,15 @@ class PooledCopy:
         """The values of a box of what was brought back."""
         turned = self.transform.box(box, self.shape, self.axes)
         steps = dict(zip(self.axes, self.steps, strict=False))
-        along = [split_shifted(turned[axis], steps.get(axis, 0), n) for axis, n in enumerate(self.plan.full_shape)]
+        along = [_split_shifted(turned[axis], steps.get(axis, 0), n) for axis, n in enumerate(self.plan.full_shape)]
         pieces = [self.pooled(part) for part in itertools.product(*along)]
-        joined = join_pieces(pieces, [len(parts) for parts in along])
-        return apply_to(joined, lambda array: self.transform.back(array, self.axes, ()))
+        joined = _join_pieces(pieces, [len(parts) for parts in along])
+        return _apply_to(joined, lambda array: self.transform.back(array, self.axes, ()))
 
     def pooled(self, box: Box) -> Array | Fractions:
         """A box of the values before they are brought back."""
         if self.pooling.pad_mode != "exclude":
-            return apply_to(self.whole, lambda array: array[slices(box)])
+            return _apply_to(self.whole, lambda array: array[slices(box)])
         needed = input_box(self.plan, box)
         plan, part = subplan(self.plan, box, needed)
         return pool_exactly(self.pooling, plan, self.samples(needed), part)
@@ -104,7 +104,7 @@ class PooledCopy:
         return found
 
 
-def split_shifted(ranges: Range, by: int, length: int) -> list[Range]:
+def _split_shifted(ranges: Range, by: int, length: int) -> list[Range]:
     """A range of an axis, moved on by some windows, which may come round to the front: one range or two."""
     start, stop = ranges
     first = (start + by) % length
@@ -112,7 +112,7 @@ def split_shifted(ranges: Range, by: int, length: int) -> list[Range]:
     return [(first, last)] if last <= length else [(first, length), (0, last - length)]
 
 
-def join_pieces(pieces: Sequence[Array | Fractions], counts: Sequence[int]) -> Array | Fractions:
+def _join_pieces(pieces: Sequence[Array | Fractions], counts: Sequence[int]) -> Array | Fractions:
     """Put together what lies side by side: so many pieces along each axis, in C order; fractions where all are."""
     if len(pieces) == 1:
         return pieces[0]
@@ -128,6 +128,6 @@ def join_pieces(pieces: Sequence[Array | Fractions], counts: Sequence[int]) -> A
     return Fractions(arrays[0], divisor) if exact else arrays[0]
 
 
-def apply_to(values: Array | Fractions, move: Callable[[Array], Array]) -> Array | Fractions:
+def _apply_to(values: Array | Fractions, move: Callable[[Array], Array]) -> Array | Fractions:
     """Move the values of an array, or the numerators of fractions."""
     return Fractions(move(values.numerators), values.divisor) if isinstance(values, Fractions) else move(values)

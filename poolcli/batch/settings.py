@@ -15,7 +15,7 @@ from ..files.formats import DEFAULT_ENCODING
 from ..files.paths import output_paths
 from ..files.paths.globs import ALL, Globs
 from ..files.paths.urls import AnyPath, is_url
-from ..files.paths.zarr_paths import is_store, is_store_name
+from ..files.paths.zarr_paths import STORE_MARKS, is_store, is_store_name
 from ..redact import redact_secrets
 
 if TYPE_CHECKING:
@@ -195,7 +195,9 @@ def is_special(path: str | AnyPath) -> bool:
 def must_keep(path: AnyPath, job: Job, settings: Settings) -> bool:
     """Whether there is a file, an object, or a chunked array that must not be replaced."""
     if is_url(path):
-        return not may_replace(path, job, settings) and settings.present(os.fspath(path))
+        name = os.fspath(path)
+        names = [f"{name}/{mark}" for mark in STORE_MARKS] if is_store_name(name) else [name]
+        return not may_replace(path, job, settings) and any(settings.present(one) for one in names)
     found = file_mode(path)
     there = stat.S_ISREG(found) or (stat.S_ISDIR(found) and is_store_name(path))
     return there and not may_replace(path, job, settings)

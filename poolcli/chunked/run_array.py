@@ -20,6 +20,7 @@ from ..drivers.fold.partial import Merger
 from ..engine import threads
 from ..errors import PoolError
 from ..files.arrays.npy import header_bytes
+from ..files.paths.urls import is_url
 from ..files.paths.zarr_paths import is_store, is_store_name
 from ..pooling import Pooling
 from ..report import Stats, Tally
@@ -78,7 +79,8 @@ def open_array(path: str, key: str | None, read: Callable[[], files.Loaded]) -> 
     if is_store(path):
         from . import stores
 
-        array, notes = stores.open_zarr(str(Path(path).absolute()), key)
+        path = path if is_url(path) else str(Path(path).absolute())
+        array, notes = stores.open_zarr(path, key)
         array.dtype  # noqa: B018  (refuses what cannot be pooled)
         attributes = stores.read_attributes(path)
         letters = ome.letters(attributes, array.names, len(array.shape))

@@ -113,6 +113,8 @@ def _zarr_errors(done: str) -> Iterator[None]:
         yield
     except (PoolError, MemoryError):
         raise
+    except FileNotFoundError as error:
+        raise PoolError(f"cannot be {done}: there is no Zarr array or group here") from error
     except OSError as error:
         raise PoolError(f"cannot be {done}: {error.strerror or _one_line(error)}") from error
     except Exception as error:  # codecs raise what they like

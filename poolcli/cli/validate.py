@@ -12,7 +12,16 @@ from typing import Any
 import click
 
 from .. import files, optional_deps
-from ..batch import STDIO, SampleFiles, Settings, is_folder, is_special, stands_for_many, takes_several
+from ..batch import (
+    LOCAL,
+    STDIO,
+    SampleFiles,
+    Settings,
+    is_folder,
+    is_special,
+    stands_for_many,
+    takes_several,
+)
 from ..core.reducers import REDUCERS, Reducer
 from ..core.windowings import parse_min_valid
 from ..errors import OptionError, PoolError
@@ -213,11 +222,6 @@ def _check_urls(inputs: Sequence[str], settings: Settings) -> None:
             check(name)
         except PoolError as error:
             raise OptionError(option, str(error)) from None
-    chunked = settings.format is not None and settings.format.is_folder
-    for option, name, _ in named:
-        if is_url(name) and (is_store_name(name) or (chunked and option == "output")):
-            raise OptionError(option, f"{printable(name)} would be a chunked array, which has to be a folder; a copy "
-                                      "of it in one would work")
     if settings.stream and any(is_url(name) for _, name, _ in named):
         raise OptionError("stream", "takes pipes and files of this machine, no URL")
     if settings.output is None and not settings.in_place:
@@ -264,8 +268,17 @@ def _check_scheduler(inputs: Sequence[str], settings: Settings) -> None:
         raise OptionError("scheduler", f"and {named[0]} exclude each other{why}; one of them would work")
     if STDIO in inputs or settings.output == STDIO:
         raise OptionError("scheduler", "sends names, not data, so - goes not with it; a file name would work")
+    check_scheduled_output(settings.scheduler, settings.output or "")
     if (reason := optional_deps.lacking("distributed")) is not None:
         raise OptionError("scheduler", reason)
+
+
+def check_scheduled_output(scheduler: str | None, output: str) -> None:
+    """Refuse a chunked array at a URL that a cluster elsewhere would write: it is a folder here until it is whole."""
+    if scheduler not in (None, LOCAL) and is_url(output) and is_store_name(output):
+        raise OptionError("scheduler", f"writes chunks into a folder of this machine before {printable(output)} is "
+                                       f"uploaded, which workers elsewhere do not see; {LOCAL}, or a folder that all "
+                                       "see, would work")
 
 
 def _check_output(inputs: Sequence[str], several: bool, settings: Settings) -> None:

@@ -193,8 +193,15 @@ def atomic_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> I
 
     An old one is put aside, replaced and removed: for the moment between two renames there is none. Chunks are not
     forced to the disk one by one; after a loss of power the folder may be there with chunks that are cut short. Every
-    OSError becomes PoolError with that error as its cause.
+    OSError becomes PoolError with that error as its cause. Of a URL it is a folder here, which is uploaded when it is
+    whole.
     """
+    if is_url(path):
+        from .remote.fsspec_io import create_folder
+
+        with create_folder(os.fspath(path), overwrite=overwrite) as name:
+            yield name
+        return
     with explain_errors(target=os.fspath(path)):
         final = os.path.realpath(path)
         _check_free(final, overwrite)

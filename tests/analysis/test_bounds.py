@@ -408,3 +408,18 @@ def test_the_mode_of_many_is_no_value_that_must_be_alone() -> None:
     low = np.array([0, 1, 2, 3, 90], np.uint8)
     found = poolcli.bounds(low, low + np.uint8(2), "mode", size=5)
     assert (found.low, found.high) == (0, 4)
+
+
+@pytest.mark.parametrize("rounding", ["floor", "ceil"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64"])
+@pytest.mark.parametrize("reducer", ["avg", "soft", "lp", "median"])
+def test_whole_bounds_that_are_rounded_down_or_up(reducer: str, dtype: str, rounding: str) -> None:
+    """They hold the pooled ends, and are called exact only where they are these."""
+    low = np.repeat(np.arange(1, 9), 4).astype(dtype)  # equal samples: values are whole, or just beside
+    high = low + np.dtype(dtype).type(2)
+    options: dict[str, Any] = {"size": 4, "dtype": "uint8", "round": rounding}
+    found = poolcli.bounds(low, high, reducer, **options)
+    ends = [poolcli.pool(one, reducer, **options) for one in (low, high)]
+    assert (found.low <= ends[0]).all() and (found.high >= ends[1]).all()
+    same = (found.low == ends[0]) & (found.high == ends[1])
+    assert found.share_exact <= same.mean() and found.exact <= same.all()

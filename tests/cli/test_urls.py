@@ -300,6 +300,24 @@ class Pages(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@needs_moto
+def test_chunked_arrays_in_a_store(tmp_path: Path, store: dict[str, str]) -> None:
+    """Out, in again, and a pyramid; to the byte what folders give. An array that is there stays."""
+    pytest.importorskip("zarr", reason='needs zarr: pip install "poolcli[zarr]"')
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).integers(0, 256, (40, 60), np.uint8))
+    for place in ("s3://samples/zarr/", ""):
+        for words in (["max", "x.npy", "-k", "3", "-s", "2", "-o", f"{place}y.zarr"],
+                      ["median", f"{place}y.zarr", "-k", "2", "-o", f"{'far' if place else 'near'}.npy"],
+                      ["pyramid", f"{place}y.zarr", "--layout", "HW", "--levels", "2", "-o", f"{place}p.zarr"],
+                      ["avg", f"{place}p.zarr", "--key", "2", "-o", f"{'far' if place else 'near'}_level.npy"]):
+            done = run(tmp_path, store, *words, "-q")
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    for name in ("", "_level"):
+        assert (tmp_path / f"far{name}.npy").read_bytes() == (tmp_path / f"near{name}.npy").read_bytes()
+    again = run(tmp_path, store, "max", "x.npy", "-o", "s3://samples/zarr/y.zarr", "-q")
+    assert again.returncode == 1 and "exists; --overwrite or --skip-existing would work" in again.stderr
+
+
 @pytest.fixture
 def web() -> Iterator[str]:
     """Where the pages are."""
@@ -416,9 +434,8 @@ def test_file_urls_are_paths(here: Call, tmp_path: Path) -> None:
     (["file://host/a.png", "-o", "out/"], "INPUT: file://host/a.png names a machine; "),
     (["a.npy", "-o", "http://host/a.npy"], "--output: http://host/a.npy is on the web, which takes no files; "),
     (["s3://bucket/a.npy", "--stream", "-o", "a.npy"], "--stream: takes pipes and files of this machine, no URL"),
-    (["s3://bucket/a.zarr", "-o", "a.npy"], "INPUT: s3://bucket/a.zarr would be a chunked array, "),
-    (["a.npy", "-o", "s3://bucket/{stem}.zarr"], "--output: s3://bucket/{stem}.zarr would be a chunked array, "),
-    (["a.npy", "-o", "s3://bucket/", "--format", "zarr"], "--output: s3://bucket/ would be a chunked array, "),
+    (["a.npy", "-o", "s3://bucket/a.zarr", "--scheduler", "tcp://head:8786"],
+     "--scheduler: writes chunks into a folder of this machine before s3://bucket/a.zarr is uploaded, "),
     (["s3://bucket/in/", "-o", "s3://bucket/out.npy"], "--output: s3://bucket/out.npy takes one result, "),
 ])
 @needs_cloud

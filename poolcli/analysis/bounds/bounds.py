@@ -267,7 +267,11 @@ def _bound_by_ends(pooling: Pooling, plan: Plan, low: Array, high: Array,
     for value, side in zip(values, (LOW, HIGH), strict=True):
         by = error_margin(pooling, low.dtype, samples, value, far, far) + lost
         found.append(convert_bounds(move_outward(value, by, side, finite), pooling, result, side))
-    return found[0], found[1], np.ones(found[0].shape, np.bool_)
+    if result.kind == "f":
+        return found[0], found[1], np.ones(found[0].shape, np.bool_)
+    ends = [pooling.run(part, plan).values for part in (a, b)]  # floor and ceil may take what is outward a step beyond
+    under, over = np.minimum(found[0], ends[0]), np.maximum(found[1], ends[1])
+    return under, over, (under == ends[0]) & (over == ends[1])
 
 
 def _pool_magnitudes(pooling: Pooling, plan: Plan, low: Array, high: Array, largest: bool = False) -> Array:

@@ -138,9 +138,9 @@ def _bound_columns(pooling: Pooling, solve: Solve, part: _WindowColumns, given: 
     """The bounds of windows side by side."""
     finite = are_finite(part.low, part.high)
     found = solve(part.low, part.high, given) if finite else _bound_infinite(pooling, part)
-    under, over = (_evaluate_extreme(pooling, extreme, side, part, result)
-                   for extreme, side in ((found.low, LOW), (found.high, HIGH)))
-    return under, over, found.low.exact & found.high.exact
+    (under, low_attained), (over, high_attained) = (_evaluate_extreme(pooling, extreme, side, part, result)
+                                                    for extreme, side in ((found.low, LOW), (found.high, HIGH)))
+    return under, over, found.low.exact & found.high.exact & low_attained & high_attained
 
 
 def _bound_infinite(pooling: Pooling, part: _WindowColumns) -> Extremes:
@@ -154,11 +154,12 @@ def _bound_infinite(pooling: Pooling, part: _WindowColumns) -> Extremes:
 
 
 def _evaluate_extreme(pooling: Pooling, extreme: Extreme, side: int, part: _WindowColumns,
-                      result: dtypes.Type) -> Array:
-    """An extreme as the result's dtype: its samples pooled, or the bound beyond them."""
+                      result: dtypes.Type) -> tuple[Array, NDArray[np.bool_] | bool]:
+    """An extreme as the result's dtype: its samples pooled, or the bound beyond them. And whether it is what the
+    samples pool to: whole numbers that are rounded down or up may be a step beyond."""
     dtype = dtypes.check_dtype(part.low.dtype)
     count = np.array([len(part.low)])
-    beyond = None
+    beyond, attained = None, True
     if extreme.beyond is not None and not extreme.exact.all():
         beyond = convert_bounds(_round_outward(pooling, extreme.beyond, side, part), pooling, result, side)
     if extreme.by is not None:
@@ -166,9 +167,13 @@ def _evaluate_extreme(pooling: Pooling, extreme: Extreme, side: int, part: _Wind
     elif needs_outward_rounding(pooling, dtype, count):
         value = _pool_columns(pooling, extreme.samples, dtypes.FLOAT64)
         found = convert_bounds(_round_outward(pooling, value, side, part), pooling, result, side)
+        if result.kind != "f":
+            end = _pool_columns(pooling, extreme.samples, result)
+            found = np.minimum(found, end) if side == LOW else np.maximum(found, end)
+            attained = found == end
     else:
         found = _pool_columns(pooling, extreme.samples, result)
-    return found if beyond is None else np.where(extreme.exact, found, beyond)
+    return found if beyond is None else np.where(extreme.exact, found, beyond), attained
 
 
 def _round_outward(pooling: Pooling, value: Array, side: int, part: _WindowColumns) -> Array:

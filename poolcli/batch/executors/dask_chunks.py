@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import pickle
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, wait
 from concurrent.futures import Future as StandardFuture
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from time import monotonic, sleep
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ...chunked import chunk_shapes
 from ...chunked.executors import Future, call_single_threaded
 from ...errors import PoolError
-from .dask_connection import END_SECONDS, POLL_SECONDS, ClusterWatch
+from .dask_connection import END_SECONDS, POLL_SECONDS, ClusterWatch, connect
 from .dask_worker import abandon_run, announce_to_scheduler, count_running, register_job, stop_run
 
 if TYPE_CHECKING:
@@ -54,6 +54,20 @@ class DaskBackend:
     def executor(self, function: Callable[[Any, Any], Any], common: Any, several: bool) -> _DaskChunkExecutor:
         """Make one that has sent nothing yet."""
         return _DaskChunkExecutor(self, function, pickle.dumps(common))
+
+
+@contextmanager
+def open_cluster(scheduler: str, workers: int) -> Iterator[DaskBackend]:
+    """Reach a scheduler, or start a cluster here with so many workers, for as long as the block lasts."""
+    local, client = connect(scheduler, workers)
+    try:
+        yield DaskBackend(client)
+    finally:
+        with suppress(Exception):  # a scheduler that has gone cannot be taken leave of
+            client.close(END_SECONDS)
+        if local is not None:
+            with suppress(Exception):
+                local.close(END_SECONDS)
 
 
 class _DaskChunkExecutor:

@@ -56,6 +56,9 @@ def _answer(asked: StudyContext) -> Answer:
     """Levels, hypercolumn or vector, as asked."""
     if asked.given["hypercolumn"] and asked.given["spp"]:
         raise OptionError("spp", "and --hypercolumn exclude each other; one of them would work")
+    if asked.given["spp"] and asked.given["scheduler"] is not None:
+        raise OptionError("scheduler", "takes the chunks of one group, and --spp makes one vector; without it that "
+                                       "would work")
     return _make_spatial(asked) if asked.given["spp"] else _write_levels(asked)
 
 
@@ -67,6 +70,8 @@ def _write_levels(asked: StudyContext) -> Answer:
         raise OptionError("cog", "is one .tif with all levels; -o NAME.tif would work")
     if is_chunked(name, asked.output) and not column:
         return in_group(asked, name)
+    if asked.given["scheduler"] is not None:
+        raise OptionError("scheduler", "takes the chunks of one group; an output that ends in .zarr would work")
     output_paths.check_fields("output", asked.output, (LEVEL.strip("{}"), *output_paths.FIELDS))
     ending = "_hypercolumn.npy" if column else f"_level{LEVEL}{split_ending(name)[1]}"
     output = asked.output or default_name(name, ending)
@@ -148,6 +153,8 @@ def _list_options() -> list[click.Option]:
         click.Option(["--repeated", "how"], flag_value="repeated", help="Every level from the one before, unrounded."),
         options.flag("--cog", help="Write a cloud-optimised GeoTIFF: tiles, overviews, directories first."),
         options.place(), options.compress(),
+        options.option("--scheduler", metavar="WHERE", help="Make the levels of a .zarr on a Dask cluster: "
+                       "tcp://host:8786, a scheduler file, or local."),
         options.flag("--hypercolumn", help="All levels at the input's size, stacked as channels, in one .npy."),
         options.option("--spp", type=_parse_bins, metavar="M,M,...",
                        help="Spatial pyramid pooling: adaptive poolings to 1,2,4 windows a side, as one vector; max "

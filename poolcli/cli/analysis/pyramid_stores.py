@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import OptionError, PoolError
-from ...files.paths import urls
 from ...files.paths.zarr_paths import ENDING, check_extra, is_store, is_store_name, strip_slashes
 from ...redact import printable
 from .. import options
 from ..display.levels_table import WrittenLevel, WrittenLevels, render_levels
+from ..validate import check_scheduled_output
 from .context import Answer, StudyContext, file_errors
 from .pyramid_files import default_name, get_stage
 
 if TYPE_CHECKING:
     from ...analysis.pyramid.pyramid_plan import LevelPlan
+    from ...chunked.executors import ChunkBackend
     from ...chunked.run_array import OpenedArray
     from ...pooling import Pooling
 
@@ -32,18 +35,32 @@ def write_store(asked: StudyContext, name: str) -> Answer:
     output = strip_slashes(asked.output) if asked.output is not None else default_name(name, f"_levels{ENDING}")
     _check_store(asked, name, output)
     from ...chunked import multiscale, run_array
-    from ...chunked.executors import ThreadBackend
-    from ...engine import threads
 
     with file_errors(name):
         volume = run_array.open_array(name, asked.given.get("key"), lambda: asked.load(name))
         pooling, level_plans = _plan_store(asked, volume)
-    with file_errors(output):
-        multiscale.write(pooling, volume, level_plans, output, backend=ThreadBackend(threads.count_threads()),
+    with file_errors(output), _open_backend(asked.given["scheduler"], volume) as backend:
+        multiscale.write(pooling, volume, level_plans, output, backend=backend,
                          overwrite=bool(asked.given["overwrite"]))
     made = _record_levels(volume, pooling, level_plans, output)
     return Answer(WrittenLevels(name, pooling.reducer.name, level_plans[0].step.axes.letters, made),
                   lambda: render_levels(made))
+
+
+@contextmanager
+def _open_backend(scheduler: str | None, volume: OpenedArray) -> Iterator[ChunkBackend]:
+    """Who does the jobs: threads here, or a cluster; what is in memory here is not sent."""
+    from ...chunked.executors import ThreadBackend
+    from ...chunked.sources import MemorySource
+    from ...engine import threads
+
+    if scheduler is None or isinstance(volume.source, MemorySource):
+        yield ThreadBackend(threads.count_threads())
+        return
+    from ...batch.executors.dask_chunks import open_cluster
+
+    with open_cluster(scheduler, threads.count_threads()) as backend:
+        yield backend
 
 
 def _check_store(asked: StudyContext, name: str, output: str) -> None:
@@ -53,9 +70,7 @@ def _check_store(asked: StudyContext, name: str, output: str) -> None:
             check_extra(printable(one))
         except PoolError as error:
             raise OptionError(option, str(error)) from None
-    if urls.is_url(output):
-        raise OptionError("output", f"{printable(output)} is a URL, and the levels of a chunked array go into a "
-                                    f"folder; a name in one that ends in {ENDING} would work")
+    check_scheduled_output(asked.given["scheduler"], output)
     if not is_store_name(output):
         raise OptionError("output", f"{printable(output)}: the levels of a chunked array go into one group; a name "
                                     f"that ends in {ENDING} would work")

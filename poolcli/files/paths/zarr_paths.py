@@ -9,9 +9,10 @@ import os
 
 from ...errors import PoolError
 from ...optional_deps import lacking
+from .urls import is_url
 
 ENDING = ".zarr"
-_MARKS = ("zarr.json", ".zarray", ".zgroup")
+STORE_MARKS = ("zarr.json", ".zarray", ".zgroup")
 """Files of which a Zarr array or group has one, by its version."""
 
 
@@ -21,10 +22,12 @@ def is_store_name(path: str | os.PathLike[str]) -> bool:
 
 
 def is_store(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder is a chunked array or a group, by its name or by what lies in it."""
+    """Whether a folder is a chunked array or a group, by its name or by what lies in it; a URL by its name alone."""
+    if is_url(path):
+        return is_store_name(path)
     if not os.path.isdir(path):
         return False
-    return is_store_name(path) or any(os.path.isfile(os.path.join(path, mark)) for mark in _MARKS)
+    return is_store_name(path) or any(os.path.isfile(os.path.join(path, mark)) for mark in STORE_MARKS)
 
 
 def strip_slashes(path: str | os.PathLike[str]) -> str:

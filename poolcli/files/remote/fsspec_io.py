@@ -10,7 +10,7 @@ import mimetypes
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import IO, Any
 
@@ -153,6 +153,37 @@ def _upload_in_parts(file: IO[bytes], system: Any, path: str, mode: str, told: d
         upload.discard()
         upload.closed = True  # or its end would try to complete it
         raise
+
+
+@contextmanager
+def create_folder(url: str, *, overwrite: bool) -> Iterator[str]:
+    """Give the name of a new folder of this machine whose files become objects below ``url`` when the block ends well.
+
+    What the folder itself is said to be by (its metadata, which lie in it and in no folder of it) comes last: so a
+    reader finds nothing before all chunks are there. An upload that fails, or is cut short, takes back what it sent.
+    """
+    with explain_remote_errors("written", url), tempfile.TemporaryDirectory(prefix="poolcli-") as folder:
+        system, path = find_object(url)
+        there = system.exists(path)
+        if there and not overwrite:
+            raise OutputError(EXISTS, url)
+        yield folder
+        if there:
+            system.rm(path, recursive=True)
+        elif system.exists(path):
+            raise OutputError(EXISTS, url)
+        files = [os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names]
+        chunks = [name for name in files if os.path.dirname(name) != folder]
+        last = [name for name in files if os.path.dirname(name) == folder]
+        try:
+            for names in (chunks, last):
+                targets = [f"{path}/{os.path.relpath(name, folder).replace(os.sep, '/')}" for name in names]
+                if names:
+                    system.put(names, targets)
+        except BaseException:
+            with suppress(Exception):
+                system.rm(path, recursive=True)
+            raise
 
 
 def _same(file: IO[bytes], system: Any, path: str) -> bool:

@@ -284,16 +284,18 @@ def test_stages_need_one_layout() -> None:
         poolcli.shift(np.zeros((16, 16, 16)), [("max", {"layout": "DHW"}), ("avg", {"layout": "HWC"})])
 
 
-def test_values_without_energy_are_refused() -> None:
-    """Their squares are infinite, and so is what a spectrum is made of."""
-    with pytest.raises(PoolError, match=r"of up to 1\.7e\+308 have no energy.*would work"):
-        poolcli.shift(np.full((8, 8), 1.7e308), "max")
-    assert poolcli.shift(np.full((8, 8), 1e139), "max").rows[0].aliasing is not None
+def test_values_near_the_largest_float() -> None:
+    """Their squares would be infinite; a constant is perfectly stable all the same."""
+    for value in (1e139, 1.7e308):
+        found = poolcli.shift(np.full((8, 8), value), "max").rows[0]
+        assert (found.score, found.aliasing, found.equivariance) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("power", [-1000, -300, 300])
-def test_the_unit_of_an_array_does_not_matter_to_its_aliasing(power: int) -> None:
-    """Aliasing is a share: that of x 2^k is that of x."""
+@pytest.mark.parametrize("power", [-1000, -300, 300, 1020])
+def test_the_unit_of_an_array_does_not_matter(power: int) -> None:
+    """Scores and aliasing are shares: those of x 2^k are those of x."""
     x = np.random.default_rng(3).normal(size=(24, 24))
     plain, scaled = (poolcli.shift(one, ["avg"], size=2).rows[0] for one in (x, np.ldexp(x, power)))
     assert plain.aliasing and scaled.aliasing == pytest.approx(plain.aliasing, rel=1e-9)
+    assert plain.score and (scaled.score, scaled.worst) == pytest.approx((plain.score, plain.worst), rel=1e-9)
+    assert np.nanmax(np.abs(scaled.heat - plain.heat)) < 1e-9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -33,8 +34,10 @@ class ChangeStatistics:
 
     def add(self, change: Floats, distance: int) -> None:
         """Those of one shift."""
-        there = change[np.isfinite(change)]
-        total = float(there.sum())
+        there, total = change, float(change.sum())
+        if not math.isfinite(total):
+            there = change[np.isfinite(change)]
+            total = float(there.sum())
         self.total, self.count = self.total + total, self.count + there.size
         self.worst = max(self.worst, float(there.max(initial=0)))
         self.same += there.size - int(np.count_nonzero(there))
@@ -55,9 +58,12 @@ class ShiftedCrops:
     plan: Plan
     """Of such a part: the windows lie alike in all of them."""
     strides: Places
+    exponent: int = 0
+    """Pooled values are divided by two to this power."""
 
     @classmethod
-    def by(cls, array: Array, pooling: Pooling, strides: Places, most: Sequence[int]) -> ShiftedCrops:
+    def by(cls, array: Array, pooling: Pooling, strides: Places, most: Sequence[int],
+           exponent: int = 0) -> ShiftedCrops:
         """Parts that leave room for the largest shift along each pooled axis, and for one stride."""
         axes = pooling.plan(array.shape).axes
         shape = list(array.shape)
@@ -67,7 +73,7 @@ class ShiftedCrops:
                 raise PoolError(f"axis {axes.letters[axis]} of {array.shape[axis]} is too short for shifts by "
                                 f"{max(stride, shift)}; a smaller stride or a larger array would work")
         try:
-            return cls(array, pooling, pooling.plan(shape), strides)
+            return cls(array, pooling, pooling.plan(shape), strides, exponent)
         except PoolError as error:
             raise PoolError(f"shifts leave {describe(shape)} of {describe(array.shape)}: {error}") from None
 
@@ -77,7 +83,8 @@ class ShiftedCrops:
         for axis, start in zip(self.plan.axes.pooled, at, strict=True):
             cut[axis] = slice(start, start + self.plan.input_shape[axis])
         values = self.pooling.run(self.array[tuple(cut)], self.plan).values.reshape(self.plan.full_shape)
-        return to_floats(values, self.pooling.missing())
+        found = to_floats(values, self.pooling.missing())
+        return np.ldexp(found, -self.exponent) if self.exponent else found
 
     @cached_property
     def first(self) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from math import prod
+from math import inf, ldexp, prod
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from .. import float_planes
 from ..defaults import default_stages
 from ..float_planes import FloatPlanes
 from ..preview_images import choose_region, read_region, to_bytes
+from ..run_parts import run_parts
 from ..stages import Stage, as_stages, with_layout
 from .aliasing import Spectrum, compute_spectrum
 from .equivariance import ChangeStatistics, ShiftedCrops, blur_once, choose_shifts, measure_dense_changes, to_floats
@@ -37,8 +38,9 @@ _ALL = 1 << 22
 """Samples of all planes together; the float64 arrays of a stage are 32 MB each."""
 _MOST_SHIFTS = 64
 """Shifts that are tried: all phases of strides up to 8x8 or 4x4x4; of larger strides so many, evenly chosen."""
-_LARGEST = 1e140
-"""Of pooled values: the squares of a Fourier transform of 2^22 of them are below float64's largest number."""
+_LARGEST = 465
+"""The exponent of two, some 1e140, up to which the squares of a Fourier transform of 2^22 pooled values are below
+float64's largest number. Larger values are divided first."""
 _TAPS = (2, 3, 4, 5, 6, 7)
 """Of the blurs that are tried before the stride (Zhang has 1 to 7)."""
 _LEAST_TILE = 256
@@ -173,7 +175,7 @@ def shift(x: ArrayLike, stages: Any = None, *, max_shift: int | None = None, cro
         raise PoolError("no sample is there to change: all that are looked at are missing, NaN or infinite")
     low, high = float_planes.sample_extent(subject)
     try:
-        rows = [_measure_stability(stage, part, high - low, max_shift) for stage in chosen]
+        rows = run_parts(lambda stage: _measure_stability(stage, part, (low, high), max_shift), chosen)
     except MemoryError:
         raise PoolError(f"not enough memory for shifts of shape {axes.describe(part.shape)}; a smaller crop would "
                         "work") from None
@@ -223,15 +225,17 @@ def _crop_middle(array: Array, resolved: axes.Axes, side: int) -> Array:
     return found
 
 
-def _measure_stability(stage: Stage, part: Array, span: float, max_shift: int | None) -> Stability:
+def _measure_stability(stage: Stage, part: Array, ends: tuple[float, float], max_shift: int | None) -> Stability:
     """One row, not yet ranked."""
     plan = stage.pooling.plan(part.shape)
     dense = _pool_at_stride_1(stage, part)
-    _check_size(dense)
+    exponent = _choose_exponent(dense)
+    dense = np.ldexp(dense, -exponent) if exponent else dense
+    span = ldexp(ends[1], -exponent) - ldexp(ends[0], -exponent)
     strides = tuple(_window_stride(plan, axis) for axis in range(len(plan.windows)))
     most = [s - 1 if max_shift is None else max_shift for s in strides]
     moves = list(choose_shifts(most, _MOST_SHIFTS))
-    moved = ShiftedCrops.by(part, stage.pooling, strides, most)
+    moved = ShiftedCrops.by(part, stage.pooling, strides, most, exponent)
     changes, summed = ChangeStatistics(), np.zeros(())
     for at in moves:
         change = moved.change(at)
@@ -242,7 +246,8 @@ def _measure_stability(stage: Stage, part: Array, span: float, max_shift: int | 
                      for distance, (total, count) in sorted(changes.by_distance.items()))
     return Stability(stage.title, stage.reducer, strides, len(moves), changes.score(span),
                      changes.worst / span if span else 0.0, changes.same / changes.count if changes.count else None,
-                     by_shift, moved.equivariance(), aliasing, None, blurs, stage.pooling.reducer.keeps_scale,
+                     by_shift, _in_own_unit(moved.equivariance(), exponent), aliasing, None, blurs,
+                     stage.pooling.reducer.keeps_scale,
                      _map_changes(moved, summed / (max(1, len(moves)) * (span or 1.0))))
 
 
@@ -293,12 +298,20 @@ def _pool_at_stride_1(stage: Stage, part: Array) -> Floats:
     return to_floats(pooling.run(part, pooling.plan(part.shape)).values, pooling.missing())
 
 
-def _check_size(dense: Floats) -> None:
-    """Refuse values whose squares are infinite."""
-    largest = float(np.max(np.abs(dense), initial=0.0, where=np.isfinite(dense)))
-    if largest > _LARGEST:
-        raise PoolError(f"pooled values of up to {largest:.3g} have no energy in float64; smaller ones, below "
-                        f"{_LARGEST:.0e}, would work")
+def _choose_exponent(dense: Floats) -> int:
+    """The power of two by which pooled values are divided where their squares would be infinite; 0 elsewhere."""
+    exponent = _exponent_of(dense)
+    return exponent if exponent > _LARGEST else 0
+
+
+def _in_own_unit(value: float | None, exponent: int) -> float | None:
+    """A value that was divided, as it was; infinite beyond float64."""
+    if value is None or not exponent:
+        return value
+    try:
+        return ldexp(value, exponent)
+    except OverflowError:
+        return inf
 
 
 def _map_changes(moved: ShiftedCrops, changes: Floats) -> Floats:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import numpy as np
+
 from .. import progress
 from ..engine import threads
 
@@ -20,10 +22,13 @@ Found = TypeVar("Found")
 def run_parts(work: Callable[[Part], Found], parts: Sequence[Part]) -> list[Found]:
     """Do all parts, each in some thread, and return what they gave, in order; after an error the rest are left.
 
-    Progress is told part by part (``poolcli/progress.py``).
+    Progress is told part by part (``poolcli/progress.py``). What NumPy does about infinities and the like in the
+    calling thread it does in these.
     """
+    settings = np.geterr()
+
     def alone(part: Part) -> Found:
-        with threads.use_one_thread():
+        with threads.use_one_thread(), np.errstate(**settings):
             return work(part)
 
     if len(parts) < 2 or threads.count_threads() < 2:

@@ -20,6 +20,7 @@ from .. import float_planes
 from ..defaults import default_stages
 from ..float_planes import FloatPlanes
 from ..preview_images import Region, choose_region, read_region, to_bytes
+from ..run_parts import run_parts
 from ..stages import Stage, as_stages
 from . import metrics
 from .metrics import RunningMean
@@ -165,7 +166,7 @@ def _check_options(upsample: str, data_range: float | None, tile: int) -> None:
 def _compare_stages(array: Array, stages: Sequence[Stage], plans: Sequence[Plan], upsample: str,
                     data_range: float | None,
              tile: int) -> Comparison:
-    """All of it, one pooling after another, so that one result is in memory at a time."""
+    """All of it, a pooling on each thread, so that few results are in memory at a time."""
     first = plans[0].axes
     subject = FloatPlanes.of(array, first, stages[0].pooling.missing())
     low, high = float_planes.sample_extent(subject)
@@ -174,12 +175,15 @@ def _compare_stages(array: Array, stages: Sequence[Stage], plans: Sequence[Plan]
     exponent = float_planes.choose_exponent(low, high)
     noise, slope = _measure_texture(replace(subject, exponent=exponent),
                                     [np.ones(max(0, n - 1)) for n in subject.lengths])
-    rows = []
-    for stage, plan in zip(stages, plans, strict=True):
+
+    def score(which: tuple[Stage, Plan]) -> ReducerScores:
+        stage, plan = which
         own = FloatPlanes.of(array, plan.axes, stage.pooling.missing(), low / 2 + high / 2, exponent)
         values = stage.pooling.run(array, plan).values.reshape(plan.full_shape)
         picture = _render_result(values, stage, plan, (black, white), tile, array.dtype.kind == "u")
-        rows.append(_score_stage(stage, plan, own, values, span, upsample, slope, picture))
+        return _score_stage(stage, plan, own, values, span, upsample, slope, picture)
+
+    rows = run_parts(score, list(zip(stages, plans, strict=True)))
     part = choose_region(array.shape, first, tile)
     picture = to_bytes(read_region(array, part), black, white, array.dtype.kind == "u")
     return Comparison(array.shape, array.dtype.name, span, upsample, _scale_square(noise, exponent),

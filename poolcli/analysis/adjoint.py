@@ -16,9 +16,9 @@ from .run_parts import run_parts
 from .unfold import window_positions
 
 Array = NDArray[Any]
-_MOST_VALUES, COLUMNS = 1 << 15, 256
+_MOST_VALUES, _COLUMNS = 1 << 15, 256
 """Of a block of the result, and along W: 256 kB of float64, which stay in the second cache with a few temporaries."""
-FEW = 3
+_FEW = 3
 """Terms up to which they are added one by one."""
 
 
@@ -48,7 +48,7 @@ class AxisAdjoint:
 
     def sums(self, values: Array, axis: int, part: slice, origin: int = 0) -> Array:
         """For the places in ``part`` the weighted sum of what reaches them, in float64; values begin at ``origin``."""
-        if self.runs is not None and self.sources.shape[1] > FEW:
+        if self.runs is not None and self.sources.shape[1] > _FEW:
             first, counts = (one[part] for one in self.runs)
             return _sum_runs(values, np.maximum(first - origin, 0), counts, axis)
         sources, weights = np.maximum(self.sources[part] - origin, 0), self.weights[part]
@@ -167,7 +167,7 @@ def sum_place(values: Array, reached: Sequence[AxisAdjoint], place: Place) -> Ar
 def split_places(shape: Sequence[int]) -> Iterator[Place]:
     """A canonical array in blocks of rows and columns."""
     outer, depth, height, width, inner = shape
-    columns = max(1, min(width, COLUMNS))
+    columns = max(1, min(width, _COLUMNS))
     rows = max(1, _MOST_VALUES // max(1, columns * inner))
     for o, d, start, left in itertools.product(range(outer), range(depth), range(0, height, rows),
                                                range(0, width, columns)):

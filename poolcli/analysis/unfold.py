@@ -39,7 +39,7 @@ class UnfoldedBlock:
     """Of the block's windows along D, H and W."""
     lengths: tuple[int, int]
     """Of the array along H and W."""
-    steps: tuple[Stride, Stride, Stride] | None
+    steps: tuple[_Stride, _Stride, _Stride] | None
     """How windows and samples follow each other along D, H and W where that is regular; None where it is not."""
 
     @cached_property
@@ -93,7 +93,7 @@ class UnfoldedBlock:
 
 
 @dataclass(frozen=True)
-class Stride:
+class _Stride:
     """Windows that follow each other regularly along an axis, all of their samples there."""
 
     first: int
@@ -103,7 +103,7 @@ class Stride:
     """From sample to sample of a window."""
 
     @classmethod
-    def of(cls, places: Array, there: Array) -> Stride | None:
+    def of(cls, places: Array, there: Array) -> _Stride | None:
         """That of an axis, None where windows are clipped or not equally far apart."""
         count, size = places.shape
         stride = int(places[1, 0] - places[0, 0]) if count > 1 else 1
@@ -177,7 +177,7 @@ def unfold(canonical: Array, windows: Sequence[Windows]) -> Iterator[UnfoldedBlo
 def unfold_block(canonical: Array, block: Block, axes: Sequence[Axis]) -> UnfoldedBlock:
     """The samples of a block's windows; ``axes`` are those of all windows along D, H and W."""
     d, h, w = ((places[cut], there[cut]) for (places, there), cut in zip(axes, block[1:4], strict=True))
-    strides = tuple(Stride.of(*one) for one in (d, h, w))
+    strides = tuple(_Stride.of(*one) for one in (d, h, w))
     lengths = canonical.shape[2:4]
     if strides[0] is None or strides[1] is None or strides[2] is None:
         return UnfoldedBlock(block, _gather_any(canonical, block, (d, h, w)), (d, h, w), lengths, None)

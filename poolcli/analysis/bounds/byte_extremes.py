@@ -20,7 +20,7 @@ def serves(low: Array) -> bool:
     return low.dtype.kind in "iu" and low.dtype.itemsize <= 2 and 1 < len(low) <= MOST_ROWS
 
 
-def wider(dtype: np.dtype[Any]) -> tuple[Any, Any]:
+def _widen_types(dtype: np.dtype[Any]) -> tuple[Any, Any]:
     """A type for sums of up to 64 samples, and one for sums of their squares times 64."""
     return (np.int16, np.int32) if dtype.itemsize == 1 else (np.int32, np.int64)
 
@@ -40,7 +40,7 @@ def least_variance(low: Array, high: Array) -> Array:
 
     The sum of what is nearest to c, minus n c, falls with c; so its root is found by halving.
     """
-    narrow, square = wider(low.dtype)
+    narrow, square = _widen_types(low.dtype)
     lo, hi, n = low.astype(narrow), high.astype(narrow), len(low)
     left, right = hi.min(axis=0), lo.max(axis=0)
     nearest, total = np.empty_like(left), np.empty_like(left)
@@ -80,7 +80,7 @@ def largest_variance(low: Array, high: Array) -> tuple[Array, NDArray[np.bool_]]
     """Samples with the largest variance: the first few of the ordered intervals at their low ends, the rest at their
     high ends. And in which columns that need not be so, for an interval lies inside another.
     """
-    _, square = wider(low.dtype)
+    _, square = _widen_types(low.dtype)
     lo, hi, inside = _order_intervals(low, high)
     n = len(lo)
     total = hi.sum(axis=0, dtype=square)

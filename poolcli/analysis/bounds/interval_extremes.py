@@ -191,7 +191,7 @@ def mode_extremes(low: Array, high: Array, _: Any) -> Extremes:
     is at most u, else M + 1. Without sure samples the least of all can be it, and what two samples can be, or what no
     sample is sure to be below.
     """
-    if len(low) <= FEW:
+    if len(low) <= _FEW:
         return Extremes(*(same_for_all(found[None], by="max") for found in _mode_of_few(low, high)))
     if not (low == high).any():
         lower, upper = low.min(axis=0), high.min(axis=0)
@@ -205,7 +205,7 @@ def mode_extremes(low: Array, high: Array, _: Any) -> Extremes:
     return _sure_mode_extremes(low, high)
 
 
-FEW = 4
+_FEW = 4
 """Samples of a window of which all that the mode can be is tried."""
 
 
@@ -244,7 +244,7 @@ def _can_be_mode(value: Array, low: Array, high: Array) -> NDArray[np.bool_]:
     under = [one < value for one in high]  # samples that are below for sure
     above = [one > value for one in low]
     count, below = len(low) - _sum_up(under) - _sum_up(above), _sum_up(under)
-    found: NDArray[np.bool_] = (count > 1) | ((count == 1) & (below == 0) & differ(above, low, high))
+    found: NDArray[np.bool_] = (count > 1) | ((count == 1) & (below == 0) & _differ(above, low, high))
     for i, j in combinations(range(len(low)), 2):  # two below that are one value are as many as the two that it has
         found &= ~((count == 2) & under[i] & under[j] & (low[i] == high[i]) & (low[j] == low[i]) & (high[j] == low[i]))
     return found
@@ -258,7 +258,7 @@ def _sum_up(these: Sequence[NDArray[np.bool_]]) -> Array:
     return found
 
 
-def differ(these: Sequence[NDArray[np.bool_]], low: Array, high: Array) -> NDArray[np.bool_]:
+def _differ(these: Sequence[NDArray[np.bool_]], low: Array, high: Array) -> NDArray[np.bool_]:
     """Whether up to three of the intervals can have a value each (P. Hall: no two share one, no three share two)."""
     found = np.ones(low.shape[1], np.bool_)
     for i, j in combinations(range(len(low)), 2):

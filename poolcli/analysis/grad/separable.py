@@ -34,7 +34,7 @@ Products = list[tuple[Floats, Floats]]
 """A number for each value that a sample can have, by its bits, and one for each window."""
 
 
-def list_values(dtype: np.dtype[Any]) -> Floats:
+def _list_values(dtype: np.dtype[Any]) -> Floats:
     """What each byte stands for."""
     found: Floats = np.arange(256, dtype=np.uint8).view(dtype).astype(np.float64)
     return found
@@ -50,7 +50,7 @@ def _pool_band(work: KernelTask, reducer: str | None = None, array: NDArray[Any]
                             result=dtypes.FLOAT64))[0]
 
 
-def divide(a: Floats | float, b: Floats) -> Floats:
+def _divide(a: Floats | float, b: Floats) -> Floats:
     """A quotient, 0 where the divisor is."""
     found: Floats = np.divide(a, b, out=np.zeros(b.shape), where=b != 0)
     return found
@@ -58,21 +58,21 @@ def divide(a: Floats | float, b: Floats) -> Floats:
 
 def _separate_variance(work: KernelTask, counts: Floats) -> Products | None:
     """2 (x - mean) / n."""
-    values = list_values(work.array.dtype)
+    values = _list_values(work.array.dtype)
     centre, shares = values.mean(), 2 / counts
     return [(values - centre, shares), (np.ones(256), (centre - _pool_band(work, "avg")) * shares)]
 
 
 def _separate_deviation(work: KernelTask, counts: Floats) -> Products | None:
     """(x - mean) / (n std)."""
-    values = list_values(work.array.dtype)
-    centre, shares = values.mean(), divide(1.0, _pool_band(work) * counts)
+    values = _list_values(work.array.dtype)
+    centre, shares = values.mean(), _divide(1.0, _pool_band(work) * counts)
     return [(values - centre, shares), (np.ones(256), (centre - _pool_band(work, "avg")) * shares)]
 
 
 def _separate_softmax_mean(work: KernelTask, counts: Floats) -> Products | None:
     """e^(a x) (1 + a (x - y)) / sum e^(a x), a the first parameter."""
-    alpha, values = work.parameters[0], list_values(work.array.dtype)
+    alpha, values = work.parameters[0], _list_values(work.array.dtype)
     scaled, centre = alpha * values, values.mean()
     if scaled.max() - scaled.min() > _MAX_GROWTH:
         return None
@@ -84,7 +84,7 @@ def _separate_softmax_mean(work: KernelTask, counts: Floats) -> Products | None:
 
 def _separate_log_mean_exp(work: KernelTask, counts: Floats) -> Products | None:
     """e^(r x) / sum e^(r x)."""
-    scaled = work.parameters[0] * list_values(work.array.dtype)
+    scaled = work.parameters[0] * _list_values(work.array.dtype)
     if scaled.max() - scaled.min() > _MAX_GROWTH:
         return None
     weights = np.exp(scaled - scaled.max())
@@ -93,7 +93,7 @@ def _separate_log_mean_exp(work: KernelTask, counts: Floats) -> Products | None:
 
 def _separate_norm(work: KernelTask, counts: Floats) -> Products | None:
     """sign(x) (|x| / y)^(p - 1)."""
-    p, values = work.parameters[0], list_values(work.array.dtype)
+    p, values = work.parameters[0], _list_values(work.array.dtype)
     if p > _MAX_POWER:
         return None
     sizes, norms = np.abs(values), _pool_band(work)
@@ -103,7 +103,7 @@ def _separate_norm(work: KernelTask, counts: Floats) -> Products | None:
 
 def _separate_generalised_mean(work: KernelTask, counts: Floats) -> Products | None:
     """(x / y)^(p - 1) / n."""
-    (p, eps), values = work.parameters[:2], list_values(work.array.dtype)
+    (p, eps), values = work.parameters[:2], _list_values(work.array.dtype)
     if abs(p) > _MAX_POWER:
         return None
     powers = np.where(values >= eps, np.maximum(values, eps) ** (p - 1), 0.0)
@@ -112,8 +112,8 @@ def _separate_generalised_mean(work: KernelTask, counts: Floats) -> Products | N
 
 def _separate_expected(work: KernelTask, counts: Floats) -> Products | None:
     """(2 x - y) / sum x."""
-    shares = divide(1.0, _pool_band(work, "sum"))
-    return [(2 * list_values(work.array.dtype), shares), (np.ones(256), -_pool_band(work) * shares)]
+    shares = _divide(1.0, _pool_band(work, "sum"))
+    return [(2 * _list_values(work.array.dtype), shares), (np.ones(256), -_pool_band(work) * shares)]
 
 
 _SEPARATIONS: Mapping[str, Callable[[KernelTask, Floats], Products | None]] = {
@@ -157,7 +157,7 @@ class _SampleBand:
         start, stop = int(first.min()), int((first + (count - 1) * h.step).max()) + 1
         axes = (d, cut_windows(h[windows], start, stop), w)
         part = replace(work, array=work.array[o : o + 1, :, start:stop], windows=axes)
-        return cls(place, windows, part, count_samples(axes), work.array)
+        return cls(place, windows, part, _count_samples(axes), work.array)
 
     def add_to(self, found: Floats, products: Products, upstream: Floats,
                reached: Sequence[adjoint.AxisAdjoint]) -> None:
@@ -173,7 +173,7 @@ class _SampleBand:
                 target[block] += sums if (table == 1).all() else sums * _look_up(table, samples[block])
 
 
-def count_samples(windows: Sequence[Windows]) -> Floats:
+def _count_samples(windows: Sequence[Windows]) -> Floats:
     """How many samples each window has, shaped as a canonical result."""
     d, h, w = (one.present()[1].astype(np.float64) for one in windows)
     found: Floats = (d[:, None, None, None] * h[:, None, None] * w[:, None])[None]

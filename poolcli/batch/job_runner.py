@@ -116,6 +116,6 @@ def find_skip_reason(job: Job, settings: Settings) -> str | None:
     kept = [path for path in (job.output, job.indices) if path is not None and must_keep(path, job, settings)]
     if kept and not settings.skip_existing:
         raise PoolError(f"{printable(kept[0])} exists; --overwrite or --skip-existing would work")
-    if kept:
+    if kept and kept[0] == (job.output or job.indices):  # indices are written first: alone they are half of a pair
         return f"skipped: {printable(kept[0])} exists"
     return DRY_RUN if settings.dry_run else None

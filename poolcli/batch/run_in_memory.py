@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from .. import files, report
 from ..errors import PoolError
+from ..redact import printable
 from ..report import FileReport, PlaceChange
 from . import sample_files
 from .four_channels import pool_four, unpack_channels
-from .settings import Job, SampleFiles, Settings, may_replace
+from .settings import Job, SampleFiles, Settings, may_replace, must_keep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -284,7 +286,7 @@ def for_picture(array: Array, pooling: Pooling) -> tuple[Array, Pooling]:
 def write(task: LoadedJob, result: Result, settings: Settings) -> tuple[str, ...]:
     """Write the result, and its indices if they are wanted; return what was lost on the way."""
     job = task.job
-    if job.indices is not None and result.indices is not None:
+    if job.indices is not None and result.indices is not None and not _has_indices(job, result.indices, settings):
         replaces = may_replace(job.indices, job, settings)
         files.write(job.indices, result.indices, task.loaded.source, "npy", overwrite=replaces, again=settings.again)
     if job.shown:
@@ -296,6 +298,17 @@ def write(task: LoadedJob, result: Result, settings: Settings) -> tuple[str, ...
     replaces = job.output is not None and may_replace(job.output, job, settings)
     return files.write(target, values, task.source, job.format, encoding=settings.encoding, overwrite=replaces,
                        again=settings.again, checked=True)
+
+
+def _has_indices(job: Job, indices: Array, settings: Settings) -> bool:
+    """Whether a run that was cut short has written these indices already, and not yet the result."""
+    import numpy as np
+
+    if job.indices is None or not settings.skip_existing or not must_keep(job.indices, job, settings):
+        return False
+    if np.array_equal(files.read(os.fspath(job.indices)).array, indices):
+        return True
+    raise PoolError(f"{printable(job.indices)} exists and holds something else; --overwrite would work")
 
 
 def finish_report(task: LoadedJob, result: Result, settings: Settings, blank: FileReport) -> FileReport:

@@ -167,3 +167,21 @@ def test_the_summary_counts(here: Call) -> None:
 def test_the_bar_shows_what_there_is_room_for(width: int, kinds: list[str]) -> None:
     """In 20 columns how many of how many, and the time left."""
     assert [type(column).__name__ for column in progress_bar.columns(width, "files")] == kinds
+
+
+def test_skipping_completes_a_pair_of_which_only_the_indices_exist(here: Call, numbers: Path, tmp_path: Path) -> None:
+    """Indices are written first: a run that was killed between the two files leaves them alone."""
+    out, at = tmp_path / "out.npy", tmp_path / "at.npy"
+    words = ("max", "-k", "2", numbers, "-o", out, "--indices", at, "--skip-existing")
+    assert here(*words).code == 0
+    whole = out.read_bytes(), at.read_bytes()
+    out.unlink()
+    assert here(*words).code == 0
+    assert (out.read_bytes(), at.read_bytes()) == whole
+    out.unlink()
+    np.save(at, np.zeros((2, 2), np.int64))
+    other = at.read_bytes()
+    called = here(*words)
+    assert (called.code, called.err.count("\n")) == (1, 1)
+    assert "exists and holds something else; --overwrite would work" in called.err
+    assert (at.read_bytes(), out.exists()) == (other, False)

@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 THREADS = "POOLCLI_THREADS"
-NUMBERS = ("drivers", "engine", "jit", "kernels")
+NUMBERS = ("chunked", "core", "drivers", "engine", "jit", "kernels")
 """Folders whose tests are about numbers, as are those beside this file."""
 
 

@@ -413,7 +413,8 @@ def circmean(w: Window, o: Options) -> Number:
     s, c = (math.fsum(float(f(t)) for t in turns) for f in (sine, cosine))
     if math.hypot(s, c) <= 2**-48 * len(turns):
         return math.nan
-    return math.atan2(s, c) / (2 * math.pi) * o.period % o.period
+    found = math.atan2(s, c) / (2 * math.pi) * o.period % o.period
+    return found if o.period - found > 1e-12 * o.period else 0.0  # just below 0 is the same direction as the period
 
 
 def sine(t: Fraction) -> float:

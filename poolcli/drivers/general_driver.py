@@ -69,7 +69,7 @@ class General:
         """The windows of D, H and W, and their weights."""
         row = self.work.reducer
         along = partial(binomial, whole=needs_whole_weights(self.work)) if row.weighted else None
-        return [table(w, partial(_square_distances, step=w.step) if row.central else along) for w in self.work.windows]
+        return [table(w, partial(square_distances, step=w.step) if row.central else along) for w in self.work.windows]
 
     @cached_property
     def most(self) -> int:
@@ -168,7 +168,7 @@ AlongAxis = Callable[[int, int, int], NDArray[np.float64]]
 """From a window's positions on an axis, the first of them that is a sample, and how many are, a number for each."""
 
 
-def _square_distances(size: int, offset: int, count: int, step: int) -> NDArray[np.float64]:
+def square_distances(size: int, offset: int, count: int, step: int) -> NDArray[np.float64]:
     """How far samples that are ``step`` apart are from the middle of a window, in half samples, squared."""
     found: NDArray[np.float64] = np.square((2.0 * np.arange(offset, offset + count) - (size - 1)) * step)
     return found

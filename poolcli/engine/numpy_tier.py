@@ -170,14 +170,20 @@ def _find_mean(part: _BlockWindows) -> Array:
 
 
 def _add_quotient(q: Array, hi: Array, lo: Array, divisor: Array) -> Array:
-    """(hi + lo) / divisor, given q = hi / divisor: ``double_double.divide`` rounded to one double."""
+    """(hi + lo) / divisor, given q = hi / divisor: ``double_double.divide`` rounded to one double.
+
+    Declined for quotients that are too large to be split.
+    """
     high = q * 134217729.0
     high = high - (high - q)
     d = divisor * 134217729.0
     d = d - (d - divisor)
     product_ = q * divisor
     error = ((high * d - product_) + high * (divisor - d) + (q - high) * d) + (q - high) * (divisor - d)
-    return np.asarray(q + (((hi - product_) - error) + lo) / divisor)
+    found = np.asarray(q + (((hi - product_) - error) + lo) / divisor)
+    if not np.isfinite(found).all():
+        raise _Declined  # splitting overflows beyond 2^996
+    return found
 
 
 def _round_quotient(total: Array, n: Array, rounding: int) -> Array:

@@ -67,8 +67,8 @@ USAGE: list[tuple[str, str]] = [
      "--output: {name} is no field of a pattern; {level} {stem} {ext} {reducer} {parent} would work"),
     ("max --quality 101 x.png", "--quality: 101 is not from 1 to 100"),
     ("max --format exe x.png",
-     "--format: no format is called 'exe'; known are png, tiff, ome, gif, bmp, ppm, webp, jpeg, avif, heif, jxl, npy, "
-     "npz, zarr, nifti, fits, netcdf, csv, tsv and text"),
+     "--format: no format is called 'exe'; known are png, tiff, ome, imagej, gif, bmp, ppm, webp, jpeg, avif, heif, "
+     "jxl, npy, npz, zarr, nifti, fits, netcdf, hdf5, csv, tsv and text"),
     ("avg --indices i.npy x.png",
      "--indices: avg picks no sample, so it has no indices; those that do: max, min, absmax, "
      "stochastic, median-low, median-high, mode, subsample, first, last, centre"),

@@ -95,6 +95,7 @@ def test_metadata_come_last_and_a_failed_upload_is_taken_back(memory: Any, monke
 
 def test_a_cluster_elsewhere_writes_no_url(here: Call, tmp_path: Path) -> None:
     """Chunks lie in a folder here until all are there."""
+    pytest.importorskip("fsspec")
     np.save(tmp_path / "x.npy", np.zeros((4, 4)))
     for command in (["max"], ["pyramid", "--layout", "HW"]):
         done = here(*command, tmp_path / "x.npy", "-o", "memory://b/a.zarr", "--scheduler", "tcp://head:8786")

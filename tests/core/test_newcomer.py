@@ -17,6 +17,7 @@ import pytest
 
 import poolcli
 from poolcli import REDUCERS, WINDOWINGS, PoolError, files
+from poolcli.cli.display import run_view
 from poolcli.cli.main import run
 from poolcli.core import windowings
 from poolcli.core.reducers import Reducer
@@ -137,6 +138,7 @@ def sgi(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Call the command line here: the exit code, and what it said on standard error."""
+    monkeypatch.setattr(run_view, "COMPILING_AFTER", 600)  # whether a kernel is compiled is no matter of these tests
     def calling(*arguments: object) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", ["poolcli", *map(str, arguments)])
         capsys.readouterr()

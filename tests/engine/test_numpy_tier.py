@@ -98,6 +98,13 @@ def test_sums_that_overflow_are_for_a_kernel() -> None:
     np.testing.assert_array_equal(poolcli.pool(x, "avg", size=2), x[::2, ::2])
 
 
+def test_means_too_large_to_be_split_are_for_a_kernel() -> None:
+    """Beyond 2^996 a double times 2^27 is infinite, though the sum of four samples is not."""
+    x = np.ldexp(np.random.default_rng(3).normal(size=(9, 9)), 1020)
+    expected = reference.pool(x, "avg", size=2, stride=1)
+    np.testing.assert_array_equal(poolcli.pool(x, "avg", size=2, stride=1), expected)
+
+
 def test_every_table_row_is_a_reducer() -> None:
     """COMPUTE speaks of reducers that exist."""
     assert not set(numpy_tier.COMPUTE) - set(REDUCERS)

@@ -136,7 +136,8 @@ def _reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int
         return Reasoning(("a NaN is in the window, and NaN wins (--nan propagate)",), math.nan,
                          winner=last if pooling.reducer.picks else None,
                          rule="the last NaN, as in PyTorch" if pooling.reducer.picks else "")
-    weights = window.weights()[there] if pooling.reducer.weighted else None
+    each = window.weights if pooling.reducer.weighted else window.distances if pooling.reducer.central else None
+    weights = None if each is None else each()[there]
     draw = _draw_number(pooling, plan, cell) if pooling.reducer.draws else 0.0
     present = PresentSamples(x, window.nominal, weights, draw, pooling.parameters)
     reason = EXPLAINERS.get(pooling.reducer.explanation)

@@ -17,7 +17,7 @@ class PresentSamples:
     nominal: int
     """Positions of the unclipped window; a ceil overhang does not count."""
     weights: Array | None = None
-    """Binomial weights, for reducers that have them."""
+    """Binomial weights, or squared distances from the middle, for reducers that need them."""
     draw: float = 0.0
     """A number in [0, 1), for reducers that draw."""
     parameters: Mapping[str, Any] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ...core import dtypes
 from ...core.windows import Windows, as_array
-from ...drivers.general_driver import binomial
+from ...drivers.general_driver import binomial, square_distances
 
 if TYPE_CHECKING:
     from ...core.plans import Plan
@@ -80,6 +80,14 @@ class WindowSamples:
         for one in self.axes:
             size = len(one.positions)
             found = np.multiply.outer(found, binomial(size, 0, size))
+        return found
+
+    def distances(self) -> Array:
+        """How far every position is from the middle, in half samples, squared."""
+        found = np.zeros(())
+        for one in self.axes:
+            size = len(one.positions)
+            found = np.add.outer(found, square_distances(size, 0, size, one.step))
         return found
 
 

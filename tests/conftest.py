@@ -19,8 +19,8 @@ from poolcli.drivers import policy
 settings.register_profile("poolcli", deadline=None, max_examples=60, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("poolcli")
 
-QUICK = "TESTS_ARE_QUICK"
-"""Tells xdist's workers what the process that started them was told."""
+RUN = "TESTS_THAT_RUN"
+"""Tells xdist's workers what the process that started them was told: a value of ``selection.told``."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in unusual(os.environ):
         del os.environ[name]
     if not hasattr(config, "workerinput"):
-        os.environ[QUICK] = "1" if selection.told_nothing(config) else ""
+        os.environ[RUN] = selection.told(config)
     config.addinivalue_line("markers", "long: left out where pytest is told nothing (tests/selection.py)")
     cache = getattr(config, "cache", None)  # none under -p no:cacheprovider
     if cache is not None:
@@ -44,13 +44,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header() -> list[str]:
     """Say what is going on while the first dots take their time."""
-    return selection.heading(Path(os.environ.get("POOLCLI_CACHE_DIR", "")), bool(os.environ[QUICK]))
+    return selection.heading(Path(os.environ.get("POOLCLI_CACHE_DIR", "")), os.environ[RUN] == selection.QUICK)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the long tests where nothing is said; ``-m long`` is them, and what ran as plain Python."""
     long = [item for item in items if selection.is_long(item)]
-    if os.environ[QUICK]:
+    if os.environ[RUN] == selection.QUICK:
         left_out = set(long)
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in left_out]
@@ -81,7 +81,7 @@ def forgetful(request: pytest.FixtureRequest) -> Iterator[None]:
     """Nothing that a test has changed stays in what recent calls have settled; a quick run compiles few kernels."""
     pooling.cache_clear()
     policy.forget()
-    if os.environ[QUICK] and selection.is_tiny(request.node):
+    if selection.runs_plain(request.node, os.environ[RUN]):
         with selection.compiling(selection.dtypes(request.node)):
             yield
     else:

@@ -18,6 +18,8 @@ import pytest
 from poolcli import jit
 from poolcli.jit import KernelSpec
 
+QUICK, LONG_ONES, NAMED = "quick", "long", "named"
+"""What pytest may be told to run."""
 LONG = (
     "chunked/test_dask_array.py", "chunked/test_tree_reduce.py", "chunked/test_run_array.py::test_chunks_are_the_whole",
     "cli/test_bench.py", "cli/test_cluster.py", "cli/test_gates.py", "cli/test_multiscale.py",
@@ -31,34 +33,37 @@ LONG = (
 )
 """Clusters, browsers, servers, kills, fuzzing and the largest arrays. Beginnings of names below tests/."""
 SAMPLED = {
-    "analysis/test_bounds.py::test_hill": 6, "analysis/test_explain.py::test_every_windowing": 8,
-    "analysis/test_group.py::test_a_turned": 8, "analysis/test_group.py::test_an_invariant": 4,
-    "cli/test_large_tiff.py::test_boxes": 6,
-    "test_benchmarks.py": 4, "core/test_boxes.py": 4, "drivers/test_addition_chain.py": 4,
-    "test_contracts.py::test_form_in": 3, "test_contracts.py::test_infinities": 3,
-    "kernels/test_fold_parts.py::test_parts": 3,
-    "test_matrix.py::test_matrix": 4, "test_matrix.py::test_missing": 4, "test_matrix.py::test_parameters": 3,
-    "engine/test_numpy_tier.py::test_results": 3, "analysis/test_grad.py::test_gradients_are": 3,
-    "analysis/test_bounds.py::test_no_array": 3, "test_matrix.py::test_larger_arrays": 8,
-    "kernels/test_quick_kernels.py": 8, "test_masked.py": 6, "kernels/test_network.py": 4,
-    "chunked/test_slabs.py": 5, "drivers/test_weighted.py::test_narrow": 4,
+    "analysis/test_bounds.py::test_hill": 12, "analysis/test_bounds.py::test_no_array": 6,
+    "analysis/test_explain.py::test_every": 8, "analysis/test_explain.py::test_extremes": 4,
+    "analysis/test_explain.py::test_missing": 4, "analysis/test_grad.py::test_gradients_are": 6,
+    "analysis/test_group.py::test_a_turned": 12, "analysis/test_group.py::test_an_invariant": 8,
+    "chunked/test_slabs.py": 8, "cli/test_large_tiff.py::test_boxes": 6, "core/test_boxes.py": 8,
+    "drivers/test_addition_chain.py": 4, "drivers/test_flatten.py": 6, "drivers/test_weighted.py::test_narrow": 8,
+    "engine/test_numpy_tier.py::test_results": 6, "kernels/test_fold_parts.py::test_parts": 6,
+    "kernels/test_network.py": 8, "kernels/test_quick_kernels.py": 12, "kernels/test_quick_rounding.py": 4,
+    "test_benchmarks.py": 4, "test_contracts.py::test_form_in": 6, "test_contracts.py::test_infinities": 6,
+    "test_docs.py::test_pictures": 3, "test_masked.py": 8, "test_matrix.py::test_larger_arrays": 16,
+    "test_matrix.py::test_matrix": 8, "test_matrix.py::test_missing": 8, "test_matrix.py::test_parameters": 6,
+    "test_valid_samples.py": 6,
 }
 """Large tables of cases: one row in so many is run. Which, follows from its name."""
 TINY = (
     "analysis/test_bounds.py", "analysis/test_chain.py", "analysis/test_compare.py", "analysis/test_explain.py",
     "analysis/test_grad.py", "analysis/test_group.py", "analysis/test_pyramid.py", "analysis/test_shift.py",
-    "cli/test_text_arrays.py", "files/test_arrow.py", "batch/test_batch.py", "test_benchmarks.py", "core/test_boxes.py",
+    "cli/test_errors.py::test_every", "cli/test_text_arrays.py",
+    "files/test_arrow.py", "batch/test_batch.py", "test_benchmarks.py", "core/test_boxes.py",
     "batch/test_clipping.py", "test_colour.py", "test_contracts.py", "test_masked.py", "test_matrix.py",
     "engine/test_numpy_tier.py",
     "chunked/test_slabs.py", "test_worked_examples.py",
     "test_pandas.py", "test_same_kind.py",
 )
 """Where arrays are so small that kernels need not be compiled to be quick: they run as plain Python."""
-COMPILED = {"test_matrix.py::test_larger": ("uint8", "float32"), "test_matrix.py": ("uint8",)}
+COMPILED = {"test_matrix.py::test_larger": ("uint8", "float32")}
 """Files of those where kernels for samples of these types are compiled for all that."""
 COMPILED_SHARE = 6
-"""Of the quick tests that run kernels as plain Python, one in so many runs again among the long ones, compiled. All of
-them did for an hour; kernels have tests of their own, and files that are named run compiled as a whole.
+"""Of the tests that may run kernels as plain Python, one in so many runs compiled among the long ones; others that are
+left out of the quick ones run there as plain Python too. All of them compiled took hours; kernels have tests of their
+own, and files that are named run compiled as a whole.
 """
 KERNELS = 120
 """About how many are compiled on a first run."""
@@ -87,6 +92,11 @@ def is_tiny(item: pytest.Item) -> bool:
     return place(item).startswith(TINY)
 
 
+def runs_plain(item: pytest.Item, run: str) -> bool:
+    """Whether a test runs kernels as plain Python: where it may, but for those that are run again."""
+    return is_tiny(item) and (run == QUICK or (run == LONG_ONES and not runs_again(item)))
+
+
 def dtypes(item: pytest.Item) -> tuple[str, ...]:
     """For which types of samples such a test has kernels compiled."""
     return next((found for start, found in COMPILED.items() if place(item).startswith(start)), ())
@@ -101,6 +111,13 @@ def shuffle(items: Sequence[pytest.Item], seed: int) -> list[pytest.Item]:
     groups = list(files.values())
     dice.shuffle(groups)
     return [item for group in groups for item in dice.sample(group, len(group))]
+
+
+def told(config: pytest.Config) -> str:
+    """Return which tests are to run: the quick ones, the long ones, or those that are named."""
+    if told_nothing(config):
+        return QUICK
+    return LONG_ONES if config.getoption("markexpr", None) == "long" else NAMED
 
 
 def told_nothing(config: pytest.Config) -> bool:

@@ -47,7 +47,7 @@ def _magnitude(x: Pair) -> Pair:
 
 
 def last(window: Window) -> int:
-    """The last _sample."""
+    """The last sample."""
     return window.n - 1
 
 

@@ -41,7 +41,7 @@ def _is_smaller(x: float, y: float) -> bool:
 
 
 def _is_farther(x: float, y: float) -> bool:
-    """Whether x beats y as the largest _magnitude; of x and -x the positive one does."""
+    """Whether x beats y as the largest magnitude; of x and -x the positive one does."""
     return (abs(x) > abs(y)) | ((abs(x) == abs(y)) & (x > y))
 
 
@@ -90,7 +90,7 @@ def first(tile: LaneTile) -> None:
 
 
 def farthest(tile: LaneTile) -> None:
-    """Pick the first sample of the largest _magnitude."""
+    """Pick the first sample of the largest magnitude."""
     _pick_extreme(tile, _is_farther)
 
 

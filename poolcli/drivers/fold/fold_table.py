@@ -169,7 +169,7 @@ def _farthest(work: KernelTask, window: Extent) -> Fold:
 
 
 def _ratio_mean(work: KernelTask, lift: Part, merge: Part, value: Part, none: tuple[float, ...]) -> Fold | None:
-    """A harmonic or a geometric _mean, whose values are a little off where they should be whole."""
+    """A harmonic or a geometric mean, whose values are a little off where they should be whole."""
     convert = of_ratio(work) if work.rounding in (HALF_UP, HALF_EVEN) else None
     if find_written_dtype(work).kind == "f":
         convert = end.finite_ratio_to_float

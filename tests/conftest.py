@@ -48,13 +48,15 @@ def pytest_report_header() -> list[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the long tests where nothing is said; ``-m long`` is them, and what ran as plain Python."""
+    """Leave out the long tests where nothing is said; ``-m long`` is most of them, and some that ran as plain
+    Python.
+    """
     long = [item for item in items if selection.is_long(item)]
     if os.environ[RUN] == selection.QUICK:
         left_out = set(long)
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in left_out]
-    for item in {*long, *filter(selection.runs_again, items)}:
+    for item in {*long, *filter(selection.runs_again, items)}.difference(filter(selection.is_thinned, items)):
         item.add_marker("long")
     if (seed := config.getoption("shuffle")) is not None:
         items[:] = selection.shuffle(items, seed)

@@ -47,6 +47,14 @@ SAMPLED = {
     "test_valid_samples.py": 6,
 }
 """Large tables of cases: one row in so many is run. Which, follows from its name."""
+THINNED = {
+    "analysis/test_bounds.py::test_hill": 4, "analysis/test_bounds.py::test_no_array": 2,
+    "analysis/test_grad.py::test_gradients_are": 2, "chunked/test_slabs.py": 2, "test_contracts.py": 2,
+    "test_masked.py": 2, "test_matrix.py": 4, "test_valid_samples.py": 2,
+}
+"""Tables so large that the long run takes one row in so many of what the quick one leaves out; `pytest FILE`: all."""
+PLAIN = ("analysis/test_explain.py", "analysis/test_grad.py", "test_masked.py", "test_matrix.py")
+"""Of the files below, those where the long ones run kernels as plain Python too, but for the sixth below."""
 TINY = (
     "analysis/test_bounds.py", "analysis/test_chain.py", "analysis/test_compare.py", "analysis/test_explain.py",
     "analysis/test_grad.py", "analysis/test_group.py", "analysis/test_pyramid.py", "analysis/test_shift.py",
@@ -93,8 +101,16 @@ def is_tiny(item: pytest.Item) -> bool:
 
 
 def runs_plain(item: pytest.Item, run: str) -> bool:
-    """Whether a test runs kernels as plain Python: where it may, but for those that are run again."""
-    return is_tiny(item) and (run == QUICK or (run == LONG_ONES and not runs_again(item)))
+    """Whether a test runs kernels as plain Python: where it may; of the long ones only the largest tables."""
+    return is_tiny(item) and (run == QUICK or (
+        run == LONG_ONES and place(item).startswith(tuple(PLAIN)) and not runs_again(item)))
+
+
+def is_thinned(item: pytest.Item) -> bool:
+    """Whether a long test runs only where its file is named."""
+    name = place(item)
+    number = zlib.crc32(b"thin " + name.encode())
+    return any(number % share for start, share in THINNED.items() if name.startswith(start))
 
 
 def dtypes(item: pytest.Item) -> tuple[str, ...]:

@@ -139,7 +139,7 @@ def test_a_sum_that_overflows_says_so() -> None:
 @pytest.mark.usefixtures("uncompiled")
 def test_sums_beyond_64_bits_are_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terabyte of 32-bit numbers sums to more than 63 bits: then pairs carry it, which are exact."""
-    monkeypatch.setattr(tree_reduce.merging, "fits", lambda work, extent: False)
+    monkeypatch.setattr(tree_reduce.merging, "_fits", lambda work, extent: False)
     x = np.random.default_rng(0).integers(0, 2**32, (40, 30), np.uint32)
     for reducer in ("sum", "avg"):
         assert merged(x, reducer, 100, adaptive=3).tobytes() == poolcli.pool(x, reducer, adaptive=3).tobytes()

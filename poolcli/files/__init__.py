@@ -44,6 +44,7 @@ from .images.arrow import pack, widen
 from .images.decode import ending_note, open_file, read_image, sniff
 from .images.pillow_open import cause, image_kind
 from .paths.urls import is_url, strip_query
+from .stderr_capture import pillow_limits
 from .tempfiles import remove, sweep
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str,
     if (named is not None and named.module is not None and options["frames"] is None
             and kind in (None, named.name, named.container)):
         return _by_module(stream, name, named, key, options)
-    if options["frames"] is None and (variant := _find_variant(stream, kind)) is not None:
+    if options["frames"] is None and (variant := _find_variant(stream, kind, options)) is not None:
         return _by_module(stream, name, variant, key, options)
     if kind in (None, "NPZ") and (reason := describe_foreign(name)) is not None:  # torch.save writes a ZIP too
         raise PoolError(reason)
@@ -228,10 +229,11 @@ def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str,
     return read_image(stream, name, **options)
 
 
-def _find_variant(stream: IO[bytes], kind: str | None) -> Format | None:
+def _find_variant(stream: IO[bytes], kind: str | None, options: dict[str, Any]) -> Format | None:
     """The format of a file that looks like one of another, where it is one of those."""
     for row in list_variants(kind or ""):
-        found = import_module(f".{row.module}", __package__).recognises(stream)
+        with pillow_limits(options["max_pixels"], options["allow_truncated"]):  # Pillow warns of damaged tags
+            found = import_module(f".{row.module}", __package__).recognises(stream)
         stream.seek(0)
         if found:
             return row

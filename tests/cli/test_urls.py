@@ -250,7 +250,7 @@ def test_an_upload_that_is_cut_short_by_a_signal_is_aborted(tmp_path: Path, stor
                                                             number: signal.Signals) -> None:
     """No object, and no parts that somebody pays for."""
     np.save(tmp_path / "a.npy", np.random.default_rng(0).integers(0, 255, (40 << 20,), np.uint8))
-    code = ("from poolcli.files.remote import fsspec_io\nfsspec_io.PART = 6 << 20\n"
+    code = ("from poolcli.files.remote import fsspec_io\nfsspec_io._PART = 6 << 20\n"
             "from poolcli.cli.main import start\nstart()")
     with proxied(store, slow=2) as (env, proxy):
         command = [sys.executable, "-c", code, "max", "-k", "1", "a.npy", "-o", "s3://samples/cut/a.npy", "-q"]

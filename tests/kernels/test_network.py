@@ -419,7 +419,7 @@ def test_a_generated_kernel_comes_once_it_has_paid(monkeypatch: pytest.MonkeyPat
     settled = asked.prepare(asked.plan(x.shape), x.dtype, False)
     choice = settled.choice if isinstance(settled.choice, network_driver.NetworkChoice) else settled.choice.kernel
     work, values = settled.on(x), np.empty((38, 48), np.uint8)
-    choice.later.rent.milliseconds = 0.0
+    choice.later.uncompiled.milliseconds = 0.0
     first = choice.on(work, values)
     assert first.choice is choice
     run = first.runner()

@@ -19,11 +19,12 @@ from ...core.place import Place
 from ...errors import PoolError
 from ..formats import has_tifffile, mode_of
 from ..georef.geotiff import with_page_tags
-from ..image_info import ImageInfo, Loaded, Palette
+from ..image_info import MAX_PIXELS, ImageInfo, Loaded, Palette
 from ..images.decode import read_carried
 from ..images.nodata import NODATA, with_nodata
 from ..images.pillow_open import cause, silence_warnings, sniff
 from ..images.pixels import Picture
+from ..stderr_capture import pillow_limits
 from .tiff import first_of, read_first_tags
 from .tiff_extra import INKS, read_tag
 
@@ -114,8 +115,12 @@ class _OpenedPage:
 
         silence_warnings("tifffile")
         self.stream, self.lock = stream, threading.Lock()
-        file = tifffile.TiffFile(stream)
-        self.page: Any = file.pages[0]
+        try:
+            file = tifffile.TiffFile(stream)
+            self.page: Any = file.pages[0]
+        except BaseException:
+            stream.close()
+            raise
         self.is_big = bool(file.is_bigtiff)
 
     @property
@@ -228,7 +233,8 @@ def is_large(path: str, max_pixels: int | None) -> bool:
         with open(path, "rb") as stream:
             if sniff(stream.read(12)) != "TIFF":
                 return False
-            tags = read_first_tags(stream)
+            with pillow_limits(max_pixels or MAX_PIXELS, False):  # Pillow warns of damaged tags
+                tags = read_first_tags(stream)
         width, height, samples, bits = (first_of(tags.get(tag, 1)) for tag in (256, 257, 277, 258))
         return width * height * samples * bits >= 8 * MIN_BYTES and (max_pixels is None or width * height <= max_pixels)
     except Exception:  # reading it will say what is wrong

@@ -48,6 +48,7 @@ def geometric_mean(window: Window) -> Pair:
 @pytest.fixture(autouse=True)
 def _rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The two rows, for the time of a test."""
+    monkeypatch.setattr(run_view, "COMPILING_AFTER", 600)  # whether a kernel is compiled is no matter of these tests
     row = Reducer("logmean", "The geometric mean.", "(prod x)^(1/n)", "float", geometric_mean)
     monkeypatch.setitem(cast(dict[str, Reducer], REDUCERS), "logmean", row)
     halves = Windowing("halves", "Two windows.", "[0, n/2), [n/2, n)", "--halves", ("size",), build_halves)
@@ -138,7 +139,6 @@ def sgi(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
     """Call the command line here: the exit code, and what it said on standard error."""
-    monkeypatch.setattr(run_view, "COMPILING_AFTER", 600)  # whether a kernel is compiled is no matter of these tests
     def calling(*arguments: object) -> tuple[int, str]:
         monkeypatch.setattr("sys.argv", ["poolcli", *map(str, arguments)])
         capsys.readouterr()

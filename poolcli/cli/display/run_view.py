@@ -169,7 +169,7 @@ class _CompileNotice:
 
     def __init__(self, shows: bool) -> None:
         self.shows = shows
-        self.timer: Any = None
+        self.timers: list[Any] = []
         self.told: set[str] = set()
 
     def tell(self, text: str) -> None:
@@ -180,16 +180,17 @@ class _CompileNotice:
         if text.startswith("compiling"):
             from threading import Timer
 
-            self.timer = Timer(COMPILING_AFTER, stdio.print_error, [f"{text} ..."])
-            self.timer.daemon = True
-            self.timer.start()
+            timer = Timer(COMPILING_AFTER, stdio.print_error, [f"{text} ..."])
+            timer.daemon = True
+            timer.start()
+            self.timers.append(timer)
         else:
             stdio.print_error(text)
 
     def hush(self) -> None:
         """It is over."""
-        if self.timer is not None:
-            self.timer.cancel()
+        for timer in self.timers:
+            timer.cancel()
 
 
 @contextmanager

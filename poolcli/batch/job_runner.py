@@ -8,6 +8,7 @@ import stat
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,8 +95,8 @@ def _attempt(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) 
 
 def _choose_runner(job: Job, pooling: Pooling, settings: Settings) -> Runner:
     """Choose how a job is run: by boxes of a large picture, by chunks, as a stream of rows, or whole in memory."""
-    if run_large_picture.takes(job, pooling, settings):
-        return run_large_picture.run
+    if (opened := run_large_picture.open_source(job, pooling, settings)) is not None:
+        return partial(run_large_picture.run, opened)
     if run_chunked.takes(job):
         return run_chunked.run
     return run_streamed.run if run_streamed.takes(job, settings) else run_in_memory.run

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from .. import files
 from ..core.plans import check_memory
 from ..report import FileReport
-from . import run_in_memory
 from .run_chunked import clip_notes
 from .run_in_memory import (
     LoadedJob,
@@ -23,7 +22,7 @@ from .run_in_memory import (
     with_place,
     write,
 )
-from .settings import Job, Settings, is_special, may_replace
+from .settings import Job, Settings, is_special, may_replace, needs_all_samples
 
 if TYPE_CHECKING:
     from ..chunked.executors import ChunkBackend
@@ -34,18 +33,10 @@ MAX_HELD_BYTES = 1 << 26
 """Of a result that is held in memory where its format is written box by box too."""
 
 
-def takes(job: Job, pooling: Pooling, settings: Settings) -> bool:
-    """Whether a job reads a picture that is large, and wishes nothing that needs all of it at once."""
-    if job.indices is not None or settings.frames is not None or settings.linear or settings.premultiplied:
-        return False
-    found = _open_source(job, pooling, settings)
-    if found is not None:
-        found[0].close()
-    return found is not None
-
-
-def _open_source(job: Job, pooling: Pooling, settings: Settings) -> tuple[Any, files.Loaded] | None:
-    """Open the input; None of what is pooled whole."""
+def open_source(job: Job, pooling: Pooling, settings: Settings) -> tuple[Any, files.Loaded] | None:
+    """Open an input that is read box by box, to be given to ``run``, which closes it; None of what is pooled whole."""
+    if settings.frames is not None or needs_all_samples(job, settings):
+        return None
     found = files.open_boxes(job.source, max_pixels=settings.max_pixels, indexed=pooling.reducer.suits_labels)
     if found is None:
         return None
@@ -56,13 +47,11 @@ def _open_source(job: Job, pooling: Pooling, settings: Settings) -> tuple[Any, f
     return None
 
 
-def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
+def run(opened: tuple[Any, files.Loaded], job: Job, pooling: Pooling, settings: Settings,
+        blank: FileReport) -> FileReport:
     """Pool a large picture box by box; into memory where the result is small or its format is written at once."""
-    found = _open_source(job, pooling, settings)
-    if found is None:  # it was there a moment ago
-        return run_in_memory.run(job, pooling, settings, blank)
-    with closing(found[0]) as source:
-        return _run_boxes(source, found[1], job, pooling, settings, blank)
+    with closing(opened[0]) as source:
+        return _run_boxes(source, opened[1], job, pooling, settings, blank)
 
 
 def _run_boxes(source: Any, loaded: files.Loaded, job: Job, pooling: Pooling, settings: Settings,

@@ -13,7 +13,7 @@ from ..errors import PoolError
 from ..report import FileReport
 from . import run_in_memory
 from .run_in_memory import add_values, plan_fields, pool_loaded
-from .settings import STDIO, Job, Settings, may_replace
+from .settings import STDIO, Job, Settings, may_replace, needs_all_samples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,8 +32,7 @@ _MAX_KEPT_VALUES = 1 << 20
 
 def takes(job: Job, settings: Settings) -> bool:
     """Whether a job may be run as a stream: its result is a .npy, and nothing is wished that needs all of the input."""
-    whole = job.indices is not None or settings.linear or settings.premultiplied or settings.samples is not None
-    return job.format is files.FORMATS["NPY"] and not whole
+    return job.format is files.FORMATS["NPY"] and not needs_all_samples(job, settings)
 
 
 def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:

@@ -192,6 +192,11 @@ def is_special(path: str | AnyPath) -> bool:
     return found != 0 and not stat.S_ISREG(found) and not stat.S_ISDIR(found)
 
 
+def needs_all_samples(job: Job, settings: Settings) -> bool:
+    """Whether something is wished that is done with arrays in memory only."""
+    return bool(job.indices is not None or settings.linear or settings.premultiplied or settings.samples is not None)
+
+
 def must_keep(path: AnyPath, job: Job, settings: Settings) -> bool:
     """Whether there is a file, an object, or a chunked array that must not be replaced."""
     if is_url(path):

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from cli.calls import Call
 
+import poolcli
 from poolcli.batch import run_large_picture
 from poolcli.chunked import chunk_shapes
 from poolcli.files.tiff import tiff_array, tiff_tiles
@@ -258,3 +259,17 @@ def check_memory(tmp_path: Path, side: int, most: int) -> None:
             found, wanted = after.read(1, window=window), before.read(1, window=box)
             height, width = found.shape
             np.testing.assert_array_equal(found, wanted.reshape(height, 10, width, 10).sum((1, 3), dtype="u8"))
+
+
+def test_a_mask_is_heeded(tmp_path: Path, here: Call, by_boxes: list[str]) -> None:
+    """Masks and weights go with arrays in memory: such a picture is read at once, however large."""
+    array, mask = samples(), np.random.default_rng(1).integers(0, 2, SHAPE).astype(np.uint8)
+    mask[::2, ::2] = 1
+    source = geotiff(tmp_path / "in.tif", array, **TILED)
+    np.save(tmp_path / "mask.npy", mask)
+    done = here("max", "-k", "2", source, "--mask", tmp_path / "mask.npy", "-o", tmp_path / "out.tif")
+    assert (done.code, by_boxes) == (0, [])
+    expected = poolcli.pool(array, "max", size=2, mask=mask, layout="HWC"[: array.ndim])
+    with rasterio.open(tmp_path / "out.tif") as file:
+        found = file.read()
+    np.testing.assert_array_equal(found[0] if array.ndim == 2 else found.transpose(1, 2, 0), expected)

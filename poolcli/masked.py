@@ -28,7 +28,7 @@ _WIDER: Mapping[str, str] = {"bool": "uint8", "uint8": "uint16", "int8": "int16"
 
 
 @dataclass(frozen=True)
-class MaskedPooling(Pooling):
+class _MaskedPooling(Pooling):
     """A pooling whose values without samples will be masked, so that they may be anything."""
 
     def fill(self, result: dtypes.Type) -> Array:
@@ -47,15 +47,9 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     plan, result_dtype = base.plan(array.shape), base.result_dtype(dtype)
     if out is not None:
         _check_masked_out(out, plan.output_shape, result_dtype)
-    pooling = MaskedPooling(**{one.name: getattr(base, one.name) for one in fields(base)})
-    pooling = replace(pooling, dtype=result_dtype, nodata=None)
-    pads_missing = base.nodata is not None and base.pad_value == base.nodata
-    if missing.any():
-        array, value = mark_missing(array, missing, None if pads_missing else base.pad_value)
-        pooling = replace(pooling, nodata=value, pad_value=value if pads_missing else base.pad_value)
-    check_numbers(array, missing, pooling)
+    pooling, array = pool_without(base, array, missing, result_dtype)
     result = pooling.run(array, plan, return_indices=wanted)
-    values = np.ma.MaskedArray(result.values, _is_empty(base, plan, missing, pads_missing))
+    values = np.ma.MaskedArray(result.values, _is_empty(base, plan, missing, pads_missing(base)))
     if values.dtype == dtype:
         with np.errstate(over="ignore"):  # the default, 1e20, is infinite as float16
             values.fill_value = x.fill_value
@@ -63,6 +57,23 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
         out[...] = values
         values = out
     return values if result.indices is None else (values, result.indices)
+
+
+def pads_missing(pooling: Pooling) -> bool:
+    """Whether padding is missing samples: of their value, where that is given."""
+    return pooling.nodata is not None and pooling.pad_value == pooling.nodata
+
+
+def pool_without(base: Pooling, array: Array, missing: NDArray[np.bool_],
+                 result: dtypes.Type) -> tuple[_MaskedPooling, Array]:
+    """Return a pooling of another array that passes over what is missing, and that array."""
+    pooling = _MaskedPooling(**{one.name: getattr(base, one.name) for one in fields(base)})
+    pooling = replace(pooling, dtype=result, nodata=None)
+    if missing.any():
+        array, value = _mark_missing(array, missing, None if pads_missing(base) else base.pad_value)
+        pooling = replace(pooling, nodata=value, pad_value=value if pads_missing(base) else base.pad_value)
+    _check_numbers(array, missing, pooling)
+    return pooling, array
 
 
 def find_missing(array: Array, mask: NDArray[np.bool_], pooling: Pooling) -> NDArray[np.bool_]:
@@ -77,7 +88,7 @@ def find_missing(array: Array, mask: NDArray[np.bool_], pooling: Pooling) -> NDA
     return missing
 
 
-def mark_missing(array: Array, missing: NDArray[np.bool_], beside: float | None) -> tuple[Array, int | float]:
+def _mark_missing(array: Array, missing: NDArray[np.bool_], beside: float | None) -> tuple[Array, int | float]:
     """Return a copy with a value at missing samples that no other one has, nor is ``beside``; and that value."""
     value = find_unused_value(array[~missing], beside)
     if value is None:
@@ -129,7 +140,7 @@ def _as_number(number: Any) -> int | float:
     return found
 
 
-def check_numbers(array: Array, missing: NDArray[np.bool_], pooling: Pooling) -> None:
+def _check_numbers(array: Array, missing: NDArray[np.bool_], pooling: Pooling) -> None:
     """Refuse NaN that an integer result has no place for: it is a number that went wrong, not a missing one."""
     result = pooling.dtype
     if array.dtype.kind != "f" or result is None or result.kind == "f":

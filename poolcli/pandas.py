@@ -11,7 +11,8 @@ import numpy as np
 import pandas
 
 from .core.place import Place
-from .errors import OptionError, PoolError
+from .core.pool_options import refuse_array_options
+from .errors import PoolError
 from .pooling import parse_pooling
 from .pooling import pool as pool_array
 
@@ -49,9 +50,7 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     if not isinstance(x, pandas.Series):
         raise PoolError(f"a {type(x).__name__} of pandas is no array of numbers; a column of it, such as x['name'], or "
                         "x.to_numpy() would work")
-    if out is not None or return_indices:
-        raise OptionError("out" if out is not None else "return_indices",
-                          "goes with arrays, not with Series; x.to_numpy() would work")
+    refuse_array_options(out, return_indices, "goes with arrays, not with Series; x.to_numpy() would work")
     values = pool_array(x.to_numpy(), reducer, **options)
     plan = parse_pooling(reducer, **options).plan(x.shape)
     place = Place.of(None, x.shape).pooled(plan)

@@ -7,7 +7,7 @@ weight 0 is missing too, whatever it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from .core import axes, dtypes
 from .core.plans import Plan
 from .core.pool_options import as_python
-from .core.reducers import REDUCERS
+from .core.reducers import REDUCERS, name_weighted
 from .core.windowings import check_flag, parse_min_valid
 from .engine.prepared import Result, describe_unrepresentable
 from .errors import OptionError, PoolError
-from .masked import MaskedPooling, check_numbers, find_missing, mark_missing
+from .masked import find_missing, pads_missing, pool_without
 from .pooling import ELSEWHERE, Pooling, as_array, as_kind_of, check_out, parse_pooling
 
 Array = NDArray[Any]
@@ -85,20 +85,17 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *,
     if weights is not None:
         missing |= weights == 0
     result = _result_dtype(pooling, array, rules)
-    base = MaskedPooling(**{one.name: getattr(pooling, one.name) for one in fields(pooling)})
-    base = replace(base, dtype=result, nodata=None)
-    pads_missing = pooling.nodata is not None and pooling.pad_value == pooling.nodata
-    if missing.any():
-        array, value = mark_missing(array, missing, None if pads_missing else base.pad_value)
-        base = replace(base, nodata=value, pad_value=value if pads_missing else base.pad_value)
-    check_numbers(array, missing, base)
+    base, array = pool_without(pooling, array, missing, result)
     try:
         found = _run_either(base, array, plan, weights, return_indices)
     except MemoryError:
         raise PoolError(f"not enough memory to pool an array of shape {axes.describe(array.shape)}") from None
-    valid, all_samples = (_count(pooling, plan, ~missing, pads_missing),
-                          _count(pooling, plan, np.ones_like(missing), pads_missing))
-    return _without_few(pooling, found, valid, _too_few(valid, all_samples, rules.least), result)
+    valid, least = _count(pooling, plan, ~missing), rules.least
+    if isinstance(least, int):
+        few = valid < least
+    else:
+        few = valid * least.denominator < _count(pooling, plan, np.ones_like(missing)) * least.numerator
+    return _without_few(pooling, found, valid, few | (valid == 0), result)  # none at all is too few always
 
 
 def _run_either(base: Pooling, array: Array, plan: Plan, weights: Array | None, return_indices: bool) -> Result:
@@ -144,8 +141,7 @@ def _check_weights(weights: Array, pooling: Pooling, plan: Plan) -> NDArray[np.f
     """Weights as float64 for each sample; PoolError for what is none, and where they mean nothing."""
     row = pooling.reducer
     if row.weighted_core is None:
-        known = ", ".join(name for name, one in REDUCERS.items() if one.weighted_core is not None)
-        raise OptionError("weights", f"weights mean nothing to {row.name}; those that take them: {known}")
+        raise OptionError("weights", f"weights mean nothing to {row.name}; those that take them: {name_weighted()}")
     if pooling.pad_mode != "exclude":
         raise OptionError("weights", "padding that is data has no weights; pad_mode exclude would work")
     if wrong := [name for name in ("count_include_pad", "divisor") if pooling.parameters.get(name)]:
@@ -158,18 +154,11 @@ def _check_weights(weights: Array, pooling: Pooling, plan: Plan) -> NDArray[np.f
     return each
 
 
-def _count(pooling: Pooling, plan: Plan, there: NDArray[np.bool_], pads_missing: bool) -> Array:
+def _count(pooling: Pooling, plan: Plan, there: NDArray[np.bool_]) -> Array:
     """How many samples of each window are there, padding that is data among them."""
     count = replace(pooling, reducer=REDUCERS["sum"], parameters={}, nan="propagate", nodata=None, dtype=None,
-                    pad_value=0 if pads_missing else 1)
+                    pad_value=0 if pads_missing(pooling) else 1)
     return count.run(there.view(np.uint8), plan).values
-
-
-def _too_few(valid: Array, all_samples: Array, least: int | Fraction) -> NDArray[np.bool_]:
-    """Which windows have fewer than asked for; none at all is too few always."""
-    few = valid < least if isinstance(least, int) else valid * least.denominator < all_samples * least.numerator
-    found: NDArray[np.bool_] = few | (valid == 0)
-    return found
 
 
 def _without_few(pooling: Pooling, found: Result, valid: Array, few: NDArray[np.bool_],

@@ -13,8 +13,9 @@ from typing import Any
 import xarray
 
 from .core.place import Place
+from .core.pool_options import refuse_array_options
 from .core.windowings import NAMED_DEFAULTS
-from .errors import OptionError, PoolError
+from .errors import PoolError
 from .files.georef.coordinates import choose_letters, pool_coordinates
 from .pooling import parse_pooling
 from .pooling import pool as pool_array
@@ -54,9 +55,7 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     if not isinstance(x, xarray.DataArray):
         raise PoolError(f"a {type(x).__name__} of xarray holds several arrays; one of them, such as x['name'], would "
                         "work")
-    if out is not None or return_indices:
-        raise OptionError("out" if out is not None else "return_indices",
-                          "goes with arrays, not with DataArrays; x.values would work")
+    refuse_array_options(out, return_indices, "goes with arrays, not with DataArrays; x.values would work")
     dims = tuple(map(str, x.dims))
     letters = options.get("layout") or choose_letters(dims, x.coords)
     pooling = parse_pooling(reducer, **{**options, "layout": letters}).for_axes(x.shape, letters, dims)

@@ -75,6 +75,17 @@ def to_array(given: Array | Fractions) -> Array:
     return given.convert(dtypes.FLOAT64) if isinstance(given, Fractions) else given
 
 
+def over_one_divisor(values: Sequence[Array | Fractions], most: int | None = None) -> tuple[list[Array], int | None]:
+    """Return numerators over a divisor; the nearest float64 and None where there is none for all, up to ``most``."""
+    fractions = [one for one in values if isinstance(one, Fractions)]
+    divisor = math.lcm(*(one.divisor for one in fractions))
+    common = [one.over(divisor) for one in fractions]
+    numerators = [one.numerators for one in common if one is not None]
+    if len(numerators) == len(values) and (most is None or divisor <= most):
+        return numerators, divisor
+    return [to_array(one) for one in values], None
+
+
 def _pool_numerators(pooling: Pooling, plan: Plan, x: Array, divisor: int, part: PlanPart | None) -> Fractions | None:
     """Pool whole numbers over a divisor; None where the result is no fraction of that kind, or too large."""
     row = pooling.reducer

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from ..core import dtypes
 from ..core.boxes import Box, box_shape, input_box, subplan
 from ..core.plans import Plan
+from ..core.pool_options import refuse_array_options
 from ..engine import threads
-from ..errors import OptionError, PoolError
+from ..errors import PoolError
 from ..pooling import Pooling, parse_pooling
 from .run_box import find_squeezed
 from .sources import ArraySource, UnpaddedSource, pad_source
@@ -38,9 +39,8 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
 
     if not isinstance(x, dask.array.Array):
         raise PoolError(f"a {type(x).__module__}.{type(x).__name__} is no array; one of dask.array would work")
-    if out is not None or return_indices:
-        raise OptionError("out" if out is not None else "return_indices",
-                          "goes with arrays in memory, not with Dask's; its values, by compute(), would work")
+    refuse_array_options(out, return_indices,
+                         "goes with arrays in memory, not with Dask's; its values, by compute(), would work")
     if any(n != n for n in x.shape):
         raise PoolError("a Dask array of unknown shape cannot be planned; x.compute_chunk_sizes() makes it known")
     pooling = parse_pooling(reducer, **options)

@@ -22,7 +22,7 @@ from ..batch import (
     stands_for_many,
     takes_several,
 )
-from ..core.reducers import REDUCERS, Reducer
+from ..core.reducers import REDUCERS, Reducer, name_weighted
 from ..core.windowings import parse_min_valid
 from ..errors import OptionError, PoolError
 from ..files import Encoding, Format, Frames
@@ -75,8 +75,7 @@ def _to_samples(row: Reducer | None, given: Mapping[str, Any]) -> SampleFiles | 
         if pattern == STDIO:
             raise OptionError(name, "standard input and output carry the samples; a file name would work")
     if weights is not None and row is not None and row.weighted_core is None:
-        known = ", ".join(name for name, one in REDUCERS.items() if one.weighted_core is not None)
-        raise OptionError("weights", f"mean nothing to {row.name}; those that take them: {known}")
+        raise OptionError("weights", f"mean nothing to {row.name}; those that take them: {name_weighted()}")
     if valid is not None and not valid.lower().endswith(".npy"):
         raise OptionError("valid_out", f"is written as .npy, and {printable(valid)} does not end so")
     if valid is not None and valid == given["output"]:

@@ -24,6 +24,12 @@ Pad = int | tuple[int, int]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+def refuse_array_options(out: Any, return_indices: bool, reason: str) -> None:
+    """Raise OptionError, with a reason, for what ``pool`` can do with arrays in memory alone."""
+    if out is not None or return_indices:
+        raise OptionError("out" if out is not None else "return_indices", reason)
+
+
 class WindowKeywords(TypedDict, total=False):
     """The keywords that lay out the windows. One value, or one per pooled axis in axis order."""
 

@@ -401,6 +401,11 @@ def check_windows(row: Reducer, given: Mapping[str, Any]) -> WindowOptions:
     return window_options(asked)
 
 
+def name_weighted() -> str:
+    """The names of all reducers that take a weight for each sample."""
+    return ", ".join(name for name, row in REDUCERS.items() if row.weighted_core is not None)
+
+
 def suggest_reducers(name: str, others: Iterable[str] = ()) -> list[str]:
     """Return what a name that is no reducer's may mean: by the aliases of the rows, or what looks like it.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,3 +65,13 @@ def numbers(tmp_path: Path) -> Path:
     path = tmp_path / "numbers.npy"
     np.save(path, np.arange(16.0).reshape(4, 4))
     return path
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    """A store in this process, empty before and after."""
+    fsspec = pytest.importorskip("fsspec", reason='needs fsspec: pip install "poolcli[cloud]"')
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    yield system
+    system.store.clear()

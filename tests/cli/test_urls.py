@@ -365,16 +365,6 @@ def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
 # Any store.
 
 
-@pytest.fixture
-def memory() -> Iterator[Any]:
-    """A store in this process, empty before and after."""
-    fsspec = pytest.importorskip("fsspec", reason='needs fsspec: pip install "poolcli[cloud]"')
-    system = fsspec.filesystem("memory")
-    system.store.clear()
-    yield system
-    system.store.clear()
-
-
 def npy(*shape: int) -> bytes:
     """An array as .npy."""
     data = io.BytesIO()

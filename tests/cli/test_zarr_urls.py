@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +14,6 @@ from cli.calls import Call
 import poolcli
 from poolcli import PoolError
 from poolcli.files.remote import fsspec_io
-
-
-@pytest.fixture
-def memory() -> Iterator[Any]:
-    """A store in this process, empty before and after."""
-    fsspec = pytest.importorskip("fsspec", reason='needs fsspec: pip install "poolcli[cloud]"')
-    system = fsspec.filesystem("memory")
-    system.store.clear()
-    yield system
-    system.store.clear()
 
 
 def read(url: str, name: str = "") -> Any:

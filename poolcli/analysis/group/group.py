@@ -23,7 +23,7 @@ from ...core.pool_options import WINDOW_KEYWORDS, Keywords
 from ...core.reducers import REDUCERS
 from ...errors import OptionError, PoolError
 from ...pooling import Pooling, as_array, parse_pooling
-from ..exact_stages import Fractions, pool_exactly, to_array
+from ..exact_stages import Fractions, over_one_divisor, pool_exactly, to_array
 from ..run_parts import run_parts
 from ..stages import Stage, as_stage
 from .pooled_copies import PlainCopy, PooledCopy
@@ -262,17 +262,13 @@ def _split_boxes(shape: Sequence[int], most: int) -> Iterator[Box]:
 def _reduce_box(by: Pooling, copies: Sequence[PooledCopy | PlainCopy], box: Box) -> Array:
     """Reduce the values of a box, from exact means where copies hand them on."""
     values = [one.values(box) for one in copies]
-    fractions = [one for one in values if isinstance(one, Fractions)]
-    divisor = math.lcm(*(one.divisor for one in fractions))
-    common = [one.over(divisor) for one in fractions]
-    numerators = [one.numerators for one in common if one is not None]
-    exact = len(numerators) == len(values) and divisor <= 1 << 53
-    arrays = numerators if exact else [to_array(one) for one in values]
+    arrays, divisor = over_one_divisor(values, 1 << 53)
     stacked = np.stack([one.reshape(-1) for one in arrays])
     if by.nodata is not None and not dtypes.holds(stacked.dtype, by.nodata):
         by = replace(by, nodata=None)
     plan = by.plan(stacked.shape)
-    found = to_array(pool_exactly(by, plan, Fractions(stacked, divisor))) if exact else by.run(stacked, plan).values
+    found = (by.run(stacked, plan).values if divisor is None
+             else to_array(pool_exactly(by, plan, Fractions(stacked, divisor))))
     return found.reshape(arrays[0].shape)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from ...core.boxes import Box, Range, full_box, input_box, slices, subplan
 from ...core.plans import Plan
 from ...pooling import Pooling
-from ..exact_stages import Fractions, pool_exactly, to_array
+from ..exact_stages import Fractions, over_one_divisor, pool_exactly
 from .transforms import Transform
 
 Array = NDArray[Any]
@@ -116,16 +115,11 @@ def _join_pieces(pieces: Sequence[Array | Fractions], counts: Sequence[int]) -> 
     """Put together what lies side by side: so many pieces along each axis, in C order; fractions where all are."""
     if len(pieces) == 1:
         return pieces[0]
-    fractions = [one for one in pieces if isinstance(one, Fractions)]
-    divisor = math.lcm(*(one.divisor for one in fractions))
-    common = [one.over(divisor) for one in fractions]
-    numerators = [one.numerators for one in common if one is not None]
-    exact = len(numerators) == len(pieces)
-    arrays = numerators if exact else [to_array(one) for one in pieces]
+    arrays, divisor = over_one_divisor(pieces)
     for axis in reversed(range(len(counts))):
         n = counts[axis]
         arrays = [np.concatenate(arrays[i : i + n], axis) for i in range(0, len(arrays), n)]
-    return Fractions(arrays[0], divisor) if exact else arrays[0]
+    return arrays[0] if divisor is None else Fractions(arrays[0], divisor)
 
 
 def _apply_to(values: Array | Fractions, move: Callable[[Array], Array]) -> Array | Fractions:

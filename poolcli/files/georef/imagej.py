@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite, prod
+from math import isfinite
 from typing import IO, TYPE_CHECKING, Any
 
 from ...core.place import Place
@@ -17,7 +17,7 @@ from ...errors import PoolError
 from ..formats import has_tifffile
 from ..image_info import ImageInfo, Loaded
 from ..images.pillow_open import silence_warnings
-from .ome_tiff import OmeImage, choose_letters
+from .ome_tiff import OmeImage, check_planes, choose_letters
 
 if TYPE_CHECKING:
     from ..image_info import Array
@@ -84,12 +84,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     stream.seek(0)
     with tifffile.TiffFile(stream, name=os.path.basename(name), _multifile=False) as file:
         series = file.series[0]
-        if series.dtype is None or series.dtype.kind not in "biuf" or series.dtype.itemsize > 8:
-            raise PoolError(f"its samples are {series.dtype}, which cannot be pooled; integers and floats can")
-        limit = max(size, 8 * max_pixels)
-        if prod(series.shape) * series.dtype.itemsize > limit:
-            raise PoolError(f"its planes take {prod(series.shape) * series.dtype.itemsize:,} bytes, more than "
-                            f"{limit:,}; --max-pixels raises the limit")
+        check_planes(series, max(size, 8 * max_pixels))
         array = series.asarray(maxworkers=1)
         stack = _describe_stack(series.axes, file.imagej_metadata or {}, file.pages[0])
     array = array.astype(array.dtype.newbyteorder("="), copy=False)

@@ -85,12 +85,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     stream.seek(0)
     with tifffile.TiffFile(stream, name=os.path.basename(name), _multifile=False) as file:
         series = _choose_series(file, key)
-        if series.dtype is None or series.dtype.kind not in "biuf" or series.dtype.itemsize > 8:
-            raise PoolError(f"its samples are {series.dtype}, which cannot be pooled; integers and floats can")
-        limit = max(size, 8 * max_pixels)
-        if math.prod(series.shape) * series.dtype.itemsize > limit:
-            raise PoolError(f"its planes take {math.prod(series.shape) * series.dtype.itemsize:,} bytes, more than "
-                            f"{limit:,}; --max-pixels raises the limit")
+        check_planes(series, max(size, 8 * max_pixels))
         array = series.asarray(maxworkers=1)
         image = _parse_image(file.ome_metadata or "", file.series.index(series), series.axes)
         page = series.pages[0]
@@ -99,6 +94,15 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     info = ImageInfo(name, "OME", key=key, axes=tuple(image.axes), storage=storage, place=Place.of(image, array.shape))
     return Loaded(array, choose_letters(image.axes), info)
+
+
+def check_planes(series: Any, limit: int) -> None:
+    """Raise PoolError for planes that cannot be pooled, or take more bytes than the limit."""
+    if series.dtype is None or series.dtype.kind not in "biuf" or series.dtype.itemsize > 8:
+        raise PoolError(f"its samples are {series.dtype}, which cannot be pooled; integers and floats can")
+    size = math.prod(series.shape) * series.dtype.itemsize
+    if size > limit:
+        raise PoolError(f"its planes take {size:,} bytes, more than {limit:,}; --max-pixels raises the limit")
 
 
 def _choose_series(file: Any, key: str | None) -> Any:

@@ -13,7 +13,7 @@ from ..errors import OptionError
 from . import axes, dtypes
 from .choices import NAN_MODES, PAD_MODES, ROUNDINGS, suggest_keywords
 from .reducers import REDUCERS, Reducer
-from .windowings import WINDOWINGS, WindowOptions, check_flag
+from .windowings import WINDOW_KEYWORDS, WINDOWINGS, WindowOptions, check_flag
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -112,9 +112,6 @@ def show_keywords(keywords: type) -> Callable[[F], F]:
         cast(Any, function).__signature__ = own.replace(parameters=[*given, *shown])
         return function
     return show
-
-
-WINDOW_KEYWORDS = frozenset(WindowKeywords.__annotations__) - {"layout"}
 
 
 def as_python(value: Any) -> Any:

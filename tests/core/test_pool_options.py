@@ -10,6 +10,7 @@ import numpy as np
 
 import poolcli
 from poolcli.core.pool_options import Keywords, WindowKeywords
+from poolcli.core.windowings import WINDOW_KEYWORDS
 
 
 def test_signatures_name_every_keyword() -> None:
@@ -21,6 +22,11 @@ def test_signatures_name_every_keyword() -> None:
     text = StringIO()
     Helper(output=text).help(poolcli.pool)
     assert "pad_mode: 'str' = 'exclude'" in text.getvalue() and "ceil_mode" in text.getvalue()
+
+
+def test_window_keywords_are_those_that_are_checked() -> None:
+    """The type says what the checks know, beside the layout, which is no window's."""
+    assert set(WindowKeywords.__annotations__) == {*WINDOW_KEYWORDS, "layout"}
 
 
 def test_defaults_that_are_shown_are_those_that_hold() -> None:

@@ -69,41 +69,40 @@ def search_windows(pooling: Pooling, plan: Plan, low: Array, high: Array, solve:
 
 
 def _search_block(pooling: Pooling, solve: Solve, lower: unfold.UnfoldedBlock, upper: unfold.UnfoldedBlock,
-                  drawn: Array | None,
-              result: dtypes.Type) -> tuple[Array, Array, Array]:
+                  drawn: Array | None, result: dtypes.Type) -> tuple[Array, Array, Array]:
     """The bounds of a block's windows, flat, and whether they are exact. Windows without a value get none."""
     low, high = (part.values.reshape(len(part.values), -1) for part in (lower, upper))
     none = np.isnan(low) if low.dtype.kind == "f" else None
     if pooling.missing() is None and not pooling.skips_nan() and lower.whole and (none is None or not none.any()):
-        return _search_columns(pooling, solve, low, high, drawn, result)
-    there: NDArray[np.bool_] = lower.present.reshape(low.shape).copy()
-    none = np.zeros(low.shape, np.bool_) if none is None else none
-    if pooling.missing() is not None or pooling.skips_nan():
-        there &= ~intervals.is_missing(low, pooling.missing())
-    lost = np.asarray((none & there).any(axis=0) | ~there.any(axis=0))
-    found = np.empty((2, low.shape[1]), result)
-    found[:, lost] = _fill_value(pooling, result) if lost.any() else 0
-    exact = np.ones(low.shape[1], np.bool_)
-    for part in _group_columns(low, high, there, ~lost):
-        t = pooling.kernel_parameters() if drawn is None else drawn[part.at]
-        found[0, part.at], found[1, part.at], exact[part.at] = _bound_columns(pooling, solve, part, t, result)
-    return found[0], found[1], exact
-
-
-def _search_columns(pooling: Pooling, solve: Solve, low: Array, high: Array, drawn: Array | None,
-                   result: dtypes.Type) -> tuple[Array, Array, Array]:
-    """The same where all samples are there: side by side as they come, so many that they stay in the second cache."""
-    if not are_finite(low, high):
-        groups = _group_columns(low, high, np.ones(low.shape, np.bool_), np.ones(low.shape[1], np.bool_))
+        groups, lost = _cut_columns(low, high), np.zeros(low.shape[1], np.bool_)
     else:
-        step = max(1, _AT_ONCE * 4 // len(low))
-        groups = (_WindowColumns(low[:, at : at + step], high[:, at : at + step], slice(at, at + step))
-                  for at in range(0, low.shape[1], step))
-    found, exact = np.empty((2, low.shape[1]), result), np.empty(low.shape[1], np.bool_)
+        groups, lost = _group_present(pooling, low, high, lower.present.reshape(low.shape).copy(), none)
+    found, exact = np.empty((2, low.shape[1]), result), np.ones(low.shape[1], np.bool_)
+    found[:, lost] = _fill_value(pooling, result) if lost.any() else 0
     for part in groups:
         t = pooling.kernel_parameters() if drawn is None else drawn[part.at]
         found[0, part.at], found[1, part.at], exact[part.at] = _bound_columns(pooling, solve, part, t, result)
     return found[0], found[1], exact
+
+
+def _cut_columns(low: Array, high: Array) -> Iterator[_WindowColumns]:
+    """Windows whose samples are all there: side by side as they come, so many that they stay in the second cache."""
+    if not are_finite(low, high):
+        yield from _group_columns(low, high, np.ones(low.shape, np.bool_), np.ones(low.shape[1], np.bool_))
+        return
+    step = max(1, _AT_ONCE * 4 // len(low))
+    for at in range(0, low.shape[1], step):
+        yield _WindowColumns(low[:, at : at + step], high[:, at : at + step], slice(at, at + step))
+
+
+def _group_present(pooling: Pooling, low: Array, high: Array, there: NDArray[np.bool_],
+                   none: NDArray[np.bool_] | None) -> tuple[Iterator[_WindowColumns], NDArray[np.bool_]]:
+    """Windows of which samples may be missing, and which of them have no value; ``none`` says which samples are NaN."""
+    none = np.zeros(low.shape, np.bool_) if none is None else none
+    if pooling.missing() is not None or pooling.skips_nan():
+        there &= ~intervals.is_missing(low, pooling.missing())
+    lost = np.asarray((none & there).any(axis=0) | ~there.any(axis=0))
+    return _group_columns(low, high, there, ~lost), lost
 
 
 def _fill_value(pooling: Pooling, result: dtypes.Type) -> Any:

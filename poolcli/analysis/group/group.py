@@ -19,8 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from ...core import dtypes
 from ...core.boxes import Box, box_shape, full_box, slices
 from ...core.plans import Plan
-from ...core.pool_options import WINDOW_KEYWORDS, Keywords
+from ...core.pool_options import Keywords
 from ...core.reducers import REDUCERS
+from ...core.windowings import WINDOW_KEYWORDS
 from ...errors import OptionError, PoolError
 from ...pooling import Pooling, as_array, parse_pooling
 from ..exact_stages import Fractions, over_one_divisor, pool_exactly, to_array

@@ -13,8 +13,8 @@ from ...core import axes as layouts
 from ...core import dtypes
 from ...core.dtypes import round_to
 from ...core.plans import Plan, check_memory
-from ...core.pool_options import WINDOW_KEYWORDS, one_of
-from ...core.windowings import keep_axis
+from ...core.pool_options import one_of
+from ...core.windowings import WINDOW_KEYWORDS, keep_axis
 from ...engine.prepared import canonical_windows
 from ...errors import OptionError, PoolError
 from ...pooling import Pooling, as_array, parse_pooling

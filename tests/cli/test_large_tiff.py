@@ -228,14 +228,14 @@ def sparse(path: Path, side: int) -> Path:
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks of memory are read from /proc")
 def test_memory_is_bounded(tmp_path: Path) -> None:
-    """900 million pixels, more than are read at once, take fewer than 500 MB, of which a compiler may need 200."""
-    check_memory(tmp_path, 30_000, 500)
+    """900 million pixels, more than are read at once, take fewer than 400 MB, of which a compiler may need 200."""
+    check_memory(tmp_path, 30_000, 400)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks of memory are read from /proc")
 def test_ten_billion_pixels(tmp_path: Path) -> None:
-    """And ten billion fewer than 500."""
-    check_memory(tmp_path, 100_000, 500)
+    """And ten billion fewer than 400."""
+    check_memory(tmp_path, 100_000, 400)
 
 
 def check_memory(tmp_path: Path, side: int, most: int) -> None:

@@ -34,6 +34,10 @@ _CASTS: Mapping[bool, Parts] = {
 _SAMPLE: Parts = (kernel.put_sample, kernel.nan_pick, kernel.place)
 """How a pick is written in its own dtype."""
 
+_PLAIN_WINDOW, _PLAIN_SAMPLE = 30.0, 10.0
+"""Microseconds of a kernel as plain Python, for each window and each sample of it: the slowest reducers take twice
+that (the upper median of bytes 17), most a third (lp 0.6, with missing samples 1.5)."""
+
 MAX_EXACT_BINOMIALS = 54
 """Taps up to which all C(k - 1, j) are doubles: they are at most 2^53."""
 
@@ -74,10 +78,7 @@ class General:
     @cached_property
     def most(self) -> int:
         """The samples of the largest window."""
-        most = 1
-        for rows, _ in self.tables:
-            most *= int(rows[:, kernel.COUNT].max())
-        return most
+        return most_samples(self.work)
 
     @property
     def cost(self) -> int:
@@ -96,6 +97,11 @@ class General:
         return cut(whole, sizes_for(whole, max(1, samples // self.cost)))
 
     @property
+    def spec(self) -> jit.KernelSpec:
+        """The kernel."""
+        return make_spec(self.work, self.values.dtype)
+
+    @property
     def can_repair(self) -> bool:
         """Whether a window that a faster kernel could not compute shows in its result: a float that is not finite.
 
@@ -111,7 +117,7 @@ class General:
         With ``repair`` it computes only the windows whose value is not finite; a faster kernel must have written all.
         """
         work = self.work
-        run = jit.load(make_spec(work, self.values.dtype))
+        run = jit.load(self.spec)
         nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata
         fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill
         samples, scratch = np.empty(self.most, work.array.dtype), np.empty(self.most, work.array.dtype)
@@ -139,6 +145,19 @@ class General:
                  work.fill is not None, work.want_indices, work.draws is not None]
         return np.array([*lengths, inner, *work.output_shape[1:4], *(w.step for w in work.windows),
                          *itertools.chain(*block), *flags, work.rounding, repair], np.int64)
+
+
+def most_samples(work: KernelTask) -> int:
+    """The samples of the largest window."""
+    most = 1
+    for windows in work.windows:
+        most *= int(windows.present()[1].max())
+    return most
+
+
+def estimate_plain(work: KernelTask) -> float:
+    """About how many milliseconds a kernel takes as plain Python."""
+    return 1e-3 * float(np.prod(work.output_shape)) * (_PLAIN_WINDOW + _PLAIN_SAMPLE * most_samples(work))
 
 
 def needs_whole_weights(work: KernelTask) -> bool:

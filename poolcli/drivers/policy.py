@@ -2,7 +2,8 @@
 
 A kernel takes one to three seconds to compile and then saves time in every call. Nobody knows how many calls will
 follow, so the rule is that of renting skis: NumPy does the work until what it has taken adds up to about what the
-kernel costs; then the kernel is compiled. A single call that would take NumPy long compiles at once.
+kernel costs; then the kernel is compiled. A single call that would take NumPy long compiles at once. What NumPy does
+not serve, or not exactly, the kernel does as plain Python where the array is tiny.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .. import jit
 from .kernel_task import KernelChoice, KernelTask
@@ -44,23 +45,23 @@ def current_tier() -> str:
 
 @dataclass(eq=False)
 class UncompiledKernel:
-    """A kernel that is not compiled yet, and what NumPy takes that can do its work meanwhile."""
+    """A kernel that is not compiled yet, and what NumPy or plain Python takes that can do its work meanwhile."""
 
     spec: jit.KernelSpec
     milliseconds: float
-    """About what NumPy takes."""
+    """About what that takes."""
 
     def pays(self) -> bool:
-        """Whether NumPy does the next call."""
-        if current_tier() != AUTO:
-            return current_tier() == NUMPY
-        if self.milliseconds > COMPILE_NOW or jit.is_available(self.spec):
+        """Whether NumPy, or plain Python, does the next call."""
+        if current_tier() == KERNELS or self.milliseconds > COMPILE_NOW:
             return False
-        return _spent.get(self.spec, 0.0) + self.milliseconds < COMPILE_AFTER
+        if current_tier() == NUMPY:
+            return True
+        return not jit.is_available(self.spec) and _spent.get(self.spec, 0.0) + self.milliseconds < COMPILE_AFTER
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Note what NumPy takes."""
+        """Note what NumPy takes, or plain Python."""
         start = time.thread_time()
         try:
             yield
@@ -69,34 +70,47 @@ class UncompiledKernel:
             _spent[self.spec] = _spent.get(self.spec, 0.0) + took
 
 
+@contextmanager
+def run_small_plainly(spec: jit.KernelSpec, milliseconds: float) -> Iterator[None]:
+    """Meanwhile kernels run as plain Python, if ``spec`` is not compiled and that takes less time than compiling it."""
+    uncompiled = UncompiledKernel(spec, milliseconds)
+    if uncompiled.pays():
+        with uncompiled.measured(), jit.run_plain():
+            yield
+    else:
+        yield
+
+
 @dataclass(eq=False)
 class Deferred(UncompiledKernel):
-    """A kernel that is not compiled yet, and NumPy that pools meanwhile."""
+    """A kernel that is not compiled yet, and what pools meanwhile: NumPy, or the kernel itself as plain Python."""
 
     kernel: KernelChoice | None
     """The faster kernel; None: the general one."""
-    numpy: KernelChoice
-    declined: bool = field(default=False)
-    """Whether NumPy met values that are for a kernel."""
+    numpy: KernelChoice | None
+    """NumPy's run, if it serves."""
+    plain_milliseconds: float
+    """About what plain Python takes."""
 
-    def pays(self) -> bool:
-        """Whether NumPy does the next call."""
-        forced = current_tier() != AUTO
-        return super().pays() and (forced or not self.declined)
+    def decline(self) -> None:
+        """From now on without NumPy, which has met values that it cannot pool exactly."""
+        self.numpy, self.milliseconds = None, self.plain_milliseconds
 
 
 def decide(work: KernelTask, kernel: KernelChoice | None, general: Callable[[KernelTask], jit.KernelSpec],
-           numpy: Callable[[KernelTask], tuple[KernelChoice, float] | None]) -> KernelChoice | Deferred | None:
-    """Return the kernel if it is ready, or NumPy until it is worth compiling; None for the general kernel.
+           meanwhile: Callable[[KernelTask], tuple[KernelChoice | None, float, float]],
+           ) -> KernelChoice | Deferred | None:
+    """Return the kernel if it is ready, or what pools until it is worth compiling; None for the general kernel.
 
-    ``general`` gives the spec of the general kernel, ``numpy`` NumPy's run and about the milliseconds it takes.
+    ``general`` gives the spec of the general kernel, ``meanwhile`` NumPy's run, if it serves, about the milliseconds it
+    takes, and those of the kernel as plain Python.
     """
     spec = getattr(kernel, "spec", None) if kernel is not None else general(work)
     tier = current_tier()
     if spec is None or tier == KERNELS or (tier == AUTO and jit.is_available(spec)):
         return kernel
-    found = numpy(work)
-    return kernel if found is None else Deferred(spec, found[1], kernel, found[0])
+    numpy, milliseconds, plain_milliseconds = meanwhile(work)
+    return Deferred(spec, plain_milliseconds if numpy is None else milliseconds, kernel, numpy, plain_milliseconds)
 
 
 def forget() -> None:

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from ..core import dtypes
 from ..core.windows import Windows
-from . import tile_driver
+from . import policy, tile_driver
 from .fold.fold_table import missing
+from .general_driver import estimate_plain
 from .kernel_task import Array, Block, KernelTask, Runner, cut, sizes_for
 
 _BLOCK_SAMPLES = 1 << 24
@@ -95,7 +96,8 @@ class _Slices:
     def give_up(self, block: Block) -> bool:
         """Let the tile kernel do a block, or the general one, which is to find no value that it could keep."""
         if self.tiles is not None:
-            return self.tiles.runner()(block)
+            with policy.run_small_plainly(self.tiles.choice.spec, estimate_plain(self.work)):
+                return self.tiles.runner()(block)
         if self.values.dtype.kind == "f":
             self.values[tuple(slice(*part) for part in block)] = np.nan
         return False

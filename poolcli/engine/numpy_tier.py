@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..core import dtypes
 from ..core.windows import Windows, as_array, shift
 from ..drivers.fold.fold_table import divisors, find_written_dtype, missing, sum_dtype
+from ..drivers.general_driver import most_samples
 from ..drivers.kernel_task import Array, Block, KernelTask, Runner, UnrepresentableValue, cut, sizes_for
 from ..drivers.weighted_driver import AxisWeights
 from ..kernels import double_double, order_statistics
@@ -108,7 +109,7 @@ def _check_small(x: Array, times: int) -> None:
 
 def _sum_whole(part: _BlockWindows) -> NDArray[np.int64]:
     """The exact sum of integers."""
-    x, samples = part.x, _most_samples(part.work)
+    x, samples = part.x, most_samples(part.work)
     state = np.dtype(np.int64)
     if x.dtype.itemsize == 8:
         _check_small(x, 2 * samples)
@@ -122,32 +123,37 @@ def _sum_whole(part: _BlockWindows) -> NDArray[np.int64]:
 
 
 def _sum_floats(part: _BlockWindows) -> States:
-    """The sum of floats as pairs of doubles; declined where it may have overflowed."""
-    present = part.present
+    """The sum of floats as pairs of doubles, of those that are finite; declined where it overflows."""
     x = part.x.astype(np.float64)
-    x = x if present is None else np.where(present, x, 0.0)
-    if part.x.dtype.itemsize < 8:
-        total = fold((x, np.zeros_like(x)), part.windows, merge_errors, (0.0, 0.0))
-    else:
-        total = fold((x, np.zeros_like(x)), part.windows, add_pairs, (0.0, 0.0))
+    x = np.where(np.isfinite(x) if part.present is None else np.isfinite(x) & part.present, x, 0.0)
+    merge = merge_errors if part.x.dtype.itemsize < 8 else add_pairs
+    total = fold((x, np.zeros_like(x)), part.windows, merge, (0.0, 0.0))
     if not np.isfinite(total[0]).all() or not np.isfinite(total[1]).all():
-        raise _Declined  # the kernels tell an infinite sum from one that overflowed
+        raise _Declined  # the mean of what overflows may still be a double
     return total
+
+
+def _finish_floats(part: _BlockWindows, values: Array) -> Array:
+    """Sums or means of finite floats with the infinities and NaNs of each window added; declined for integer results.
+
+    A whole number would be rounded twice.
+    """
+    if find_written_dtype(part.work).kind != "f":
+        raise _Declined
+    special = ~np.isfinite(part.x) if part.present is None else ~np.isfinite(part.x) & part.present
+    if not special.any():
+        return values
+    apart = np.where(special, part.x, part.x.dtype.type(0))
+    total = fold((apart,), part.windows, lambda a, b: (a[0] + b[0],), (0.0,))[0]
+    return np.where(total == 0.0, values, total)
 
 
 def _find_sum(part: _BlockWindows) -> Array:
     """The sum."""
     if part.x.dtype.kind != "f":
         return _sum_whole(part)
-    total = _sum_floats(part)
-    return _whole_result(part, total[0] + total[1], total)
-
-
-def _whole_result(part: _BlockWindows, values: Array, pair: States) -> Array:
-    """Doubles as a float result; declined for an integer one, which would be rounded twice."""
-    if find_written_dtype(part.work).kind != "f":
-        raise _Declined
-    return values
+    hi, lo = _sum_floats(part)
+    return _finish_floats(part, hi + lo)
 
 
 def _find_mean(part: _BlockWindows) -> Array:
@@ -160,7 +166,7 @@ def _find_mean(part: _BlockWindows) -> Array:
         divisor = part.divisor if count is None else np.maximum(count, 1).astype(np.float64)
         q = hi / divisor
         # the remainder of the first division, exact by splitting as double_double.divide has it
-        return _whole_result(part, _add_quotient(q, hi, lo, divisor), (hi, lo))
+        return _finish_floats(part, _add_quotient(q, hi, lo, divisor))
     total = _sum_whole(part)
     if find_written_dtype(work).kind == "f":
         divisor = part.divisor if count is None else np.maximum(count, 1).astype(np.float64)
@@ -404,14 +410,6 @@ def _store(part: _BlockWindows, values: Array, out: Array) -> NDArray[np.bool_]:
 # Driving.
 
 
-def _most_samples(work: KernelTask) -> int:
-    """The samples of the largest window."""
-    most = 1
-    for windows in work.windows:
-        most *= int(windows.present()[1].max())
-    return most
-
-
 @dataclass(frozen=True)
 class _NumpyChoice:
     """The NumPy tier for a plan."""
@@ -430,7 +428,7 @@ def choose(work: KernelTask) -> _NumpyChoice | None:
     row = COMPUTE.get(work.reducer.name)
     if row is None or work.want_indices:
         return None
-    samples = _most_samples(work)
+    samples = most_samples(work)
     if (row.gathered and samples > _MOST_GATHERED) or (work.reducer.weighted and work.array.dtype.kind == "f"):
         return None
     return _NumpyChoice(row, samples)

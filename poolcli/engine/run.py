@@ -15,7 +15,7 @@ from ..core.reducers import Reducer
 from ..drivers import FAST_DRIVERS, general_driver, policy
 from ..drivers.flatten import Flattened, flatten
 from ..drivers.kernel_task import Array, Block, KernelChoice, KernelTask, Runner
-from .threads import choose_thread_count, count_threads, run_blocks
+from .threads import choose_thread_count, count_threads, run_blocks, use_one_thread
 
 BLOCK_SAMPLES = 1 << 22
 """Samples read by one call: up to 0.2 s for the slowest reducers, since Ctrl-C waits for a kernel to return."""
@@ -52,12 +52,12 @@ def _find_fast(task: KernelTask) -> Any:
     return next((choice for find in CHOICES if (choice := find(task)) is not None), None)
 
 
-def _choose_numpy(task: KernelTask) -> tuple[KernelChoice, float] | None:
-    """Return NumPy's run of a task and about how many milliseconds it takes; None where NumPy does not serve."""
+def _choose_numpy(task: KernelTask) -> tuple[KernelChoice | None, float, float]:
+    """Return NumPy's run of a task, if it serves, about how many milliseconds it takes, and how many plain Python."""
     from . import numpy_tier
 
     choice = numpy_tier.choose(task)
-    return None if choice is None else (choice, numpy_tier.estimate(choice, task))
+    return choice, 0.0 if choice is None else numpy_tier.estimate(choice, task), general_driver.estimate_plain(task)
 
 
 def run_task(task: KernelTask, out: Array | None, choice: KernelChoice | policy.Deferred | None,
@@ -72,16 +72,20 @@ def run_task(task: KernelTask, out: Array | None, choice: KernelChoice | policy.
     if not values.size:
         return values, indices
     if isinstance(choice, policy.Deferred):
-        if whole and choice.pays() and _run_numpy(task, values, choice):
+        if whole and choice.pays() and _run_deferred(replace(task, indices=indices), values, choice):
             return values, indices
         choice = choice.kernel
     jit.set_purpose(f"the {task.reducer.name} kernel for {task.source}")
-    if isinstance(choice, Flattened):
-        flat = choice.flatten(replace(task, indices=indices))
-        _run_kernel(flat, values.reshape(flat.output_shape), choice.kernel)
-    else:
-        _run_kernel(replace(task, indices=indices), values, choice)
+    _run_flattened(replace(task, indices=indices), values, choice)
     return values, indices
+
+
+def _run_flattened(task: KernelTask, values: Array, choice: KernelChoice | None) -> None:
+    """Run a kernel on all blocks, of the array as it is or flattened."""
+    if isinstance(choice, Flattened):
+        task, choice = choice.flatten(task), choice.kernel
+        values = values.reshape(task.output_shape)
+    _run_kernel(task, values, choice)
 
 
 def _run_kernel(task: KernelTask, values: Array, choice: KernelChoice | None) -> None:
@@ -96,22 +100,37 @@ def _run_kernel(task: KernelTask, values: Array, choice: KernelChoice | None) ->
                    False, threads)
 
 
-def _run_numpy(task: KernelTask, values: Array, choice: policy.Deferred) -> bool:
+def _run_deferred(task: KernelTask, values: Array, choice: policy.Deferred) -> bool:
+    """Let NumPy run a task, or plain Python; False if NumPy met values that only a compiled kernel can pool soon."""
+    numpy = choice.numpy
+    if numpy is not None:
+        if _run_numpy(task, values, choice, numpy):
+            return True
+        choice.decline()
+        if not choice.pays():
+            return False
+    with choice.measured(), jit.run_plain(), use_one_thread():
+        _run_flattened(task, values, choice.kernel)
+    return True
+
+
+def _run_numpy(task: KernelTask, values: Array, choice: policy.Deferred, numpy: KernelChoice) -> bool:
     """Let NumPy run a task; False if it met values that only a kernel can pool."""
-    fast = choice.numpy.on(task, values)
+    fast = numpy.on(task, values)
+    declined: list[Block] = []
 
     def make_runner() -> Runner:
         run_block = fast.runner()
 
         def run_or_decline(block: Block) -> bool:
-            if not choice.declined and not run_block(block):
-                choice.declined = True
+            if not declined and not run_block(block):
+                declined.append(block)
             return True
         return run_or_decline
 
     with choice.measured():
         run_blocks(make_runner, fast.blocks(threads := choose_thread_count(fast)), False, threads)
-    return not choice.declined
+    return not declined
 
 
 def _add_fallback(runner: Runner, fallback: general_driver.General) -> Runner:
@@ -123,8 +142,9 @@ def _add_fallback(runner: Runner, fallback: general_driver.General) -> Runner:
     """
     def run_block(block: Block) -> bool:
         if not runner(block):
-            run_general = fallback.runner(repair=fallback.can_repair)
-            for part in fallback.blocks(BLOCK_SAMPLES, block):
-                run_general(part)
+            with policy.run_small_plainly(fallback.spec, general_driver.estimate_plain(fallback.work)):
+                run_general = fallback.runner(repair=fallback.can_repair)
+                for part in fallback.blocks(BLOCK_SAMPLES, block):
+                    run_general(part)
         return True
     return run_block

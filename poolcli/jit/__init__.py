@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["KernelFunction", "KernelSpec", "RecordedCall", "announce", "compile_to_cache", "interpret", "is_available",
-           "is_cached", "is_enabled", "load", "record_calls", "record_requests", "set_purpose", "stop_recording"]
+           "is_cached", "is_enabled", "load", "record_calls", "record_requests", "run_plain", "set_purpose",
+           "stop_recording"]
 
 
 def _ignore_message(message: str) -> None:
@@ -57,6 +58,8 @@ def load(spec: KernelSpec) -> KernelFunction:
         if _requested is not None:
             _requested[spec] = None
             return _do_nothing
+        if getattr(_thread_state, "plain", False) and not _is_ready(spec):
+            return interpret(spec)
         if spec not in _loaded:
             _loaded[spec] = _get_compiled(spec) or interpret(spec)
         call = _loaded[spec]
@@ -80,6 +83,16 @@ def record_calls() -> Iterator[list[RecordedCall]]:
         yield calls
     finally:
         _thread_state.calls = None
+
+
+@contextmanager
+def run_plain() -> Iterator[None]:
+    """Meanwhile kernels that this thread asks for run as plain Python, unless they are compiled."""
+    before, _thread_state.plain = getattr(_thread_state, "plain", False), True
+    try:
+        yield
+    finally:
+        _thread_state.plain = before
 
 
 def stop_recording() -> None:
@@ -142,10 +155,13 @@ def is_cached(spec: KernelSpec) -> bool:
 def is_available(spec: KernelSpec) -> bool:
     """Whether a kernel can be had without compiling: it is loaded, kept, runs as plain Python, or is only recorded."""
     with _lock:
-        if spec in _loaded or _requested is not None:
-            return True
-    path = cache.object_path(spec)
-    return not is_enabled() or (path is not None and path.exists())
+        return _requested is not None or not is_enabled() or _is_ready(spec)
+
+
+def _is_ready(spec: KernelSpec) -> bool:
+    """Whether a kernel is loaded or kept."""
+    path = None if spec in _loaded else cache.object_path(spec)
+    return spec in _loaded or (path is not None and path.exists())
 
 
 def compile_to_cache(spec: KernelSpec) -> None:

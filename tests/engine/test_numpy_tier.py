@@ -133,6 +133,44 @@ def test_small_work_compiles_nothing(nothing_compiled: list[jit.KernelSpec]) -> 
     assert nothing_compiled == []
 
 
+TINY: list[dict[str, Any]] = [{"size": 2}, {"size": 3, "stride": 1, "padding": 1}, {"size": "all"}, {"adaptive": 3}]
+
+
+@pytest.mark.parametrize("reducer", REDUCERS)
+def test_tiny_arrays_compile_nothing(reducer: str, nothing_compiled: list[jit.KernelSpec],
+                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even of the reducers that NumPy does not know, nor with missing samples, infinities or indices."""
+    def refuse(spec: jit.KernelSpec) -> None:
+        pytest.fail(f"compiles {spec.make.__name__}")
+
+    monkeypatch.setattr(jit, "_get_compiled", refuse)
+    monkeypatch.setattr(jit, "_is_ready", lambda spec: False)
+    row = REDUCERS[reducer]
+    for (seed, windows), missing in itertools.product(enumerate(TINY), ({}, {"nan": "ignore"}, {"nodata": 3})):
+        x = abs(noise("float32" if "nan" in missing or seed % 2 else "uint8", (6, 7), 15)) + 1
+        if x.dtype.kind == "f" and not missing:
+            x[3, 4] = np.nan
+        options = {**windows, **missing, "return_indices": row.picks and seed == 1}
+        found = poolcli.pool(x, reducer, **options)
+        nothing_compiled.clear()  # so that no kernel counts as ready, nor as paid for
+        policy.forget()
+        if not options["return_indices"] and not row.draws:
+            reference.assert_agrees(found, reference.pool(x, reducer, **windows, **missing), x, reducer)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("missing", [{}, {"nan": "ignore"}])
+def test_infinities_and_nans_are_summed_at_once(dtype: str, missing: dict[str, Any]) -> None:
+    """Sums and means of windows with infinities and NaNs are NumPy's too, and every other window keeps its last bit."""
+    x = noise(dtype, (40, 30), 15)
+    x[0, :5], x[1, :3] = -0.0, [np.inf, -np.inf, 1.0]
+    for reducer in ("sum", "avg"):
+        plan = pooling.prepare_cached(x, reducer, {"size": 3, "stride": 1, **missing}, False)[1]
+        found = plan.run(x).values
+        assert plan.choice.numpy is not None  # type: ignore[union-attr]  # it has not declined
+        reference.assert_agrees(found, reference.pool(x, reducer, size=3, stride=1, **missing), x, reducer)
+
+
 def test_much_work_is_worth_a_kernel(nothing_compiled: list[jit.KernelSpec],
                                      monkeypatch: pytest.MonkeyPatch) -> None:
     """After so many milliseconds of NumPy's, the kernel is compiled; and used from then on."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .analysis.chain import chain
     from .analysis.compare.compare import compare
     from .analysis.explain.explain import explain
+    from .analysis.fractions import fractions
     from .analysis.grad.grad import grad
     from .analysis.group.group import group
     from .analysis.plan.find_settings import settings_for
@@ -45,6 +46,7 @@ __all__ = [
     "compare",
     "convert_indices",
     "explain",
+    "fractions",
     "grad",
     "group",
     "hypercolumn",
@@ -67,6 +69,7 @@ _HOMES = {
     "compare": "analysis.compare.compare",
     "convert_indices": "analysis.unpool.index_formats",
     "explain": "analysis.explain.explain",
+    "fractions": "analysis.fractions",
     "grad": "analysis.grad.grad",
     "group": "analysis.group.group",
     "hypercolumn": "analysis.pyramid.hypercolumn",

@@ -147,6 +147,8 @@ class Pooling:
     def fill(self, result: dtypes.Type) -> Array | None:
         """What a window without a value gives: NaN in floats unless ``fills_nodata``, the nodata value in integers."""
         written = dtypes.write_dtype(result)
+        if self.reducer.empty_value is not None:
+            return dtypes.scalar(written, self.reducer.empty_value)
         if result.kind == "f" and not (self.fills_nodata and self.missing() is not None
                                        and dtypes.holds(result, self.nodata or 0)):
             return dtypes.scalar(written, float("nan"))

@@ -57,6 +57,7 @@ class Options:
     n: int = 2
     share: float = 0.25
     period: float = 360.0
+    base: float | None = None
 
 
 # --- geometry: one axis, its windows as lists of positions ---
@@ -454,6 +455,12 @@ def mode(w: Window, o: Options) -> Pick:
     return Pick(w.values.index(min(Counter(w.values).items(), key=lambda item: (-item[1], item[0]))[0]))
 
 
+def entropy(w: Window, o: Options) -> Number:
+    """-sum p log p of the shares of values."""
+    shares = [k / len(w.values) for k in Counter(w.values).values()]
+    return abs(math.fsum(p * math.log(p) for p in shares)) / (1.0 if o.base is None else math.log(o.base))
+
+
 def var(w: Window, o: Options) -> Number:
     """mean (x - mean)²."""
     mean = total(w.values) / len(w.values)
@@ -507,6 +514,12 @@ ORACLES: dict[str, tuple[Callable[[Window, Options], Pick | Number], str]] = {
     ),
     "mad": (mad, "wide"),
     "circmean": (circmean, "wide"),
+    "count": (lambda w, o: Fraction(len(w.values)), "count"),
+    "distinct": (
+        lambda w, o: Fraction(len({"nan" if is_nan(v) else v for v in w.values})),
+        "count",
+    ),
+    "entropy": (entropy, "wide"),
     "first": (lambda w, o: Pick(0), "input"),
     "last": (lambda w, o: Pick(len(w.values) - 1), "input"),
     "centre": (lambda w, o: Pick(w.distances.index(min(w.distances))), "input"),
@@ -514,14 +527,15 @@ ORACLES: dict[str, tuple[Callable[[Window, Options], Pick | Number], str]] = {
 
 
 PLACES = {"subsample", "first", "last", "centre"}  # a place is kept, whatever is there
+COUNTS = {"count", "distinct"}  # a NaN is a value, and no sample is 0
 
 
 def reduce(w: Window, reducer: str, o: Options) -> tuple[Number | None, int]:
     """The exact value of one window and the place of the sample it picked; None when nothing is present."""
     nans = [place for place, v in zip(w.places, w.values, strict=True) if is_nan(v)]
     if not w.values:
-        return None, -1
-    if nans and reducer not in PLACES:
+        return (Fraction(0) if reducer in COUNTS else None), -1
+    if nans and reducer not in PLACES | COUNTS:
         return math.nan, nans[-1]
     answer = ORACLES[reducer][0](w, o)
     return (w.values[answer.rank], w.places[answer.rank]) if isinstance(answer, Pick) else (answer, -1)
@@ -544,8 +558,10 @@ def result_dtype(reducer: str, x: np.dtype, o: Options) -> np.dtype:
     rule = "wide" if o.expected else ORACLES[reducer][1]
     if rule == "width" and x.kind == "i":
         return np.dtype(f"u{x.itemsize}")
-    if rule in ("input", "width") or x.kind == "f":
+    if rule in ("input", "width") or (x.kind == "f" and rule != "count"):
         return np.dtype(x.newbyteorder("="))
+    if rule == "count":
+        return np.dtype("int64")
     if rule == "sum":
         return np.dtype("uint64" if x.kind == "u" else "int64")
     return np.dtype("float64")
@@ -629,7 +645,7 @@ def made(shape: tuple[int, ...], dtype: str, *, nonnegative: bool = False, seed:
 
 
 EXACT = {"max", "min", "mode", "avg", "sum", "median", "quantile", "mixed", "var", "blur", "absmax", "topk", "trimmed",
-         "winsor", "mad", "median-low", "median-high", *PLACES}
+         "winsor", "mad", "median-low", "median-high", *PLACES, *COUNTS}
 SLACK = 1e-13  # of powers, exponentials and logarithms, relative to the window's values
 
 

@@ -90,6 +90,7 @@ PARAMETERS: list[tuple[str, dict[str, Any]]] = [
     ("trimmed", {"share": 0.3}),
     ("winsor", {"share": 0.25}),
     ("circmean", {"period": 24}),
+    ("entropy", {"base": 2}),
 ]
 ROUNDED = [
     ("avg", "uint8", "uint8"),

@@ -37,7 +37,7 @@ STAYS_BILEVEL = ("input", "unsigned", "rank")
 
 def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """Read a job's input whole, pool it and write the result."""
-    indexed = pooling.reducer.suits_labels and not (settings.linear or settings.premultiplied)
+    indexed = pooling.reducer.takes_labels and not (settings.linear or settings.premultiplied)
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                         allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames,
                         shared=True)
@@ -158,6 +158,8 @@ class LoadedJob:
     def source(self) -> ImageInfo:
         """The input as the writer needs to know it: with as many pages as the result has."""
         known = self.loaded.source
+        if known.palette is not None and self.pooling.reducer.reads_labels:
+            known = replace(known, mode=None, palette=None)
         if known.place is not None:
             known = replace(known, place=known.place.pooled(self.plan), cell_methods=self.cell_methods())
         if self.job.format is None or self.job.format.is_array:
@@ -175,6 +177,8 @@ class LoadedJob:
 
     def written_nodata(self) -> int | float | None:
         """What stands in the result where a window has no sample; None where no sample counts as missing."""
+        if self.pooling.reducer.empty_value is not None:
+            return None
         pooling = self.pooling
         filled = pooling.fills_nodata or pooling.result_dtype(self.array.dtype).kind != "f"
         return pooling.nodata if pooling.nodata is None or filled else float("nan")

@@ -37,7 +37,7 @@ def open_source(job: Job, pooling: Pooling, settings: Settings) -> tuple[Any, fi
     """Open an input that is read box by box, to be given to ``run``, which closes it; None of what is pooled whole."""
     if settings.frames is not None or needs_all_samples(job, settings):
         return None
-    found = files.open_boxes(job.source, max_pixels=settings.max_pixels, indexed=pooling.reducer.suits_labels)
+    found = files.open_boxes(job.source, max_pixels=settings.max_pixels, indexed=pooling.reducer.takes_labels)
     if found is None:
         return None
     weighed = settings.premultiplied is None and pooling.reducer.average and "A" in (found[1].source.mode or "")

@@ -51,6 +51,8 @@ def result_dtype(reducer: Reducer, dtype: Type) -> Type:
         return dtype
     if rule == "unsigned":
         return np.dtype(f"u{dtype.itemsize}") if dtype.kind == "i" else dtype
+    if rule == "count":
+        return np.dtype(np.int64)
     if dtype.kind == "f":
         return dtype
     if rule == "sum":

@@ -91,6 +91,7 @@ class Keywords(WindowKeywords, total=False):
     n: int | None
     share: float | None
     period: float | None
+    base: float | None
 
 
 _DEFAULTS: Mapping[str, Any] = {"pad_mode": "exclude", "nan": "propagate", "round": "half-up", "squeeze": False,

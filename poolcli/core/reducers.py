@@ -20,7 +20,7 @@ from ..errors import OptionError
 from ..kernels import arithmetic, order_statistics, selection, weighted_cores
 from .windowings import WINDOW_KEYWORDS, WindowOptions, check_flag, window_options
 
-ResultRule = Literal["input", "float", "mean", "rank", "sum", "unsigned"]
+ResultRule = Literal["input", "float", "mean", "rank", "sum", "unsigned", "count"]
 """How the result's dtype follows from the input's; ``dtypes.result_dtype`` is the rule itself."""
 
 ResultRange = Literal["samples", "nonnegative", "any"]
@@ -79,6 +79,8 @@ class Reducer:
     """Where results lie. A result of ``samples`` is never clipped by the samples' own type."""
     nan_wins: bool = True
     """Under ``nan="propagate"`` a NaN anywhere in the window is the result."""
+    empty_value: float | None = None
+    """The value of a window without samples; None is what stands for a missing one."""
     cell_method: str = ""
     """What the CF conventions call it in ``cell_methods``; "" where they have no name for it."""
     draws: bool = False
@@ -114,6 +116,8 @@ class Reducer:
     """A pooling of poolings is the pooling of all samples below, but for rounding."""
     suits_labels: bool = False
     """Gives one of the samples whatever they stand for: classes of a map, entries of a palette."""
+    reads_labels: bool = False
+    """Takes samples for classes, whatever these stand for, and gives numbers that are none."""
     derivative: str = ""
     """A row of ``GRADIENTS`` or ``DERIVATIVES`` of ``analysis/grad``. "" has no gradient; one that picks needs none."""
     explanation: str = ""
@@ -122,8 +126,9 @@ class Reducer:
     """A row of ``FOLDS`` of ``drivers``: parts of a window that merge in any grouping. "" does not fold."""
     lanes: str = ""
     """A row of ``LANE_CORES`` of ``drivers``: many windows side by side. "" has no such core."""
-    sorts: Literal["", "rank", "runs"] = ""
-    """What is asked of the samples in order: the one at a rank, or the longest run of equal ones."""
+    sorts: Literal["", "rank", "runs", "distinct", "entropy"] = ""
+    """What is asked of the samples in order: the one at a rank, the longest run of equal ones, how many runs there
+    are, or the entropy of how long they are."""
     slices: Literal["", "first", "last", "centre"] = ""
     """Where no sample is missing its results are a slice of the array: which sample of each window."""
     memory_bound: bool = False
@@ -140,6 +145,11 @@ class Reducer:
     def repeats_exactly(self) -> bool:
         """A pooling of poolings is the pooling of all samples below, to the last bit."""
         return self.picks and self.composes
+
+    @property
+    def takes_labels(self) -> bool:
+        """Of a palette picture it is the numbers of the colours that are pooled."""
+        return self.suits_labels or self.reads_labels
 
     @property
     def agrees(self) -> bool:
@@ -177,6 +187,8 @@ _SHARE = Parameter("share", "float", 0.25, "share of the samples at each end, ro
                   "from 0 to below 0.5", lambda s: 0 <= s < 0.5)
 _PERIOD = Parameter("period", "float", 360.0, "what a full turn is: 360 for degrees, 24 for hours", "> 0 and finite",
                    lambda p: p > 0 and isfinite(p))
+_BASE = Parameter("base", "float", None, "of the logarithm: 2 counts in bits; default e", "> 1 and finite",
+                  lambda b: b > 1 and isfinite(b))
 _EXPECTED_FLAG = Parameter("expected", "flag", False, "the expected value, sum p_i x_i, instead of a draw")
 
 _EXPECTED_DRAW = Reducer(
@@ -345,6 +357,20 @@ _ROWS = (
         interval_rule="mode", any_order=True, suits_labels=True, explanation="mode", lanes="mode", sorts="runs",
         cell_method="mode",
         weighted_core=weighted_cores.mode),
+    Reducer(
+        "count", "How many samples are present; a NaN is one unless it is ignored.", "n", "count", arithmetic.count,
+        nan_wins=False, empty_value=0, reads_labels=True, aliases=("valid", "countnonnull", "size", "n"),
+        any_order=True, derivative="constant", fold="count"),
+    Reducer(
+        "distinct", "How many different values; NaN is one of them unless it is ignored.", "|{x}|", "count",
+        order_statistics.distinct,
+        nan_wins=False, empty_value=0, reads_labels=True, aliases=("nunique", "variety", "richness", "unique"),
+        any_order=True, lanes="distinct", sorts="distinct"),
+    Reducer(
+        "entropy", "Shannon's entropy: how mixed classes are.", "-sum p log p, p the share of each value", "float",
+        order_statistics.entropy,
+        parameters=(_BASE,), result_range="nonnegative", reads_labels=True, aliases=("shannon", "diversity"),
+        any_order=True, lanes="entropy", sorts="entropy"),
     Reducer(
         "var", "The population variance.", "mean (x - mean x)^2", "float", arithmetic.variance,
         result_range="nonnegative", aliases=("variance",),

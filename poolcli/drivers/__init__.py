@@ -11,8 +11,8 @@ FAST_DRIVERS: Mapping[str, Callable[[Reducer], bool]] = {
     "histogram_driver": lambda row: row.sorts == "rank",
     "weighted_driver": lambda row: row.weighted,
     "slicing_driver": lambda row: bool(row.slices),
-    "network_driver": lambda row: bool(row.sorts),
-    "counting_driver": lambda row: row.sorts == "runs",
+    "network_driver": lambda row: row.sorts in ("rank", "runs"),
+    "counting_driver": lambda row: row.sorts not in ("", "rank"),
     "sliding_driver": lambda row: bool(row.sorts),
     "tile_driver": lambda row: bool(row.lanes),
 }

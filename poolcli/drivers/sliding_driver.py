@@ -1,4 +1,4 @@
-"""Drive the sliding kernel (``kernels/sliding.py``): quantiles and modes of large windows that overlap, any dtype."""
+"""Drive the sliding kernel (``kernels/sliding.py``): ranks, modes and counts of large windows that overlap."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..core import dtypes
 from ..core.windows import Windows
 from ..kernels import sliding as kernel
 from ..kernels.network import interpreter as ends
-from ..kernels.order_statistics import rank_of
+from ..kernels.order_statistics import rank_of, unit_of_entropy
 from .kernel_task import Array, Block, KernelTask, Runner, cut
 from .network_driver import ending
 from .network_tiles import q_of
@@ -25,8 +25,12 @@ TILE_SAMPLES = 65000
 _SORT_NS, _CHANGE_NS, _FIND_NS, _SCAN_NS = 20.0, 1.5, 30.0, 1.0
 """About what it takes to sort a sample of a tile, to take one in or let it go, to find a rank, to look at a sample for
 the mode."""
-GENERAL_NS = {"rank": 4.5, "runs": 40.0}
-"""What the general kernel takes for a sample: it selects, for the mode it sorts."""
+GENERAL_NS = {"rank": 4.5, "runs": 40.0, "distinct": 40.0, "entropy": 40.0}
+"""What the general kernel takes for a sample: it selects, for all but ranks it sorts."""
+
+
+_MEASURES = {"distinct": kernel.count_distinct, "entropy": kernel.find_entropy}
+"""What is told by the counts of ranks, by the word of the reducer's row."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +57,17 @@ def choose(work: KernelTask) -> SlidingChoice | None:
     counts = _tile_counts(work.windows)
     if _nanoseconds(work, counts) > GENERAL_NS[work.reducer.sorts] * _average_samples(work):
         return None
+    names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
+    arguments = tuple(names.get(a, a) for a in _ARGUMENTS)
+    if (measure := _MEASURES.get(work.reducer.sorts)) is not None:
+        write = kernel.write_float if dtypes.write_dtype(work.result).kind == "f" else kernel.write_integer
+        spec = jit.KernelSpec(kernel.make_counts_kernel, (measure, write, int(work.reducer.nan_wins)), arguments)
+        return SlidingChoice(spec, work.windows, counts)
     mode = work.reducer.sorts == "runs"
     end = ending(work, [rank_of(2, q_of(work))[1]])  # no share has more bits than the quantile
     end = ends.end_integer if end is ends.end_fixed else end
-    names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
     make = kernel.make_mode_kernel if mode else kernel.make_kernel
-    spec = jit.KernelSpec(make, (end,), tuple(names.get(a, a) for a in _ARGUMENTS))
+    spec = jit.KernelSpec(make, (end,), arguments)
     return SlidingChoice(spec, work.windows, counts)
 
 
@@ -109,7 +118,7 @@ def _nanoseconds(work: KernelTask, counts: list[int]) -> float:
     first, count = wide.present()
     moved = (first[-1] - first[0]) / max(1, len(first) - 1) if wide.step == 1 else np.inf
     changed = 2 * column * min(moved, count.mean()) + _average_samples(work) / counts[2]
-    scanned = _SCAN_NS * _average_samples(work) if work.reducer.sorts == "runs" else _FIND_NS
+    scanned = _FIND_NS if work.reducer.sorts == "rank" else _SCAN_NS * _average_samples(work)
     return float(_SORT_NS * region / np.prod(counts) + _CHANGE_NS * changed + scanned)
 
 
@@ -121,6 +130,7 @@ class _Sliding:
         self.tables = [np.stack(windows.present(), 1) for windows in work.windows]
         self.limits = dtypes.limits(work.result)
         self.fill = np.zeros(1, values.dtype) if work.fill is None else work.fill
+        self.counts_ranks = work.reducer.sorts != "rank"
 
     @property
     def milliseconds(self) -> float:
@@ -137,8 +147,12 @@ class _Sliding:
         most = int(self.tables[0][:, 1].max()) * int(self.tables[1][:, 1].max())
         rows, bits, state = (np.zeros(n, np.int64) for n in (most, kernel.ABSENT // kernel.WORD_BITS + 2, 4))
         masks = np.left_shift(np.int64(1), np.arange(kernel.WORD_BITS))
-        counts = np.zeros(kernel.ABSENT + 1 if self.work.reducer.sorts == "runs" else 1, np.uint16)
+        counts = np.zeros(kernel.ABSENT + 1 if self.counts_ranks else 1, np.uint16)
         params = np.array([0.0] * ends.PARAMS + [q_of(self.work)])
+        if self.work.reducer.sorts in _MEASURES:
+            samples = most * int(self.tables[2][:, 1].max())
+            params = np.log(np.maximum(np.arange(samples + 1.0), 1.0))
+            params[0] = unit_of_entropy(np.array([*self.work.parameters, 0.0]))
 
         def run_block(block: Block) -> bool:
             good = True
@@ -171,7 +185,7 @@ class _Sliding:
             plain &= samples != self.work.nodata[0]
         places = np.arange(samples.size) if plain.all() else np.flatnonzero(plain)
         values = samples[places]
-        if self.work.reducer.sorts == "runs":
+        if self.counts_ranks:
             values, inverse = np.unique(values, return_inverse=True)
             ranks[places] = inverse.reshape(-1)
         else:
@@ -180,7 +194,7 @@ class _Sliding:
             ranks[places[order]] = np.arange(values.size, dtype=np.uint16)
         nan_from = values.size
         if not self.work.skip_nan and is_nan.any():
-            ranks[is_nan] = nan_from if self.work.reducer.sorts == "runs" else nan_from + np.arange(is_nan.sum())
+            ranks[is_nan] = nan_from if self.counts_ranks else nan_from + np.arange(is_nan.sum())
             values = np.concatenate([values, samples[is_nan]])
         return ranks, values if values.size else samples[:1], nan_from
 

@@ -54,6 +54,8 @@ LANE_CORES: Mapping[str, _LaneCore] = {
     "trimmed": _LaneCore(cores.trimmed, sorts=True, most=512),
     "winsorised": _LaneCore(cores.winsorised, sorts=True, most=512),
     "mode": _LaneCore(cores.mode, sorts=True, most=512),
+    "distinct": _LaneCore(cores.distinct, sorts=True, most=512),
+    "entropy": _LaneCore(cores.entropy, inexact=True, sorts=True, most=512),
 }
 """The cores in lanes that rows of ``REDUCERS`` name, each an optimisation of a core: equal results, by the oracle."""
 _LEAST_LANES = 8

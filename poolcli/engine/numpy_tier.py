@@ -347,6 +347,13 @@ def _mode_of_group(part: _BlockWindows, windows: Array) -> Array:
     return best
 
 
+def _find_count(part: _BlockWindows) -> Array:
+    """How many samples are present."""
+    count = _count_present(part)
+    shape = (part.x.shape[0], *(len(w) for w in part.windows), part.x.shape[4])
+    return np.broadcast_to(part.divisor.astype(np.int64), shape) if count is None else count
+
+
 def _over_groups(part: _BlockWindows, compute: Callable[[_BlockWindows, Array], Array]) -> Array:
     """Compute windows of one size after another."""
     found = [(place, compute(part, windows)) for place, windows in _gather_groups(part)]
@@ -378,6 +385,7 @@ class _Method:
 COMPUTE: Mapping[str, _Method] = {
     "max": _Method(_find_max, 0.4, 1.2, 2.0), "min": _Method(_find_min, 0.4, 1.2, 2.0),
     "range": _Method(_find_range, 0.6, 2.5, 4.0),
+    "count": _Method(_find_count, 0.3, 1.0, 1.0),
     "sum": _Method(_find_sum, 0.5, 2.0, 90.0), "avg": _Method(_find_mean, 0.5, 3.0, 110.0),
     "blur": _Method(_find_blur, 5.0, 50.0, 50.0),
     "median": _Method(_find_quantile, 0.0, 160.0, 160.0, 12.0),

@@ -74,6 +74,11 @@ def _average_over(window: Window, divisor: float) -> Pair:
     return _sum_plain(window) / divisor, 0.0
 
 
+def count(window: Window) -> Pair:
+    """How many samples there are."""
+    return float(window.n), 0.0
+
+
 def average(window: Window) -> Pair:
     """Sum x / divisor: ``params[1]`` if given, else the nominal count if ``params[0]``, else the present count."""
     if window.params[1] > 0.0:

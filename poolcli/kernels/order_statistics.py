@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import isfinite, log
 from typing import Any
 
 from .double_double import (
@@ -292,3 +292,38 @@ def mode(window: Window) -> int:
             most = run
             best = window.work[i]
     return _number_of(window, best)
+
+
+def distinct(window: Window) -> Pair:
+    """How many different values there are; all NaN are one."""
+    n = nans = 0
+    for i in range(window.n):
+        x = window.x[window.base + i]
+        window.work[n] = x
+        n += 1 if x == x else 0
+        nans = 1 if x != x else nans
+    sort(window.work, n)
+    found = nans
+    for i in range(n):
+        found += 1 if i == 0 or window.work[i] != window.work[i - 1] else 0
+    return float(found), 0.0
+
+
+def entropy(window: Window) -> Pair:
+    """-sum p log p over the values, p the share of the samples that have one; to the base ``params[0]``, 0 is e."""
+    n = window.n
+    copy(window)
+    sort(window.work, n)
+    found = 0.0
+    run = 0
+    for i in range(n):
+        run += 1
+        if i == n - 1 or window.work[i] != window.work[i + 1]:
+            found += run / n * (log(float(n)) - log(float(run)))
+            run = 0
+    return found * unit_of_entropy(window.params), 0.0
+
+
+def unit_of_entropy(params: Buffer) -> float:
+    """What an entropy to the base e is multiplied by for the base ``params[0]``; 0 stands for e."""
+    return 1.0 / log(params[0]) if params[0] > 0.0 else 1.0

@@ -22,7 +22,7 @@ from .double_double import (
     two_product,
     two_sum,
 )
-from .order_statistics import between, rank_of, topk_ranks, trimmed_ranks, winsor_ranks
+from .order_statistics import between, rank_of, topk_ranks, trimmed_ranks, unit_of_entropy, winsor_ranks
 from .tiles import DRAW, LOW, PICK, PRESENT, SPARE_A, SPARE_B, SPARE_C, SPARE_D, VALUE, LaneTile, fill_slot
 from .vector_math import cube_root, exponential, logarithm
 
@@ -466,6 +466,39 @@ def mode(tile: LaneTile) -> None:
             slots[most + i] = length if wins else longest
             slots[value + i] = x if wins else best
     _pick_value(tile)
+
+
+def distinct(tile: LaneTile) -> None:
+    """How many different samples there are."""
+    slots, room, to, value = tile.slots, tile.room, tile.first + tile.n * tile.room, VALUE * tile.room
+    sort(tile)
+    fill_slot(tile, VALUE, 1.0)
+    fill_slot(tile, LOW, 0.0)
+    for p in range(1, tile.n):
+        at, number = to + p * room, double(p)
+        for i in range(tile.m):
+            begins = (slots[at + i] != slots[at - room + i]) & (number < slots[PRESENT * room + i])
+            slots[value + i] = slots[value + i] + (1.0 if begins else 0.0)
+
+
+def entropy(tile: LaneTile) -> None:
+    """-sum p log p over the different samples: a term where a run of equal ones ends."""
+    slots, room, to = tile.slots, tile.room, tile.first + tile.n * tile.room
+    value, run, unit = VALUE * room, SPARE_A * room, unit_of_entropy(tile.params)
+    sort(tile)
+    fill_slot(tile, VALUE, 0.0)
+    fill_slot(tile, LOW, 0.0)
+    fill_slot(tile, SPARE_A, 1.0)
+    for i in range(tile.m):
+        slots[SPARE_B * room + i] = logarithm(max(slots[PRESENT * room + i], 1.0))
+    for p in range(1, tile.n + 1):
+        at, number = to + min(p, tile.n - 1) * room, double(p)
+        for i in range(tile.m):
+            n, length = slots[PRESENT * room + i], slots[run + i]
+            ends = (number == n) | ((number < n) & (slots[at + i] != slots[at - room + i]))
+            term = length / max(n, 1.0) * (slots[SPARE_B * room + i] - logarithm(length)) * unit
+            slots[value + i] = slots[value + i] + (term if ends else 0.0)
+            slots[run + i] = 1.0 if ends else length + 1.0
 
 
 def _pick_value(tile: LaneTile) -> None:

@@ -20,7 +20,7 @@ from poolcli.core.reducers import Reducer
 from poolcli.drivers.fold.fold_table import FOLDS
 from poolcli.drivers.tile_driver import LANE_CORES
 
-UNBOUNDED = ("ada", "circmean")
+UNBOUNDED = ("ada", "circmean", "count", "distinct", "entropy")
 """Reducers of which nobody knows the extremes over intervals; ``bounds`` refuses them."""
 ROWS = [variant for row in REDUCERS.values() for variant in (row, *row.variants.values())]
 SAMPLES = [np.random.default_rng(seed).gamma(2.0, size=(40, 9)) for seed in range(3)]

@@ -130,7 +130,13 @@ def _fold_padding(found: Floats, plan: Plan, mode: str) -> Floats:
     return result
 
 
-GRADIENTS: Mapping[str, Gradient] = {"average": linear.avg_gradient, "total": linear.sum_gradient,
+def _zero_gradient(task: GradientTask) -> Floats:
+    """0 everywhere: no sample's value has to do with how many there are."""
+    return np.zeros(task.work.array.shape)
+
+
+GRADIENTS: Mapping[str, Gradient] = {"constant": _zero_gradient,
+                                     "average": linear.avg_gradient, "total": linear.sum_gradient,
                                      "weighted": linear.blur_gradient, "mix": linear.mix_gradient,
                                      "difference": linear.range_gradient}
 """Of reducers that neither pick a sample nor have a formula in DERIVATIVES, by the word of the reducer's row."""

@@ -245,6 +245,15 @@ def _whole_mean(work: KernelTask, window: Extent, convert: Part | None) -> tuple
     return (end.mean_wide, end.pair_to_integer) if convert is None else (end.mean, convert)
 
 
+def _fold_count(work: KernelTask, window: Extent) -> Fold:
+    """The number of samples."""
+    out, state = find_written_dtype(work), np.dtype(np.int32 if window.samples < 1 << 31 else np.int64)
+    convert = (end.number_to_float if out.kind == "f" else end.as_it_is if work.result == np.int64
+               else end.whole_to_integer)
+    fold = Fold(states.lift_one, states.merge_sum, end.first_number, convert, (state,), (0,), "exact")
+    return present(work, fold, divides=False)
+
+
 def _fold_mix(work: KernelTask, window: Extent) -> Fold | None:
     """The mix of maximum and mean: exact for integers."""
     dtype, weight = work.array.dtype, work.parameters[0]
@@ -342,6 +351,7 @@ FOLDS: Mapping[str, Callable[[KernelTask, Extent], Fold | None]] = {
     "difference": _value_range,
     "average": _mean,
     "total": _mean,
+    "count": _fold_count,
     "norm": lambda work, window: _powers(work, states.lift_norm, end.norm),
     "generalised_mean": lambda work, window: _powers(work, states.lift_at_least, end.power_mean),
     "root_mean_square": lambda work, window: _powers(work, states.lift_norm, end.power_mean),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,8 @@ _PIXEL_IS_POINT = 2
 _USER_DEFINED = 32767
 _UNITS = {9001: "metre", 9002: "foot", 9003: "US survey foot", 9102: "degree", 9101: "radian", 9105: "grad"}
 _STATISTICS = re.compile(rb"\s*<Item\b[^>]*\bname=(?:\"STATISTICS_[A-Z_]+\"|'STATISTICS_[A-Z_]+')[^>]*>[^<]*</Item>")
+
+_DESCRIPTIONS = re.compile(rb"\s*<Item\b[^>]*\brole=(?:\"description\"|'description')[^>]*>[^<]*</Item>")
 
 
 _RPC_NOTE = "its rational polynomial coefficients (RPC) are left out: they are about the old pixels"
@@ -307,3 +309,18 @@ def _at_corner(affine: Affine, is_point: bool) -> Affine:
 
 def _list_keys(numbers: tuple[float, ...]) -> str:
     return ", ".join(f"{n:g}" for n in numbers)
+
+
+def name_bands(place: Place, names: Iterable[str]) -> Place:
+    """Return a place whose raster has descriptions of its bands, as GDAL reads them; other formats have none."""
+    from xml.sax.saxutils import escape
+
+    known = place.georeference
+    if not isinstance(known, _GeoTiff):
+        return place
+    items = "".join(f'<Item name="DESCRIPTION" sample="{i}" role="description">{escape(name)}</Item>'
+                    for i, name in enumerate(names)).encode()
+    head, end, tail = known.metadata.rpartition(b"</GDALMetadata>")
+    head = _DESCRIPTIONS.sub(b"", head)
+    metadata = head + items + end + tail if end else b"<GDALMetadata>" + items + b"</GDALMetadata>"
+    return replace(place, georeference=replace(known, metadata=metadata))

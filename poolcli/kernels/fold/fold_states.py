@@ -215,6 +215,11 @@ def lift_sum(x: Any, missing: Missing, params: Parameters) -> Any:
     return (cast_like(x, missing.none[0]),)
 
 
+def lift_one(x: Any, missing: Missing, params: Parameters) -> Any:
+    """Return 1 for any sample, to be summed in the state's dtype."""
+    return (cast_like(1, missing.none[0]),)
+
+
 def merge_sum(a: Any, b: Any) -> Any:
     """Return the sum."""
     return (cast_like(a[0] + b[0], a[0]),)

@@ -1,0 +1,162 @@
+"""The share of each class in each window: means of indicators, which the fast folds compute exactly.
+
+The indicator of a class is 1 where a sample has it, else 0; its mean over a window is the share of the class, its sum
+the number of its samples. A missing sample gets a third value, which is missing in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Unpack
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..core import dtypes
+from ..core.plans import Plan
+from ..core.pool_options import Keywords
+from ..core.reducers import REDUCERS
+from ..errors import OptionError, PoolError
+from ..masked import find_missing
+from ..pooling import Pooling, as_array, parse_pooling
+
+Array = NDArray[Any]
+OF = ("valid", "window")
+"""What a share is a share of: the samples that are not missing, or all."""
+MOST_CLASSES = 256
+"""Of classes that nobody named: as many as a byte has."""
+_MISSING = 2
+"""In an indicator, beside 0 and 1."""
+_BLOCK = 1 << 20
+"""Samples that are looked through for classes at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class ClassFractions:
+    """What was found."""
+
+    values: Array
+    """The pooled array with one more axis at its end, of classes."""
+    classes: tuple[int | float, ...]
+    letters: str
+    """The layout letters of the result; "C" of the new axis, or "K" where the array has channels."""
+    plan: Plan
+
+
+def fractions(x: ArrayLike, *, classes: Sequence[int | float] | None = None,
+              of: Literal["valid", "window"] = "valid", counts: bool = False, limit: int = MOST_CLASSES,
+              **options: Unpack[Keywords]) -> ClassFractions:
+    """Find the share that each class has of each window.
+
+    Parameters
+    ----------
+    x
+        An array of classes: numbers that stand for something.
+    classes
+        Which of them, in this order. Default: all that occur, in ascending order.
+    of
+        A share of the samples that are not missing, or of all samples that the window has in the array.
+    counts
+        Numbers of samples, as int64, in place of shares.
+    limit
+        The most classes that may occur, where none are named.
+    **options
+        The keywords of ``pool`` for windows, missing samples and padding; ``dtype`` of shares is float32 by default.
+
+    Returns
+    -------
+    ClassFractions
+        ``values`` with an axis of classes at its end, ``classes``, and ``letters``. NaN are shares of a window without
+        samples. A NaN is a sample of no class, unless it is ignored.
+
+    Raises
+    ------
+    PoolError
+        For what cannot be pooled, and more classes than the limit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = fractions(np.array([[1, 1, 2, 3], [1, 2, 3, 3]]), size=2)
+    >>> found.classes, found.values.tolist()
+    ((1, 2, 3), [[[0.75, 0.25, 0.0], [0.0, 0.25, 0.75]]])
+    """
+    return find_fractions(as_array(x), parse_pooling("avg", **options), classes, of=of, counts=counts, limit=limit)
+
+
+def find_fractions(array: Array, pooling: Pooling, classes: Sequence[int | float] | None = None, *, of: str = "valid",
+                   counts: bool = False, limit: int = MOST_CLASSES, layout: str | None = None) -> ClassFractions:
+    """The same for a pooling that is settled; ``layout`` is used where it names none."""
+    if of not in OF:
+        raise OptionError("of", f"of must be {' or '.join(OF)}, not {of!r}")
+    if wrong := [name for name in ("count_include_pad", "divisor") if pooling.parameters.get(name)]:
+        raise OptionError(wrong[0], f"{wrong[0]} goes not with fractions, whose divisor is the number of samples")
+    if pooling.dtype is not None and (counts or pooling.dtype.kind != "f"):
+        raise OptionError("dtype", f"dtype {pooling.dtype} is none of shares, which are floats; counts are int64")
+    array = array.astype(dtypes.check_dtype(array.dtype), copy=False)
+    pooling = pooling.for_axes(array.shape, layout)
+    plan = pooling.plan(array.shape, layout)
+    missing = find_missing(array, np.zeros(array.shape, np.bool_), pooling)
+    asked = _check_classes(classes, array, pooling) if classes is not None else list_classes(array, missing, limit)
+    letters = plan.output_letters + ("K" if "C" in plan.output_letters else "C")
+    try:
+        values = np.empty((*plan.output_shape, len(asked)), np.int64 if counts else pooling.dtype or np.float32)
+        for i, number in enumerate(asked):
+            values[..., i] = _pool_class(array, number, missing, pooling, plan, of, values.dtype)
+    except MemoryError:
+        raise PoolError(f"not enough memory for the shares of {len(asked):,} classes; --classes for fewer, or larger "
+                        "windows, would work") from None
+    return ClassFractions(values, tuple(asked), letters, plan)
+
+
+def _check_classes(classes: Sequence[int | float], array: Array, pooling: Pooling) -> list[int | float]:
+    """The classes asked for, as numbers of the array's type; PoolError for what none of its samples can be."""
+    found = [dtypes.parse_nodata(one) for one in classes]
+    if not found:
+        raise OptionError("classes", "classes are missing; 1,2,5 would work")
+    if len(set(found)) < len(found):
+        raise OptionError("classes", f"a class is named twice in {', '.join(map(str, found))}")
+    for one in found:
+        if not dtypes.holds(array.dtype, one) or one != one:
+            raise PoolError(f"class {one} is no {array.dtype} value; classes that the samples can have would work")
+        if one == pooling.missing():
+            raise PoolError(f"class {one} is the nodata value, whose samples are missing; nodata none would count it")
+    return found
+
+
+def list_classes(array: Array, missing: NDArray[np.bool_], limit: int = MOST_CLASSES) -> list[int | float]:
+    """The classes that occur, in ascending order; PoolError for more than the limit."""
+    flat, gone = array.reshape(-1), missing.reshape(-1)
+    known = flat[:0]
+    for block in _split(flat.size):
+        part = flat[block][~gone[block]]
+        known = np.union1d(known, part[part == part])
+        if len(known) > limit:
+            raise PoolError(f"there are more than {limit:,} classes; --classes for those that are wanted, or a higher "
+                            "--limit, would work")
+    if not known.size:
+        raise PoolError("no sample is present, so there are no classes; --classes for those that are wanted would work")
+    return [int(one) if float(one).is_integer() else float(one) for one in known.tolist()]
+
+
+def _split(size: int) -> Iterator[slice]:
+    """Blocks of so many samples."""
+    return (slice(start, start + _BLOCK) for start in range(0, size, _BLOCK))
+
+
+def _pool_class(array: Array, number: int | float, missing: NDArray[np.bool_], pooling: Pooling, plan: Plan,
+                of: str, dtype: dtypes.Type) -> Array:
+    """The share, or the number, of one class in each window."""
+    indicator = (array == dtypes.scalar(array.dtype, number)[0]).view(np.uint8)
+    counts = dtype.kind != "f"
+    leaves_out = bool(missing.any()) and of == "valid" and not counts
+    if leaves_out:
+        indicator[missing] = _MISSING
+    padded = pooling.pad_value
+    pad_value = _MISSING if leaves_out and padded == pooling.nodata else int(padded == number)
+    row = REDUCERS["sum" if counts else "avg"]
+    parameters = {one.name: one.default for one in row.parameters}
+    shares = replace(pooling, reducer=row, parameters=parameters, nan="propagate", pad_value=pad_value,
+                     nodata=_MISSING if leaves_out else None, dtype=dtype, fills_nodata=False)
+    return shares.run(indicator, plan).values

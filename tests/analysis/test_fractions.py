@@ -1,0 +1,94 @@
+"""Shares of classes, against counts window by window in NumPy."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import poolcli
+from poolcli import fractions
+
+
+def shares_of(x: np.ndarray, size: int, stride: int, classes: list[int], missing: int | None,
+              window: bool) -> np.ndarray:
+    """The share of each class in each window of a plane, as the nearest float32; NaN without samples."""
+    rows, columns = (range(0, n - size + 1, stride) for n in x.shape)
+    found = np.full((len(rows), len(columns), len(classes)), np.nan, np.float32)
+    for a, i in enumerate(rows):
+        for b, j in enumerate(columns):
+            part = x[i : i + size, j : j + size].ravel().tolist()
+            n = len(part) if window else sum(v != missing for v in part)
+            for k, one in enumerate(classes):
+                if n:
+                    found[a, b, k] = np.float32(Fraction(0 if one == missing else part.count(one), n))
+    return found
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(["uint8", "int16", "float64"]), st.integers(1, 4), st.integers(1, 3),
+       st.booleans(), st.booleans())
+def test_shares_are_those_of_numpy(seed: int, dtype: str, size: int, stride: int, missing: bool,
+                                   window: bool) -> None:
+    """For any windows, of samples that are there or of all; and shares of counts sum to 1."""
+    x = np.random.default_rng(seed).integers(0, 4, (7, 9)).astype(dtype)
+    options = {"size": size, "stride": stride, "nodata": 3 if missing else None}
+    found = fractions(x, of="window" if window else "valid", **options)  # type: ignore[arg-type]
+    classes = [int(v) for v in np.unique(x) if not (missing and v == 3)]
+    assert list(found.classes) == classes and found.values.dtype == np.float32 and found.letters == "HWC"
+    np.testing.assert_array_equal(found.values, shares_of(x, size, stride, classes, 3 if missing else None, window))
+    counts = fractions(x, counts=True, **options).values  # type: ignore[arg-type]
+    assert counts.dtype == np.int64
+    present = poolcli.pool(x, "count", **options)
+    np.testing.assert_array_equal(counts.sum(axis=-1), present)
+
+
+def test_named_classes_keep_their_order() -> None:
+    """One that does not occur has the share 0; others do not count as classes, but as samples."""
+    x = np.array([[1, 2], [2, 5]], np.uint8)
+    found = fractions(x, classes=[5, 9, 2], size=2)
+    assert found.classes == (5, 9, 2) and found.values.tolist() == [[[0.25, 0, 0.5]]]
+
+
+def test_channels_stay_and_the_new_axis_is_last() -> None:
+    """Whatever the layout."""
+    x = np.random.default_rng(1).integers(0, 3, (2, 6, 8))
+    found = fractions(x, size=2, layout="CHW")
+    assert found.values.shape == (2, 3, 4, 3) and found.letters == "CHWK"
+    for channel in range(2):
+        np.testing.assert_array_equal(found.values[channel], fractions(x[channel], size=2, classes=[0, 1, 2]).values)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect"])
+def test_padding_that_is_data_has_classes(mode: str) -> None:
+    """As if the array had been padded; padding of the nodata value is missing."""
+    x = np.random.default_rng(2).integers(0, 3, (5, 5)).astype(np.uint8)
+    more = {"constant_values": 2} if mode == "constant" else {}
+    padded = np.pad(x, 1, mode=mode, **more)  # type: ignore[call-overload]
+    for nodata in (None, 2):
+        found = fractions(x, classes=[0, 1], size=3, stride=2, padding=1, pad_mode=mode, nodata=nodata,
+                          **({"pad_value": 2} if mode == "constant" else {}))  # type: ignore[arg-type]
+        wanted = fractions(padded, classes=[0, 1], size=3, stride=2, nodata=nodata)
+        np.testing.assert_array_equal(found.values, wanted.values)
+
+
+def test_nan_is_a_sample_of_no_class() -> None:
+    """Unless it is ignored."""
+    x = np.array([[1.0, np.nan], [1.0, 2.5]])
+    assert fractions(x, size=2).classes == (1, 2.5)
+    assert fractions(x, size=2).values.tolist() == [[[0.5, 0.25]]]
+    np.testing.assert_allclose(fractions(x, size=2, nan="ignore").values, [[[2 / 3, 1 / 3]]], rtol=1e-7)
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"limit": 2}, "more than 2 classes"), ({"classes": [1, 1]}, "named twice"), ({"classes": []}, "are missing"),
+    ({"classes": [300]}, "no uint8 value"), ({"classes": [0], "nodata": 0}, "is the nodata value"),
+    ({"of": "all"}, "of must be valid or window"), ({"dtype": "uint8"}, "none of shares"),
+    ({"divisor": 3}, "goes not with fractions")])
+def test_what_cannot_be_is_told(options: dict[str, object], said: str) -> None:
+    """In one line."""
+    with pytest.raises(poolcli.PoolError, match=said):
+        fractions(np.arange(4, dtype=np.uint8).reshape(2, 2), **options)  # type: ignore[arg-type]

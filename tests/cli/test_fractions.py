@@ -32,7 +32,7 @@ def test_a_raster_keeps_its_place_and_names_its_bands(here: Any, tmp_path: Path)
     rasterio = pytest.importorskip("rasterio")
     x = np.random.default_rng(0).integers(0, 5, (20, 30)).astype(np.uint8)
     with rasterio.open(tmp_path / "in.tif", "w", driver="GTiff", width=30, height=20, count=1, dtype="uint8", nodata=0,
-                       crs="EPSG:32632", transform=rasterio.transform.from_origin(5e5, 4e6, 10, 10)) as file:
+                       crs="EPSG:32632", transform=rasterio.Affine(10, 0, 5e5, 0, -10, 4e6)) as file:
         file.write(x, 1)
         file.set_band_description(1, "land & cover")
     done = here("fractions", tmp_path / "in.tif", "-k", "5", "--classes", "2,4", "--json")

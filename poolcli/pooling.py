@@ -232,11 +232,13 @@ def pool(x: _Lazy, reducer: str = ..., *, out: None = ..., return_indices: Liter
 @overload
 def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_indices: Literal[False] = ...,
          mask: ArrayLike | None = ..., weights: ArrayLike | None = ..., min_valid: int | str | None = ...,
-         return_valid: Literal[False] = ..., **options: Unpack[Keywords]) -> Array: ...
+         return_valid: Literal[False] = ..., by: int | str | ArrayLike | None = ...,
+         **options: Unpack[Keywords]) -> Array: ...
 @overload
 def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_indices: Literal[True],
          mask: ArrayLike | None = ..., weights: ArrayLike | None = ..., min_valid: int | str | None = ...,
-         return_valid: Literal[False] = ..., **options: Unpack[Keywords]) -> tuple[Array, Array]: ...
+         return_valid: Literal[False] = ..., by: int | str | ArrayLike | None = ...,
+         **options: Unpack[Keywords]) -> tuple[Array, Array]: ...
 @overload
 def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_indices: bool = ...,
          mask: ArrayLike | None = ..., weights: ArrayLike | None = ..., min_valid: int | str | None = ...,
@@ -246,7 +248,7 @@ def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_in
 @show_keywords(Keywords)
 def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None, return_indices: bool = False,
          mask: ArrayLike | None = None, weights: ArrayLike | None = None, min_valid: int | str | None = None,
-         return_valid: bool = False, **options: Unpack[Keywords]) -> Any:
+         return_valid: bool = False, by: int | str | ArrayLike | None = None, **options: Unpack[Keywords]) -> Any:
     """Reduce each window of an array to one value.
 
     Parameters
@@ -268,6 +270,9 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
         How many samples that are not missing a window must have, or what share of its samples, as in ``"50%"``.
     return_valid
         Also tell how many they are.
+    by
+        What decides which pixel wins, all of whose channels are the result, of a reducer that picks: the number of a
+        channel from 0, "luma" (0.299 red + 0.587 green + 0.114 blue), or an array of a score for each pixel.
     **options
         As the signature has them: the windows' (``size``, ``stride``, ``padding``, ``dilation``, ``ceil_mode``; or
         ``adaptive``; or ``fractional``), in samples; how values are treated; the reducer's own parameters.
@@ -293,6 +298,11 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
     array([[ 5,  7],
            [13, 15]])
     """
+    if by is not None:
+        if weights is not None or min_valid is not None or return_valid is not False:
+            raise OptionError("by", "goes with neither weights, min_valid nor return_valid; a mask would work")
+        return import_module(".analysis.whole_pixels", __package__).pool(x, reducer, by=by, mask=mask, out=out,
+                                                                return_indices=return_indices, **options)
     if mask is not None or weights is not None or min_valid is not None or return_valid is not False:
         return import_module(".valid_samples", __package__).pool(
             x, reducer, mask=mask, weights=weights, min_valid=min_valid, return_valid=return_valid, out=out,

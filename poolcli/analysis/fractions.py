@@ -22,9 +22,9 @@ from ..masked import find_missing
 from ..pooling import Pooling, as_array, parse_pooling
 
 Array = NDArray[Any]
-OF = ("valid", "window")
+_OF = ("valid", "window")
 """What a share is a share of: the samples that are not missing, or all."""
-MOST_CLASSES = 256
+_MOST_CLASSES = 256
 """Of classes that nobody named: as many as a byte has."""
 _MISSING = 2
 """In an indicator, beside 0 and 1."""
@@ -45,7 +45,7 @@ class ClassFractions:
 
 
 def fractions(x: ArrayLike, *, classes: Sequence[int | float] | None = None,
-              of: Literal["valid", "window"] = "valid", counts: bool = False, limit: int = MOST_CLASSES,
+              of: Literal["valid", "window"] = "valid", counts: bool = False, limit: int = _MOST_CLASSES,
               **options: Unpack[Keywords]) -> ClassFractions:
     """Find the share that each class has of each window.
 
@@ -86,10 +86,10 @@ def fractions(x: ArrayLike, *, classes: Sequence[int | float] | None = None,
 
 
 def find_fractions(array: Array, pooling: Pooling, classes: Sequence[int | float] | None = None, *, of: str = "valid",
-                   counts: bool = False, limit: int = MOST_CLASSES, layout: str | None = None) -> ClassFractions:
+                   counts: bool = False, limit: int = _MOST_CLASSES, layout: str | None = None) -> ClassFractions:
     """The same for a pooling that is settled; ``layout`` is used where it names none."""
-    if of not in OF:
-        raise OptionError("of", f"of must be {' or '.join(OF)}, not {of!r}")
+    if of not in _OF:
+        raise OptionError("of", f"of must be {' or '.join(_OF)}, not {of!r}")
     if wrong := [name for name in ("count_include_pad", "divisor") if pooling.parameters.get(name)]:
         raise OptionError(wrong[0], f"{wrong[0]} goes not with fractions, whose divisor is the number of samples")
     if pooling.dtype is not None and (counts or pooling.dtype.kind != "f"):
@@ -98,7 +98,7 @@ def find_fractions(array: Array, pooling: Pooling, classes: Sequence[int | float
     pooling = pooling.for_axes(array.shape, layout)
     plan = pooling.plan(array.shape, layout)
     missing = find_missing(array, np.zeros(array.shape, np.bool_), pooling)
-    asked = _check_classes(classes, array, pooling) if classes is not None else list_classes(array, missing, limit)
+    asked = _check_classes(classes, array, pooling) if classes is not None else _list_classes(array, missing, limit)
     letters = plan.output_letters + ("K" if "C" in plan.output_letters else "C")
     try:
         values = np.empty((*plan.output_shape, len(asked)), np.int64 if counts else pooling.dtype or np.float32)
@@ -125,7 +125,7 @@ def _check_classes(classes: Sequence[int | float], array: Array, pooling: Poolin
     return found
 
 
-def list_classes(array: Array, missing: NDArray[np.bool_], limit: int = MOST_CLASSES) -> list[int | float]:
+def _list_classes(array: Array, missing: NDArray[np.bool_], limit: int = _MOST_CLASSES) -> list[int | float]:
     """The classes that occur, in ascending order; PoolError for more than the limit."""
     flat, gone = array.reshape(-1), missing.reshape(-1)
     known = flat[:0]

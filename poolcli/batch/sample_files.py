@@ -1,4 +1,4 @@
-"""Masks and weights from files beside each input, and where the numbers of valid samples go."""
+"""Masks, weights and scores from files beside each input, and where the numbers of valid samples go."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def describe(given: SampleFiles, job: Job, reducer: str) -> dict[str, str]:
     found = {option: redact_secrets(name) for option, name in given.named(job.source, reducer).items()}
     if given.mask is not None and given.mask.startswith(INVERTED):
         found["mask"] = INVERTED + found["mask"]
+    found |= {"by": given.by} if given.by is not None and "by" not in found else {}
     least = given.least
     return found if least is None else {
         **found, "min-valid": str(least) if isinstance(least, int) else f"{float(least * 100):g}%"}
@@ -41,9 +42,22 @@ def pool_valid(given: SampleFiles, task: Any, settings: Settings) -> tuple[Resul
     from ..engine.prepared import Result
     from ..valid_samples import run
 
+    if given.by is not None:
+        return _pool_whole_pixels(given, task, settings)
     found = run(task.pooling, task.array, task.plan, _load_rules(given, task, settings),
                 return_indices=task.job.indices is not None)
     return Result(found.values, found.indices), found.valid
+
+
+def _pool_whole_pixels(given: SampleFiles, task: Any, settings: Settings) -> tuple[Result, Array]:
+    """Pool whole pixels by what decides; nobody asks for the numbers of valid samples."""
+    from ..analysis import whole_pixels
+
+    assert given.by is not None
+    file = given.named(task.job.source, task.pooling.reducer.name).get("by")
+    by = _load("by", file, settings) if file is not None else int(given.by) if given.by.isdecimal() else given.by
+    found = whole_pixels.run(task.pooling, task.array, task.plan, by, _load_rules(given, task, settings).mask)
+    return found, found.values
 
 
 def write_valid(given: SampleFiles, task: Any, valid: Array, settings: Settings) -> None:

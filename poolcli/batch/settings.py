@@ -45,6 +45,8 @@ class _LazyObjectExists:
         return self.found(url)
 
 
+_LUMA = "luma"
+"""In the place of a file of scores: the brightness of red, green and blue decides."""
 INVERTED = "!"
 """Ahead of a mask's name: what is 0 in it counts."""
 
@@ -57,11 +59,14 @@ class SampleFiles:
     weights: str | None = None
     least: int | Fraction | None = None
     valid: str | None = None
+    by: str | None = None
+    """What decides which whole pixel wins: luma, the number of a channel, or a file of scores."""
 
     def named(self, source: str, reducer: str) -> dict[str, str]:
         """Each file of one input, by its option."""
         found = {}
-        for option, pattern in (("mask", self.mask), ("weights", self.weights), ("valid-out", self.valid)):
+        by = None if self.by is None or self.by == _LUMA or self.by.isdecimal() else self.by
+        for option, pattern in (("mask", self.mask), ("weights", self.weights), ("valid-out", self.valid), ("by", by)):
             if pattern is not None:
                 pattern = pattern.removeprefix(INVERTED) if option == "mask" else pattern
                 found[option] = output_paths.OutputNamer(pattern, reducer)(source) or pattern

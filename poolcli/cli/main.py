@@ -36,7 +36,7 @@ STUDIES: Mapping[str, tuple[str, str]] = {
     "chain": ("analysis.chain_command", "Several poolings one after another, without files between them."),
     "pyramid": ("analysis.pyramid_command",
                 "An array pooled again and again: levels, hypercolumns, spatial pyramid pooling."),
-    "fractions": ("analysis.fractions_command", "The share of each class in each window, a channel each."),
+    "fractions": ("fractions_command", "The share of each class in each window, a channel each."),
     "group": ("analysis.group_command", "Pool over a stack of arrays, or over turned, flipped or shifted copies."),
     "grad": ("analysis.grad_command",
              "Where a gradient goes: which samples a pooling listens to, as numbers and as a picture."),

@@ -117,6 +117,15 @@ def values() -> list[click.Option]:
     ]
 
 
+def whole_pixels(row: Reducer) -> list[click.Option]:
+    """Which pixel wins with all its channels, of a reducer that picks."""
+    if not row.picks:
+        return []
+    return [option("--by", metavar="WHAT",
+                   help="Whole pixels: all channels of the one that wins by luma (0.299 red + 0.587 green + 0.114 "
+                        "blue), by a channel (0, 1 ...), or by a file of scores (scores.npy, or a pattern).")]
+
+
 def valid_samples() -> list[click.Option]:
     """Which samples count, and how much."""
     return [

@@ -67,10 +67,13 @@ def make_settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str
 
 def _to_samples(row: Reducer | None, given: Mapping[str, Any]) -> SampleFiles | None:
     """The files of masks and weights, and what goes with them; None where nothing was asked."""
-    mask, weights, least, valid = (given.get(name) for name in ("mask", "weights", "min_valid", "valid_out"))
-    if mask is None and weights is None and least is None and valid is None:
+    names = ("mask", "weights", "min_valid", "valid_out", "by")
+    mask, weights, least, valid, by = (given.get(name) for name in names)
+    if all(given.get(name) is None for name in names):
         return None
-    for name, pattern in (("mask", mask), ("weights", weights), ("valid_out", valid)):
+    if by is not None and (wrong := [name for name in names[1:4] if given.get(name) is not None]):
+        raise OptionError("by", f"goes not with --{wrong[0].replace('_', '-')}; --mask would work with it")
+    for name, pattern in (("mask", mask), ("weights", weights), ("valid_out", valid), ("by", by)):
         output_paths.check_fields(name, pattern)
         if pattern == STDIO:
             raise OptionError(name, "standard input and output carry the samples; a file name would work")
@@ -80,7 +83,7 @@ def _to_samples(row: Reducer | None, given: Mapping[str, Any]) -> SampleFiles | 
         raise OptionError("valid_out", f"is written as .npy, and {printable(valid)} does not end so")
     if valid is not None and valid == given["output"]:
         raise OptionError("valid_out", f"and --output are both {printable(valid)}; another name would work")
-    return SampleFiles(mask, weights, None if least is None else parse_min_valid(least), valid)
+    return SampleFiles(mask, weights, None if least is None else parse_min_valid(least), valid, by)
 
 
 def _check_samples(several: bool, settings: Settings) -> None:
@@ -90,7 +93,7 @@ def _check_samples(several: bool, settings: Settings) -> None:
     wrong = {"--stream": settings.stream, "--scheduler": settings.scheduler is not None, "--linear": settings.linear,
              "--alpha premultiplied": settings.premultiplied}
     if named := [name for name, value in wrong.items() if value]:
-        raise OptionError("mask", f"weights and least shares of samples go not with {named[0]}; without it they would "
+        raise OptionError("mask", f"weights, scores and least shares go not with {named[0]}; without it they would "
                                   "work")
     valid = settings.samples.valid
     if several and valid is not None and not output_paths.is_pattern(valid):

@@ -102,7 +102,7 @@ class _Counts:
             return None
         values, counts = _count_values(samples)
         counts = np.append(counts, nans) if nans else counts
-        return MEASURES[work.reducer.sorts](samples, values, counts, work)
+        return _MEASURES[work.reducer.sorts](samples, values, counts, work)
 
 
 def _count_values(samples: Array) -> tuple[Array, NDArray[np.int64]]:
@@ -136,6 +136,6 @@ def _find_entropy(samples: Array, values: Array, counts: NDArray[np.int64], work
     return np.float64(found)
 
 
-MEASURES: Mapping[str, Callable[[Array, Array, NDArray[np.int64], KernelTask], np.generic]] = {
+_MEASURES: Mapping[str, Callable[[Array, Array, NDArray[np.int64], KernelTask], np.generic]] = {
     "runs": _most_frequent, "distinct": _count_distinct, "entropy": _find_entropy}
 """What is found of the samples, their values and how often each occurs, by the word of the reducer's row."""

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...errors import OptionError, PoolError
-from ...redact import printable
-from .. import options, param_types
-from ..display.study_output import make_table
-from . import output_checks
-from .context import STDIO, Answer, FileError, StudyContext, file_errors
-from .study import Study, output_option
+from ..errors import OptionError, PoolError
+from ..redact import printable
+from . import options, param_types
+from .analysis import output_checks
+from .analysis.context import STDIO, Answer, FileError, StudyContext, file_errors
+from .analysis.study import Study, output_option
+from .display.study_output import make_table
 
 if TYPE_CHECKING:
-    from ...analysis.fractions import ClassFractions
-    from ...core.place import Place
-    from ...files import Loaded
+    from ..analysis.fractions import ClassFractions
+    from ..core.place import Place
+    from ..files import Loaded
 
 _OF = ("valid", "window")
 
@@ -44,18 +44,18 @@ class _FractionsReport:
 
 def _answer(asked: StudyContext) -> Answer:
     """Read, find, write."""
-    from ...analysis.fractions import find_fractions
-    from ...analysis.stages import as_stage
-    from ...report import MOST_VALUES
+    from ..analysis.fractions import find_fractions
+    from ..analysis.stages import as_stage
+    from ..report import MOST_VALUES
 
-    if any(stage.reducer != "mode" or stage.text not in ("", "mode") for stage in asked.stages):
+    if asked.stages:
         raise OptionError("STAGE", "takes windows, and no pooling; poolcli fractions labels.png -k 10 would work")
     name, given = asked.the_file("labels.png"), asked.given
     target = _output_name(asked, name)
     loaded = asked.load(name, indexed=True, keeps_nodata=True)
     stage, notes = as_stage("avg", asked.shared), loaded.source.notes
     if loaded.source.nodata is not None and "nodata" not in stage.keywords and given.get("nodata") != options.NO_NODATA:
-        from ...batch.run_in_memory import nodata_note
+        from ..batch.run_in_memory import nodata_note
 
         stage = replace(stage, keywords={**stage.keywords, "nodata": loaded.source.nodata})
         notes = (*notes, nodata_note(loaded.source.nodata))
@@ -78,7 +78,7 @@ def _find_means(found: ClassFractions) -> tuple[float | None, ...]:
 
 def _output_name(asked: StudyContext, name: str) -> str:
     """The output's name: beside the input a TIFF of a TIFF, else .npy, since few pictures hold shares."""
-    from ...files.paths import output_paths
+    from ..files.paths import output_paths
 
     output = asked.output
     if output is None:
@@ -99,7 +99,7 @@ def _is_tiff(name: str) -> bool:
 
 def _write(asked: StudyContext, target: str, found: ClassFractions, loaded: Loaded) -> tuple[str, ...]:
     """Write the result, in its place, with a name for each band where the format has such."""
-    from ... import files
+    from .. import files
 
     source = replace(loaded.source, mode=None, palette=None, nodata=None, metadata=None, pages=None, axes=(),
                      place=_place_classes(loaded.source.place, found))
@@ -116,8 +116,8 @@ def _place_classes(place: Place | None, found: ClassFractions) -> Place | None:
     """Where the result lies: as a pooling of the input, with one more axis that names the classes."""
     if place is None:
         return None
-    from ...core.place import AxisPlace
-    from ...files.georef.geotiff import name_bands
+    from ..core.place import AxisPlace
+    from ..files.georef.geotiff import name_bands
 
     pooled = place.pooled(found.plan)
     pooled = replace(pooled, axes=(*pooled.axes, AxisPlace(-1, found.letters[-1], len(found.classes))))
@@ -126,9 +126,9 @@ def _place_classes(place: Place | None, found: ClassFractions) -> Place | None:
 
 def _render(found: _FractionsReport) -> list[Any]:
     """What was done, and a row for each class."""
-    from ...core.axes import describe
-    from ...report import short
-    from ..display.report_table import text
+    from ..core.axes import describe
+    from ..report import short
+    from .display.report_table import text
 
     what = "samples" if found.counts else f"share of {'all' if found.of == 'window' else 'valid'} samples"
     head = (f"{printable(found.input)} -> {printable(found.output)}: {describe(found.input_shape)} -> "
@@ -151,7 +151,7 @@ _STUDY = Study(
     ["poolcli fractions labels.png -k 10 -o shares.npy",
      "poolcli fractions landcover.tif -k 30 --classes 1,2,5 -o shares.tif",
      "poolcli fractions labels.npy --adaptive 8 --counts --of window --json -o counts.npy"],
-    _answer, usage="FILE", default=("mode",), formats=(),
+    _answer, usage="FILE", default=(), formats=(),
     options=[options.option("--classes", type=_parse_classes, metavar="LIST",
                             help="Which classes, in this order: 1,2,5. Default: all that occur."),
              options.option("--of", type=options.choice(_OF), metavar="WHAT",

@@ -1,0 +1,144 @@
+"""Whole pixels: all channels of the sample that wins by a score, so that every pixel of the result is one of the input.
+
+The score is one channel, the luma of red, green and blue, or another array. It is pooled by the reducer, which picks;
+the indices of what it picked gather the pixels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import axes, dtypes
+from ..core.plans import Plan
+from ..core.pool_options import as_python
+from ..core.windowings import check_flag
+from ..engine.prepared import Result, describe_unrepresentable
+from ..errors import OptionError, PoolError
+from ..masked import find_missing, pool_without
+from ..pooling import ELSEWHERE, Pooling, as_array, as_kind_of, check_out, parse_pooling
+
+Array = NDArray[Any]
+_LUMA = "luma"
+_LUMA_WEIGHTS = 299, 587, 114
+"""Thousandths of red, green and blue in luma (ITU-R BT.601, as Pillow and OpenCV turn colours to grey)."""
+
+
+def pool(x: Any, reducer: str, *, by: Any, mask: Any = None, out: Any = None, return_indices: bool = False,
+         **options: Any) -> Any:
+    """Return ``poolcli.pool`` of whole pixels, and the indices if they are wanted."""
+    if isinstance(x, np.ma.MaskedArray) or type(x).__module__.partition(".")[0] in ELSEWHERE:
+        raise PoolError("by goes with plain arrays in memory; np.asarray(x) would work")
+    array = as_array(x)
+    pooling = parse_pooling(reducer, **options).for_axes(array.shape)
+    wanted = check_flag("return_indices", as_python(return_indices))
+    plan = pooling.plan(array.shape)
+    if out is not None:
+        check_out(out, plan.output_shape, dtypes.check_dtype(array.dtype))
+    given = as_python(by) if isinstance(by, np.generic) else by
+    found = run(pooling, array, plan, given if isinstance(given, (str, int)) else as_array(given),
+                None if mask is None else as_array(mask))
+    values = as_kind_of(x, found.values)
+    if out is not None:
+        out[...] = found.values
+        values = out
+    return values if found.indices is None or not wanted else (values, as_kind_of(x, found.indices))
+
+
+def run(pooling: Pooling, array: Array, plan: Plan, by: int | str | Array, mask: Array | None = None) -> Result:
+    """Pool whole pixels; a window without a pixel that counts has the missing value."""
+    pooling.check_indices()
+    dtype = dtypes.check_dtype(array.dtype)
+    if pooling.dtype is not None and pooling.dtype != dtype:
+        raise OptionError("dtype", f"whole pixels keep their type, which is {dtype}; without --dtype it would work")
+    array = array.astype(dtype, copy=False)
+    letters = plan.axes.letters
+    channel = letters.find("C")
+    score = _find_score(array, channel, plan, by)
+    missing = find_missing(array, np.zeros(array.shape, np.bool_), pooling)
+    if channel >= 0:
+        missing = np.any(missing, axis=channel, keepdims=True).squeeze(channel)
+    if pooling.skips_nan() and score.dtype.kind == "f":
+        missing |= np.isnan(score)
+    if mask is not None:
+        missing |= _broadcast(mask, missing.shape, plan, "mask") == 0
+    of_score = replace(pooling, layout=None, squeeze=False, nodata=None, dtype=None,
+                       nan="propagate" if pooling.nan == "ignore" else pooling.nan)
+    of_score, score = pool_without(of_score, score, missing, score.dtype)
+    picked = of_score.run(score, of_score.plan(score.shape, letters.replace("C", "")), return_indices=True).indices
+    assert picked is not None
+    return _gather(array, picked, plan, pooling)
+
+
+def _find_score(array: Array, channel: int, plan: Plan, by: int | str | Array) -> Array:
+    """What decides, an array without channels; PoolError where there is none."""
+    if isinstance(by, np.ndarray):
+        dtypes.check_dtype(by.dtype)
+        return np.ascontiguousarray(_broadcast(by, _without(array.shape, channel), plan, "score"))
+    if isinstance(by, str) and by != _LUMA:
+        raise OptionError("by", f"by must be luma, the number of a channel, or an array of scores, not {by!r}")
+    if channel < 0:
+        raise PoolError(f"an array of layout {plan.axes.letters} has no channels, so by = {by} means nothing; an array "
+                        "of scores would work")
+    count = array.shape[channel]
+    planes = np.moveaxis(array, channel, 0)
+    if isinstance(by, int):
+        if not 0 <= by < count:
+            raise PoolError(f"there is no channel {by} of {count}, counted from 0")
+        return np.ascontiguousarray(planes[by])
+    if count not in (3, 4):
+        raise PoolError(f"luma is of red, green and blue, and there are {count} channels; by = the number of one would "
+                        "work")
+    wide = planes.dtype if planes.dtype.kind == "f" and planes.itemsize > 2 else np.dtype(np.float64)
+    if planes.dtype.kind in "biu" and planes.itemsize < 8:
+        wide = np.dtype(np.int64)
+    found: Array = sum(planes[i].astype(wide) * wide.type(weight) for i, weight in enumerate(_LUMA_WEIGHTS))
+    return np.ascontiguousarray(found)
+
+
+def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+    """A shape without an axis; -1 is none."""
+    return shape if axis < 0 else (*shape[:axis], *shape[axis + 1 :])
+
+
+def _broadcast(given: Array, shape: tuple[int, ...], plan: Plan, what: str) -> Array:
+    """An array of one number for each pixel, from one of that shape or of that of the pooled axes."""
+    pooled = tuple(plan.input_shape[i] for i in plan.axes.pooled)
+    if given.shape == shape:
+        return given
+    if given.shape == pooled:
+        places = [n if letter not in axes.KEPT and letter.isupper() else 1
+                  for n, letter in zip(shape, plan.axes.letters.replace("C", ""), strict=True)]
+        return np.broadcast_to(given.reshape(places), shape)
+    raise PoolError(f"the {what} has the shape {axes.describe(given.shape)}, the pixels {axes.describe(shape)}; that "
+                    "shape, one number for each pixel, would work")
+
+
+def _gather(array: Array, picked: Array, plan: Plan, pooling: Pooling) -> Result:
+    """The pixels at indices, each flat within its plane of pooled axes."""
+    letters = plan.axes.letters
+    pooled = plan.axes.pooled
+    channels = [i for i, letter in enumerate(letters) if letter == "C"]
+    kept = [i for i in range(len(letters)) if i not in pooled and i not in channels]
+    order = [*kept, *pooled, *channels]
+    planes, samples = prod(array.shape[i] for i in kept), prod(array.shape[i] for i in pooled)
+    pixels = array.transpose(order).reshape(planes, samples, -1)
+    without = letters.replace("C", "")
+    turned = picked.transpose([without.index(letters[i]) for i in (*kept, *pooled)])
+    at = turned.reshape(planes, -1, 1)
+    values = np.take_along_axis(pixels, np.maximum(at, 0), axis=1)
+    gone = at[..., 0] < 0
+    if gone.any():
+        fill = pooling.fill(dtypes.check_dtype(array.dtype))
+        if fill is None:
+            first = np.unravel_index(int(np.flatnonzero(turned < 0)[0]), turned.shape)
+            raise describe_unrepresentable(tuple(int(i) for i in first), array.dtype)
+        values[gone] = fill[0]
+    shape = [plan.full_shape[i] for i in order]
+    inverse = sorted(range(len(order)), key=order.__getitem__)
+    result = np.ascontiguousarray(values.reshape(shape).transpose(inverse)).reshape(plan.output_shape)
+    return Result(result, picked)

@@ -93,7 +93,7 @@ def _check_samples(several: bool, settings: Settings) -> None:
     wrong = {"--stream": settings.stream, "--scheduler": settings.scheduler is not None, "--linear": settings.linear,
              "--alpha premultiplied": settings.premultiplied}
     if named := [name for name, value in wrong.items() if value]:
-        raise OptionError("mask", f"weights, scores and least shares go not with {named[0]}; without it they would "
+        raise OptionError("mask", f"weights and least shares of samples go not with {named[0]}; without it they would "
                                   "work")
     valid = settings.samples.valid
     if several and valid is not None and not output_paths.is_pattern(valid):

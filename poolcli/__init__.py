@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .analysis.fractions import fractions
     from .analysis.grad.grad import grad
     from .analysis.group.group import group
+    from .analysis.haar import haar, inverse_haar
     from .analysis.plan.find_settings import settings_for
     from .analysis.plan.survey import survey
     from .analysis.pyramid.hypercolumn import hypercolumn, spp
@@ -49,8 +50,10 @@ __all__ = [
     "fractions",
     "grad",
     "group",
+    "haar",
     "hypercolumn",
     "interval",
+    "inverse_haar",
     "plan",
     "pool",
     "pyramid",
@@ -72,8 +75,10 @@ _HOMES = {
     "fractions": "analysis.fractions",
     "grad": "analysis.grad.grad",
     "group": "analysis.group.group",
+    "haar": "analysis.haar",
     "hypercolumn": "analysis.pyramid.hypercolumn",
     "interval": "analysis.bounds.intervals",
+    "inverse_haar": "analysis.haar",
     "plan": "pooling",
     "pool": "pooling",
     "pyramid": "analysis.pyramid.pyramid",

@@ -41,6 +41,7 @@ STUDIES: Mapping[str, tuple[str, str]] = {
     "grad": ("analysis.grad_command",
              "Where a gradient goes: which samples a pooling listens to, as numbers and as a picture."),
     "unpool": ("analysis.unpool_command", "Undo a pooling: values back to where they stood, or over their windows."),
+    "haar": ("haar_command", "Haar's wavelet: means and differences, a pooling that loses nothing, and its inverse."),
     "convert-indices": ("analysis.convert_indices_command", "Renumber indices for PyTorch, ONNX or TensorFlow."),
     "shift": ("analysis.shift_command",
               "How stable poolings are when the picture moves, and what their strides fold back."),

@@ -12,7 +12,7 @@ from ...redact import printable
 from .npy import Header, check_size, fill, read_header, write_npy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from ..image_info import Array
 
@@ -86,7 +86,13 @@ def _key(name: str) -> str:
 
 def write_npz(array: Array, stream: IO[bytes], key: str | None = None) -> None:
     """Write ``array`` as the one member ``key`` (arr_0) of an .npz file to an open stream, which may be a pipe."""
-    # A fixed date: the same array gives the same bytes at any hour and in any time zone.
-    info = zipfile.ZipInfo(f"{key or 'arr_0'}.npy", _EPOCH)
-    with zipfile.ZipFile(stream, "w") as archive, archive.open(info, "w", force_zip64=True) as member:
-        write_npy(array, member)
+    write_arrays({key or "arr_0": array}, stream)
+
+
+def write_arrays(arrays: Mapping[str, Array], stream: IO[bytes]) -> None:
+    """Write arrays as the members of an .npz file, by their names, to an open stream, which may be a pipe."""
+    with zipfile.ZipFile(stream, "w") as archive:
+        for key, array in arrays.items():
+            # A fixed date: the same array gives the same bytes at any hour and in any time zone.
+            with archive.open(zipfile.ZipInfo(f"{key}.npy", _EPOCH), "w", force_zip64=True) as member:
+                write_npy(array, member)

@@ -1,0 +1,224 @@
+"""``poolcli haar``: an array taken apart into means and differences, and put together again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ..core.choices import DTYPES
+from ..errors import OptionError, PoolError
+from ..redact import printable
+from . import options, param_types
+from .analysis import output_checks
+from .analysis.context import STDIO, Answer, FileError, StudyContext, file_errors
+from .analysis.study import Study, output_option
+from .display.study_output import make_table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..analysis.haar import HaarBands
+    from ..files import Loaded
+
+    Array = NDArray[Any]
+
+_LOW, _SHAPE, _TYPE, _AXES, _LEVEL = "low", "shape", "like", "axes", "level"
+"""The arrays of an .npz of bands: the means, the shape before, one sample of its dtype, the axes that were pooled, and
+the differences of each level, from level1 on."""
+
+
+@dataclass(frozen=True)
+class _HaarReport:
+    """What was read and written."""
+
+    input: str
+    output: str
+    inverse: bool
+    levels: int
+    bands: tuple[str, ...]
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    input_dtype: str
+    output_dtype: str
+    low: str | None
+    """Where the means were written beside it."""
+    exact: bool | None
+    """Whether the inverse is the input to the last bit; None of an inverse."""
+    error: float | None
+    """The largest distance of the inverse from the input."""
+
+
+def _answer(asked: StudyContext) -> Answer:
+    """Take apart, or put together."""
+    if asked.stages:
+        raise OptionError("STAGE", "takes no pooling; poolcli haar image.png --levels 2 would work")
+    return _put_together(asked) if asked.given["inverse"] else _take_apart(asked)
+
+
+def _take_apart(asked: StudyContext) -> Answer:
+    """Write the bands, and the means as a picture of their own if that is wanted."""
+    from ..analysis.haar import haar, inverse_haar
+
+    name, given = asked.the_file(), asked.given
+    target = _output_name(asked, name, "{stem}_haar.npz")
+    if given["output_shape"] is not None:
+        raise OptionError("output_shape", "goes with --inverse")
+    loaded = asked.load(name)
+    with file_errors(name):
+        bands = haar(loaded.array, given["levels"] or 1, layout=given["layout"] or loaded.layout)
+    back = inverse_haar(bands)
+    error = _measure_error(loaded.array, back)
+    notes = loaded.source.notes
+    if target.lower().endswith(".npz"):
+        _write_bands(asked, target, bands)
+        shape = bands.low.shape
+    else:
+        with file_errors(target):
+            stacked = bands.stacked()
+        notes = (*notes, *asked.write(target, stacked))
+        shape = stacked.shape
+    if given["low"] is not None:
+        notes = (*notes, *_write_low(asked, loaded, bands))
+    found = _HaarReport(name, target, False, bands.levels, ("L" * len(bands.axes), *bands.names), bands.shape, shape,
+                        bands.dtype.name, bands.low.dtype.name, given["low"], error == 0, error)
+    return Answer(found, lambda: _render(found), notes)
+
+
+def _put_together(asked: StudyContext) -> Answer:
+    """Write the array that the bands were made of."""
+    from ..analysis.haar import inverse_haar
+
+    name = asked.the_file("image_haar.npz")
+    for option in ("levels", "low"):
+        if asked.given[option] is not None:
+            raise OptionError(option, "goes not with --inverse, which has all levels from its file")
+    target = _output_name(asked, name, "{stem}_inverse.npy")
+    bands = _read_bands(asked, name)
+    with file_errors(name):
+        back = inverse_haar(bands)
+    notes = asked.write(target, back)
+    found = _HaarReport(name, target, True, bands.levels, ("L" * len(bands.axes), *bands.names), bands.low.shape,
+                        back.shape, bands.low.dtype.name, back.dtype.name, None, None, None)
+    return Answer(found, lambda: _render(found), notes)
+
+
+def _measure_error(array: Array, back: Array) -> float:
+    """The largest distance of an array from another; NaN at the same places are equal."""
+    import numpy as np
+
+    same = (array == back) | ((array != array) & (back != back))
+    if same.all():
+        return 0.0
+    with np.errstate(all="ignore"):
+        return float(np.nanmax(np.abs(array[~same].astype(np.float64) - back[~same].astype(np.float64))))
+
+
+def _output_name(asked: StudyContext, name: str, pattern: str) -> str:
+    """The output's name: beside the input by default."""
+    from ..files.paths import output_paths
+
+    if asked.output is None and name == STDIO:
+        raise OptionError("output", "output is missing; -o FILE says where the result goes")
+    found = str(output_paths.target(name, asked.output or "{parent}/" + pattern, "haar") or STDIO)
+    for option, target in (("output", found), ("low", asked.given["low"])):
+        if target is not None:
+            output_checks.check_ending(option, target)
+            with file_errors(target):
+                asked.check_free(target)
+    return found
+
+
+def _write_bands(asked: StudyContext, target: str, bands: HaarBands) -> None:
+    """Write an .npz that has all that the inverse wants."""
+    import numpy as np
+
+    from .. import files
+    from ..files.arrays.npz import write_arrays
+
+    arrays = {_LOW: bands.low, _SHAPE: np.array(bands.shape, np.int64), _TYPE: np.zeros(1, bands.dtype),
+              _AXES: np.array(bands.axes, np.int64)}
+    arrays |= {f"{_LEVEL}{i}": detail for i, detail in enumerate(bands.details, 1)}
+    with file_errors(target), files.atomic(target, overwrite=bool(asked.given["overwrite"])) as stream:
+        write_arrays(arrays, stream)
+
+
+def _write_low(asked: StudyContext, loaded: Loaded, bands: HaarBands) -> tuple[str, ...]:
+    """Write the means as the pooled input: of its dtype, in its place."""
+    from ..analysis.haar import convert_low
+    from ..pooling import plan
+
+    place = loaded.source.place
+    for _ in range(bands.levels if place is not None else 0):
+        assert place is not None
+        shape = tuple(len(axis) for axis in place.axes)
+        sizes = tuple(min(2, shape[i]) for i in bands.axes)
+        letters = asked.given["layout"] or loaded.layout
+        place = place.pooled(plan(shape, size=sizes, ceil_mode=True, layout=letters))
+    return asked.write(asked.given["low"], convert_low(bands), replace(loaded.source, place=place, pages=None))
+
+
+def _read_bands(asked: StudyContext, name: str) -> HaarBands:
+    """The bands of an .npz, or of an array of one level; FileError for a file that holds none."""
+    import numpy as np
+
+    from .. import files
+    from ..analysis.haar import HaarBands, list_bands, split_stacked
+
+    asked.read.append(name)
+    if not name.lower().endswith(".npz"):
+        loaded = asked.load(name)
+        with file_errors(name):
+            return split_stacked(loaded.array, asked.given["output_shape"], asked.given["dtype"])
+
+    def read(key: str) -> Array:
+        return files.read(name, key=key).array
+
+    with file_errors(name):
+        shape, axes = (tuple(int(n) for n in read(key).reshape(-1)) for key in (_SHAPE, _AXES))
+        if not 1 <= len(axes) <= 3 or list(axes) != sorted({i for i in axes if 0 <= i < len(shape)}) or min(shape) < 0:
+            raise PoolError(f"axes {axes} and shape {shape} do not go together")
+        names, found = list_bands(len(axes)), []
+        longest = max(shape[i] for i in axes)
+        for number in range(1, max(longest - 1, 1).bit_length() + 1):
+            try:
+                found.append(read(f"{_LEVEL}{number}"))
+            except PoolError:
+                break
+        if not found:
+            raise FileError(name, PoolError(f"holds no {_LEVEL}1, so it is no file of bands; poolcli haar writes one"))
+        return HaarBands(read(_LOW), tuple(found), names, shape, np.dtype(read(_TYPE).dtype), axes)
+
+
+def _render(found: _HaarReport) -> list[Any]:
+    """What was done."""
+    from ..core.axes import describe
+    from .display.report_table import text
+
+    head = text(f"{printable(found.input)} -> {printable(found.output)}: {describe(found.input_shape)} "
+                f"{found.input_dtype} -> {describe(found.output_shape)} {found.output_dtype}")
+    if found.inverse:
+        return [head]
+    inverse = "the input to the last bit" if found.exact else f"within {found.error:.3g} of the input"
+    return [head, make_table(("levels", "bands", "inverse is"), [(str(found.levels), " ".join(found.bands), inverse)])]
+
+
+_STUDY = Study(
+    "haar", "Haar's wavelet: means and differences of neighbours, a pooling that loses nothing.",
+    ["poolcli haar image.png --levels 3 -o bands.npz --low small.png",
+     "poolcli haar --inverse bands.npz -o image.png",
+     "poolcli haar map.npy -o bands.npy"],
+    _answer, usage="FILE", default=(), pools=False, formats=(),
+    options=[options.option("--levels", type=param_types.positive, metavar="N",
+                            help="How often the means are halved. Default 1."),
+             options.flag("--inverse", help="Put bands together again."),
+             options.option("--low", type=options.path(), metavar="FILE",
+                            help="Write the means too, as the pooled input: of its type, in its place."),
+             options.option("--layout", type=options.layout, metavar="LETTERS",
+                            help="A letter for each axis; N and C are kept, every other is halved."),
+             options.option("--output-shape", type=param_types.lengths, metavar="SHAPE",
+                            help="Of --inverse of a stacked array: the size before, 5x7. Default: even sides."),
+             options.option("--dtype", type=options.choice(DTYPES), metavar="TYPE",
+                            help="Of --inverse of a stacked array: the type before. Default: the array's."),
+             output_option("Bands: .npz of all levels, or .npy of one level, its bands as channels. Default: "
+                           "{stem}_haar.npz beside the input; of --inverse {stem}_inverse.npy.")])
+command = _STUDY.command()

@@ -134,13 +134,14 @@ def window_positions(windows: Windows) -> Axis:
     return np.where(present, first[:, None] + steps * windows.step, 0), present
 
 
-def split_blocks(shape: Sequence[int], windows: Sequence[Windows], samples: int) -> Iterator[Block]:
-    """A canonical output in blocks whose windows have about MOST_SAMPLES together: whole rows, where they are few.
+def split_blocks(shape: Sequence[int], windows: Sequence[Windows], samples: int,
+                 at_once: int = MOST_SAMPLES) -> Iterator[Block]:
+    """A canonical output in blocks whose windows have about ``at_once`` samples together: whole rows, where few.
 
     Windows that are whole are apart from those at a border, so that most blocks are regular.
     """
     outer, *_, inner = shape
-    most = max(1, MOST_SAMPLES // max(1, samples))
+    most = max(1, at_once // max(1, samples))
     channels = max(1, min(inner, most))
     along_d, along_h, along_w = (_split_border(one) for one in windows)
     for o, (d0, d1), (h0, h1), (w0, w1) in itertools.product(range(outer), along_d, along_h, along_w):

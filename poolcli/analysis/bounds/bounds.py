@@ -57,19 +57,21 @@ class _BoundMethod:
     """Exact, too, where padding repeats a sample: equal intervals get equal samples."""
     doubles: bool = False
     """Searched in float64, which does not tell all 64-bit integers apart."""
+    narrow: bool = False
+    """The search works on samples of at most 32 bits as they are, so more of them stay in the cache."""
 
 
 _MONOTONE = _BoundMethod("exact: it never falls when a sample grows, so both ends are pooled")
 _SPREAD = _BoundMethod("exact where no interval lies inside another, or windows have at most 9 samples; else sound",
-                       variance_extremes.variance_extremes, once=False, doubles=True)
+                       variance_extremes.variance_extremes, once=False, doubles=True, narrow=True)
 INTERVAL_RULES: Mapping[str, _BoundMethod] = {
     "magnitudes": _BoundMethod(
         "exact: the samples nearest to 0 and farthest from it are pooled",
         ends=lambda low, high: (intervals.nearest_to_zero(low, high), intervals.farthest_from_zero(low, high))),
     "softmax_mean": _BoundMethod("exact: fractional programming, one sample at a time",
-                                 interval_extremes.soft_extremes, doubles=True),
+                                 interval_extremes.soft_extremes, doubles=True, narrow=True),
     "expected": _BoundMethod("exact: fractional programming, one sample at a time",
-                             interval_extremes.find_expected_extremes, doubles=True),
+                             interval_extremes.find_expected_extremes, doubles=True, narrow=True),
     "draw": _BoundMethod("sound: what this seed's draws can reach", interval_extremes.draw_extremes, exact=False),
     "mode": _BoundMethod("exact for windows of at most 4 samples; else sound: values that can be as frequent as the "
                         "surest one",
@@ -79,7 +81,7 @@ INTERVAL_RULES: Mapping[str, _BoundMethod] = {
     "median_deviation": _BoundMethod("sound: each sample's distances from all that the median can be",
                                     interval_extremes.mad_extremes, exact=False, doubles=True),
     "difference": _BoundMethod("exact: from max low - min high, or 0, to the largest high minus another sample's low",
-                               interval_extremes.range_extremes, once=False),
+                               interval_extremes.range_extremes, once=False, narrow=True),
 }
 """Of reducers that are not monotone, by the word of the reducer's row."""
 
@@ -291,7 +293,7 @@ def _bound_by_windows(pooling: Pooling, plan: Plan, low: Array, high: Array,
                       method: _BoundMethod) -> tuple[Array, Array, Array]:
     """Searched window by window."""
     assert method.solve is not None
-    under, over, exact = interval_search.search_windows(pooling, plan, low, high, method.solve)
+    under, over, exact = interval_search.search_windows(pooling, plan, low, high, method.solve, method.narrow)
     blurred = method.doubles and low.dtype.kind in "iu" and low.dtype.itemsize == 8
     certain = method.exact and not blurred and (method.once or pooling.pad_mode not in _COPIES)
     return under, over, exact & certain

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import byte_extremes, intervals
+from .column_search import ColumnSearch
 
 Array = NDArray[Any]
 _ROUNDS = 100
@@ -61,18 +62,23 @@ def soft_extremes(low: Array, high: Array, parameters: Sequence[float]) -> Extre
     a = parameters[0]
     if a == 0.0:
         return Extremes(same_for_all(low), same_for_all(high))
-    lo, hi = low.astype(np.float64), high.astype(np.float64)
     if a < 0.0 and low.dtype.kind == "f":
-        found = soft_extremes(-hi, -lo, (-a,))
+        found = soft_extremes(-high, -low, (-a,))
         return Extremes(same_for_all(-found.high.samples), same_for_all(-found.low.samples))
     if a < 0.0:
         return Extremes(*(same_for_all(end, False, "max") for end in (low.min(axis=0, keepdims=True),
                                                                       high.max(axis=0, keepdims=True))))
     whole = low.dtype.kind != "f"
     rest = -1 / np.expm1(-a)  # of whole numbers x and x + 1 the first is better iff y <= x + e^a / (e^a - 1)
-    return Extremes(_minimize_ratio(low, high, lambda y: np.ceil(y - rest) if whole else y - 1 / a,
-                                   _evaluate_softmax_mean(lo, a)),
-                    same_for_all(_maximize_soft(low, high, lo, hi, a)))
+    search = ColumnSearch("softmax_mean", low)
+    if search.pays(low):
+        least, most, _ = search.run(low, high, [a, 1.0, rest if whole else 1 / a, float(whole)])
+        return Extremes(same_for_all(least), same_for_all(most))
+    lo, hi = low.astype(np.float64), high.astype(np.float64)
+    with search.by_numpy():
+        return Extremes(_minimize_ratio(low, high, lambda y: np.ceil(y - rest) if whole else y - 1 / a,
+                                        _evaluate_softmax_mean(lo, a)),
+                        same_for_all(_maximize_soft(low, high, lo, hi, a)))
 
 
 def _evaluate_softmax_mean(low: Array, a: float) -> Callable[[Array], Array]:
@@ -127,10 +133,21 @@ def _maximize_soft(low: Array, high: Array, lo: Array, hi: Array, a: float) -> A
 
 def find_expected_extremes(low: Array, high: Array, _: Any) -> Extremes:
     """Sum x^2 / sum x of samples that are not negative; as ``soft_extremes``, with x (x - y) for the term."""
-    lo, hi = low.astype(np.float64), high.astype(np.float64)
     whole = low.dtype.kind != "f"
+    search = ColumnSearch("expected", low)
+    if search.pays(low):
+        least, most, _ = search.run(low, high, [0.0, 0.5, 0.5 * whole, float(whole)])
+        return Extremes(same_for_all(least), same_for_all(most))
+    with search.by_numpy():
+        lower = _minimize_ratio(low, high, lambda y: np.ceil((y - 1) / 2) if whole else y / 2,
+                                _evaluate_square_mean(high.astype(np.float64)))
+        return Extremes(lower, same_for_all(_maximize_expected(low, high)))
+
+
+def _maximize_expected(low: Array, high: Array) -> Array:
+    """Ascend from the high ends."""
+    lo, hi = low.astype(np.float64), high.astype(np.float64)
     mean = _evaluate_square_mean(hi)
-    lower = _minimize_ratio(low, high, lambda y: np.ceil((y - 1) / 2) if whole else y / 2, mean)
     upper, y = np.ones(low.shape, np.bool_), mean(hi)
     for _ in range(_ROUNDS):
         now = (hi >= y) | (hi + lo >= y)
@@ -139,7 +156,7 @@ def find_expected_extremes(low: Array, high: Array, _: Any) -> Extremes:
         if not better.any():
             break
         upper, y = np.where(better, now, upper), np.where(better, higher, y)
-    return Extremes(lower, same_for_all(np.where(upper, high, low)))
+    return np.where(upper, high, low)
 
 
 def _evaluate_square_mean(high: Array) -> Callable[[Array], Array]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import byte_extremes
+from .column_search import ColumnSearch
 from .interval_extremes import Array, Extreme, Extremes, same_for_all
 
 _MOST_TRIED = 9
@@ -26,10 +27,13 @@ def variance_extremes(low: Array, high: Array, _: Any) -> Extremes:
     """Of samples (n, windows): the least and the largest mean (x - mean x)^2, and so of its root."""
     if not byte_extremes.serves(low):
         return Extremes(_minimize_variance(low, high), _maximize_variance(low, high))
-    samples, inside = byte_extremes.largest_variance(low, high)
-    if inside.any():
-        return Extremes(same_for_all(byte_extremes.least_variance(low, high)), _maximize_variance(low, high))
-    return Extremes(same_for_all(byte_extremes.least_variance(low, high)), same_for_all(samples))
+    search = ColumnSearch("variance", low)
+    if search.pays(low):
+        least, most, inside = search.run(low, high, [float(np.iinfo(low.dtype).min)])
+    else:
+        with search.by_numpy():
+            least, (most, inside) = byte_extremes.least_variance(low, high), byte_extremes.largest_variance(low, high)
+    return Extremes(same_for_all(least), _maximize_variance(low, high) if inside.any() else same_for_all(most))
 
 
 def deviation_extremes(low: Array, high: Array, _: Any) -> Extremes:

@@ -76,6 +76,25 @@ def test_a_pyramid_of_a_scan(reducer: str, version: int, here: Call, tmp_path: P
 
 
 @pytest.mark.parametrize("version", [2, 3])
+def test_how_channels_are_shown_is_kept(version: int, here: Call, tmp_path: Path) -> None:
+    """``omero``: names, colours and windows of channels, in a pyramid and in a pooled level."""
+    path = group(tmp_path, np.ones((2, 4, 8, 8), np.uint16), version)
+    window = {"min": 0, "max": 65535, "start": 10, "end": 900}
+    shown = {"channels": [{"label": label, "color": colour, "active": True, "window": window}
+                          for label, colour in (("DAPI", "0000FF"), ("GFP", "00FF00"))]}
+    made = zarr.open_group(path, mode="r+")
+    known = dict(made.attrs)
+    made.attrs.update({"omero": shown} if version == 2 else {"ome": {**known["ome"], "omero": shown}})
+    image(path, version)
+    assert here("pyramid", path, "--levels", "1", "-o", tmp_path / "levels.zarr").code == 0
+    image(tmp_path / "levels.zarr", version)
+    assert here("avg", path, "-k", "2", "-o", tmp_path / "level.zarr").code == 0
+    for output in ("levels.zarr", "level.zarr"):
+        found = dict(zarr.open(str(tmp_path / output), mode="r").attrs)
+        assert (found if version == 2 else found["ome"])["omero"] == shown, output
+
+
+@pytest.mark.parametrize("version", [2, 3])
 def test_a_level_is_pooled_by_default_and_by_key(version: int, here: Call, tmp_path: Path) -> None:
     """The largest level, with the layout that its axes say; --key takes another, whose scale a pyramid begins at."""
     x = np.random.default_rng(0).integers(0, 200, (2, 4, 16, 16)).astype(np.uint8)

@@ -41,8 +41,15 @@ def test_chunks_go_to_workers(here: Call, tmp_path: Path) -> None:
 HOOK = """
 import os, sys, time
 
-if "NO_POOLCLI" in os.environ:
+trouble = os.environ.get("TROUBLE")
+if trouble == "lacks poolcli":
     sys.modules["poolcli"] = None
+elif trouble == "another version":
+    import poolcli
+    poolcli.__version__ = "0.0.9"
+elif trouble == "another folder":
+    real = os.path.lexists
+    os.path.lexists = lambda path: not str(path).endswith("v.zarr") and real(path)
 elif "SLOW_WRITES" in os.environ and "dask_worker" in " ".join(sys.orig_argv):
     from poolcli.chunked import run_box
     real = run_box.pool_box
@@ -89,7 +96,7 @@ def test_ctrl_c_in_a_chunked_run_leaves_nothing(cluster: Started, tmp_path: Path
         time.sleep(0.1)
     begun = time.monotonic()
     going.send_signal(signal.SIGINT)
-    out, err = going.communicate(timeout=60)
+    out, err = going.communicate(timeout=150)
     assert (going.returncode, out, err) == (130, "", "poolcli: interrupted\n")
     assert time.monotonic() - begun < 10 and names(tmp_path / "w") == ["v.zarr"]
     time.sleep(2)  # more than a box takes
@@ -112,26 +119,44 @@ def test_a_cluster_without_workers_says_so_and_goes_on(cluster: Started, tmp_pat
     assert names(tmp_path / "w") == ["v.zarr", "y.zarr"]
 
 
-def test_a_worker_that_cannot_do_our_jobs_is_named_and_left_alone(cluster: Started, tmp_path: Path) -> None:
-    """One without poolcli; the other does all. With none that can the run ends before a job is lost."""
+@pytest.mark.parametrize("trouble, reason", [
+    ("lacks poolcli", "has no poolcli; the same version on all would work"),
+    ("another version", f"has poolcli 0.0.9, and this is {poolcli.__version__}; the same on all would work"),
+    ("another folder", "sees no {folder}/v.zarr; a folder that has the same name on all machines would work"),
+])
+def test_a_worker_that_cannot_do_our_jobs_is_named_and_left_alone(cluster: Started, tmp_path: Path, trouble: str,
+                                                                  reason: str) -> None:
+    """One line; the other worker does all. With none that can the run ends before a job is lost."""
     (tmp_path / "w").mkdir()
+    reason = reason.format(folder=tmp_path / "w")
     for one in cluster.workers:
         one.kill()
         one.wait()
     cluster.env["SLOW_WRITES"] = "0"
     cluster.workers[1] = cluster.another()
-    cluster.env["NO_POOLCLI"] = "1"
+    cluster.env["TROUBLE"] = trouble
     cluster.workers[0] = cluster.another()
     time.sleep(4)  # till both are there
     with begin(tmp_path / "w", cluster.file) as going:
-        said = going.communicate(timeout=60)[1].splitlines()
+        said = going.communicate(timeout=150)[1].splitlines()
     lacking = [line for line in said if "compiling" not in line and "->" not in line]
     assert going.returncode == 0 and len(lacking) == 1, said
-    assert lacking[0].startswith("poolcli: worker tcp://127.0.0.1:")
-    assert lacking[0].endswith(" has no poolcli; the same version on all would work")
+    assert lacking[0].startswith("poolcli: worker tcp://127.0.0.1:") and lacking[0].endswith(f" {reason}"), lacking
     cluster.workers[1].kill()
     cluster.workers[1].wait()
     with begin(tmp_path / "w", cluster.file, "--overwrite", "-q") as going:
-        out, err = going.communicate(timeout=60)
+        out, err = going.communicate(timeout=150)
     assert (going.returncode, out) == (1, "")
-    assert err.endswith("v.zarr: no worker can do it: has no poolcli; the same version on all would work\n")
+    assert err.endswith(f"v.zarr: no worker can do it: {reason}\n"), err
+
+
+def test_a_pyramid_on_a_cluster_is_that_of_one_machine(here: Call, tmp_path: Path) -> None:
+    """Each level's chunks are jobs of workers; the group has the same bytes in it, and no job was done here."""
+    x = np.random.default_rng(1).integers(0, 60_000, (64, 48)).astype(np.uint16)
+    path = stored(tmp_path, x, (16, 16), name="scan.zarr")
+    for output, how in (("far.zarr", ("--scheduler", "local")), ("near.zarr", ())):
+        called = here("pyramid", path, "--layout", "HW", "--levels", "2", *how, "-o", tmp_path / output)
+        assert (called.code, called.err) == (0, "")
+    files = [{one.relative_to(tmp_path / made): one.read_bytes() for one in (tmp_path / made).rglob("*")
+              if one.is_file()} for made in ("far.zarr", "near.zarr")]
+    assert files[0] == files[1] != {} and names(tmp_path) == ["far.zarr", "near.zarr", "scan.zarr"]

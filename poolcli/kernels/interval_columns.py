@@ -26,7 +26,7 @@ _SHIFT = 65536.0
 """An interval of 16-bit numbers as one whole number: the low end times this, and the high end."""
 
 
-class IntervalColumns(NamedTuple):
+class _IntervalColumns(NamedTuple):
     """``m`` columns of ``n`` intervals each, rows ``apart`` from each other, the first at ``start``."""
 
     low: Buffer
@@ -55,7 +55,7 @@ def make_kernel(find_least: Callable[..., None], find_most: Callable[..., None])
         for part in range((columns + LANES - 1) // LANES):
             start = part * LANES
             m = min(LANES, columns - start)
-            these = IntervalColumns(low, high, start, columns, n, m, room, exchanges, geometry[2], params)
+            these = _IntervalColumns(low, high, start, columns, n, m, room, exchanges, geometry[2], params)
             find_least(these, least, nested)
             find_most(these, most, nested)
         return 0
@@ -66,7 +66,7 @@ def make_kernel(find_least: Callable[..., None], find_most: Callable[..., None])
 # The variance of whole numbers of at most 16 bits; all sums are whole numbers that doubles hold.
 
 
-def least_variance(these: IntervalColumns, least: Buffer, _: Buffer) -> None:
+def least_variance(these: _IntervalColumns, least: Buffer, _: Buffer) -> None:
     """All samples as near to c as they can be, where c is about their mean.
 
     The sum of what is nearest to c, minus n c, falls with c; so its root is found by halving, and of the whole numbers
@@ -99,7 +99,7 @@ def least_variance(these: IntervalColumns, least: Buffer, _: Buffer) -> None:
     _choose_nearest(these, least)
 
 
-def _sum_nearest(these: IntervalColumns, c: int, total: int) -> None:
+def _sum_nearest(these: _IntervalColumns, c: int, total: int) -> None:
     """The sums of what is nearest to a number for each column."""
     n, m, room = these.n, these.m, these.room
     for i in range(m):
@@ -121,7 +121,7 @@ def _nearest(c: float, low: float, high: float) -> float:
     return high if x > high else x
 
 
-def _choose_nearest(these: IntervalColumns, least: Buffer) -> None:
+def _choose_nearest(these: _IntervalColumns, least: Buffer) -> None:
     """The samples nearest to the number on the left, or to the next one where those have the smaller variance."""
     n, m, room = these.n, these.m, these.room
     left, other = _A * LANES, _B * LANES
@@ -148,7 +148,7 @@ def _choose_nearest(these: IntervalColumns, least: Buffer) -> None:
             least[at + i] = _nearest(room[left + i], room[lo + i], room[hi + i])
 
 
-def largest_variance(these: IntervalColumns, most: Buffer, nested: Buffer) -> None:
+def largest_variance(these: _IntervalColumns, most: Buffer, nested: Buffer) -> None:
     """The first few of the ordered intervals at their low ends, the rest at their high ends.
 
     That need not be the largest where an interval lies inside another; ``nested`` says so. ``params[0]`` is the least
@@ -213,7 +213,7 @@ def weigh_by_value(x: float, top: float, _: float) -> float:
 def make_descent(weigh: Callable[..., float]) -> Callable[..., None]:
     """Return the search for the least such mean."""
 
-    def descend(these: IntervalColumns, least: Buffer, _: Buffer) -> None:
+    def descend(these: _IntervalColumns, least: Buffer, _: Buffer) -> None:
         """Descend from the low ends: for a value y each sample is as near as it can be to ``params[1]`` y minus
         ``params[2]``, rounded up if ``params[3]`` says so."""
         n, m, room, params = these.n, these.m, these.room, these.params
@@ -258,7 +258,7 @@ def make_descent(weigh: Callable[..., float]) -> Callable[..., None]:
 def make_ascent(weigh: Callable[..., float]) -> Callable[..., None]:
     """Return the search for the largest such mean."""
 
-    def ascend(these: IntervalColumns, most: Buffer, _: Buffer) -> None:
+    def ascend(these: _IntervalColumns, most: Buffer, _: Buffer) -> None:
         """Ascend from the high ends; of each interval the end at which (x - y) w is larger."""
         n, m, room = these.n, these.m, these.room
         top, y, sums, weights, source = _A * LANES, _B * LANES, _C * LANES, _D * LANES, _E * LANES
@@ -306,7 +306,7 @@ def _prefers_high(y: float, low: float, high: float, of_low: float, of_high: flo
     return (high >= y) | ((y - high) * of_high <= (y - low) * of_low)
 
 
-def _find_largest(these: IntervalColumns, ends: Buffer, top: int) -> None:
+def _find_largest(these: _IntervalColumns, ends: Buffer, top: int) -> None:
     """The largest of each column."""
     for i in range(these.m):
         these.room[top + i] = -INFINITY

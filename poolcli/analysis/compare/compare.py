@@ -24,6 +24,7 @@ from ..run_parts import run_parts
 from ..stages import Stage, as_stages
 from . import metrics
 from .metrics import RunningMean
+from .similarity_pass import SimilarityPass
 from .upsampling import UPSAMPLINGS, SourceWindows, map_nearest, upsample, window_centres
 
 Array = NDArray[Any]
@@ -235,6 +236,8 @@ def _measure_differences(subject: FloatPlanes, result: FloatPlanes, places: Sequ
     """Squared differences and similarities, block by block."""
     squares, likeness = RunningMean(), RunningMean()
     similar = span > 0 and min(subject.lengths) >= metrics.WINDOW
+    offset = ldexp(subject.offset, -subject.exponent)
+    one_pass = SimilarityPass(span, offset, similar) if subject.axes == 2 else None
     for number in range(subject.count):
         plane, pooled = subject.plane(number), result.plane(number)
         for start, stop in metrics.split_row_blocks(plane.shape):
@@ -242,10 +245,12 @@ def _measure_differences(subject: FloatPlanes, result: FloatPlanes, places: Sequ
             x = subject.floats(plane[above:stop])
             y = upsample(result.floats(_slice_pooled_rows(pooled, places[0], above, stop)),
                           (_offset_places(places[0], above, stop), *places[1:]))
+            if one_pass is not None and one_pass.add_block(x, y, start - above, squares, likeness):
+                continue
             difference = (x - y)[start - above:]
             squares.add(difference * difference)
             if similar and stop - above >= metrics.WINDOW:
-                likeness.add(metrics.compute_ssim(x, y, span, subject.axes, ldexp(subject.offset, -subject.exponent)))
+                likeness.add(metrics.compute_ssim(x, y, span, subject.axes, offset))
     return squares, likeness
 
 

@@ -47,6 +47,12 @@ class RunningMean:
         self.count += count
         self.largest = max(self.largest, float(values.max(initial=0.0)))
 
+    def add_sum(self, total: float, count: int, largest: float) -> None:
+        """So many more values, by their sum and the largest of them."""
+        self.total += float(total)
+        self.count += count
+        self.largest = max(self.largest, float(largest))
+
     @property
     def value(self) -> float | None:
         """The mean, None of nothing."""
@@ -86,6 +92,11 @@ def _slice_axis(values: Floats, axis: int, start: int, count: int) -> Floats:
     return values[(slice(None),) * axis + (slice(start, start + count),)]
 
 
+def choose_constants(span: float) -> tuple[float, float]:
+    """C1 and C2 of SSIM."""
+    return (_K1 * span) ** 2, (_K2 * span) ** 2
+
+
 def compute_ssim(x: Floats, y: Floats, span: float, axes: int, offset: float = 0.0) -> Floats:
     """The structural similarity of each complete window: 1 is the same, 0 nothing in common.
 
@@ -94,7 +105,7 @@ def compute_ssim(x: Floats, y: Floats, span: float, axes: int, offset: float = 0
     Simoncelli, "Image quality assessment", IEEE Trans. Image Processing 13(4), 2004; K1 = 0.01, K2 = 0.03. ``offset``
     was taken from x and y: variances of large numbers that are close together would drown in rounding.
     """
-    c1, c2 = (_K1 * span) ** 2, (_K2 * span) ** 2
+    c1, c2 = choose_constants(span)
     mx, my = _window_means(x, axes), _window_means(y, axes)
     power = _window_means(x * x + y * y, axes) - mx * mx - my * my
     shared = _window_means(x * y, axes) - mx * my

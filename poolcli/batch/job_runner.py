@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import report
+from ..core.memory import begin_job
 from ..errors import LayoutError, OutputError, PoolError
 from ..redact import printable, redact_secrets
 from ..report import FileReport
@@ -38,7 +39,8 @@ def catch_errors(job: Job, blank: FileReport, attempt: Callable[[], FileReport])
     """The report of an attempt, however it ends; BrokenPipeError passes."""
     begun = time.perf_counter()
     try:
-        done = attempt()
+        with begin_job():
+            done = attempt()
         if done.status == "ok":
             output = STDIO if job.output is None else os.fspath(job.output)
             done = replace(done, bytes_in=done.bytes_in or _file_size(job.source), bytes_out=_file_size(output))

@@ -9,6 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from .. import files, report
+from ..core.memory import reserve
 from ..errors import PoolError
 from ..redact import printable
 from ..report import FileReport, PlaceChange
@@ -51,6 +52,8 @@ def pool_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, 
     pooling, heeded = with_file_nodata(loaded.source, pooling, settings)
     task = plan_loaded(loaded, job, pooling)
     task.check_holds()
+    reserve(prod(task.plan.full_shape) * task.pooling.result_dtype(task.array.dtype).itemsize,
+            f"a result of {'x'.join(map(str, task.plan.full_shape))}")
     light = _choose_light(task, settings)
     task = unpack_channels(task, alone=light is None and not settings.statistics and settings.samples is None)
     if settings.samples is None:

@@ -43,6 +43,7 @@ def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> Fi
         if found is None:
             return run_in_memory.run(job, pooling, settings, blank)
         header, source = found
+        files.check_samples(header.shape, settings.max_pixels)
         if settings.stream and header.nbytes < streaming.MIN_STREAM_BYTES:  # whole, or nothing of it is written
             loaded = files.Loaded(files.read_data(source, header), None, files.ImageInfo(STDIO, "NPY"))
             return pool_loaded(loaded, job, pooling, settings, blank)

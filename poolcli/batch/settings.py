@@ -83,6 +83,8 @@ class Settings:
     encoding: Encoding = DEFAULT_ENCODING
     key: str | None = None
     max_pixels: int = MAX_PIXELS
+    memory: int | None = None
+    """Bytes of samples that each process may hold; None: three quarters of what it may use."""
     allow_truncated: bool = False
     stream: bool = False
     """Arrays one after another on one stream."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from itertools import product
 from math import ceil, prod
 
 from ..core.boxes import Box
+from ..core.memory import budget
 from ..core.plans import Plan
 from ..core.windows import Windows
 
@@ -23,25 +22,11 @@ COPIES_PER_JOB = 8
 them, and what decoding takes.
 """
 UNBOUNDED = 1 << 62
-_CGROUP = "/sys/fs/cgroup/memory.max"
-
-
-def available_memory() -> int:
-    """The bytes that this process may use: the machine's, less where a limit is set."""
-    bounds = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")] if hasattr(os, "sysconf") else [1 << 33]
-    with suppress(OSError, ValueError), open(_CGROUP, encoding="ascii") as file:  # noqa: PTH123  (no Path for one look)
-        bounds.append(int(file.read()))
-    with suppress(ImportError):
-        import resource
-
-        limits = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
-        bounds += [limit for limit in limits if limit != resource.RLIM_INFINITY]
-    return min(bounds)
 
 
 def max_job_bytes(workers: int) -> int:
     """The bytes of samples that one job of so many at once may hold, if its windows need them."""
-    return max(1 << 20, available_memory() // (COPIES_PER_JOB * workers))
+    return max(1 << 20, budget() // (COPIES_PER_JOB * workers))
 
 
 # Costs of boxes, by the plan alone.

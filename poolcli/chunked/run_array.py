@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from .. import files, progress
 from ..core import dtypes
 from ..core.boxes import Box, slices
+from ..core.memory import budget
 from ..core.plans import Plan
 from ..drivers.fold.partial import Merger
 from ..engine import threads
@@ -95,7 +96,7 @@ def open_array(path: str, key: str | None, read: Callable[[], files.Loaded]) -> 
 def load_array(volume: OpenedArray) -> Array:
     """All of a volume, where that is no danger."""
     shape, dtype = volume.source.shape, volume.source.dtype
-    size, most = array_bytes(shape, dtype), chunk_shapes.available_memory() // 4
+    size, most = array_bytes(shape, dtype), budget() // 4
     if size > most:
         raise PoolError(f"takes {size:,} bytes, and {most:,} may be held for an output that is written in one piece; "
                         "one that ends in .zarr or .npy would work")

@@ -8,7 +8,7 @@ windows     --size --stride --padding --dilation --ceil --global --adaptive     
 values      --layout --squeeze --pad-mode --pad-value --nan --nodata --dtype --round   every reducer
 files       --output --overwrite --skip-existing --in-place --dry-run --recursive      every reducer
             --include --exclude --files-from --files-from0 --stream --key --indices
-            --format --jobs --fail-fast --isolate --timeout --scheduler
+            --format --jobs --memory --fail-fast --isolate --timeout --scheduler
 pictures    --frames --max-pixels --allow-truncated --quality --compress-level         every reducer
             --alpha --linear --place --compress --strip
 report      --json --jsonl --csv --table --verbose --quiet --color --debug             every reducer; all: --debug
@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..core.choices import DTYPES, NAN_MODES, PAD_MODES, ROUNDINGS
+from ..core.memory import limit_to
 from ..core.reducers import Parameter, Reducer, check_windows
 from ..core.windowings import WINDOW_KEYWORDS, WindowOptions
 from ..errors import OptionError, PoolError
@@ -192,6 +193,7 @@ def files() -> list[click.Option]:
                help="The output's format: png, tiff, npy ... Default: by its ending; npy to stdout."),
         option("--jobs", "-j", type=param_types.positive, metavar="N",
                help="Threads, or files at once. Default: the cores."),
+        memory(),
         flag("--fail-fast", help="Stop at the first file that fails."),
         flag("--isolate", help="Work in processes of their own: a decoder that crashes costs its own file."),
         option("--timeout", type=param_types.seconds, metavar="S",
@@ -199,6 +201,19 @@ def files() -> list[click.Option]:
         option("--scheduler", metavar="WHERE", help="Work on a Dask cluster: tcp://host:8786, a scheduler file, or "
                                                     "local, which starts one here."),
     ]
+
+
+def memory() -> click.Option:
+    """What a run may hold, which is said to all that reads and pools in this process while the command runs."""
+    def limit(context: click.Context, _: click.Parameter, value: int | None) -> int | None:
+        if value is not None:
+            context.with_resource(limit_to(value))
+        return value
+
+    return click.Option(["--memory"], type=param_types.amount, metavar="BYTES", callback=limit,
+                        help="Samples that may be held at once, as in 500M or 2G: files wait for each other, large "
+                             "arrays go in smaller parts, and what cannot is refused. Default: three quarters of what "
+                             "the process may use.")
 
 
 def pictures(row: Reducer | None = None) -> list[click.Option]:
@@ -213,7 +228,8 @@ def _all_pictures() -> list[click.Option]:
         option("--frames", type=param_types.frames, metavar="WHICH",
                help="Of several frames or pages: first (default), all, a number from 1, or a range 2-5."),
         option("--max-pixels", type=param_types.amount, metavar="N",
-               help="Refuse larger pictures. Default 178956970, none for TIFF that is read by boxes."),
+               help="Refuse larger pictures, and arrays of more samples. Default 178956970; none for arrays and "
+                    "for TIFF that is read by boxes."),
         flag("--allow-truncated", help="Read pictures that are cut short as far as they go."),
         option("--quality", type=param_types.whole_between(1, 100), metavar="N",
                help="Of JPEG, WebP, AVIF, HEIC, JPEG XL: 1 to 100; below 90 most have colours at half resolution. "

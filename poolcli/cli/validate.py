@@ -45,7 +45,7 @@ def make_settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str
         given = {**given, "output": strip_slashes(given["output"])}
     kept = {name: given[name] for name in ("output", "indices", "key", "allow_truncated", "overwrite", "skip_existing",
                                            "in_place", "dry_run", "recursive", "fail_fast", "isolate", "timeout",
-                                           "stream", "scheduler")}
+                                           "stream", "scheduler", "memory")}
     named = {"format": given["file_format"], "max_pixels": given["max_pixels"] or files.MAX_PIXELS}
     wishes = ("quality", "compress_level", "compress", "palette", "strip")
     encoding = {name: given[name] for name in wishes if given[name] is not None}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +9,8 @@ from itertools import product, repeat
 from math import prod
 from typing import Any
 
-from ..errors import PoolError
 from . import axes
+from .memory import check_room
 from .windows import Windows
 
 
@@ -96,11 +95,5 @@ def runs(plan: Plan, part: PlanPart | None) -> Iterator[tuple[tuple[int, ...], i
 
 
 def check_memory(plan: Plan) -> None:
-    """Refuse a result larger than the machine's memory before anything is allocated."""
-    outputs = 1
-    for n in plan.full_shape:
-        outputs *= n
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2**63
-    if outputs > memory:
-        raise PoolError(f"a result of shape {axes.describe(plan.full_shape)} is larger than this machine's memory "
-                        f"({memory >> 30} GiB)")
+    """Refuse a result larger than memory before anything is allocated; a sample is a byte at least."""
+    check_room(prod(plan.full_shape), f"a result of shape {axes.describe(plan.full_shape)}")

@@ -43,6 +43,7 @@ from .image_info import MAX_PIXELS, Frames, ImageInfo, Loaded, Palette
 from .images.arrow import pack, widen
 from .images.decode import ending_note, open_file, read_image, sniff
 from .images.pillow_open import cause, image_kind
+from .limits import check_samples
 from .paths.urls import is_url, strip_query
 from .stderr_capture import pillow_limits
 from .tempfiles import remove, sweep
@@ -66,6 +67,7 @@ __all__ = [
     "Palette",
     "atomic",
     "atomic_folder",
+    "check_samples",
     "choose_variant",
     "describe_foreign",
     "explain_errors",
@@ -127,6 +129,7 @@ def read(
         from .arrays.text_arrays import read_literal
 
         array, notes = read_literal(name)
+        check_samples(array.shape, max_pixels)
         return Loaded(array, None, ImageInfo(name, "TEXT", notes=notes))
     try:
         with open_file(path) as stream:
@@ -220,12 +223,13 @@ def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str,
     if kind in (None, "NPZ") and (reason := describe_foreign(name)) is not None:  # torch.save writes a ZIP too
         raise PoolError(reason)
     if (text := _text_format(kind, head, name)) is not None:
-        return _from_text(stream, name, text)
+        return _from_text(stream, name, text, options["max_pixels"])
     if kind == "NPY":
         array, notes = read_npy(stream)
+        check_samples(array.shape, options["max_pixels"])
         return Loaded(array, None, ImageInfo(name, kind, notes=(*ending_note(name, kind), *notes)))
     if kind == "NPZ":
-        return _from_npz(stream, name, key)
+        return _from_npz(stream, name, key, options["max_pixels"])
     return read_image(stream, name, **options)
 
 
@@ -281,17 +285,18 @@ def looks_like_text(head: bytes) -> bool:
     return looks(head)
 
 
-def _from_text(stream: IO[bytes], name: str, format: str, head: bytes = b"") -> Loaded:
+def _from_text(stream: IO[bytes], name: str, format: str, max_pixels: int, head: bytes = b"") -> Loaded:
     from .arrays.text_arrays import read_text
 
     array, notes = read_text(stream, head)
+    check_samples(array.shape, max_pixels)
     return Loaded(array, None, ImageInfo(name, format, notes=notes))
 
 
-def _from_npz(stream: IO[bytes], name: str, key: str | None) -> Loaded:
+def _from_npz(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Loaded:
     from .arrays.npz import read_npz
 
-    array, found = read_npz(stream, key)
+    array, found = read_npz(stream, key, max_pixels)
     return Loaded(array, None, ImageInfo(name, "NPZ", notes=ending_note(name, "NPZ"), key=found))
 
 
@@ -301,11 +306,11 @@ def _from_stream(stream: IO[bytes], name: str, key: str | None, options: dict[st
     if head != MAGIC:
         head += _upto(stream, 12 - len(head))
         if (text := _text_format(sniff(head), head, name)) is not None:
-            return _from_text(stream, name, text, head)
+            return _from_text(stream, name, text, options["max_pixels"], head)
         if sniff(head) is None:  # said at once: what is no picture may have no end
             image_kind(io.BytesIO(head))
         return _from_file(_copy(head, stream, options["max_pixels"]), name, key, options)
-    array = read_npy_stream(stream, head)
+    array = read_npy_stream(stream, head, options["max_pixels"])
     notes = ("bytes after the array are left unread",) if _more_follows(stream) else ()
     return Loaded(array, None, ImageInfo(name, "NPY", notes=(*ending_note(name, "NPY"), *notes)))
 

@@ -18,6 +18,7 @@ from .images.decode import open_file
 from .images.metadata import describes_pixels
 from .images.pillow_open import Opener, sniff
 from .images.pixels import Picture, rawmode
+from .limits import check_samples
 from .stderr_capture import capture_stderr, pillow_limits
 
 if TYPE_CHECKING:
@@ -48,11 +49,13 @@ def load_header(path: str | os.PathLike[str], *, max_pixels: int, key: str | Non
         stream.seek(0)
         if kind == "NPY":
             header = read_header(stream)
+            check_samples(header.shape, max_pixels)
             return Loaded(_without_memory(header.dtype.name, header.shape), None, ImageInfo(os.fspath(path), kind))
         if kind == "NPZ":
             from .arrays.npz import npz_header
 
             header, found = npz_header(stream, key)
+            check_samples(header.shape, max_pixels)
             source = ImageInfo(os.fspath(path), kind, key=found)
             return Loaded(_without_memory(header.dtype.name, header.shape), None, source)
         if kind is None or not FORMATS[kind].quick_header:

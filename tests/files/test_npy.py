@@ -133,7 +133,7 @@ def test_row_23_objects_are_never_unpickled(tmp_path: Path) -> None:
 
 
 LIES = {
-    "(1000000000000,)": "claims 8,000,000,000,000 bytes",
+    "(1000000000000,)": "(claims|takes) 8,000,000,000,000 bytes",
     "(-1,)": "no tuple of whole numbers",
     "(True, 4)": "no tuple of whole numbers",
     "(2.0,)": "no tuple of whole numbers",
@@ -175,6 +175,8 @@ def test_row_24_memory_grows_with_what_arrives() -> None:
         "import resource, sys, os\n"
         "import numpy\n"
         "from poolcli import files\n"
+        "from poolcli.core import memory\n"
+        "memory.set_limit(1 << 62)\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
         "try: files.read('-')\nexcept ValueError as error: print(error)\n"
     )
@@ -189,7 +191,7 @@ def test_row_24_more_than_the_memory_is_refused_at_once() -> None:
     """An endless pipe would never show that the header lied."""
     data = npy(TEXT.replace("(2, 3)", "(1000000000000,)"), bytes(10_000))
     pipe = Pipe(data)
-    with pytest.raises(PoolError, match="more than this machine's memory"):
+    with pytest.raises(PoolError, match="bytes of memory or more"):
         read_npy_stream(pipe)  # type: ignore[arg-type]
     assert pipe.taken <= len(data) - 10_000
 

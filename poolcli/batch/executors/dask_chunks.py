@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...chunked import chunk_shapes
 from ...chunked.executors import Future, call_single_threaded
+from ...core.memory import budget
 from ...errors import PoolError
 from .dask_connection import END_SECONDS, POLL_SECONDS, ClusterWatch, connect
 from .dask_worker import abandon_run, announce_to_scheduler, count_running, register_job, stop_run
@@ -48,7 +49,7 @@ class DaskBackend:
         """Bytes of samples that one job may hold: of the worker with the least memory for a thread."""
         found = self.client.scheduler_info(n_workers=-1).get("workers", {}).values()
         limits = [int(worker["memory_limit"]) // worker["nthreads"] for worker in found if worker.get("memory_limit")]
-        share: int = min([chunk_shapes.available_memory() // self.workers, *limits]) // chunk_shapes.COPIES_PER_JOB
+        share: int = min([budget() // self.workers, *limits]) // chunk_shapes.COPIES_PER_JOB
         return max(1 << 20, share)
 
     def executor(self, function: Callable[[Any, Any], Any], common: Any, several: bool) -> _DaskChunkExecutor:

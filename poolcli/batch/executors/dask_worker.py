@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import __version__, files
+from ...core.memory import set_limit
 from ...errors import PoolError
 from ...files.atomic import guarding_outputs
 from ...files.paths.urls import AnyPath, Url, is_url
@@ -63,8 +64,10 @@ def run_on_worker(errand: RunContext, number: int, packed: bytes) -> FileReport 
         job: Job = pickle.loads(packed)
         for path in {path.parent for path in (job.output, job.indices) if path is not None}:
             _clear_up(errand.run, path)
+        pooling, settings = _unpack_context(errand.packed)
+        set_limit(settings.memory)
         with guarding_outputs(partial(_check_not_abandoned, errand.run)):
-            report = run_to_report(job, *_unpack_context(errand.packed))
+            report = run_to_report(job, pooling, settings)
     if isinstance(report, BrokenPipeError):  # nobody reads from us but through files
         raise PoolError(f"lost a connection: {report}")
     return report

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...chunked.executors import Executor, Future, SerialExecutor, ThreadExecutor
+from ...core.memory import budget
 from ...report import FileReport
 from ..settings import Job, Settings
 
@@ -22,7 +24,8 @@ class _ProcessExecutor:
     def __init__(self, pooling: Pooling, settings: Settings, workers: int) -> None:
         from .process import WorkerPool  # multiprocessing takes 15 ms to import
 
-        self.pool = WorkerPool(pooling, settings)
+        share = replace(settings, memory=budget() // max(1, workers))
+        self.pool = WorkerPool(pooling, share)
         self.waiting = _in_this_process(self.pool.perform, workers)
 
     @property

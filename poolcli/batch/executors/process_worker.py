@@ -9,6 +9,7 @@ import traceback
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
+from ...core.memory import set_limit
 from ...errors import PoolError
 from ...report import FileReport
 from ..job_runner import run_job
@@ -45,6 +46,7 @@ def serve(pipe: Connection, pooling: Pooling, settings: Settings, stdin: IO[byte
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     jit.announce = pipe.send
+    set_limit(settings.memory)
     settings = replace(settings, stdin=stdin, stdout=os.fdopen(1, "wb", closefd=False))
     pipe.send(_READY)
     while (job := _receive_job(pipe)) is not None:

@@ -142,7 +142,9 @@ def file_options() -> list[click.Option]:
             options.option("--frames", "frames", type=param_types.positive, metavar="N",
                            help="Which frame or page of several, from 1. Default: the first."),
             options.option("--max-pixels", type=param_types.amount, metavar="N",
-                           help="Refuse larger pictures. Default 178956970.")]
+                           help="Refuse larger pictures, and arrays of more samples. Default 178956970, none for "
+                                "arrays."),
+            options.memory()]
 
 
 def _report_options() -> list[click.Option]:

@@ -12,12 +12,13 @@ import math
 import os
 import re
 import struct
-import sys
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from ...errors import PoolError
 from ...redact import printable
+from ..image_info import MAX_PIXELS
+from ..limits import claim_array
 
 if TYPE_CHECKING:
     import numpy as np
@@ -180,33 +181,18 @@ def _array(header: Header, buffer: Any, offset: int = 0) -> Array:
     return np.ndarray(header.shape, header.dtype, buffer, offset, order="F" if header.fortran_order else "C")
 
 
-def read_npy_stream(stream: IO[bytes], head: bytes = b"") -> Array:
+def read_npy_stream(stream: IO[bytes], head: bytes = b"", max_pixels: int = MAX_PIXELS) -> Array:
     """Read one array from a stream that may be a pipe, and not one byte more: arrays can follow each other.
 
     ``head`` is what has been read of it already, at most the 8 bytes of magic and version.
     """
-    return read_data(stream, read_header(stream, head))
+    return read_data(stream, read_header(stream, head), max_pixels)
 
 
-def read_data(stream: IO[bytes], header: Header) -> Array:
-    """Read the array whose header has been read."""
-    _check_memory(header)
+def read_data(stream: IO[bytes], header: Header, max_pixels: int = MAX_PIXELS) -> Array:
+    """Read the array whose header has been read; more than memory may hold is refused, for a pipe has no end."""
+    claim_array(header.shape, header.dtype.itemsize, max_pixels)
     return fill(stream, header)
-
-
-def _check_memory(header: Header) -> None:
-    """Refuse what cannot fit: an endless pipe would let a lying header fill the memory first."""
-    if header.nbytes > _memory():
-        raise PoolError(
-            f"the header claims {header.nbytes:,} bytes, more than this machine's memory; a file can be memory-mapped"
-        )
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return sys.maxsize
 
 
 def fill(stream: IO[bytes], header: Header) -> Array:

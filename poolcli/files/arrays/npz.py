@@ -9,6 +9,8 @@ from typing import IO, TYPE_CHECKING
 
 from ...errors import PoolError
 from ...redact import printable
+from ..image_info import MAX_PIXELS
+from ..limits import claim_array
 from .npy import Header, check_size, fill, read_header, write_npy
 
 if TYPE_CHECKING:
@@ -22,9 +24,11 @@ MAX_INFLATED = 1 << 30
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def read_npz(file: str | os.PathLike[str] | IO[bytes], key: str | None = None) -> tuple[Array, str]:
+def read_npz(file: str | os.PathLike[str] | IO[bytes], key: str | None = None,
+             max_pixels: int = MAX_PIXELS) -> tuple[Array, str]:
     """Return one array of an .npz file and its name; PoolError when ``key`` is needed and missing, or names none."""
     with _member(file, key) as (member, header, name):
+        claim_array(header.shape, header.dtype.itemsize, max_pixels)
         return fill(member, header), name
 
 

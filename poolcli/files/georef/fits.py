@@ -18,6 +18,7 @@ from ...core.place import Place, PlaceFacts
 from ...errors import PoolError
 from ...redact import printable
 from ..image_info import ImageInfo, Loaded
+from ..limits import claim_array
 
 if TYPE_CHECKING:
     from ...core.place import AxisPlace
@@ -168,6 +169,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
                    output_verify="ignore") as file:
         unit = _choose_unit(file, key)
         shape = _check_shape(unit, 8 * max_pixels if packed or _is_compressed(unit) else size)
+        claim_array(shape, abs(int(unit.header.get("BITPIX", 8))) // 8, max_pixels)
         header = unit.header.copy()
         array, nodata = _scale(_np_native(unit.data), header)
     if array.shape != shape:

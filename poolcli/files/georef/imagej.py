@@ -84,7 +84,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     stream.seek(0)
     with tifffile.TiffFile(stream, name=os.path.basename(name), _multifile=False) as file:
         series = file.series[0]
-        check_planes(series, max(size, 8 * max_pixels))
+        check_planes(series, size, max_pixels)
         array = series.asarray(maxworkers=1)
         stack = _describe_stack(series.axes, file.imagej_metadata or {}, file.pages[0])
     array = array.astype(array.dtype.newbyteorder("="), copy=False)

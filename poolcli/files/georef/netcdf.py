@@ -18,6 +18,7 @@ from ...errors import PoolError
 from ...optional_deps import lacking
 from ...redact import printable
 from ..image_info import ImageInfo, Loaded
+from ..limits import claim_array
 from .coordinates import choose_letters, pool_coordinates
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
         variable = _choose_variable(dataset, key or None)
         array = dataset[variable]
         _check_size(array, max(size, 8 * max_pixels))
+        claim_array(array.shape, array.dtype.itemsize, max_pixels)
         bounds = {one.encoding.get("bounds", one.attrs.get("bounds")) for one in dataset.coords.values()}
         coords = {coord: one for coord, one in dataset.coords.items()
                   if (set(one.dims) <= set(array.dims) or (coord in bounds and one.dims[0] in array.dims))

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ...core.place import Place, PlaceFacts
 from ...errors import PoolError
 from ..image_info import ImageInfo, Loaded
+from ..limits import claim_array
 
 if TYPE_CHECKING:
     from ..image_info import Array
@@ -142,6 +143,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     if packed and count * dtype.itemsize > 8 * max_pixels:
         raise PoolError(f"{count * dtype.itemsize:,} bytes in a packed file are more than {8 * max_pixels:,}; "
                         "--max-pixels raises the limit")
+    claim_array(shape, dtype.itemsize, max_pixels)
     extensions = _read_extensions(source, header, len(data))
     array = _read_samples(source, shape, dtype, count)
     array, notes = _scale(array, header)

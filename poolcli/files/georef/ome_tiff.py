@@ -17,6 +17,7 @@ from ...redact import printable
 from ..formats import DEFAULT_ENCODING
 from ..image_info import ImageInfo, Loaded
 from ..images.pillow_open import silence_warnings
+from ..limits import claim_array
 from ..tiff.tiff_extra import choose_codec
 from ..tiff.tiff_storage import TiffStorage, choose_storage_options, read_storage
 
@@ -85,7 +86,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     stream.seek(0)
     with tifffile.TiffFile(stream, name=os.path.basename(name), _multifile=False) as file:
         series = _choose_series(file, key)
-        check_planes(series, max(size, 8 * max_pixels))
+        check_planes(series, size, max_pixels)
         array = series.asarray(maxworkers=1)
         image = _parse_image(file.ome_metadata or "", file.series.index(series), series.axes)
         page = series.pages[0]
@@ -96,13 +97,15 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     return Loaded(array, choose_letters(image.axes), info)
 
 
-def check_planes(series: Any, limit: int) -> None:
-    """Raise PoolError for planes that cannot be pooled, or take more bytes than the limit."""
+def check_planes(series: Any, file_size: int, max_pixels: int) -> None:
+    """Raise PoolError for planes that cannot be pooled, or are more than such a file or memory may hold."""
     if series.dtype is None or series.dtype.kind not in "biuf" or series.dtype.itemsize > 8:
         raise PoolError(f"its samples are {series.dtype}, which cannot be pooled; integers and floats can")
     size = math.prod(series.shape) * series.dtype.itemsize
+    limit = max(file_size, 8 * max_pixels)
     if size > limit:
         raise PoolError(f"its planes take {size:,} bytes, more than {limit:,}; --max-pixels raises the limit")
+    claim_array(series.shape, series.dtype.itemsize, max_pixels)
 
 
 def _choose_series(file: Any, key: str | None) -> Any:

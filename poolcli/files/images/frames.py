@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ...core.place import Place
 from ...errors import PoolError
 from ..image_info import AnimationTiming, ImageInfo, Loaded
+from ..limits import check_total
 from . import metadata
 from .palettes import TooManyColours, quantise
-from .pillow_open import check_total
 from .pixels import gather, rawmode
 
 if TYPE_CHECKING:
@@ -81,7 +81,8 @@ def pages(file: Opener, numbers: range, read: Callable[[Opener], Loaded]) -> Loa
     chain = _chain(file)
     found: list[Loaded] = []
     for number in numbers:
-        found.append(read(replace(file, frame=number, ready=_at(chain, number), image=None, counts=False)))
+        opener = replace(file, frame=number, ready=_at(chain, number), image=None, counts=False, claimed=False)
+        found.append(read(opener))
         check_total(found[0].array.shape[1::-1], len(numbers), file.max_pixels)
     kinds = {(page.array.shape, page.array.dtype, page.source.mode) for page in found}
     if len(kinds) > 1:

@@ -12,6 +12,7 @@ from ...errors import PoolError
 from ...optional_deps import lacking
 from ...redact import printable
 from ..formats import FORMATS
+from ..limits import check_pixels, claim_picture
 from .jxl import read_jxl_header
 
 if TYPE_CHECKING:
@@ -92,9 +93,11 @@ class Opener:
     """Whether the frames of the file are counted; of each page of a stack that would cost the square of the stack."""
     shared: bool = False
     """Whether the array may be the decoder's own memory."""
+    claimed: bool = False
+    """Whether its memory is accounted for: it may be opened again for the same picture."""
 
     def open(self) -> ImageFile.ImageFile:
-        """Read the header, decode nothing; PoolError when it promises more pixels than allowed."""
+        """Read the header, decode nothing; PoolError when it promises more than is allowed."""
         silence_warnings("PIL")
         image, self.ready = self.ready, None
         if image is None:
@@ -105,22 +108,12 @@ class Opener:
             if self.frame:
                 image.seek(self.frame)
         check_pixels(image.size, self.max_pixels)
+        if not self.claimed:
+            claim_picture(image.size)
+            self.claimed = True
         image.decodermaxblock = _BLOCK
         self.image = image
         return image
-
-
-def check_pixels(size: tuple[int, int], max_pixels: int) -> None:
-    """Raise PoolError for a picture of more than ``max_pixels``; called with the header's size, before decoding."""
-    if size[0] * size[1] > max_pixels:
-        raise PoolError(f"{size[0]}x{size[1]} is more than {max_pixels:,} pixels; --max-pixels raises the limit")
-
-
-def check_total(size: tuple[int, ...], count: int, max_pixels: int) -> None:
-    """Raise PoolError where so many frames of a size are more than ``max_pixels`` together."""
-    if size[0] * size[1] * count > max_pixels:
-        raise PoolError(f"{count:,} frames of {size[0]}x{size[1]} are more than {max_pixels:,} pixels together; "
-                        "--max-pixels raises the limit, --frames 1-9 takes some of them")
 
 
 def cause(error: Exception, chatter: str) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ...core import dtypes
 from ...core.boxes import Box, box_shape
+from ...core.memory import budget
 from ...core.place import Place
 from ...errors import PoolError
 from ..formats import has_tifffile, mode_of
@@ -224,6 +225,11 @@ def _tiff_errors() -> Iterator[None]:
 # Opening.
 
 
+def _least_bytes() -> int:
+    """Samples of a picture that is worth reading box by box: fewer where little memory may be held."""
+    return min(MIN_BYTES, budget() // 8)
+
+
 def is_large(path: str, max_pixels: int | None) -> bool:
     """Return whether a file is a TIFF whose first page is worth reading box by box, by its first directory alone.
 
@@ -236,7 +242,8 @@ def is_large(path: str, max_pixels: int | None) -> bool:
             with pillow_limits(max_pixels or MAX_PIXELS, False):  # Pillow warns of damaged tags
                 tags = read_first_tags(stream)
         width, height, samples, bits = (first_of(tags.get(tag, 1)) for tag in (256, 257, 277, 258))
-        return width * height * samples * bits >= 8 * MIN_BYTES and (max_pixels is None or width * height <= max_pixels)
+        enough = bool(width * height * samples * bits >= 8 * _least_bytes())
+        return enough and (max_pixels is None or width * height <= max_pixels)
     except Exception:  # reading it will say what is wrong
         return False
 
@@ -262,7 +269,7 @@ def open_boxes(path: str, *, indexed: bool = False) -> tuple[_TiffArray, Loaded]
     source = _TiffArray(path)
     try:
         with _tiff_errors():
-            if source.opened.page.nbytes >= MIN_BYTES and _is_plain(source.opened, indexed):
+            if source.opened.page.nbytes >= _least_bytes() and _is_plain(source.opened, indexed):
                 return source, _describe_source(source)
     except PoolError:  # reading it at once will say what is wrong
         pass

@@ -8,11 +8,12 @@ from typing import IO, TYPE_CHECKING, Any
 from ...errors import PoolError
 from ..formats import mode_of
 from ..georef.geotiff import ASCII, list_georeference_fields, with_page_tags
-from ..image_info import Palette
+from ..image_info import MAX_PIXELS, Palette
 from ..images.nodata import NODATA, nodata_text, with_nodata
 from ..images.palettes import expand_palette
-from ..images.pillow_open import check_pixels, silence_warnings
+from ..images.pillow_open import silence_warnings
 from ..images.pixels import Picture, turn_upright
+from ..limits import check_pixels, claim_array
 from .tiff_storage import DEFLATE, TiffStorage, can_encode, choose_storage_options
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def _check(page: Any, what: str, max_pixels: int) -> None:
         raise PoolError(f"TIFF of {what} with indices or an unusual colour space; grey, RGB and CMYK would work")
     if page.nbytes > 16 * max_pixels:
         raise PoolError(f"TIFF of {what} takes {page.nbytes:,} bytes; --max-pixels raises the limit")
+    claim_array(page.shape, page.dtype.itemsize, MAX_PIXELS)
 
 
 def _channels_last(page: Any) -> Array:

@@ -55,13 +55,13 @@ def available_memory() -> int:
     return min(bounds)
 
 
-class _Job(threading.local):
+class _ThreadClaim(threading.local):
     """What the job of this thread holds; None where there is no job."""
 
     held: int | None = None
 
 
-class _Shared:
+class _ProcessClaims:
     """What all jobs of this process hold together, and how much they may."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class _Shared:
         self.changed = threading.Condition()
 
 
-_shared, _job = _Shared(), _Job()
+_shared, _job = _ProcessClaims(), _ThreadClaim()
 
 
 def budget() -> int:

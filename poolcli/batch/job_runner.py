@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import report
-from ..core.memory import begin_job
+from ..core.memory_budget import begin_job
 from ..errors import LayoutError, OutputError, PoolError
 from ..redact import printable, redact_secrets
 from ..report import FileReport

@@ -9,7 +9,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from .. import files, report
-from ..core.memory import reserve
+from ..core.memory_budget import reserve
 from ..errors import PoolError
 from ..redact import printable
 from ..report import FileReport, PlaceChange

@@ -7,7 +7,7 @@ from itertools import product
 from math import ceil, prod
 
 from ..core.boxes import Box
-from ..core.memory import budget
+from ..core.memory_budget import budget
 from ..core.plans import Plan
 from ..core.windows import Windows
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from .. import files, progress
 from ..core import dtypes
 from ..core.boxes import Box, slices
-from ..core.memory import budget
+from ..core.memory_budget import budget
 from ..core.plans import Plan
 from ..drivers.fold.partial import Merger
 from ..engine import threads

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..core.choices import DTYPES, NAN_MODES, PAD_MODES, ROUNDINGS
-from ..core.memory import limit_to
+from ..core.memory_budget import limit_to
 from ..core.reducers import Parameter, Reducer, check_windows
 from ..core.windowings import WINDOW_KEYWORDS, WindowOptions
 from ..errors import OptionError, PoolError

@@ -10,7 +10,7 @@ from math import prod
 from typing import Any
 
 from . import axes
-from .memory import check_room
+from .memory_budget import check_room
 from .windows import Windows
 
 

@@ -43,8 +43,8 @@ from .image_info import MAX_PIXELS, Frames, ImageInfo, Loaded, Palette
 from .images.arrow import pack, widen
 from .images.decode import ending_note, open_file, read_image, sniff
 from .images.pillow_open import cause, image_kind
-from .limits import check_samples
 from .paths.urls import is_url, strip_query
+from .size_limits import check_samples
 from .stderr_capture import pillow_limits
 from .tempfiles import remove, sweep
 

@@ -18,7 +18,7 @@ from .images.decode import open_file
 from .images.metadata import describes_pixels
 from .images.pillow_open import Opener, sniff
 from .images.pixels import Picture, rawmode
-from .limits import check_samples
+from .size_limits import check_samples
 from .stderr_capture import capture_stderr, pillow_limits
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 from cli.calls import Call, Process
 from PIL import Image
 
-from poolcli.core import memory
+from poolcli.core import memory_budget as memory
 
 
 @pytest.mark.parametrize("command", ["max -k 2 -o {out}", "max -k 2 -o {out} --isolate", "chain max max -o {out}",

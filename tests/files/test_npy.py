@@ -175,7 +175,7 @@ def test_row_24_memory_grows_with_what_arrives() -> None:
         "import resource, sys, os\n"
         "import numpy\n"
         "from poolcli import files\n"
-        "from poolcli.core import memory\n"
+        "from poolcli.core import memory_budget as memory\n"
         "memory.set_limit(1 << 62)\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))\n"
         "try: files.read('-')\nexcept ValueError as error: print(error)\n"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...chunked import chunk_shapes
 from ...chunked.executors import Future, call_single_threaded
-from ...core.memory import budget
+from ...core.memory_budget import budget
 from ...errors import PoolError
 from .dask_connection import END_SECONDS, POLL_SECONDS, ClusterWatch, connect
 from .dask_worker import abandon_run, announce_to_scheduler, count_running, register_job, stop_run

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ... import __version__, files
-from ...core.memory import set_limit
+from ...core.memory_budget import set_limit
 from ...errors import PoolError
 from ...files.atomic import guarding_outputs
 from ...files.paths.urls import AnyPath, Url, is_url

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...chunked.executors import Executor, Future, SerialExecutor, ThreadExecutor
-from ...core.memory import budget
+from ...core.memory_budget import budget
 from ...report import FileReport
 from ..settings import Job, Settings
 

@@ -9,7 +9,7 @@ import traceback
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
-from ...core.memory import set_limit
+from ...core.memory_budget import set_limit
 from ...errors import PoolError
 from ...report import FileReport
 from ..job_runner import run_job

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from ...errors import PoolError
 from ...redact import printable
 from ..image_info import MAX_PIXELS
-from ..limits import claim_array
+from ..size_limits import claim_array
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING
 from ...errors import PoolError
 from ...redact import printable
 from ..image_info import MAX_PIXELS
-from ..limits import claim_array
+from ..size_limits import claim_array
 from .npy import Header, check_size, fill, read_header, write_npy
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from ...core.place import Place, PlaceFacts
 from ...errors import PoolError
 from ...redact import printable
 from ..image_info import ImageInfo, Loaded
-from ..limits import claim_array
+from ..size_limits import claim_array
 
 if TYPE_CHECKING:
     from ...core.place import AxisPlace

@@ -18,7 +18,7 @@ from ...errors import PoolError
 from ...optional_deps import lacking
 from ...redact import printable
 from ..image_info import ImageInfo, Loaded
-from ..limits import claim_array
+from ..size_limits import claim_array
 from .coordinates import choose_letters, pool_coordinates
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ...core.place import Place, PlaceFacts
 from ...errors import PoolError
 from ..image_info import ImageInfo, Loaded
-from ..limits import claim_array
+from ..size_limits import claim_array
 
 if TYPE_CHECKING:
     from ..image_info import Array

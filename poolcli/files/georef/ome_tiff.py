@@ -17,7 +17,7 @@ from ...redact import printable
 from ..formats import DEFAULT_ENCODING
 from ..image_info import ImageInfo, Loaded
 from ..images.pillow_open import silence_warnings
-from ..limits import claim_array
+from ..size_limits import claim_array
 from ..tiff.tiff_extra import choose_codec
 from ..tiff.tiff_storage import TiffStorage, choose_storage_options, read_storage
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.place import Place
 from ...errors import PoolError
 from ..image_info import AnimationTiming, ImageInfo, Loaded
-from ..limits import check_total
+from ..size_limits import check_total
 from . import metadata
 from .palettes import TooManyColours, quantise
 from .pixels import gather, rawmode

@@ -12,7 +12,7 @@ from ...errors import PoolError
 from ...optional_deps import lacking
 from ...redact import printable
 from ..formats import FORMATS
-from ..limits import check_pixels, claim_picture
+from ..size_limits import check_pixels, claim_picture
 from .jxl import read_jxl_header
 
 if TYPE_CHECKING:

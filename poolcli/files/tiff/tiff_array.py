@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ...core import dtypes
 from ...core.boxes import Box, box_shape
-from ...core.memory import budget
+from ...core.memory_budget import budget
 from ...core.place import Place
 from ...errors import PoolError
 from ..formats import has_tifffile, mode_of

@@ -13,7 +13,7 @@ from ..images.nodata import NODATA, nodata_text, with_nodata
 from ..images.palettes import expand_palette
 from ..images.pillow_open import silence_warnings
 from ..images.pixels import Picture, turn_upright
-from ..limits import check_pixels, claim_array
+from ..size_limits import check_pixels, claim_array
 from .tiff_storage import DEFLATE, TiffStorage, can_encode, choose_storage_options
 
 if TYPE_CHECKING:

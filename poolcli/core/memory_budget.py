@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from ..errors import PoolError
 
-UNCOUNTED_BYTES = 1 << 26
+_UNCOUNTED_BYTES = 1 << 26
 """Fewer are no matter where nobody set a limit, and cost no look at the machine."""
 _CGROUPS, _OWN_GROUP = "/sys/fs/cgroup", "/proc/self/cgroup"
 
@@ -109,7 +109,7 @@ def begin_job() -> Iterator[None]:
 
 def check_room(count: int, what: str) -> None:
     """Raise PoolError for more bytes than may ever be held; ``what`` begins the sentence."""
-    if (count >= UNCOUNTED_BYTES or _shared.limit is not None) and count > budget():
+    if (count >= _UNCOUNTED_BYTES or _shared.limit is not None) and count > budget():
         raise PoolError(f"{what} takes {count:,} bytes of memory or more, and {budget():,} may be held; a higher "
                         "--memory would work where the machine has it")
 
@@ -126,7 +126,7 @@ def reserve(count: int, what: str) -> None:
         They are more than may ever be held; ``what`` begins the sentence.
     """
     check_room(count, what)
-    if _job.held is None or (count < UNCOUNTED_BYTES and _shared.limit is None):
+    if _job.held is None or (count < _UNCOUNTED_BYTES and _shared.limit is None):
         return
     most = budget()
     with _shared.changed:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
-from ..core.memory import reserve
+from ..core.memory_budget import reserve
 from ..errors import PoolError
 from .image_info import MAX_PIXELS
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from poolcli import PoolError, pool
-from poolcli.core import memory
+from poolcli.core import memory_budget as memory
 
 MB = 1 << 20
 

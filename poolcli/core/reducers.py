@@ -121,7 +121,7 @@ class Reducer:
     derivative: str = ""
     """A row of ``GRADIENTS`` or ``DERIVATIVES`` of ``analysis/grad``. "" has no gradient; one that picks needs none."""
     explanation: str = ""
-    """A row of ``ARITHMETIC`` of ``analysis/explain``. "" is explained by its formula and its core."""
+    """A row of ``EXPLAINERS`` of ``analysis/explain``. "" is explained by its formula and its core."""
     fold: str = ""
     """A row of ``FOLDS`` of ``drivers``: parts of a window that merge in any grouping. "" does not fold."""
     lanes: str = ""

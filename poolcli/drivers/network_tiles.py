@@ -105,7 +105,7 @@ class _Piece:
     targets: Ints
     table: Ints
     geometry: Ints
-    """As the kernel has it (``network_interpreter.LINES`` and the others)."""
+    """As the kernel has it (``interpreter.LINES`` and the others)."""
     slots: int
     """Lanes of scratch space for samples, as far as the last slot is read shifted."""
     counts: int

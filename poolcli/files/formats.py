@@ -36,7 +36,7 @@ class Encoding:
     palette: bool = False
     """At most 256 colours, as a palette, where the format has those."""
     compress: str | None = None
-    """Of TIFF: a name of ``tiff_storage.COMPRESSIONS``; None: as the input was."""
+    """Of TIFF: what ``--compress`` takes; None: as the input was."""
     strip: bool = False
     """Leave out all that is not needed to show the pixels; the colour profile is."""
 

@@ -98,11 +98,11 @@ def compare(x: ArrayLike, stages: Any = None, *, upsample: str = "nearest", data
     Each result is laid over the array again. Against that:
 
     - PSNR = 10 log10(R^2 / mean (x - y)^2), and the largest |x - y|, over all samples and channels together;
-    - SSIM after Wang et al. 2004 (``metrics.similarity``), windows of 7 along each pooled axis, mean over channels.
+    - SSIM after Wang et al. 2004 (``metrics.compute_ssim``), windows of 7 along each pooled axis, mean over channels.
 
     Of array and result as they are:
 
-    - the variance of the noise after Immerkaer 1996 (``metrics.noise_variance``);
+    - the variance of the noise after Immerkaer 1996 (``metrics.estimate_noise_variance``);
     - edge energy: the mean of ((v[i + 1] - v[i]) / d)^2 along an axis, summed over the pooled axes; d is how far apart
       the windows' middles are, 1 for the array. A ramp keeps all of it, an ideal edge 1 / stride.
 

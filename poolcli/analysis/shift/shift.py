@@ -77,7 +77,7 @@ class Stability:
     equivariance: float | None
     """The largest deviation for shifts by whole strides, in the values' own unit: 0 but for reducers that draw."""
     aliasing: float | None
-    """The share of the energy that the stride folds (``spectra``); None where samples are missing."""
+    """The share of the energy that the stride folds (``Spectrum.aliasing``); None where samples are missing."""
     rank: int | None
     """By aliasing, 1 is the least."""
     blurred: tuple[_BlurredStability, ...]

@@ -83,7 +83,7 @@ class StudyContext:
         return self.stages[0]
 
     def load(self, name: str, indexed: bool = False, *, keeps_nodata: bool = False) -> Loaded:
-        """Read a file; FileFailed where that cannot be. ``indexed`` keeps the indices of a palette picture.
+        """Read a file; FileError where that cannot be. ``indexed`` keeps the indices of a palette picture.
 
         A nodata value that the file names is noted and forgotten, unless the caller ``keeps_nodata`` to heed it.
         """
@@ -167,6 +167,6 @@ class file_errors:
         """Nothing."""
 
     def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
-        """PoolError becomes FileFailed."""
+        """PoolError becomes FileError."""
         if isinstance(error, PoolError) and not isinstance(error, OptionError):
             raise FileError(self.name, error) from error

@@ -528,6 +528,7 @@ ORACLES: dict[str, tuple[Callable[[Window, Options], Pick | Number], str]] = {
 
 PLACES = {"subsample", "first", "last", "centre"}  # a place is kept, whatever is there
 COUNTS = {"count", "distinct"}  # a NaN is a value, and no sample is 0
+NONNEGATIVE = {"stochastic", "geomean", "harmean"}  # a sample below 0 is refused
 
 
 def reduce(w: Window, reducer: str, o: Options) -> tuple[Number | None, int]:
@@ -603,7 +604,7 @@ def refuse(x: np.ndarray, reducer: str, o: Options) -> None:
     present = [v for v in x.ravel().tolist() if not missing(v, x, o)]
     if o.nan == "error" and any(map(is_nan, present)):
         raise ValueError("a NaN")
-    if reducer in ("stochastic", "geomean", "harmean") and any(v < 0 for v in present):
+    if reducer in NONNEGATIVE and any(v < 0 for v in present):
         raise ValueError(f"{reducer} pooling of a negative value")
 
 

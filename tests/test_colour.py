@@ -174,6 +174,7 @@ def test_every_reducer_is_settled() -> None:
             else:
                 with pytest.raises(PoolError, match="avg, "):
                     light.check(pooling)
+                    pytest.fail(f"the row of {name} says light or alpha: name it in WITH_MEANING here")
 
 
 def test_arrays_and_inks_have_no_light() -> None:

@@ -54,7 +54,9 @@ def test_words_of_rows_are_rows_of_tables(trait: str, tables: Iterable[dict[str,
 def test_bounds_know_every_reducer() -> None:
     """Each grows with its samples or has a rule, and then an error model if it computes; or it has none of these."""
     known = [row for row in ROWS if row.name not in UNBOUNDED]
-    assert all(row.monotone != bool(row.interval_rule) and row.picks != bool(row.error_model) for row in known)
+    wrong = [row.name for row in known if row.monotone == bool(row.interval_rule) or row.picks == bool(row.error_model)]
+    assert not wrong, (f"{wrong}: give monotone=True or an interval_rule, and an error_model if it computes; or name it "
+                       "in UNBOUNDED here, and bounds refuses it")
     assert not any(row.monotone or row.interval_rule or row.error_model for row in ROWS if row.name in UNBOUNDED)
 
 
@@ -73,7 +75,8 @@ def test_the_others_do_fall(reducer: str) -> None:
     ramp = np.array([[1.0, 1.0, 2.0, 3.0, 5.0, 5.0, 8.0, 8.0, 8.0]])
     lower = [ramp - step * np.eye(9)[[i]] for i in range(9) for step in (0.5, 1.0, 20.0)]
     assert any(pooled(low, reducer) > pooled(low + step, reducer) + 1e-12
-               for low in lower for step in (np.eye(9)[[i]] * 4 for i in range(9)))
+               for low in lower for step in (np.eye(9)[[i]] * 4 for i in range(9))), (
+        f"{reducer} grew with every sample here: if it always does, its row has monotone=True and no interval_rule")
 
 
 @pytest.mark.parametrize("reducer", names("any_order"))
@@ -87,8 +90,10 @@ def test_order_does_not_matter(reducer: str) -> None:
 @pytest.mark.parametrize("reducer", names("any_order", False))
 def test_order_does_matter(reducer: str) -> None:
     """To those of which the row does not say otherwise."""
-    assert not np.allclose(pooled(SAMPLES[0][:, ::-1] ** 2, reducer)[:20], pooled(SAMPLES[0] ** 2, reducer)[:20]) or \
-        REDUCERS[reducer].weighted or REDUCERS[reducer].central
+    row = REDUCERS[reducer]
+    turned = pooled(SAMPLES[0][:, ::-1] ** 2, reducer)
+    assert row.weighted or row.central or not np.allclose(turned[:20], pooled(SAMPLES[0] ** 2, reducer)[:20]), (
+        f"{reducer} was the same of turned windows: if the order never matters, its row has any_order=True")
 
 
 @pytest.mark.parametrize("reducer", names("composes"))
@@ -108,7 +113,8 @@ def test_the_others_do_not_compose(reducer: str) -> None:
     """So that a pyramid is right to make its levels otherwise, or to say that they are not exact."""
     if not REDUCERS[reducer].picks:
         twice = pooled(np.array([poolcli.pool(row, reducer, size=3) for row in SAMPLES[0]]), reducer)
-        assert not np.allclose(twice, pooled(SAMPLES[0], reducer), rtol=1e-6)
+        assert not np.allclose(twice, pooled(SAMPLES[0], reducer), rtol=1e-6), (
+            f"{reducer} of {reducer} was that of all samples: if it always is, its row has composes=True")
 
 
 @pytest.mark.parametrize("reducer", names("keeps_scale"))

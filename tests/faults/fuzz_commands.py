@@ -256,7 +256,7 @@ def draw_case(draw: random.Random) -> Case:
 
 def make_samples(case: Case) -> np.ndarray:
     """The case's array: ties, extremes, and for floats some NaN, infinities and zeros of both signs."""
-    x = reference.made(case.shape, case.dtype, nonnegative=case.reducer == "stochastic", seed=case.seed)
+    x = reference.made(case.shape, case.dtype, nonnegative=case.reducer in reference.NONNEGATIVE, seed=case.seed)
     draw = np.random.default_rng(case.seed)
     if x.dtype.kind == "f" and draw.random() < 0.5:
         odd = np.array([np.nan, 0.0, -0.0, np.inf, 1e-3], x.dtype)

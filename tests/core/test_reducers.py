@@ -55,8 +55,8 @@ def test_bounds_know_every_reducer() -> None:
     """Each grows with its samples or has a rule, and then an error model if it computes; or it has none of these."""
     known = [row for row in ROWS if row.name not in UNBOUNDED]
     wrong = [row.name for row in known if row.monotone == bool(row.interval_rule) or row.picks == bool(row.error_model)]
-    assert not wrong, (f"{wrong}: give monotone=True or an interval_rule, and an error_model if it computes; or name it "
-                       "in UNBOUNDED here, and bounds refuses it")
+    assert not wrong, (f"{wrong}: give monotone=True or an interval_rule, and an error_model if it computes; or name "
+                       "it in UNBOUNDED here, and bounds refuses it")
     assert not any(row.monotone or row.interval_rule or row.error_model for row in ROWS if row.name in UNBOUNDED)
 
 

@@ -117,18 +117,21 @@ ROUNDED = [
 
 def test_every_reducer_has_an_oracle() -> None:
     """A row in REDUCERS needs a line in ORACLES of tests/reference.py."""
-    assert not [name for name in REDUCERS if name not in reference.ORACLES]
+    missing = [name for name in REDUCERS if name not in reference.ORACLES]
+    assert not missing, f"give {missing} a line in ORACLES of tests/reference.py"
 
 
 def test_every_windowing_has_options() -> None:
     """A row in WINDOWINGS needs a row in OPTIONS above."""
-    assert not [name for name in WINDOWINGS if name not in OPTIONS]
+    missing = [name for name in WINDOWINGS if name not in OPTIONS]
+    assert not missing, f"give {missing} a row in OPTIONS here"
 
 
 def test_every_parameter_is_tried() -> None:
     """A parameter of a reducer needs a row in PARAMETERS above."""
     tried = {(name, parameter) for name, options in PARAMETERS for parameter in options}
-    assert not {(row.name, p.name) for row in REDUCERS.values() for p in row.parameters} - tried
+    missing = {(row.name, p.name) for row in REDUCERS.values() for p in row.parameters} - tried
+    assert not missing, f"give {missing} a row in PARAMETERS here"
 
 
 def fitted(options: dict[str, Any], ndim: int) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..core.reducers import REDUCERS
+from ..core.windowings import WINDOW_KEYWORDS, window_options
 
 _DEFAULT_REDUCERS = ("max", "min", "avg", "median", "subsample", "blur")
-_KEYWORDS_WITHOUT_BLUR = ("stride", "padding", "dilation", "ceil_mode", "adaptive", "fractional")
-"""Keywords with which a wider blur would not lie on the same grid, or would have to be told how."""
+_KEYWORDS_WITH_BLUR = ("size", "seed")
+"""Of windows: with any other a wider blur would not lie on the same grid, or would have to be told how."""
 
 
 def default_stages(shared: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -19,7 +20,8 @@ def default_stages(shared: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]
     that their middles are those of the others.
     """
     size = shared.get("size", 2)
-    if type(size) is not int or any(shared.get(name) for name in _KEYWORDS_WITHOUT_BLUR):
+    others = any(shared.get(name) for name in WINDOW_KEYWORDS if name not in _KEYWORDS_WITH_BLUR)
+    if type(size) is not int or others or not window_options({"size": size}).windowing.strided:
         return [(name, {}) for name in _DEFAULT_REDUCERS]
     wide = 2 * size - size % 2
     blur = {"size": wide, "stride": size, "padding": (wide - size) // 2}

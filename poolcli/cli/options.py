@@ -31,7 +31,7 @@ import click
 from ..core.choices import DTYPES, NAN_MODES, PAD_MODES, ROUNDINGS
 from ..core.memory_budget import limit_to
 from ..core.reducers import Parameter, Reducer, check_windows
-from ..core.windowings import WINDOW_KEYWORDS, WindowOptions
+from ..core.windowings import WINDOW_KEYWORDS, WindowOptions, name_homes
 from ..errors import OptionError, PoolError
 from . import param_types
 
@@ -409,7 +409,7 @@ def check_keywords(row: Reducer, given: Values) -> tuple[dict[str, Any], WindowO
     chosen = {name: value for name, value in chosen.items() if value not in _WORDS_OF_OTHERS.get(name, ())}
     if given["global_windows"]:
         if chosen.get("size", "all") != "all":
-            raise OptionError("size", "size goes with fixed, same and fractional windows, not with --global")
+            raise OptionError("size", f"size goes with {name_homes('size', 'global')} windows, not with --global")
         chosen["size"] = "all"
     for own in row.parameters:
         own.check(chosen.get(own.name, own.default))

@@ -40,6 +40,12 @@ class Windowing:
     options: tuple[str, ...]
     """The keywords that go with it."""
     build: Callable[[WindowOptions, Sequence[int]], tuple[Windows, ...]]
+    serves: Callable[[Mapping[str, Any]], bool] = lambda asked: False
+    """Whether the options that were given ask for it; the last row of the table that says so is taken."""
+    default_size: int | None = None
+    """The size of its windows where none is given; None where it needs no size."""
+    check: Callable[[Mapping[str, Any]], None] = lambda checked: None
+    """Raises OptionError for its options, each checked by itself, that do not go together."""
     strided: bool = False
     """Windows of one size at one stride, with padding: what needs a stride or a pad mode refuses all others."""
     record: Callable[[WindowOptions, Sequence[Windows]], Mapping[str, Any]] = lambda options, windows: {}
@@ -170,7 +176,7 @@ class WindowOptions:
 
     def value_count(self) -> int | None:
         """How many axes the values name: 3 for ``size=(2, 2, 2)``, None where each is one value for all axes."""
-        values = (self.size, self.stride, self.dilation, self.padding, self.adaptive, self.fractional)
+        values = [getattr(self, name) for name in NAMED_DEFAULTS]
         return max((len(value) for value in values if isinstance(value, tuple) and len(value) > 1), default=None)
 
 
@@ -485,26 +491,42 @@ def _format_fractional(options: WindowOptions, axis: int, axes: int, windows: Wi
     return f"floor({windows.length} / {ratio}) = {len(windows)}"
 
 
+# Options that do not go together.
+
+
+def _check_fractional(checked: Mapping[str, Any]) -> None:
+    """Steps are drawn or fixed by u; windows of one size neither cover an axis nor share a sample with the next."""
+    sizes = checked.get("size")
+    if ALL in (sizes if isinstance(sizes, tuple) else (sizes,)):
+        raise OptionError("size", "fractional windows take whole numbers as sizes, not 'all'")
+    if "u" in checked and ("seed" in checked or "random" in checked):
+        raise OptionError("u", "u fixes the steps by itself; it goes neither with seed nor with random")
+    if "size" in checked and "overlapping" in checked:
+        raise OptionError("overlapping", "overlapping has no meaning where size fixes the windows' length")
+
+
 _ROWS = (
     Windowing("fixed", "Windows of one size at a fixed stride.", "[i s - before, i s - before + d (k - 1) + 1)",
               "--size K [--stride S] [--padding P] [--dilation D] [--ceil]",
-              ("size", "stride", "padding", "dilation", "ceil_mode"), _build_fixed, strided=True,
+              ("size", "stride", "padding", "dilation", "ceil_mode"), _build_fixed, lambda asked: True, 2, strided=True,
               record=_record_strided, words=_describe_strided, formula=_format_fixed),
     Windowing("same", "Fixed windows, padded so that ceil(n / stride) of them fit.", "ceil(n / s) of them",
               "--padding same | same-lower [--size K] [--stride S] [--dilation D]",
-              ("size", "stride", "padding", "dilation"), _build_same, strided=True,
+              ("size", "stride", "padding", "dilation"), _build_same,
+              lambda asked: asked.get("padding") in ("same", "same-lower"), 2, strided=True,
               record=_record_strided, words=_describe_strided, formula=_format_same),
     Windowing("global", "One window over the whole axis.", "[0, n)", "--global, --size all, --size 1xall",
-              ("size",), _build_global,
+              ("size",), _build_global, lambda asked: asked.get("size") == ALL,
               record=lambda options, windows: {"size": [w.length for w in windows]}, formula=_format_whole),
     Windowing("adaptive", "As many windows as asked, as even as they can be.", "[floor(i n / m), ceil((i + 1) n / m))",
-              "--adaptive M", ("adaptive",), _build_adaptive,
+              "--adaptive M", ("adaptive",), _build_adaptive, lambda asked: "adaptive" in asked,
               record=lambda options, windows: {"adaptive": [len(w) for w in windows]},
               words=lambda name, record: f"{name} {_join_axes(record['adaptive'])}", formula=_format_adaptive),
     Windowing("fractional", "Windows whose steps are drawn, for ratios between whole numbers.",
               "floor(n / ratio) of them, edges floor((j + u) n / m) - floor(u n / m)",
               "--fractional RATIO [--seed N | --u U] [--overlapping] [--random] [--size K]",
               ("fractional", "size", "overlapping", "random", "seed", "u"), _build_fractional,
+              lambda asked: "fractional" in asked and "adaptive" not in asked, check=_check_fractional,
               record=_record_fractional, words=_describe_fractional, formula=_format_fractional),
 )
 
@@ -517,43 +539,26 @@ WINDOWINGS: Mapping[str, Windowing] = {row.name: row for row in _ROWS}
 def window_options(given: Mapping[str, Any]) -> WindowOptions:
     """Check the window options that were given (None: not given); OptionError says what would work."""
     asked = {name: value for name, value in given.items() if value is not None and value is not False}
-    windowing = WINDOWINGS[choose_windowing(asked)]
+    windowing = next(row for row in reversed(tuple(WINDOWINGS.values())) if row.serves(asked))
     for name in asked:
         if name not in windowing.options:
             raise OptionError(name, _explain_misplaced(name, windowing))
     checked = {name: _CHECKS[name](name, value) for name, value in asked.items()}
-    if windowing.name == "fractional" and ALL in _as_tuple(checked.get("size")):
-        raise OptionError("size", "fractional windows take whole numbers as sizes, not 'all'")
-    if windowing.name in ("fixed", "same"):
-        checked.setdefault("size", 2)
-    if "u" in checked and ("seed" in checked or "random" in checked):
-        raise OptionError("u", "u fixes the steps by itself; it goes neither with seed nor with random")
-    if windowing.name == "fractional" and "size" in checked and "overlapping" in checked:
-        raise OptionError("overlapping", "overlapping has no meaning where size fixes the windows' length")
+    windowing.check(checked)
+    if windowing.default_size is not None:
+        checked.setdefault("size", windowing.default_size)
     return WindowOptions(windowing, **checked)
-
-
-def _as_tuple(value: Any) -> tuple[Any, ...]:
-    """The values of an option that has one or several."""
-    return value if isinstance(value, tuple) else (value,)
-
-
-def choose_windowing(asked: Mapping[str, Any]) -> str:
-    """Which windowing these options ask for."""
-    if "adaptive" in asked:
-        return "adaptive"
-    if "fractional" in asked:
-        return "fractional"
-    if asked.get("size") == ALL:
-        return "global"
-    return "same" if asked.get("padding") in ("same", "same-lower") else "fixed"
 
 
 def _explain_misplaced(name: str, windowing: Windowing) -> str:
     """Why an option does not go with a windowing, and with which it does."""
-    homes = [row.name for row in WINDOWINGS.values() if name in row.options]
-    named = f"{', '.join(homes[:-1])} and {homes[-1]}" if len(homes) > 1 else homes[0]
-    return f"{name} goes with {named} windows, not with {windowing.name} windows"
+    return f"{name} goes with {name_homes(name)} windows, not with {windowing.name} windows"
+
+
+def name_homes(option: str, but: str = "") -> str:
+    """Return, in words, the windowings that an option goes with; without one of them."""
+    homes = [row.name for row in WINDOWINGS.values() if option in row.options and row.name != but]
+    return f"{', '.join(homes[:-1])} and {homes[-1]}" if len(homes) > 1 else homes[0]
 
 
 def _whole_number(name: str, value: Any, least: int) -> int:

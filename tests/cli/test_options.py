@@ -79,7 +79,7 @@ def test_every_option_is_tried_above() -> None:
     tried = {word for _, arguments, _ in KEYWORDS for word in arguments}
     for row in REDUCERS.values():
         for one in (*options.windows(), *options.values(), *options.parameters(row)):
-            assert tried.intersection(one.opts), one.opts
+            assert tried.intersection(one.opts), f"give {one.opts} a row in KEYWORDS here"
 
 
 def test_names_of_dtypes_are_numpys() -> None:

@@ -6,6 +6,7 @@ What a row cannot give fails here. ``logmean`` says nothing of itself but its fo
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from math import exp, log
@@ -19,7 +20,6 @@ import poolcli
 from poolcli import REDUCERS, WINDOWINGS, PoolError, files
 from poolcli.cli.display import run_view
 from poolcli.cli.main import run
-from poolcli.core import windowings
 from poolcli.core.reducers import Reducer
 from poolcli.core.windowings import Windowing, WindowOptions
 from poolcli.core.windows import Windows
@@ -28,6 +28,8 @@ from poolcli.files.formats import Format
 from poolcli.kernels.double_double import Pair, widen
 from poolcli.kernels.general import Window
 
+HALVES = 77
+"""The size that asks for the new windowing: no other has windows of so many samples on these axes."""
 X = np.random.default_rng(2).integers(1, 200, (8, 12)).astype(np.uint8)
 STUDIES: dict[str, Callable[[str], Any]] = {
     "pool": lambda name: poolcli.pool(X, name), "group": lambda name: poolcli.group(X, name, over="rot4"),
@@ -51,7 +53,8 @@ def _rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(run_view, "COMPILING_AFTER", 600)  # whether a kernel is compiled is no matter of these tests
     row = Reducer("logmean", "The geometric mean.", "(prod x)^(1/n)", "float", geometric_mean)
     monkeypatch.setitem(cast(dict[str, Reducer], REDUCERS), "logmean", row)
-    halves = Windowing("halves", "Two windows.", "[0, n/2), [n/2, n)", "--halves", ("size",), build_halves)
+    halves = Windowing("halves", "Two windows.", "[0, n/2), [n/2, n)", "--size 77", ("size",), build_halves,
+                       lambda asked: asked.get("size") == HALVES)
     monkeypatch.setitem(cast(dict[str, Windowing], WINDOWINGS), "halves", halves)
     yield
 
@@ -88,32 +91,96 @@ def test_nothing_is_promised_of_it() -> None:
     assert not any(level.exact for level in poolcli.pyramid(X, "logmean", levels=2).levels[1:])
 
 
-def test_a_windowing_is_reported_and_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_studies_serve_a_windowing_of_which_nothing_is_known() -> None:
     """Its number of windows, its name and its count stand in the place of words that the row does not give."""
-    monkeypatch.setattr(windowings, "choose_windowing", lambda asked: "halves")
-    assert poolcli.pool(X, "max").shape == (2, 2)
-    found = poolcli.survey((8, 12), "max").stages[0]
+    halves = X.reshape(2, 4, 2, 6)
+    np.testing.assert_array_equal(poolcli.pool(X, "max", size=HALVES), halves.max((1, 3)))
+    found = poolcli.survey((8, 12), "max", size=HALVES).stages[0]
     assert (found.windowing, [axis.formula for axis in found.by_axis]) == ("halves", ["2", "2"])
-    assert poolcli.chain(X, ["max"]).stages[0].windows == {"count": [2, 2]}
-    assert poolcli.explain(X, "max", at=(1, 1)).result == X[4:, 6:].max()
-    assert np.asarray(poolcli.bounds(X, X, "max").low).tolist() == poolcli.pool(X, "max").tolist()
+    assert poolcli.chain(X, ["max"], size=HALVES).stages[0].windows == {"count": [2, 2]}
+    assert poolcli.explain(X, "max", at=(1, 1), size=HALVES).result == X[4:, 6:].max()
+    np.testing.assert_array_equal(poolcli.group(X, "avg", over="rot4", size=HALVES).values, halves.mean((1, 3)))
+    assert [row.reducer for row in poolcli.compare(X, ["max"], size=HALVES).rows] == ["max"]
     with pytest.raises(PoolError, match="halves windows"):
-        poolcli.shift(X, ["max"])
+        poolcli.shift(X, ["max"], size=HALVES)
 
 
-def test_a_windowing_goes_through_the_command_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
-                                                   capsys: pytest.CaptureFixture[str]) -> None:
-    """The table, the JSON and the plan are written, after the file."""
+def test_usual_poolings_are_compared_in_a_new_windowing() -> None:
+    """The blur among them has wider windows only where windows have one size at one stride."""
+    assert {row.shape for row in poolcli.compare(X, size=HALVES).rows} == {(2, 2)}
+
+
+@pytest.mark.parametrize("reducer", ["max", "avg", "median", "logmean"])
+def test_derivatives_of_a_new_windowing(reducer: str) -> None:
+    """The gradient gives each window's share to its samples, or refuses a reducer; intervals hold each value."""
+    values = poolcli.pool(X, reducer, size=HALVES)
+    if reducer == "logmean":
+        with pytest.raises(PoolError, match="logmean"):
+            poolcli.grad(X, reducer, size=HALVES)
+        return
+    assert poolcli.grad(X.astype(float), reducer, size=HALVES).reshape(2, 4, 2, 6).sum((1, 3)).round(12).tolist() == [
+        [1, 1], [1, 1]]
+    found = poolcli.bounds(X, X, reducer, size=HALVES)
+    assert (found.low <= values).all() and (values <= found.high).all()
+
+
+def test_levels_and_unpooling_of_a_new_windowing() -> None:
+    """A pyramid, its hypercolumn and the way back lie over the windows that there are."""
+    halves = X.reshape(2, 4, 2, 6)
+    values, indices = poolcli.pool(X, "max", size=HALVES, return_indices=True)
+    back = poolcli.unpool(values, indices, output_shape=X.shape)
+    assert back.sum() == values.sum() and (back[back > 0] == X[back > 0]).all()
+    means = halves.mean((1, 3))
+    np.testing.assert_array_equal(poolcli.unpool(means, spread="nearest", output_shape=X.shape, size=HALVES),
+                                  means.repeat(4, 0).repeat(6, 1))
+    levels = poolcli.pyramid(X, "avg", levels=1, size=HALVES).levels
+    np.testing.assert_array_equal(levels[1].values, means)
+    column = poolcli.hypercolumn(X, "avg", levels=1, size=HALVES)
+    np.testing.assert_array_equal(column[..., 1], means.repeat(4, 0).repeat(6, 1))
+
+
+ON_WINDOWS: dict[str, int] = {
+    "max -k 77 x.npy -o y.npy": 0, "max -k 77 x.npy -o z.npy --indices i.npy --json": 0, "avg -k 77 x.npy -n": 0,
+    "max -k 77 x.npy -o t.npy --csv": 0, "plan 8x12 'max -k 77'": 0, "plan 8x12 'max -k 77' --json": 0,
+    "explain x.npy max -k 77 --at 0,1": 0, "explain x.npy max -k 77 --at 0,1 --json": 0,
+    "explain x.npy 'logmean -k 77' --html page.html": 0,
+    "compare x.npy 'max -k 77' 'avg -k 77' --json": 0, "chain x.npy 'max -k 77' avg -o c.npy --json": 0,
+    "pyramid x.npy avg -k 77 --levels 1 --json": 0, "group x.npy avg -k 77 --over rot4 --json": 0,
+    "bounds x.npy max -k 77 --eps 1 --json": 0, "grad x.npy max -k 77 --json": 0,
+    "unpool v.npy --spread nearest -k 77 --output-shape 8x12 -o u.npy --json": 0,
+    "fractions x.npy -k 77 -o f.npy": 0, "shift x.npy 'max -k 77'": 1, "max -k 77 x.npy --pad-mode edge": 2,
+    "max -k 77 -s 2 x.npy": 2,
+}
+"""Every command that takes windows, and its exit code: 1 or 2 where more must be known of them than the row says."""
+
+
+@pytest.mark.parametrize(("line", "code"), ON_WINDOWS.items())
+def test_every_command_serves_or_refuses_a_new_windowing(line: str, code: int, monkeypatch: pytest.MonkeyPatch,
+                                                         tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With a whole document, or with one line that names it."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(windowings, "choose_windowing", lambda asked: "halves")
     np.save("x.npy", X)
-    for line in ("max x.npy -o y.npy", "max x.npy -o z.npy --json", "plan 8x12 max", "chain x.npy max avg -o c.npy"):
+    np.save("v.npy", X[:2, :2])
+    monkeypatch.setattr("sys.argv", ["poolcli", *shlex.split(line)])
+    found, printed = run(), capsys.readouterr()
+    assert found == code, printed
+    if code:
+        assert printed.err.count("\n") == 1 and "halves" in printed.err
+    elif "--json" in line:
+        json.loads(printed.out)
+        assert printed.err == ""
+
+
+def test_reports_name_a_new_windowing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+                                      capsys: pytest.CaptureFixture[str]) -> None:
+    """In the document, and in the table."""
+    monkeypatch.chdir(tmp_path)
+    np.save("x.npy", X)
+    for line in ("max -k 77 x.npy -o y.npy --json", "max -k 77 x.npy -o z.npy"):
         monkeypatch.setattr("sys.argv", ["poolcli", *line.split()])
-        assert run() == 0, (line, capsys.readouterr())
+        assert run() == 0
         text = capsys.readouterr().out
-        if "--json" in line:
-            assert json.loads(text)["files"][0]["windowing"] == "halves"
-    assert np.load("y.npy").shape == (2, 2)
+        assert json.loads(text)["files"][0]["windowing"] == "halves" if "--json" in line else "halves" in text
 
 
 # A format that is a row, as CONTRIBUTING.md has it.
@@ -220,7 +287,11 @@ def test_every_command_serves_or_refuses_a_new_reducer(line: str, code: int, mon
         assert "logmean" in json.dumps(json.loads(printed.out))
 
 
-def test_chunks_and_streams_serve_a_new_reducer(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("reducer", "keywords", "options"), [
+    ("logmean", {"size": 3, "stride": 2}, "-k 3 -s 2"), ("max", {"size": HALVES}, "-k 77"),
+    ("median", {"size": HALVES}, "-k 77")], ids=["reducer", "fold", "windowing"])
+def test_chunks_and_streams_serve_what_is_new(reducer: str, keywords: dict[str, int], options: str,
+                                              tmp_path: Path) -> None:
     """Box by box and slab by slab, with the values of one piece."""
     from io import BytesIO
 
@@ -228,18 +299,18 @@ def test_chunks_and_streams_serve_a_new_reducer(tmp_path: Path) -> None:
     from poolcli.files.arrays.npy import read_header
     from poolcli.pooling import parse_pooling
 
-    wanted = poolcli.pool(X, "logmean", size=3, stride=2)
+    wanted = poolcli.pool(X, reducer, **cast(Any, keywords))
     source, target = BytesIO(), BytesIO()
     np.save(source, X)
     source.seek(0)
-    pooling = parse_pooling("logmean", size=3, stride=2)
+    pooling = parse_pooling(reducer, **keywords)
     pool_stream(pooling, pooling.plan(X.shape), read_header(source), source, target)
     target.seek(0)
     assert np.load(target).tobytes() == wanted.tobytes()
     zarr = pytest.importorskip("zarr")
     zarr.create_array(tmp_path / "x.zarr", data=X, chunks=(3, 4))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["poolcli", "logmean", "-k", "3", "-s", "2", str(tmp_path / "x.zarr"), "-q", "-o",
+        patch.setattr("sys.argv", ["poolcli", reducer, *options.split(), str(tmp_path / "x.zarr"), "-q", "-o",
                                    str(tmp_path / "y.zarr")])
         assert run() == 0
     assert zarr.open_array(tmp_path / "y.zarr", mode="r")[:].tobytes() == wanted.tobytes()

@@ -358,11 +358,11 @@ _ROWS = (
         cell_method="mode",
         weighted_core=weighted_cores.mode),
     Reducer(
-        "count", "How many samples are present; a NaN is one unless it is ignored.", "n", "count", arithmetic.count,
+        "count", "How many samples are present; NaN counts unless ignored.", "n", "count", arithmetic.count,
         nan_wins=False, empty_value=0, reads_labels=True, aliases=("valid", "countnonnull", "size", "n"),
         any_order=True, derivative="constant", fold="count"),
     Reducer(
-        "distinct", "How many different values; NaN is one of them unless it is ignored.", "|{x}|", "count",
+        "distinct", "How many different values; NaN is one unless ignored.", "|{x}|", "count",
         order_statistics.distinct,
         nan_wins=False, empty_value=0, reads_labels=True, aliases=("nunique", "variety", "richness", "unique"),
         any_order=True, lanes="distinct", sorts="distinct"),

@@ -48,6 +48,7 @@ KEYWORDS: list[tuple[str, list[str], dict[str, Any]]] = [
     ("topk", ["--n", "3"], {"n": 3}),
     ("trimmed", ["--share", "0.1"], {"share": 0.1}),
     ("circmean", ["--period", "24"], {"period": 24}),
+    ("entropy", ["--base", "10"], {"base": 10}),
 ]
 
 

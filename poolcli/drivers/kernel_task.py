@@ -61,7 +61,9 @@ class KernelTask:
     """Where the first window of the whole plan starts along H, in this array's rows, if this is a part of it."""
 
     def bare(self) -> KernelTask:
-        """The work with a stand-in for its array: to be kept without the memory."""
+        """The work with a stand-in for its array, which it may have already: to be kept without the memory."""
+        if not any(self.array.strides) and self.draws is None:
+            return self
         return replace(self, array=np.broadcast_to(np.zeros(1, self.array.dtype), self.array.shape), draws=None)
 
     @cached_property

@@ -68,15 +68,18 @@ def run_task(task: KernelTask, out: Array | None, choice: KernelChoice | policy.
     ``whole``); NumPy runs no parts.
     """
     values = np.empty(task.output_shape, dtypes.write_dtype(task.result)) if out is None else out
-    indices = np.empty(task.output_shape, np.int64) if task.want_indices else None
+    indices = None
+    if task.want_indices:
+        indices = np.empty(task.output_shape, np.int64)
+        task = replace(task, indices=indices)
     if not values.size:
         return values, indices
     if isinstance(choice, policy.Deferred):
-        if whole and choice.pays() and _run_deferred(replace(task, indices=indices), values, choice):
+        if whole and choice.pays() and _run_deferred(task, values, choice):
             return values, indices
         choice = choice.kernel
     jit.set_purpose(f"the {task.reducer.name} kernel for {task.source}")
-    _run_flattened(replace(task, indices=indices), values, choice)
+    _run_flattened(task, values, choice)
     return values, indices
 
 

@@ -240,6 +240,27 @@ def test_lanes_run_down_where_windows_are_few_across(monkeypatch: pytest.MonkeyP
          dtype="uint8")
 
 
+@pytest.mark.parametrize(("shape", "size"), [((2, 3, 39, 40), 3), ((2, 8, 30, 31), 5), ((1, 16, 26, 24), 6)], ids=str)
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_short_lines_are_done_together(shape: tuple[int, ...], size: int, dtype: str,
+                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few windows across and fewer planes: lanes run along W, several lines of them side by side."""
+    task = pooling.prepare_cached(np.zeros(shape, dtype), "median", {"size": size, "layout": "NCHW"}, False)[1].work
+    tiles = network_tiles.NetworkTiles(task)
+    block = max(tiles.blocks(1))
+    assert tiles.way(block) == "W" and tiles[block].geometry[network_interpreter.TOGETHER] > 1
+    both(monkeypatch, samples(dtype, shape), "median", size=size, layout="NCHW", dtype=dtype)
+
+
+def test_large_windows_in_short_lists_are_for_the_general_kernel() -> None:
+    """Few irregular windows across would each take as long as a line of 256."""
+    def chosen(columns: int) -> Any:
+        x = np.zeros((4 * columns + 1, 14 * columns + 1), np.uint8)
+        return pooling.prepare_cached(x, "median", {"adaptive": columns}, False)[1].choice
+    assert not isinstance(chosen(9), network_driver.NetworkChoice)
+    assert isinstance(chosen(40), network_driver.NetworkChoice)
+
+
 def test_nan_without_a_place_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """The block goes to the general kernel, which knows the error."""
     with pytest.raises(poolcli.PoolError, match="NaN"):

@@ -38,7 +38,7 @@ FUSED_LATER = 1 << 16
 _FUSED_MOST = 25
 """The largest window of such a kernel; the one of 7x7 takes 2.2 s to compile."""
 _LISTED_SAMPLES, _LISTED_LANES = 100, 32
-"""Windows along W that are listed, not regular, are for another kernel from so many samples on, up to so many of them."""
+"""Windows that are listed along W, not regular: from so many samples on, up to so many windows for another kernel."""
 _FEW_BITS = 20
 """Of a share between two ranks: with no more, a point between float32 or 32-bit integers is exact in doubles."""
 

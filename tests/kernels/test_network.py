@@ -255,7 +255,7 @@ def test_short_lines_are_done_together(shape: tuple[int, ...], size: int, dtype:
 def test_large_windows_in_short_lists_are_for_the_general_kernel() -> None:
     """Few irregular windows across would each take as long as a line of 256."""
     def chosen(columns: int) -> Any:
-        x = np.zeros((4 * columns + 1, 14 * columns + 1), np.uint8)
+        x = np.zeros((9 * columns + 3, 14 * columns + columns // 2), np.uint8)
         return pooling.prepare_cached(x, "median", {"adaptive": columns}, False)[1].choice
     assert not isinstance(chosen(9), network_driver.NetworkChoice)
     assert isinstance(chosen(40), network_driver.NetworkChoice)

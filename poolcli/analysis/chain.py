@@ -44,7 +44,22 @@ class StageRecord:
 
 @dataclass(frozen=True, eq=False)
 class Chain:
-    """The result of the last stage, and a record of each."""
+    """The result of the last stage, and a record of each.
+
+    Attributes
+    ----------
+    values
+        The result: an array of the shape and dtype that the last ``pool`` gives.
+    stages
+        What each stage made, in order.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = chain(np.arange(16.0).reshape(4, 4), ["max", "avg"], size=2)
+    >>> found.values, [stage.output_shape for stage in found.stages]
+    (array([[10.]]), [(2, 2), (1, 1)])
+    """
 
     values: Array
     stages: tuple[StageRecord, ...] = field(default=())

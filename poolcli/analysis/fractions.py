@@ -34,13 +34,29 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, eq=False)
 class ClassFractions:
-    """What was found."""
+    """The share of each class in each window.
+
+    Attributes
+    ----------
+    values
+        The pooled array with one more axis at its end, of classes: shares from 0 to 1, or numbers of samples.
+    classes
+        The classes of that axis, in its order.
+    letters
+        The layout letters of the result; "C" of the new axis, or "K" where the array has channels.
+    plan
+        Where the windows lie.
+
+    Examples
+    --------
+    >>> found = fractions([[1, 1, 2, 3], [1, 2, 3, 3]], size=2)
+    >>> found.values.shape, found.classes, found.letters, found.plan.output_shape
+    ((1, 2, 3), (1, 2, 3), 'HWC', (1, 2))
+    """
 
     values: Array
-    """The pooled array with one more axis at its end, of classes."""
     classes: tuple[int | float, ...]
     letters: str
-    """The layout letters of the result; "C" of the new axis, or "K" where the array has channels."""
     plan: Plan
 
 

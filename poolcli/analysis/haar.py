@@ -26,21 +26,38 @@ _LONGEST_INTEGER = 4
 
 @dataclass(frozen=True, eq=False)
 class HaarBands:
-    """An array's means and differences, from which it can be made again."""
+    """An array's means and differences, from which it can be made again.
+
+    Attributes
+    ----------
+    low
+        The means: the pooled array, in the dtype of the differences.
+    details
+        The differences of each level, the first of the finest: with a last axis of the bands that ``names`` has. Where
+        an axis was odd, those of its last sample are 0.
+    names
+        A letter for each pooled axis, in order: L of means along it, H of differences (HL: of differences of rows).
+    shape, dtype
+        Of the array before.
+    axes
+        Which of its axes were pooled.
+    levels
+        How often the means were halved.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> bands = haar(np.zeros((4, 6), np.uint8), levels=2)
+    >>> bands.low.shape, [detail.shape for detail in bands.details], bands.names, bands.levels
+    ((1, 2), [(2, 3, 3), (1, 2, 3)], ('LH', 'HL', 'HH'), 2)
+    """
 
     low: Array
-    """The means: the pooled array, in the dtype of the differences."""
     details: tuple[Array, ...]
-    """The differences of each level, the first of the finest: with a last axis of the bands that ``names`` has. Where
-    an axis was odd, those of its last sample are 0."""
     names: tuple[str, ...]
-    """A letter for each pooled axis, in order: L of means along it, H of differences (HL: of differences of rows)."""
     shape: tuple[int, ...]
-    """Of the array before."""
     dtype: dtypes.Type
-    """Of the array before."""
     axes: tuple[int, ...]
-    """Which of its axes were pooled."""
 
     @property
     def levels(self) -> int:

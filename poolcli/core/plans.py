@@ -16,12 +16,38 @@ from .windows import Windows
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Where the windows lie and what shape comes out: geometry alone, made from a shape."""
+    """Where the windows lie and what shape comes out: geometry alone, made from a shape.
+
+    Attributes
+    ----------
+    axes
+        The layout, and which axes are pooled.
+    input_shape
+        The shape that it was made for.
+    windows
+        One for each pooled axis, in axis order.
+    squeeze
+        Pooled axes of length 1 are dropped from the result.
+    full_shape, output_shape
+        The result's shape before ``squeeze``, and after.
+    output_letters
+        The layout letters of the result.
+    uncovered
+        For each pooled axis' letter, how many of its samples no window reaches.
+    coverage
+        The share of samples that lie in at least one window, from 0 to 1.
+
+    Examples
+    --------
+    >>> import poolcli
+    >>> found = poolcli.plan((3, 5, 6), size=2, layout="CHW")
+    >>> found.output_shape, found.output_letters, found.uncovered, found.coverage
+    ((3, 2, 3), 'CHW', {'H': 1, 'W': 0}, 0.8)
+    """
 
     axes: axes.Axes
     input_shape: tuple[int, ...]
     windows: tuple[Windows, ...]
-    """One for each pooled axis, in axis order."""
     squeeze: bool = False
 
     @cached_property

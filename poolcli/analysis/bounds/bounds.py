@@ -98,27 +98,51 @@ def _find_method(row: Reducer) -> _BoundMethod:
 
 @dataclass(frozen=True, eq=False)
 class Bounds:
-    """Between which values every output lies. Arrays have the shape and dtype that ``pool`` gives."""
+    """Between which values every output lies.
+
+    Attributes
+    ----------
+    reducer
+        The name of the reducer.
+    low, high
+        The least and the largest value of each output: arrays of the shape and dtype that ``pool`` gives.
+    exact
+        Every bound is attained by some input within the intervals, up to the rounding outward; else they are sound.
+    share_exact
+        Of the outputs, how many have exact bounds: from 0 to 1.
+    rounded
+        Bounds were rounded outward, because floats were computed with.
+    method
+        Why they hold, in words.
+    smallest, mean, largest
+        Of high - low over all outputs, in the unit of the results; NaN outputs are left out.
+    widest
+        The index of the output where the largest is; None where all outputs are NaN.
+    letters
+        The layout letters of the outputs.
+    widths
+        high - low of each output, as float64.
+
+    Examples
+    --------
+    >>> import poolcli
+    >>> found = poolcli.bounds([[1, 2], [3, 4]], [[1, 2], [3, 9]], "max", size=2)
+    >>> found.low.item(), found.high.item(), found.largest, found.widest, found.exact
+    (4, 9, 5.0, (0, 0), True)
+    """
 
     reducer: str
     low: Array
     high: Array
     exact: bool
-    """Every bound is attained by some input within the intervals, up to the rounding outward; else they are sound."""
     share_exact: float
-    """Of the outputs, how many have exact bounds."""
     rounded: bool
-    """Bounds were rounded outward, because floats were computed with."""
     method: str
-    """Why they hold, in words."""
     smallest: float
-    """The smallest high - low; NaN outputs are left out."""
     mean: float
     largest: float
     widest: tuple[int, ...] | None
-    """Where the largest is; None where all outputs are NaN."""
     letters: str = field(metadata={"document": False})
-    """The layout letters of the outputs."""
 
     @property
     def widths(self) -> Array:

@@ -61,7 +61,36 @@ class ReducerScores:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """An array, and what is left of it by several poolings."""
+    """An array, and what is left of it by several poolings.
+
+    Attributes
+    ----------
+    shape, dtype
+        Of the array.
+    data_range
+        The range R of the PSNR, in the unit of the samples.
+    upsample
+        How results were laid over the array again: nearest or bilinear.
+    noise_variance
+        The variance of the array's noise, in the unit of the samples squared; None where it cannot be told.
+    mean_squared_slope
+        Per sample of distance, summed over the pooled axes; None where it cannot be told.
+    shown
+        Which part the pictures show and how values became light, in words; empty: all as it is.
+    rows
+        What each pooling keeps, in the order in which they were asked for.
+    picture
+        The array as an (H, W, 3) picture of bytes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = compare(np.arange(256.0).reshape(16, 16), ["avg", "subsample"])
+    >>> found.shape, found.data_range, [row.reducer for row in found.rows]
+    ((16, 16), 255.0, ['avg', 'subsample'])
+    >>> found.sheet().shape[2]
+    3
+    """
 
     shape: tuple[int, ...]
     dtype: str
@@ -69,9 +98,7 @@ class Comparison:
     upsample: str
     noise_variance: float | None
     mean_squared_slope: float | None
-    """Per sample of distance, summed over the pooled axes."""
     shown: str
-    """Which part the pictures show and how values became light, in words; empty: all as it is."""
     rows: tuple[ReducerScores, ...]
     picture: NDArray[np.uint8] = field(repr=False, metadata={"document": False})
 

@@ -24,49 +24,88 @@ class Winner:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """How one value of a result comes about. Arrays have an axis for each pooled one."""
+    """How one value of a result comes about.
+
+    Attributes
+    ----------
+    reducer, formula, parameters
+        The name of the reducer, its formula in plain text, and its parameters by name.
+    layout
+        The letters of the array's axes.
+    output_shape
+        Before ``squeeze``.
+    cell
+        The index of this value in a result of that shape.
+    at
+        The same on the pooled axes only.
+    kept
+        Which channel and which member of the batch, by the letter of the axis.
+    axes
+        The window along each pooled axis.
+    values
+        What stands at each position of the window, with an axis for each pooled one; masked where there is nothing.
+    states
+        Of the same shape: which of ``state_names`` each position is.
+    state_names
+        The first two are samples, the others are left out.
+    present
+        How many samples there are.
+    nominal
+        How many positions the window has with its padding; a ceil overhang does not count.
+    setup
+        What must be known first: samples in order, their mean, the random number.
+    steps
+        The formula with its numbers, each line equal to the one before.
+    rule
+        Why this sample, or this divisor.
+    winner
+        The sample that was chosen; None where none is.
+    shares
+        What each position counts for, with the shape of ``values``; NaN where it is left out. None: one sample is all.
+    shares_are
+        What the shares are.
+    value
+        Before rounding: a Fraction where the rule is rational, otherwise a float. None: no sample is present.
+    exact
+        The same as text, without loss.
+    rounding
+        What happens to it on its way into ``dtype``, in words.
+    result
+        What ``pool`` gives there, a NumPy number.
+    dtype, input_dtype
+        Of the result and of the array.
+
+    Examples
+    --------
+    >>> import poolcli
+    >>> found = poolcli.explain([[1, 3], [5, 6]], "max", size=2)
+    >>> found.present, found.winner.index, found.exact, found.result.item()
+    (4, 3, '6', 6)
+    """
 
     reducer: str
     formula: str
     parameters: Mapping[str, Any]
     layout: str
-    """The letters of the array's axes."""
     output_shape: tuple[int, ...]
-    """Before ``squeeze``."""
     cell: tuple[int, ...]
-    """The index of this value in a result of that shape."""
     at: tuple[int, ...]
-    """The same on the pooled axes only."""
     kept: Mapping[str, int]
-    """Which channel and which member of the batch."""
     axes: tuple[AxisWindow, ...]
     values: Array = field(repr=False)
-    """What stands at each position of the window; masked where there is nothing."""
     states: Array = field(repr=False)
-    """Which of ``state_names`` each position is; the first two are samples, the others are left out."""
     state_names: tuple[str, ...]
     present: int
-    """How many samples there are."""
     nominal: int
-    """How many positions the window has with its padding; a ceil overhang does not count."""
     setup: tuple[str, ...]
-    """What must be known first: samples in order, their mean, the random number."""
     steps: tuple[str, ...]
-    """The formula with its numbers, each line equal to the one before."""
     rule: str
-    """Why this sample, or this divisor."""
     winner: Winner | None
     shares: Array | None = field(repr=False)
-    """What each position counts for; NaN where it is left out, None where one sample is all."""
     shares_are: str
-    """What the shares are."""
     value: Number | None
-    """Before rounding: a Fraction where the rule is rational, otherwise a float. None: no sample is present."""
     exact: str
-    """The same as text, without loss."""
     rounding: str
-    """What happens to it on its way into ``dtype``, in words."""
     result: Any
-    """What ``pool`` gives there, a NumPy number."""
     dtype: str
     input_dtype: str

@@ -56,30 +56,57 @@ class _Deviation:
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Pooled over a group."""
+    """Pooled over a group.
+
+    Attributes
+    ----------
+    reducer
+        Of the windows of each copy, or "" where there were none: a stack without windows.
+    by
+        The reducer of the copies.
+    over
+        stack, rot4, flips, d4 or shift:K.
+    members
+        The transforms, or the numbers of the arrays.
+    promise
+        equivariant: a transformed input gives the transformed result; invariant: the same result; "" for a stack.
+    exact
+        The promise holds but for rounding and chance; over shift:K it nearly holds.
+    values
+        The result: an array of the shape that ``pool`` gives.
+    checks
+        How far the results of transformed inputs were from what was promised, one for each transform.
+    largest, mean
+        Over all checks, in the unit of the results; None where none was made.
+    plain_largest, plain_mean
+        The same of the pooling of the input alone.
+    letters
+        The layout letters of the result.
+    checked_shape
+        Of the middle of a large array, which is what was checked; None where all of it was, or nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = group(np.arange(16).reshape(4, 4), "subsample", over="rot4", size=2)
+    >>> found.values.tolist(), found.by, found.promise, found.largest, found.plain_largest
+    ([[2.5, 4.5], [10.5, 12.5]], 'avg', 'equivariant', 0.0, 5.0)
+    """
 
     reducer: str
-    """Of the windows of each copy, or "" where there were none: a stack without windows."""
     by: str
-    """Of the copies."""
     over: str
-    """stack, rot4, flips, d4 or shift:K."""
     members: tuple[str, ...]
-    """The transforms, or the numbers of the arrays."""
     promise: str
-    """equivariant: a transformed input gives the transformed result; invariant: the same result; "" for a stack."""
     exact: bool
-    """The promise holds but for rounding and chance; over shift:K it nearly holds."""
     values: Array
     checks: tuple[_Deviation, ...]
     largest: float | None
-    """Over all checks; None where none was made."""
     mean: float | None
     plain_largest: float | None
     plain_mean: float | None
     letters: str = field(metadata={"document": False})
     checked_shape: tuple[int, ...] | None = None
-    """Of the middle of a large array, which is what was checked; None where all of it was, or nothing."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,16 +24,33 @@ _MOST_COMBINED = 4096
 
 @dataclass(frozen=True)
 class Setting:
-    """Options that give the wanted shape, and what they leave out and share."""
+    """Options that give the wanted shape, and what they leave out and share.
+
+    Attributes
+    ----------
+    options
+        As typed: ``--size 3 --stride 2 --padding 1``.
+    keywords
+        The same as keywords of ``pool``.
+    uncovered
+        Samples of each pooled axis that no window reaches, by its letter.
+    coverage
+        The share of samples that lie in at least one window, from 0 to 1.
+    overlap
+        The samples of all windows beyond the first reading of each, as a share of the input.
+
+    Examples
+    --------
+    >>> found = settings_for((225, 225), (112, 112), most=1)[0]
+    >>> found.options, found.keywords["size"], found.uncovered, found.coverage
+    ('--size 3 --stride 2', (3, 3), {'H': 0, 'W': 0}, 1.0)
+    """
 
     options: str
-    """As typed: ``--size 3 --stride 2 --padding 1``."""
     keywords: Mapping[str, Any]
     uncovered: Mapping[str, int]
-    """Samples of each pooled axis that no window reaches."""
     coverage: float
     overlap: float
-    """The samples of all windows beyond the first reading of each, as a share of the input."""
 
 
 @dataclass(frozen=True, order=True)

@@ -83,10 +83,37 @@ class StageSurvey:
 
 @dataclass(frozen=True)
 class Survey:
-    """A chain of poolings, each on the output of the one before."""
+    """A chain of poolings, each on the output of the one before.
+
+    Attributes
+    ----------
+    layout
+        The layout letters of the input.
+    input_shape, output_shape
+        Of the first input and the last output.
+    input_dtype, output_dtype
+        Their dtypes, by name.
+    values_in, values_out
+        How many values they have.
+    bytes_in, bytes_out
+        Their sizes in bytes.
+    kept
+        ``values_out / values_in``.
+    uncovered
+        For each pooled axis of the input, how many samples reach no output of the last stage.
+    coverage
+        The share of the input's samples that reach an output of the last stage, from 0 to 1.
+    stages
+        What each pooling makes of the shape before it.
+
+    Examples
+    --------
+    >>> found = survey((224, 224, 3), ["max", "avg"])
+    >>> found.output_shape, found.bytes_in, found.bytes_out, found.kept, found.coverage
+    ((56, 56, 3), 602112, 37632, 0.0625, 1.0)
+    """
 
     layout: str
-    """The layout letters of the input."""
     input_shape: tuple[int, ...]
     output_shape: tuple[int, ...]
     input_dtype: str
@@ -97,9 +124,7 @@ class Survey:
     bytes_out: int
     kept: float
     uncovered: Mapping[str, int]
-    """For each pooled axis of the input, how many samples reach no output of the last stage."""
     coverage: float
-    """The share of the input's samples that reach an output of the last stage."""
     stages: tuple[StageSurvey, ...]
 
 

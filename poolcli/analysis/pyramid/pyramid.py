@@ -69,7 +69,24 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class _Pyramid:
-    """The input as level 0, and the levels above it."""
+    """The input as level 0, and the levels above it.
+
+    Attributes
+    ----------
+    reducer
+        The name of the reducer.
+    axes
+        The layout letters of the input.
+    levels
+        The input and each level, finest first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> made = pyramid(np.arange(16.0).reshape(4, 4), "avg", levels=2)
+    >>> [level.values.shape for level in made.levels], made.levels[1].scale, made.levels[1].offset
+    ([(4, 4), (2, 2), (1, 1)], (2.0, 2.0), (0.5, 0.5))
+    """
 
     reducer: str
     axes: str

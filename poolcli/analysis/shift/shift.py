@@ -88,14 +88,35 @@ class Stability:
 
 @dataclass(frozen=True, eq=False)
 class Shifts:
-    """An array, and how its poolings change when it moves."""
+    """An array, and how its poolings change when it moves.
+
+    Attributes
+    ----------
+    shape, dtype
+        Of the array.
+    looked_at
+        The shape of the part that was looked at: the middle of the pooled axes.
+    span
+        max - min of that part, in the unit of the samples.
+    rows
+        The stability of each pooling, in the order in which they were asked for.
+    picture
+        The part as an (H, W, 3) picture of bytes.
+    whole
+        All of the array was looked at.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = shift(np.arange(64.0).reshape(8, 8), ["avg"])
+    >>> found.looked_at, found.whole, found.span, found.rows[0].reducer
+    ((8, 8), True, 63.0, 'avg')
+    """
 
     shape: tuple[int, ...]
     dtype: str
     looked_at: tuple[int, ...]
-    """The shape of the part that was looked at: the middle of the pooled axes."""
     span: float
-    """max - min of that part."""
     rows: tuple[Stability, ...]
     picture: NDArray[np.uint8] = field(repr=False, metadata={"document": False})
 

@@ -344,6 +344,40 @@ def test_a_phone_has_room(opened: Open, scheme: str) -> None:
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
 
 
+def test_a_series_is_a_line_too(opened: Open) -> None:
+    """One for the input, which breaks where a sample is missing, and one for the output; planes have none."""
+    x = np.sin(np.arange(40) / 4)
+    x[7] = np.nan
+    driver = opened(x, "avg", size=4, stride=2, nan="ignore", layout="L")
+    find = "return [...document.querySelectorAll('#{} .line path')].map((path) => path.getAttribute('d'))"
+    (inside,), (outside,) = (driver.execute_script(find.format(name)) for name in ("input", "output"))
+    assert (inside.count("M"), len(re.findall("[ML]", inside))) == (2, 39)
+    assert len(re.findall("[ML]", outside)) == len(poolcli.pool(x, "avg", size=4, stride=2, nan="ignore", layout="L"))
+    heights = [float(y) for y in re.findall(r"[ML][\d.]+ ([\d.]+)", inside)]
+    there = x[~np.isnan(x)]
+    assert np.allclose(heights, 96 - 92 * (there - there.min()) / (there.max() - there.min()), atol=0.01)
+    plane = opened(A, "avg", size=2)
+    assert plane.find_elements("css selector", ".line") == []
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+def test_the_chosen_value_is_in_sight(opened: Open, width: int) -> None:
+    """Of an output that is wider than its panel, whatever is chosen."""
+    opened(np.linspace(-5, 5, 44), "avg", size=4, stride=2, layout="L").execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+    driver = opened(np.linspace(-5, 5, 44), "avg", size=4, stride=2, layout="L")
+    try:
+        for key in ("", "END", "HOME"):
+            press(driver, *([key] if key else []))
+            seen = driver.execute_script(
+                "const box = document.querySelector('#output .in').getBoundingClientRect();"
+                "const board = document.getElementById('output').getBoundingClientRect();"
+                "return box.left >= board.left - 1 && box.right <= board.right + 1")
+            assert seen, key
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
 # The text, for which no browser is needed.
 
 

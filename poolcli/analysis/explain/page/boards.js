@@ -66,6 +66,23 @@ function numberBoard(rows, columns, value, tint) {
   };
 }
 
+/** The values of a series as a line, which shows their course; it breaks where one is missing. */
+function drawLine(values) {
+  const there = Array.from(values, (v) => v !== null && Number.isFinite(v));
+  let low = Infinity, high = -Infinity;
+  values.forEach((v, i) => { if (there[i]) [low, high] = [Math.min(low, v), Math.max(high, v)]; });
+  const at = (v) => (high > low ? 96 - 92 * ((v - low) / (high - low)) : 50);
+  const steps = Array.from(values, (v, i) => (
+    there[i] ? `${there[i - 1] ? "L" : "M"}${i + 0.5} ${at(v).toFixed(2)}${there[i - 1] || there[i + 1] ? "" : "h0.5"}` : ""));
+  const [made, path] = ["svg", "path"].map((name) => document.createElementNS("http://www.w3.org/2000/svg", name));
+  const about = low <= high ? `A line between ${plain(low)} and ${plain(high)}` : "Nothing to draw";
+  const attributes = { class: "line", viewBox: `0 0 ${there.length} 100`, preserveAspectRatio: "none", role: "img" };
+  for (const [key, value] of Object.entries({ ...attributes, "aria-label": about })) made.setAttribute(key, value);
+  path.setAttribute("d", steps.join(""));
+  made.append(path);
+  return made;
+}
+
 /** A plane as a picture: colour(row, column) gives [r, g, b]; the frame shows where the window is. */
 function pictureBoard(rows, columns, label) {
   const high = rows[1] - rows[0] + 1, wide = columns[1] - columns[0] + 1;

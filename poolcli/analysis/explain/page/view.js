@@ -39,16 +39,28 @@ function build() {
   const tint = scale(data.samples);
   const depth = inputDepth();
   boards = { tint, depth, input: inputBoard(tint, depth), output: null };
-  by("input").replaceChildren(boards.input.node);
+  by("input").replaceChildren(boards.input.node, ...(isSeries() ? [drawLine(inputSeries(depth))] : []));
   const [, rows, columns] = model.reaches;
   const counts = model.axes.map((axis) => axis.starts.length);
   by("input-size").textContent = [sizeOf(model.axes.map((axis) => axis.length)), ...partShown(depth)].join(", ");
   by("output-size").textContent = `${sizeOf(counts)}, ${resultType()}`;
   const count = (rows[1] - rows[0] + 1) * (columns[1] - columns[0] + 1);
   const small = count <= MOST_CELLS && columns[1] - columns[0] < MOST_COLUMNS;
+  by("output").replaceChildren();
   if (small) outputNumbers(rows, columns);
   else outputPicture(rows, columns);
-  by("output").replaceChildren(boards.output.node);
+  by("output").prepend(boards.output.node);
+}
+
+/** Whether the input has one pooled axis: rows and slices have no letters. */
+const isSeries = () => !data.axes[0].letter && !data.axes[1].letter;
+
+const inputSeries = (depth) => Array.from({ length: data.extent[2] }, (_, i) => (
+  sampleAt(data, depth, data.origin[1], data.origin[2] + i, state.channel)));
+
+/** The line below the output of a series, as soon as all of it is known. */
+function lineOutput(values) {
+  if (isSeries()) by("output").append(drawLine(values));
 }
 
 const AXES = ["slices", "rows", "columns"];
@@ -88,6 +100,7 @@ function outputNumbers(rows, columns) {
     }
   }
   boards.output = numberBoard(rows, columns, (h, w) => values.get(`${h},${w}`), scale(values.values()));
+  lineOutput([...values.values()]);
 }
 
 /** A picture of the output, computed a few rows at a time so that the page stays awake. */
@@ -112,6 +125,7 @@ function outputPicture(rows, columns) {
     });
     board.node.dataset.done = h > rows[1];
     if (h <= rows[1]) setTimeout(step);
+    else if (colours.length === 1) lineOutput(values);
   };
   boards.output = board;
   setTimeout(step);
@@ -128,6 +142,7 @@ function show() {
   markInput(present, answer);
   if (boards.output.mark) boards.output.mark([[`${cell[1]},${cell[2]}`, "in"]]);
   else boards.output.frame([cell[1], cell[1]], [cell[2], cell[2]]);
+  reveal(by("output"));
   legend();
   tell(present, answer, result);
 }

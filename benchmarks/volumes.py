@@ -1,4 +1,6 @@
-"""Chunked volumes: megabytes a second with one and two threads or workers, beside Dask alone, and what a job costs.
+"""Chunked volumes: megabytes a second with one and two threads or workers, beside Dask alone and a plain copy by Zarr.
+
+Ratios to the copy are of one run, so they say something on a busy machine too. A last table has what a job costs.
 
 ``python -m benchmarks.volumes`` prints two tables; ``--write`` puts them into BENCHMARKS.md. Needs the extras zarr and
 dask.
@@ -77,13 +79,19 @@ def copied(path: str, output: Path) -> None:
         target[place] = source[place]
 
 
-def by_dask(path: str, output: Path, workers: int) -> None:
-    """The same by ``dask.array.coarsen``, on its own threads."""
-    import dask
+def by_dask(path: str, output: Path) -> None:
+    """The same by ``dask.array.coarsen``, wherever Dask works at the moment."""
     import dask.array as da
 
+    da.to_zarr(da.coarsen(np.max, da.from_zarr(path), {0: 2, 1: 2, 2: 2}), str(output), overwrite=True)
+
+
+def by_dask_threads(path: str, output: Path, workers: int) -> None:
+    """On Dask's own threads."""
+    import dask
+
     with dask.config.set(scheduler="threads", num_workers=workers):
-        da.to_zarr(da.coarsen(np.max, da.from_zarr(path), {0: 2, 1: 2, 2: 2}), str(output), overwrite=True)
+        by_dask(path, output)
 
 
 @contextmanager
@@ -103,7 +111,7 @@ def speeds(path: str, folder: Path, side: int) -> Iterator[tuple[str, float, flo
     for count in (1, 2):
         work[f"max 2x2x2, {count} thread(s)"] = partial(pooled, path, output, ThreadBackend(count))
     for count in (1, 2):
-        work[f"dask.array.coarsen with numpy.max, {count} thread(s)"] = partial(by_dask, path, output, count)
+        work[f"dask.array.coarsen with numpy.max, {count} thread(s)"] = partial(by_dask_threads, path, output, count)
     work["max 3x3x3/2, 2 threads"] = partial(pooled, path, output, ThreadBackend(2), size=3, stride=2, padding=1)
     work["global max, 2 threads"] = partial(pooled, path, output, ThreadBackend(2), size="all")
     for name, one in work.items():
@@ -113,6 +121,9 @@ def speeds(path: str, folder: Path, side: int) -> Iterator[tuple[str, float, flo
         with cluster(count) as backend:
             taken = seconds(partial(pooled, path, output, backend))
             yield f"max 2x2x2, {count} worker(s)", megabytes / taken.wall, None
+            with backend.client.as_current():
+                taken = seconds(partial(by_dask, path, output))
+            yield f"dask.array.coarsen with numpy.max, {count} worker(s)", megabytes / taken.wall, None
 
 
 def costs(folder: Path) -> Iterator[tuple[str, float]]:
@@ -139,9 +150,12 @@ def report(side: int) -> str:
         path = scan(folder, side)
         stored = sum(file.stat().st_size for file in Path(path).rglob("*") if file.is_file())
         lines = [f"A volume of {side} x {side} x {side} uint8 in chunks of {CHUNK}, {side**3 / stored:.1f} times "
-                 "compressed by zstd.", "", "| work | MB/s | MB/s of a core |", "| --- | ---: | ---: |"]
-        lines += [f"| {what} | {speed:.0f} | {'' if core is None else f'{core:.0f}'} |"
-                  for what, speed, core in speeds(path, folder, side)]
+                 "compressed by zstd.", "", "| work | MB/s | MB/s of a core | time, of a copy's |",
+                 "| --- | ---: | ---: | ---: |"]
+        copy = 0.0
+        for what, speed, core in speeds(path, folder, side):
+            copy = copy or speed
+            lines.append(f"| {what} | {speed:.0f} | {'' if core is None else f'{core:.0f}'} | {copy / speed:.2f} |")
         lines += ["", "| a job with 4 KB to do, on | ms |", "| --- | ---: |"]
         lines += [f"| {what} | {cost:.2f} |" for what, cost in costs(folder)]
     return "\n".join(lines) + "\n"

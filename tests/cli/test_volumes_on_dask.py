@@ -66,11 +66,11 @@ elif "SLOW_WRITES" in os.environ and "dask_worker" in " ".join(sys.orig_argv):
 
 @pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[Started]:
-    """A scheduler and two workers on which a box takes a second and a half."""
+    """A scheduler and two workers on which a box takes four seconds."""
     (tmp_path / "site").mkdir()
     (tmp_path / "there").mkdir()
     (tmp_path / "site/sitecustomize.py").write_text(HOOK, encoding="utf-8")
-    env = {**environment(tmp_path / "site", tmp_path / "notes"), "SLOW_WRITES": "1.5"}
+    env = {**environment(tmp_path / "site", tmp_path / "notes"), "SLOW_WRITES": "4"}
     made = Started(tmp_path / "there", env)
     try:
         made.revive()
@@ -101,7 +101,7 @@ def test_ctrl_c_in_a_chunked_run_leaves_nothing(cluster: Started, tmp_path: Path
     out, err = going.communicate(timeout=150)
     assert (going.returncode, out, err) == (130, "", "poolcli: interrupted\n")
     assert time.monotonic() - begun < 10 and names(tmp_path / "w") == ["v.zarr"]
-    time.sleep(2)  # more than a box takes
+    time.sleep(5)  # more than a box takes
     assert names(tmp_path / "w") == ["v.zarr"]
 
 

@@ -60,7 +60,7 @@ STUDIES = (
     'chain "avg -k 3" "avg -k 2"',
     'chain "max -k 2" "median -k 3 -s 1"',
     "pyramid --levels 5",
-    'explain "avg -k 3 -s 2" --at 10,10,0',
+    'explain "avg -k 3 -s 2" --at 10,10',
     'plan "avg -k 3 -s 2"',
 )
 
@@ -99,7 +99,7 @@ def command_of(study: str, picture: str) -> list[str]:
     every = " ".join(name for name in REDUCERS)
     name, *rest = shlex.split(study.replace("{all}", every))
     made = [sys.executable, "-m", "poolcli", name, *rest, picture]
-    return made + (["-o", "levels/"] if name == "pyramid" else [])
+    return made + {"pyramid": ["-o", "levels/"], "chain": ["-o", "levels/"]}.get(name, [])
 
 
 def best(study: str, picture: str, folder: Path, times: int) -> Taken:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -122,7 +123,7 @@ def decides(node: ast.AST) -> bool:
 def test_only_the_tables_know_reducers_and_windowings() -> None:
     """A list of names elsewhere is a fact that a new row lacks; the exceptions are none, and each is needed."""
     found = {name(path) for path, tree in trees() if any(map(decides, ast.walk(tree)))}
-    assert found - {"core/reducers.py", "core/windowings.py"} == set(NAMED)
+    assert found - {"core/reducers.py", "core/windowings.py"} == set(NAMED), "make it a trait of the row (or see NAMED)"
 
 
 def decides_format(node: ast.AST) -> bool:
@@ -159,7 +160,8 @@ def test_no_class_is_named_twice() -> None:
 def test_files_and_folders_are_neither_tiny_nor_huge() -> None:
     """A file of fewer than 40 lines has a reason, a folder at most 18 files, the package 12 folders and 12 modules."""
     modules = [path for path in FILES if path.name not in ("__init__.py", "__main__.py")]
-    assert {name(path) for path in modules if path.read_text(encoding="utf-8").count("\n") < 40} <= set(SMALL)
+    tiny = {name(path) for path in modules if path.read_text(encoding="utf-8").count("\n") < 40} - set(SMALL)
+    assert not tiny, f"put {sorted(tiny)} into a larger file, or name a reason in SMALL here"
     assert [folder for folder, files in Counter(path.parent for path in FILES).items() if files > 18] == []
     assert len({path.relative_to(PACKAGE).parts[0] for path in FILES if path.parent != PACKAGE}) <= 12
     assert len([path for path in modules if path.parent == PACKAGE]) <= 12
@@ -235,4 +237,46 @@ def test_an_underscore_marks_what_only_its_own_file_uses() -> None:
                 if not found.startswith("_") and (dotted(path), found) not in used and found not in BY_NAME]
     marked = [f"{'.'.join(module)}: {found}" for module, found in of_package
               if module in known and found.startswith("_") and not found.startswith("__")]
-    assert (unmarked, marked) == ([], [])
+    assert not unmarked, f"no other file, test included, names these: give them an underscore, or a test: {unmarked}"
+    assert not marked, f"other files use these: take the underscore away: {marked}"
+
+
+PROPER = frozenset((
+    "AdaPool", "ArrowArray", "AutoPool", "CuPy", "DataArrays", "GeoKey", "GeoKeys", "GeoTiff", "ImageMagick",
+    "JavaScript", "LeVeque", "McFee", "NumPy", "PyTorch", "SciPy", "SoftPool", "TensorFlow"))
+"""Words of two capitals that name something outside the package."""
+ELSEWHERE = frozenset((
+    "coarsen", "concurrent", "inverted_cdf", "njit", "rescale_affine", "rolling", "savetxt"))
+"""Names of other libraries that docstrings speak of and no code uses."""
+
+
+def names_in_use() -> set[str]:
+    """Every name and short text of the package's code, and its files and folders."""
+    found = {part for folder in (PACKAGE, ROOT / "tests") for path in folder.rglob("*.*")
+             for part in (path.name, path.stem, path.parent.name) if path.suffix in (".py", ".js")}
+    kinds = {ast.Name: "id", ast.Attribute: "attr", ast.arg: "arg", ast.keyword: "arg", ast.FunctionDef: "name",
+             ast.ClassDef: "name", ast.alias: "name", ast.Constant: "value"}
+    for _, tree in trees():
+        found.update(text for node in ast.walk(tree) if type(node) in kinds
+                     if isinstance(text := getattr(node, kinds[type(node)]), str) and len(text) < 40)
+    return found.union(dir(builtins), *(name.split(".") for name in found))
+
+
+def docstrings() -> Iterator[tuple[str, str]]:
+    """Each text that stands for itself, of modules, classes, functions and constants, with its place."""
+    for path, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                yield f"{name(path)}:{node.lineno}", str(node.value.value)
+
+
+def test_docstrings_speak_of_what_there_is() -> None:
+    """A name in double backticks, a file and a class that a docstring names are of the package; if not, it is old."""
+    known = names_in_use() | ELSEWHERE
+    stale = []
+    for place, text in docstrings():
+        quoted = re.findall(r"``([A-Za-z_][\w.]*)(?:\([^`]*\))?``", text)
+        words = [part for found in quoted for part in ([found] if found in known else found.split("."))]
+        words += re.findall(r"\b\w+\.(?:py|js)\b", text) + re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", text)
+        stale += [f"{place}: {word}" for word in words if word not in known | PROPER and word.rstrip("s") not in known]
+    assert not stale, f"docstrings name what is not there any more (or add it to PROPER or ELSEWHERE): {stale}"

@@ -73,7 +73,7 @@ class _Text:
     """Writes the loops."""
 
     fixed: tuple[int, ...] = (0, 0, 0)
-    """A point between two small integers in whole numbers (``network_interpreter.end_fixed``), as constants: the share
+    """A point between two small integers in whole numbers (``interpreter.end_fixed``), as constants: the share
     times 2^bits, the bits, what is added before they are cut off. No bits: ``end`` writes."""
 
     def __init__(self, graph: Graph, lines: Sequence[Sequence[Ref]], inner: int, apart: int) -> None:

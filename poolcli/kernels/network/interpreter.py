@@ -2,7 +2,7 @@
 
 Instructions work on *slots*, runs of numbers in scratch space with one number for each lane, and are vector code: each
 works on all lanes of a strip, short enough for the slots to stay in the nearest caches. One kernel serves windows of
-any size, stride and rank; ``network_program.py`` writes the programs.
+any size, stride and rank; ``program.py`` writes the programs.
 
 A block has up to two programs. The *whole* one is for strips whose windows have all their samples. The *partial* one is
 for strips where samples are missing: beyond a border, because windows differ in size, because they are NaN or nodata. A

@@ -1,4 +1,4 @@
-"""Write networks (``network_graph.py``) as short programs for the interpreter (``network_interpreter.py``)."""
+"""Write networks (``graph.py``) as short programs for the interpreter (``interpreter.py``)."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _RUNS = 3
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Instructions, a row each (``network_interpreter.KIND`` and the fields after it), and where the results are."""
+    """Instructions, a row each (``interpreter.KIND`` and the fields after it), and where the results are."""
 
     code: NDArray[np.int64]
     results: tuple[Ref, Ref]

@@ -13,9 +13,9 @@ from .records import FileReport, Stats
 
 SCHEMA = 2
 _STATS = ("input_stats", "output_stats")
-_COLUMNS = ("input", "output", "status", "error", "reducer", "parameters", "windowing", "layout", "windows",
-            "input_shape", "output_shape", "input_dtype", "output_dtype", "uncovered", "place",
-            *(f"{name}_{part}" for name in _STATS for part in ("min", "mean", "max")), "notes", "seconds")
+_COLUMNS = tuple(column for f in fields(FileReport) if f.metadata.get("document", True) and f.name != "values"
+                 for column in ([f"{f.name}_{part}" for part in ("min", "mean", "max")] if f.name in _STATS
+                                else [f.name]))
 """Of --csv: the fields of the document but for the values."""
 
 JSON_START = f'{{"schema": {SCHEMA}, "files": ['

@@ -24,7 +24,7 @@ LONG = (
     "chunked/test_dask_array.py", "chunked/test_tree_reduce.py", "chunked/test_run_array.py::test_chunks_are_the_whole",
     "cli/test_bench.py", "cli/test_cluster.py", "cli/test_gates.py", "cli/test_multiscale.py",
     "cli/test_large_tiff.py::test_ten_billion", "cli/test_urls.py::test_",
-    "cli/test_volumes_on_dask.py", "files/test_hostile.py",
+    "cli/test_volumes_on_dask.py", "faults/test_full_disk.py", "files/test_hostile.py",
     "analysis/test_bounds.py::test_least_of_reals", "analysis/test_page.py",
     "analysis/test_shift.py::test_a_blur_before", "analysis/test_shift.py::test_a_large_array",
     "test_contracts.py::test_plain_python_equals_compiled",

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .core import axes, dtypes
+from .core.conventions import apply_convention
 from .core.plans import Plan, PlanPart, check_memory, place_in
 from .core.pool_options import (
     Keywords,
@@ -203,6 +204,8 @@ def parse_pooling(reducer: str, checked: WindowOptions | None = None, **options:
         raise OptionError("reducer", f"there is no reducer {reducer!r}; {would}")
     row = REDUCERS[reducer]
     given = {name: as_python(value) for name, value in options.items() if value is not None}
+    if "like" in given:
+        given = apply_convention(reducer, given)
     check_names(row, given)
     seed = check_seed("seed", given.get("seed", 0))
     window = checked or check_windows(row, given)

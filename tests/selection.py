@@ -63,7 +63,8 @@ TINY = (
     "batch/test_clipping.py", "test_colour.py", "test_contracts.py", "test_masked.py", "test_matrix.py",
     "engine/test_numpy_tier.py",
     "chunked/test_slabs.py", "test_worked_examples.py",
-    "test_pandas.py", "test_same_kind.py",
+    "test_pandas.py", "test_same_kind.py", "core/test_conventions.py", "analysis/test_fractions.py",
+    "analysis/test_whole_pixels.py",
 )
 """Where arrays are so small that kernels need not be compiled to be quick: they run as plain Python."""
 COMPILED = {"test_matrix.py::test_larger": ("uint8", "float32")}

@@ -46,6 +46,7 @@ NAMED = {
     "cli/error_messages.py": "--mode, which other libraries call our --pad-mode",
     "cli/param_types.py": "same as a word of --padding",
     "cli/display/report_table.py": "min and max as titles of statistics",
+    "core/conventions.py": "reducers by what other systems call theirs: facts about them, not about ours",
     "core/dtypes.py": "sum as a rule of result types",
     "files/georef/imagej.py": "mode, min and max as ImageJ's words for how a stack is shown",
     "report/document.py": "min and max as titles of statistics",

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..core.choices import DTYPES, NAN_MODES, PAD_MODES, ROUNDINGS
+from ..core.conventions import CONVENTIONS, apply_convention
 from ..core.memory_budget import limit_to
 from ..core.reducers import Parameter, Reducer, check_windows
 from ..core.windowings import WINDOW_KEYWORDS, WindowOptions, name_homes
@@ -45,7 +46,7 @@ _ALPHA = ("apart", "premultiplied")
 _PLACES = ("keep", "none")
 _COMPRESSIONS = ("none", "deflate", "lzw", "zstd", "lzma", "packbits")
 
-VALUE_KEYWORDS = ("layout", "squeeze", "pad_mode", "pad_value", "nan", "nodata", "dtype", "round")
+VALUE_KEYWORDS = ("layout", "squeeze", "pad_mode", "pad_value", "nan", "nodata", "dtype", "round", "like")
 
 ENVIRONMENT = "POOLCLI"
 """click composes POOLCLI_MAX_SIZE from it. POOLCLI_THREADS, POOLCLI_CACHE_DIR are the library's own."""
@@ -115,6 +116,9 @@ def values() -> list[click.Option]:
         option("--dtype", type=choice(DTYPES), metavar="TYPE", help="The result's type: uint8, float32 ..."),
         option("--round", type=choice(ROUNDINGS), metavar="HOW",
                help="To whole numbers: half-up (default), half-even, floor or ceil."),
+        option("--like", type=choice(tuple(CONVENTIONS)), metavar="SYSTEM",
+               help="Another system's conventions where no option says otherwise: torch, keras, onnx, pillow, opencv, "
+                    "skimage or scipy."),
     ]
 
 
@@ -411,6 +415,7 @@ def check_keywords(row: Reducer, given: Values) -> tuple[dict[str, Any], WindowO
         if chosen.get("size", "all") != "all":
             raise OptionError("size", f"size goes with {name_homes('size', 'global')} windows, not with --global")
         chosen["size"] = "all"
+    chosen = apply_convention(row.name, chosen)
     for own in row.parameters:
         own.check(chosen.get(own.name, own.default))
     return chosen, check_windows(row, chosen)

@@ -78,6 +78,8 @@ class Keywords(WindowKeywords, total=False):
     """The result's dtype; integers are rounded once from the exact value and saturate."""
     round: str
     """half-up (default), half-even, floor or ceil."""
+    like: str | None
+    """A system whose conventions are the defaults: torch, keras, onnx, pillow, opencv, skimage or scipy."""
     count_include_pad: bool
     divisor: int | None
     p: float | None

@@ -21,6 +21,7 @@ from .study import Study, file_options
 if TYPE_CHECKING:
     from ...analysis.plan.find_settings import Setting
     from ...analysis.plan.survey import AxisSurvey, StageSurvey, Survey
+    from ...analysis.stages import Stage
     from ...core.place import Place, PlaceFacts
 
 _SHAPE = re.compile(r"[0-9]{1,19}(x[0-9]{1,19})*")
@@ -60,7 +61,17 @@ def _survey_input(asked: StudyContext, given: _PlannedInput, layout: str | None)
     stages = asked.stages or (as_stage("max", asked.shared),)
     found = survey(given.shape, stages, layout=layout, dtype=given.dtype, place=given.place)
     problems = tuple(_list_problems(found)) if asked.given["strict"] else ()
-    return Answer(found, lambda: _render(found), (), 1 if problems else 0, problems)
+    return Answer(found, lambda: _render(found), _note_conventions(asked, stages), 1 if problems else 0, problems)
+
+
+def _note_conventions(asked: StudyContext, stages: Sequence[Stage]) -> tuple[str, ...]:
+    """What --like makes of each stage, where it differs from our defaults; none without it."""
+    from ...core.conventions import describe_differences
+
+    like = asked.given["like"]
+    said = (describe_differences(like, stage.reducer, {n: v for n, v in stage.keywords.items() if n != "like"})
+            for stage in stages if like is not None)
+    return tuple(dict.fromkeys(said))
 
 
 def _find_targets(asked: StudyContext, given: _PlannedInput, layout: str | None) -> Answer:

@@ -49,6 +49,7 @@ KEYWORDS: list[tuple[str, list[str], dict[str, Any]]] = [
     ("trimmed", ["--share", "0.1"], {"share": 0.1}),
     ("circmean", ["--period", "24"], {"period": 24}),
     ("entropy", ["--base", "10"], {"base": 10}),
+    ("max", ["--like", "onnx", "-k", "3"], {"size": 3, "stride": 1}),
 ]
 
 

@@ -41,7 +41,7 @@ def prepare_file(asked: StudyContext) -> tuple[Loaded, Pooling, Plan, tuple[str,
     from ...batch.run_in_memory import for_picture
 
     pooling = asked.the_stage().pooling
-    loaded = asked.load(asked.the_file(), indexed=pooling.reducer.suits_labels)
+    loaded = asked.load(asked.the_file(), indexed=pooling.reducer.takes_labels)
     if loaded.source.mode is not None:
         array, pooling = for_picture(loaded.array, pooling)
         loaded = replace(loaded, array=array)

@@ -130,7 +130,7 @@ def _read_header(asked: StudyContext, name: str) -> Any:
             source.close()
         else:
             hollow = files.load_header(name, max_pixels=limit, key=asked.given["key"])
-    indexed = bool(asked.stages) and all(stage.pooling.reducer.suits_labels for stage in asked.stages)
+    indexed = bool(asked.stages) and all(stage.pooling.reducer.takes_labels for stage in asked.stages)
     return hollow or asked.load(name, indexed)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import OptionError
-from .windowings import WINDOW_KEYWORDS, choose_windowing
+from .windowings import WINDOW_KEYWORDS, window_options
 
 _DEFAULT_SIZE = 2
 _TRAITS = ("pad_mode", "count_include_pad")
@@ -91,8 +91,8 @@ def list_differences(like: str, reducer: str, given: Mapping[str, Any]) -> dict[
     row, size = find_convention(like, reducer), given.get("size", _DEFAULT_SIZE)
     sizes = set(size) if isinstance(size, (tuple, list)) else {size} if isinstance(size, int) else set()
     asked = {name: value for name, value in given.items()
-             if name in WINDOW_KEYWORDS and value is not None and value is not False}
-    fixed = choose_windowing(asked) in ("fixed", "same") and not isinstance(size, Mapping)
+             if name in WINDOW_KEYWORDS and name != "seed"}
+    fixed = window_options(asked).windowing.strided and not isinstance(size, Mapping)
     options = dict(row.reducers[reducer])
     if len(sizes) == 1:
         options |= row.of_sizes.get((reducer, sizes.pop()), {})

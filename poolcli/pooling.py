@@ -243,6 +243,11 @@ def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_in
          return_valid: Literal[False] = ..., by: int | str | ArrayLike | None = ...,
          **options: Unpack[Keywords]) -> tuple[Array, Array]: ...
 @overload
+def pool(x: ArrayLike, reducer: str = ..., *, sigma: ArrayLike, out: Array | None = ...,
+         return_indices: Literal[False] = ..., mask: ArrayLike | None = ..., weights: ArrayLike | None = ...,
+         min_valid: int | str | None = ..., return_valid: Literal[False] = ...,
+         **options: Unpack[Keywords]) -> tuple[Array, Array]: ...
+@overload
 def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_indices: bool = ...,
          mask: ArrayLike | None = ..., weights: ArrayLike | None = ..., min_valid: int | str | None = ...,
          return_valid: Literal[True], **options: Unpack[Keywords]) -> tuple[Array, ...]: ...
@@ -251,7 +256,8 @@ def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_in
 @show_keywords(Keywords)
 def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None, return_indices: bool = False,
          mask: ArrayLike | None = None, weights: ArrayLike | None = None, min_valid: int | str | None = None,
-         return_valid: bool = False, by: int | str | ArrayLike | None = None, **options: Unpack[Keywords]) -> Any:
+         return_valid: bool = False, by: int | str | ArrayLike | None = None, sigma: ArrayLike | None = None,
+         **options: Unpack[Keywords]) -> Any:
     """Reduce each window of an array to one value.
 
     Parameters
@@ -276,6 +282,10 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
     by
         What decides which pixel wins, all of whose channels are the result, of a reducer that picks: the number of a
         channel from 0, "luma" (0.299 red + 0.587 green + 0.114 blue), or an array of a score for each pixel.
+    sigma
+        The standard error of each sample, at least 0, of the array's shape or that of its pooled axes. Samples are
+        independent: of a sum the error is sqrt(sum s^2), of a mean that divided by n, with weights
+        sqrt(sum w^2 s^2) / sum w.
     **options
         As the signature has them: the windows' (``size``, ``stride``, ``padding``, ``dilation``, ``ceil_mode``; or
         ``adaptive``; or ``fractional``), in samples; how values are treated; the reducer's own parameters.
@@ -285,7 +295,7 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
     array
         Each pooled axis is as long as it has windows; native and C-contiguous. With ``return_indices`` a pair: the
         values, and their indices, flat within the plane of pooled axes, int64, -1 for none; with ``return_valid`` the
-        numbers of valid samples behind them. Arrays of Dask, masked
+        numbers of valid samples behind them, with ``sigma`` their standard errors. Arrays of Dask, masked
         arrays, tensors of PyTorch on the CPU, Series of pandas, DataArrays of xarray and arrays of other libraries that
         speak DLPack give their own kind.
 
@@ -301,6 +311,11 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
     array([[ 5,  7],
            [13, 15]])
     """
+    if sigma is not None:
+        if by is not None or return_indices is not False or return_valid is not False:
+            raise OptionError("sigma", "goes with neither by, return_indices nor return_valid")
+        return import_module(".analysis.standard_errors", __package__).pool(
+            x, reducer, sigma=sigma, mask=mask, weights=weights, min_valid=min_valid, out=out, **options)
     if by is not None:
         if weights is not None or min_valid is not None or return_valid is not False:
             raise OptionError("by", "goes with neither weights, min_valid nor return_valid; a mask would work")

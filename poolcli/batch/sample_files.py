@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 def check_valid_output(given: SampleFiles, job: Job, settings: Settings, reducer: str) -> None:
-    """Refuse, before anything is read, to replace a file by the numbers of valid samples."""
-    path = given.named(job.source, reducer).get("valid-out")
-    if path is not None and must_keep(Path(path), job, settings):
-        raise PoolError(f"{printable(path)} exists; --overwrite would work")
+    """Refuse, before anything is read, to replace a file by the numbers of valid samples, or by errors."""
+    for option in ("valid-out", "sigma-out"):
+        path = given.named(job.source, reducer).get(option)
+        if path is not None and must_keep(Path(path), job, settings):
+            raise PoolError(f"{printable(path)} exists; --overwrite would work")
 
 
 def describe(given: SampleFiles, job: Job, reducer: str) -> dict[str, str]:
@@ -44,8 +45,10 @@ def pool_valid(given: SampleFiles, task: Any, settings: Settings) -> tuple[Resul
 
     if given.by is not None:
         return _pool_whole_pixels(given, task, settings)
-    found = run(task.pooling, task.array, task.plan, _load_rules(given, task, settings),
-                return_indices=task.job.indices is not None)
+    rules = _load_rules(given, task, settings)
+    found = run(task.pooling, task.array, task.plan, rules, return_indices=task.job.indices is not None)
+    if given.sigma is not None:
+        _write_errors(given, task, rules, found.valid, settings)
     return Result(found.values, found.indices), found.valid
 
 
@@ -58,6 +61,22 @@ def _pool_whole_pixels(given: SampleFiles, task: Any, settings: Settings) -> tup
     by = _load("by", file, settings) if file is not None else int(given.by) if given.by.isdecimal() else given.by
     found = whole_pixels.run(task.pooling, task.array, task.plan, by, _load_rules(given, task, settings).mask)
     return found, found.values
+
+
+def _write_errors(given: SampleFiles, task: Any, rules: SampleRules, valid: Array, settings: Settings) -> None:
+    """Write the standard errors of a job's results, where the results lie."""
+    from dataclasses import replace
+
+    from ..analysis.standard_errors import find_errors
+
+    named = given.named(task.job.source, task.pooling.reducer.name)
+    sigma = _load("sigma", named["sigma"], settings)
+    errors = find_errors(replace(task.pooling, dtype=None), task.array, task.plan, rules, sigma, valid)
+    known, path = task.source, named["sigma-out"]
+    source = files.ImageInfo(path, known.format, place=known.place, axes=known.axes)
+    is_array = files.format_of(path).is_array
+    files.write(path, errors if is_array else task.arrange(errors), source, overwrite=settings.overwrite,
+                again=settings.again)
 
 
 def write_valid(given: SampleFiles, task: Any, valid: Array, settings: Settings) -> None:

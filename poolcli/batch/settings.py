@@ -61,12 +61,16 @@ class SampleFiles:
     valid: str | None = None
     by: str | None = None
     """What decides which whole pixel wins: luma, the number of a channel, or a file of scores."""
+    sigma: str | None = None
+    errors: str | None = None
+    """The standard errors of samples, and where those of results go."""
 
     def named(self, source: str, reducer: str) -> dict[str, str]:
         """Each file of one input, by its option."""
         found = {}
         by = None if self.by is None or self.by == _LUMA or self.by.isdecimal() else self.by
-        for option, pattern in (("mask", self.mask), ("weights", self.weights), ("valid-out", self.valid), ("by", by)):
+        for option, pattern in (("mask", self.mask), ("weights", self.weights), ("valid-out", self.valid), ("by", by),
+                                ("sigma", self.sigma), ("sigma-out", self.errors)):
             if pattern is not None:
                 pattern = pattern.removeprefix(INVERTED) if option == "mask" else pattern
                 found[option] = output_paths.OutputNamer(pattern, reducer)(source) or pattern

@@ -131,6 +131,17 @@ def whole_pixels(row: Reducer) -> list[click.Option]:
                         "blue), by a channel (0, 1 ...), or by a file of scores (scores.npy, or a pattern).")]
 
 
+def standard_errors(row: Reducer) -> list[click.Option]:
+    """The errors of samples, and where those of the results go."""
+    if not row.standard_error:
+        return []
+    return [option("--sigma", metavar="FILE",
+                   help="The standard error of each sample, of the input's shape or that of its pooled axes; a pattern "
+                        "too. Samples are independent."),
+            option("--sigma-out", type=path(), metavar="FILE",
+                   help=f"Write the standard errors of the results: {row.standard_error}.")]
+
+
 def valid_samples() -> list[click.Option]:
     """Which samples count, and how much."""
     return [

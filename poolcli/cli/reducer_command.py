@@ -100,7 +100,8 @@ def _variable(command: str, parameter: click.Parameter) -> str | None:
 
 def command(row: Reducer) -> click.Command:
     """The command of a reducer."""
-    values = [*options.parameters(row), *options.values(), *options.whole_pixels(row), *options.valid_samples()]
+    values = [*options.parameters(row), *options.values(), *options.whole_pixels(row), *options.standard_errors(row),
+              *options.valid_samples()]
     sections = [("Windows", options.windows()), ("Values", values),
                 ("Files", options.files()), ("Pictures", options.pictures(row)),
                 ("Report", options.report())]

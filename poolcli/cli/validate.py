@@ -67,13 +67,14 @@ def make_settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str
 
 def _to_samples(row: Reducer | None, given: Mapping[str, Any]) -> SampleFiles | None:
     """The files of masks and weights, and what goes with them; None where nothing was asked."""
-    names = ("mask", "weights", "min_valid", "valid_out", "by")
-    mask, weights, least, valid, by = (given.get(name) for name in names)
+    names = ("mask", "weights", "min_valid", "valid_out", "by", "sigma", "sigma_out")
+    mask, weights, least, valid, by, sigma, errors = (given.get(name) for name in names)
     if all(given.get(name) is None for name in names):
         return None
     if by is not None and (wrong := [name for name in names[1:4] if given.get(name) is not None]):
         raise OptionError("by", f"goes not with --{wrong[0].replace('_', '-')}; --mask would work with it")
-    for name, pattern in (("mask", mask), ("weights", weights), ("valid_out", valid), ("by", by)):
+    for name, pattern in (("mask", mask), ("weights", weights), ("valid_out", valid), ("by", by),
+                          ("sigma", sigma), ("sigma_out", errors)):
         output_paths.check_fields(name, pattern)
         if pattern == STDIO:
             raise OptionError(name, "standard input and output carry the samples; a file name would work")
@@ -83,7 +84,12 @@ def _to_samples(row: Reducer | None, given: Mapping[str, Any]) -> SampleFiles | 
         raise OptionError("valid_out", f"is written as .npy, and {printable(valid)} does not end so")
     if valid is not None and valid == given["output"]:
         raise OptionError("valid_out", f"and --output are both {printable(valid)}; another name would work")
-    return SampleFiles(mask, weights, None if least is None else parse_min_valid(least), valid, by)
+    if (sigma is None) != (errors is None):
+        missing = "sigma" if sigma is None else "sigma-out"
+        raise OptionError("sigma" if errors is None else "sigma_out", f"goes with --{missing} FILE")
+    if errors is not None and errors in (given["output"], valid):
+        raise OptionError("sigma_out", f"{printable(errors)} is another output too; another name would work")
+    return SampleFiles(mask, weights, None if least is None else parse_min_valid(least), valid, by, sigma, errors)
 
 
 def _check_samples(several: bool, settings: Settings) -> None:
@@ -95,10 +101,11 @@ def _check_samples(several: bool, settings: Settings) -> None:
     if named := [name for name, value in wrong.items() if value]:
         raise OptionError("mask", f"weights and least shares of samples go not with {named[0]}; without it they would "
                                   "work")
-    valid = settings.samples.valid
-    if several and valid is not None and not output_paths.is_pattern(valid):
-        raise OptionError("valid_out", f"{printable(valid)} takes the numbers of one result, and there may be several; "
-                                       "a pattern with {stem} would work")
+    for option, name in (("valid_out", settings.samples.valid), ("sigma_out", settings.samples.errors)):
+        if several and name is not None and not output_paths.is_pattern(name):
+            what = "numbers" if option == "valid_out" else "errors"
+            raise OptionError(option, f"{printable(name)} takes the {what} of one result, and there may be several; "
+                                      "a pattern with {stem} would work")
 
 
 def _parse_alpha(alpha: str | float | None) -> bool | None:

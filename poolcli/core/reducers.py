@@ -131,6 +131,8 @@ class Reducer:
     are, or the entropy of how long they are."""
     slices: Literal["", "first", "last", "centre"] = ""
     """Where no sample is missing its results are a slice of the array: which sample of each window."""
+    standard_error: str = ""
+    """The formula of its error where samples have independent ones, s; "" has none."""
     memory_bound: bool = False
     """Small windows of bytes take about as long as reading them: a channel more costs less than a copy without it."""
     variants: Mapping[str, Reducer] = field(default_factory=dict)
@@ -215,12 +217,14 @@ _ROWS = (
         aliases=("mean", "average", "area", "box", "blockmean"),
         monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, derivative="average",
         explanation="average", fold="average", memory_bound=True, cell_method="mean",
+        standard_error="sqrt(sum s^2) / n, with weights sqrt(sum w^2 s^2) / sum w",
         weighted_core=weighted_cores.average),
     Reducer(
         "sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", arithmetic.total,
         result_range="nonnegative", aliases=("add", "total"),
         monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, derivative="total",
         explanation="total", fold="total", cell_method="sum",
+        standard_error="sqrt(sum s^2), with weights sqrt(sum w^2 s^2)",
         weighted_core=weighted_cores.total),
     Reducer(
         "lp", "The p-norm of the window.", "(sum |x|^p)^(1/p)", "float", arithmetic.norm,

@@ -1,0 +1,118 @@
+"""Standard errors of sums and means of independent samples, each of which has one of its own.
+
+Errors of independent samples add in squares: of a sum it is sqrt(sum s^2), of a mean that over what the sum is divided
+by, and where samples have weights sqrt(sum w^2 s^2) over sum w (Bevington and Robinson, Data Reduction and Error
+Analysis, 3.2). A root of a sum of squares is the norm ``l2``, which overflows nowhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import axes, dtypes
+from ..core.plans import Plan
+from ..core.reducers import REDUCERS
+from ..core.windowings import parse_min_valid
+from ..errors import OptionError, PoolError
+from ..masked import find_missing
+from ..pooling import ELSEWHERE, Pooling, as_array, as_kind_of, check_out, parse_pooling
+from ..valid_samples import SampleRules
+from ..valid_samples import run as run_valid
+
+Array = NDArray[Any]
+
+
+def pool(x: Any, reducer: str, *, sigma: Any, mask: Any = None, weights: Any = None, min_valid: Any = None,
+         out: Any = None, **options: Any) -> tuple[Any, Any]:
+    """Return ``poolcli.pool`` of the samples that count, and the standard errors of its values."""
+    if isinstance(x, np.ma.MaskedArray) or type(x).__module__.partition(".")[0] in ELSEWHERE:
+        raise PoolError("sigma goes with plain arrays in memory; np.asarray(x) would work")
+    array = as_array(x)
+    pooling = parse_pooling(reducer, **options).for_axes(array.shape)
+    plan = pooling.plan(array.shape)
+    rules = SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights),
+                        1 if min_valid is None else parse_min_valid(min_valid))
+    errors_of = as_array(sigma)
+    check_pooling(pooling)
+    found = run_valid(pooling, array, plan, rules)
+    errors = find_errors(pooling, array, plan, rules, errors_of, found.valid)
+    values = found.values
+    if out is not None:
+        check_out(out, values.shape, values.dtype)
+        out[...] = values
+        values = out
+    return values if out is not None else as_kind_of(x, values), as_kind_of(x, errors)
+
+
+def check_pooling(pooling: Pooling) -> None:
+    """Refuse what has no errors of independent samples."""
+    if not pooling.reducer.standard_error:
+        names = ", ".join(name for name, row in REDUCERS.items() if row.standard_error)
+        raise OptionError("sigma", f"{pooling.reducer.name} has no standard error here; those that have: {names}")
+    if pooling.pad_mode != "exclude":
+        raise OptionError("sigma", "padding that is data repeats samples, which are not independent then; pad_mode "
+                                   "exclude would work")
+
+
+def find_errors(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, sigma: Array,
+                valid: Array) -> Array:
+    """The standard error of each value, NaN where there is none: where no sample, or too few, are valid.
+
+    ``valid`` says how many samples of each window are; sigma has the array's shape, or that of its pooled axes.
+    """
+    check_pooling(pooling)
+    each = _check_sigma(_broadcast(sigma, plan, "array of errors"))
+    shares = None if rules.weights is None else _broadcast(rules.weights, plan, "array of weights").astype(np.float64)
+    missing = find_missing(array, np.zeros(array.shape, np.bool_), pooling)
+    if rules.mask is not None:
+        missing |= _broadcast(rules.mask, plan, "mask") == 0
+    if shares is not None:
+        missing |= shares == 0
+        each = each * shares
+    plain = replace(pooling, reducer=REDUCERS["l2"], parameters={}, nan="propagate", nodata=None, dtype=dtypes.FLOAT64)
+    found: Array = plain.run(np.where(missing, 0.0, each), plan).values
+    with np.errstate(all="ignore"):
+        if pooling.reducer.result == "mean":
+            found = found / _find_divisors(pooling, plain, plan, missing, shares)
+        result = pooling.result_dtype(array.dtype)
+        found = found.astype(result if result.kind == "f" else dtypes.FLOAT64)
+    least = rules.least
+    windows = replace(plain, reducer=REDUCERS["sum"]).run(np.ones(array.shape), plan).values
+    found[valid < (least if isinstance(least, int) else np.maximum(windows * float(least), 1))] = np.nan
+    return found
+
+
+def _find_divisors(pooling: Pooling, plain: Pooling, plan: Plan, missing: NDArray[np.bool_],
+                   shares: Array | None) -> Array:
+    """What each sum is divided by: how many samples there are, their weights, or what the reducer's options say."""
+    there = np.where(missing, 0.0, 1.0 if shares is None else shares)
+    total = replace(plain, reducer=REDUCERS["sum"]).run(there, plan).values
+    if not any(pooling.parameters.values()):
+        return total
+    return total / replace(pooling, nan="propagate", nodata=None, dtype=dtypes.FLOAT64).run(there, plan).values
+
+
+def _broadcast(given: Array, plan: Plan, what: str) -> Array:
+    """An array of the samples' shape from one of that shape, or of that of the pooled axes; PoolError for others."""
+    pooled = tuple(plan.input_shape[i] for i in plan.axes.pooled)
+    if given.shape == plan.input_shape:
+        return given
+    if given.shape == pooled:
+        places = [n if i in plan.axes.pooled else 1 for i, n in enumerate(plan.input_shape)]
+        return np.broadcast_to(given.reshape(places), plan.input_shape)
+    raise PoolError(f"the {what} has the shape {axes.describe(given.shape)}, the samples "
+                    f"{axes.describe(plan.input_shape)}; that shape, or that of the pooled axes, would work")
+
+
+def _check_sigma(sigma: Array) -> NDArray[np.float64]:
+    """Errors as float64; PoolError for one below 0. NaN is an error that nobody knows."""
+    dtypes.check_dtype(sigma.dtype)
+    each = sigma.astype(np.float64)
+    if (each < 0).any():
+        at = tuple(int(i) for i in np.argwhere(each < 0)[0])
+        raise PoolError(f"standard errors are at least 0, and the one at {at} is {each[at]:g}")
+    return each

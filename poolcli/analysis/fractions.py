@@ -17,6 +17,8 @@ from ..core import dtypes
 from ..core.plans import Plan
 from ..core.pool_options import Keywords
 from ..core.reducers import REDUCERS
+from ..engine.c_order import in_c_order
+from ..engine.prepared import PreparedPooling
 from ..errors import OptionError, PoolError
 from ..masked import find_missing
 from ..pooling import Pooling, as_array, parse_pooling
@@ -116,10 +118,12 @@ def find_fractions(array: Array, pooling: Pooling, classes: Sequence[int | float
     missing = find_missing(array, np.zeros(array.shape, np.bool_), pooling)
     asked = _check_classes(classes, array, pooling) if classes is not None else _list_classes(array, missing, limit)
     letters = plan.output_letters + ("K" if "C" in plan.output_letters else "C")
+    dtype = np.dtype(np.int64 if counts else pooling.dtype or np.float32)
     try:
-        values = np.empty((*plan.output_shape, len(asked)), np.int64 if counts else pooling.dtype or np.float32)
-        for i, number in enumerate(asked):
-            values[..., i] = _pool_class(array, number, missing, pooling, plan, of, values.dtype)
+        planes = np.empty((len(asked), *plan.output_shape), dtype)
+        _pool_classes(array, asked, missing if of == _OF[0] and not counts and missing.any() else None, pooling, plan,
+                      planes)
+        values = np.ascontiguousarray(in_c_order(np.moveaxis(planes, 0, -1), dtype))
     except MemoryError:
         raise PoolError(f"not enough memory for the shares of {len(asked):,} classes; --classes for fewer, or larger "
                         "windows, would work") from None
@@ -161,18 +165,23 @@ def _split(size: int) -> Iterator[slice]:
     return (slice(start, start + _BLOCK) for start in range(0, size, _BLOCK))
 
 
-def _pool_class(array: Array, number: int | float, missing: NDArray[np.bool_], pooling: Pooling, plan: Plan,
-                of: str, dtype: dtypes.Type) -> Array:
-    """The share, or the number, of one class in each window."""
-    indicator = (array == dtypes.scalar(array.dtype, number)[0]).view(np.uint8)
-    counts = dtype.kind != "f"
-    leaves_out = bool(missing.any()) and of == "valid" and not counts
-    if leaves_out:
-        indicator[missing] = _MISSING
-    padded = pooling.pad_value
-    pad_value = _MISSING if leaves_out and padded == pooling.nodata else int(padded == number)
-    row = REDUCERS["sum" if counts else "avg"]
-    parameters = {one.name: one.default for one in row.parameters}
-    shares = replace(pooling, reducer=row, parameters=parameters, nan="propagate", pad_value=pad_value,
-                     nodata=_MISSING if leaves_out else None, dtype=dtype, fills_nodata=False)
-    return shares.run(indicator, plan).values
+def _pool_classes(array: Array, classes: Sequence[int | float], missing: NDArray[np.bool_] | None, pooling: Pooling,
+                  plan: Plan, planes: Array) -> None:
+    """Write the shares of each class into a plane of its own, or the numbers where these are integers.
+
+    ``missing`` are the samples that shares are no shares of. What the classes have in common is prepared once.
+    """
+    row = REDUCERS["avg" if planes.dtype.kind == "f" else "sum"]
+    shares = replace(pooling, reducer=row, parameters={one.name: one.default for one in row.parameters},
+                     nan="propagate", nodata=None if missing is None else _MISSING, dtype=planes.dtype,
+                     fills_nodata=False)
+    prepared: dict[int, PreparedPooling] = {}
+    for plane, number in zip(planes, classes, strict=True):
+        indicator = (array == dtypes.scalar(array.dtype, number)[0]).view(np.uint8)
+        padding = int(pooling.pad_value == number)
+        if missing is not None:
+            indicator[missing] = _MISSING
+            padding = _MISSING if pooling.pad_value == pooling.nodata else padding
+        if padding not in prepared:
+            prepared[padding] = replace(shares, pad_value=padding).prepare(plan, indicator.dtype)
+        prepared[padding].run(indicator, out=plane)

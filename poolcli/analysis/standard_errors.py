@@ -37,7 +37,7 @@ def pool(x: Any, reducer: str, *, sigma: Any, mask: Any = None, weights: Any = N
     rules = SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights),
                         1 if min_valid is None else parse_min_valid(min_valid))
     errors_of = as_array(sigma)
-    check_pooling(pooling)
+    _check_pooling(pooling)
     found = run_valid(pooling, array, plan, rules)
     errors = find_errors(pooling, array, plan, rules, errors_of, found.valid)
     values = found.values
@@ -48,7 +48,7 @@ def pool(x: Any, reducer: str, *, sigma: Any, mask: Any = None, weights: Any = N
     return values if out is not None else as_kind_of(x, values), as_kind_of(x, errors)
 
 
-def check_pooling(pooling: Pooling) -> None:
+def _check_pooling(pooling: Pooling) -> None:
     """Refuse what has no errors of independent samples."""
     if not pooling.reducer.standard_error:
         names = ", ".join(name for name, row in REDUCERS.items() if row.standard_error)
@@ -64,7 +64,7 @@ def find_errors(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, 
 
     ``valid`` says how many samples of each window are; sigma has the array's shape, or that of its pooled axes.
     """
-    check_pooling(pooling)
+    _check_pooling(pooling)
     each = _check_sigma(_broadcast(sigma, plan, "array of errors"))
     shares = None if rules.weights is None else _broadcast(rules.weights, plan, "array of weights").astype(np.float64)
     missing = find_missing(array, np.zeros(array.shape, np.bool_), pooling)

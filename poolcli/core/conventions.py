@@ -29,7 +29,7 @@ def _pad_with_zeros(size: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Convention:
+class _Convention:
     """One system."""
 
     name: str
@@ -44,33 +44,33 @@ class Convention:
 
 
 _ROWS = (
-    Convention("torch", "torch.nn MaxPool, AvgPool, LPPool: padding counts in means, a ceil overhang does not.",
+    _Convention("torch", "torch.nn MaxPool, AvgPool, LPPool: padding counts in means, a ceil overhang does not.",
                {"max": {}, "avg": {"count_include_pad": True}, "lp": {}},
                strays="LPPool takes powers of x, not of |x|, and scales partial windows up to whole ones; means of "
                       "integers are cut off"),
-    Convention("keras", "keras.layers MaxPooling, AveragePooling: padding never counts; same puts the odd one behind.",
+    _Convention("keras", "keras.layers MaxPooling, AveragePooling: padding never counts; same puts the odd one behind.",
                {"max": {}, "avg": {}}),
-    Convention("onnx", "MaxPool, AveragePool, LpPool: the stride is 1 unless it is given; padding does not count.",
+    _Convention("onnx", "MaxPool, AveragePool, LpPool: the stride is 1 unless it is given; padding does not count.",
                {"max": {"stride": 1}, "avg": {"stride": 1}, "lp": {"stride": 1}}),
-    Convention("pillow", "Image.reduce (partial windows at the end, halves up), MaxFilter, MinFilter, MedianFilter.",
+    _Convention("pillow", "Image.reduce (partial windows at the end, halves up), MaxFilter, MinFilter, MedianFilter.",
                {"avg": {"ceil_mode": True, "round": "half-up"}, "max": _EDGES, "min": _EDGES, "median": _EDGES},
                strays="reduce multiplies by a rounded 1/n: unless n is a power of two, one result in n is 1 too low "
                       "(11 % of 3 x 3)"),
-    Convention("opencv", "resize INTER_AREA (halves to even, of 2 x 2 up), dilate, erode, medianBlur.",
+    _Convention("opencv", "resize INTER_AREA (halves to even, of 2 x 2 up), dilate, erode, medianBlur.",
                {"avg": {"round": "half-even"}, "max": _NEIGHBOURS, "min": _NEIGHBOURS, "median": _EDGES},
                {("avg", 2): {"round": "half-up"}}),
-    Convention("skimage", "measure.block_reduce: the array is filled up with zeros, which count.",
+    _Convention("skimage", "measure.block_reduce: the array is filled up with zeros, which count.",
                {name: {"padding": _pad_with_zeros, "pad_mode": "constant"}
                 for name in ("max", "min", "avg", "sum", "median", "var", "std")},
                strays="sums and means in an integer dtype overflow there"),
-    Convention("scipy", "ndimage.maximum_filter, minimum_filter: a window around each sample.",
+    _Convention("scipy", "ndimage.maximum_filter, minimum_filter: a window around each sample.",
                {"max": _NEIGHBOURS, "min": _NEIGHBOURS}),
 )
 
-CONVENTIONS: Mapping[str, Convention] = {row.name: row for row in _ROWS}
+CONVENTIONS: Mapping[str, _Convention] = {row.name: row for row in _ROWS}
 
 
-def find_convention(like: Any, reducer: str) -> Convention:
+def _find_convention(like: Any, reducer: str) -> _Convention:
     """The row of a system; OptionError where there is none, or where it has no such reducer."""
     if not isinstance(like, str) or like not in CONVENTIONS:
         raise OptionError("like", f"like must be one of {', '.join(CONVENTIONS)}, not {like!r}")
@@ -88,7 +88,7 @@ def list_differences(like: str, reducer: str, given: Mapping[str, Any]) -> dict[
     >>> list_differences("onnx", "max", {"size": 3, "stride": 3}), list_differences("onnx", "max", {"adaptive": 7})
     ({}, {})
     """
-    row, size = find_convention(like, reducer), given.get("size", _DEFAULT_SIZE)
+    row, size = _find_convention(like, reducer), given.get("size", _DEFAULT_SIZE)
     sizes = set(size) if isinstance(size, (tuple, list)) else {size} if isinstance(size, int) else set()
     asked = {name: value for name, value in given.items()
              if name in WINDOW_KEYWORDS and name != "seed"}

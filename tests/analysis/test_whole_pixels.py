@@ -66,6 +66,7 @@ def test_missing_pixels_do_not_win() -> None:
     mask[:2, :2] = False
     values, indices = poolcli.pool(x, "max", size=2, by=0, mask=mask, return_indices=True)
     assert np.isnan(values[0, 0]).all() and indices[0, 0] == -1
+    np.testing.assert_array_equal(values[1:], poolcli.pool(x, "max", size=2, by=0)[1:])
     with pytest.raises(PoolError, match="NaN or missing"):
         poolcli.pool(X, "max", size=2, by=0, mask=mask)
     assert poolcli.pool(X, "max", size=2, by=np.full((6, 8), 2**63 - 1), mask=mask, nodata=7)[0, 0].tolist() == [7] * 3

@@ -64,6 +64,15 @@ def test_large_windows_have_kernels_of_their_own() -> None:
             assert isinstance(getattr(chosen, "kernel", chosen), wanted)
 
 
+def test_the_core_takes_all_nan_for_one_value() -> None:
+    """Where no faster kernel serves."""
+    from poolcli.kernels.general import Window
+    from poolcli.kernels.order_statistics import distinct
+
+    x = np.array([2.0, np.nan, 2.0, np.nan, 1.0])
+    assert distinct(Window(x, 0, 5, 5, x, 0.0, x, np.empty(5))) == (3.0, 0.0)
+
+
 def test_a_window_of_missing_samples_has_0_of_them() -> None:
     """Whatever the dtype, and without a nodata value for the result."""
     x = np.array([[np.nan, np.nan, 1.0, 1.0]])

@@ -6,7 +6,7 @@ all of them with ``--all``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -66,6 +66,13 @@ class Rival:
     """False: only with ``--all``."""
 
 
+BESIDE: Mapping[str, Callable[[tuple[int, ...]], Array]] = {
+    "mask": lambda shape: np.random.default_rng(8).random(shape, np.float32) * (np.arange(shape[-1]) % 2) < 0.5,
+    "weights": lambda shape: np.random.default_rng(9).integers(1, 5, shape, np.uint8),
+}
+"""Arrays that go with the samples: three of four are shown, some of each window; weights are small whole numbers."""
+
+
 @dataclass(frozen=True, eq=False)
 class Case:
     """One row: poolcli's work and its rivals."""
@@ -91,7 +98,8 @@ class Case:
     def keywords(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """poolcli's keywords: means and ranks of integers keep the input's dtype, as with peers."""
         keeps = self.reducer in ("avg", "median", "quantile") and not self.data.dtype.startswith("float")
-        return {"layout": self.data.layout, **({"dtype": self.data.dtype} if keeps else {}), **options}
+        beside = {name: BESIDE[name](self.data.shape) for name in options if name in BESIDE}
+        return {"layout": self.data.layout, **({"dtype": self.data.dtype} if keeps else {}), **options, **beside}
 
     def scaled(self, kept: int, divide: float) -> Case:
         """The row on a smaller input: as few windows where their number is given, and room for those that need it."""
@@ -280,6 +288,19 @@ def layouts() -> Iterator[Case]:
         yield Case("layouts", reducer, windows, options, data, (rival,))
 
 
+def beside() -> Iterator[Case]:
+    """Masks and weights, against the same windows without."""
+    five, three = {"size": 5}, {"size": 3, "stride": 1}
+    for data, reducer, (says, plain) in product((Data((4096, 4096)), MAP), ("max", "avg", "var"),
+                                                (("5x5/5", five), ("3x3/1", three))):
+        for name in ("mask", "weights") if reducer != "max" else ("mask",):
+            rival = Rival("poolcli", 1.5, plain, f"poolcli {says}")
+            yield Case("masks and weights", reducer, f"{says} with {name}", {**plain, name: True}, data, (rival,),
+                       telling=reducer != "var")
+    yield Case("masks and weights", "median", "5x5/5 with mask", {**five, "mask": True}, PICTURE,
+               (Rival("poolcli", 1.5, five, "poolcli 5x5/5"),))
+
+
 def parallel() -> Iterator[Case]:
     """Two threads against one: a half more speed at least where arithmetic is the bound, never a loss."""
     bound, free = 1 / 1.7, 1.0
@@ -299,7 +320,8 @@ def parallel() -> Iterator[Case]:
 
 GROUPS = {
     "small windows": small, "stride 1": stride_one, "median": medians, "arithmetic": arithmetic,
-    "frameworks": frameworks, "layouts": layouts, "threads": parallel,
+    "frameworks": frameworks, "layouts": layouts, "masks and weights": beside,
+    "threads": parallel,
 }
 CASES = tuple(case for rows in GROUPS.values() for case in rows())
 

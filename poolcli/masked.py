@@ -43,7 +43,8 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     array = as_array(np.ma.getdata(x))
     dtype = dtypes.check_dtype(array.dtype)
     array = array.astype(dtype, copy=False)
-    missing = find_missing(array, np.ma.getmaskarray(x), base)
+    missing, by_value = np.ma.getmaskarray(x), find_missing(array, base)
+    missing = missing if by_value is None else missing | by_value
     plan, result_dtype = base.plan(array.shape), base.result_dtype(dtype)
     if out is not None:
         _check_masked_out(out, plan.output_shape, result_dtype)
@@ -76,24 +77,25 @@ def pool_without(base: Pooling, array: Array, missing: NDArray[np.bool_],
     return pooling, array
 
 
-def find_missing(array: Array, mask: NDArray[np.bool_], pooling: Pooling) -> NDArray[np.bool_]:
-    """Return which samples are masked, nodata, or NaN that is ignored."""
-    missing = mask.copy()
+def find_missing(array: Array, pooling: Pooling) -> NDArray[np.bool_] | None:
+    """Return which samples are nodata, or NaN that is ignored; None where there can be none."""
+    missing: NDArray[np.bool_] | None = None
     if pooling.skips_nan() and array.dtype.kind == "f":
-        missing |= np.isnan(array)
+        missing = np.isnan(array)
     if (value := pooling.missing()) is not None:
         if not dtypes.holds(array.dtype, value):
             raise PoolError(f"nodata {value} is no {array.dtype} value; a value of that type would work")
-        missing |= array == dtypes.scalar(array.dtype, value)
+        marked: NDArray[np.bool_] = array == dtypes.scalar(array.dtype, value)
+        missing = marked if missing is None else missing | marked
     return missing
 
 
 def _mark_missing(array: Array, missing: NDArray[np.bool_], beside: float | None) -> tuple[Array, int | float]:
     """Return a copy with a value at missing samples that no other one has, nor is ``beside``; and that value."""
-    value = find_unused_value(array[~missing], beside)
+    value = find_unused_value(array, beside)  # of masked ones too: to pick the others takes as long as a median
     if value is None:
         array = array.astype(_WIDER[array.dtype.name])
-        value = find_unused_value(array[~missing], beside)
+        value = find_unused_value(array, beside)
     assert value is not None
     return np.where(missing, dtypes.scalar(array.dtype, value)[0], array), value
 
@@ -105,7 +107,7 @@ def find_unused_value(present: Array, beside: float | None) -> int | float | Non
     if beside is not None and dtypes.holds(dtype, beside):
         numbers = np.append(numbers, dtypes.scalar(dtype, beside).astype(numbers.dtype))
     low, high = _lowest_highest(dtype)
-    if dtype.kind == "f":
+    if dtype.kind == "f" and not (numbers.size and np.isfinite(numbers.max())):
         numbers = numbers[np.isfinite(numbers)]
     if not numbers.size:
         return 0
@@ -113,6 +115,10 @@ def find_unused_value(present: Array, beside: float | None) -> int | float | Non
         return _as_number(_next_value(numbers.max()))
     if numbers.min() > low:
         return _as_number(_next_value(numbers.min(), up=False))
+    if dtype.kind != "f" and dtype.itemsize <= 2:
+        bits = np.dtype(f"u{dtype.itemsize}")  # counted: to sort them takes three times as long
+        free = np.flatnonzero(np.bincount(numbers.ravel().view(bits), minlength=256**dtype.itemsize) == 0)
+        return _as_number(free[:1].astype(bits).view(numbers.dtype)[0]) if free.size else None
     known = np.unique(numbers)
     gaps = np.flatnonzero(_next_value(known[:-1]) != known[1:])
     return _as_number(_next_value(known[gaps[0]])) if gaps.size else None

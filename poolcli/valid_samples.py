@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ class _ValidResult:
 
     values: Array
     indices: Array | None
-    valid: Array
+    valid: Array | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ def pool(x: Any, reducer: str = "max", *, mask: Any = None, weights: Any = None,
                         1 if min_valid is None else parse_min_valid(min_valid))
     if out is not None:
         check_out(out, plan.output_shape, _result_dtype(pooling, array, rules))
-    found = run(pooling, array, plan, rules, return_indices=wanted)
+    found = run(pooling, array, plan, rules, return_indices=wanted, return_valid=counted)
     values = found.values
     if out is not None:
         out[...] = values
@@ -74,36 +74,60 @@ def pool(x: Any, reducer: str = "max", *, mask: Any = None, weights: Any = None,
 
 
 def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *,
-        return_indices: bool = False) -> _ValidResult:
-    """Pool the samples that count; a window with fewer valid ones than asked for has no value."""
+        return_indices: bool = False, return_valid: bool = True) -> _ValidResult:
+    """Pool the samples that count; a window with fewer valid ones than asked for has no value.
+
+    How many there are is told where that is wanted, and where it decides.
+    """
     if return_indices:
         pooling.check_indices()
-    dtype = dtypes.check_dtype(array.dtype)
-    array = array.astype(dtype, copy=False)
+    array = array.astype(dtypes.check_dtype(array.dtype), copy=False)
     weights = None if rules.weights is None else _check_weights(rules.weights, pooling, plan)
-    missing = find_missing(array, _find_masked(rules.mask, plan), pooling)
-    if weights is not None:
-        missing |= weights == 0
+    present = _find_present(pooling, array, rules.mask, plan)
     result = _result_dtype(pooling, array, rules)
-    base, array = pool_without(pooling, array, missing, result)
     try:
-        found = _run_either(base, array, plan, weights, return_indices)
+        values = None if return_indices else _fold(pooling, array, plan, present, weights, result)
+        if values is not None and not return_valid and isinstance(rules.least, int) and rules.least == 1:
+            return _ValidResult(values, None, None)
+        if weights is not None:
+            present = present & (weights.each != 0)
+        found = Result(values, None) if values is not None else _pool_present(
+            pooling, array, plan, present, weights, result, return_indices)
     except MemoryError:
         raise PoolError(f"not enough memory to pool an array of shape {axes.describe(array.shape)}") from None
-    valid, least = _count(pooling, plan, ~missing), rules.least
+    valid, least = _count(pooling, plan, present), rules.least
     if isinstance(least, int):
         few = valid < least
     else:
-        few = valid * least.denominator < _count(pooling, plan, np.ones_like(missing)) * least.numerator
+        few = valid * least.denominator < _count(pooling, plan, np.ones_like(present)) * least.numerator
     return _without_few(pooling, found, valid, few | (valid == 0), result)  # none at all is too few always
 
 
-def _run_either(base: Pooling, array: Array, plan: Plan, weights: Array | None, return_indices: bool) -> Result:
-    """Pool with weights or without."""
+def _fold(pooling: Pooling, array: Array, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,
+          result: dtypes.Type) -> Array | None:
+    """Pool by a fold of samples with their weights, those that do not count having none; None where none serves."""
+    if not pooling.reducer.fold or (pooling.pad_mode != "exclude" and pooling.pad_mode == "constant"
+                                    and (pads_missing(pooling) or pooling.pad_value != 1)):
+        return None
+    each, largest = present.view(np.uint8), 1
+    if weights is not None:
+        each, largest = weights.each, weights.largest
+        if not present.all():
+            each = np.where(present, each, each.dtype.type(0))
+    if pooling.nan == "error" or pooling.reducer.nonnegative:
+        pooling.check_array(np.where(each != 0, array, array.dtype.type(1)))
+    return replace(pooling, dtype=result).prepare(plan, array.dtype).run_folded(array, each, largest)
+
+
+def _pool_present(pooling: Pooling, array: Array, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,
+                  result: dtypes.Type, return_indices: bool) -> Result:
+    """Pool with what is missing marked by a value that no other sample has."""
+    base, marked = pool_without(pooling, array, ~present, result)
     if weights is None:
-        return base.run(array, plan, return_indices=return_indices)
-    base.check_array(array)
-    return base.prepare(plan, array.dtype, return_indices).run_weighted(array, weights)
+        return base.run(marked, plan, return_indices=return_indices)
+    base.check_array(marked)
+    each = weights.each.astype(np.float64, copy=False)
+    return base.prepare(plan, marked.dtype, return_indices).run_weighted(marked, each)
 
 
 def _result_dtype(pooling: Pooling, array: Array, rules: SampleRules) -> dtypes.Type:
@@ -127,18 +151,30 @@ def _broadcast(given: Array, plan: Plan, what: str) -> Array:
                     f"{axes.describe(plan.input_shape)}; that shape{other} would work")
 
 
-def _find_masked(mask: Array | None, plan: Plan) -> NDArray[np.bool_]:
-    """Which samples a mask hides."""
-    if mask is None:
-        return np.zeros(plan.input_shape, np.bool_)
-    if mask.dtype.kind not in "biu":
+def _find_present(pooling: Pooling, array: Array, mask: Array | None, plan: Plan) -> NDArray[np.bool_]:
+    """Which samples neither a mask hides nor are missing by their value."""
+    if mask is not None and mask.dtype.kind not in "biu":
         raise PoolError(f"a mask is of whole numbers or bool, 0 where a sample does not count, not of {mask.dtype}; "
                         "mask > 0 would work")
-    return np.asarray(_broadcast(mask, plan, "mask") == 0)
+    shown = None if mask is None else _broadcast(mask, plan, "mask")
+    if shown is not None and shown.dtype != np.bool_:
+        shown = shown != 0
+    missing = find_missing(array, pooling)
+    if shown is None:
+        return np.ones(array.shape, np.bool_) if missing is None else ~missing
+    return shown if missing is None else shown & ~missing
 
 
-def _check_weights(weights: Array, pooling: Pooling, plan: Plan) -> NDArray[np.float64]:
-    """Weights as float64 for each sample; PoolError for what is none, and where they mean nothing."""
+class _Weights(NamedTuple):
+    """Weights of each sample."""
+
+    each: Array
+    largest: int
+    """The largest of them where all are whole numbers below 2^31; 0 elsewhere."""
+
+
+def _check_weights(weights: Array, pooling: Pooling, plan: Plan) -> _Weights:
+    """Weights for each sample; PoolError for what is none, and where they mean nothing."""
     row = pooling.reducer
     if row.weighted_core is None:
         raise OptionError("weights", f"weights mean nothing to {row.name}; those that take them: {name_weighted()}")
@@ -146,12 +182,22 @@ def _check_weights(weights: Array, pooling: Pooling, plan: Plan) -> NDArray[np.f
         raise OptionError("weights", "padding that is data has no weights; pad_mode exclude would work")
     if wrong := [name for name in ("count_include_pad", "divisor") if pooling.parameters.get(name)]:
         raise OptionError("weights", f"what is divided by is the weight, so {wrong[0]} goes not with weights")
-    each = _broadcast(weights, plan, "array of weights").astype(np.float64)
-    wrong_ones = ~(np.isfinite(each) & (each >= 0))
-    if wrong_ones.any():
-        at = tuple(int(i) for i in np.argwhere(wrong_ones)[0])
+    weights = weights.astype(dtypes.check_dtype(weights.dtype), copy=False)
+    low, high = (weights.min(), weights.max()) if weights.size else (0, 0)
+    if not (low >= 0 and high < np.inf):
+        each = _broadcast(weights, plan, "array of weights")
+        at = tuple(int(i) for i in np.argwhere(~(np.isfinite(each) & (each >= 0)))[0])
         raise PoolError(f"weights are finite and at least 0, and the one at {at} is {each[at]:g}")
-    return each
+    whole = high < _LARGEST_WHOLE and (weights.dtype.kind != "f" or bool((weights == np.floor(weights)).all()))
+    if whole:
+        weights = weights.astype(np.min_scalar_type(int(high)), copy=False)
+    elif weights.dtype != np.float32:
+        weights = weights.astype(np.float64, copy=False)
+    return _Weights(_broadcast(weights, plan, "array of weights"), max(int(high), 2) if whole else 0)
+
+
+_LARGEST_WHOLE = 2**31
+"""Whole numbers below it are summed as such."""
 
 
 def _count(pooling: Pooling, plan: Plan, there: NDArray[np.bool_]) -> Array:

@@ -53,7 +53,8 @@ THINNED = {
     "test_masked.py": 2, "test_matrix.py": 4, "test_valid_samples.py": 2,
 }
 """Tables so large that the long run takes one row in so many of what the quick one leaves out; `pytest FILE`: all."""
-PLAIN = ("analysis/test_explain.py", "analysis/test_grad.py", "test_masked.py", "test_matrix.py")
+PLAIN = ("analysis/test_explain.py", "analysis/test_grad.py", "test_masked.py", "test_matrix.py",
+         "test_valid_samples.py")
 """Of the files below, those where the long ones run kernels as plain Python too, but for the sixth below."""
 TINY = (
     "analysis/test_bounds.py", "analysis/test_chain.py", "analysis/test_compare.py", "analysis/test_explain.py",
@@ -65,6 +66,7 @@ TINY = (
     "chunked/test_slabs.py", "test_worked_examples.py",
     "test_pandas.py", "test_same_kind.py", "core/test_conventions.py", "analysis/test_fractions.py",
     "analysis/test_whole_pixels.py",
+    "test_valid_samples.py",
 )
 """Where arrays are so small that kernels need not be compiled to be quick: they run as plain Python."""
 COMPILED = {"test_matrix.py::test_larger": ("uint8", "float32")}

@@ -93,6 +93,51 @@ def test_weighted_values(reducer: str, weights: np.ndarray) -> None:
         assert got == wanted if exact else got == pytest.approx(wanted, rel=1e-12)
 
 
+FOLDED = [name for name, row in REDUCERS.items() if row.fold]
+KINDS: list[tuple[str, Any]] = [("mask", MASK), ("weights", WHOLE.astype(np.uint8)), ("weights", WHOLE * 1e9),
+                                ("weights", (PARTS / 3).astype(np.float32)), ("weights", PARTS / 3)]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "uint64", "float32", "float64"])
+@pytest.mark.parametrize("reducer", FOLDED)
+def test_folds_of_masks_and_weights_are_the_general_kernel(reducer: str, dtype: str,
+                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the last bit of integers with whole weights; elsewhere but for rounding."""
+    x = X.astype(dtype) * np.array({"uint64": 2**62 // 60, "int32": 2**24 + 1}.get(dtype, 1), dtype)
+    found = {}
+    for folds in (True, False):
+        if not folds:
+            monkeypatch.setattr("poolcli.engine.run.FOLD_CHOICE", lambda task: None)
+        for i, (name, given) in enumerate(KINDS):
+            for options in (WINDOWS if REDUCERS[reducer].weighted_core or name == "mask" else []):
+                for result in (None, "int32", "float32"):
+                    found[folds, i, str(options), result] = poolcli.pool(
+                        x, reducer, nodata=0, dtype=result, **{name: given}, **options)
+    for (folds, i, options, result), values in found.items():
+        if folds:
+            wanted = found[False, i, options, result]
+            assert values.dtype == wanted.dtype
+            exact = values.dtype.kind != "f" or (i < 3 and dtype[0] != "f" and reducer in ("avg", "sum", "var", "max"))
+            if result is None and exact:
+                assert np.array_equal(values, wanted, equal_nan=values.dtype.kind == "f")
+            else:
+                np.testing.assert_allclose(values.astype(float), wanted.astype(float), atol=result == "int32",
+                                           rtol=3e-7 if "float32" in (dtype, result) else 1e-13)
+
+
+def test_a_mask_over_many_windows_is_nan_that_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By each of the fold kernels that large arrays are for."""
+    monkeypatch.setattr("poolcli.drivers.fold.fold_driver.LARGE", 1)
+    x = RNG.integers(0, 256, (20, 30)).astype(np.uint8)
+    mask = RNG.random(x.shape) < 0.5
+    hidden = np.where(mask, x, np.nan)
+    for options in ({"size": 2}, {"size": 5, "stride": 1}, {"size": 13, "stride": 1}, {"adaptive": 12},
+                    {"size": (1, 30)}):
+        for reducer in ("max", "avg"):
+            found = poolcli.pool(x, reducer, mask=mask, dtype="float64", **options)
+            assert np.array_equal(found, poolcli.pool(hidden, reducer, nan="ignore", **options), equal_nan=True)
+
+
 def test_weighted_averages_of_integers_are_rounded_once() -> None:
     """From the exact value, into the integers' own dtype; and of 64 bits nothing is lost."""
     assert poolcli.pool(np.array([1, 2], np.uint8), "avg", weights=[1, 1], size=2, dtype="uint8").tolist() == [2]

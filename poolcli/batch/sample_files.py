@@ -38,16 +38,18 @@ def describe(given: SampleFiles, job: Job, reducer: str) -> dict[str, str]:
         **found, "min-valid": str(least) if isinstance(least, int) else f"{float(least * 100):g}%"}
 
 
-def pool_valid(given: SampleFiles, task: Any, settings: Settings) -> tuple[Result, Array]:
-    """Pool a job's samples that count; return the result, and the numbers of valid samples."""
+def pool_valid(given: SampleFiles, task: Any, settings: Settings) -> tuple[Result, Array | None]:
+    """Pool a job's samples that count; return the result, and the numbers of valid samples if they are wanted."""
     from ..engine.prepared import Result
     from ..valid_samples import run
 
     if given.by is not None:
         return _pool_whole_pixels(given, task, settings)
     rules = _load_rules(given, task, settings)
-    found = run(task.pooling, task.array, task.plan, rules, return_indices=task.job.indices is not None)
-    if given.sigma is not None:
+    counted = given.sigma is not None or "valid-out" in given.named(task.job.source, task.pooling.reducer.name)
+    found = run(task.pooling, task.array, task.plan, rules, return_indices=task.job.indices is not None,
+                return_valid=counted)
+    if given.sigma is not None and found.valid is not None:
         _write_errors(given, task, rules, found.valid, settings)
     return Result(found.values, found.indices), found.valid
 
@@ -79,10 +81,10 @@ def _write_errors(given: SampleFiles, task: Any, rules: SampleRules, valid: Arra
                 again=settings.again)
 
 
-def write_valid(given: SampleFiles, task: Any, valid: Array, settings: Settings) -> None:
+def write_valid(given: SampleFiles, task: Any, valid: Array | None, settings: Settings) -> None:
     """Write the numbers of valid samples, if they are wanted."""
     path = given.named(task.job.source, task.pooling.reducer.name).get("valid-out")
-    if path is not None:
+    if path is not None and valid is not None:
         files.write(path, valid.astype("uint32"), files.ImageInfo(path, "NPY"), "npy", overwrite=settings.overwrite,
                     again=settings.again)
 

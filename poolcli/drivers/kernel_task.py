@@ -53,7 +53,11 @@ class KernelTask:
     draws: Array | None = None
     """A number in [0, 1) for each output."""
     weights: Array | None = None
-    """How much each sample of the array counts, as float64 of its shape; the general kernel alone knows of them."""
+    """How much each sample of the array counts, of its shape; as float64 for the general kernel, of any dtype for
+    folds, which take the samples of weight 0 for missing ones and look for no others.
+    """
+    largest_weight: int = 0
+    """The largest of them where all are whole numbers, 1 of a mask; 0 where they may be any."""
     want_indices: bool = False
     indices: Array | None = None
     """Where the indices of a run are written, of the output's shape."""
@@ -62,9 +66,10 @@ class KernelTask:
 
     def bare(self) -> KernelTask:
         """The work with a stand-in for its array, which it may have already: to be kept without the memory."""
-        if not any(self.array.strides) and self.draws is None:
+        if not any(self.array.strides) and self.draws is None and self.weights is None:
             return self
-        return replace(self, array=np.broadcast_to(np.zeros(1, self.array.dtype), self.array.shape), draws=None)
+        return replace(self, array=np.broadcast_to(np.zeros(1, self.array.dtype), self.array.shape), draws=None,
+                       weights=None)
 
     @cached_property
     def output_shape(self) -> tuple[int, ...]:

@@ -88,6 +88,19 @@ class PreparedPooling:
         found = from_canonical(c_order.as_result(values, work.result), self.plan)
         return Result(found, None if indices is None else from_canonical(indices, self.plan))
 
+    def run_folded(self, array: Array, weights: Array, largest: int) -> Array | None:
+        """Pool an array by a fold, each sample with a weight, up to ``largest`` (``KernelTask.largest_weight``).
+
+        Samples of weight 0 are missing, and no others are. None where a window is one for the general kernel.
+        """
+        each = c_order.in_c_order(weights.transpose(self.plan.axes.order), weights.dtype)
+        each = each.reshape(self.plan.axes.canonical_shape(array.shape))
+        if self.pad_mode != "exclude":
+            each = self.padded(each)
+        task = replace(self.on(array), weights=each, largest_weight=largest, skip_nan=False, nodata=None)
+        values = run.run_fold(task)
+        return None if values is None else from_canonical(c_order.as_result(values, self.work.result), self.plan)
+
     def run_whole(self, work: KernelTask, written: Array | None) -> tuple[Array, Array | None]:
         """Run the plan; keep the kernel's calls, if nothing goes beside them, from the second run on."""
         self.repeated.runs += 1

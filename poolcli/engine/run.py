@@ -14,7 +14,7 @@ from ..core import dtypes
 from ..core.reducers import Reducer
 from ..drivers import FAST_DRIVERS, general_driver, policy
 from ..drivers.flatten import Flattened, flatten
-from ..drivers.kernel_task import Array, Block, KernelChoice, KernelTask, Runner
+from ..drivers.kernel_task import Array, Block, FastKernel, KernelChoice, KernelTask, Runner
 from .threads import choose_thread_count, count_threads, run_blocks, use_one_thread
 
 BLOCK_SAMPLES = 1 << 22
@@ -31,6 +31,7 @@ def _lazy_driver(driver: str, serves: Callable[[Reducer], bool]) -> Callable[[Ke
     return choose
 
 
+FOLD_CHOICE = _lazy_driver("fold.fold_driver", lambda row: bool(row.fold))
 CHOICES: Sequence[Callable[[KernelTask], KernelChoice | None]] = [_lazy_driver(*row) for row in FAST_DRIVERS.items()]
 """Who may have a faster kernel than the general one; the first that serves is taken."""
 
@@ -119,7 +120,24 @@ def _run_deferred(task: KernelTask, values: Array, choice: policy.Deferred) -> b
 
 def _run_numpy(task: KernelTask, values: Array, choice: policy.Deferred, numpy: KernelChoice) -> bool:
     """Let NumPy run a task; False if it met values that only a kernel can pool."""
-    fast = numpy.on(task, values)
+    with choice.measured():
+        return _run_wholly(numpy.on(task, values))
+
+
+def run_fold(task: KernelTask) -> Array | None:
+    """Return the canonical result of samples with weights by a fold kernel; None where only the general one serves."""
+    choice: Any = FOLD_CHOICE(task)
+    if choice is None:
+        return None
+    values = np.empty(task.output_shape, dtypes.write_dtype(task.result))
+    jit.set_purpose(f"the {task.reducer.name} kernel for {task.source} with weights")
+    with policy.run_small_plainly(choice.spec, general_driver.estimate_plain(task)):
+        served = not values.size or _run_wholly(choice.on(task, values))
+    return values if served else None
+
+
+def _run_wholly(fast: FastKernel) -> bool:
+    """Run all blocks by a kernel that has no other behind it; False once it meets one that it does not serve."""
     declined: list[Block] = []
 
     def make_runner() -> Runner:
@@ -131,8 +149,7 @@ def _run_numpy(task: KernelTask, values: Array, choice: policy.Deferred, numpy: 
             return True
         return run_or_decline
 
-    with choice.measured():
-        run_blocks(make_runner, fast.blocks(threads := choose_thread_count(fast)), False, threads)
+    run_blocks(make_runner, fast.blocks(threads := choose_thread_count(fast)), False, threads)
     return not declined
 
 

@@ -113,7 +113,7 @@ def choose(work: KernelTask) -> _FoldChoice | None:
     if work.reducer.fold not in FOLDS or work.want_indices:
         return None
     kinds = np.array(work.windows[2].distinct_sizes, np.int64)
-    fold = FOLDS[work.reducer.fold](work, Extent(*work.largest_sizes))
+    fold = FOLDS[work.reducer.fold](work, Extent(*work.largest_sizes, max(work.largest_weight, 1)))
     if fold is None:
         return None
     if _is_wide(work, kinds):
@@ -143,7 +143,10 @@ def _make_spec(work: KernelTask, fold: Fold, constants: tuple[int, ...] | None, 
 def _dtypes_of(work: KernelTask, fold: Fold) -> tuple[str, ...]:
     """The dtypes of ``pool_rows``' buffers for a fold."""
     names = {"read": _name_of(work.array.dtype), "write": _name_of(find_written_dtype(work))}
-    return (*(names.get(a, a) for a in _ARGUMENTS), *_state_names(fold))
+    read, write, nodata, *others = (names.get(a, a) for a in _ARGUMENTS)
+    if work.weights is not None:
+        nodata = _name_of(work.weights.dtype)
+    return (read, write, nodata, *others, *_state_names(fold))
 
 
 def _state_names(fold: Fold) -> list[str]:

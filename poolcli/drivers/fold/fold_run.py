@@ -250,11 +250,15 @@ class FoldRun:
         if self.spec.make is row_pairs.make_kernel:
             samples, values = samples.view(states[0]), values.view(states[0])
         small_one = self.spec.make is small.make_kernel
+        weights = () if self.work.weights is None else (self.work.weights,)
         own = [np.empty(laid.least, dtype) for dtype in numbers_of(states)] if small_one else laid.own()
 
         def run_block(block: Block) -> bool:
             prepared = laid.prepare(block)
-            return run((samples, values, *prepared.buffers, *rooms(prepared.room, prepared.identity), *own)) == 0
+            buffers = prepared.buffers
+            if weights:
+                buffers = (*weights, *buffers[1:])  # in the place of the value of missing samples
+            return run((samples, values, *buffers, *rooms(prepared.room, prepared.identity), *own)) == 0
 
         return run_block
 

@@ -53,6 +53,8 @@ class Fold:
     """What regrouping the parts of a window changes: nothing; of floats the last of 106 bits; or rounding errors."""
     counts: bool = False
     """Whether the last number of the state counts samples."""
+    weighs: bool = False
+    """Whether the lift takes a sample with its weight."""
     costly: bool = False
     """Whether the lift takes much longer than a merge, so that no sample should be lifted for several windows."""
     finalize: Part = end.finalize_all
@@ -67,7 +69,8 @@ class Fold:
     def steps(self) -> tuple[Part, ...]:
         """Lift, merge, load, save, finalize: what kernels are made of."""
         numbers = len(self.dtypes)
-        return self.lift, self.merge, LOADS[numbers - 1], SAVES[numbers - 1], self.finalizer
+        lift = (states.lift_with_weight if self.weighs else states.lift_at), self.lift
+        return lift, self.merge, LOADS[numbers - 1], SAVES[numbers - 1], self.finalizer
 
 
 class Extent(NamedTuple):
@@ -76,11 +79,13 @@ class Extent(NamedTuple):
     deep: int
     rows: int
     wide: int
+    weight: int = 1
+    """For how many each may count."""
 
     @property
     def samples(self) -> int:
-        """How many it has."""
-        return self.deep * self.rows * self.wide
+        """For how many samples it may count."""
+        return self.deep * self.rows * self.wide * self.weight
 
     @property
     def chain(self) -> int:
@@ -99,17 +104,47 @@ def present(work: KernelTask, fold: Fold, *, divides: bool) -> Fold:
     """
     if not missing(work):
         return fold
+    if work.weights is not None and work.largest_weight != 1:
+        return _weigh(fold, divides)
+    one, counted = states.lift_present, states.lift_present_counted
+    if work.weights is not None:
+        one, counted = states.lift_unmasked, states.lift_unmasked_counted
+        fold = replace(fold, weighs=True)
     finalize = end.finalize_counted if divides else end.finalize_present
     if fold.counts:
-        lift = states.lift_present_counted, fold.lift, _CHOOSE[len(fold.dtypes) - 2]
+        lift = counted, fold.lift, _CHOOSE[len(fold.dtypes) - 2]
         return replace(fold, lift=lift, finalize=finalize)
     kept = fold.merge in _EXTREMES
     count = np.uint8 if kept else fold.dtypes[-1]
-    lift = states.lift_present, fold.lift, _CHOOSE[len(fold.dtypes) - 1]
+    lift = one, fold.lift, _CHOOSE[len(fold.dtypes) - 1]
     merge = (states.merge_flagged if kept else states.merge_counted), fold.merge
     return replace(fold, lift=lift, merge=merge, dtypes=(*fold.dtypes, count), none=(*fold.none, 0), counts=True,
                    finalize=finalize)
 
+
+def _weigh(fold: Fold, divides: bool) -> Fold:
+    """Make the fold of samples that count by weights; what is divided by is the sum of these."""
+    finalize = end.finalize_counted if divides else end.finalize_present
+    apart = fold.merge is states.merge_two_pairs
+    numbers = len(fold.dtypes) + (2 if apart else not fold.counts)
+    made = states.lift_weighted_counted if fold.counts else states.lift_weighted
+    lift = made, fold.lift, _WEIGH[fold.merge], _CHOOSE[numbers - 2]
+    if apart:
+        return replace(fold, lift=lift, counts=True, weighs=True, finalize=finalize,
+                       dtypes=(*fold.dtypes, np.float64, np.float64), none=(*fold.none, 0, 0))
+    if fold.counts:
+        return replace(fold, lift=lift, weighs=True, finalize=finalize)
+    return replace(fold, lift=lift, merge=(states.merge_counted, fold.merge), counts=True, weighs=True,
+                   dtypes=(*fold.dtypes, fold.dtypes[-1]), none=(*fold.none, 0), finalize=finalize)
+
+
+_WEIGH: Mapping[Part, Part] = {
+    states.merge_sum: states.weigh_sum, states.merge_two_sums: states.weigh_two_sums,
+    states.merge_pair: states.weigh_pair, states.merge_errors: states.weigh_pair,
+    states.merge_two_pairs: states.weigh_pair_alone, states.merge_mixed: states.weigh_mixed,
+    states.merge_mixed_pair: states.weigh_mixed_pair, states.merge_wide_moments: states.weigh_wide_moments,
+    states.merge_spread: states.weigh_spread, states.merge_wide_spread: states.weigh_wide_spread}
+"""How the state of one sample is weighed, by how states are merged."""
 
 _EXTREMES = states.merge_max, states.merge_min, states.merge_range
 """Merges to which it does not matter how many samples there are."""
@@ -205,11 +240,14 @@ def _mean(work: KernelTask, window: Extent) -> Fold:
 def _fold_quotient(work: KernelTask, window: Extent) -> Fold:
     """The sum over a divisor."""
     dtype, out = work.array.dtype, find_written_dtype(work)
+    value: Part
+    if _counts_in_parts(work) and not (dtype.kind == out.kind == "f" and max(dtype.itemsize, out.itemsize) <= 4):
+        value = end.mean_by_pair if work.reducer.fold == "average" else end.mean_pair
+        return Fold(states.lift_pair, states.merge_two_pairs, value, of_pair(work), (np.float64,) * 2, (0, 0))
     if _in_pairs(dtype, window):
         merge = states.merge_errors if dtype.kind == "f" and dtype.itemsize < 8 else states.merge_pair
         return Fold(states.lift_pair, merge, end.mean_pair, of_pair(work), (np.float64,) * 2, (0, 0), "pairs")
-    convert = of_ratio(work, largest_divisor(work))
-    value: Part
+    convert = of_ratio(work, largest_divisor(work) * window.weight)
     if dtype.kind == "f":
         value, convert = (end.mean, convert) if convert else (end.mean_wide, end.pair_to_integer)
         if out.kind == "f" and out.itemsize <= 4:
@@ -237,7 +275,7 @@ def _whole_mean(work: KernelTask, window: Extent, convert: Part | None) -> tuple
         return end.first_number, end.as_it_is if natural else end.whole_to_integer
     if _past_doubles(dtype, window) and (work.reducer.fold == "average" or out.kind != "f"):
         return end.mean_wide, of_pair(work)
-    plain = work.reducer.fold == "average" and not work.parameters[1]
+    plain = work.reducer.fold == "average" and not work.parameters[1] and window.samples < 1 << 31
     if plain and in_range(work) and dtype.itemsize <= 2 and work.rounding in NARROW:
         return NARROW[work.rounding], end.as_it_is
     if convert is None and out.itemsize == 8 and window.samples << (8 * dtype.itemsize + 3) < 1 << EXACT_BITS:
@@ -257,7 +295,7 @@ def _fold_count(work: KernelTask, window: Extent) -> Fold:
 def _fold_mix(work: KernelTask, window: Extent) -> Fold | None:
     """The mix of maximum and mean: exact for integers."""
     dtype, weight = work.array.dtype, work.parameters[0]
-    if _in_pairs(dtype, window):
+    if _in_pairs(dtype, window) or (_counts_in_parts(work) and dtype.kind != "f"):
         fold = Fold(states.lift_mixed_pair, states.merge_mixed_pair, end.mixed_pair, of_pair(work),
                     (dtype, np.float64, np.float64), (_lowest(dtype), 0, 0))
         return present(work, fold, divides=True)
@@ -306,6 +344,8 @@ def _powers(work: KernelTask, lift: Part, value: Part) -> Fold | None:
 def _moments(work: KernelTask, window: Extent, *, root: bool) -> Fold | None:
     """Variance and deviation: of integers from exact sums, of floats from distances that nothing cancels in."""
     found = _fold_variance(work, window) if work.array.dtype.kind == "f" else _whole_moments(work, window)
+    if found is None:
+        return None
     fold, is_ratio = found
     convert: Part | None = fold.convert
     if root:
@@ -316,10 +356,12 @@ def _moments(work: KernelTask, window: Extent, *, root: bool) -> Fold | None:
     return None if convert is None else present(work, replace(fold, convert=convert), divides=True)
 
 
-def _whole_moments(work: KernelTask, window: Extent) -> tuple[Fold, bool]:
-    """The fold of integers, and whether its value is a ratio."""
+def _whole_moments(work: KernelTask, window: Extent) -> tuple[Fold, bool] | None:
+    """The fold of integers, and whether its value is a ratio; None for weights that may be no whole numbers."""
     dtype = work.array.dtype
-    if dtype.itemsize > 2:
+    if _counts_in_parts(work):
+        return None
+    if dtype.itemsize > 2 or window.samples << 16 * dtype.itemsize >= 1 << 63:
         fold = Fold(states.lift_wide_moments, states.merge_wide_moments, end.variance_wide, of_pair(work),
                     (np.float64,) * 3, (0, 0, 0))
         return fold, False
@@ -380,7 +422,12 @@ def finalizer_of_full(work: KernelTask, fold: Fold) -> Part:
 
 def missing(work: KernelTask) -> bool:
     """Whether samples may be missing."""
-    return work.nodata is not None or (work.skip_nan and work.array.dtype.kind == "f")
+    return work.weights is not None or work.nodata is not None or (work.skip_nan and work.array.dtype.kind == "f")
+
+
+def _counts_in_parts(work: KernelTask) -> bool:
+    """Whether samples have weights that may be no whole numbers."""
+    return work.weights is not None and not work.largest_weight
 
 
 def find_written_dtype(work: KernelTask) -> dtypes.Type:
@@ -390,7 +437,8 @@ def find_written_dtype(work: KernelTask) -> dtypes.Type:
 
 def _in_pairs(dtype: dtypes.Type, window: Extent) -> bool:
     """Whether the sum of a window needs a pair of doubles."""
-    return dtype.itemsize == 8 or (dtype.kind == "f" and window.chain > PLAIN_SUMS)
+    large = window.samples << 8 * dtype.itemsize >= 1 << 62
+    return dtype.itemsize == 8 or large or (dtype.kind == "f" and window.chain > PLAIN_SUMS)
 
 
 def _past_doubles(dtype: dtypes.Type, window: Extent) -> bool:

@@ -21,6 +21,7 @@ from ..double_double import (
     divide,
     divide_in_range,
     double,
+    fast_two_sum,
     multiply,
     product_in_range,
     to_double,
@@ -157,6 +158,13 @@ def mean_pair(state: Any, n: float, inverse: float, params: Parameters) -> Any:
     """Return pair / n."""
     hi, lo = two_sum(state[0], state[1])
     return divide(hi, lo, n)
+
+
+def mean_by_pair(state: Any, n: float, inverse: float, params: Parameters) -> Any:
+    """Return a sum in pairs over one of weights, of which n is the upper half: exact where the quotient is a pair."""
+    hi, lo = two_sum(state[0], state[1])
+    q, rest = divide(hi, lo, n)
+    return fast_two_sum(q, rest - q * (state[2] / n))
 
 
 def mean_narrow(state: Any, n: float, inverse: float, params: Parameters) -> Any:

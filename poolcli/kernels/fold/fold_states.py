@@ -115,6 +115,27 @@ def cast_like(x: Any, example: Any) -> Any:
     return type(example)(x)
 
 
+# Reading: from a place to the state of the sample there.
+
+
+def lift_at(lift: Callable[..., Any]) -> Callable[..., Any]:
+    """Return what makes the state of the sample at a place."""
+
+    def lift_sample_at(fold: Any, src: Buffer, at: int) -> Any:
+        return lift(src[at], fold.missing, fold.params)
+
+    return lift_sample_at
+
+
+def lift_with_weight(lift: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same for a lift that takes a sample and its weight."""
+
+    def lift_both_at(fold: Any, src: Buffer, at: int) -> Any:
+        return lift((src[at], fold.weights[at]), fold.missing, fold.params)
+
+    return lift_both_at
+
+
 # Presence: parts that make a fold of samples that may be missing from any fold.
 
 
@@ -136,6 +157,107 @@ def lift_present_counted(lift: Callable[..., Any], choose: Callable[..., Any]) -
         return choose(gone, missing.none, lift(x, missing, params))
 
     return lift_if_present
+
+
+def lift_unmasked(lift: Callable[..., Any], choose: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``lift_present`` for samples that are there where their weight is not 0, and all count the same."""
+
+    def lift_if_unmasked(both: Any, missing: Missing, params: Parameters) -> Any:
+        return choose(both[1] == 0, missing.none, (*lift(both[0], missing, params), cast_like(1, missing.none[-1])))
+
+    return lift_if_unmasked
+
+
+def lift_unmasked_counted(lift: Callable[..., Any], choose: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``lift_present_counted`` for the same."""
+
+    def lift_if_unmasked(both: Any, missing: Missing, params: Parameters) -> Any:
+        return choose(both[1] == 0, missing.none, lift(both[0], missing, params))
+
+    return lift_if_unmasked
+
+
+def lift_weighted(lift: Callable[..., Any], weigh: Callable[..., Any],
+                  choose: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the lift of a fold whose sums grow by samples times their weights; the count behind them, by weights."""
+
+    def lift_times_weight(both: Any, missing: Missing, params: Parameters) -> Any:
+        state = weigh(lift(both[0], missing, params), both[1])
+        return choose(both[1] == 0, missing.none, (*state, cast_like(both[1], missing.none[-1])))
+
+    return lift_times_weight
+
+
+def lift_weighted_counted(lift: Callable[..., Any], weigh: Callable[..., Any],
+                          choose: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the same of a fold whose state counts samples anyway, as its last number."""
+
+    def lift_times_weight(both: Any, missing: Missing, params: Parameters) -> Any:
+        return choose(both[1] == 0, missing.none, weigh(lift(both[0], missing, params), both[1]))
+
+    return lift_times_weight
+
+
+def weigh_sum(state: Any, weight: Any) -> Any:
+    """Return the state of one sample in a sum, times its weight."""
+    return (cast_like(state[0] * cast_like(weight, state[0]), state[0]),)
+
+
+def weigh_two_sums(state: Any, weight: Any) -> Any:
+    """Return that in two sums."""
+    times = cast_like(weight, state[0])
+    return cast_like(state[0] * times, state[0]), cast_like(state[1] * times, state[1])
+
+
+def weigh_pair(state: Any, weight: Any) -> Any:
+    """Return that in a sum in pairs of doubles."""
+    times = double(weight)
+    hi, lo = product_in_range(state[0], times)
+    return hi, lo + state[1] * times
+
+
+def weigh_pair_alone(state: Any, weight: Any) -> Any:
+    """Return the same with the lower half of the weight in front of the weight."""
+    hi, lo = weigh_pair(state, weight)
+    return hi, lo, 0.0
+
+
+def merge_two_pairs(a: Any, b: Any) -> Any:
+    """Return a sum in pairs, and one of weights, which has its lower half in front."""
+    hi, lo = add(a[0], a[1], b[0], b[1])
+    mass, rest = add(a[3], a[2], b[3], b[2])
+    return hi, lo, rest, mass
+
+
+def weigh_mixed(state: Any, weight: Any) -> Any:
+    """Return that in a sum beside the largest sample."""
+    return state[0], cast_like(state[1] * cast_like(weight, state[1]), state[1])
+
+
+def weigh_mixed_pair(state: Any, weight: Any) -> Any:
+    """Return the same, the sum in pairs."""
+    hi, lo = weigh_pair((state[1], state[2]), weight)
+    return state[0], hi, lo
+
+
+def weigh_wide_moments(state: Any, weight: Any) -> Any:
+    """Return that of an integer, and of its square as a pair; infinite where the integer's may not be exact."""
+    hi, lo = weigh_pair((state[1], state[2]), weight)
+    total = state[0] * double(weight)
+    return total, _INFINITY if abs(total) > _LARGEST_EXACT else hi, lo
+
+
+def weigh_spread(state: Any, weight: Any) -> Any:
+    """Return that in a sum with squared distances from the mean, which one sample has none of, and the weight."""
+    times = double(weight)
+    return state[0] * times, 0.0, times
+
+
+def weigh_wide_spread(state: Any, weight: Any) -> Any:
+    """Return the same in pairs of doubles."""
+    times = double(weight)
+    hi, lo = product_in_range(state[0], times)
+    return hi, lo, 0.0, 0.0, state[4] * times
 
 
 def merge_counted(merge: Callable[..., Any]) -> Callable[..., Any]:

@@ -44,7 +44,7 @@ def make_states(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                    params: Buffer, first: Buffer, second: Buffer, third: Buffer, fourth: Buffer, fifth: Buffer) -> int:
         scratch = Scratch(first, second, third, fourth, fifth)
         missing = Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], load(scratch, 0))
-        fold = FoldSteps(lift, merge, load, save, scratch, missing, (params[0], params[1]))
+        fold = FoldSteps(lift, merge, load, save, scratch, missing, (params[0], params[1]), nodata)
         inner, height, deep = geometry[INNER], geometry[H], geometry[D]
         room = geometry[W] * inner
         for a in range(geometry[OUTER]):

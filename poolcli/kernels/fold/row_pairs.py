@@ -75,7 +75,7 @@ class _Band(NamedTuple):
 def _sample(band: Any, at: int, i: int) -> Any:
     """The state of a sample in plane i of a window."""
     d = min(max(band.d + i, 0), band.planes - 1)
-    return band.fold.lift(band.src[at + d * band.plane], band.fold.missing, band.fold.params)
+    return band.fold.lift(band.fold, band.src, at + d * band.plane)
 
 
 def _of_line(band: Any, at: int, i: int) -> Any:

@@ -53,13 +53,18 @@ class FoldSteps(NamedTuple):
     missing: Missing
     params: tuple[float, float]
     """Values: a buffer that is read in a loop might be written there too, for all that LLVM knows."""
+    weights: Buffer
+    """How much each sample counts, where that is asked."""
 
 
 def fold_over(lift: Callable[..., Any], merge: Callable[..., Any], load: Callable[..., Any], save: Callable[..., None],
               scratch: Scratch, geometry: Buffer, nodata: Buffer, identity: int, params: Buffer) -> FoldSteps:
-    """Return a fold from its steps and buffers; the state of no sample lies at ``identity``."""
+    """Return a fold from its steps and buffers; the state of no sample lies at ``identity``.
+
+    ``nodata`` has the value of missing samples or, of a fold that reads them, a weight for each sample.
+    """
     missing = Missing(geometry[SKIP_NAN], geometry[HAS_NODATA], nodata[0], load(scratch, identity))
-    return FoldSteps(lift, merge, load, save, scratch, missing, (params[0], params[1]))
+    return FoldSteps(lift, merge, load, save, scratch, missing, (params[0], params[1]), nodata)
 
 
 def output_to(dst: Buffer, fill: Buffer, geometry: Buffer, limits: Buffer, params: Buffer) -> Output:
@@ -71,31 +76,31 @@ def output_to(dst: Buffer, fill: Buffer, geometry: Buffer, limits: Buffer, param
 def start_row(fold: Any, src: Buffer, at: int, to: int, n: int) -> None:
     """scratch[to :] = the states of n samples."""
     for i in range(n):
-        fold.save(fold.scratch, to + i, fold.lift(src[at + i], fold.missing, fold.params))
+        fold.save(fold.scratch, to + i, fold.lift(fold, src, at + i))
 
 
 def _start_two_rows(fold: Any, src: Buffer, at: int, and_at: int, to: int, n: int) -> None:
     """scratch[to :] = the merged states of two rows of n samples."""
     for i in range(n):
-        a = fold.lift(src[at + i], fold.missing, fold.params)
-        b = fold.lift(src[and_at + i], fold.missing, fold.params)
+        a = fold.lift(fold, src, at + i)
+        b = fold.lift(fold, src, and_at + i)
         fold.save(fold.scratch, to + i, fold.merge(a, b))
 
 
 def add_row(fold: Any, src: Buffer, at: int, to: int, n: int) -> None:
     """Merge n samples into scratch[to :]."""
     for i in range(n):
-        b = fold.lift(src[at + i], fold.missing, fold.params)
+        b = fold.lift(fold, src, at + i)
         fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, to + i), b))
 
 
 def add_four_rows(fold: Any, src: Buffer, at: int, apart: int, to: int, n: int) -> None:
     """Merge four rows of n samples into scratch[to :]: a state is read and written once for four samples."""
     for i in range(n):
-        a = fold.merge(fold.load(fold.scratch, to + i), fold.lift(src[at + i], fold.missing, fold.params))
-        b = fold.merge(a, fold.lift(src[at + apart + i], fold.missing, fold.params))
-        c = fold.merge(b, fold.lift(src[at + 2 * apart + i], fold.missing, fold.params))
-        fold.save(fold.scratch, to + i, fold.merge(c, fold.lift(src[at + 3 * apart + i], fold.missing, fold.params)))
+        a = fold.merge(fold.load(fold.scratch, to + i), fold.lift(fold, src, at + i))
+        b = fold.merge(a, fold.lift(fold, src, at + apart + i))
+        c = fold.merge(b, fold.lift(fold, src, at + 2 * apart + i))
+        fold.save(fold.scratch, to + i, fold.merge(c, fold.lift(fold, src, at + 3 * apart + i)))
 
 
 def merge_rows(fold: Any, a: int, b: int, to: int, n: int) -> None:

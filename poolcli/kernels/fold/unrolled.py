@@ -55,7 +55,7 @@ class Line(NamedTuple):
 
 def sample(grid: Any, at: int, i: int) -> Any:
     """The state of line i of a column in one plane."""
-    return grid.fold.lift(grid.src[at + i * grid.line], grid.fold.missing, grid.fold.params)
+    return grid.fold.lift(grid.fold, grid.src, at + i * grid.line)
 
 
 def _plane(grid: Any, at: int, i: int) -> Any:

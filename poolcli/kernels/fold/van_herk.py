@@ -56,14 +56,14 @@ from .rows import (
 def _with_row(fold: Any, src: Buffer, at: int, a: int, to: int, n: int) -> None:
     """scratch[to :] = the states at a, merged with n samples."""
     for i in range(n):
-        b = fold.lift(src[at + i], fold.missing, fold.params)
+        b = fold.lift(fold, src, at + i)
         fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, a + i), b))
 
 
 def _run_on(fold: Any, src: Buffer, at: int, running: int, a: int, to: int, n: int) -> None:
     """Merge n samples into those running, and scratch[to :] = the states at a merged with these."""
     for i in range(n):
-        b = fold.lift(src[at + i], fold.missing, fold.params)
+        b = fold.lift(fold, src, at + i)
         state = fold.merge(fold.load(fold.scratch, running + i), b)
         fold.save(fold.scratch, running + i, state)
         fold.save(fold.scratch, to + i, fold.merge(fold.load(fold.scratch, a + i), state))

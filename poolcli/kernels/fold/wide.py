@@ -93,7 +93,7 @@ def _count_short(table_w: Buffer, k: int, most: int) -> int:
 
 def _part(fold: Any, src: Buffer, at: int) -> Any:
     """The state of a sample."""
-    return fold.lift(src[at], fold.missing, fold.params)
+    return fold.lift(fold, src, at)
 
 
 def _eight(fold: Any, src: Buffer, at: int) -> Any:

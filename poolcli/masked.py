@@ -43,8 +43,7 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     array = as_array(np.ma.getdata(x))
     dtype = dtypes.check_dtype(array.dtype)
     array = array.astype(dtype, copy=False)
-    missing, by_value = np.ma.getmaskarray(x), find_missing(array, base)
-    missing = missing if by_value is None else missing | by_value
+    missing = find_missing(array, np.ma.getmaskarray(x), base)
     plan, result_dtype = base.plan(array.shape), base.result_dtype(dtype)
     if out is not None:
         _check_masked_out(out, plan.output_shape, result_dtype)
@@ -77,7 +76,13 @@ def pool_without(base: Pooling, array: Array, missing: NDArray[np.bool_],
     return pooling, array
 
 
-def find_missing(array: Array, pooling: Pooling) -> NDArray[np.bool_] | None:
+def find_missing(array: Array, mask: NDArray[np.bool_], pooling: Pooling) -> NDArray[np.bool_]:
+    """Return which samples are masked, nodata, or NaN that is ignored."""
+    missing = find_missing_values(array, pooling)
+    return mask.copy() if missing is None else mask | missing
+
+
+def find_missing_values(array: Array, pooling: Pooling) -> NDArray[np.bool_] | None:
     """Return which samples are nodata, or NaN that is ignored; None where there can be none."""
     missing: NDArray[np.bool_] | None = None
     if pooling.skips_nan() and array.dtype.kind == "f":

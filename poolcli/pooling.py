@@ -94,7 +94,9 @@ class Pooling:
 
     def result_dtype(self, dtype: Any) -> dtypes.Type:
         """The result's dtype for an input dtype."""
-        return self.dtype or dtypes.result_dtype(self.reducer, dtypes.check_dtype(np.dtype(dtype)))
+        found = dtypes.result_dtype(self.reducer, dtypes.check_dtype(np.dtype(dtype)))
+        in_parts = self.window.windowing.in_parts and self.window.touch is None and self.reducer.result == "sum"
+        return self.dtype or (dtypes.FLOAT64 if in_parts and found.kind != "f" else found)
 
     def run(self, array: Array, plan: Plan, *, out: Array | None = None, return_indices: bool = False,
             part: PlanPart | None = None) -> Result:
@@ -210,6 +212,8 @@ def parse_pooling(reducer: str, checked: WindowOptions | None = None, **options:
     seed = check_seed("seed", given.get("seed", 0))
     window = checked or check_windows(row, given)
     parameters = {p.name: p.check(given.get(p.name, p.default)) for p in row.parameters}
+    if window.windowing.in_parts and parameters.get("divisor"):
+        raise OptionError("divisor", "areas are divided by the samples in them; adaptive windows take a divisor")
     for flag, variant in row.variants.items():
         row = variant if parameters[flag] else row
     return Pooling(row, parameters, window, seed=seed, **value_fields(given, window))

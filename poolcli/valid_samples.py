@@ -21,7 +21,7 @@ from .core.reducers import REDUCERS, name_weighted
 from .core.windowings import check_flag, parse_min_valid
 from .engine.prepared import Result, describe_unrepresentable
 from .errors import OptionError, PoolError
-from .masked import find_missing, pads_missing, pool_without
+from .masked import find_missing_values, pads_missing, pool_without
 from .pooling import ELSEWHERE, Pooling, as_array, as_kind_of, check_out, parse_pooling
 
 Array = NDArray[Any]
@@ -159,7 +159,7 @@ def _find_present(pooling: Pooling, array: Array, mask: Array | None, plan: Plan
     shown = None if mask is None else _broadcast(mask, plan, "mask")
     if shown is not None and shown.dtype != np.bool_:
         shown = shown != 0
-    missing = find_missing(array, pooling)
+    missing = find_missing_values(array, pooling)
     if shown is None:
         return np.ones(array.shape, np.bool_) if missing is None else ~missing
     return shown if missing is None else shown & ~missing
@@ -176,6 +176,8 @@ class _Weights(NamedTuple):
 def _check_weights(weights: Array, pooling: Pooling, plan: Plan) -> _Weights:
     """Weights for each sample; PoolError for what is none, and where they mean nothing."""
     row = pooling.reducer
+    if any(windows.weighs for windows in plan.windows):
+        raise OptionError("weights", "samples of areas count by their part, not by weights too; touch would work")
     if row.weighted_core is None:
         raise OptionError("weights", f"weights mean nothing to {row.name}; those that take them: {name_weighted()}")
     if pooling.pad_mode != "exclude":
@@ -204,7 +206,7 @@ def _count(pooling: Pooling, plan: Plan, there: NDArray[np.bool_]) -> Array:
     """How many samples of each window are there, padding that is data among them."""
     count = replace(pooling, reducer=REDUCERS["sum"], parameters={}, nan="propagate", nodata=None, dtype=None,
                     pad_value=0 if pads_missing(pooling) else 1)
-    return count.run(there.view(np.uint8), plan).values
+    return count.run(there.view(np.uint8), plan.unweighed()).values
 
 
 def _without_few(pooling: Pooling, found: Result, valid: Array, few: NDArray[np.bool_],

@@ -31,6 +31,9 @@ class Options:
     ceil_mode: bool = False
     adaptive: Any = None
     fractional: Any = None
+    area: Any = None
+    scale: Any = None
+    touch: str | None = None
     seed: int = 0
     u: Any = None
     overlapping: bool = False
@@ -106,6 +109,14 @@ def adaptive(n: int, m: Any) -> Axis:
     return Axis(n, [list(range(i * n // m, -(-(i + 1) * n // m))) for i in range(m)])
 
 
+def touched(n: int, ratio: Fraction, touch: str | None) -> Axis:
+    """Windows [i ratio, (i + 1) ratio): the samples that they touch, or with "half" those with their middle there."""
+    ends = [(i * ratio, (i + 1) * ratio) for i in range(int(n / ratio))]
+    if touch == "half":
+        return Axis(n, [[j for j in range(n) if a <= j + Fraction(1, 2) < b] for a, b in ends])
+    return Axis(n, [list(range(math.floor(a), math.ceil(b))) for a, b in ends])
+
+
 def fractional(n: int, ratio: Any, k: int | None, words: Iterator[int], o: Options) -> Axis:
     """Graham's windows: disjoint, overlapping, or k long; ratios are the decimals that were written."""
     count = math.floor(n / Fraction(str(ratio)))
@@ -158,6 +169,8 @@ def axis(n: int, i: int, words: Iterator[int], o: Options) -> Axis:
     """The windows of pooled axis number i."""
     if o.fractional is not None:
         return fractional(n, each(o.fractional, i), each(o.size, i), words, o)
+    if o.area is not None or o.scale is not None:
+        return touched(n, Fraction(n, each(o.area, i)) if o.scale is None else Fraction(str(each(o.scale, i))), o.touch)
     if o.adaptive is not None:
         return adaptive(n, each(o.adaptive, i))
     size = 2 if o.size is None else each(o.size, i)

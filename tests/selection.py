@@ -66,7 +66,7 @@ TINY = (
     "chunked/test_slabs.py", "test_worked_examples.py",
     "test_pandas.py", "test_same_kind.py", "core/test_conventions.py", "analysis/test_fractions.py",
     "analysis/test_whole_pixels.py",
-    "test_valid_samples.py",
+    "core/test_areas.py", "test_valid_samples.py",
 )
 """Where arrays are so small that kernels need not be compiled to be quick: they run as plain Python."""
 COMPILED = {"test_matrix.py::test_larger": ("uint8", "float32")}

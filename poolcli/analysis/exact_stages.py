@@ -62,7 +62,8 @@ def pool_exactly(pooling: Pooling, plan: Plan, given: Array | Fractions,
     """
     numerators, divisor = (given.numerators, given.divisor) if isinstance(given, Fractions) else (given, 1)
     source = dtypes.FLOAT64 if isinstance(given, Fractions) else given.dtype
-    exact = _pool_numerators(pooling, plan, numerators, divisor, part)
+    whole = plan.unweighed() is plan
+    exact = _pool_numerators(pooling, plan, numerators, divisor, part) if whole else None
     if exact is None:
         array = given.convert(dtypes.FLOAT64) if isinstance(given, Fractions) else given
         return pooling.run(array, plan, part=part).values

@@ -115,6 +115,7 @@ def find_fractions(array: Array, pooling: Pooling, classes: Sequence[int | float
     array = array.astype(dtypes.check_dtype(array.dtype), copy=False)
     pooling = pooling.for_axes(array.shape, layout)
     plan = pooling.plan(array.shape, layout)
+    plan.check_whole_samples("fractions")
     missing = find_missing(array, np.zeros(array.shape, np.bool_), pooling)
     asked = _check_classes(classes, array, pooling) if classes is not None else _list_classes(array, missing, limit)
     letters = plan.output_letters + ("K" if "C" in plan.output_letters else "C")

@@ -4,7 +4,7 @@
 section     options                                                                    used by
 ==========  =========================================================================  ===========================
 windows     --size --stride --padding --dilation --ceil --global --adaptive            every reducer
-            --fractional --seed --u --disjoint --pseudorandom
+            --fractional --area --scale --touch --seed --u --disjoint --pseudorandom
 values      --layout --squeeze --pad-mode --pad-value --nan --nodata --dtype --round   every reducer
 files       --output --overwrite --skip-existing --in-place --dry-run --recursive      every reducer
             --include --exclude --files-from --files-from0 --stream --key --indices
@@ -32,7 +32,7 @@ from ..core.choices import DTYPES, NAN_MODES, PAD_MODES, ROUNDINGS
 from ..core.conventions import CONVENTIONS, apply_convention
 from ..core.memory_budget import limit_to
 from ..core.reducers import Parameter, Reducer, check_windows
-from ..core.windowings import WINDOW_KEYWORDS, WindowOptions, name_homes
+from ..core.windowings import TOUCHES, WINDOW_KEYWORDS, WindowOptions, name_homes
 from ..errors import OptionError, PoolError
 from . import param_types
 
@@ -84,6 +84,11 @@ def windows() -> list[click.Option]:
                help="M windows an axis: 7, 7x5; all keeps an axis."),
         option("--fractional", type=param_types.ratios, metavar="RATIO",
                help="Input to output ratio, at least 1: 1.414, 1.5x2."),
+        option("--area", type=param_types.counts, metavar="M",
+               help="M windows an axis, each of its exact share: 1000x800; samples at its ends count by their part."),
+        option("--scale", type=param_types.scales, metavar="R", help="The same by samples a window: 2.5, 8/3, 1.5x2."),
+        option("--touch", type=choice(TOUCHES), metavar="HOW",
+               help="Samples of areas count wholly: all that are touched, or half: with their middle inside."),
         option("--seed", type=param_types.whole, metavar="N",
                help="Of fractional windows and random draws. Default 0."),
         option("--u", type=param_types.decimal, metavar="U",

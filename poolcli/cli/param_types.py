@@ -86,6 +86,19 @@ def ratios(text: str) -> str | tuple[str, ...] | dict[str, str]:
     return _per_axis(text, decimal, "1.414 or 1.5x2")
 
 
+def scales(text: str) -> str | tuple[str, ...] | dict[str, str]:
+    """Ratios as decimals or as quotients of whole numbers."""
+    return _per_axis(text, _quotient, "2.5, 8/3 or 1.5x2")
+
+
+def _quotient(text: str) -> str:
+    """A decimal, or one over a whole number."""
+    above, slash, below = text.partition("/")
+    if slash and (not below.isdecimal() or not below.strip("0")):
+        raise click.BadParameter(f"{quote_input(text)} is no ratio; 2.5 or 8/3 would work")
+    return decimal(above) + slash + below
+
+
 def decimal(text: str) -> str:
     """A number in plain decimals, kept as text; exponents would let nine characters ask for a gigabyte of digits."""
     if not _DECIMAL.fullmatch(text) or len(text) > _LONGEST:

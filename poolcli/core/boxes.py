@@ -55,5 +55,8 @@ def subplan(plan: Plan, outputs: Box, inputs: Box) -> tuple[Plan, PlanPart]:
 def cut_windows(windows: Windows, start: int, stop: int) -> Windows:
     """The same windows on the samples start:stop of their axis; what lies beyond still counts as it did."""
     after = windows.length + windows.after - stop
+    stretch = windows.stretch
+    if stretch is not None:
+        stretch = replace(stretch, first=stretch.first - start * stretch.unit)
     return Windows(stop - start, shift(windows.starts, -start), shift(windows.stops, -start), windows.step,
-                   windows.before, after)
+                   windows.before, after, stretch)

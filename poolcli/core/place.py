@@ -226,6 +226,9 @@ def _find_spacing(windows: Windows) -> tuple[Fraction, Fraction] | None:
     import numpy as np
 
     starts, stops = windows.starts, windows.stops
+    if (stretch := windows.stretch) is not None:
+        return (Fraction(stretch.size, stretch.unit),
+                Fraction(2 * stretch.first + stretch.size - stretch.unit, 2 * stretch.unit))
     first, stop = int(starts[0]), int(stops[0])
     centre = Fraction(first + (-(-(stop - first) // windows.step) - 1) * windows.step + first, 2)
     if len(starts) == 1 and first == 0 and stop == windows.length:
@@ -245,6 +248,11 @@ def average_over(windows: Windows, coordinates: Floats) -> Floats:
     import numpy as np
 
     n = len(coordinates)
+    if windows.stretch is not None:
+        size, unit = windows.stretch.size, windows.stretch.unit  # the middle of what begins and ends within samples
+        middles = (windows.stretch.begins(len(windows)) + (size - unit) / 2) / unit
+        found: Floats = np.interp(middles, np.arange(n), coordinates)
+        return found
     starts = np.asarray(windows.starts, np.int64)
     counts = np.asarray(windows.sizes(), np.int64)
     last = starts + (counts - 1) * windows.step

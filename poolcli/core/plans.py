@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product, repeat
 from math import prod
 from typing import Any
 
+from ..errors import PoolError
 from . import axes
 from .memory_budget import check_room
 from .windows import Windows
@@ -63,6 +64,18 @@ class Plan:
         """The result's shape."""
         gone = {i for i in self.axes.pooled if self.squeeze and self.full_shape[i] == 1}
         return tuple(n for i, n in enumerate(self.full_shape) if i not in gone)
+
+    def check_whole_samples(self, study: str) -> None:
+        """Refuse windows of which samples count by parts, for a study that knows of whole ones only."""
+        if self.unweighed() is not self:
+            raise PoolError(f"{study} does not know of samples that count by their part; --touch all, or adaptive "
+                            "windows, would work")
+
+    def unweighed(self) -> Plan:
+        """The same where each sample counts wholly."""
+        if not any(windows.weighs for windows in self.windows):
+            return self
+        return replace(self, windows=tuple(windows.unweighed() for windows in self.windows))
 
     @property
     def output_letters(self) -> str:

@@ -48,6 +48,12 @@ class WindowKeywords(TypedDict, total=False):
     """How many windows; their sizes follow. "all" keeps the axis."""
     fractional: float | str | Fraction | Sequence[float | str | Fraction] | None
     """Input to output ratio, at least 1, read as the decimal written."""
+    area: Size | None
+    """How many windows, each of its exact share of the axis: samples at the ends count by their part."""
+    scale: float | str | Fraction | Sequence[float | str | Fraction] | None
+    """The same by samples a window, at least 1: a decimal or a ratio, as "8/3"."""
+    touch: str | None
+    """Samples of areas count wholly: "all" that are touched, or those with their middle inside, "half"."""
     overlapping: bool
     """Fractional windows share one sample with the next."""
     random: bool

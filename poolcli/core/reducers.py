@@ -93,6 +93,8 @@ class Reducer:
     """Needs how far each sample is from the middle of its window."""
     average: bool = False
     """Mixes colours, so that of a picture with transparency each counts as much as it shows, unless asked otherwise."""
+    extensive: bool = False
+    """Of samples that count twice it gives more, as a sum does, not the same, as a mean."""
     alpha: Literal["", "weighs", "hides"] = ""
     """What premultiplied alpha does: weighs colours, or hides those of alpha 0; "" has no meaning and is refused."""
     light: Literal["", "mixes", "keeps"] = ""
@@ -225,19 +227,19 @@ _ROWS = (
         monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, derivative="total",
         explanation="total", fold="total", cell_method="sum",
         standard_error="sqrt(sum s^2), with weights sqrt(sum w^2 s^2)",
-        weighted_core=weighted_cores.total),
+        weighted_core=weighted_cores.total, extensive=True),
     Reducer(
         "lp", "The p-norm of the window.", "(sum |x|^p)^(1/p)", "float", arithmetic.norm,
         parameters=(P,), result_range="nonnegative", aliases=("norm", "pnorm"),
         interval_rule="magnitudes", error_model="power", any_order=True, composes=True, derivative="norm",
         explanation="norm", fold="norm", lanes="norm",
-        weighted_core=weighted_cores.norm),
+        weighted_core=weighted_cores.norm, extensive=True),
     Reducer(
         "l2", "The Euclidean norm of the window.", "(sum x^2)^(1/2)", "float", arithmetic.norm,
         presets=(2.0,), result_range="nonnegative", aliases=("euclidean", "euclideannorm"),
         interval_rule="magnitudes", error_model="power", any_order=True, composes=True, derivative="norm",
         explanation="norm", fold="norm", lanes="norm",
-        weighted_core=weighted_cores.norm),
+        weighted_core=weighted_cores.norm, extensive=True),
     Reducer(
         "gem", "The generalised mean of retrieval networks.", "(mean max(x, eps)^p)^(1/p)", "float",
         arithmetic.generalised_mean,

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ..errors import OptionError, PoolError
-from .windows import Windows, ceil_div
+from .windows import Stretch, Windows, ceil_div
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -23,6 +23,8 @@ ALL = "all"
 MOST = 2**31 - 1
 """The largest size, stride, dilation or padding: positions then stay far inside int64."""
 
+TOUCHES = ("all", "half")
+"""Which samples at the ends of an area count, where none counts by its part."""
 _MOST_BOUNDS = 2**27
 """The most adaptive windows on an axis: the bounds of each are kept, 2 GiB of them."""
 
@@ -48,6 +50,8 @@ class Windowing:
     """Raises OptionError for its options, each checked by itself, that do not go together."""
     strided: bool = False
     """Windows of one size at one stride, with padding: what needs a stride or a pad mode refuses all others."""
+    in_parts: bool = False
+    """Samples may count by a part, so that a sum of whole numbers may be none."""
     record: Callable[[WindowOptions, Sequence[Windows]], Mapping[str, Any]] = lambda options, windows: {}
     """What made the windows, for reports: a value for each pooled axis. By default only their number is reported."""
     words: Callable[[str, Mapping[str, Any]], str] = lambda name, record: name
@@ -73,7 +77,8 @@ class _ByName:
 
 
 NAMED_DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {"size": 1, "stride": None, "dilation": 1, "padding": 0, "adaptive": "all", "fractional": 1})
+    {"size": 1, "stride": None, "dilation": 1, "padding": 0, "adaptive": "all", "fractional": 1, "area": "all",
+     "scale": 1})
 """Options that take values by name, and what an axis has that another option names."""
 
 
@@ -108,6 +113,9 @@ class WindowOptions:
     ceil_mode: bool = False
     adaptive: Any = None
     fractional: Any = None
+    area: Any = None
+    scale: Any = None
+    touch: str | None = None
     overlapping: bool = False
     random: bool = False
     seed: int = 0
@@ -313,6 +321,34 @@ def _random_words(seed: int) -> Iterator[int]:
         yield from (int(word) for word in source.random_raw(64))
 
 
+# Areas: windows that begin and end within samples.
+
+
+def _area(n: int, ratio: Fraction, touch: str | None) -> Windows:
+    """floor(n / ratio) windows [i ratio, (i + 1) ratio), with all samples that they touch, or whose middle lies there.
+
+    Where the ratio is a whole number they are fixed windows.
+    """
+    import numpy as np
+
+    count = int(n / ratio)
+    if count < 1:
+        raise PoolError(f"a scale of {float(ratio):g} leaves nothing of an axis of {n}; it can be {n} at most")
+    size, unit = ratio.numerator, ratio.denominator
+    if unit == 1:
+        return Windows(n, range(0, count * size, size), range(size, count * size + 1, size))
+    if size * (count + 1) >= 2**53:
+        raise PoolError(f"a scale of {ratio} has too many digits for an axis of {n}; fewer, or a ratio of small "
+                        "numbers, would work")
+    stretch = Stretch(size, unit, weighs=touch is None)
+    begin = stretch.begins(count)
+    if touch == "half":
+        starts, stops = ceil_div(2 * begin - unit, 2 * unit), ceil_div(2 * (begin + size) - unit, 2 * unit)
+    else:
+        starts, stops = begin // unit, ceil_div(begin + size, unit)
+    return Windows(n, starts, np.minimum(stops, n), stretch=stretch)
+
+
 # From options to axes.
 
 
@@ -375,6 +411,22 @@ def _build_fractional(options: WindowOptions, lengths: Sequence[int]) -> tuple[W
                  for n, ratio, size in zip(lengths, ratios, sizes, strict=True))
 
 
+def _build_area(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
+    """So many windows, or windows of so many samples, "all" keeps an axis."""
+    from fractions import Fraction
+
+    axes = len(lengths)
+    if options.area is None:
+        ratios = per_axis(options.scale, axes, "scale")
+        return tuple(_area(n, Fraction(ratio), options.touch) for n, ratio in zip(lengths, ratios, strict=True))
+    counts = per_axis(options.area, axes, "area")
+    if wrong := [(m, n) for m, n in zip(counts, lengths, strict=True) if m != ALL and m > n]:
+        raise PoolError(f"{wrong[0][0]} areas of an axis of {wrong[0][1]} would be less than a sample each; adaptive "
+                        "windows repeat samples")
+    return tuple(keep_axis(n) if m == ALL else _area(n, Fraction(n, m), options.touch) if n else _adaptive(n, m)
+                 for n, m in zip(lengths, counts, strict=True))
+
+
 # Reports: what made the windows, and how it is said.
 
 
@@ -405,6 +457,14 @@ def _record_fractional(options: WindowOptions, windows: Sequence[Windows]) -> di
     chance = {"seed": options.seed} if options.u is None else {"u": _decimal_value(options.u)}
     return {"fractional": [_decimal_value(ratio) for ratio in ratios], "size": list(sizes) if options.size else None,
             "overlapping": options.overlapping, "random": options.random, **chance}
+
+
+def _record_area(options: WindowOptions, windows: Sequence[Windows]) -> dict[str, Any]:
+    """Record how many windows, or the ratios, and which samples count."""
+    ratios = per_axis(options.scale, len(windows), "scale")
+    asked = {"area": [len(w) for w in windows]} if options.area is not None else {
+        "scale": [_decimal_value(ratio) for ratio in ratios]}
+    return {**asked, "touch": options.touch}
 
 
 def _decimal_value(number: Fraction) -> float | str:
@@ -444,6 +504,12 @@ def _describe_fractional(name: str, record: Mapping[str, Any]) -> str:
     chance = f"seed {record['seed']}" if "seed" in record else f"u {record['u']}"
     words = [f"{name} {_join_axes(record['fractional'])}", chance]
     return " ".join(words + [flag for flag in ("overlapping", "random") if record[flag]])
+
+
+def _describe_area(name: str, record: Mapping[str, Any]) -> str:
+    """Write how many, or the ratio, and which samples count if not all by their part."""
+    words = f"{name} {_join_axes(record['area'])}" if "area" in record else f"scale {_join_axes(record['scale'])}"
+    return words if record["touch"] is None else f"{words} touch {record['touch']}"
 
 
 # How many windows an axis gets, by a formula with its numbers.
@@ -491,6 +557,16 @@ def _format_fractional(options: WindowOptions, axis: int, axes: int, windows: Wi
     return f"floor({windows.length} / {ratio}) = {len(windows)}"
 
 
+def _format_area(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
+    """As asked, with the ratio; or floor(n / ratio)."""
+    if options.area is not None:
+        kept = per_axis(options.area, axes, "area")[axis] == ALL
+        return f"kept = {windows.length}" if kept else (
+            f"as asked = {len(windows)}, window i is [{windows.length} i / {len(windows)}, "
+            f"{windows.length} (i + 1) / {len(windows)})")
+    return f"floor({windows.length} / {_decimal_value(per_axis(options.scale, axes, 'scale')[axis])}) = {len(windows)}"
+
+
 # Options that do not go together.
 
 
@@ -503,6 +579,12 @@ def _check_fractional(checked: Mapping[str, Any]) -> None:
         raise OptionError("u", "u fixes the steps by itself; it goes neither with seed nor with random")
     if "size" in checked and "overlapping" in checked:
         raise OptionError("overlapping", "overlapping has no meaning where size fixes the windows' length")
+
+
+def _check_area(checked: Mapping[str, Any]) -> None:
+    """How many windows there are says how large they are."""
+    if "area" in checked and "scale" in checked:
+        raise OptionError("scale", "area and scale say the same in two ways; one of them would work")
 
 
 _ROWS = (
@@ -528,6 +610,12 @@ _ROWS = (
               ("fractional", "size", "overlapping", "random", "seed", "u"), _build_fractional,
               lambda asked: "fractional" in asked and "adaptive" not in asked, check=_check_fractional,
               record=_record_fractional, words=_describe_fractional, formula=_format_fractional),
+    Windowing("area", "Windows of equal areas, of which samples at the ends count by their part.",
+              "[i r, (i + 1) r), r = n / m", "--area M | --scale R [--touch all | half]",
+              ("area", "scale", "touch"), _build_area,
+              lambda asked: ("area" in asked or "scale" in asked) and not {"adaptive", "fractional"} & asked.keys(),
+              check=_check_area, in_parts=True,
+              record=_record_area, words=_describe_area, formula=_format_area),
 )
 
 WINDOWINGS: Mapping[str, Windowing] = {row.name: row for row in _ROWS}
@@ -623,6 +711,24 @@ def _check_ratio(name: str, value: Any) -> Fraction:
     return ratio
 
 
+def _check_scale(name: str, value: Any) -> Fraction:
+    """A ratio >= 1: a decimal, or two whole numbers as in 8/3."""
+    text, slash, below = str(value).partition("/")
+    if not slash or not below.isdecimal() or not int(below[:18]) or len(below) > 18:
+        return _check_ratio(name, value)
+    ratio = _decimal(name, text) / int(below)
+    if not 1 <= ratio <= MOST:
+        raise OptionError(name, f"{name} must be a ratio of at least 1, not {value}")
+    return ratio
+
+
+def _check_touch(name: str, value: Any) -> str:
+    """Which samples of an area count wholly: all that it touches, or those whose middle lies in it."""
+    if value not in TOUCHES:
+        raise OptionError(name, f"{name} is {' or '.join(TOUCHES)}, not {value!r}")
+    return str(value)
+
+
 def _check_u(name: str, value: Any) -> Fraction:
     """A number in [0, 1)."""
     u = _decimal(name, value)
@@ -684,6 +790,9 @@ _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
     "ceil_mode": check_flag,
     "adaptive": _each(_check_count_or_all),
     "fractional": _each(_check_ratio),
+    "area": _each(_check_count_or_all),
+    "scale": _each(_check_scale),
+    "touch": _check_touch,
     "overlapping": check_flag,
     "random": check_flag,
     "seed": check_seed,

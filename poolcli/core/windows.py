@@ -5,7 +5,7 @@ NumPy is imported where arrays are made: ``--help`` reads the layouts, which mak
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Windows as equal stretches of an axis, which begin and end within samples: ``size`` and ``first`` are counted in
+    parts, of which a sample has ``unit``.
+    """
+
+    size: int
+    unit: int
+    first: int = 0
+    """Where the first window begins."""
+    weighs: bool = True
+    """Whether the first and the last sample of a window count by the part that lies in it."""
+
+    def begins(self, count: int) -> Ints:
+        """Where so many windows begin."""
+        import numpy as np
+
+        return self.first + self.size * np.arange(count, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +50,43 @@ class Windows:
     step: int = 1
     before: int = 0
     after: int = 0
+    stretch: Stretch | None = None
+    """Where windows begin and end within samples, if they do; starts and stops are of all samples that count."""
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def __getitem__(self, part: slice) -> Windows:
         """The windows of a block, on the same axis."""
-        return Windows(self.length, self.starts[part], self.stops[part], self.step, self.before, self.after)
+        stretch = self.stretch
+        if stretch is not None:
+            stretch = replace(stretch, first=stretch.first + stretch.size * part.indices(len(self))[0])
+        return Windows(self.length, self.starts[part], self.stops[part], self.step, self.before, self.after, stretch)
+
+    @property
+    def weighs(self) -> bool:
+        """Whether samples count by parts."""
+        return self.stretch is not None and self.stretch.weighs
+
+    def unweighed(self) -> Windows:
+        """The same where every sample that a window touches counts wholly."""
+        return replace(self, stretch=None if self.stretch is None else replace(self.stretch, weighs=False))
+
+    def parts(self) -> tuple[Ints, Ints]:
+        """How much of each sample of each window lies in it, one window after another, in parts of which a whole sample
+        has ``stretch.unit``; and where each window's begin there.
+        """
+        import numpy as np
+
+        first, count = self.present()
+        assert self.stretch is not None
+        unit, begin = self.stretch.unit, self.stretch.begins(len(self))
+        end = begin + self.stretch.size
+        at = np.cumsum(count) - count
+        found = np.full(int(count.sum()), unit, np.int64)
+        found[at + count - 1] = end - (first + count - 1) * unit
+        found[at] = np.minimum(end, (first + 1) * unit) - begin
+        return found, at
 
     def present(self) -> tuple[Ints, Ints]:
         """First sample of each window and how many it has (0: it lies in the padding). Clipping keeps the phase."""

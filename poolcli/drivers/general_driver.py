@@ -52,8 +52,9 @@ def make_spec(work: KernelTask, written: dtypes.Type) -> jit.KernelSpec:
     else:
         parts = _CASTS[to_float]
     row = work.reducer
-    core = row.core if work.weights is None else row.weighted_core
-    weigh = (kernel.gather_sample_weights if work.weights is not None else kernel.gather_weights if row.weighted
+    core = row.core if work.weights is None and not work.in_parts else row.weighted_core
+    weigh = (kernel.gather_sample_weights if work.weights is not None
+             else kernel.gather_weights if row.weighted or work.in_parts
              else kernel.gather_distances if row.central else kernel.no_weights)
     assert core is not None
     names = {"read": work.array.dtype.name, "write": written.name}
@@ -72,6 +73,8 @@ class General:
     def tables(self) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """The windows of D, H and W, and their weights."""
         row = self.work.reducer
+        if self.work.in_parts:
+            return [_table_of_parts(w, wholly=not row.extensive) for w in self.work.windows]
         along = partial(binomial, whole=needs_whole_weights(self.work)) if row.weighted else None
         return [table(w, partial(square_distances, step=w.step) if row.central else along) for w in self.work.windows]
 
@@ -121,7 +124,7 @@ class General:
         nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata
         fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill
         samples, scratch = np.empty(self.most, work.array.dtype), np.empty(self.most, work.array.dtype)
-        each = work.reducer.weighted or work.reducer.central or work.weights is not None
+        each = work.reducer.weighted or work.reducer.central or work.weights is not None or work.in_parts
         weights = np.empty(self.most if each else 1)
 
         def run_block(block: Block) -> bool:
@@ -181,6 +184,15 @@ def table(windows: Windows, along: AlongAxis | None) -> tuple[NDArray[np.int64],
     starts = np.cumsum([0, *(len(w) for w in weights)])
     rows[:, kernel.WEIGHT] = starts[of_window.reshape(-1)]
     return rows, np.concatenate(weights)
+
+
+def _table_of_parts(windows: Windows, wholly: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """One axis whose samples count by parts: as whole numbers (``wholly``), or as shares of a sample."""
+    rows, _ = table(windows, None)
+    if not windows.weighs or windows.stretch is None:
+        return rows, np.ones(int(rows[:, kernel.COUNT].max()))
+    parts, rows[:, kernel.WEIGHT] = windows.parts()
+    return rows, parts / (1 if wholly else windows.stretch.unit)
 
 
 AlongAxis = Callable[[int, int, int], NDArray[np.float64]]

@@ -82,6 +82,11 @@ class KernelTask:
         depth, height, width = (w.distinct_sizes[-1] for w in self.windows)
         return depth, height, width
 
+    @cached_property
+    def in_parts(self) -> bool:
+        """Whether samples count by the part of them that lies in a window."""
+        return self.reducer.weighted_core is not None and any(w.weighs for w in self.windows)
+
     @property
     def whole(self) -> Block:
         """All of it as one block."""

@@ -27,6 +27,7 @@ from .fold.fold_table import (
     LOADS,
     NARROW,
     SAVES,
+    SUM_FOLDS,
     Fold,
     find_written_dtype,
     in_range,
@@ -58,6 +59,30 @@ class AxisWeights:
     """The sum of each window's weights."""
     whole: bool
     """Whether the weights are whole numbers; those of long windows may be fractions of the largest."""
+    divisors: NDArray[np.float64]
+    """What each window's sum is divided by: a factor of it."""
+
+    @classmethod
+    def of_parts(cls, windows: Windows, divides: bool) -> AxisWeights:
+        """Give each sample the part of it that lies in a window; of a mean their sum is divided by, else a sample's."""
+        first, count = windows.present()
+        if windows.stretch is None or not windows.weighs:
+            weights, at, unit = np.ones(int(count.max()), np.int64), np.zeros_like(first), 1
+            totals = count.astype(float)
+        else:
+            (weights, at), unit = windows.parts(), windows.stretch.unit
+            totals = np.full(len(windows), float(windows.stretch.size))
+        divisors = totals if divides else np.full(len(windows), float(unit))
+        return cls(np.stack([first, count, at], 1), np.concatenate([weights.astype(float), [0.0]]), totals, True,
+                   divisors)
+
+    def by_place(self) -> AxisWeights:
+        """The same with the weights of the windows' first places first, then those of the second ones, and so on."""
+        count, at = self.table[:, 1], self.table[:, 2]
+        place = np.arange(int(count.max()))[:, None]
+        there = place < count
+        weights = np.where(there, self.weights[np.where(there, at + place, 0)], 0.0).reshape(-1)
+        return replace(self, weights=weights)
 
     @classmethod
     def of(cls, windows: Windows, whole: bool = True) -> AxisWeights:
@@ -70,7 +95,8 @@ class AxisWeights:
         of_window = of_window.reshape(-1)
         totals = np.array([fsum(one) for one in weights])[of_window]
         whole = whole or bool((windows.sizes() <= MAX_EXACT_BINOMIALS).all())
-        return cls(np.stack([first, count, starts[of_window]], 1), np.concatenate([*weights, [0.0]]), totals, whole)
+        return cls(np.stack([first, count, starts[of_window]], 1), np.concatenate([*weights, [0.0]]), totals, whole,
+                   totals)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,12 +121,14 @@ class _WeightedChoice:
 
 def _weigh_axes(work: KernelTask) -> list[AxisWeights]:
     """Weigh the windows of all axes."""
+    if work.in_parts:
+        return [AxisWeights.of_parts(windows, _divides(work)) for windows in work.windows]
     return [AxisWeights.of(windows, needs_whole_weights(work)) for windows in work.windows]
 
 
 def choose(work: KernelTask) -> _WeightedChoice | None:
     """Choose by types and geometry, without a look at the data; None where the general kernel serves."""
-    if not work.reducer.weighted or work.want_indices:
+    if work.want_indices or not (work.reducer.weighted or (work.in_parts and work.reducer.fold in SUM_FOLDS)):
         return None
     axes = _weigh_axes(work)
     whole = all(axis.whole for axis in axes)
@@ -143,7 +171,12 @@ def _choose_sum(work: KernelTask, lines: float, row: float) -> Fold:
     else:
         fold = Fold(states.lift_pair, kernel.accumulate_pair, end.mean_pair, of_pair(work), (np.float64,) * 2, (0, 0))
         counted = kernel.accumulate_pair_and_count
-    return replace(present(work, fold, divides=True), merge=counted if missing(work) else fold.merge)
+    return replace(present(work, fold, divides=_divides(work)), merge=counted if missing(work) else fold.merge)
+
+
+def _divides(work: KernelTask) -> bool:
+    """Whether sums are divided by the weights of what is there."""
+    return work.reducer.fold != "total"
 
 
 def _fits_in_parts(largest: float, row: float) -> bool:
@@ -163,7 +196,10 @@ class _WeightedRun:
     """The weighted row kernel on one array."""
 
     def __init__(self, work: KernelTask, values: Array, choice: _WeightedChoice, axes: list[AxisWeights]) -> None:
-        self.work, self.values, self.choice, self.axes = work, values, choice, axes
+        self.work, self.values, self.choice = work, values, choice
+        if work.in_parts:
+            axes = [*axes[:2], axes[2].by_place()]
+        self.axes = axes
         self.weights = [axis.weights.astype(choice.fold.dtypes[0]) for axis in self.axes]
         self.most = [int(axis.table[:, kernel.COUNT].max()) for axis in self.axes]
 
@@ -196,7 +232,7 @@ class _WeightedRun:
 
         def run_block(block: Block) -> bool:
             tables = [axis.table[begin:stop] for axis, (begin, stop) in zip(self.axes, block[1:], strict=True)]
-            totals = [axis.totals[begin:stop] for axis, (begin, stop) in zip(self.axes, block[1:], strict=True)]
+            totals = [axis.divisors[begin:stop] for axis, (begin, stop) in zip(self.axes, block[1:], strict=True)]
             geometry, needed = self.geometry(block, tables[2], totals[2])
             room = rooms(needed + 1, needed)[:_MOST_NUMBERS]
             return run((work.array, self.values, nodata, fill, geometry, *tables, *self.weights, *totals, *ending,
@@ -213,7 +249,9 @@ class _WeightedRun:
         regular = isinstance(width.starts, range)
         alike = longest_stretch((table[:, 1:] == table[len(table) // 2, 1:]).all(axis=1)) if regular else (0, 0)
         needed = (length + len(table)) * work.array.shape[4]
+        counts = self.axes[2].table[:, kernel.COUNT]
         numbers = [*work.array.shape[1:], *work.output_shape[1:4], *(windows.step for windows in work.windows),
                    *itertools.chain(*block), work.skip_nan, work.nodata is not None, work.fill is not None,
-                   work.rounding, low, length, *alike, step_of(width), *dtypes.whole_limits(work.result), needed]
+                   work.rounding, low, length, *alike, step_of(width), *dtypes.whole_limits(work.result), needed,
+                   work.in_parts, counts.min(), counts.max()]
         return np.array(numbers, np.int64), needed

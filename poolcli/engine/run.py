@@ -32,20 +32,28 @@ def _lazy_driver(driver: str, serves: Callable[[Reducer], bool]) -> Callable[[Ke
 
 
 FOLD_CHOICE = _lazy_driver("fold.fold_driver", lambda row: bool(row.fold))
+WEIGHTED_CHOICE = _lazy_driver("weighted_driver", lambda row: True)
 CHOICES: Sequence[Callable[[KernelTask], KernelChoice | None]] = [_lazy_driver(*row) for row in FAST_DRIVERS.items()]
 """Who may have a faster kernel than the general one; the first that serves is taken."""
 
 
 def choose_kernel(task: KernelTask) -> KernelChoice | policy.Deferred | None:
     """Return the kernel for a plan, if one is faster than the general one; None where that must do it."""
+    if task.in_parts:
+        kernel: Any = WEIGHTED_CHOICE(task)
+        return policy.decide(task, kernel, _spec_of_general, _choose_plain)
     flat, merging = flatten(task) or (None, None)
-    kernel: Any = None if flat is None else _find_fast(flat)
+    kernel = None if flat is None else _find_fast(flat)
     if merging is not None and getattr(kernel, "flattens", False):
         kernel = Flattened(kernel, kernel.spec, merging)
     else:
         kernel = _find_fast(task)
-    return policy.decide(task, kernel, lambda task: general_driver.make_spec(task, dtypes.write_dtype(task.result)),
-                         _choose_numpy)
+    return policy.decide(task, kernel, _spec_of_general, _choose_numpy)
+
+
+def _spec_of_general(task: KernelTask) -> jit.KernelSpec:
+    """Return the general kernel's spec."""
+    return general_driver.make_spec(task, dtypes.write_dtype(task.result))
 
 
 def _find_fast(task: KernelTask) -> Any:
@@ -59,6 +67,11 @@ def _choose_numpy(task: KernelTask) -> tuple[KernelChoice | None, float, float]:
 
     choice = numpy_tier.choose(task)
     return choice, 0.0 if choice is None else numpy_tier.estimate(choice, task), general_driver.estimate_plain(task)
+
+
+def _choose_plain(task: KernelTask) -> tuple[None, float, float]:
+    """Return the same where NumPy does not serve."""
+    return None, 0.0, general_driver.estimate_plain(task)
 
 
 def run_task(task: KernelTask, out: Array | None, choice: KernelChoice | policy.Deferred | None,
@@ -126,7 +139,7 @@ def _run_numpy(task: KernelTask, values: Array, choice: policy.Deferred, numpy: 
 
 def run_fold(task: KernelTask) -> Array | None:
     """Return the canonical result of samples with weights by a fold kernel; None where only the general one serves."""
-    choice: Any = FOLD_CHOICE(task)
+    choice: Any = None if task.in_parts else FOLD_CHOICE(task)
     if choice is None:
         return None
     values = np.empty(task.output_shape, dtypes.write_dtype(task.result))

@@ -69,6 +69,7 @@ def explain(x: ArrayLike, reducer: str = "max", *, at: Sequence[int] | int | Non
 def explain_window(array: Array, pooling: Pooling, plan: Plan, at: Sequence[int] | int | None = None,
               channel: int | None = None, batch: int | None = None) -> Explanation:
     """``explain`` for a pooling that has been prepared and planned."""
+    plan.check_whole_samples("explain")
     pooling.check_array(array)
     kept = {letter: _resolve_kept_index(letter, given, plan) for letter, given in (("N", batch), ("C", channel))
             if given is not None or letter in plan.axes.letters}

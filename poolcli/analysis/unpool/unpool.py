@@ -254,6 +254,7 @@ DUPLICATES: Mapping[str, Callable[[Array, Ints, Array], None]] = {
 def _plan_inverse(pooling: Pooling, shape: Sequence[int], values: tuple[int, ...]) -> Plan:
     """The plan of the pooling that is undone."""
     plan = pooling.plan(shape)
+    plan.check_whole_samples("unpool")
     if plan.full_shape != values:
         raise PoolError(f"these windows make {layouts.describe(plan.full_shape)} of {layouts.describe(shape)}, not "
                         f"{layouts.describe(values)}; another output_shape, or the windows that were used, would work")

@@ -107,7 +107,7 @@ class Merger:
 
 def choose(work: KernelTask) -> Merger | None:
     """The fold by which a plan's windows may be put together from parts; None where each must be seen whole."""
-    if work.reducer.fold not in FOLDS or work.want_indices:
+    if work.reducer.fold not in FOLDS or work.want_indices or work.in_parts:
         return None
     extent = Extent(*(int(one.sizes().max()) for one in work.windows))
     fold = FOLDS[work.reducer.fold](work, extent)

@@ -237,6 +237,11 @@ ELSEWHERE: Mapping[str, str] = {"dask": ".chunked.dask_array", "xarray": ".xarra
 def pool(x: _Lazy, reducer: str = ..., *, out: None = ..., return_indices: Literal[False] = ...,
          **options: Unpack[Keywords]) -> Any: ...
 @overload
+def pool(x: ArrayLike | _Lazy, reducer: list[str] | tuple[str, ...], *, out: None = ...,
+         return_indices: Literal[False] = ..., mask: ArrayLike | None = ..., weights: ArrayLike | None = ...,
+         min_valid: int | str | None = ..., return_valid: Literal[False] = ..., **options: Unpack[Keywords],
+         ) -> tuple[Any, ...]: ...
+@overload
 def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_indices: Literal[False] = ...,
          mask: ArrayLike | None = ..., weights: ArrayLike | None = ..., min_valid: int | str | None = ...,
          return_valid: Literal[False] = ..., by: int | str | ArrayLike | None = ...,
@@ -258,7 +263,8 @@ def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_in
 
 
 @show_keywords(Keywords)
-def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None, return_indices: bool = False,
+def pool(x: ArrayLike | _Lazy, reducer: str | list[str] | tuple[str, ...] = "max", *, out: Array | None = None,
+         return_indices: bool = False,
          mask: ArrayLike | None = None, weights: ArrayLike | None = None, min_valid: int | str | None = None,
          return_valid: bool = False, by: int | str | ArrayLike | None = None, sigma: ArrayLike | None = None,
          **options: Unpack[Keywords]) -> Any:
@@ -270,7 +276,8 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
         Anything that is an array of real numbers. Without ``layout`` one axis is L and two are HW; of more, the last is
         taken for channels where it has at most 4 and is shorter than the pooled ones, and is an error elsewhere.
     reducer
-        The name of a row of ``poolcli.REDUCERS``.
+        The name of a row of ``poolcli.REDUCERS``, or a list of several, for a tuple of results; parameters go to those
+        that have them.
     out
         An array for the result, of exactly its shape and dtype.
     return_indices
@@ -315,6 +322,11 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
     array([[ 5,  7],
            [13, 15]])
     """
+    if isinstance(reducer, (list, tuple)):
+        if out is not None or return_indices or return_valid or by is not None or sigma is not None:
+            raise OptionError("reducer", "of several reducers there are values alone, without out, indices, numbers of "
+                                         "valid samples, by or sigma; one reducer would work")
+        return _pool_several(x, tuple(reducer), {"mask": mask, "weights": weights, "min_valid": min_valid, **options})
     if sigma is not None:
         if by is not None or return_indices is not False or return_valid is not False:
             raise OptionError("sigma", "goes with neither by, return_indices nor return_valid")
@@ -347,6 +359,19 @@ def pool(x: ArrayLike | _Lazy, reducer: str = "max", *, out: Array | None = None
     if out is None and type(x) is not np.ndarray:
         values, indices = as_kind_of(x, values), None if indices is None else as_kind_of(x, indices)
     return values if indices is None else (values, indices)
+
+
+def _pool_several(x: Any, reducers: tuple[str, ...], options: dict[str, Any]) -> tuple[Any, ...]:
+    """Pool by each reducer, with those of the parameters that it has; all is checked before anything is pooled."""
+    rows = [REDUCERS.get(name) for name in reducers]
+    parameters = {one.name for row in rows if row is not None for one in row.parameters}
+    calls = []
+    for name, row in zip(reducers, rows, strict=True):
+        own = set() if row is None else {one.name for one in row.parameters}
+        calls.append({key: value for key, value in options.items() if key in own or key not in parameters})
+        checked = {key: value for key, value in calls[-1].items() if key not in ("mask", "weights", "min_valid")}
+        parse_pooling(name, **checked)
+    return tuple(pool(x, name, **given) for name, given in zip(reducers, calls, strict=True))
 
 
 def as_kind_of(x: Any, values: Array) -> Any:

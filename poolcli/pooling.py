@@ -95,7 +95,7 @@ class Pooling:
     def result_dtype(self, dtype: Any) -> dtypes.Type:
         """The result's dtype for an input dtype."""
         found = dtypes.result_dtype(self.reducer, dtypes.check_dtype(np.dtype(dtype)))
-        in_parts = self.window.windowing.in_parts and self.window.touch is None and self.reducer.result == "sum"
+        in_parts = self.window.windowing.in_parts and self.window.touch is None and self.reducer.extensive
         return self.dtype or (dtypes.FLOAT64 if in_parts and found.kind != "f" else found)
 
     def run(self, array: Array, plan: Plan, *, out: Array | None = None, return_indices: bool = False,

@@ -39,6 +39,7 @@ def pool(x: Any, reducer: str, *, sigma: Any, mask: Any = None, weights: Any = N
     errors_of = as_array(sigma)
     _check_pooling(pooling)
     found = run_valid(pooling, array, plan, rules)
+    assert found.valid is not None
     errors = find_errors(pooling, array, plan, rules, errors_of, found.valid)
     values = found.values
     if out is not None:
@@ -65,6 +66,7 @@ def find_errors(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, 
     ``valid`` says how many samples of each window are; sigma has the array's shape, or that of its pooled axes.
     """
     _check_pooling(pooling)
+    plan.check_whole_samples("sigma")
     each = _check_sigma(_broadcast(sigma, plan, "array of errors"))
     shares = None if rules.weights is None else _broadcast(rules.weights, plan, "array of weights").astype(np.float64)
     missing = find_missing(array, np.zeros(array.shape, np.bool_), pooling)

@@ -32,7 +32,9 @@ class _MaskedPooling(Pooling):
     """A pooling whose values without samples will be masked, so that they may be anything."""
 
     def fill(self, result: dtypes.Type) -> Array:
-        """Return NaN for floats and 0 for integers."""
+        """Return NaN for floats and 0 for integers, or the reducer's value of no samples."""
+        if self.reducer.empty_value is not None:
+            return dtypes.scalar(dtypes.write_dtype(result), self.reducer.empty_value)
         return dtypes.scalar(dtypes.write_dtype(result), float("nan") if result.kind == "f" else 0)
 
 
@@ -161,7 +163,10 @@ def _check_numbers(array: Array, missing: NDArray[np.bool_], pooling: Pooling) -
 
 
 def _is_empty(pooling: Pooling, plan: Plan, missing: NDArray[np.bool_], pads_missing: bool) -> NDArray[np.bool_]:
-    """Return which windows have no sample: the largest of 1 for present and 0 for missing is 0."""
+    """Return which windows have no value, as they have no sample: the largest of 1 for present and 0 for missing is 0.
+    """
+    if pooling.reducer.empty_value is not None:
+        return np.zeros(plan.output_shape, np.bool_)
     present = replace(pooling, reducer=REDUCERS["max"], parameters={}, nan="propagate", nodata=None, dtype=None,
                       pad_value=0 if pads_missing else 1)
     found: NDArray[np.bool_] = present.run((~missing).view(np.uint8), plan).values == 0

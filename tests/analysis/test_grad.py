@@ -183,7 +183,7 @@ def test_missing_samples_have_nothing_and_windows_of_them_give_nothing(reducer: 
         x = np.array([hole, hole, 3, hole, 5, 6]).astype(dtype)
         found = poolcli.grad(x, reducer, size=2, **options)
         assert found[[0, 1, 3]].tolist() == [0, 0, 0] and np.isfinite(found).all()
-        alone = {"sum": 1, "lp": 1, "l2": 1, "var": 0, "std": 0, "range": 0, "mad": 0}.get(reducer, 1)
+        alone = {"sum": 1, "lp": 1, "l2": 1, "var": 0, "std": 0, "range": 0, "mad": 0, "count": 0}.get(reducer, 1)
         assert found[2] == pytest.approx(alone)
 
 

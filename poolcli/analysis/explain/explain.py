@@ -85,7 +85,7 @@ def explain_window(array: Array, pooling: Pooling, plan: Plan, at: Sequence[int]
         plan.full_shape, cell, place, kept, window.axes, window.values, window.states, STATES,
         int(window.there.sum()), window.nominal, reasoning.setup, reasoning.steps, reasoning.rule,
         _find_winner(pooling, window, reasoning), _lay_out_shares(window, reasoning.shares), reasoning.meaning,
-        None if not window.there.any() else reasoning.value, _format_value(window, reasoning),
+        None if _has_no_value(window, reasoning) else reasoning.value, _format_value(window, reasoning),
         _describe_rounding(pooling, window, reasoning, dtype), result, dtype.name, array.dtype.name)
 
 
@@ -131,7 +131,8 @@ def _reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int
     there = window.there
     x = np.asarray(window.values[there])
     if not len(x):
-        return Reasoning(("no sample is present",), math.nan)
+        empty = pooling.reducer.empty_value
+        return Reasoning(("no sample is present",), math.nan if empty is None else Fraction(empty))
     if x.dtype.kind == "f" and pooling.reducer.nan_wins and np.isnan(x).any():
         last = int(np.flatnonzero(np.isnan(x))[-1])
         return Reasoning(("a NaN is in the window, and NaN wins (--nan propagate)",), math.nan,
@@ -188,14 +189,19 @@ def _lay_out_shares(window: WindowSamples, shares: Array | None) -> Array | None
     return found
 
 
+def _has_no_value(window: WindowSamples, reasoning: Reasoning) -> bool:
+    """Whether no sample is there, and the reducer has no value for that."""
+    return not window.there.any() and reasoning.value != reasoning.value
+
+
 def _format_value(window: WindowSamples, reasoning: Reasoning) -> str:
     """The value before rounding."""
-    return "none" if not window.there.any() else format_exact(reasoning.value)
+    return "none" if _has_no_value(window, reasoning) else format_exact(reasoning.value)
 
 
 def _describe_rounding(pooling: Pooling, window: WindowSamples, reasoning: Reasoning, dtype: np.dtype[Any]) -> str:
     """The last step in words."""
-    if window.there.any() and reasoning.value == reasoning.value:
+    if reasoning.value == reasoning.value:
         return rounding_text.describe_conversion(reasoning.value, reasoning.exact, dtype, pooling.round)
     what = "NaN" if window.there.any() else "nothing"
     return f"{what} is NaN in {dtype}" if dtype.kind == "f" else f"{what} is the nodata value in {dtype}"

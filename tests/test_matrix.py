@@ -52,7 +52,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
         {"fractional": 1.5, "random": True},
         {"fractional": 1.3, "size": 2},
     ],
-    "area": [{"scale": 2}, {"scale": 1.5, "touch": "all"}, {"area": 2, "touch": "half"}],
+    "area": [{"scale": 2, "touch": "all"}, {"scale": 1.5, "touch": "all"}, {"area": 2, "touch": "half"}],
 }
 WINDOWING_ROWS = [
     pytest.param(options, id=f"{layout}{i}")

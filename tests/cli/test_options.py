@@ -27,6 +27,8 @@ KEYWORDS: list[tuple[str, list[str], dict[str, Any]]] = [
     ("max", ["--global"], {"size": "all"}),
     ("max", ["--global", "--size", "all"], {"size": "all"}),
     ("max", ["--adaptive", "7xall"], {"adaptive": (7, "all")}),
+    ("max", ["--area", "7xall"], {"area": (7, "all")}),
+    ("avg", ["--scale", "8/3", "--touch", "half"], {"scale": "8/3", "touch": "half"}),
     ("max", ["--fractional", "1.5", "--seed", "3", "--overlapping", "--random"],
      {"fractional": "1.5", "seed": 3, "overlapping": True, "random": True}),
     ("max", ["--fractional", "1.5", "--u", "0.25", "--disjoint", "--pseudorandom"], {"fractional": "1.5", "u": "0.25"}),

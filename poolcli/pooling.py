@@ -212,7 +212,7 @@ def parse_pooling(reducer: str, checked: WindowOptions | None = None, **options:
     seed = check_seed("seed", given.get("seed", 0))
     window = checked or check_windows(row, given)
     parameters = {p.name: p.check(given.get(p.name, p.default)) for p in row.parameters}
-    if window.windowing.in_parts and parameters.get("divisor"):
+    if window.windowing.in_parts and window.touch is None and parameters.get("divisor"):
         raise OptionError("divisor", "areas are divided by the samples in them; adaptive windows take a divisor")
     for flag, variant in row.variants.items():
         row = variant if parameters[flag] else row

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,9 @@ Array = NDArray[Any]
 Floats = NDArray[np.float64]
 Places = tuple[int, ...]
 
+_BLOCK = 1 << 15
+"""Cells that all shifts are taken of before the next: a block and what it is taken from stay in the cache."""
+
 
 @dataclass
 class ChangeStatistics:
@@ -34,15 +37,20 @@ class ChangeStatistics:
 
     def add(self, change: Floats, distance: int) -> None:
         """Those of one shift."""
-        there, total = change, float(change.sum())
-        if not math.isfinite(total):
-            there = change[np.isfinite(change)]
-            total = float(there.sum())
-        self.total, self.count = self.total + total, self.count + there.size
+        there, total = self.add_mean(change)
         self.worst = max(self.worst, float(there.max(initial=0)))
         self.same += there.size - int(np.count_nonzero(there))
         sums = self.by_distance.setdefault(distance, [0.0, 0.0])
         sums[0], sums[1] = sums[0] + total, sums[1] + there.size
+
+    def add_mean(self, change: Floats) -> tuple[Floats, float]:
+        """What the score needs, and no more; return those that are numbers, and their sum."""
+        there, total = change, float(change.sum())
+        if not isfinite(total):
+            there = change[np.isfinite(change)]
+            total = float(there.sum())
+        self.total, self.count = self.total + total, self.count + there.size
+        return there, total
 
     def score(self, span: float) -> float:
         """The mean change as a share of the range; 0 where there is no shift or no range."""
@@ -156,25 +164,40 @@ def choose_shifts(most: Sequence[int], at_most: int) -> Iterator[Places]:
 
 def measure_dense_changes(dense: Floats, pooled: Sequence[int], strides: Places,
                           moves: Sequence[Places]) -> ChangeStatistics:
-    """The same changes, read from the reducer at stride 1: y_t[i] = z[t + i s]. No padding."""
+    """The mean of the same changes, read from the reducer at stride 1: y_t[i] = z[t + i s]. No padding.
+
+    Block by block, each split into its phases: then all shifts are slices, which lie in one piece and in the cache.
+    """
     found = ChangeStatistics()
     most = [max((at[i] for at in moves), default=0) for i in range(len(strides))]
     counts = [(dense.shape[axis] - n - 1) // s + 1 for axis, n, s in zip(pooled, most, strides, strict=True)]
     if min(counts) < 1:
         return found
-    base = _take_strided(dense, pooled, (0,) * len(strides), strides, counts)
-    for at in moves:
-        with np.errstate(invalid="ignore"):
-            found.add(np.abs(_take_strided(dense, pooled, at, strides, counts) - base), max(at))
+    step = max(1, _BLOCK * counts[0] // max(1, prod(dense.shape) // prod(strides)))
+    for first in range(0, counts[0], step):
+        few = (min(step, counts[0] - first), *counts[1:])
+        start = (slice(None),) * pooled[0]
+        part = dense[(*start, slice(first * strides[0], (first + few[0] - 1) * strides[0] + most[0] + 1))]
+        phases = {at: np.ascontiguousarray(_cut_axes(part, pooled, [slice(i, None, s) for i, s in zip(at, strides,
+                                                                                                   strict=True)]))
+                  for at in product(*map(range, strides))}
+        base = _cut_axes(phases[(0,) * len(strides)], pooled, [slice(count) for count in few])
+        change = np.empty(base.shape)
+        for at in moves:
+            phase = phases[tuple(i % s for i, s in zip(at, strides, strict=True))]
+            whole = [slice(i // s, i // s + count) for i, s, count in zip(at, strides, few, strict=True)]
+            with np.errstate(invalid="ignore"):
+                np.subtract(_cut_axes(phase, pooled, whole), base, out=change)
+            found.add_mean(np.abs(change, out=change))
     return found
 
 
-def _take_strided(dense: Floats, pooled: Sequence[int], at: Places, strides: Places, counts: Sequence[int]) -> Floats:
-    """Every s-th sample from ``at`` on."""
-    cut: list[Any] = [slice(None)] * dense.ndim
-    for axis, start, stride, count in zip(pooled, at, strides, counts, strict=True):
-        cut[axis] = slice(start, start + (count - 1) * stride + 1, stride)
-    found: Floats = dense[tuple(cut)]
+def _cut_axes(values: Floats, pooled: Sequence[int], cuts: Sequence[slice]) -> Floats:
+    """A part along the pooled axes."""
+    cut: list[Any] = [slice(None)] * values.ndim
+    for axis, one in zip(pooled, cuts, strict=True):
+        cut[axis] = one
+    found: Floats = values[tuple(cut)]
     return found
 
 

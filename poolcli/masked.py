@@ -122,7 +122,7 @@ def find_unused_value(present: Array, beside: float | None) -> int | float | Non
         return _as_number(_next_value(numbers.max()))
     if numbers.min() > low:
         return _as_number(_next_value(numbers.min(), up=False))
-    if dtype.kind != "f" and dtype.itemsize <= 2:
+    if dtype.kind not in "bf" and dtype.itemsize <= 2:
         bits = np.dtype(f"u{dtype.itemsize}")  # counted: to sort them takes three times as long
         free = np.flatnonzero(np.bincount(numbers.ravel().view(bits), minlength=256**dtype.itemsize) == 0)
         return _as_number(free[:1].astype(bits).view(numbers.dtype)[0]) if free.size else None

@@ -34,15 +34,21 @@ STAYS_BILEVEL = ("input", "unsigned", "rank")
 """Result rules under which a 1-bit picture stays one; anything else is written as 8-bit grey, True as 255."""
 
 
-
-
 def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """Read a job's input whole, pool it and write the result."""
-    indexed = pooling.reducer.takes_labels and not (settings.linear or settings.premultiplied)
-    loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
-                        allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames,
-                        shared=True)
+    loaded = read_input(job.source, settings, takes_indices(pooling, settings))
     return pool_loaded(loaded, job, pooling, settings, blank)
+
+
+def takes_indices(pooling: Pooling, settings: Settings) -> bool:
+    """Whether the indices of a palette are pooled, and not its colours."""
+    return pooling.reducer.takes_labels and not (settings.linear or settings.premultiplied)
+
+
+def read_input(source: str, settings: Settings, indexed: bool) -> Loaded:
+    """Read an input whole; a picture may be the decoder's own memory."""
+    return files.read(source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
+                      allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames, shared=True)
 
 
 def pool_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:

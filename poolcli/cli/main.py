@@ -34,6 +34,7 @@ STUDIES: Mapping[str, tuple[str, str]] = {
     "explain": ("analysis.explain_command", "Explain one output value: its window, the arithmetic, the rounding."),
     "compare": ("analysis.compare_command", "Many reducers side by side: pictures, and what each keeps in numbers."),
     "chain": ("analysis.chain_command", "Several poolings one after another, without files between them."),
+    "stats": ("stats_command", "Several reducers over the same windows of files that are read once."),
     "pyramid": ("analysis.pyramid_command",
                 "An array pooled again and again: levels, hypercolumns, spatial pyramid pooling."),
     "fractions": ("fractions_command", "The share of each class in each window, a channel each."),

@@ -295,7 +295,7 @@ def test_fail_fast_on_a_cluster(pictures: Path, cluster: Started) -> None:
     (["--scheduler", "local", "--in-place", "--overwrite"], "and --in-place exclude each other: a job may be done "
                                                             "twice there"),
     (["--scheduler", "local", "-o", "-"], "sends names, not data, so - goes not with it; "),
-    (["--scheduler", "local", "-"], "sends names, not data, so - goes not with it; "),
+    (["--scheduler", "local", "-", "-o", "out/"], "sends names, not data, so - goes not with it; "),
     (["--scheduler", "local", "--stream"], "and --stream exclude each other; "),
 ])
 def test_what_cannot_be(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str],

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..stdio import SafeWriter
 
 _NAME = "chain"
-_NOT_FOR_CHAINS = {"indices": None, "stream": False, "isolate": False, "timeout": None, "scheduler": None,
+NOT_FOR_SEVERAL = {"indices": None, "stream": False, "isolate": False, "timeout": None, "scheduler": None,
                    "linear": False, "alpha": None}
 """Options of reducers' commands that are about one pooling; workers in other processes know of one only."""
 
@@ -41,7 +41,7 @@ def _run_chain_command(arguments: tuple[str, ...], layout: str | None, **given: 
     from ..display import run_view
     from ..inputs import expand_globs, names
 
-    given = {**given, **_NOT_FOR_CHAINS}
+    given = {**given, **NOT_FOR_SEVERAL}
     inputs = expand_globs(named)
     settings = validate.make_settings(inputs, None, given)
     poolings = ChainSpec(stages, layout, options.default_layouts())
@@ -127,7 +127,7 @@ def _option_sections() -> list[tuple[str, list[click.Option]]]:
                             help="A letter for each axis of the input; N and C are kept, every other is pooled.")
     shared = [one for one in (*options.windows(), *options.values(), *parameter_options()) if one.name != "layout"]
     return [("Of every stage that does not say it itself", shared), ("Input", [layout]),
-            *((title, [one for one in found if one.name not in _NOT_FOR_CHAINS])
+            *((title, [one for one in found if one.name not in NOT_FOR_SEVERAL])
               for title, found in (("Files", options.files()), ("Pictures", options.pictures()))),
             ("Report", options.report())]
 

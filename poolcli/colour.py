@@ -46,7 +46,7 @@ class Light:
         if self.linear and not row.light:
             raise OptionError("linear",
                               f"{row.name} of light is no light; it goes with {_reducers_with('light', 'mixes')}, and "
-                                        f"changes nothing for {_reducers_with('light', 'keeps')}")
+                              f"changes nothing for {_reducers_with('light', 'keeps')}")
         if self.premultiplied and not row.alpha:
             raise OptionError("alpha", f"{row.name} has no meaning for premultiplied colours; "
                                        f"{_reducers_with('alpha', 'weighs', 'hides')} have")

@@ -336,7 +336,7 @@ def pool(x: ArrayLike | _Lazy, reducer: str | list[str] | tuple[str, ...] = "max
         if weights is not None or min_valid is not None or return_valid is not False:
             raise OptionError("by", "goes with neither weights, min_valid nor return_valid; a mask would work")
         return import_module(".analysis.whole_pixels", __package__).pool(x, reducer, by=by, mask=mask, out=out,
-                                                                return_indices=return_indices, **options)
+                                                                         return_indices=return_indices, **options)
     if mask is not None or weights is not None or min_valid is not None or return_valid is not False:
         return import_module(".valid_samples", __package__).pool(
             x, reducer, mask=mask, weights=weights, min_valid=min_valid, return_valid=return_valid, out=out,

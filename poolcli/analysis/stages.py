@@ -71,7 +71,7 @@ def with_named_axes(stage: Stage, shape: Sequence[int], letters: str | None, nam
 def _check_pair(given: Any) -> tuple[str, Mapping[str, Any], str]:
     """A name and keywords, or OptionError."""
     if (isinstance(given, (tuple, list)) and len(given) == 2 and isinstance(given[0], str)
-            and isinstance(given[1], Mapping)):
+        and isinstance(given[1], Mapping)):
         return given[0], given[1], ""
     raise OptionError("stages", f'a stage is a name, or name and keywords as in ("max", {{"size": 2}}), not {given!r}')
 

@@ -27,7 +27,7 @@ def _to_plain(value: Any) -> Any:
         return {f.name: _to_plain(getattr(value, f.name)) for f in fields(value) if f.metadata.get("document", True)}
     if isinstance(value, np.ndarray):
         return _to_plain(value.tolist()) if value.size <= _MOST_VALUES else {"shape": list(value.shape),
-                                                                        "dtype": value.dtype.name}
+                                                                             "dtype": value.dtype.name}
     if isinstance(value, np.generic):
         return _to_plain(value.item())
     if isinstance(value, Fraction):

@@ -163,7 +163,7 @@ def _scale_to_grey(keywords: Any) -> dict[str, Any]:
 
 
 def _finish_report(task: LoadedJob, planned: Sequence[stage_plans.StagePlan], done: Chain, settings: Settings,
-              blank: ChainReport) -> FileReport:
+                   blank: ChainReport) -> FileReport:
     """What there is to say of a job that is done."""
     first, last = planned[0], planned[-1]
     notes = (*blank.notes, *task.notes, *lossy_notes(task.job, settings, task.loaded.source.lossy))
@@ -175,4 +175,4 @@ def _finish_report(task: LoadedJob, planned: Sequence[stage_plans.StagePlan], do
     pooling = first.stage.pooling
     before = report.stats(task.loaded.array, skip_nan=pooling.nan == "ignore", nodata=pooling.nodata)
     return add_values(replace(made, input_stats=before, output_stats=done.stages[-1].output_stats), done.values,
-                       last.plan)
+                      last.plan)

@@ -63,7 +63,7 @@ def _pool_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileRepo
     volume = run_array.open_array(job.source, settings.key, lambda: _read_whole(job, settings))
     files.check_samples(volume.source.shape, settings.max_pixels)
     done = run_array.pool(pooling, volume, str(job.output), overwrite=may_replace(job.output, job, settings),
-                        looks=settings.statistics, backend=settings.backend or ThreadBackend(threads.count_threads()))
+                          looks=settings.statistics, backend=settings.backend or ThreadBackend(threads.count_threads()))
     blank = replace(blank, notes=(*blank.notes, *clip_notes(pooling, done, settings)))
     return _finish_report(done, pooling, settings, blank)
 

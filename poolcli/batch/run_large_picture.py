@@ -55,7 +55,7 @@ def run(opened: tuple[Any, files.Loaded], job: Job, pooling: Pooling, settings: 
 
 
 def _run_boxes(source: Any, loaded: files.Loaded, job: Job, pooling: Pooling, settings: Settings,
-              blank: FileReport) -> FileReport:
+               blank: FileReport) -> FileReport:
     """The same of an open source."""
     from ..chunked.executors import ThreadBackend
     from ..engine import threads
@@ -109,7 +109,7 @@ def _pool_held(task: LoadedJob, source: Any, settings: Settings, blank: FileRepo
 
 
 def _pool_tiles(task: LoadedJob, source: Any, settings: Settings, blank: FileReport,
-               backend: ChunkBackend) -> FileReport:
+                backend: ChunkBackend) -> FileReport:
     """Pool into a tiled file, which is as large as it must be."""
     from ..chunked import run_picture
 
@@ -123,7 +123,7 @@ def _pool_tiles(task: LoadedJob, source: Any, settings: Settings, blank: FileRep
 
 
 def _pool_array(task: LoadedJob, source: Any, settings: Settings, blank: FileReport,
-               backend: ChunkBackend) -> FileReport:
+                backend: ChunkBackend) -> FileReport:
     """Pool into an array that is written chunk by chunk."""
     from ..chunked import run_array
 
@@ -138,7 +138,7 @@ def _pool_array(task: LoadedJob, source: Any, settings: Settings, blank: FileRep
 
 
 def _report_result(task: LoadedJob, settings: Settings, blank: FileReport, seen: Stats | None,
-                  lost: tuple[str, ...]) -> FileReport:
+                   lost: tuple[str, ...]) -> FileReport:
     """What there is to say of a job that is done; of its samples nothing, for nobody has looked at all of them."""
     from ..chunked.run_array import PoolResult
     from ..engine.prepared import Result

@@ -148,7 +148,7 @@ def prepare_run(pooling: Pooling, plan: Plan, source: ArraySource, backend: Chun
 
 
 def run_jobs(backend: ChunkBackend, task: BoxContext, merger: Merger | None,
-              chunk: tuple[int, ...]) -> Generator[Tally, None, None]:
+             chunk: tuple[int, ...]) -> Generator[Tally, None, None]:
     """All jobs, done; values go through here where workers elsewhere cannot write into the target."""
     if merger is not None:
         yield from tree_reduce.run_reduction(task, merger, chunk, backend)
@@ -215,7 +215,7 @@ class MappedTarget:
 
 @contextmanager
 def _create_target(output: str, plan: Plan, dtype: dtypes.Type, chunk: tuple[int, ...], volume: OpenedArray,
-         overwrite: bool) -> Iterator[_ReadableTarget]:
+                   overwrite: bool) -> Iterator[_ReadableTarget]:
     """A new store or file, which gets its name when the block ends well."""
     if not is_store_name(output):
         with _create_npy(output, plan.output_shape, dtype, overwrite) as array:

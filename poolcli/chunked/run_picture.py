@@ -117,7 +117,7 @@ def _encode_box(context: _EncodingContext, outputs: Box) -> _EncodedBox:
 
 
 def _run_in_order(task: BoxContext, target: _OrderedTarget, unit: tuple[int, ...],
-                 backend: ChunkBackend) -> Generator[Tally, None, None]:
+                  backend: ChunkBackend) -> Generator[Tally, None, None]:
     """All jobs, their boxes encoded side by side and appended in order."""
     boxes = list(split_jobs(task, unit, _ORDERED_JOBS))
     context = _EncodingContext(replace(task, target=NULL_TARGET), target.encoder)

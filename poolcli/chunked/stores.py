@@ -186,8 +186,8 @@ def _describe_keys(group: zarr.Group) -> str:
 
 
 def create_array(folder: str, name: str, shape: Sequence[int], dtype: dtypes.Type, chunks: Sequence[int], version: int,
-            axes: Sequence[str | None] | None = None, attributes: Mapping[str, Any] | None = None,
-            fill_value: Any = 0) -> ZarrArray:
+                 axes: Sequence[str | None] | None = None, attributes: Mapping[str, Any] | None = None,
+                 fill_value: Any = 0) -> ZarrArray:
     """Make an array in a folder, with nothing in it yet; its chunks lie in nested folders where it is in a group."""
     import zarr
 

@@ -45,26 +45,26 @@ class _Convention:
 
 _ROWS = (
     _Convention("torch", "torch.nn MaxPool, AvgPool, LPPool: padding counts in means, a ceil overhang does not.",
-               {"max": {}, "avg": {"count_include_pad": True}, "lp": {}},
-               strays="LPPool takes powers of x, not of |x|, and scales partial windows up to whole ones; means of "
+                {"max": {}, "avg": {"count_include_pad": True}, "lp": {}},
+                strays="LPPool takes powers of x, not of |x|, and scales partial windows up to whole ones; means of "
                       "integers are cut off"),
     _Convention("keras", "keras.layers MaxPooling, AveragePooling: padding never counts; same puts the odd one behind.",
-               {"max": {}, "avg": {}}),
+                {"max": {}, "avg": {}}),
     _Convention("onnx", "MaxPool, AveragePool, LpPool: the stride is 1 unless it is given; padding does not count.",
-               {"max": {"stride": 1}, "avg": {"stride": 1}, "lp": {"stride": 1}}),
+                {"max": {"stride": 1}, "avg": {"stride": 1}, "lp": {"stride": 1}}),
     _Convention("pillow", "Image.reduce (partial windows at the end, halves up), MaxFilter, MinFilter, MedianFilter.",
-               {"avg": {"ceil_mode": True, "round": "half-up"}, "max": _EDGES, "min": _EDGES, "median": _EDGES},
-               strays="reduce multiplies by a rounded 1/n: unless n is a power of two, one result in n is 1 too low "
+                {"avg": {"ceil_mode": True, "round": "half-up"}, "max": _EDGES, "min": _EDGES, "median": _EDGES},
+                strays="reduce multiplies by a rounded 1/n: unless n is a power of two, one result in n is 1 too low "
                       "(11 % of 3 x 3)"),
     _Convention("opencv", "resize INTER_AREA (halves to even, of 2 x 2 up), dilate, erode, medianBlur.",
-               {"avg": {"round": "half-even"}, "max": _NEIGHBOURS, "min": _NEIGHBOURS, "median": _EDGES},
-               {("avg", 2): {"round": "half-up"}}),
+                {"avg": {"round": "half-even"}, "max": _NEIGHBOURS, "min": _NEIGHBOURS, "median": _EDGES},
+                {("avg", 2): {"round": "half-up"}}),
     _Convention("skimage", "measure.block_reduce: the array is filled up with zeros, which count.",
-               {name: {"padding": _pad_with_zeros, "pad_mode": "constant"}
-                for name in ("max", "min", "avg", "sum", "median", "var", "std")},
-               strays="sums and means in an integer dtype overflow there"),
+                {name: {"padding": _pad_with_zeros, "pad_mode": "constant"}
+                 for name in ("max", "min", "avg", "sum", "median", "var", "std")},
+                strays="sums and means in an integer dtype overflow there"),
     _Convention("scipy", "ndimage.maximum_filter, minimum_filter: a window around each sample.",
-               {"max": _NEIGHBOURS, "min": _NEIGHBOURS}),
+                {"max": _NEIGHBOURS, "min": _NEIGHBOURS}),
 )
 
 CONVENTIONS: Mapping[str, _Convention] = {row.name: row for row in _ROWS}

@@ -181,16 +181,16 @@ _WEIGHT = Parameter("weight", "float", 0.5, "share of the maximum", "from 0 to 1
 Q = Parameter("q", "float", 0.5, "rank: 0 is the minimum, 1 the maximum", "from 0 to 1", lambda q: 0 <= q <= 1)
 _COUNT_INCLUDE_PAD = Parameter("count_include_pad", "flag", False, "divide by the padded window's size")
 _DIVISOR = Parameter("divisor", "int", None, "divide by this instead of the count", "a whole number >= 1",
-                    lambda d: 1 <= d < inf, leaves_range=True)
+                     lambda d: 1 <= d < inf, leaves_range=True)
 _ALPHA = Parameter("alpha", "float", 1.0, "sharpness: large is max, 0 is the mean, negative is min", "finite", isfinite)
 _BETA = Parameter("beta", "float", 0.5, "share of the samples' likeness to the mean, beside SoftPool", "from 0 to 1",
-                 lambda b: 0 <= b <= 1)
+                  lambda b: 0 <= b <= 1)
 N = Parameter("n", "int", 2, "how many samples; all where a window has fewer", "a whole number >= 1",
               lambda n: 1 <= n < 2**31)
 _SHARE = Parameter("share", "float", 0.25, "share of the samples at each end, rounded down to whole samples",
-                  "from 0 to below 0.5", lambda s: 0 <= s < 0.5)
+                   "from 0 to below 0.5", lambda s: 0 <= s < 0.5)
 _PERIOD = Parameter("period", "float", 360.0, "what a full turn is: 360 for degrees, 24 for hours", "> 0 and finite",
-                   lambda p: p > 0 and isfinite(p))
+                    lambda p: p > 0 and isfinite(p))
 _BASE = Parameter("base", "float", None, "of the logarithm: 2 counts in bits; default e", "> 1 and finite",
                   lambda b: b > 1 and isfinite(b))
 _EXPECTED_FLAG = Parameter("expected", "flag", False, "the expected value, sum p_i x_i, instead of a draw")

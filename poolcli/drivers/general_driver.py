@@ -59,7 +59,7 @@ def make_spec(work: KernelTask, written: dtypes.Type) -> jit.KernelSpec:
     assert core is not None
     names = {"read": work.array.dtype.name, "write": written.name}
     return jit.KernelSpec(kernel.make_kernel, (core, *parts, weigh),
-                           tuple(names.get(argument, argument) for argument in _ARGUMENTS))
+                          tuple(names.get(argument, argument) for argument in _ARGUMENTS))
 
 
 class General:

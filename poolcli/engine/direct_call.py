@@ -112,7 +112,7 @@ def from_calls(calls: Sequence[jit.RecordedCall], work: KernelTask, values: Arra
 
 
 def _kernel_call(function: Callable[..., int] | None, arrays: Sequence[Array], source: int,
-                target: int) -> _KernelCall | None:
+                 target: int) -> _KernelCall | None:
     """A call that can be made again: of machine code, on the array and the result as they lie."""
     places = [_address(array) for array in arrays]
     if function is None or places.count(source) != 1 or places.count(target) != 1:

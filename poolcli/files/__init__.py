@@ -216,7 +216,7 @@ def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str,
     stream.seek(0)
     named = ENDINGS.get(split_ending(name)[1].lower())
     if (named is not None and named.module is not None and options["frames"] is None
-            and kind in (None, named.name, named.container)):
+        and kind in (None, named.name, named.container)):
         return _by_module(stream, name, named, key, options)
     if options["frames"] is None and (variant := _find_variant(stream, kind, options)) is not None:
         return _by_module(stream, name, variant, key, options)

@@ -184,7 +184,7 @@ def test_fail_fast_stops_at_the_first_failure(mixed: list[Path], tmp_path: Path)
     (lambda path: path.mkdir(), "{0} cannot be written to; another folder would work"),
 ])
 def test_row_53_a_folder_that_takes_nothing_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any,
-                                                        reason: str) -> None:
+                                                         reason: str) -> None:
     """Before any compute, also where it is the parent of what would be made."""
     make(tmp_path / "out")
     monkeypatch.setattr(os, "access", lambda *_: False)

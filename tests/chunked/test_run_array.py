@@ -41,7 +41,7 @@ def pooled(path: str, output: Path, reducer: str, workers: int = 2, **options: A
     """The result of a chunked run."""
     run_array.pool(parse_pooling(reducer, **options), run_array.open_array(path, None, lambda: None), str(output),
                    overwrite=True,
-                 backend=run_array.ThreadBackend(workers))
+                   backend=run_array.ThreadBackend(workers))
     return read(output) if output.suffix == ".zarr" else np.load(output)
 
 

@@ -158,7 +158,7 @@ def test_a_volume_with_one_window(reducer: str, dtype: str, options: dict[str, A
     for windows in ({"size": "all"}, {"adaptive": 2}):
         run_array.pool(parse_pooling(reducer, layout="DHW", **windows, **options),
                        run_array.open_array(path, None, lambda: None),
-                     str(tmp_path / "y.zarr"), overwrite=True, backend=run_array.ThreadBackend(2))
+                       str(tmp_path / "y.zarr"), overwrite=True, backend=run_array.ThreadBackend(2))
         whole = poolcli.pool(x, reducer, layout="DHW", **windows, **options)
         assert read(tmp_path / "y.zarr").tobytes() == whole.tobytes()
     with pytest.raises(poolcli.PoolError, match="median needs all at once"):

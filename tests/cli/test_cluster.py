@@ -336,7 +336,7 @@ def test_a_run_that_has_ended_begins_nothing(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize("links", [True, False])
 def test_an_output_of_the_same_bytes_may_be_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-                                                    links: bool) -> None:
+                                                     links: bool) -> None:
     """Another's is never replaced, and no temporary file stays; on file systems without hard links too."""
     def refused(*_: str) -> None:
         raise PermissionError(1, "no links")

@@ -99,7 +99,7 @@ def test_what_is_typed_beside_a_target_is_held(here: Call) -> None:
         for one in found:
             held = of_first_axis(one["keywords"])
             assert all(held[name] == wanted for name, wanted in zip(map(SHORT.get, typed[::2]), map(int, typed[1::2]),
-                                                             strict=True))
+                                                                    strict=True))
     nothing = here("plan", "225x225", "--target", "112x112", "-k", "1", "-s", "1")
     assert nothing.code == 1 and "size and stride gives 112x112" in nothing.err
     refused = here("plan", "225x225", "--target", "112x112", "--dilation", "2")

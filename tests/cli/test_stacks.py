@@ -144,7 +144,7 @@ def test_a_stack_is_projected(ending: str, squeeze: tuple[str, ...], layout: tup
     """One window over all pages: a picture of the size of one. Three values say themselves that pages are an axis."""
     tifffile.imwrite(tmp_path / "a.tif", stack(), imagej=True)
     done = run("max", "-q", "--size", "allx1x1", *squeeze, *layout, "--frames", "all", "a.tif", "-o",
-                   f"b.{ending}")
+               f"b.{ending}")
     assert done.code == 0, done.err
     read = tifffile.imread if ending == "tif" else lambda path: np.asarray(Image.open(path))
     assert np.array_equal(read(tmp_path / f"b.{ending}"), stack().max(0))

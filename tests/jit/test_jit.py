@@ -156,7 +156,7 @@ def no_umask() -> Iterator[None]:
 
 
 def test_folders_that_are_made_are_closed_whatever_the_umask(tmp_path: Path, maximum: KernelSpec,
-                                                                  no_umask: None) -> None:
+                                                             no_umask: None) -> None:
     """Those above the last one too: who can write there can put a folder of his own in its place."""
     kept = cache.read(cache.object_path(maximum))
     assert kept is not None

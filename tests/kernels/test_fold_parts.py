@@ -130,7 +130,7 @@ def test_deviations_of_one_value_are_zero() -> None:
     ("lp", {"p": 7.5}), ("lp", {"p": 1.5}), ("lp", {"p": 2}), ("lp", {"p": 3}), ("gem", {"p": 2.5}), ("mixed", {})])
 @pytest.mark.parametrize("scale", [1e-200, 1e-100, 1e-45, 1e38, 1e120, 1e250])
 def test_powers_out_of_range_are_those_of_the_general_kernel(reducer: str, options: dict[str, Any], scale: float,
-                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
     """What squares and powers cannot hold is scaled, by falling back; infinities and NaN are what they are."""
     x = np.abs(np.random.default_rng(4).standard_normal((6, 8))) * scale
     x[0, 0], x[3, 3], x[5, 7] = np.inf, np.nan, 0.0

@@ -108,8 +108,8 @@ def generated(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 @pytest.mark.parametrize(("dtype", "channels", "options"), GENERATED_WINDOWS)
 def test_generated_kernels_give_what_the_general_kernel_gives(dtype: str, channels: int, options: Any,
-                                                           generated: list[Any],
-                                                           monkeypatch: pytest.MonkeyPatch) -> None:
+                                                              generated: list[Any],
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
     """Over more than one strip, with a rest."""
     reducer = "quantile" if "q" in options else "median"
     both(monkeypatch, samples(dtype, (9, 4500 // channels, channels)), reducer, layout="HWC", **options)
@@ -339,7 +339,7 @@ SLIDING_WINDOWS = [
 @pytest.mark.parametrize(("shape", "options"), SLIDING_WINDOWS)
 @pytest.mark.parametrize("reducer", ["median", "quantile", "mode"])
 def test_windows_that_slide_give_what_the_general_kernel_gives(shape: tuple[int, ...], options: Any, reducer: str,
-                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+                                                               monkeypatch: pytest.MonkeyPatch) -> None:
     """In several tiles; NaN win or are left out, nodata are left out, equal samples are told apart by nothing."""
     monkeypatch.setattr(network_driver, "choose", sliding_driver.choose)
     monkeypatch.setattr(sliding_driver, "GENERAL_NS", dict.fromkeys(sliding_driver.GENERAL_NS, np.inf))

@@ -74,12 +74,12 @@ INTERVAL_RULES: Mapping[str, _BoundMethod] = {
                              interval_extremes.find_expected_extremes, doubles=True, narrow=True),
     "draw": _BoundMethod("sound: what this seed's draws can reach", interval_extremes.draw_extremes, exact=False),
     "mode": _BoundMethod("exact for windows of at most 4 samples; else sound: values that can be as frequent as the "
-                        "surest one",
-                        interval_extremes.mode_extremes),
+                         "surest one",
+                         interval_extremes.mode_extremes),
     "variance": _SPREAD,
     "deviation": replace(_SPREAD, solve=variance_extremes.deviation_extremes),
     "median_deviation": _BoundMethod("sound: each sample's distances from all that the median can be",
-                                    interval_extremes.mad_extremes, exact=False, doubles=True),
+                                     interval_extremes.mad_extremes, exact=False, doubles=True),
     "difference": _BoundMethod("exact: from max low - min high, or 0, to the largest high minus another sample's low",
                                interval_extremes.range_extremes, once=False, narrow=True),
 }
@@ -201,7 +201,7 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unp
 
 
 def _summarize_bounds(pooling: Pooling, plan: Plan, method: _BoundMethod, found: tuple[Array, Array], exact: Array,
-              rounded: bool) -> Bounds:
+                      rounded: bool) -> Bounds:
     """The answer with its widths."""
     sums = _WidthStatistics()
     flat = [one.reshape(-1) for one in found]

@@ -141,7 +141,7 @@ def _group_columns(low: Array, high: Array, there: NDArray[np.bool_],
 
 
 def _bound_columns(pooling: Pooling, solve: Solve, part: _WindowColumns, given: Array | Sequence[float],
-                  result: dtypes.Type) -> tuple[Array, Array, Array]:
+                   result: dtypes.Type) -> tuple[Array, Array, Array]:
     """The bounds of windows side by side."""
     finite = are_finite(part.low, part.high)
     found = solve(part.low, part.high, given) if finite else _bound_infinite(pooling, part)

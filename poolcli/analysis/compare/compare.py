@@ -193,7 +193,7 @@ def _check_options(upsample: str, data_range: float | None, tile: int) -> None:
 
 def _compare_stages(array: Array, stages: Sequence[Stage], plans: Sequence[Plan], upsample: str,
                     data_range: float | None,
-             tile: int) -> Comparison:
+                    tile: int) -> Comparison:
     """All of it, a pooling on each thread, so that few results are in memory at a time."""
     first = plans[0].axes
     subject = FloatPlanes.of(array, first, stages[0].pooling.missing())
@@ -220,7 +220,7 @@ def _compare_stages(array: Array, stages: Sequence[Stage], plans: Sequence[Plan]
 
 
 def _render_result(values: Array, stage: Stage, plan: Plan, ends: tuple[float, float], tile: int,
-          alpha: bool) -> NDArray[np.uint8]:
+                   alpha: bool) -> NDArray[np.uint8]:
     """A result's picture, as large as the array's; black and white are its own where it is on another scale."""
     if not stage.pooling.reducer.keeps_scale:
         ends = float_planes.sample_extent(FloatPlanes.of(values, plan.axes))
@@ -230,7 +230,7 @@ def _render_result(values: Array, stage: Stage, plan: Plan, ends: tuple[float, f
 
 def _score_stage(stage: Stage, plan: Plan, subject: FloatPlanes, values: Array, span: float, upsample: str,
                  slope: float | None,
-         picture: NDArray[np.uint8]) -> ReducerScores:
+                 picture: NDArray[np.uint8]) -> ReducerScores:
     """A row."""
     result = FloatPlanes.of(values, plan.axes, stage.pooling.missing(), subject.offset, subject.exponent)
     exponent = subject.exponent
@@ -239,10 +239,10 @@ def _score_stage(stage: Stage, plan: Plan, subject: FloatPlanes, values: Array, 
     noise, energy = _measure_texture(result, [np.diff(window_centres(w)) for w in plan.windows])
     share = None if energy is None or not slope else energy / slope
     return ReducerScores(stage.title, stage.reducer, values.shape, values.dtype.name, metrics.psnr(squares.value, span),
-                likeness.value, _scale_square(squares.value, exponent),
-                _scale_by_power(squares.largest ** 0.5, exponent) if squares.count else None,
-                _scale_square(noise, exponent), share,
-                stage.pooling.reducer.keeps_scale, picture)
+                         likeness.value, _scale_square(squares.value, exponent),
+                         _scale_by_power(squares.largest ** 0.5, exponent) if squares.count else None,
+                         _scale_square(noise, exponent), share,
+                         stage.pooling.reducer.keeps_scale, picture)
 
 
 def _scale_square(value: float | None, exponent: int) -> float | None:
@@ -271,7 +271,7 @@ def _measure_differences(subject: FloatPlanes, result: FloatPlanes, places: Sequ
             above = max(0, start - metrics.WINDOW + 1) if similar else start
             x = subject.floats(plane[above:stop])
             y = upsample(result.floats(_slice_pooled_rows(pooled, places[0], above, stop)),
-                          (_offset_places(places[0], above, stop), *places[1:]))
+                         (_offset_places(places[0], above, stop), *places[1:]))
             if one_pass is not None and one_pass.add_block(x, y, start - above, squares, likeness):
                 continue
             difference = (x - y)[start - above:]

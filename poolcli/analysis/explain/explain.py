@@ -67,7 +67,7 @@ def explain(x: ArrayLike, reducer: str = "max", *, at: Sequence[int] | int | Non
 
 
 def explain_window(array: Array, pooling: Pooling, plan: Plan, at: Sequence[int] | int | None = None,
-              channel: int | None = None, batch: int | None = None) -> Explanation:
+                   channel: int | None = None, batch: int | None = None) -> Explanation:
     """``explain`` for a pooling that has been prepared and planned."""
     plan.check_whole_samples("explain")
     pooling.check_array(array)

@@ -27,7 +27,7 @@ from .reasoning import PresentSamples, Reasoning, format_one
 
 
 def _reason_in_doubles(steps: tuple[str, ...], value: Number, shares: Array | None = None, meaning: str = "",
-               setup: tuple[str, ...] = (), rule: str = "") -> Reasoning:
+                       setup: tuple[str, ...] = (), rule: str = "") -> Reasoning:
     """A reasoning whose value is not exact."""
     return Reasoning(steps, value, shares, meaning, rule=rule, setup=setup, exact=False)
 
@@ -70,7 +70,7 @@ def _explain_power_mean(z: Array, m: float, p: float, term: Callable[[int], str]
     setup = (f"all divided by the largest, {format_number(m)}, lest it leaves float64's range",) if factor else ()
     return _reason_in_doubles((written, f"{factor}{bracketed}^(1/{format_number(p)})"), value, scaled / s,
                               "share of the sum of powers",
-                      setup=setup)
+                              setup=setup)
 
 
 def explain_lse(w: PresentSamples) -> Reasoning:
@@ -87,8 +87,8 @@ def explain_lse(w: PresentSamples) -> Reasoning:
     return _reason_in_doubles(("m + log(mean e^(r (x - m))) / r",
                                f"{format_number(m)} + log(({terms}) / {len(grown)}) / {format_number(r)}",
                        f"{format_number(m)} + {parenthesize(format_number(log))}"), add(m, to_number(log)), grown / s,
-                       "e^(r x) / sum e^(r x)",
-                      (f"m = {name} x = {format_exact(m)}, so that nothing overflows",))
+                              "e^(r x) / sum e^(r x)",
+                              (f"m = {name} x = {format_exact(m)}, so that nothing overflows",))
 
 
 def explain_soft(w: PresentSamples) -> Reasoning:
@@ -110,5 +110,5 @@ def explain_soft(w: PresentSamples) -> Reasoning:
     power, share = ("x - m", "x") if alpha == 1 else ("alpha (x - m)", "(alpha x)")
     return _reason_in_doubles((f"sum x e^({power}) / sum e^({power})", f"({top}) / ({bottom})",
                        f"{format_number(multiply(value, to_number(mass)))} / {format_number(mass)}"), value, grown
-                       / mass, f"e^{share} / sum e^{share}",
-                      (f"m = {name} x = {format_exact(m)}, so that nothing overflows",))
+                              / mass, f"e^{share} / sum e^{share}",
+                              (f"m = {name} x = {format_exact(m)}, so that nothing overflows",))

@@ -69,7 +69,7 @@ def grad(x: ArrayLike, reducer: str = "max", upstream: ArrayLike | None = None, 
 
 
 def differentiate(array: Array, pooling: Pooling, upstream: ArrayLike | None = None,
-                   layout: str | None = None) -> Array:
+                  layout: str | None = None) -> Array:
     """The gradient of a pooling that is settled, at an array; ``layout`` is used where the pooling names none."""
     pooling = replace(pooling, dtype=None, round="half-up")
     gradient = find_gradient(pooling.reducer)

@@ -128,7 +128,7 @@ class _GroupPooling:
         plan, copies = self.copies(array)
         apart = window_strides(plan, self.over)
         return _reduce_copies(self.by, [PooledCopy.of(self.pooling, array, one, plan.axes.pooled, apart, self.invariant)
-                                       for one in copies])
+                                        for one in copies])
 
     def plain(self, array: Array) -> Array:
         """Pooled without the group."""
@@ -201,7 +201,7 @@ def group(x: ArrayLike, reducer: str = "max", *, over: str | None = None, by: An
 
 
 def _summarize_group(pooling: Pooling, reducing: Pooling, over: str, members: Sequence[str], promise: str, exact: bool,
-           values: Array, checks: Sequence[_Deviation], plan: Plan) -> Group:
+                     values: Array, checks: Sequence[_Deviation], plan: Plan) -> Group:
     """With the deviations summed up."""
     far = [max(values) if i % 2 == 0 else float(np.mean(values)) for i, values in enumerate(zip(*(
         (one.largest, one.mean, one.plain_largest, one.plain_mean) for one in checks), strict=True))]

@@ -51,7 +51,7 @@ class LevelPlan:
 
 
 def plan_levels(shape: Sequence[int], pooling: Pooling, *, levels: int | None = None, smallest: int | None = None,
-          exact: bool | None = None, layout: str | None = None, held: bool = True) -> Iterator[LevelPlan]:
+                exact: bool | None = None, layout: str | None = None, held: bool = True) -> Iterator[LevelPlan]:
     """The levels above an input of this shape: so many, or as long as all pooled sides have ``smallest`` samples.
 
     With neither, as long as there is something left to pool. ``exact`` asks for plans on the input; None: for reducers

@@ -179,7 +179,7 @@ def measure_dense_changes(dense: Floats, pooled: Sequence[int], strides: Places,
         start = (slice(None),) * pooled[0]
         part = dense[(*start, slice(first * strides[0], (first + few[0] - 1) * strides[0] + most[0] + 1))]
         phases = {at: np.ascontiguousarray(_cut_axes(part, pooled, [slice(i, None, s) for i, s in zip(at, strides,
-                                                                                                   strict=True)]))
+                                                                                                      strict=True)]))
                   for at in product(*map(range, strides))}
         base = _cut_axes(phases[(0,) * len(strides)], pooled, [slice(count) for count in few])
         change = np.empty(base.shape)

@@ -279,13 +279,13 @@ def _window_stride(plan: Plan, axis: int) -> int:
 
 
 def _measure_blurs(dense: Floats, plan: Plan, strides: tuple[int, ...], moves: Sequence[tuple[int, ...]],
-             span: float) -> tuple[float | None, tuple[_BlurredStability, ...]]:
+                   span: float) -> tuple[float | None, tuple[_BlurredStability, ...]]:
     """The aliasing of a stage, and what blurs before its stride would make of it; ``dense`` is it at stride 1."""
     pooled = plan.axes.pooled
     planes = FloatPlanes.of(dense, plan.axes)
     exponent = _exponent_of(dense)  # squares of 2^-1000 would be 0, and a share has no unit
     found = compute_spectrum(np.ldexp(planes.plane(o)[..., c], -exponent)
-                     for o in range(planes.count) for c in range(planes.canonical.shape[4]))
+                             for o in range(planes.count) for c in range(planes.canonical.shape[4]))
     plain = measure_dense_changes(dense, pooled, strides, moves).score(span)
     rows = []
     for taps in _TAPS:

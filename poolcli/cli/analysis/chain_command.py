@@ -105,8 +105,8 @@ def _format_rows(file: FileReport) -> list[tuple[str, ...]]:
              *(number(file.input_stats, name) for name in NUMBERS), "")
     return [first,
             *((f"{i} {printable(one.stage)}", format_shape(one.output_shape), one.output_dtype, _describe_unread(one),
-                      *(number(one.output_stats, name) for name in NUMBERS), duration(one.seconds))
-                     for i, one in enumerate(chained.stages, 1))]
+               *(number(one.output_stats, name) for name in NUMBERS), duration(one.seconds))
+              for i, one in enumerate(chained.stages, 1))]
 
 
 def _describe_unread(one: StageRecord) -> str:

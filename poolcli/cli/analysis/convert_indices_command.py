@@ -65,8 +65,8 @@ _STUDY = Study(
     ["poolcli convert-indices where.npy --to onnx --shape 1x3x8x8 --layout NCHW -o onnx.npy"], _answer, usage="FILE",
     pools=False, files=[one for one in file_options() if one.name in ("overwrite", "key")],
     options=[choice_option("--from", FORMATS, "FORMAT", f"How FILE counts: {', '.join(FORMATS)}. Default torch."),
-         choice_option("--to", FORMATS, "FORMAT", "How the result counts. Default torch."),
-         options.option("--shape", type=param_types.lengths, metavar="SHAPE", help="Of what was pooled: 1x3x8x8."),
-         *(one for one in options.values() if one.name == "layout"),
-         output_option("A .npy file, or - for stdout.")])
+             choice_option("--to", FORMATS, "FORMAT", "How the result counts. Default torch."),
+             options.option("--shape", type=param_types.lengths, metavar="SHAPE", help="Of what was pooled: 1x3x8x8."),
+             *(one for one in options.values() if one.name == "layout"),
+             output_option("A .npy file, or - for stdout.")])
 command = _STUDY.command()

@@ -188,10 +188,10 @@ _STUDY = Study(
      'poolcli explain image.png "median -k 3" --html median.html'],
     _answer, formats=(),
     options=[options.option("--at", type=_parse_at, metavar="Y,X",
-                        help="Which output: an index for each pooled axis, from 0; negative ones from the end. "
-                             "Default: the one in the middle."),
-         options.option("--html", "-o", "output", type=options.path(), metavar="PAGE",
-                        help="Write a page on which the window can be moved, and reducer and windows changed."),
-         options.option("--channel", type=_parse_index, metavar="C", help="Of axis C. Default 0."),
-         options.option("--batch", type=_parse_index, metavar="N", help="Of axis N. Default 0.")])
+                            help="Which output: an index for each pooled axis, from 0; negative ones from the end. "
+                            "Default: the one in the middle."),
+             options.option("--html", "-o", "output", type=options.path(), metavar="PAGE",
+                            help="Write a page on which the window can be moved, and reducer and windows changed."),
+             options.option("--channel", type=_parse_index, metavar="C", help="Of axis C. Default 0."),
+             options.option("--batch", type=_parse_index, metavar="N", help="Of axis N. Default 0.")])
 command = _STUDY.command()

@@ -65,9 +65,9 @@ def _answer(asked: StudyContext) -> Answer:
     wins = _count_wins(made) if pooling.reducer.picks and upstream is None else None
     found = _GradientReport(name, stage.title, asked.given["upstream"], asked.output, asked.given["map"], letters,
                             made.shape,
-                   made.dtype.name, stats(made), float(made.sum(dtype=np.float64)),
-                   float(np.mean(made == 0)) if made.size else None, wins,
-                   made if made.size <= MOST_VALUES else None)
+                            made.dtype.name, stats(made), float(made.sum(dtype=np.float64)),
+                            float(np.mean(made == 0)) if made.size else None, wins,
+                            made if made.size <= MOST_VALUES else None)
     return Answer(found, lambda: _render(found, preview(made, letters)), notes)
 
 
@@ -130,8 +130,8 @@ _STUDY = Study(
      "poolcli grad map.npy \"lse --r 5 -k 2\" --layout CHW --upstream upstream.npy -o gradient.npy --map heat.png"],
     _answer,
     options=[options.option("--upstream", type=options.path(), metavar="FILE",
-                        help="The gradient of the result: .npy of its shape. Default: all ones."),
-         output_option("The gradient as .npy, or - for stdout; a heat map where the name is a picture's."),
-         options.option("--map", type=options.path(), metavar="FILE",
-                        help="A heat map with its scale beside the numbers: heat.png.")])
+                            help="The gradient of the result: .npy of its shape. Default: all ones."),
+             output_option("The gradient as .npy, or - for stdout; a heat map where the name is a picture's."),
+             options.option("--map", type=options.path(), metavar="FILE",
+                            help="A heat map with its scale beside the numbers: heat.png.")])
 command = _STUDY.command()

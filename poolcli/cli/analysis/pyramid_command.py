@@ -125,7 +125,7 @@ def _make_spatial(asked: StudyContext) -> Answer:
 
 def _write_array(asked: StudyContext, name: str, output: str, letters: str, shapes: tuple[tuple[int, ...], ...],
                  whole: Array,
-             reducer: str, title: str) -> Answer:
+                 reducer: str, title: str) -> Answer:
     """Write it as an array."""
     if output != STDIO and not output.lower().endswith((".npy", ".npz")):
         raise OptionError("output", f"{printable(output)}: an array goes into .npy; another ending would work")

@@ -189,7 +189,7 @@ def _make_levels(task: PyramidTask, records: list[WrittenLevel], targets: Sequen
         target = None if level.number == 0 else targets[level.number - 1]
         records.append(WrittenLevel(level.number, level.values.shape, level.values.dtype.name, level.scale,
                                     level.offset,
-                            level.exact, level.drift, level.labels, target))
+                                    level.exact, level.drift, level.labels, target))
         yield level
 
 

@@ -93,7 +93,7 @@ def _plan_store(asked: StudyContext, volume: OpenedArray) -> tuple[Pooling, tupl
     layout = asked.given["layout"] or volume.letters or options.default_layout(len(volume.source.shape))
     return pooling, tuple(plan_levels(volume.source.shape, pooling, levels=asked.given["levels"], exact=exact,
                                       layout=layout,
-                                smallest=asked.given["smallest"], held=False))
+                                      smallest=asked.given["smallest"], held=False))
 
 
 def _record_levels(volume: OpenedArray, pooling: Pooling, level_plans: tuple[LevelPlan, ...],

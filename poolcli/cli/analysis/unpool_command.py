@@ -139,12 +139,12 @@ _STUDY = Study(
      "poolcli unpool small.png --spread average -k 4 -o large.png"],
     _answer, formats=(),
     options=[options.option("--indices", type=options.path(), metavar="FILE", help="Where each value stood: .npy."),
-         choice_option("--index-format", FORMATS, "FORMAT",
-                f"How they count: {', '.join(FORMATS)}. Default torch, as poolcli writes."),
-         choice_option("--duplicates", DUPLICATES, "WHICH",
-                f"Of an index that several values have: {', '.join(DUPLICATES)}. Default last."),
-         choice_option("--spread", SPREADS, "HOW", "Without indices: nearest, or average of overlapping windows."),
-         options.option("--output-shape", type=param_types.lengths, metavar="SHAPE",
-                        help="Of all axes, 1x3x8x8, or the pooled ones, 8x8. Default: what the windows tell."),
-         output_option("A file, a FOLDER/ or - for stdout. Default: {stem}_unpool{ext} beside the input.")])
+             choice_option("--index-format", FORMATS, "FORMAT",
+                           f"How they count: {', '.join(FORMATS)}. Default torch, as poolcli writes."),
+             choice_option("--duplicates", DUPLICATES, "WHICH",
+                           f"Of an index that several values have: {', '.join(DUPLICATES)}. Default last."),
+             choice_option("--spread", SPREADS, "HOW", "Without indices: nearest, or average of overlapping windows."),
+             options.option("--output-shape", type=param_types.lengths, metavar="SHAPE",
+                            help="Of all axes, 1x3x8x8, or the pooled ones, 8x8. Default: what the windows tell."),
+             output_option("A file, a FOLDER/ or - for stdout. Default: {stem}_unpool{ext} beside the input.")])
 command = _STUDY.command()

@@ -82,7 +82,7 @@ class Merger:
             values.dtype.name, values.dtype.name, "int64", *("float64",) * 3, "uint8", *self.names))
         flat = [np.ascontiguousarray(one).reshape(-1) for one in states]
         jit.load(spec)((values, fill, numbers, np.ascontiguousarray(np.broadcast_to(shares, shape)),
-                               self.parameters, dtypes.limits(work.result), bad, *self.with_unused(flat)))
+                        self.parameters, dtypes.limits(work.result), bad, *self.with_unused(flat)))
         return values, bad.view(np.bool_)
 
     @property

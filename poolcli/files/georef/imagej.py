@@ -102,7 +102,7 @@ def _describe_stack(axes: str, known: Mapping[str, Any], page: Any) -> _ImageJSt
     lost = tuple(words for name, words in _OF_OLD_PIXELS.items() if known.get(name))
     extra = {name: known[name] for name in (*_OF_DISPLAY, *_OF_CHANNELS, "Info") if name in known}
     return _ImageJStack(axes, sizes, {axis: "s" if axis == "T" else unit for axis in sizes}, None, {}, extra,
-                       tuple(map(str, labels)) if isinstance(labels, (list, tuple)) else (str(labels),), lost)
+                        tuple(map(str, labels)) if isinstance(labels, (list, tuple)) else (str(labels),), lost)
 
 
 def _size_of(page: Any, tag: int) -> float | None:

@@ -58,7 +58,7 @@ def animation(file: Opener, numbers: range) -> Loaded:
     array, mode = _stack_frames(frames)
     timing = AnimationTiming(tuple(durations), _plays(image)) if len(frames) > 1 else None
     source = ImageInfo(file.name, file.kind, mode, image.info.get("icc_profile"), frames=len(frames), pages=len(frames),
-                    timing=timing, metadata=carried)
+                       timing=timing, metadata=carried)
     return Loaded(array, _LETTERS[array.ndim], source)
 
 

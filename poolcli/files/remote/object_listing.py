@@ -53,7 +53,7 @@ def _match(root: str, start: str, below: str) -> Listing:
 
 
 def list_objects(root: str, *, recursive: bool, skip: Collection[str], globs: Globs, reducers: Collection[str],
-         note: Callable[[str, str], None], unread: Callable[[str], None] | None = None) -> Listing:
+                 note: Callable[[str, str], None], unread: Callable[[str], None] | None = None) -> Listing:
     """Yield the objects below a URL with a slash at its end whose endings are known, page by page, as names below it.
 
     As ``scan.scan`` has it for folders. Where outputs lie beside inputs, all names are gone through at once, for

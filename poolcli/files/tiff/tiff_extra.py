@@ -199,7 +199,7 @@ def list_carried_tags(metadata: Metadata | None) -> dict[str, Any]:
     if metadata is None:
         return {}
     tags: list[Any] = [(tag, 2, 0, text, True) for tag, text in metadata.exif.items()
-            if tag in _TEXTS and isinstance(text, str) and text.isascii()]
+                       if tag in _TEXTS and isinstance(text, str) and text.isascii()]
     tags += [(_XMP, 1, len(metadata.xmp), metadata.xmp, True)] if metadata.xmp else []
     told: dict[str, Any] = {"extratags": tags} if tags else {}
     return told | ({"resolution": metadata.dpi, "resolutionunit": "inch"} if metadata.dpi else {})

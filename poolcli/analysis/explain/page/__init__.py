@@ -37,7 +37,7 @@ _EXACT = 2**53
 
 
 def build_page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, name: str, mode: str | None = None,
-         palette: Array | None = None) -> str:
+               palette: Array | None = None) -> str:
     """The HTML page that begins with this explanation; ``name`` is its title.
 
     ``array`` is what was explained; ``mode`` says what it is made of if it is a picture (``files.ImageInfo``),
@@ -93,7 +93,7 @@ def _choose_part(found: Explanation, samples: Array) -> tuple[list[int], list[in
     lengths = list(samples.shape[:3])
     room = MOST_BYTES // (samples.shape[3] * samples.itemsize)
     spans = [(0, 1)] * (3 - len(found.axes)) + [(one.first, one.first + (one.count - 1) * one.step + 1)
-                                               for one in found.axes]
+                                                for one in found.axes]
     extent = _fit_lengths(lengths, room)
     if any(stop - start > most for (start, stop), most in zip(spans, extent, strict=True)):
         size, most = ("x".join(map(str, numbers)) for numbers in ([stop - start for start, stop in spans], extent))

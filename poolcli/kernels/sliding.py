@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .double_double import NOT_A_NUMBER, Buffer, double, put_integer
+from .double_double import NOT_A_NUMBER, Buffer, add, double, product_in_range, put_integer
 from .network.interpreter import PARAMS, SHARE, signed
 from .order_statistics import rank_of
 
@@ -186,19 +186,23 @@ def count_distinct(ranks: Buffer, rows: Buffer, n: int, begin: int, stop: int, s
 
 def find_entropy(ranks: Buffer, rows: Buffer, n: int, begin: int, stop: int, step: int, counts: Buffer, all_ranks: int,
                  present: int, logs: Buffer) -> float:
-    """Return -sum p log p over a window's ranks: from all counts, or where these are many sample by sample."""
-    found, whole = 0.0, logs[present]
+    """Return -sum p log p over a window's ranks: from all counts, or where these are many sample by sample.
+
+    Summed as pairs of doubles: which way it goes depends on the tile, and a part must give the bits of the whole.
+    """
+    found, rest, whole = 0.0, 0.0, logs[present]
     if all_ranks <= _SCANNED * present:
         for i in range(all_ranks):
             count = signed(counts[i])
-            found += float(count) * (whole - logs[count])
+            term, less = product_in_range(float(count), whole - logs[count])
+            found, rest = add(found, rest, term, less)
     else:
         x = begin
         while x < stop:
             for i in range(n):
                 rank = signed(ranks[rows[i] + x])
                 if rank != ABSENT:
-                    found += whole - logs[signed(counts[rank])]
+                    found, rest = add(found, rest, whole - logs[signed(counts[rank])], 0.0)
             x += step
     return found / float(present) * double(logs[0])
 

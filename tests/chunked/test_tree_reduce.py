@@ -32,7 +32,7 @@ WINDOWS: list[dict[str, Any]] = [
     {"fractional": 9.7, "seed": 3, "overlapping": True},
 ]
 LAYOUTS = {"HW": (40, 30), "HWC": (30, 33, 3), "CHW": (3, 31, 30), "NHWC": (2, 40, 28, 2), "HCW": (30, 2, 33)}
-MERGED = ("max", "min", "absmax", "range", "avg", "sum", "var", "std")
+MERGED = ("max", "min", "absmax", "range", "avg", "sum", "var", "std", "count")
 
 
 @pytest.fixture

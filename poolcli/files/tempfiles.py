@@ -45,13 +45,18 @@ def temporary_folder(folder: str) -> tuple[int, str]:
     while True:
         path = os.path.join(folder, f"{_ours()}{os.urandom(8).hex()}{_ENDING}")
         os.mkdir(path)
-        if not hasattr(os, "O_DIRECTORY"):
-            return -1, path
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        with suppress(BlockingIOError):
-            if not _hold(descriptor) or _leads_to(path, descriptor):
-                return descriptor, path
-        os.close(descriptor)
+        try:
+            if not hasattr(os, "O_DIRECTORY"):
+                return -1, path
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            with suppress(BlockingIOError):
+                if not _hold(descriptor) or _leads_to(path, descriptor):
+                    return descriptor, path
+            os.close(descriptor)
+        except BaseException:  # Ctrl-C before anybody knows of it
+            with suppress(OSError):
+                os.rmdir(path)
+            raise
 
 
 def _hold(descriptor: int) -> bool:

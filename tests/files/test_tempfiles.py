@@ -119,3 +119,16 @@ def test_a_file_that_was_cleared_before_it_was_held_is_made_again(tmp_path: Path
 def test_a_missing_folder_is_no_matter(tmp_path: Path) -> None:
     """It will be made."""
     sweep(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("call", ["open", "close"])
+def test_ctrl_c_while_a_folder_is_made_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """Nobody knows of it yet, so nobody else would remove it."""
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tempfiles, "_leads_to", lambda path, descriptor: False)  # taken by another: closed, and again
+    monkeypatch.setattr(tempfiles.os, call, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        tempfiles.temporary_folder(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []

@@ -106,7 +106,7 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *,
 def _fold(pooling: Pooling, array: Array, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,
           result: dtypes.Type) -> Array | None:
     """Pool by a fold of samples with their weights, those that do not count having none; None where none serves."""
-    if not pooling.reducer.fold or (pooling.pad_mode != "exclude" and pooling.pad_mode == "constant"
+    if not pooling.reducer.fold or (pooling.pad_mode == "constant"
                                     and (pads_missing(pooling) or pooling.pad_value != 1)):
         return None
     each, largest = present.view(np.uint8), 1
@@ -138,7 +138,7 @@ def _result_dtype(pooling: Pooling, array: Array, rules: SampleRules) -> dtypes.
         dtype.kind != "f") else dtype
 
 
-def _broadcast(given: Array, plan: Plan, what: str) -> Array:
+def broadcast_samples(given: Array, plan: Plan, what: str) -> Array:
     """An array of the samples' shape from one of that shape, or of that of the pooled axes; PoolError for others."""
     pooled = tuple(plan.input_shape[i] for i in plan.axes.pooled)
     if given.shape == plan.input_shape:
@@ -156,7 +156,7 @@ def _find_present(pooling: Pooling, array: Array, mask: Array | None, plan: Plan
     if mask is not None and mask.dtype.kind not in "biu":
         raise PoolError(f"a mask is of whole numbers or bool, 0 where a sample does not count, not of {mask.dtype}; "
                         "mask > 0 would work")
-    shown = None if mask is None else _broadcast(mask, plan, "mask")
+    shown = None if mask is None else broadcast_samples(mask, plan, "mask")
     if shown is not None and shown.dtype != np.bool_:
         shown = shown != 0
     missing = find_missing_values(array, pooling)
@@ -187,7 +187,7 @@ def _check_weights(weights: Array, pooling: Pooling, plan: Plan) -> _Weights:
     weights = weights.astype(dtypes.check_dtype(weights.dtype), copy=False)
     low, high = (weights.min(), weights.max()) if weights.size else (0, 0)
     if not (low >= 0 and high < np.inf):
-        each = _broadcast(weights, plan, "array of weights")
+        each = broadcast_samples(weights, plan, "array of weights")
         at = tuple(int(i) for i in np.argwhere(~(np.isfinite(each) & (each >= 0)))[0])
         raise PoolError(f"weights are finite and at least 0, and the one at {at} is {each[at]:g}")
     whole = high < _LARGEST_WHOLE and (weights.dtype.kind != "f" or bool((weights == np.floor(weights)).all()))
@@ -195,7 +195,7 @@ def _check_weights(weights: Array, pooling: Pooling, plan: Plan) -> _Weights:
         weights = weights.astype(np.min_scalar_type(int(high)), copy=False)
     elif weights.dtype != np.float32:
         weights = weights.astype(np.float64, copy=False)
-    return _Weights(_broadcast(weights, plan, "array of weights"), max(int(high), 2) if whole else 0)
+    return _Weights(broadcast_samples(weights, plan, "array of weights"), max(int(high), 2) if whole else 0)
 
 
 _LARGEST_WHOLE = 2**31

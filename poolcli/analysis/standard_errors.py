@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import axes, dtypes
+from ..core import dtypes
 from ..core.plans import Plan
 from ..core.reducers import REDUCERS
 from ..core.windowings import parse_min_valid
 from ..errors import OptionError, PoolError
 from ..masked import find_missing
 from ..pooling import ELSEWHERE, Pooling, as_array, as_kind_of, check_out, parse_pooling
-from ..valid_samples import SampleRules
+from ..valid_samples import SampleRules, broadcast_samples
 from ..valid_samples import run as run_valid
 
 Array = NDArray[Any]
@@ -67,11 +67,13 @@ def find_errors(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, 
     """
     _check_pooling(pooling)
     plan.check_whole_samples("sigma")
-    each = _check_sigma(_broadcast(sigma, plan, "array of errors"))
-    shares = None if rules.weights is None else _broadcast(rules.weights, plan, "array of weights").astype(np.float64)
+    each = _check_sigma(broadcast_samples(sigma, plan, "array of errors"))
+    shares = None
+    if rules.weights is not None:
+        shares = broadcast_samples(rules.weights, plan, "array of weights").astype(np.float64)
     missing = find_missing(array, np.zeros(array.shape, np.bool_), pooling)
     if rules.mask is not None:
-        missing |= _broadcast(rules.mask, plan, "mask") == 0
+        missing |= broadcast_samples(rules.mask, plan, "mask") == 0
     if shares is not None:
         missing |= shares == 0
         each = each * shares
@@ -96,18 +98,6 @@ def _find_divisors(pooling: Pooling, plain: Pooling, plan: Plan, missing: NDArra
     if not any(pooling.parameters.values()):
         return total
     return total / replace(pooling, nan="propagate", nodata=None, dtype=dtypes.FLOAT64).run(there, plan).values
-
-
-def _broadcast(given: Array, plan: Plan, what: str) -> Array:
-    """An array of the samples' shape from one of that shape, or of that of the pooled axes; PoolError for others."""
-    pooled = tuple(plan.input_shape[i] for i in plan.axes.pooled)
-    if given.shape == plan.input_shape:
-        return given
-    if given.shape == pooled:
-        places = [n if i in plan.axes.pooled else 1 for i, n in enumerate(plan.input_shape)]
-        return np.broadcast_to(given.reshape(places), plan.input_shape)
-    raise PoolError(f"the {what} has the shape {axes.describe(given.shape)}, the samples "
-                    f"{axes.describe(plan.input_shape)}; that shape, or that of the pooled axes, would work")
 
 
 def _check_sigma(sigma: Array) -> NDArray[np.float64]:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from .. import files, report
 from ..analysis.stages import Stage
 from ..core.memory_budget import reserve
-from ..core.place import AxisPlace
 from ..errors import OptionError, PoolError
-from ..files.georef.geotiff import name_bands
+from ..files.georef.geotiff import place_bands
 from ..files.paths import output_paths
 from ..report import FileReport
 from . import run_chunked, run_large_picture
@@ -38,7 +37,6 @@ from .settings import STDIO, Job, Settings, may_replace
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..core.place import Place
     from ..files import Loaded
 
     Array = NDArray[Any]
@@ -264,7 +262,7 @@ def _write_stack(job: Job, task: LoadedJob, bands: Sequence[str], values: Array,
     known, row = task.loaded.source, job.format
     nodata = None if values.dtype.kind == "f" else task.pooling.nodata
     source = replace(known, mode=None, palette=None, nodata=nodata, metadata=None, pages=None, axes=(),
-                     place=_place_bands(known.place, task, letters, bands))
+                     place=None if known.place is None else place_bands(known.place, task.plan, letters, bands))
     target = settings.stdout if job.output is None else job.output
     if job.shown:
         return ()
@@ -278,19 +276,3 @@ def _write_stack(job: Job, task: LoadedJob, bands: Sequence[str], values: Array,
         files.holds(row, values.dtype, values.shape, None)
     replaces = job.output is not None and may_replace(job.output, job, settings)
     return files.write(target, values, source, row, encoding=settings.encoding, overwrite=replaces)
-
-
-def _place_bands(place: Place | None, task: LoadedJob, letters: str, bands: Sequence[str]) -> Place | None:
-    """Where stacked results lie: as the first, with a channel for each band."""
-    if place is None:
-        return None
-    pooled = place.pooled(task.plan)
-    if letters != task.plan.output_letters:
-        pooled = replace(pooled, axes=(*pooled.axes, AxisPlace(-1, "C", len(bands))))
-    else:
-        axis = letters.index("C")
-        kept = AxisPlace(-1, "C", len(bands))
-        pooled = replace(pooled, axes=(*pooled.axes[:axis], kept, *pooled.axes[axis + 1 :]))
-    return name_bands(pooled, bands)
-
-

@@ -116,12 +116,9 @@ def _place_classes(place: Place | None, found: ClassFractions) -> Place | None:
     """Where the result lies: as a pooling of the input, with one more axis that names the classes."""
     if place is None:
         return None
-    from ..core.place import AxisPlace
-    from ..files.georef.geotiff import name_bands
+    from ..files.georef.geotiff import place_bands
 
-    pooled = place.pooled(found.plan)
-    pooled = replace(pooled, axes=(*pooled.axes, AxisPlace(-1, found.letters[-1], len(found.classes))))
-    return name_bands(pooled, [f"class {one}" for one in found.classes])
+    return place_bands(place, found.plan, found.letters, [f"class {one}" for one in found.classes])
 
 
 def _render(found: _FractionsReport) -> list[Any]:

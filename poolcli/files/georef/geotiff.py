@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from ...core.place import PlaceFacts
+from ...core.place import AxisPlace, PlaceFacts
 from ..tiff.tiff_storage import read_storage
 from .affine import Affine, find_corner, is_usable, locate_first_centre, measure_pixel, pool_affine
 
 if TYPE_CHECKING:
-    from ...core.place import AxisPlace, Place
+    from ...core.place import Place
+    from ...core.plans import Plan
     from ..image_info import ImageInfo
     from ..images.pixels import Picture
 
@@ -311,7 +312,15 @@ def _list_keys(numbers: tuple[float, ...]) -> str:
     return ", ".join(f"{n:g}" for n in numbers)
 
 
-def name_bands(place: Place, names: Iterable[str]) -> Place:
+def place_bands(place: Place, plan: Plan, letters: str, names: Sequence[str]) -> Place:
+    """Return where a pooled result lies whose channels have names; they are a last axis where the plan has none."""
+    pooled = place.pooled(plan)
+    axis = letters.index("C") if letters == plan.output_letters else len(pooled.axes)
+    bands = AxisPlace(-1, letters[axis], len(names))
+    return _name_bands(replace(pooled, axes=(*pooled.axes[:axis], bands, *pooled.axes[axis + 1 :])), names)
+
+
+def _name_bands(place: Place, names: Iterable[str]) -> Place:
     """Return a place whose raster has descriptions of its bands, as GDAL reads them; other formats have none."""
     from xml.sax.saxutils import escape
 

@@ -50,6 +50,8 @@ class _BlockWindows:
     work: KernelTask
     divisor: NDArray[np.float64]
     """What sums are divided by where no sample is missing, for each window of the block."""
+    weights: Array | None
+    """How much each sample counts, of its shape; None where all count alike."""
 
     @property
     def present(self) -> NDArray[np.bool_] | None:
@@ -57,6 +59,9 @@ class _BlockWindows:
         work, x = self.work, self.x
         if not missing(work):
             return None
+        if self.weights is not None:
+            here: NDArray[np.bool_] = self.weights != 0
+            return here
         here = x == x if work.skip_nan else np.ones(x.shape, np.bool_)
         return here if work.nodata is None else here & (x != work.nodata[0])
 
@@ -68,8 +73,8 @@ Compute = Callable[[_BlockWindows], Array]
 
 
 def _count_present(part: _BlockWindows) -> NDArray[np.int64] | None:
-    """How many samples of each window count; None where none is missing."""
-    present = part.present
+    """How many samples of each window count, or the sum of their weights; None where none is missing."""
+    present = part.present if part.work.largest_weight <= 1 else part.weights
     if present is None:
         return None
     return fold((present.astype(np.int64),), part.windows, lambda a, b: (a[0] + b[0],), (0,))[0]
@@ -109,7 +114,7 @@ def _check_small(x: Array, times: int) -> None:
 
 def _sum_whole(part: _BlockWindows) -> NDArray[np.int64]:
     """The exact sum of integers."""
-    x, samples = part.x, most_samples(part.work)
+    x, samples = part.x, most_samples(part.work) * max(part.work.largest_weight, 1)
     state = np.dtype(np.int64)
     if x.dtype.itemsize == 8:
         _check_small(x, 2 * samples)
@@ -119,6 +124,8 @@ def _sum_whole(part: _BlockWindows) -> NDArray[np.int64]:
         state = sum_dtype(x.dtype, samples)
     present = part.present
     x = x.astype(state) if present is None else np.where(present, x, 0).astype(state)
+    if part.weights is not None and part.work.largest_weight > 1:
+        x = x * part.weights.astype(state)
     return fold((x,), part.windows, lambda a, b: (a[0] + b[0],), (0,))[0].astype(np.int64)
 
 
@@ -380,13 +387,16 @@ class _Method:
     """Nanoseconds for each window of floats."""
     gathered: float = 0.0
     """Nanoseconds for each sample of each window, where windows are gathered; 0 where they are not."""
+    weighs: bool = False
+    """Whether integers may have weights that are whole numbers, not only a mask."""
 
 
 COMPUTE: Mapping[str, _Method] = {
     "max": _Method(_find_max, 0.4, 1.2, 2.0), "min": _Method(_find_min, 0.4, 1.2, 2.0),
     "range": _Method(_find_range, 0.6, 2.5, 4.0),
     "count": _Method(_find_count, 0.3, 1.0, 1.0),
-    "sum": _Method(_find_sum, 0.5, 2.0, 90.0), "avg": _Method(_find_mean, 0.5, 3.0, 110.0),
+    "sum": _Method(_find_sum, 0.5, 2.0, 90.0, weighs=True),
+    "avg": _Method(_find_mean, 0.5, 3.0, 110.0, weighs=True),
     "blur": _Method(_find_blur, 5.0, 50.0, 50.0),
     "median": _Method(_find_quantile, 0.0, 160.0, 160.0, 12.0),
     "quantile": _Method(_find_quantile, 0.0, 160.0, 160.0, 12.0),
@@ -435,6 +445,9 @@ def choose(work: KernelTask) -> _NumpyChoice | None:
     """The tier, where it may serve; a look at the data may still decline a block."""
     row = COMPUTE.get(work.reducer.name)
     if row is None or work.want_indices:
+        return None
+    if work.weights is not None and work.largest_weight != 1 and not (
+            row.weighs and work.largest_weight and work.array.dtype.kind != "f"):
         return None
     samples = most_samples(work)
     if (row.gathered and samples > _MOST_GATHERED) or (work.reducer.weighted and work.array.dtype.kind == "f"):
@@ -497,8 +510,9 @@ class _SliceRun:
             windows.append(_shift_windows(one, low, high))
         d, h, w = (share[slice(*span)] for share, span in zip(self.shares, block[1:], strict=True))
         divisor = d[:, None, None, None] * h[:, None, None] * w[:, None]
-        x = self.work.array[(slice(*block[0]), *spans)]
-        return _BlockWindows(x, (windows[0], windows[1], windows[2]), self.work, divisor)
+        place = slice(*block[0]), *spans
+        weights = None if self.work.weights is None else self.work.weights[place]
+        return _BlockWindows(self.work.array[place], (windows[0], windows[1], windows[2]), self.work, divisor, weights)
 
 
 def _shift_windows(windows: Windows, low: int, high: int) -> Windows:
@@ -510,4 +524,5 @@ def estimate(choice: _NumpyChoice, work: KernelTask) -> float:
     """About how many milliseconds one thread takes."""
     row, outputs = choice.row, float(np.prod(work.output_shape))
     of_output = (row.floats if work.array.dtype.kind == "f" else row.output) + row.gathered * choice.samples
-    return 0.1 + 1e-6 * (row.byte * work.array.nbytes + of_output * outputs)
+    read = work.array.nbytes if work.weights is None else 3 * (work.array.nbytes + work.weights.nbytes)
+    return 0.1 + 1e-6 * (row.byte * read + of_output * outputs)

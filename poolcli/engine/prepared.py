@@ -98,7 +98,10 @@ class PreparedPooling:
         if self.pad_mode != "exclude":
             each = self.padded(each)
         task = replace(self.on(array), weights=each, largest_weight=largest, skip_nan=False, nodata=None)
-        values = run.run_fold(task)
+        try:
+            values = run.run_fold(task)
+        except UnrepresentableValue as failure:
+            raise _locate_unrepresentable(failure.index, task, self.plan, None) from None
         return None if values is None else from_canonical(c_order.as_result(values, self.work.result), self.plan)
 
     def run_whole(self, work: KernelTask, written: Array | None) -> tuple[Array, Array | None]:

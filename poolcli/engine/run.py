@@ -143,10 +143,24 @@ def run_fold(task: KernelTask) -> Array | None:
     if choice is None:
         return None
     values = np.empty(task.output_shape, dtypes.write_dtype(task.result))
+    if values.size and _run_fold_by_numpy(task, values, choice):
+        return values
     jit.set_purpose(f"the {task.reducer.name} kernel for {task.source} with weights")
     with policy.run_small_plainly(choice.spec, general_driver.estimate_plain(task)):
         served = not values.size or _run_wholly(choice.on(task, values))
     return values if served else None
+
+
+def _run_fold_by_numpy(task: KernelTask, values: Array, choice: Any) -> bool:
+    """Let NumPy run a fold with weights while its kernel is not compiled; False if it does not."""
+    numpy, milliseconds, _ = _choose_numpy(task)
+    if numpy is None:
+        return False
+    uncompiled = policy.UncompiledKernel(choice.spec, milliseconds)
+    if not uncompiled.pays():
+        return False
+    with uncompiled.measured():
+        return _run_wholly(numpy.on(task, values))
 
 
 def _run_wholly(fast: FastKernel) -> bool:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -90,6 +92,57 @@ def test_results_are_those_of_the_kernels(reducer: str) -> None:
                 by_kernels = poolcli.pool(x, reducer, layout="HWC", **options)
             np.testing.assert_array_equal(by_numpy, by_kernels)
             assert by_numpy.dtype == by_kernels.dtype
+
+
+@pytest.fixture
+def nothing_compiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kernel that is asked for is a failure, compiled or plain."""
+    def refuse(spec: jit.KernelSpec) -> None:
+        pytest.fail(f"asks for {spec.make.__name__}")
+
+    monkeypatch.setattr(jit, "load", refuse)
+
+
+@pytest.mark.parametrize("reducer", ["max", "min", "range", "count", "sum", "avg"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint64", "float32", "float64"])
+def test_masks_hide_samples_without_a_kernel(reducer: str, dtype: str, nothing_compiles: None) -> None:
+    """They are what nodata or an ignored NaN is to the oracle."""
+    for seed, windows in enumerate(WINDOWS):
+        x = noise(dtype, (9, 10), 1) if dtype.startswith("float") else abs(noise("int16", (9, 10), 1)).astype(dtype)
+        mask = np.random.default_rng(seed).random(x.shape) < 0.4
+        missing = {"nan": "ignore"} if x.dtype.kind == "f" else {"nodata": 120}
+        marked = np.where(mask, x, x.dtype.type(missing.get("nodata", np.nan)))
+        expected = reference.pool(marked, reducer, **windows, **missing)
+        found = poolcli.pool(x, reducer, mask=mask, **windows, nodata=missing.get("nodata"))
+        reference.assert_agrees(found, expected, x, reducer)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32"])
+@pytest.mark.parametrize("result", ["uint8", "float64", None])
+def test_whole_weights_need_no_kernel(dtype: str, result: str | None, nothing_compiles: None) -> None:
+    """Weighted sums and means of integers, each rounded once."""
+    rng = np.random.default_rng(5)
+    x, weights = rng.integers(0, 99, (9, 11)).astype(dtype), rng.integers(0, 300, (9, 11))
+    weights[2:5, 2:5] = 0
+    for reducer, size, stride in (("avg", 2, 2), ("avg", 3, 2), ("sum", 3, 1)):
+        found = poolcli.pool(x, reducer, weights=weights, size=size, stride=stride, dtype=result, nodata=255)
+        for at in np.ndindex(*found.shape):
+            place = tuple(slice(stride * i, stride * i + size) for i in at)
+            total = sum(int(a) * int(b) for a, b in zip(x[place].flat, weights[place].flat, strict=True))
+            divisor = int(weights[place].sum()) if reducer == "avg" else 1
+            exact = Fraction(total, divisor) if divisor and weights[place].any() else None
+            wanted: float = float(exact) if exact is not None else 255 if found.dtype.kind != "f" else math.nan
+            if exact is not None and found.dtype.kind != "f":
+                wanted = min(math.floor(exact + Fraction(1, 2)), np.iinfo(found.dtype).max)
+            np.testing.assert_equal(float(found[at]), wanted)
+
+
+def test_an_empty_window_of_a_mask_has_its_place_in_the_message(nothing_compiles: None) -> None:
+    """Integers without a nodata value have nothing for it."""
+    mask = np.ones((4, 6), bool)
+    mask[2:, 4:] = False
+    with pytest.raises(poolcli.PoolError, match=r"value at \(1, 2\) is NaN or missing"):
+        poolcli.pool(np.zeros((4, 6), np.uint8), "max", size=2, mask=mask)
 
 
 def test_sums_that_overflow_are_for_a_kernel() -> None:

@@ -27,6 +27,9 @@ from .error_messages import INTERRUPTED, READER_GONE, USAGE
 _NAME = "poolcli"
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python looks for garbage after 700, a hundred times while modules are imported, which make none: 7 ms of 119."""
+_NO_MEMORY = "not enough memory"
+_LACKS_OF_MEMORY = {"can't allocate lock", "can't start new thread"}
+"""What CPython's threads say of it, as RuntimeError."""
 
 STUDIES: Mapping[str, tuple[str, str]] = {
     "plan": ("analysis.plan_command",
@@ -181,14 +184,22 @@ def start() -> None:
 def run() -> int:
     """Run the command line, and give its exit code. What was printed is written out then."""
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
+    try:
+        code = _run_with_signals()
+    except MemoryError:  # before or after the command itself: streams, handlers of signals, the line that tells of it
+        stdio.print_error(_NO_MEMORY)
+        return 1
+    return _flush_output(code)
+
+
+def _run_with_signals() -> int:
+    """Run the command line with streams repaired; a signal that asks to stop ends it in order."""
     stdio.repair_streams()
-    state: dict[str, Any] = {}
     try:
         with error_messages.signals_as_exceptions():
-            code = get_exit_code(state)
+            return get_exit_code({})
     except error_messages.StopRequest as stopped:
-        code = _end_by_signal(stopped)
-    return _flush_output(code)
+        return _end_by_signal(stopped)
 
 
 def get_exit_code(state: dict[str, Any]) -> int:
@@ -231,6 +242,8 @@ def _describe_error(error: Exception) -> tuple[int, list[str]]:
         stdio.silence(sys.stdout)
         name = "standard output cannot be written" if error.filename is None else printable(str(error.filename))
         return 1, [f"{name}: {error.strerror or error}"]
+    if isinstance(error, MemoryError) or str(error) in _LACKS_OF_MEMORY:
+        return 1, [_NO_MEMORY]
     return 1, [f"unexpected {type(error).__name__}: {error_messages.format_sentence(str(error))}; --debug shows where"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -237,6 +238,30 @@ def test_what_nobody_expected_is_one_line_too(here: Call, grey: Path, monkeypatc
     monkeypatch.setattr("poolcli.batch.plan_jobs", lambda *_: [][0])
     assert here("max", grey) == (
         1, "", "poolcli: unexpected IndexError: list index out of range; --debug shows where\n")
+
+
+@pytest.mark.parametrize("place", ["poolcli.batch.plan_jobs", "poolcli.cli.stdio.repair_streams",
+                                   "poolcli.cli.main._report_error"])
+def test_no_memory_is_one_line_wherever_it_lacks(
+        grey: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str) -> None:
+    """Outside of files too: while the streams are repaired, in planning, while an error is told."""
+    def raise_error(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(place, raise_error)
+    path = grey if place.endswith("jobs") else grey.with_name("missing.png")
+    monkeypatch.setattr(sys, "argv", ["poolcli", "max", str(path), *([] if path == grey else ["--size", "x"])])
+    code, printed = main.run(), capsys.readouterr()
+    assert (code, printed.out, printed.err) == (1, "", "poolcli: not enough memory\n")
+
+
+def test_a_lock_that_cannot_be_made_lacks_memory(here: Call, grey: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CPython says so by RuntimeError."""
+    def raise_error(*_: object) -> None:
+        raise RuntimeError("can't allocate lock")
+
+    monkeypatch.setattr("poolcli.batch.plan_jobs", raise_error)
+    assert here("max", grey) == (1, "", "poolcli: not enough memory\n")
 
 
 @pytest.mark.parametrize(("name", "shown"), [

@@ -1,0 +1,73 @@
+"""Calls and allocations that fail, and changed modules, by the scripts beside this file: a seeded part."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def call_script(name: str, *words: str) -> None:
+    """Run a script, which fails where a rule is broken; a first run without a failure compiles."""
+    ended = subprocess.run([sys.executable, HERE / name, *words], capture_output=True, text=True, timeout=600,
+                           check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr[-4000:]
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
+def test_a_call_that_fails_is_one_line() -> None:
+    """As many failures of four runs as a minute and a half gives."""
+    allowed = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, check=False)
+    if allowed.returncode:
+        pytest.skip("strace may not trace here")
+    call_script("every_call.py", "--minutes", "1.5", "--seed", "3", "picture", "batch", "stream", "indices")
+
+
+@pytest.mark.long
+@pytest.mark.skipif(importlib.util.find_spec("_testcapi") is None, reason="this CPython has no _testcapi")
+def test_an_allocation_that_fails_is_one_line() -> None:
+    """Forty of one run."""
+    call_script("every_allocation.py", "--step", "1.4", "--seed", "3", "picture")
+
+
+@pytest.fixture(scope="module")
+def every_mutant() -> ModuleType:
+    """Import the script."""
+    spec = importlib.util.spec_from_file_location("every_mutant", HERE / "every_mutant.py")
+    assert spec is not None and spec.loader is not None
+    module = sys.modules["every_mutant"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_mutants_differ_in_one_thing(every_mutant: ModuleType) -> None:
+    """A comparison, numbers, a sign, a condition and a result; no text, no annotation."""
+    source = 'def f(x: int = 2) -> "3":\n    """1 < 2"""\n    if x < 5:\n        x = x + 1\n    return max(x, 7)\n'
+    found = [(one.line, one.before, one.after) for one in every_mutant.mutants(source)]
+    assert sorted(found) == sorted([
+        (1, "2", "3"), (3, "x < 5", "not x < 5"), (3, "x < 5", "x <= 5"), (3, "5", "6"), (4, "1", "2"),
+        (4, "x + 1", "x - 1"), (5, "7", "8"), (5, "max", "min"), (5, "return max(x, 7)", "return None"),
+    ])
+
+
+def test_a_mutant_is_killed_by_its_test_alone(every_mutant: ModuleType, tmp_path: Path) -> None:
+    """A test that looks kills it; one that does not lets it live."""
+    (tmp_path / "twice.py").write_text("def twice(x):\n    return x * 2\n")
+    sees, blind = tmp_path / "test_sees.py", tmp_path / "test_blind.py"
+    head = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nimport twice\n"
+    sees.write_text(head + "def test_it():\n    assert twice.twice(4) == 8\n")
+    blind.write_text(head + "def test_it():\n    twice.twice(4)\n")
+    path = tmp_path / "twice.py"
+    changed = [one for one in every_mutant.mutants(path.read_text()) if one.after != "return None"]
+    assert len(changed) == 2
+    for one in changed:
+        fates = [every_mutant.run_tests("twice", path, one.tree, [str(test)], 60) for test in (sees, blind)]
+        assert fates == [every_mutant.KILLED, every_mutant.SURVIVED]

@@ -21,8 +21,7 @@ _WINDOWS: Sequence[dict[str, Any]] = (
     {"size": 2}, {"size": 3, "stride": 2, "padding": 1}, {"size": 3, "stride": 1, "padding": "same"}, {"size": "all"},
 )
 _SHAPES = ((60, 60), (600, 600), (600, 600, 3))
-"""Small, and grey and colour so large that the kernels for large arrays are asked for (not those that are made for one
-window of megapixels: ``network.FUSED``)."""
+"""Small, and grey and colour so large that the kernels for large arrays are asked for."""
 
 
 def specs(reducers: Iterable[str] = USUAL, dtypes: Iterable[str] = DTYPES) -> list[jit.KernelSpec]:

@@ -29,13 +29,10 @@ _MAX_SAMPLES = 300
 programs of larger ones, in Python, takes longer than they save on a megapixel."""
 _MAX_SAMPLES_COUNTED = 127
 """The same where equal samples are counted in their own type."""
-FUSED = 1 << 21
-"""Results from which on a kernel of its own for one window's shape is worth compiling (about 0.9 s, once): 3x3/1 on
-16 MP of uint8 takes 1.9 ms by it instead of 6, 5x5/1 takes 5.2 instead of 13."""
-FUSED_LATER = 1 << 16
-"""Results from which on that is so once calls have taken as long as it takes to compile: 3x3/1 on 1 MP of uint8 takes
-0.4 ms by it instead of 1.2."""
-_FUSED_MOST = 25
+GENERATED = 1 << 16
+"""Results from which on a kernel of its own for one window's shape is worth compiling (0.4 to 0.9 s), once calls have
+taken as long as that: on 16 MP of uint8 3x3/1 takes 1.9 ms by it instead of 6, 5x5/1 5.2 instead of 13."""
+_GENERATED_MOST = 25
 """The largest window of such a kernel; the one of 7x7 takes 2.2 s to compile."""
 _LISTED_SAMPLES, _LISTED_LANES = 100, 32
 """Windows that are listed along W, not regular: from so many samples on, up to so many windows for another kernel."""
@@ -142,9 +139,7 @@ def choose(work: KernelTask) -> NetworkChoice | None:
     if not generated:
         return NetworkChoice(spec, None, tiles)
     fused = NetworkChoice(spec, generated, NetworkTiles(work.bare(), single=True))
-    if _results_of(work, tiles) >= FUSED:
-        return fused
-    uncompiled = policy.UncompiledKernel(generated, 1.3e-8 * _results_of(work, tiles) * tiles.samples)
+    uncompiled = policy.UncompiledKernel(generated, 4e-8 * _results_of(work, tiles) * tiles.samples)
     return NetworkChoice(spec, None, tiles, _Later(fused, uncompiled))
 
 
@@ -176,8 +171,8 @@ def generate_spec(work: KernelTask, tiles: NetworkTiles, arguments: tuple[str, .
     """Return a kernel for the windows that have all their samples, where it pays."""
     inner = work.array.shape[4]
     w = tiles.axes[2]
-    few = _results_of(work, tiles) < min(FUSED, FUSED_LATER)
-    if few or tiles.samples > _FUSED_MOST or work.reducer.sorts == "runs" or tiles.may_miss:
+    few = _results_of(work, tiles) < GENERATED
+    if few or tiles.samples > _GENERATED_MOST or work.reducer.sorts == "runs" or tiles.may_miss:
         return None
     if not ((inner <= 4 and w.stride == 1) or (inner == 1 and w.stride <= 4)):
         return None

@@ -101,7 +101,7 @@ def choose(work: KernelTask) -> _TileChoice | None:
         return None
     names = {"read": dtype.name, "write": dtypes.write_dtype(work.result).name}
     arguments = tuple(names.get(a, a) for a in _ARGUMENTS)
-    spec = jit.KernelSpec(kernel.make_kernel, _parts(work, core), arguments, late=True)
+    spec = jit.KernelSpec(kernel.make_kernel, _parts(work, core), arguments)
     return _TileChoice(spec, core, largest)
 
 

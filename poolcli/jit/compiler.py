@@ -15,13 +15,16 @@ _BODY = "poolcli_body"
 """The kernel itself within straight code, which begins with a jump to it."""
 _RUNTIME_SYMBOLS = {"exp", "log", "pow", "sqrt", "sin", "cos", "atan2", "fmod", "memset", "memcpy", "memmove"}
 """What an object may ask of the C library; anything else would be Python's or Numba's runtime."""
-_OPTIONS: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-"""How Numba compiles the functions that a kernel calls: no errors to raise, no entries from Python."""
+_DEFINITION = re.compile(r'^define [^@\n]*@("[^"]*"|[\w.$]+)\(.*?^}', re.MULTILINE | re.DOTALL)
+"""A function in LLVM's text."""
+_NAME = r'("[^"]*"|[-\w.$]+)'
+_LABEL = re.compile(rf"^{_NAME}:|\blabel %{_NAME}", re.MULTILINE)
+"""Where a block begins, or is gone to."""
 
 
 def build(spec: KernelSpec) -> ObjectCode:
     """Compile a kernel. Whatever the compilers raise passes."""
-    module, builder = _optimise(*_emit_llvm(spec), spec.bundled)
+    module, builder = _optimise(*_emit_llvm(spec), spec.bundled, spec.unrolled)
     if POSITION_INDEPENDENT:
         return _emit_position_independent(module, builder)
     return ObjectCode(bytes(builder.emit_object(module)))
@@ -33,21 +36,16 @@ def _emit_llvm(spec: KernelSpec) -> tuple[str, str]:
     from numba import types
     from numba.extending import register_jitable
 
-    _make_jitable()
+    options = _make_jitable()
     pointers = [types.CPointer(getattr(types, name)) for name in spec.arguments]  # type: ignore[no-untyped-call]
-    config: Any = numba.config
-    level = config.OPT
-    config.OPT = type(level)(0) if spec.late else level
-    try:
-        kernel = numba.cfunc(types.int64(*pointers), error_model="numpy")(spec.kernel(register_jitable(**_OPTIONS)))
-        return kernel.inspect_llvm(), kernel.native_name
-    finally:
-        config.OPT = level
+    compiler = numba.cfunc(types.int64(*pointers), error_model="numpy", pipeline_class=options["pipeline_class"])
+    kernel = compiler(spec.kernel(register_jitable(**options)))
+    return kernel.inspect_llvm(), kernel.native_name
 
 
 @lru_cache(maxsize=1)
-def _make_jitable() -> None:
-    """Tell Numba that every function of the kernels' rooms may be called from compiled code."""
+def _make_jitable() -> Any:
+    """Tell Numba that every function of the kernels' rooms may be called from compiled code, and how it is compiled."""
     import importlib
     import inspect
     import pkgutil
@@ -57,21 +55,26 @@ def _make_jitable() -> None:
 
     from .. import kernels
     from ..kernels import double_double
+    from .numba_pipeline import TextCompiler
 
+    # no errors to raise, no entries from Python
+    options: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True,
+                    "pipeline_class": TextCompiler}
     typed = double_double.widen, double_double.fetch, double_double.fetch_to_write
     for info in pkgutil.walk_packages(kernels.__path__, kernels.__name__ + "."):
         module = importlib.import_module(info.name)
         for _, function in inspect.getmembers(module, inspect.isfunction):
             if function.__module__ == module.__name__ and function not in typed:
-                register_jitable(**_OPTIONS)(function)
+                register_jitable(**options)(function)
 
-    @overload(double_double.widen, jit_options=_OPTIONS)
+    @overload(double_double.widen, jit_options=options)
     def widen(x: Any) -> Any:
         long = isinstance(x, types.Integer) and x.bitwidth == 64  # type: ignore[attr-defined]  # bitwidth: every width
         return double_double.widen_long if long else double_double.widen_exact
 
     for number, fetch in enumerate((double_double.fetch, double_double.fetch_to_write)):
-        overload(fetch, jit_options=_OPTIONS)(_make_prefetch(number))
+        overload(fetch, jit_options=options)(_make_prefetch(number))
+    return options
 
 
 def _make_prefetch(write: int) -> Any:
@@ -105,7 +108,7 @@ def _emit_prefetch(context: Any, builder: Any, signature: Any, arguments: Any, *
     return context.get_dummy_value()
 
 
-def _optimise(text: str, entry: str, bundled: bool = False) -> tuple[Any, Any]:
+def _optimise(text: str, entry: str, bundled: bool, unrolled: bool) -> tuple[Any, Any]:
     """A module with everything inlined into the entry and the rest (Numba's error paths) dropped, and its machine."""
     import llvmlite.binding as llvm
 
@@ -120,12 +123,61 @@ def _optimise(text: str, entry: str, bundled: bool = False) -> tuple[Any, Any]:
         if not variable.is_declaration and variable.linkage != llvm.Linkage.internal:
             variable.linkage = "internal"
     module.get_function(entry).name = _BODY if POSITION_INDEPENDENT else SYMBOL
-    tuning = llvm.create_pipeline_tuning_options(speed_level=3)
-    tuning.slp_vectorization = bundled
-    passes = llvm.create_pass_builder(builder, tuning)
-    passes.getModulePassManager().run(module, passes)
+    # First each function with a loop by itself, simplified before it is inlined: of its own pointers LLVM proves more,
+    # and makes vector code of more loops, than once all is one function (mode 3x3 of bytes took 6 times as long, avg
+    # 31x31 twice); then all of it in one.
+    _simplify(module, builder)
+    looping = find_loops(str(module))
+    for function in module.functions:
+        if function.name in looping:
+            function.add_function_attribute("noinline")
+    if unrolled:
+        _run_passes(module, builder, bundled=False, vectors=False)
+    _run_passes(module, builder, bundled=False)
+    module = llvm.parse_assembly(_allow_inlining(str(module)))
+    _run_passes(module, builder, bundled)
     _check_symbols(f.name for f in module.functions if f.is_declaration)
     return module, builder
+
+
+def find_loops(text: str) -> set[str]:
+    """The names of the functions in LLVM's text that have a loop: they jump to a block above."""
+    found = set()
+    for definition in _DEFINITION.finditer(text):
+        begun = set()
+        for begins, goes in _LABEL.findall(definition[0]):
+            begun.add(begins)
+            if goes and goes in begun:
+                found.add(definition[1].strip('"'))
+                break
+    return found
+
+
+def _allow_inlining(text: str) -> str:
+    """LLVM's text in which every function may be inlined; a group of attributes may not be empty."""
+    return re.sub(r"^(attributes .*)\bnoinline\b", r"\1nounwind", text, flags=re.MULTILINE)
+
+
+def _simplify(module: Any, builder: Any) -> None:
+    """Let LLVM simplify each function by itself: loops that go round a few times are none afterwards."""
+    import llvmlite.binding as llvm
+
+    passes = llvm.create_pass_builder(builder, llvm.create_pipeline_tuning_options(speed_level=3))
+    manager = passes.getFunctionPassManager()
+    for function in module.functions:
+        if not function.is_declaration:
+            manager.run(function, passes)
+
+
+def _run_passes(module: Any, builder: Any, bundled: bool, vectors: bool = True) -> None:
+    """Let LLVM optimise a module."""
+    import llvmlite.binding as llvm
+
+    tuning = llvm.create_pipeline_tuning_options(speed_level=3)
+    tuning.slp_vectorization = bundled
+    tuning.loop_vectorization = vectors
+    passes = llvm.create_pass_builder(builder, tuning)
+    passes.getModulePassManager().run(module, passes)
 
 
 def _check_symbols(names: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ import pytest
 import poolcli
 from poolcli import jit, pooling
 from poolcli.jit import cache, loader, object_code, permissions, target
+from poolcli.jit.compiler import find_loops
 from poolcli.jit.kernel_spec import KernelSpec
 
 X = np.arange(24, dtype=np.uint8).reshape(4, 6)
@@ -333,3 +334,36 @@ def test_no_compiler_means_plain_python(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
     assert done.stdout == "4.0\n"
     assert not (tmp_path / "cache").exists()
+
+
+LOOPS = """
+define internal i64 @counts(i64 %n) {
+entry:
+  br label %head
+
+head:
+  %i = phi i64 [ 0, %entry ], [ %next, %head ]
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %n
+  br i1 %more, label %head, label %done
+
+done:
+  ret i64 %next
+}
+
+define internal i64 @chooses(i1 %which) {
+entry:
+  br i1 %which, label %head, label %.2
+
+head:
+  br label %.2
+
+.2:
+  ret i64 0
+}
+"""
+
+
+def test_functions_with_loops_are_found() -> None:
+    """They are optimised by themselves first; a jump ahead is no loop, whatever the blocks of others are called."""
+    assert find_loops(LOOPS) == {"counts"}

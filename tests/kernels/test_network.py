@@ -99,7 +99,7 @@ GENERATED_WINDOWS = [
 @pytest.fixture
 def generated(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Collect the specs of generated kernels, which are made for arrays of any size."""
-    monkeypatch.setattr(network_driver, "FUSED", 0)
+    monkeypatch.setattr(network_driver, "GENERATED", 0)
     made: list[Any] = []
     spec = network_driver.generate_spec
     monkeypatch.setattr(network_driver, "generate_spec", lambda *args: made.append(spec(*args)) or made[-1])
@@ -430,7 +430,7 @@ def test_selection_puts_every_rank_in_its_place(values: int) -> None:
 
 def test_a_generated_kernel_comes_once_it_has_paid(monkeypatch: pytest.MonkeyPatch) -> None:
     """Until then the network kernel runs, and what it takes is counted; both give the same."""
-    monkeypatch.setattr(network_driver, "FUSED_LATER", 0)
+    monkeypatch.setattr(network_driver, "GENERATED", 0)
     monkeypatch.setattr(policy, "COMPILE_AFTER", 1e-9)
     monkeypatch.setattr(policy, "current_tier", lambda: policy.AUTO)
     monkeypatch.setattr(policy.jit, "is_available", lambda spec: False)

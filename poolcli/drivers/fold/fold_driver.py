@@ -133,7 +133,8 @@ def _make_spec(work: KernelTask, fold: Fold, constants: tuple[int, ...] | None, 
     """The kernel to run: tall, small, or the plain one."""
     arguments = _dtypes_of(work, fold)
     if rows:
-        return jit.KernelSpec(van_herk.make_kernel, fold.steps, arguments)
+        sums = fold.dtypes[0] != work.array.dtype
+        return jit.KernelSpec(van_herk.make_kernel, fold.steps, arguments, unrolled=sums)
     if constants is None:
         return jit.KernelSpec(kernel.make_kernel, (*fold.steps, 1) if _has_long_rows(work) else fold.steps, arguments)
     parts = (*fold.steps, finalizer_of_full(work, fold), *constants, 64 // work.array.dtype.itemsize)

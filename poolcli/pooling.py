@@ -259,14 +259,14 @@ def pool(x: ArrayLike, reducer: str = ..., *, sigma: ArrayLike, out: Array | Non
 @overload
 def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_indices: bool = ...,
          mask: ArrayLike | None = ..., weights: ArrayLike | None = ..., min_valid: int | str | None = ...,
-         return_valid: Literal[True], **options: Unpack[Keywords]) -> tuple[Array, ...]: ...
+         return_valid: Literal[True, "number", "share"], **options: Unpack[Keywords]) -> tuple[Array, ...]: ...
 
 
 @show_keywords(Keywords)
 def pool(x: ArrayLike | _Lazy, reducer: str | list[str] | tuple[str, ...] = "max", *, out: Array | None = None,
          return_indices: bool = False,
          mask: ArrayLike | None = None, weights: ArrayLike | None = None, min_valid: int | str | None = None,
-         return_valid: bool = False, by: int | str | ArrayLike | None = None, sigma: ArrayLike | None = None,
+         return_valid: bool | str = False, by: int | str | ArrayLike | None = None, sigma: ArrayLike | None = None,
          **options: Unpack[Keywords]) -> Any:
     """Reduce each window of an array to one value.
 
@@ -287,9 +287,10 @@ def pool(x: ArrayLike | _Lazy, reducer: str | list[str] | tuple[str, ...] = "max
     weights
         How much each sample counts, at least 0, of either shape. Weighted quantiles are NumPy's ``inverted_cdf``.
     min_valid
-        How many samples that are not missing a window must have, or what share of its samples, as in ``"50%"``.
+        How many samples that are not missing a window must have, or what share of its samples, as in ``"50%"``; with
+        weights, of its weight.
     return_valid
-        Also tell how many they are.
+        Also tell how many they are; of "share" what share of the window's samples, with weights of its weight.
     by
         What decides which pixel wins, all of whose channels are the result, of a reducer that picks: the number of a
         channel from 0, "luma" (0.299 red + 0.587 green + 0.114 blue), or an array of a score for each pixel.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .core import axes, dtypes
-from .core.plans import Plan
+from .core.plans import Plan, PlanPart, place_in
 from .core.pool_options import as_python
 from .core.reducers import REDUCERS, name_weighted
 from .core.windowings import check_flag, parse_min_valid
@@ -29,11 +29,13 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class _ValidResult:
-    """What a run gives: the result, and how many valid samples each window has."""
+    """What a run gives: the result, how many valid samples each window has, or what share, and where they are too few.
+    """
 
     values: Array
     indices: Array | None
     valid: Array | None
+    few: NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,66 +47,83 @@ class SampleRules:
     weights: Array | None = None
     """How much it counts, at least 0; of either shape."""
     least: int | Fraction = 1
-    """The valid samples that a window must have: a number, or a share of its samples."""
+    """The valid samples that a window must have: a number, or a share of its samples; with weights, of its weight."""
 
 
 def pool(x: Any, reducer: str = "max", *, mask: Any = None, weights: Any = None, min_valid: Any = None,
-         return_valid: bool = False, out: Any = None, return_indices: bool = False, **options: Any) -> Any:
+         return_valid: Any = False, out: Any = None, return_indices: bool = False, **options: Any) -> Any:
     """Return ``poolcli.pool`` of the samples that count, and the indices and the numbers of them if they are wanted."""
     if isinstance(x, np.ma.MaskedArray) or type(x).__module__.partition(".")[0] in ELSEWHERE:
         raise PoolError("mask, weights, min_valid and return_valid go with plain arrays in memory; of a masked array "
                         "x.filled(value) with mask=~x.mask would work, of others np.asarray(x)")
     array = as_array(x)
     pooling = parse_pooling(reducer, **options).for_axes(array.shape)
-    wanted, counted = (check_flag(name, as_python(value)) for name, value in (
-        ("return_indices", return_indices), ("return_valid", return_valid)))
+    wanted, counted = check_flag("return_indices", as_python(return_indices)), _parse_return_valid(return_valid)
     plan = pooling.plan(array.shape)
     rules = SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights),
                         1 if min_valid is None else parse_min_valid(min_valid))
     if out is not None:
-        check_out(out, plan.output_shape, _result_dtype(pooling, array, rules))
-    found = run(pooling, array, plan, rules, return_indices=wanted, return_valid=counted)
+        check_out(out, plan.output_shape, find_result_dtype(
+            pooling, array.dtype, None if rules.weights is None else rules.weights.dtype))
+    found = run(pooling, array, plan, rules, return_indices=wanted, return_valid=counted is not None,
+                shares=counted == _SHARE)
     values = found.values
     if out is not None:
         out[...] = values
         values = out
-    parts = [part for part, asked in ((found.indices, wanted), (found.valid, counted)) if asked and part is not None]
+    parts = [part for part, asked in ((found.indices, wanted), (found.valid, counted is not None))
+             if asked and part is not None]
     results = tuple(part if part is out else as_kind_of(x, part) for part in (values, *parts))
     return results if parts else results[0]
 
 
-def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *,
-        return_indices: bool = False, return_valid: bool = True) -> _ValidResult:
+def _parse_return_valid(value: Any) -> str | None:
+    """What is told of valid samples: "number", "share", or nothing."""
+    if isinstance(value, str):
+        if value not in _VALID_FORMS:
+            raise OptionError("return_valid", f"return_valid is True, False, number or share, not {value!r}")
+        return value
+    return _VALID_FORMS[0] if check_flag("return_valid", as_python(value)) else None
+
+
+def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, return_indices: bool = False,
+        return_valid: bool = True, shares: bool = False, part: PlanPart | None = None) -> _ValidResult:
     """Pool the samples that count; a window with fewer valid ones than asked for has no value.
 
-    How many there are is told where that is wanted, and where it decides.
+    How many there are, or their shares, is told where that is wanted, and where it decides. ``part`` says of which
+    larger plan this one is a part.
     """
     if return_indices:
         pooling.check_indices()
     array = array.astype(dtypes.check_dtype(array.dtype), copy=False)
-    weights = None if rules.weights is None else _check_weights(rules.weights, pooling, plan)
+    weights = None if rules.weights is None else _check_weights(rules.weights, pooling, plan, part)
     present = _find_present(pooling, array, rules.mask, plan)
-    result = _result_dtype(pooling, array, rules)
+    result = find_result_dtype(pooling, array.dtype, None if rules.weights is None else rules.weights.dtype)
     try:
-        values = None if return_indices else _fold(pooling, array, plan, present, weights, result)
+        values = None if return_indices else _fold(pooling, array, plan, present, weights, result, part)
         if values is not None and not return_valid and isinstance(rules.least, int) and rules.least == 1:
-            return _ValidResult(values, None, None)
+            return _ValidResult(values, None, None, None)
         if weights is not None:
             present = present & (weights.each != 0)
         found = Result(values, None) if values is not None else _pool_present(
-            pooling, array, plan, present, weights, result, return_indices)
+            pooling, array, plan, present, weights, result, return_indices, part)
     except MemoryError:
         raise PoolError(f"not enough memory to pool an array of shape {axes.describe(array.shape)}") from None
     valid, least = _count(pooling, plan, present), rules.least
+    few = valid == 0  # none at all is too few always
     if isinstance(least, int):
-        few = valid < least
-    else:
-        few = valid * least.denominator < _count(pooling, plan, np.ones_like(present)) * least.numerator
-    return _without_few(pooling, found, valid, few | (valid == 0), result)  # none at all is too few always
+        few |= valid < least
+    if shares or not isinstance(least, int):
+        there, whole = _find_shares(pooling, plan, present, weights, valid)
+        if not isinstance(least, int):
+            few |= there * least.denominator < whole * least.numerator
+        if shares:
+            valid = np.divide(there, whole, out=np.zeros(there.shape), where=whole > 0)
+    return _without_few(pooling, found, valid, few, result, part)
 
 
 def _fold(pooling: Pooling, array: Array, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,
-          result: dtypes.Type) -> Array | None:
+          result: dtypes.Type, part: PlanPart | None) -> Array | None:
     """Pool by a fold of samples with their weights, those that do not count having none; None where none serves."""
     if not pooling.reducer.fold or (pooling.pad_mode == "constant"
                                     and (pads_missing(pooling) or pooling.pad_value != 1)):
@@ -115,47 +134,59 @@ def _fold(pooling: Pooling, array: Array, plan: Plan, present: NDArray[np.bool_]
         if not present.all():
             each = np.where(present, each, each.dtype.type(0))
     if pooling.nan == "error" or pooling.reducer.nonnegative:
-        pooling.check_array(np.where(each != 0, array, array.dtype.type(1)))
-    return replace(pooling, dtype=result).prepare(plan, array.dtype).run_folded(array, each, largest)
+        pooling.check_array(np.where(each != 0, array, array.dtype.type(1)), None if part is None else part.corner)
+    return replace(pooling, dtype=result).prepare(plan, array.dtype).run_folded(array, each, largest, part)
 
 
 def _pool_present(pooling: Pooling, array: Array, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,
-                  result: dtypes.Type, return_indices: bool) -> Result:
+                  result: dtypes.Type, return_indices: bool, part: PlanPart | None) -> Result:
     """Pool with what is missing marked by a value that no other sample has."""
     base, marked = pool_without(pooling, array, ~present, result)
     if weights is None:
-        return base.run(marked, plan, return_indices=return_indices)
-    base.check_array(marked)
+        return base.run(marked, plan, return_indices=return_indices, part=part)
+    base.check_array(marked, None if part is None else part.corner)
     each = weights.each.astype(np.float64, copy=False)
-    return base.prepare(plan, marked.dtype, return_indices).run_weighted(marked, each)
+    return base.prepare(plan, marked.dtype, return_indices).run_weighted(marked, each, part)
 
 
-def _result_dtype(pooling: Pooling, array: Array, rules: SampleRules) -> dtypes.Type:
+def find_result_dtype(pooling: Pooling, of_samples: dtypes.Type, of_weights: dtypes.Type | None) -> dtypes.Type:
     """The result's dtype: of sums of integers a float where weights are no whole numbers."""
-    dtype = pooling.result_dtype(array.dtype)
-    fractions = rules.weights is not None and rules.weights.dtype.kind == "f"
+    dtype = pooling.result_dtype(of_samples)
+    fractions = of_weights is not None and of_weights.kind == "f"
     return dtypes.FLOAT64 if fractions and pooling.dtype is None and pooling.reducer.result == "sum" and (
         dtype.kind != "f") else dtype
 
 
 def broadcast_samples(given: Array, plan: Plan, what: str) -> Array:
     """An array of the samples' shape from one of that shape, or of that of the pooled axes; PoolError for others."""
-    pooled = tuple(plan.input_shape[i] for i in plan.axes.pooled)
+    check_shape(given.shape, plan, what)
     if given.shape == plan.input_shape:
         return given
-    if given.shape == pooled:
-        places = [n if i in plan.axes.pooled else 1 for i, n in enumerate(plan.input_shape)]
-        return np.broadcast_to(given.reshape(places), plan.input_shape)
+    places = [n if i in plan.axes.pooled else 1 for i, n in enumerate(plan.input_shape)]
+    return np.broadcast_to(given.reshape(places), plan.input_shape)
+
+
+def check_shape(shape: tuple[int, ...], plan: Plan, what: str) -> None:
+    """PoolError for an array that has neither the samples' shape nor that of the pooled axes."""
+    pooled = tuple(plan.input_shape[i] for i in plan.axes.pooled)
+    if shape in (plan.input_shape, pooled):
+        return
     other = "" if pooled == plan.input_shape else f" or {axes.describe(pooled)}, that of the pooled axes,"
-    raise PoolError(f"the {what} has the shape {axes.describe(given.shape)}, the samples "
+    raise PoolError(f"the {what} has the shape {axes.describe(shape)}, the samples "
                     f"{axes.describe(plan.input_shape)}; that shape{other} would work")
+
+
+def check_mask_dtype(dtype: dtypes.Type) -> None:
+    """PoolError for a mask that is neither of whole numbers nor bool."""
+    if dtype.kind not in "biu":
+        raise PoolError(f"a mask is of whole numbers or bool, 0 where a sample does not count, not of {dtype}; "
+                        "mask > 0 would work")
 
 
 def _find_present(pooling: Pooling, array: Array, mask: Array | None, plan: Plan) -> NDArray[np.bool_]:
     """Which samples neither a mask hides nor are missing by their value."""
-    if mask is not None and mask.dtype.kind not in "biu":
-        raise PoolError(f"a mask is of whole numbers or bool, 0 where a sample does not count, not of {mask.dtype}; "
-                        "mask > 0 would work")
+    if mask is not None:
+        check_mask_dtype(mask.dtype)
     shown = None if mask is None else broadcast_samples(mask, plan, "mask")
     if shown is not None and shown.dtype != np.bool_:
         shown = shown != 0
@@ -173,7 +204,7 @@ class _Weights(NamedTuple):
     """The largest of them where all are whole numbers below 2^31; 0 elsewhere."""
 
 
-def _check_weights(weights: Array, pooling: Pooling, plan: Plan) -> _Weights:
+def _check_weights(weights: Array, pooling: Pooling, plan: Plan, part: PlanPart | None) -> _Weights:
     """Weights for each sample; PoolError for what is none, and where they mean nothing."""
     row = pooling.reducer
     if any(windows.weighs for windows in plan.windows):
@@ -189,7 +220,8 @@ def _check_weights(weights: Array, pooling: Pooling, plan: Plan) -> _Weights:
     if not (low >= 0 and high < np.inf):
         each = broadcast_samples(weights, plan, "array of weights")
         at = tuple(int(i) for i in np.argwhere(~(np.isfinite(each) & (each >= 0)))[0])
-        raise PoolError(f"weights are finite and at least 0, and the one at {at} is {each[at]:g}")
+        raise PoolError("weights are finite and at least 0, and the one at "
+                        f"{place_in(at, None if part is None else part.corner)} is {each[at]:g}")
     whole = high < _LARGEST_WHOLE and (weights.dtype.kind != "f" or bool((weights == np.floor(weights)).all()))
     if whole:
         weights = weights.astype(np.min_scalar_type(int(high)), copy=False)
@@ -198,6 +230,9 @@ def _check_weights(weights: Array, pooling: Pooling, plan: Plan) -> _Weights:
     return _Weights(broadcast_samples(weights, plan, "array of weights"), max(int(high), 2) if whole else 0)
 
 
+_SHARE = "share"
+_VALID_FORMS = ("number", _SHARE)
+"""What may be told of valid samples: their number, or what they are of the window's samples, or of its weight."""
 _LARGEST_WHOLE = 2**31
 """Whole numbers below it are summed as such."""
 
@@ -209,14 +244,24 @@ def _count(pooling: Pooling, plan: Plan, there: NDArray[np.bool_]) -> Array:
     return count.run(there.view(np.uint8), plan.unweighed()).values
 
 
+def _find_shares(pooling: Pooling, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,
+                 valid: Array) -> tuple[Array, Array]:
+    """What of each window is valid, and all of it: samples, or their weights where they have some."""
+    if weights is None:
+        return valid, _count(pooling, plan, np.ones_like(present))
+    total = replace(pooling, reducer=REDUCERS["sum"], parameters={}, nan="propagate", nodata=None, dtype=dtypes.FLOAT64)
+    there = np.where(present, weights.each, weights.each.dtype.type(0))
+    return total.run(there, plan).values, total.run(np.ascontiguousarray(weights.each), plan).values
+
+
 def _without_few(pooling: Pooling, found: Result, valid: Array, few: NDArray[np.bool_],
-                 dtype: dtypes.Type) -> _ValidResult:
+                 dtype: dtypes.Type, part: PlanPart | None) -> _ValidResult:
     """The result where windows with too few samples have none."""
     if few.any():
         fill = pooling.fill(dtype)
         if fill is None:
-            raise describe_unrepresentable(tuple(int(i) for i in np.argwhere(few)[0]), dtype)
+            raise describe_unrepresentable(place_in(np.argwhere(few)[0], None if part is None else part.first), dtype)
         found.values[few] = fill[0]
         if found.indices is not None:
             found.indices[few] = -1
-    return _ValidResult(found.values, found.indices, valid)
+    return _ValidResult(found.values, found.indices, valid, few)

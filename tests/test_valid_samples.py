@@ -204,6 +204,23 @@ def test_xarray_agrees() -> None:
     np.testing.assert_allclose(poolcli.pool(X.astype(float), "avg", mask=MASK), coarse, rtol=1e-12)
 
 
+def test_shares_are_of_samples_or_of_their_weight() -> None:
+    """What ``min_valid`` compares with, against plain NumPy: window by window."""
+    each = blocks(MASK.astype(float))
+    _, shares = poolcli.pool(X, "max", size=2, mask=MASK, nodata=0, return_valid="share")
+    np.testing.assert_array_equal(shares.reshape(-1), each.mean(1))
+    _, counts = poolcli.pool(X, "max", size=2, mask=MASK, nodata=0, return_valid="number")
+    np.testing.assert_array_equal(counts.reshape(-1), each.sum(1))
+    for weights in (PARTS, WHOLE):
+        weighed = blocks(weights.astype(float))
+        with np.errstate(all="ignore"):
+            wanted = np.nan_to_num((weighed * each).sum(1) / weighed.sum(1))
+        found, shares = poolcli.pool(X, "avg", size=2, mask=MASK, weights=weights, min_valid="60%",
+                                     return_valid="share")
+        np.testing.assert_allclose(shares.reshape(-1), wanted, rtol=1e-12)
+        np.testing.assert_array_equal(np.isnan(found.reshape(-1)), (wanted < 0.6) | (wanted == 0))
+
+
 @pytest.mark.parametrize(("options", "said"), [
     ({"mask": MASK[:3]}, "the mask has the shape 3x8, the samples 6x8; that shape would work"),
     ({"mask": PARTS}, "a mask is of whole numbers or bool, 0 where a sample does not count, not of float64"),
@@ -215,6 +232,7 @@ def test_xarray_agrees() -> None:
     ({"min_valid": "0%"}, "min_valid must be a whole number of samples from 1 on, or a share"),
     ({"min_valid": 0}, "min_valid must be"), ({"min_valid": 1.5}, "min_valid must be"),
     ({"return_valid": 3}, "return_valid is True or False"),
+    ({"return_valid": "part"}, "return_valid is True, False, number or share, not 'part'"),
 ])
 def test_what_cannot_be_is_said(options: dict[str, Any], said: str) -> None:
     """PoolError, with what would work."""

@@ -39,8 +39,8 @@ def pool(x: Any, reducer: str, *, sigma: Any, mask: Any = None, weights: Any = N
     errors_of = as_array(sigma)
     _check_pooling(pooling)
     found = run_valid(pooling, array, plan, rules)
-    assert found.valid is not None
-    errors = find_errors(pooling, array, plan, rules, errors_of, found.valid)
+    assert found.few is not None
+    errors = find_errors(pooling, array, plan, rules, errors_of, found.few)
     values = found.values
     if out is not None:
         check_out(out, values.shape, values.dtype)
@@ -60,10 +60,10 @@ def _check_pooling(pooling: Pooling) -> None:
 
 
 def find_errors(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, sigma: Array,
-                valid: Array) -> Array:
+                few: NDArray[np.bool_]) -> Array:
     """The standard error of each value, NaN where there is none: where no sample, or too few, are valid.
 
-    ``valid`` says how many samples of each window are; sigma has the array's shape, or that of its pooled axes.
+    ``few`` says where; sigma has the array's shape, or that of its pooled axes.
     """
     _check_pooling(pooling)
     plan.check_whole_samples("sigma")
@@ -84,9 +84,7 @@ def find_errors(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, 
             found = found / _find_divisors(pooling, plain, plan, missing, shares)
         result = pooling.result_dtype(array.dtype)
         found = found.astype(result if result.kind == "f" else dtypes.FLOAT64)
-    least = rules.least
-    windows = replace(plain, reducer=REDUCERS["sum"]).run(np.ones(array.shape), plan).values
-    found[valid < (least if isinstance(least, int) else np.maximum(windows * float(least), 1))] = np.nan
+    found[few] = np.nan
     return found
 
 

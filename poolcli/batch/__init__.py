@@ -10,12 +10,24 @@ from .batch_run import BatchRun, run_jobs
 from .job_runner import run_job
 from .npy_stream import NpySequence
 from .planning import JobPlan, plan_jobs, takes_several
-from .settings import DRY_RUN, LOCAL, STDIO, Job, SampleFiles, Settings, is_folder, is_special, stands_for_many
+from .settings import (
+    DRY_RUN,
+    LOCAL,
+    STDIO,
+    VALID_SHARE,
+    Job,
+    SampleFiles,
+    Settings,
+    is_folder,
+    is_special,
+    stands_for_many,
+)
 
 __all__ = [
     "DRY_RUN",
     "LOCAL",
     "STDIO",
+    "VALID_SHARE",
     "BatchRun",
     "Job",
     "JobPlan",

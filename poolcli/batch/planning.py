@@ -98,9 +98,9 @@ class JobPlan:
     """All jobs of a run, made one by one each time that they are gone through; and what was passed over."""
 
     def __init__(self, lots: Sequence[_PackedNames], row: _NamedOperation, settings: Settings,
-                 notes: _SkippedNames) -> None:
+                 notes: _SkippedNames, *, several: bool = False) -> None:
         self.lots, self.settings, self.notes = lots, settings, notes
-        self.output = output_paths.OutputNamer(settings.output, row.name)
+        self.output = output_paths.OutputNamer(settings.output, row.name, several=several)
         self.indices = None if settings.indices is None else output_paths.OutputNamer(settings.indices, row.name)
         self.in_place = settings.output is None and settings.in_place
 
@@ -168,13 +168,16 @@ class _InputOutputPairs:
                     yield source, os.fspath(indices)
 
 
-def plan_jobs(inputs: Iterable[str], row: _NamedOperation, settings: Settings) -> JobPlan:
-    """Lay down every output before any work; PoolError lists all that would lose a file, a line for each."""
+def plan_jobs(inputs: Iterable[str], row: _NamedOperation, settings: Settings, *, several: bool = False) -> JobPlan:
+    """Lay down every output before any work; PoolError lists all that would lose a file, a line for each.
+
+    Of ``several`` results of an input each is named after its reducer, in a folder too.
+    """
     for option in ("output", "indices"):
         output_paths.check_fields(option, getattr(settings, option))
     notes = _SkippedNames()
     lots = list(_find_inputs(inputs, settings, notes, tuple({**REDUCERS, row.name: row})))
-    planned = JobPlan(lots, row, settings, notes)
+    planned = JobPlan(lots, row, settings, notes, several=several)
     check_targets(planned.pairs(), in_place=settings.in_place)
     for option in ("output", "indices"):
         _check_folder(option, getattr(settings, option))

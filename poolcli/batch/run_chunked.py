@@ -10,6 +10,7 @@ from ..errors import PoolError
 from ..files.paths.zarr_paths import check_extra, is_store
 from ..redact import printable
 from ..report import FileReport
+from . import sample_files
 from .run_in_memory import add_values, plan_fields, pool_loaded
 from .settings import Job, Settings, is_special, may_replace
 
@@ -32,9 +33,6 @@ def takes(job: Job) -> bool:
 
 def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """Run a job from a chunked array or into one, chunk by chunk where its output allows that."""
-    if settings.samples is not None:
-        raise PoolError("masks, weights and --min-valid go with arrays in memory, not with chunked ones; a copy as "
-                        ".npy would work")
     check_extra(printable(job.source if is_store(job.source) else job.output_name() or ""))
     if job.format is not None and job.format.is_folder:
         _check_in_memory_options(job, settings)
@@ -62,8 +60,14 @@ def _pool_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileRepo
     assert job.output is not None
     volume = run_array.open_array(job.source, settings.key, lambda: _read_whole(job, settings))
     files.check_samples(volume.source.shape, settings.max_pixels)
+    beside = None
+    if settings.samples is not None:
+        beside = sample_files.open_sources(settings.samples, job, pooling, settings)
+        asked = sample_files.describe(settings.samples, job, pooling.reducer.name)
+        blank = replace(blank, parameters={**blank.parameters, **asked})
     done = run_array.pool(pooling, volume, str(job.output), overwrite=may_replace(job.output, job, settings),
-                          looks=settings.statistics, backend=settings.backend or ThreadBackend(threads.count_threads()))
+                          looks=settings.statistics, backend=settings.backend or ThreadBackend(threads.count_threads()),
+                          beside=beside)
     blank = replace(blank, notes=(*blank.notes, *clip_notes(pooling, done, settings)))
     return _finish_report(done, pooling, settings, blank)
 
@@ -72,7 +76,8 @@ def clip_notes(pooling: Pooling, done: PoolResult, settings: Settings) -> tuple[
     """A note that results may be clipped: jobs give their values away, and are not done again to count."""
     from . import clipping
 
-    if not settings.notes or done.stats is None or not clipping.may_clip(pooling, done.source):
+    may_clip = done.result.kind != "f" and clipping.may_clip(pooling, done.source)
+    if not settings.notes or done.stats is None or not may_clip:
         return ()
     low, high = clipping.bounds(done.result)
     if done.stats.max != high and (done.stats.min != low or clipping.is_nonnegative(pooling, done.source)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from .. import files, report
 from ..core.memory_budget import reserve
 from ..errors import PoolError
+from ..files.paths.urls import is_url
 from ..redact import printable
 from ..report import FileReport, PlaceChange
 from . import sample_files
 from .four_channels import pool_four, unpack_channels
-from .settings import Job, SampleFiles, Settings, may_replace, must_keep
+from .settings import STDIO, Job, SampleFiles, Settings, may_replace, must_keep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,8 +38,23 @@ STAYS_BILEVEL = ("input", "unsigned", "rank")
 
 def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """Read a job's input whole, pool it and write the result."""
+    if settings.samples is not None:
+        preflight_samples(job, settings, lambda loaded, job: plan_loaded(loaded, job, pooling))
     loaded = read_input(job.source, settings, takes_indices(pooling, settings))
     return pool_loaded(loaded, job, pooling, settings, blank)
+
+
+def preflight_samples(job: Job, settings: Settings, fit: Callable[[Loaded, Job], LoadedJob]) -> None:
+    """Refuse what headers tell of masks, weights and errors that do not go with an input; quiet where they do not."""
+    if settings.samples is None or job.source == STDIO or is_url(job.source):
+        return
+    try:
+        hollow = files.load_header(job.source, max_pixels=settings.max_pixels, key=settings.key)
+        task = fit(hollow, job) if hollow is not None else None
+    except PoolError:
+        return  # reading it says so
+    if task is not None:
+        sample_files.check_headers(settings.samples, job, task.plan, task.pooling.reducer.name, settings)
 
 
 def takes_indices(pooling: Pooling, settings: Settings) -> bool:

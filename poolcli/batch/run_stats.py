@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -27,11 +26,13 @@ from .run_in_memory import (
     plan_fields,
     plan_loaded,
     pool_loaded,
+    preflight_samples,
     read_input,
     takes_indices,
     with_file_nodata,
     with_place,
 )
+from .sample_files import describe, pool_valid
 from .settings import STDIO, Job, Settings, may_replace
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ class StatsPlan:
         if stacked:
             self.plans = [plan_jobs(inputs, _NamedStage(_NAME, stages[0]), settings)]
         else:
-            settings = replace(settings, output=_pattern_for_several(settings.output, len(stages)))
-            self.plans = [plan_jobs(inputs, one, settings) for one in _name_stages(stages)]
+            _check_names_several(settings.output, len(stages))
+            self.plans = [plan_jobs(inputs, one, settings, several=len(stages) > 1) for one in _name_stages(stages)]
         self.stacked, self.notes = stacked, self.plans[0].notes
 
     def __len__(self) -> int:
@@ -95,19 +96,16 @@ class StatsPlan:
                 yield _StageJob(**vars(job), number=-1 if self.stacked else number, group=group)
 
 
-def _pattern_for_several(output: str | None, count: int) -> str | None:
-    """The output as a pattern that tells results of one input apart."""
+def _check_names_several(output: str | None, count: int) -> None:
+    """Refuse an output that does not tell results of one input apart."""
     if output is None or count == 1:
-        return output
+        return
     if not takes_several(output):
         raise OptionError("output", f"takes one result, and there are {count}; a folder with a slash at its end, a "
                                     "pattern with {reducer}, or --stack would work")
-    if not output_paths.is_pattern(output):
-        return f"{output.rstrip(os.sep) or os.sep}{os.sep}{{stem}}_{{reducer}}{{ext}}"
-    if "{reducer}" not in output:
+    if output_paths.is_pattern(output) and "{reducer}" not in output:
         raise OptionError("output", "needs {reducer} to tell the results of one input apart; "
                                     "'{stem}_{reducer}{ext}' would work")
-    return output
 
 
 class _SharedInput:
@@ -172,6 +170,7 @@ class StatsRun(BatchRun):
         """One job where nothing goes wrong."""
         if (skipped := skip_report(job, self.settings, blank)) is not None:
             return skipped
+        preflight_samples(job, self.settings, self.fit)
         if job.number < 0:
             return self._stack(job, shared, blank)
         pooling = self.poolings[job.number]
@@ -199,14 +198,16 @@ class StatsRun(BatchRun):
         for pooling in self.poolings:
             settled, heeded = with_file_nodata(loaded.source, pooling, self.settings)
             tasks.append(plan_loaded(loaded, replace(job, format=None), settled))
-        bands, values = _stack_results(tasks, self.titles)
+        bands, values = _stack_results(tasks, self.titles, self.settings)
         lost = _write_stack(job, tasks[0], bands, values, self.settings)
         plan, array = tasks[0].plan, loaded.array
         done = replace(blank, **plan_fields(tasks[0].pooling, plan), input_dtype=array.dtype.name,
                        output_dtype=values.dtype.name, bytes_in=loaded.source.nbytes,
                        notes=(*blank.notes, *heeded, *tasks[0].notes, *lost),
                        place=describe_place(loaded.source.place, plan))
-        done = replace(done, output_shape=values.shape)
+        given = self.settings.samples
+        asked = {} if given is None else describe(given, job, _NAME)
+        done = replace(done, output_shape=values.shape, parameters={**done.parameters, **asked})
         if not self.settings.statistics:
             return done
         skip_nan, nodata = tasks[0].pooling.nan == "ignore", tasks[0].pooling.nodata
@@ -222,7 +223,8 @@ def _as_stage_job(job: Job) -> _StageJob:
     return job
 
 
-def _stack_results(tasks: Sequence[LoadedJob], titles: Sequence[str]) -> tuple[list[str], Array]:
+def _stack_results(tasks: Sequence[LoadedJob], titles: Sequence[str],
+                   settings: Settings) -> tuple[list[str], Array]:
     """The names of the bands, and all results along their channels, in the type that holds each of them.
 
     Where that is a float, windows without samples are NaN in all of them.
@@ -238,7 +240,9 @@ def _stack_results(tasks: Sequence[LoadedJob], titles: Sequence[str]) -> tuple[l
     reserve(len(tasks) * int(np.prod(shape)) * dtype.itemsize, "stacked results")
     results = []
     for task in tasks:
-        found = task.pooling.run(task.array, task.plan).values
+        given = settings.samples
+        result = task.pooling.run(task.array, task.plan) if given is None else pool_valid(given, task, settings)[0]
+        found = result.values
         made, nodata = found.astype(dtype), task.pooling.nodata
         if dtype.kind == "f" and found.dtype.kind != "f" and nodata is not None:
             made[found == nodata] = np.nan

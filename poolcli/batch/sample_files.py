@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from .. import files
 from ..errors import PoolError
+from ..files.paths.urls import is_url
+from ..files.paths.zarr_paths import is_store
 from ..redact import printable, redact_secrets
-from .settings import INVERTED, Job, SampleFiles, Settings, must_keep
+from .settings import INVERTED, VALID_SHARE, Job, SampleFiles, Settings, file_mode, must_keep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..chunked.sample_sources import SampleSources
+    from ..chunked.sources import ArraySource
+    from ..core.plans import Plan
     from ..engine.prepared import Result
+    from ..pooling import Pooling
     from ..valid_samples import SampleRules
 
     Array = NDArray[Any]
@@ -34,6 +40,7 @@ def describe(given: SampleFiles, job: Job, reducer: str) -> dict[str, str]:
         found["mask"] = INVERTED + found["mask"]
     found |= {"by": given.by} if given.by is not None and "by" not in found else {}
     least = given.least
+    found |= {"valid-as": VALID_SHARE} if given.shares else {}
     return found if least is None else {
         **found, "min-valid": str(least) if isinstance(least, int) else f"{float(least * 100):g}%"}
 
@@ -48,9 +55,9 @@ def pool_valid(given: SampleFiles, task: Any, settings: Settings) -> tuple[Resul
     rules = _load_rules(given, task, settings)
     counted = given.sigma is not None or "valid-out" in given.named(task.job.source, task.pooling.reducer.name)
     found = run(task.pooling, task.array, task.plan, rules, return_indices=task.job.indices is not None,
-                return_valid=counted)
-    if given.sigma is not None and found.valid is not None:
-        _write_errors(given, task, rules, found.valid, settings)
+                return_valid=counted, shares=given.shares)
+    if given.sigma is not None and found.few is not None:
+        _write_errors(given, task, rules, found.few, settings)
     return Result(found.values, found.indices), found.valid
 
 
@@ -65,7 +72,7 @@ def _pool_whole_pixels(given: SampleFiles, task: Any, settings: Settings) -> tup
     return found, found.values
 
 
-def _write_errors(given: SampleFiles, task: Any, rules: SampleRules, valid: Array, settings: Settings) -> None:
+def _write_errors(given: SampleFiles, task: Any, rules: SampleRules, few: NDArray[Any], settings: Settings) -> None:
     """Write the standard errors of a job's results, where the results lie."""
     from dataclasses import replace
 
@@ -73,7 +80,7 @@ def _write_errors(given: SampleFiles, task: Any, rules: SampleRules, valid: Arra
 
     named = given.named(task.job.source, task.pooling.reducer.name)
     sigma = _load("sigma", named["sigma"], settings)
-    errors = find_errors(replace(task.pooling, dtype=None), task.array, task.plan, rules, sigma, valid)
+    errors = find_errors(replace(task.pooling, dtype=None), task.array, task.plan, rules, sigma, few)
     known, path = task.source, named["sigma-out"]
     source = files.ImageInfo(path, known.format, place=known.place, axes=known.axes)
     is_array = files.format_of(path).is_array
@@ -82,11 +89,11 @@ def _write_errors(given: SampleFiles, task: Any, rules: SampleRules, valid: Arra
 
 
 def write_valid(given: SampleFiles, task: Any, valid: Array | None, settings: Settings) -> None:
-    """Write the numbers of valid samples, if they are wanted."""
+    """Write the numbers of valid samples, or their shares, if they are wanted."""
     path = given.named(task.job.source, task.pooling.reducer.name).get("valid-out")
     if path is not None and valid is not None:
-        files.write(path, valid.astype("uint32"), files.ImageInfo(path, "NPY"), "npy", overwrite=settings.overwrite,
-                    again=settings.again)
+        files.write(path, valid.astype("float32" if given.shares else "uint32"), files.ImageInfo(path, "NPY"), "npy",
+                    overwrite=settings.overwrite, again=settings.again)
 
 
 def _load_rules(given: SampleFiles, task: Any, settings: Settings) -> SampleRules:
@@ -97,15 +104,86 @@ def _load_rules(given: SampleFiles, task: Any, settings: Settings) -> SampleRule
 
     named = given.named(task.job.source, task.pooling.reducer.name)
     arrays = {option: _load(option, named[option], settings) for option in ("mask", "weights") if option in named}
+    for option, array in arrays.items():
+        _check_fits(option, named[option], array, task.plan)
     mask = arrays.get("mask")
     if mask is not None and mask.dtype.kind in "biu" and (given.mask or "").startswith(INVERTED):
         mask = np.equal(mask, 0)
     return SampleRules(mask, arrays.get("weights"), 1 if given.least is None else given.least)
 
 
+def check_headers(given: SampleFiles, job: Job, plan: Plan, reducer: str, settings: Settings) -> None:
+    """Refuse, before any sample is read, what the headers of masks, weights and errors tell: types, and other shapes.
+
+    What cannot be read is refused too.
+    """
+    for option, name in given.named(job.source, reducer).items():
+        if option not in _ARRAYS:
+            continue
+        if not is_url(name) and not file_mode(name):
+            raise PoolError(f"--{option} {printable(name)}: cannot be read: No such file or directory")
+        try:
+            hollow = None if is_url(name) else files.load_header(name, max_pixels=settings.max_pixels)
+        except PoolError as error:
+            raise PoolError(f"--{option} {printable(name)}: {error}") from error
+        except OSError:
+            hollow = None  # reading it says so
+        if hollow is not None:
+            _check_fits(option, name, hollow.array, plan)
+
+
+_ARRAYS = {"mask": "mask", "weights": "array of weights", "sigma": "array of errors"}
+"""Options whose files lie beside the samples, and what they are called."""
+
+
+def _check_fits(option: str, name: str, array: Array, plan: Plan) -> None:
+    """PoolError, with the file's name, for an array that has another shape than the samples, or a type that is none."""
+    from ..core.dtypes import check_dtype
+    from ..valid_samples import check_mask_dtype, check_shape
+
+    try:
+        if option == "mask":
+            check_mask_dtype(array.dtype)
+        else:
+            check_dtype(array.dtype)
+        check_shape(array.shape, plan, _ARRAYS[option])
+    except PoolError as error:
+        raise PoolError(f"--{option} {printable(name)}: {error}") from None
+
+
+def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Settings) -> SampleSources:
+    """The masks and weights of a job that is done box by box; PoolError for what needs all samples at once."""
+    from ..chunked.run_array import open_array
+    from ..chunked.sample_sources import SampleSources
+    from ..chunked.sources import MemorySource
+
+    named = given.named(job.source, pooling.reducer.name)
+    if given.by is not None or (wrong := [one for one in ("valid-out", "sigma") if one in named]):
+        raise PoolError(f"--{'by' if given.by is not None else wrong[0]} goes with arrays in memory, not with chunked "
+                        "ones; a copy as .npy would work")
+
+    def open_one(option: str) -> ArraySource | None:
+        if option not in named:
+            return None
+        name = named[option]
+        if not is_store(name) and not name.lower().endswith(".npy"):
+            return MemorySource(_load(option, name, settings))
+        try:
+            return open_array(name, None, lambda: files.read(name)).source
+        except PoolError as error:
+            raise PoolError(f"--{option} {printable(name)}: {error}") from error
+
+    return SampleSources(open_one("mask"), open_one("weights"), 1 if given.least is None else given.least,
+                         (given.mask or "").startswith(INVERTED))
+
+
 def _load(option: str, name: str, settings: Settings) -> Array:
     """One array; PoolError names the option and the file."""
     try:
+        if is_store(name):
+            from ..chunked.run_array import load_array, open_array
+
+            return load_array(open_array(name, None, lambda: files.read(name)))
         return files.read(name, max_pixels=settings.max_pixels, indexed=option == "mask").array
     except OSError as error:
         reason = error.strerror or error

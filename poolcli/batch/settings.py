@@ -47,6 +47,8 @@ class _LazyObjectExists:
 
 _LUMA = "luma"
 """In the place of a file of scores: the brightness of red, green and blue decides."""
+VALID_SHARE = "share"
+"""Valid samples are told as what they are of the window; else as their number."""
 INVERTED = "!"
 """Ahead of a mask's name: what is 0 in it counts."""
 
@@ -64,6 +66,8 @@ class SampleFiles:
     sigma: str | None = None
     errors: str | None = None
     """The standard errors of samples, and where those of results go."""
+    shares: bool = False
+    """Valid samples are written as shares of their window."""
 
     def named(self, source: str, reducer: str) -> dict[str, str]:
         """Each file of one input, by its option."""

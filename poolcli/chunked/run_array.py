@@ -28,6 +28,7 @@ from ..report import Stats, Tally
 from . import chunk_shapes, ome, tree_reduce
 from .executors import ChunkBackend, ThreadBackend, map_ordered
 from .run_box import NULL_TARGET, BoxContext, Target, find_squeezed, pool_box, run_box, split_jobs, write_box
+from .sample_sources import SampleSources
 from .sources import ArraySource, MemorySource, NpySource, array_bytes, pad_source
 from .zarr_metadata import ArrayMetadata, Coordinate, fit_attributes, fit_fill_value
 
@@ -104,10 +105,10 @@ def load_array(volume: OpenedArray) -> Array:
 
 
 def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool = False, looks: bool = True,
-         backend: ChunkBackend | None = None) -> PoolResult:
+         backend: ChunkBackend | None = None, beside: SampleSources | None = None) -> PoolResult:
     """Pool a volume into ``output``, a store or a .npy file, which appears at the end, whole or not at all.
 
-    ``backend`` takes the jobs: this thread by default.
+    ``backend`` takes the jobs: this thread by default. What is ``beside`` says which samples count.
     """
     if backend is None or isinstance(volume.source, MemorySource):
         known = 1 if backend is None else backend.workers if backend.shares_memory else threads.count_threads()
@@ -115,8 +116,11 @@ def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool 
     names = [str(name) for name in volume.names or ()]
     pooling = pooling.for_axes(volume.source.shape, volume.letters, names)
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
+    if beside is not None:
+        beside = beside.fit(plan)
+        pooling = replace(pooling, dtype=beside.settle(pooling, volume.source.dtype))
     result = pooling.result_dtype(volume.source.dtype)
-    ready = prepare_run(pooling, plan, volume.source, backend, looks)
+    ready = prepare_run(pooling, plan, volume.source, backend, looks, beside)
     with _create_target(output, plan, result, ready.chunk, volume, overwrite) as target:
         tally = ready.run(backend, target)
         values = target.read(_result_box(plan)) if looks and prod(plan.output_shape) <= _MAX_SHOWN_VALUES else None
@@ -137,10 +141,11 @@ class _ChunkedRun:
         return sum_tallies(task, run_jobs(backend, task, self.merger, self.chunk))
 
 
-def prepare_run(pooling: Pooling, plan: Plan, source: ArraySource, backend: ChunkBackend, looks: bool) -> _ChunkedRun:
-    """Settle how a plan is run on a source."""
-    task = make_task(pooling, plan, source, backend.max_job_bytes, looks)
-    merger = tree_reduce.choose_merger(task)
+def prepare_run(pooling: Pooling, plan: Plan, source: ArraySource, backend: ChunkBackend, looks: bool,
+                beside: SampleSources | None = None) -> _ChunkedRun:
+    """Settle how a plan is run on a source; parts of windows know of no masks."""
+    task = replace(make_task(pooling, plan, source, backend.max_job_bytes, looks), beside=beside)
+    merger = tree_reduce.choose_merger(task) if beside is None else None
     most = chunk_shapes.UNBOUNDED if merger is not None else min(chunk_shapes.JOB_BYTES, task.most)
     itemsize = pooling.result_dtype(source.dtype).itemsize
     return _ChunkedRun(task, merger, chunk_shapes.choose_chunk_shape(task.plan, task.source.chunks, itemsize,

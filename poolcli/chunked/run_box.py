@@ -16,6 +16,7 @@ from ..errors import PoolError
 from ..pooling import Pooling
 from ..report import Tally
 from . import chunk_shapes
+from .sample_sources import SampleSources
 from .sources import ArraySource, array_bytes
 
 Array = NDArray[Any]
@@ -50,6 +51,8 @@ class BoxContext:
     """Bytes of samples that a job may hold."""
     looks: bool = True
     """Whether values are tallied for the report."""
+    beside: SampleSources | None = None
+    """Which samples count, and how much, where not all do the same."""
 
     @property
     def itemsize(self) -> int:
@@ -102,6 +105,8 @@ def _pool_piece(task: BoxContext, outputs: Box) -> Array:
         raise _window_too_large(task, inputs, size)
     samples = task.source.read(inputs)
     plan, part = subplan(task.plan, outputs, inputs)
+    if task.beside is not None:
+        return task.beside.pool(task.pooling, samples, inputs, plan, part)
     return task.pooling.run(samples, plan, part=part).values
 
 

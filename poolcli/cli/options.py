@@ -12,7 +12,7 @@ files       --output --overwrite --skip-existing --in-place --dry-run --recursiv
 pictures    --frames --max-pixels --allow-truncated --quality --compress-level         every reducer
             --alpha --linear --place --compress --strip
 report      --json --jsonl --csv --table --verbose --quiet --color --debug             every reducer; all: --debug
-samples     --mask --weights --min-valid --valid-out                                   every reducer
+samples     --mask --weights --min-valid --valid-out --valid-as                        every reducer
 parameters  --p --q --r --eps --weight ...                                             the reducers that have them
 ==========  =========================================================================  ===========================
 
@@ -157,9 +157,13 @@ def valid_samples() -> list[click.Option]:
                help="How much each sample counts, at least 0; a pattern too. Weighted quantiles are samples: NumPy's "
                     "inverted_cdf."),
         option("--min-valid", metavar="N",
-               help="Fewer samples than that, or than a share of the window as in 50%, have no value. Default 1."),
+               help="Fewer samples than that, or than a share of the window as in 50% (with weights of its weight), "
+                    "have no value. Default 1."),
         option("--valid-out", type=path(), metavar="FILE",
                help="Write how many samples of each window counted, as .npy."),
+        option("--valid-as", type=click.Choice(["number", "share"]),
+               help="What --valid-out holds: numbers of samples, or their shares of the window, with weights of its "
+                    "weight. Default number."),
     ]
 
 

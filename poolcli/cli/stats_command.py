@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-from ..analysis.stages import check_owned
+from ..analysis.stages import Stage, check_owned
+from ..core.reducers import name_weighted
 from ..errors import OptionError
 from . import options
 from .analysis import stage_arguments
@@ -15,6 +17,8 @@ from .analysis.study import collect_keywords, parameter_options
 from .reducer_command import SectionedCommand, share_cores
 
 _NAME = "stats"
+_SAMPLES = ("mask", "weights", "min_valid")
+"""How many samples are valid the reducer ``count`` tells."""
 
 
 def _run_stats_command(arguments: tuple[str, ...], stacked: bool, **given: Any) -> int:
@@ -32,6 +36,7 @@ def _run_stats_command(arguments: tuple[str, ...], stacked: bool, **given: Any) 
     from .inputs import expand_globs, names
 
     given = {**given, **NOT_FOR_SEVERAL}
+    _check_weights(stages, given)
     inputs = expand_globs(named)
     settings = validate.make_settings(inputs, None, given)
     planned = StatsPlan(names(inputs, given), stages, settings, stacked)
@@ -42,6 +47,13 @@ def _run_stats_command(arguments: tuple[str, ...], stacked: bool, **given: Any) 
         view.unread = planned.notes.unread
         view.of(running)
     return view.exit_code()
+
+
+def _check_weights(stages: Sequence[Stage], given: Mapping[str, Any]) -> None:
+    """Refuse weights where one of the reducers has no use for them."""
+    wrong = [stage.reducer for stage in stages if stage.pooling.reducer.weighted_core is None]
+    if given.get("weights") is not None and wrong:
+        raise OptionError("weights", f"mean nothing to {wrong[0]}; those that take them: {name_weighted()}")
 
 
 def _option_sections() -> list[tuple[str, list[click.Option]]]:
@@ -55,6 +67,7 @@ def _option_sections() -> list[tuple[str, list[click.Option]]]:
     return [("Results", own),
             ("Of every reducer that does not say it itself", [*options.windows(), *options.values(),
                                                               *parameter_options()]),
+            ("Which samples count", [one for one in options.valid_samples() if one.name in _SAMPLES]),
             ("Files", files),
             ("Pictures", [one for one in options.pictures() if one.name not in NOT_FOR_SEVERAL]),
             ("Report", options.report())]
@@ -63,7 +76,8 @@ def _option_sections() -> list[tuple[str, list[click.Option]]]:
 command = SectionedCommand(
     _NAME, "Several reducers over the same windows: each file is read and decoded once.",
     ["poolcli stats max avg -k 10 image.png", 'poolcli stats max avg "quantile --q 0.95" count -k 10 dem.tif -o out/',
-     "poolcli stats min avg max -k 2 --stack fmap.npy -o three.npy"],
+     "poolcli stats min avg max -k 2 --stack fmap.npy -o three.npy",
+     "poolcli stats avg count -k 10 dem.tif --mask clear.tif -o out/"],
     _option_sections(),
     params=[click.Argument(["arguments"], nargs=-1, type=options.path(), metavar="REDUCER... INPUT...")],
     callback=_run_stats_command)

@@ -15,6 +15,7 @@ from .. import files, optional_deps
 from ..batch import (
     LOCAL,
     STDIO,
+    VALID_SHARE,
     SampleFiles,
     Settings,
     is_folder,
@@ -67,8 +68,8 @@ def make_settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str
 
 def _to_samples(row: Reducer | None, given: Mapping[str, Any]) -> SampleFiles | None:
     """The files of masks and weights, and what goes with them; None where nothing was asked."""
-    names = ("mask", "weights", "min_valid", "valid_out", "by", "sigma", "sigma_out")
-    mask, weights, least, valid, by, sigma, errors = (given.get(name) for name in names)
+    names = ("mask", "weights", "min_valid", "valid_out", "by", "sigma", "sigma_out", "valid_as")
+    mask, weights, least, valid, by, sigma, errors, valid_as = (given.get(name) for name in names)
     if all(given.get(name) is None for name in names):
         return None
     if by is not None and (wrong := [name for name in names[1:4] if given.get(name) is not None]):
@@ -89,7 +90,10 @@ def _to_samples(row: Reducer | None, given: Mapping[str, Any]) -> SampleFiles | 
         raise OptionError("sigma" if errors is None else "sigma_out", f"goes with --{missing} FILE")
     if errors is not None and errors in (given["output"], valid):
         raise OptionError("sigma_out", f"{printable(errors)} is another output too; another name would work")
-    return SampleFiles(mask, weights, None if least is None else parse_min_valid(least), valid, by, sigma, errors)
+    if valid_as is not None and valid is None:
+        raise OptionError("valid_as", "goes with --valid-out FILE")
+    return SampleFiles(mask, weights, None if least is None else parse_min_valid(least), valid, by, sigma, errors,
+                       shares=valid_as == VALID_SHARE)
 
 
 def _check_samples(several: bool, settings: Settings) -> None:

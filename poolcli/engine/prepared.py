@@ -77,18 +77,18 @@ class PreparedPooling:
                 out[...] = result
         return Result(result if out is None else out, None if indices is None else from_canonical(indices, plan))
 
-    def run_weighted(self, array: Array, weights: Array) -> Result:
+    def run_weighted(self, array: Array, weights: Array, part: PlanPart | None = None) -> Result:
         """Pool an array of which each sample has a weight, in float64, of the array's shape; padding is no data."""
         work = self.on(array)
         each = np.ascontiguousarray(self.plan.axes.canonical(weights))
         try:
             values, indices = run.run_task(replace(work, weights=each), None, None)
         except UnrepresentableValue as failure:
-            raise _locate_unrepresentable(failure.index, work, self.plan, None) from None
+            raise _locate_unrepresentable(failure.index, work, self.plan, part) from None
         found = from_canonical(c_order.as_result(values, work.result), self.plan)
         return Result(found, None if indices is None else from_canonical(indices, self.plan))
 
-    def run_folded(self, array: Array, weights: Array, largest: int) -> Array | None:
+    def run_folded(self, array: Array, weights: Array, largest: int, part: PlanPart | None = None) -> Array | None:
         """Pool an array by a fold, each sample with a weight, up to ``largest`` (``KernelTask.largest_weight``).
 
         Samples of weight 0 are missing, and no others are. None where a window is one for the general kernel.
@@ -101,7 +101,7 @@ class PreparedPooling:
         try:
             values = run.run_fold(task)
         except UnrepresentableValue as failure:
-            raise _locate_unrepresentable(failure.index, task, self.plan, None) from None
+            raise _locate_unrepresentable(failure.index, task, self.plan, part) from None
         return None if values is None else from_canonical(c_order.as_result(values, self.work.result), self.plan)
 
     def run_whole(self, work: KernelTask, written: Array | None) -> tuple[Array, Array | None]:

@@ -66,8 +66,8 @@ def test_weights_and_an_inverted_mask(run: Call) -> None:
     ("avg x.npy -o v.npy --valid-out v.npy", 2, "--valid-out: and --output are both v.npy"),
     ("avg x.npy --valid-out x.npy", 1, "x.npy: x.npy exists; --overwrite would work"),
     ("avg x.npy --mask {name}.png", 2, "--mask: {name} is no field of a pattern"),
+    ("avg x.npy --valid-as share", 2, "--valid-as: goes with --valid-out FILE"),
     ("avg x.npy --mask -", 2, "--mask: standard input and output carry the samples"),
-    ("avg x.npy --weights w.npy -o y.zarr", 1, "go with arrays in memory, not with chunked ones"),
     ("avg x.npy --weights w.npy --stream -o y.npy", 2, "--mask: weights and least shares of samples go not with --"),
 ])
 def test_what_cannot_be_is_said_in_a_line(run: Call, words: str, code: int, said: str) -> None:
@@ -76,6 +76,40 @@ def test_what_cannot_be_is_said_in_a_line(run: Call, words: str, code: int, said
     done = run(words.split()[0], "-k", "2", *words.split()[1:])
     assert (done.code, done.err.count("\n")) == (code, 1) and said in done.err
     assert not Path("y.npy").exists() and not Path("x_avg.npy").exists()
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ("max --mask long.npy", "--mask long.npy: the mask has the shape 9x6, the samples 4x6; that shape would work"),
+    ("max --mask parts.npy", "--mask parts.npy: a mask is of whole numbers or bool"),
+    ("avg --weights long.npy", "--weights long.npy: the array of weights has the shape 9x6"),
+    ("avg --weights complex.npy", "--weights complex.npy: dtype complex128 cannot be pooled"),
+    ("avg --sigma long.npy --sigma-out e.npy", "--sigma long.npy: the array of errors has the shape 9x6"),
+    ("avg --mask no.npy", "--mask no.npy: cannot be read: No such file or directory"),
+])
+def test_headers_tell_before_any_sample(run: Call, words: str, said: str) -> None:
+    """What is behind the headers is cut off, and nobody misses it; of a batch each file fails in its line."""
+    for name, array in (("long", np.ones((9, 6), np.uint8)), ("parts", np.ones((4, 6))), ("y", X),
+                        ("complex", np.ones((4, 6), complex))):
+        np.save(f"{name}.npy", array)
+    for name in ("x", "y", "long", "parts", "complex"):
+        path = Path(f"{name}.npy")
+        path.write_bytes(path.read_bytes()[:128])
+    reducer, *options = words.split()
+    done = run(reducer, "-k", "2", "x.npy", *options, "-o", "z.npy")
+    assert (done.code, done.err.count("\n")) == (1, 1) and said in done.err
+    options = [one.replace("e.npy", "{stem}_e.npy") if one == "e.npy" else one for one in options]
+    done = run(reducer, "-k", "2", "x.npy", "y.npy", *options, "-o", "out/")
+    assert done.code == 1 and done.err.count(said) == 2
+
+
+def test_valid_samples_as_shares(run: Call) -> None:
+    """In single precision, and the report says so."""
+    done = run("max", "-k", "2", "x.npy", "--mask", "masks/a.png", "--nodata", "0", "--valid-out", "v.npy",
+               "--valid-as", "share", "-o", "y.npy", "--json")
+    assert (done.code, done.err) == (0, "")
+    wanted = (MASK != 0).reshape(2, 2, 3, 2).mean((1, 3), dtype="float32")
+    assert np.load("v.npy").dtype == np.float32 and np.array_equal(np.load("v.npy"), wanted)
+    assert json.loads(done.out)["files"][0]["parameters"]["valid-as"] == "share"
 
 
 def test_transparent_pictures_say_what_would_work(run: Call, tmp_path: Path) -> None:

@@ -83,11 +83,42 @@ def test_bands_of_a_raster_have_names_and_their_place(tmp_path: Path, here: Call
     np.testing.assert_allclose(found[1].ravel()[1:], blocks.mean(2).ravel()[1:])
 
 
+def test_subfolders_stay(tmp_path: Path, here: Call) -> None:
+    """Each input keeps its path below the folder that was scanned, so that two of one name do not meet."""
+    for folder in ("", "b", "b/c"):
+        (tmp_path / "in" / folder).mkdir(parents=True, exist_ok=True)
+        np.save(tmp_path / "in" / folder / "x.npy", np.arange(16).reshape(4, 4) + len(folder))
+    done = here("stats", "max", "min", "-k", "2", "-r", f"{tmp_path / 'in'}/", "-o", f"{tmp_path / 'out'}/", "-q")
+    assert (done.code, done.err) == (0, "")
+    found = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.npy"))
+    assert found == sorted(f"{folder}x_{reducer}.npy" for folder in ("", "b/", "b/c/") for reducer in ("max", "min"))
+    assert np.load(tmp_path / "out/b/c/x_min.npy").tolist() == [[3, 5], [11, 13]]
+
+
+@pytest.mark.parametrize("stacked", [False, True])
+def test_masks_and_weights_go_for_all_reducers(tmp_path: Path, here: Call, monkeypatch: pytest.MonkeyPatch,
+                                               stacked: bool) -> None:
+    """The values are those of each alone, with too few valid samples none."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(5)
+    x, mask, weights = rng.normal(size=(6, 8)), rng.random((6, 8)) < 0.6, rng.integers(1, 5, (6, 8))
+    for name, array in (("x", x), ("m", mask), ("w", weights)):
+        np.save(f"{name}.npy", array)
+    done = here("stats", "avg", "sum", "-k", "2", "x.npy", "--mask", "!m.npy", "--weights", "w.npy",
+                "--min-valid", "40%", *(["--stack", "-o", "y.npy"] if stacked else ["-o", "out/"]), "--json")
+    assert (done.code, done.err) == (0, "")
+    wanted = [poolcli.pool(x, name, size=2, mask=~mask, weights=weights, min_valid="40%") for name in ("avg", "sum")]
+    found = np.moveaxis(np.load("y.npy"), -1, 0) if stacked else [np.load(f"out/x_{one}.npy") for one in ("avg", "sum")]
+    np.testing.assert_array_equal(found, wanted)
+    assert json.loads(done.out)["files"][0]["parameters"]["mask"] == "!m.npy"
+
+
 @pytest.mark.parametrize(("words", "message"), [
     (["max", "avg", "in.npy", "-o", "one.npy"], "--output: takes one result, and there are 2"),
     (["max", "avg", "in.npy", "-o", "{stem}.npy"], "--output: needs {reducer}"),
     (["in.npy"], "STAGE: is missing"), (["maxx", "in.npy"], "begins with no reducer's name"),
     (["max", "avg", "--q", "0.5", "in.npy"], "--q: is a parameter of quantile"),
+    (["avg", "max", "--weights", "in.npy", "in.npy"], "--weights: mean nothing to max; those that take them: avg"),
 ])
 def test_what_cannot_be_is_one_line(tmp_path: Path, here: Call, monkeypatch: pytest.MonkeyPatch, words: list[str],
                                     message: str) -> None:

@@ -52,6 +52,61 @@ def test_a_volume_becomes_a_volume(here: Call, volume: str, tmp_path: Path) -> N
     assert read(tmp_path / "less.zarr").tobytes() == poolcli.pool(whole, "max", size=2, layout="DHW").tobytes()
 
 
+@pytest.mark.parametrize("output", ["small.zarr", "small.npy"])
+@pytest.mark.parametrize(("reducer", "given", "options"), [
+    ("max", ("mask",), {}), ("avg", ("mask", "weights"), {"min_valid": "60%"}), ("median", ("weights",), {}),
+    ("sum", ("plane",), {"padding": 1}),
+])
+def test_masks_and_weights_go_box_by_box(here: Call, volume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                         reducer: str, given: tuple[str, ...], options: dict[str, Any],
+                                         output: str) -> None:
+    """From stores of other chunks, files, and of the shape of the pooled axes: the values of one piece."""
+    monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 4000)
+    rng = np.random.default_rng(4)
+    x = read(volume)
+    layout, shape = ("NHW", x.shape[1:]) if "plane" in given else ("DHW", x.shape)
+    arrays = {"mask": rng.random(shape) < 0.4, "weights": rng.integers(0, 9, shape), "plane": rng.random(shape)}
+    words, keywords = [], {}
+    for name in given:
+        stands = "weights" if name == "plane" else name
+        if name == "mask":
+            path = stored(tmp_path, arrays[name].astype(np.uint8), (5,) * len(shape), name="mask.zarr")
+        else:
+            np.save(path := str(tmp_path / f"{name}.npy"), arrays[name])
+        words += [f"--{stands}", ("!" if name == "mask" else "") + path]
+        keywords[stands] = ~arrays[name] if name == "mask" else arrays[name]
+    for name, value in options.items():
+        words += [f"--{name.replace('_', '-')}", str(value)]
+    called = here(reducer, "-k", "2", "--layout", layout, volume, *words, "-o", tmp_path / output, "--json", "--nodata",
+                  "60000")
+    assert (called.code, called.err) == (0, "")
+    whole = poolcli.pool(x, reducer, size=2, layout=layout, nodata=60_000, **keywords, **options)
+    assert (read if output.endswith("zarr") else np.load)(tmp_path / output).tobytes() == whole.tobytes()
+    assert set(json.loads(called.out)["files"][0]["parameters"]) >= {words[0][2:]}
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["--mask", "m.npy"], "the mask has the shape 4x6, the samples 24x20x22"),
+    (["--mask", "no.npy"], "--mask no.npy: "),
+    (["--weights", "below.npy"], "weights are finite and at least 0, and the one at (17, 3, 21) is -1"),
+    (["--mask", "x.npy", "--valid-out", "v.npy"], "--valid-out goes with arrays in memory, not with chunked ones"),
+    (["--mask", "x.npy", "--pad-mode", "edge"], "goes with masks and weights in memory only"),
+])
+def test_masks_that_do_not_go_are_one_line(here: Call, volume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                           words: list[str], said: str) -> None:
+    """With places in the whole array; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 4000)
+    np.save("m.npy", np.ones((4, 6), np.uint8))
+    np.save("x.npy", np.ones((24, 20, 22), np.uint8))
+    below = np.ones((24, 20, 22))
+    below[17, 3, 21] = -1
+    np.save("below.npy", below)
+    called = here("avg", "-k", "2", "--layout", "DHW", volume, *words, "-o", "out.zarr")
+    assert called.code in (1, 2) and said in called.err and called.err.count("\n") == 1
+    assert not Path("out.zarr").exists()
+
+
 def test_the_output_is_named_as_those_of_files(here: Call, volume: str, tmp_path: Path) -> None:
     """Beside the input without -o; with a slash, as completion adds it; below a folder; one of a folder's inputs."""
     assert here("max", "-q", "--layout", "DHW", volume + "/").code == 0

@@ -21,10 +21,12 @@ _ANY_FIELD = re.compile(r"\{(\w*)(?:[!:.][^{}]*)?\}")
 class OutputNamer:
     """The output of each input; what does not depend on the input is found out once, for there may be 100,000."""
 
-    def __init__(self, output: str | None, reducer: str) -> None:
+    def __init__(self, output: str | None, reducer: str, *, several: bool = False) -> None:
         """``output`` is what ``-o`` got: None for ``{stem}_{reducer}{ext}`` beside the input, a pattern with {stem},
-        {ext}, {reducer} or {parent}, a folder (one that exists, or a slash at the end), or a file."""
-        self._output, self._reducer = output, reducer
+        {ext}, {reducer} or {parent}, a folder (one that exists, or a slash at the end), or a file.
+
+        With ``several`` outputs of an input they are told apart by their reducers in a folder too."""
+        self._output, self._reducer, self._several = output, reducer, several
         self._pattern = _FIELDS.split(output) if output is not None and is_pattern(output) else None
         self._folder = os.path.join(output, "") if output and not self._pattern and is_folder(output) else None
         self._missing: set[str] = set()
@@ -35,14 +37,19 @@ class OutputNamer:
         Into a folder an input that was found under ``root`` (with a slash at its end) keeps the path below it.
         """
         if self._folder is not None:
-            return self._folder + _inside(source, root)
+            inside = _inside(source, root)
+            return self._folder + (self._beside(inside) if self._several else inside)
         if self._pattern is not None:
             named = self._filled(source, self._pattern)
             return os.path.join(named, _inside(source, root)) if self._leads_to_folder(named) else named
         if self._output is None:
-            stem, ending = split_ending(source)
-            return f"{stem}_{self._reducer}{ending}"
+            return self._beside(source)
         return None if self._output == STDIO else self._output
+
+    def _beside(self, name: str) -> str:
+        """A name with the reducer at the end of its stem."""
+        stem, ending = split_ending(name)
+        return f"{stem}_{self._reducer}{ending}"
 
     def _filled(self, source: str, pattern: list[str]) -> str:
         """Put the fields in, by hand: str.format would evaluate braces, and a stem may hold some ("a{ext}b.png")."""

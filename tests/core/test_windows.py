@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poolcli.core.windowings import window_options
-from poolcli.core.windows import Windows
+from poolcli.core.windows import Stretch, Windows
 from poolcli.drivers import policy
 from poolcli.errors import PoolError
 from poolcli.pooling import parse_pooling
@@ -43,6 +43,67 @@ def test_ranges_are_those_of_all_windows(windows: Windows) -> None:
     assert windows.max_nominal() == windows.nominal().max()
     assert windows.size_range() == (sizes.min(), sizes.max())
     assert windows.count_range() == (counts.min(), counts.max())
+
+
+@given(axes(), st.integers(0, 9), st.integers(1, 9))
+def test_a_window_is_the_samples_at_its_positions(windows: Windows, first: int, count: int) -> None:
+    """What is worked out for all windows at once, from every position of each, padding and overhang told apart."""
+    ends = zip(windows.starts, windows.stops, strict=True)
+    positions = [list(range(start, stop, windows.step)) for start, stop in ends]
+    samples = [[at for at in one if 0 <= at < windows.length] for one in positions]
+    found = windows.present()
+    assert windows.sizes().tolist() == [len(one) for one in positions]
+    assert found[1].tolist() == [len(one) for one in samples]
+    assert [windows.count_at(i) for i in range(len(windows))] == found[1].tolist()
+    for i, one in enumerate(samples):
+        if one:
+            assert (found[0][i], positions[i][windows.offsets()[i]]) == (one[0], one[0])
+    held = windows.length + windows.after
+    assert windows.nominal().tolist() == [sum(at < held for at in one) for one in positions]
+    covered = {at for one in samples for at in one}
+    assert windows.reads().tolist() == [at in covered for at in range(windows.length)]
+    assert windows.uncovered() == windows.length - len(covered)
+    part = windows[first : first + count]
+    assert [list(range(*one, part.step)) for one in zip(part.starts, part.stops, strict=True)] == positions[
+        first : first + count]
+    assert (part.length, part.before, part.after, part.stretch) == (windows.length, windows.before, windows.after, None)
+    padded = windows.on_padded_axis()
+    assert padded.length == windows.length + windows.before + windows.after
+    assert [start - windows.before for start in padded.starts] == list(windows.starts)
+    assert [stop - windows.before for stop in padded.stops] == list(windows.stops)
+    assert (padded.before, padded.after, padded.step) == (0, 0, windows.step)
+    assert not windows.weighs and windows.unweighed().stretch is None
+
+
+@given(st.integers(1, 30), st.integers(1, 12), st.integers(0, 5), st.integers(1, 8), st.integers(0, 7))
+def test_parts_of_samples_are_the_overlaps_of_stretches(size: int, unit: int, first: int, count: int,
+                                                        skipped: int) -> None:
+    """Of each sample of each window what lies in it; the same of a block of windows."""
+    begins = [first + size * i for i in range(count)]
+    starts = np.array([begin // unit for begin in begins])
+    stops = np.array([-(-(begin + size) // unit) for begin in begins])
+    windows = Windows(int(stops[-1]), starts, stops, stretch=Stretch(size, unit, first))
+    expected = [[min(begin + size, (j + 1) * unit) - max(begin, j * unit) for j in range(start, stop)]
+                for begin, start, stop in zip(begins, starts, stops, strict=True)]
+    assert windows.weighs
+    assert windows.unweighed().stretch == Stretch(size, unit, first, False)
+    assert not windows.unweighed().weighs
+    for windows_there, rows in ((windows, expected), (windows[skipped:], expected[skipped:])):
+        if rows:
+            parts, at = windows_there.parts()
+            assert [one.tolist() for one in np.split(parts, at[1:])] == rows
+            assert at[0] == 0
+
+
+def test_ceil_mode_may_leave_windows_empty() -> None:
+    """The counts are 0 then, not less; the first of them is found among irregular windows too."""
+    regular = Windows(5, range(0, 12, 3), range(2, 14, 3))
+    assert regular.present()[1].tolist() == [2, 2, 0, 0]
+    assert regular.empty() == 2
+    irregular = Windows(5, np.array([0, 7, 1]), np.array([2, 9, 4]))
+    assert irregular.present()[1].tolist() == [2, 0, 3]
+    assert irregular.empty() == 1 and irregular.distinct_sizes == (2, 3)
+    assert irregular.count_range() == (0, 3)
 
 
 @given(axes())

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Change one thing of a module at a time, and see whether its tests notice: mutation testing.
 
-    python tests/faults/every_mutant.py poolcli/core/boxes.py tests/core/test_boxes.py [--share 0.2] [--seed 0]
+    python tests/faults/every_mutant.py poolcli/core/windows.py tests/core/test_windows.py [--minutes 9] [--seed 0]
 
 Each mutant is the module with one comparison, sign, number, condition, ``and``, ``or`` or ``not`` changed; texts,
 annotations and ``if TYPE_CHECKING`` are left alone. This process imports what is slow to import and forks for every
@@ -18,6 +18,7 @@ import copy
 import importlib
 import importlib.abc
 import importlib.util
+import math
 import os
 import random
 import signal
@@ -161,7 +162,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("module", type=Path, help="a file of poolcli/")
     parser.add_argument("tests", nargs="+", help="its tests, as pytest takes them")
-    parser.add_argument("--share", type=float, default=1.0, help="of the mutants, 0 to 1")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="for as many as that gives, in a seeded order")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     os.environ["NUMBA_DISABLE_JIT"] = "1"
@@ -175,16 +176,18 @@ def main() -> int:
         print("the tests fail without a mutant", file=sys.stderr)
         return 2
     limit = 10 * (time.monotonic() - start) + 5
-    chance = random.Random(options.seed)
+    all_mutants = list(mutants(source))
+    random.Random(options.seed).shuffle(all_mutants)
+    end = time.monotonic() + 60 * options.minutes
     count = survivors = 0
-    for mutant in mutants(source):
-        if chance.random() >= options.share:
-            continue
+    for mutant in all_mutants:
+        if time.monotonic() > end:
+            break
         count += 1
         if run_tests(name, path, mutant.tree, options.tests, limit) == SURVIVED:
             survivors += 1
             print(f"{options.module}:{mutant.line}: {mutant.before} -> {mutant.after}", flush=True)
-    print(f"{options.module}: {count} mutants, {count - survivors} killed")
+    print(f"{options.module}: {len(all_mutants)} mutants, {count} tried, {count - survivors} killed")
     return 1 if survivors > 0.05 * count else 0
 
 

@@ -124,6 +124,16 @@ def two_sum(a: Array, b: Array) -> States:
     return s, (a - (s - t)) + (b - t)
 
 
+def multiply(a: Array, b: Array) -> States:
+    """a * b and its rounding error: ``double_double.product_in_range``."""
+    p = a * b
+    high = a * 134217729.0
+    high = high - (high - a)
+    d = b * 134217729.0
+    d = d - (d - b)
+    return p, ((high * d - p) + high * (b - d) + (a - high) * d) + (a - high) * (b - d)
+
+
 def add_pairs(a: States, b: States) -> States:
     """The sum of two pairs."""
     s, e = two_sum(a[0], b[0])

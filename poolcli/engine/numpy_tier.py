@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -22,7 +23,7 @@ from ..drivers.general_driver import most_samples
 from ..drivers.kernel_task import Array, Block, KernelTask, Runner, UnrepresentableValue, cut, sizes_for
 from ..drivers.weighted_driver import AxisWeights
 from ..kernels import double_double, order_statistics
-from .axis_fold import States, add_pairs, fold, merge_errors, two_sum
+from .axis_fold import States, add_pairs, fold, merge_errors, multiply, two_sum
 
 _BLOCK_SAMPLES = 1 << 19
 """Samples of a block, so that what is made on the way stays in the second cache."""
@@ -32,8 +33,10 @@ _EXACT = 1 << 53
 """Whole numbers up to here are doubles."""
 _MOST_GATHERED = 4096
 """Samples of the largest window that is gathered."""
-_MOST_SCALARS = 4096
-"""Values that are computed one by one where vector code would round them twice."""
+_MOST_SPLIT = 2.0**960
+"""Beyond it a product may overflow where its factors are split."""
+_MIX_UNIT = 65536.0
+"""A weight of ``mixed`` times this is a whole number, or the kernel mixes."""
 
 
 class _Declined(Exception):
@@ -104,6 +107,14 @@ def _find_range(part: _BlockWindows) -> Array:
     wide = np.float64 if part.x.dtype.kind == "f" else np.int64
     difference: Array = np.subtract(_find_max(part), _find_min(part), dtype=wide)
     return difference
+
+
+def _find_farthest(part: _BlockWindows) -> Array:
+    """The sample of the largest magnitude; of two that are equally large, the positive one."""
+    high, low = _find_max(part), _find_min(part)
+    if high.dtype.kind == "f":
+        return np.where((high >= -low) | (high != high), high, low)
+    return np.where((low >= 0) | (~low < high), high, low)  # ~x is -x - 1, which the smallest integer has too
 
 
 def _check_small(x: Array, times: int) -> None:
@@ -187,12 +198,7 @@ def _add_quotient(q: Array, hi: Array, lo: Array, divisor: Array) -> Array:
 
     Declined for quotients that are too large to be split.
     """
-    high = q * 134217729.0
-    high = high - (high - q)
-    d = divisor * 134217729.0
-    d = d - (d - divisor)
-    product_ = q * divisor
-    error = ((high * d - product_) + high * (divisor - d) + (q - high) * d) + (q - high) * (divisor - d)
+    product_, error = multiply(q, divisor)
     found = np.asarray(q + (((hi - product_) - error) + lo) / divisor)
     if not np.isfinite(found).all():
         raise _Declined  # splitting overflows beyond 2^996
@@ -212,6 +218,59 @@ def _round_quotient(total: Array, n: Array, rounding: int) -> Array:
     return floor
 
 
+def _sum_squares(part: _BlockWindows) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The sums and the sums of squares of integers, and how many there are, at least 1: all whole numbers, exactly."""
+    work, present = part.work, part.present
+    if part.x.dtype.kind == "f" or most_samples(work) ** 2 << 16 * part.x.dtype.itemsize >= _EXACT:
+        raise _Declined
+    x = (part.x if present is None else np.where(present, part.x, 0)).astype(np.int64)
+    total, squares = fold((x, x * x), part.windows, lambda a, b: (a[0] + b[0], a[1] + b[1]), (0, 0))
+    count = _count_present(part)
+    return total, squares, part.divisor.astype(np.int64) if count is None else np.maximum(count, 1)
+
+
+def _find_variance(part: _BlockWindows) -> Array:
+    """(n sum x^2 - (sum x)^2) / n^2 of integers."""
+    total, squares, n = _sum_squares(part)
+    return _divide(n * squares - total * total, n * n, part.work)
+
+
+def _find_deviation(part: _BlockWindows) -> Array:
+    """The root of that."""
+    total, squares, n = _sum_squares(part)
+    return np.asarray(np.sqrt((n * squares - total * total) / (n * n)))
+
+
+def _find_norm(part: _BlockWindows) -> Array:
+    """The root of the sum of the squares of integers; declined for other powers."""
+    if part.work.parameters[0] != 2.0:
+        raise _Declined
+    return np.asarray(np.sqrt(_sum_squares(part)[1]))
+
+
+def _find_root_mean_square(part: _BlockWindows) -> Array:
+    """The root of the mean of the squares of integers."""
+    _, squares, n = _sum_squares(part)
+    return np.asarray(np.sqrt(squares / n))
+
+
+def _find_mix(part: _BlockWindows) -> Array:
+    """(w n max + (1 - w) sum) / n of integers, for a w of few bits."""
+    weight, unit = part.work.parameters[0] * _MIX_UNIT, int(_MIX_UNIT)
+    largest = most_samples(part.work) * unit << 8 * part.x.dtype.itemsize + 1
+    if part.x.dtype.kind == "f" or not weight.is_integer() or largest >= _EXACT:
+        raise _Declined
+    count = _count_present(part)
+    n = part.divisor.astype(np.int64) if count is None else np.maximum(count, 1)
+    total = int(weight) * n * _find_max(part).astype(np.int64) + (unit - int(weight)) * _sum_whole(part)
+    return _divide(total, n * unit, part.work)
+
+
+def _divide(total: Array, n: Array, work: KernelTask) -> Array:
+    """A ratio of whole numbers that doubles hold, rounded once."""
+    return total / n if find_written_dtype(work).kind == "f" else _round_quotient(total, n, work.rounding)
+
+
 def _find_blur(part: _BlockWindows) -> Array:
     """Sum w x / sum w with binomial weights, of whole numbers whose weighted sums are exact."""
     work, present = part.work, part.present
@@ -222,7 +281,7 @@ def _find_blur(part: _BlockWindows) -> Array:
     total = _sum_weighted(x.astype(np.int64), part.windows)
     there = np.ones((1, *part.x.shape[1:4], 1), np.bool_) if present is None else present
     weight = np.maximum(_sum_weighted(there.astype(np.int64), part.windows), 1)
-    return total / weight if find_written_dtype(work).kind == "f" else _round_quotient(total, weight, work.rounding)
+    return _divide(total, weight, work)
 
 
 def _sum_weighted(x: Array, windows: tuple[Windows, ...]) -> Array:
@@ -283,6 +342,8 @@ def _find_quantile(part: _BlockWindows) -> Array:
 def _rank_of_group(part: _BlockWindows, windows: Array) -> Array:
     """The quantile of windows of one size."""
     q, size = part.work.parameters[0], windows.shape[-1]
+    picks, upward = q >= order_statistics.LOWER, q >= order_statistics.UPPER
+    q -= order_statistics.UPPER if upward else order_statistics.LOWER if picks else 0.0
     if missing(part.work):
         windows, n = _sort_present(part, windows)
     else:
@@ -292,6 +353,8 @@ def _rank_of_group(part: _BlockWindows, windows: Array) -> Array:
     low_rank = np.minimum(np.floor(h).astype(np.int64), np.maximum(n, 1) - 1)
     high_rank = np.minimum(low_rank + 1, np.maximum(n, 1) - 1)
     share = np.where(high_rank > low_rank, h - low_rank, 0.0)
+    if picks:
+        low_rank, share = np.where(upward & (share > 0.0), high_rank, low_rank), np.zeros(1)
     a, b = (_take_rank(windows, rank) for rank in (low_rank, high_rank))
     values = _between(a, b, share, part.work) if share.any() else a
     if part.x.dtype.kind == "f" and not missing(part.work):  # NaN is behind all others
@@ -313,25 +376,64 @@ def _between(a: Array, b: Array, share: Array, work: KernelTask) -> Array:
         _check_small(a, 2)
         _check_small(b, 2)
     a, b = a.astype(np.float64), b.astype(np.float64)
-    if not np.isin(share, (0.0, 0.5)).all() or not np.isfinite(b - a).all():
-        return _between_exactly(a, b, np.broadcast_to(share, a.shape), work)
+    gone = np.isnan(a) | np.isnan(b)
+    a, b = np.where(gone, 0.0, a), np.where(gone, 0.0, b)
+    if not (np.abs(b - a) < _MOST_SPLIT).all():
+        raise _Declined
     d, e = two_sum(b, -a)
-    hi, lo = add_pairs((a, np.zeros_like(a)), (d * share, e * share))
-    if find_written_dtype(work).kind != "f" and (lo != 0.0).any():
-        raise _Declined
-    return np.where((a == b) | (share == 0.0), a, hi + lo)
+    p, f = multiply(d, share)
+    hi, lo = add_pairs((a, np.zeros_like(a)), two_sum(p, f + e * share))
+    hi, lo = np.where(a == b, a, hi), np.where(a == b, 0.0, lo)
+    if find_written_dtype(work).kind != "f":
+        return np.where(gone, np.nan, _round_pairs(hi, lo, work.rounding))
+    return np.where(gone, np.nan, hi + lo)
 
 
-def _between_exactly(a: Array, b: Array, share: Array, work: KernelTask) -> Array:
-    """The same value by value, as the kernels do it."""
-    if a.size > _MOST_SCALARS or find_written_dtype(work).kind != "f":
+def _round_pairs(hi: Array, lo: Array, rounding: int) -> Array:
+    """Pairs rounded once to whole numbers, as ``double_double.rounded`` has it; declined for those beyond 2^52."""
+    if not (np.abs(hi) < _EXACT / 2).all():
         raise _Declined
-    values = np.empty(a.size)
-    rows = zip(a.reshape(-1).tolist(), b.reshape(-1).tolist(), share.reshape(-1).tolist(), strict=True)
-    for i, (low, high, g) in enumerate(rows):
-        pair = (low, 0.0) if low == high or g == 0.0 else order_statistics.between((low, 0.0), (high, 0.0), g)
-        values[i] = double_double.to_double(*pair)
-    return values.reshape(a.shape)
+    f = np.floor(hi)
+    g = np.where(f == hi, np.floor(lo), 0.0)
+    beyond_half = ((hi - f) - 0.5) + (lo - g)
+    up = np.zeros(hi.shape, np.bool_)
+    if rounding == double_double.HALF_UP:
+        up = beyond_half >= 0.0
+    elif rounding == double_double.HALF_EVEN:
+        up = (beyond_half > 0.0) | ((beyond_half == 0.0) & ((f + g) % 2.0 == 1.0))
+    elif rounding == double_double.CEIL:
+        up = (hi - f) + (lo - g) > 0.0
+    return np.asarray(f + g + up)
+
+
+def _find_mean_of_ranks(ranks: Callable[[int, Any], tuple[int, int, int]], part: _BlockWindows) -> Array:
+    """The mean of integers from one rank to another, as ``ranks`` has them; declined where samples are missing."""
+    if part.x.dtype.kind == "f" or missing(part.work):
+        raise _Declined
+    if part.x.dtype.itemsize == 8:
+        _check_small(part.x, 2 * most_samples(part.work))
+
+    def compute(part: _BlockWindows, windows: Array) -> Array:
+        first, stop, again = ranks(windows.shape[-1], part.work.parameters)
+        ordered = np.sort(windows, axis=-1)[..., first:stop].astype(np.int64)
+        total = ordered.sum(axis=-1) + again * (ordered[..., 0] + ordered[..., -1])
+        return _divide(total, np.array(stop - first + 2 * again), part.work)
+
+    return _over_groups(part, compute)
+
+
+def _find_distinct(part: _BlockWindows) -> Array:
+    """How many different values there are."""
+    return _over_groups(part, _distinct_of_group)
+
+
+def _distinct_of_group(part: _BlockWindows, windows: Array) -> Array:
+    """How many different values windows of one size have; declined where some are NaN that count."""
+    windows, n = _sort_present(part, windows)
+    if windows.dtype.kind == "f" and not missing(part.work) and np.isnan(windows[..., -1]).any():
+        raise _Declined
+    other = (windows[..., 1:] != windows[..., :-1]) & (np.arange(1, windows.shape[-1]) < n[..., None])
+    return np.asarray(other.sum(axis=-1) + np.minimum(n, 1))
 
 
 def _find_mode(part: _BlockWindows) -> Array:
@@ -397,9 +499,20 @@ COMPUTE: Mapping[str, _Method] = {
     "count": _Method(_find_count, 0.3, 1.0, 1.0),
     "sum": _Method(_find_sum, 0.5, 2.0, 90.0, weighs=True),
     "avg": _Method(_find_mean, 0.5, 3.0, 110.0, weighs=True),
+    "absmax": _Method(_find_farthest, 0.8, 3.0, 5.0),
+    "mixed": _Method(_find_mix, 1.0, 8.0, 8.0),
+    "var": _Method(_find_variance, 2.0, 10.0, 10.0), "std": _Method(_find_deviation, 2.0, 12.0, 12.0),
+    "lp": _Method(_find_norm, 2.0, 6.0, 6.0), "l2": _Method(_find_norm, 2.0, 6.0, 6.0),
+    "rms": _Method(_find_root_mean_square, 2.0, 8.0, 8.0),
     "blur": _Method(_find_blur, 5.0, 50.0, 50.0),
     "median": _Method(_find_quantile, 0.0, 160.0, 160.0, 12.0),
     "quantile": _Method(_find_quantile, 0.0, 160.0, 160.0, 12.0),
+    "median-low": _Method(_find_quantile, 0.0, 100.0, 100.0, 12.0),
+    "median-high": _Method(_find_quantile, 0.0, 100.0, 100.0, 12.0),
+    "topk": _Method(partial(_find_mean_of_ranks, order_statistics.topk_ranks), 0.0, 100.0, 100.0, 12.0),
+    "trimmed": _Method(partial(_find_mean_of_ranks, order_statistics.trimmed_ranks), 0.0, 100.0, 100.0, 12.0),
+    "winsor": _Method(partial(_find_mean_of_ranks, order_statistics.winsor_ranks), 0.0, 100.0, 100.0, 12.0),
+    "distinct": _Method(_find_distinct, 0.0, 60.0, 60.0, 15.0),
     "mode": _Method(_find_mode, 0.0, 60.0, 60.0, 18.0),
 }
 """The reducers that NumPy serves."""

@@ -186,7 +186,8 @@ def run() -> int:
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     try:
         code = _run_with_signals()
-    except MemoryError:  # before or after the command itself: streams, handlers of signals, the line that tells of it
+    except (MemoryError, SystemError):  # around the command itself: streams, signals, the line that tells of it
+        # SystemError: C code whose allocation failed lost the MemoryError (enum's lookup in 3.11 does)
         stdio.print_error(_NO_MEMORY)
         return 1
     return _flush_output(code)

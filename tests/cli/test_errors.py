@@ -240,13 +240,15 @@ def test_what_nobody_expected_is_one_line_too(here: Call, grey: Path, monkeypatc
         1, "", "poolcli: unexpected IndexError: list index out of range; --debug shows where\n")
 
 
-@pytest.mark.parametrize("place", ["poolcli.batch.plan_jobs", "poolcli.cli.stdio.repair_streams",
-                                   "poolcli.cli.main._report_error"])
+@pytest.mark.parametrize(("place", "error"), [
+    ("poolcli.batch.plan_jobs", MemoryError), ("poolcli.cli.stdio.repair_streams", MemoryError),
+    ("poolcli.cli.stdio.repair_streams", SystemError), ("poolcli.cli.main._report_error", MemoryError)])
 def test_no_memory_is_one_line_wherever_it_lacks(
-        grey: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str) -> None:
+        grey: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], place: str,
+        error: type[Exception]) -> None:
     """Outside of files too: while the streams are repaired, in planning, while an error is told."""
     def raise_error(*_: object) -> None:
-        raise MemoryError
+        raise error
 
     monkeypatch.setattr(place, raise_error)
     path = grey if place.endswith("jobs") else grey.with_name("missing.png")

@@ -75,7 +75,7 @@ def pool_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, 
     pooling, heeded = with_file_nodata(loaded.source, pooling, settings)
     task = plan_loaded(loaded, job, pooling)
     task.check_holds()
-    reserve(prod(task.plan.full_shape) * task.pooling.result_dtype(task.array.dtype).itemsize,
+    reserve(prod(task.plan.full_shape) * task.result_dtype.itemsize,
             f"a result of {'x'.join(map(str, task.plan.full_shape))}")
     light = _choose_light(task, settings)
     task = unpack_channels(task, alone=light is None and not settings.statistics and settings.samples is None)
@@ -175,6 +175,11 @@ class LoadedJob:
     notes: tuple[str, ...] = field(default=())
 
     @cached_property
+    def result_dtype(self) -> np.dtype[Any]:
+        """The dtype of the result."""
+        return self.pooling.result_dtype(self.array.dtype)
+
+    @cached_property
     def planes(self) -> int:
         """How many pictures the result is, where the output is a file of pictures."""
         order, leading = picture_axes(self.plan.output_letters)
@@ -206,7 +211,7 @@ class LoadedJob:
         if self.pooling.reducer.empty_value is not None:
             return None
         pooling = self.pooling
-        filled = pooling.fills_nodata or pooling.result_dtype(self.array.dtype).kind != "f"
+        filled = pooling.fills_nodata or self.result_dtype.kind != "f"
         return pooling.nodata if pooling.nodata is None or filled else float("nan")
 
     def arrange(self, values: Array) -> Array:
@@ -226,7 +231,7 @@ class LoadedJob:
         if self.source.pages is not None and known.pages is None and not row.pages:
             raise PoolError(f"{row.name} holds one picture, and the result has {self.planes:,} planes; .tif would hold "
                             "them as pages, and a window of all over the first axis leaves one")
-        dtype = dtype or self.pooling.result_dtype(self.array.dtype)
+        dtype = dtype or self.result_dtype
         shape = self.arrange(placeholder(dtype, self.plan.output_shape)).shape
         files.holds(row, dtype, shape, self.source.mode, self.source.pages)
 

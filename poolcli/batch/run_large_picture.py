@@ -79,7 +79,7 @@ def _is_held(task: LoadedJob) -> bool:
     row, plan = task.job.format, task.plan
     if row is not None and row.is_folder:
         return False
-    size = prod(plan.output_shape) * task.pooling.result_dtype(task.array.dtype).itemsize
+    size = prod(plan.output_shape) * task.result_dtype.itemsize
     by_boxes = row is not None and (row.chunked or (row.tiled and _is_upright(plan.output_letters)))
     if size > MAX_HELD_BYTES and by_boxes and task.job.output is not None and not is_special(task.job.output):
         return False
@@ -115,7 +115,7 @@ def _pool_tiles(task: LoadedJob, source: Any, settings: Settings, blank: FileRep
 
     job, plan = task.job, task.plan
     assert job.output is not None
-    with files.open_tiled(job.output, plan.output_shape, task.pooling.result_dtype(task.array.dtype), task.source,
+    with files.open_tiled(job.output, plan.output_shape, task.result_dtype, task.source,
                           encoding=settings.encoding, overwrite=may_replace(job.output, job, settings),
                           again=settings.again) as target:
         seen = run_picture.pool_to_file(task.pooling, plan, source, target, backend, settings.statistics)
@@ -143,7 +143,7 @@ def _report_result(task: LoadedJob, settings: Settings, blank: FileReport, seen:
     from ..chunked.run_array import PoolResult
     from ..engine.prepared import Result
 
-    dtype = task.pooling.result_dtype(task.array.dtype)
+    dtype = task.result_dtype
     done = PoolResult(task.plan, task.array.dtype, dtype, seen, None, ())
     blank = replace(blank, notes=(*blank.notes, *clip_notes(task.pooling, done, settings), *lost), output_stats=seen)
     hollow = Result(placeholder(dtype, task.plan.output_shape), None)

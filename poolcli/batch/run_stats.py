@@ -235,7 +235,7 @@ def _stack_results(tasks: Sequence[LoadedJob], titles: Sequence[str],
     if len(shapes) > 1:
         raise PoolError(f"results of several shapes cannot be stacked: {', '.join(map(str, sorted(shapes)))}; without "
                         "--stack each has a file of its own")
-    dtype = np.result_type(*(task.pooling.result_dtype(task.array.dtype) for task in tasks))
+    dtype = np.result_type(*(task.result_dtype for task in tasks))
     letters, shape = tasks[0].plan.output_letters, tasks[0].plan.output_shape
     reserve(len(tasks) * int(np.prod(shape)) * dtype.itemsize, "stacked results")
     results = []

@@ -27,6 +27,7 @@ from ..core.reducers import REDUCERS, Reducer, name_weighted
 from ..core.windowings import parse_min_valid
 from ..errors import OptionError, PoolError
 from ..files import Encoding, Format, Frames
+from ..files.formats import TEXT_ENDINGS
 from ..files.paths import output_paths, urls
 from ..files.paths.globs import Globs
 from ..files.paths.urls import is_url
@@ -50,14 +51,14 @@ def make_settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str
     named = {"format": given["file_format"], "max_pixels": given["max_pixels"] or files.MAX_PIXELS}
     wishes = ("quality", "compress_level", "compress", "palette", "strip")
     encoding = {name: given[name] for name in wishes if given[name] is not None}
+    reports = report_format(given) is not None or not given["quiet"]
     made = Settings(**kept, **named, frames=_to_frames(given["frames"]),
                     linear=given["linear"], premultiplied=_parse_alpha(given["alpha"]),
                     heeds_nodata=given["nodata"] != NO_NODATA, keeps_place=given["place"] != "none",
                     encoding=Encoding(**encoding),
                     globs=Globs(given["include"], given["exclude"]),
-                    statistics=report_format(given) is not None or not given["quiet"],
-                    notes=report_format(given) is not None or not given["quiet"],
-                    samples=_to_samples(row, given), stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
+                    statistics=reports, notes=reports, samples=_to_samples(row, given),
+                    stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
     made = _apply_text_output(inputs, made, quiet=given["quiet"])
     _check_report(given)
     _check_lists(inputs, given)
@@ -134,9 +135,7 @@ def _apply_text_output(inputs: Sequence[str], settings: Settings, *, quiet: bool
 
 def _is_text(name: str) -> bool:
     """Whether an input is text, as far as that can be told before it is read."""
-    if _is_typed_text(name):
-        return True
-    return name.lower().endswith(tuple(one for one, row in files.ENDINGS.items() if row.is_text))
+    return _is_typed_text(name) or name.lower().endswith(TEXT_ENDINGS)
 
 
 def _is_typed_text(name: str) -> bool:

@@ -314,6 +314,7 @@ _ROWS = (
 
 FORMATS: Mapping[str, Format] = MappingProxyType({row.name: row for row in _ROWS})
 ENDINGS: Mapping[str, Format] = MappingProxyType({ending: row for row in _ROWS for ending in row.endings})
+TEXT_ENDINGS = tuple(ending for ending, row in ENDINGS.items() if row.is_text)
 KNOWN = tuple(ENDINGS)
 """For ``endswith``, a tenth of the time of taking a name apart."""
 UNREAD = _words(

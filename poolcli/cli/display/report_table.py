@@ -189,7 +189,7 @@ class Page(StringIO):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
-        self.stream = stream
+        self.stream, self._is_terminal = stream, is_terminal(stream)
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # rich draws ASCII boxes where this is not UTF
@@ -198,7 +198,7 @@ class Page(StringIO):
 
     def isatty(self) -> bool:
         """The stream's."""
-        return is_terminal(self.stream)
+        return self._is_terminal
 
 
 def a_console(page: Page, colour: bool | None) -> Console:

@@ -18,7 +18,8 @@ from .pooling import pool
 USUAL = ("max", "min", "avg", "median")
 DTYPES = ("uint8", "uint16", "float32", "float64")
 _WINDOWS: Sequence[dict[str, Any]] = (
-    {"size": 2}, {"size": 3, "stride": 2, "padding": 1}, {"size": 3, "stride": 1, "padding": "same"}, {"size": "all"},
+    {"size": 2}, {"size": 3}, {"size": 3, "stride": 2, "padding": 1}, {"size": 3, "stride": 1, "padding": "same"},
+    {"size": "all"},
 )
 _SHAPES = ((60, 60), (600, 600), (600, 600, 3))
 """Small, and grey and colour so large that the kernels for large arrays are asked for."""
@@ -34,6 +35,21 @@ def specs(reducers: Iterable[str] = USUAL, dtypes: Iterable[str] = DTYPES) -> li
             x = np.zeros(shape, parse_dtype(name))
             pool(x, reducer, **windows)
             pool(x, reducer, **windows, dtype=x.dtype)
+    return list(asked)
+
+
+def list_day_specs() -> list[jit.KernelSpec]:
+    """The kernels of an ordinary day: pictures into pictures and maps of float32, so few that they compile in 30 s.
+
+    Those of windows of 2 and 3 of small arrays, most of which serve every size of windows, and for bytes 2x2 of large
+    pictures, grey and coloured. All others NumPy does until they are worth a kernel.
+    """
+    small, *large = _SHAPES
+    pair, *others, _ = _WINDOWS
+    cases = [*product(("uint8", "float32"), [small], [pair, *others]), *product(["uint8"], large, [pair])]
+    with jit.record_requests() as asked:
+        for reducer, (name, shape, windows) in product(USUAL, cases):
+            pool(np.zeros(shape, name), reducer, **windows, dtype=name)
     return list(asked)
 
 

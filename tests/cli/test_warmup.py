@@ -35,6 +35,20 @@ def test_the_set_is_what_runs_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
             assert asked and set(asked) <= wanted
 
 
+def test_a_day_needs_few_kernels(here: Call, kept: list[jit.KernelSpec], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without arguments; some of all that --all compiles, and those that pictures into pictures ask for."""
+    done = here("warmup")
+    assert done.code == 0 and kept == warmup.list_day_specs() and 10 <= len(kept) <= 20
+    day = len(kept)
+    assert f", {day} were there: " in here("warmup", "--all").out and len(kept) > 5 * day
+    monkeypatch.setattr(jit, "_loaded", {})
+    with jit.record_requests() as asked:
+        for reducer in warmup.USUAL:
+            poolcli.pool(np.zeros((60, 80), np.uint8), reducer, size=3, stride=1, dtype="uint8")
+            poolcli.pool(np.zeros((700, 500, 3), np.uint8), reducer, dtype="uint8")
+    assert asked and set(asked) <= set(kept[:day])
+
+
 def test_recording_runs_and_compiles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """And afterwards all is as before."""
     monkeypatch.setattr(jit, "_get_compiled", None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,16 +18,6 @@ def call_script(name: str, *words: str) -> None:
     ended = subprocess.run([sys.executable, HERE / name, *words], capture_output=True, text=True, timeout=600,
                            check=False)
     assert ended.returncode == 0, ended.stdout + ended.stderr[-4000:]
-
-
-@pytest.mark.long
-@pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
-def test_a_call_that_fails_is_one_line() -> None:
-    """As many failures of four runs as a minute and a half gives."""
-    allowed = subprocess.run(["strace", "-o", "/dev/null", "true"], capture_output=True, check=False)
-    if allowed.returncode:
-        pytest.skip("strace may not trace here")
-    call_script("every_call.py", "--minutes", "1.5", "--seed", "3", "picture", "batch", "stream", "indices")
 
 
 @pytest.mark.long

@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import stat
 import zlib
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 
 from .paths.urls import is_url
@@ -31,32 +32,55 @@ def _ours() -> str:
 def temporary(folder: str) -> tuple[int, str]:
     """Create a file that is held until its descriptor is closed; 38 bytes of name, however long the output's is."""
     while True:
-        path = os.path.join(folder, f"{_ours()}{os.urandom(8).hex()}{_ENDING}")
+        path = _name_new(folder)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        # Until it is held the file looks like one that nobody will finish, and another run may clear it.
-        with suppress(BlockingIOError):
-            if not _hold(descriptor) or _leads_to(path, descriptor):
+        with _undo_unless_kept(os.unlink, path):
+            if _keep(path, descriptor):
                 return descriptor, path
-        os.close(descriptor)
 
 
 def temporary_folder(folder: str) -> tuple[int, str]:
     """Create a folder that is held until its descriptor is closed; -1 where folders cannot be held."""
     while True:
-        path = os.path.join(folder, f"{_ours()}{os.urandom(8).hex()}{_ENDING}")
+        path = _name_new(folder)
         os.mkdir(path)
-        try:
+        with _undo_unless_kept(os.rmdir, path):
             if not hasattr(os, "O_DIRECTORY"):
                 return -1, path
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            with suppress(BlockingIOError):
-                if not _hold(descriptor) or _leads_to(path, descriptor):
-                    return descriptor, path
+            if _keep(path, descriptor):
+                return descriptor, path
+
+
+def _name_new(folder: str) -> str:
+    """Name a file or a folder that is not there."""
+    return os.path.join(folder, f"{_ours()}{os.urandom(8).hex()}{_ENDING}")
+
+
+@contextmanager
+def _undo_unless_kept(undo: Callable[[str], None], path: str) -> Iterator[None]:
+    """Undo what was just made where a call fails, or Ctrl-C comes, before anybody else knows of it."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            undo(path)
+        raise
+
+
+def _keep(path: str, descriptor: int) -> bool:
+    """Hold what was just made; close it, and be False, where another run has cleared it meanwhile or is about to.
+
+    Until it is held it looks like one that nobody will finish.
+    """
+    kept = False
+    try:
+        with suppress(BlockingIOError):
+            kept = not _hold(descriptor) or _leads_to(path, descriptor)
+    finally:
+        if not kept:
             os.close(descriptor)
-        except BaseException:  # Ctrl-C before anybody knows of it
-            with suppress(OSError):
-                os.rmdir(path)
-            raise
+    return kept
 
 
 def _hold(descriptor: int) -> bool:

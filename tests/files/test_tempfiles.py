@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -119,6 +121,23 @@ def test_a_file_that_was_cleared_before_it_was_held_is_made_again(tmp_path: Path
 def test_a_missing_folder_is_no_matter(tmp_path: Path) -> None:
     """It will be made."""
     sweep(tmp_path / "missing")
+
+
+@pytest.mark.parametrize("create", [tempfiles.temporary, tempfiles.temporary_folder])
+@pytest.mark.parametrize("call", ["stat", "fstat"])
+def test_a_call_that_fails_before_it_is_held_leaves_nothing(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, create: Callable[[str], tuple[int, str]], call: str) -> None:
+    """Neither a file or a folder nor an open descriptor."""
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    before = set(os.listdir("/dev/fd"))  # noqa: PTH208
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfiles.os, call, fail)
+        with pytest.raises(OSError, match="Input/output"):
+            create(str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    assert set(os.listdir("/dev/fd")) == before  # noqa: PTH208
 
 
 @pytest.mark.parametrize("call", ["open", "close"])

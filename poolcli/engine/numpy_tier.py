@@ -83,6 +83,12 @@ def _count_present(part: _BlockWindows) -> NDArray[np.int64] | None:
     return fold((present.astype(np.int64),), part.windows, lambda a, b: (a[0] + b[0],), (0,))[0]
 
 
+def _find_divisor(part: _BlockWindows) -> NDArray[np.float64]:
+    """What the sum of each window is divided by: where samples may be missing how many count, at least 1."""
+    count = _count_present(part)
+    return part.divisor if count is None else np.maximum(count, 1).astype(np.float64)
+
+
 def _take_extreme(part: _BlockWindows, ufunc: Any, worst: Any) -> Array:
     """Max or min; a NaN wins, as in ``np.maximum``."""
     present = part.present
@@ -176,21 +182,19 @@ def _find_sum(part: _BlockWindows) -> Array:
 
 def _find_mean(part: _BlockWindows) -> Array:
     """Sum / divisor: of whole numbers exactly, rounded once."""
-    work, count = part.work, _count_present(part)
-    if count is not None and any(work.parameters):
+    work = part.work
+    if missing(work) and any(work.parameters):
         raise _Declined
+    divisor = _find_divisor(part)
     if part.x.dtype.kind == "f":
         hi, lo = _sum_floats(part)
-        divisor = part.divisor if count is None else np.maximum(count, 1).astype(np.float64)
         q = hi / divisor
         # the remainder of the first division, exact by splitting as double_double.divide has it
         return _finish_floats(part, _add_quotient(q, hi, lo, divisor))
     total = _sum_whole(part)
     if find_written_dtype(work).kind == "f":
-        divisor = part.divisor if count is None else np.maximum(count, 1).astype(np.float64)
         return np.asarray(total / divisor)
-    n = part.divisor.astype(np.int64) if count is None else np.maximum(count, 1)
-    return _round_quotient(total, n, work.rounding)
+    return _round_quotient(total, divisor.astype(np.int64), work.rounding)
 
 
 def _add_quotient(q: Array, hi: Array, lo: Array, divisor: Array) -> Array:
@@ -225,8 +229,7 @@ def _sum_squares(part: _BlockWindows) -> tuple[NDArray[np.int64], NDArray[np.int
         raise _Declined
     x = (part.x if present is None else np.where(present, part.x, 0)).astype(np.int64)
     total, squares = fold((x, x * x), part.windows, lambda a, b: (a[0] + b[0], a[1] + b[1]), (0, 0))
-    count = _count_present(part)
-    return total, squares, part.divisor.astype(np.int64) if count is None else np.maximum(count, 1)
+    return total, squares, _find_divisor(part).astype(np.int64)
 
 
 def _find_variance(part: _BlockWindows) -> Array:
@@ -260,8 +263,7 @@ def _find_mix(part: _BlockWindows) -> Array:
     largest = most_samples(part.work) * unit << 8 * part.x.dtype.itemsize + 1
     if part.x.dtype.kind == "f" or not weight.is_integer() or largest >= _EXACT:
         raise _Declined
-    count = _count_present(part)
-    n = part.divisor.astype(np.int64) if count is None else np.maximum(count, 1)
+    n = _find_divisor(part).astype(np.int64)
     total = int(weight) * n * _find_max(part).astype(np.int64) + (unit - int(weight)) * _sum_whole(part)
     return _divide(total, n * unit, part.work)
 

@@ -131,9 +131,9 @@ def _run_deferred(task: KernelTask, values: Array, choice: policy.Deferred) -> b
     return True
 
 
-def _run_numpy(task: KernelTask, values: Array, choice: policy.Deferred, numpy: KernelChoice) -> bool:
-    """Let NumPy run a task; False if it met values that only a kernel can pool."""
-    with choice.measured():
+def _run_numpy(task: KernelTask, values: Array, kernel: policy.UncompiledKernel, numpy: KernelChoice) -> bool:
+    """Let NumPy run a task in a kernel's place; False if it met values that only the kernel can pool."""
+    with kernel.measured():
         return _run_wholly(numpy.on(task, values))
 
 
@@ -159,8 +159,7 @@ def _run_fold_by_numpy(task: KernelTask, values: Array, choice: Any) -> bool:
     uncompiled = policy.UncompiledKernel(choice.spec, milliseconds)
     if not uncompiled.pays():
         return False
-    with uncompiled.measured():
-        return _run_wholly(numpy.on(task, values))
+    return _run_numpy(task, values, uncompiled, numpy)
 
 
 def _run_wholly(fast: FastKernel) -> bool:

@@ -74,7 +74,7 @@ class _TextLowering(NativeLowering):
 
     def run_pass(self, state: Any) -> bool:
         """Lower a function, and let others call it."""
-        state.library = _TextLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
+        state["library"] = _TextLibrary(state.targetctx.codegen(), state.func_id.func_qualname)
         entry, state.flags.no_compile = state.flags.no_compile, True
         super().run_pass(state)  # type: ignore[no-untyped-call]
         state.flags.no_compile = entry
@@ -83,8 +83,8 @@ class _TextLowering(NativeLowering):
             described = lowered.fndesc
             # what stands for the function in Numba's tables; Python cannot call it
             name = described.qualname.rpartition(".")[-1]
-            mark = _dynfunc.make_function(described.lookup_module(), name, "", 0, lowered.env, (state.library,))
-            state.targetctx.insert_user_function(mark, described, [state.library])
+            mark = _dynfunc.make_function(described.lookup_module(), name, "", 0, lowered.env, (state["library"],))
+            state.targetctx.insert_user_function(mark, described, [state["library"]])
             state["cr"] = lowered._replace(cfunc=mark)
         return True
 

@@ -95,8 +95,6 @@ def changes(node: ast.AST) -> list[Callable[[ast.AST], None]]:
             return [_set("value", ast.Constant(None))]
         case ast.Expr(value=ast.Call()):
             return [_set("value", ast.Constant(None))]
-        case ast.Break():
-            return [lambda _: None]
     return []
 
 
@@ -105,8 +103,6 @@ def mutants(source: str) -> Iterator[Mutant]:
     original = ast.parse(source)
     for number, node in enumerate(change_places(original)):
         for k in range(len(changes(node))):
-            if isinstance(node, ast.Break):
-                continue
             tree = copy.deepcopy(original)
             place = list(change_places(tree))[number]
             shown = ast.unparse(getattr(place, "test", place))

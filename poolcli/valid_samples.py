@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .core import axes, dtypes
 from .core.plans import Plan, PlanPart, place_in
 from .core.pool_options import as_python
-from .core.reducers import REDUCERS, name_weighted
+from .core.reducers import REDUCERS, check_weighted
 from .core.windowings import check_flag, parse_min_valid
 from .engine.prepared import Result, describe_unrepresentable
 from .errors import OptionError, PoolError
@@ -209,8 +209,7 @@ def _check_weights(weights: Array, pooling: Pooling, plan: Plan, part: PlanPart 
     row = pooling.reducer
     if any(windows.weighs for windows in plan.windows):
         raise OptionError("weights", "samples of areas count by their part, not by weights too; touch would work")
-    if row.weighted_core is None:
-        raise OptionError("weights", f"weights mean nothing to {row.name}; those that take them: {name_weighted()}")
+    check_weighted(row)
     if pooling.pad_mode != "exclude":
         raise OptionError("weights", "padding that is data has no weights; pad_mode exclude would work")
     if wrong := [name for name in ("count_include_pad", "divisor") if pooling.parameters.get(name)]:

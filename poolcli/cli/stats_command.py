@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
-from ..analysis.stages import Stage, check_owned
-from ..core.reducers import name_weighted
+from ..analysis.stages import check_owned
+from ..core.reducers import check_weighted
 from ..errors import OptionError
 from . import options
 from .analysis import stage_arguments
@@ -36,7 +35,9 @@ def _run_stats_command(arguments: tuple[str, ...], stacked: bool, **given: Any) 
     from .inputs import expand_globs, names
 
     given = {**given, **NOT_FOR_SEVERAL}
-    _check_weights(stages, given)
+    if given.get("weights") is not None:
+        for stage in stages:
+            check_weighted(stage.pooling.reducer)
     inputs = expand_globs(named)
     settings = validate.make_settings(inputs, None, given)
     planned = StatsPlan(names(inputs, given), stages, settings, stacked)
@@ -47,13 +48,6 @@ def _run_stats_command(arguments: tuple[str, ...], stacked: bool, **given: Any) 
         view.unread = planned.notes.unread
         view.of(running)
     return view.exit_code()
-
-
-def _check_weights(stages: Sequence[Stage], given: Mapping[str, Any]) -> None:
-    """Refuse weights where one of the reducers has no use for them."""
-    wrong = [stage.reducer for stage in stages if stage.pooling.reducer.weighted_core is None]
-    if given.get("weights") is not None and wrong:
-        raise OptionError("weights", f"mean nothing to {wrong[0]}; those that take them: {name_weighted()}")
 
 
 def _option_sections() -> list[tuple[str, list[click.Option]]]:

@@ -23,7 +23,7 @@ from ..batch import (
     stands_for_many,
     takes_several,
 )
-from ..core.reducers import REDUCERS, Reducer, name_weighted
+from ..core.reducers import REDUCERS, Reducer, check_weighted
 from ..core.windowings import parse_min_valid
 from ..errors import OptionError, PoolError
 from ..files import Encoding, Format, Frames
@@ -80,8 +80,8 @@ def _to_samples(row: Reducer | None, given: Mapping[str, Any]) -> SampleFiles | 
         output_paths.check_fields(name, pattern)
         if pattern == STDIO:
             raise OptionError(name, "standard input and output carry the samples; a file name would work")
-    if weights is not None and row is not None and row.weighted_core is None:
-        raise OptionError("weights", f"mean nothing to {row.name}; those that take them: {name_weighted()}")
+    if weights is not None and row is not None:
+        check_weighted(row)
     if valid is not None and not valid.lower().endswith(".npy"):
         raise OptionError("valid_out", f"is written as .npy, and {printable(valid)} does not end so")
     if valid is not None and valid == given["output"]:

@@ -436,10 +436,10 @@ def check_windows(row: Reducer, given: Mapping[str, Any]) -> WindowOptions:
 def check_weighted(row: Reducer) -> None:
     """Raise OptionError for a reducer to which weights mean nothing."""
     if row.weighted_core is None:
-        raise OptionError("weights", f"weights mean nothing to {row.name}; those that take them: {name_weighted()}")
+        raise OptionError("weights", f"weights mean nothing to {row.name}; those that take them: {_name_weighted()}")
 
 
-def name_weighted() -> str:
+def _name_weighted() -> str:
     """The names of all reducers that take a weight for each sample."""
     return ", ".join(name for name, row in REDUCERS.items() if row.weighted_core is not None)
 

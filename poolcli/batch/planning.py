@@ -201,21 +201,24 @@ def _find_inputs(inputs: Iterable[str], settings: Settings, notes: _SkippedNames
     """
     given: list[str] = []
     for name in inputs:
-        if is_url(name) and stands_for_many(name):
+        below = _find_below(name, settings, notes, reducers)
+        if below is None:
+            given.append(strip_slashes(name) if is_store_name(name) else name)
+        if below is not None or (len(given) >= NAMES_PER_PACK and not _is_beside_input(settings)):
             yield from _pack_names(given, settings, notes, reducers)
             given = []
-            yield from _find_remote(name, settings, notes, reducers)
-            continue
-        if name == STDIO or is_url(name) or not is_folder(name):
-            given.append(strip_slashes(name) if is_store_name(name) else name)
-            if len(given) >= NAMES_PER_PACK and not _is_beside_input(settings):
-                yield from _pack_names(given, settings, notes, reducers)
-                given = []
-            continue
-        yield from _pack_names(given, settings, notes, reducers)
-        given = []
-        yield from _scan_folder(name, settings, notes, reducers)
+            yield from below or ()
     yield from _pack_names(given, settings, notes, reducers)
+
+
+def _find_below(name: str, settings: Settings, notes: _SkippedNames,
+                reducers: tuple[str, ...]) -> Iterator[_PackedNames] | None:
+    """The inputs below a folder, or those that a URL stands for; None where a name is one input."""
+    if name == STDIO:
+        return None
+    if is_url(name):
+        return _find_remote(name, settings, notes, reducers) if stands_for_many(name) else None
+    return _scan_folder(name, settings, notes, reducers) if is_folder(name) else None
 
 
 def _find_remote(url: str, settings: Settings, notes: _SkippedNames,

@@ -26,9 +26,10 @@ def expand_globs(inputs: Sequence[str]) -> tuple[str, ...]:
     """Put the files that fit it in the place of each pattern, sorted, as a shell does where it is not quoted.
 
     A file of the very name comes first, and so does a matrix in brackets. ``**`` stands for folders of any depth. A
-    pattern that nothing fits stays: reading it says so.
+    pattern that nothing fits stays: reading it says so. A ``file://`` URL becomes its path.
     """
-    return tuple(name for given in inputs for name in (_matches(given) if _is_glob(given) else [given]))
+    return tuple(name for given in inputs
+                 for name in (_matches(given) if _is_glob(given) else [resolve_file_url(given, "INPUT")]))
 
 
 def _is_glob(name: str) -> bool:
@@ -52,13 +53,12 @@ def lists(given: Mapping[str, Any]) -> dict[str, str]:
 
 def names(inputs: Sequence[str], given: Mapping[str, Any]) -> Iterator[str]:
     """All of them, as they are read."""
-    for name in inputs:
-        yield a_name(name, "INPUT")
+    yield from inputs
     for option, path in lists(given).items():
         try:
             with _open_list(path) as stream:
                 for name in read_names(stream, LISTS[option]):
-                    yield a_name(name, option)
+                    yield resolve_file_url(name, option)
         except OSError as error:
             raise OptionError(option, f"{printable(path)} cannot be read: {error.strerror or error}") from error
         except OptionError:
@@ -67,8 +67,8 @@ def names(inputs: Sequence[str], given: Mapping[str, Any]) -> Iterator[str]:
             raise OptionError(option, f"{printable(path)} {error}") from error
 
 
-def a_name(name: str, option: str) -> str:
-    """A name that is no path any more where it is a file:// URL."""
+def resolve_file_url(name: str, option: str) -> str:
+    """Return the path that a ``file://`` URL stands for, any other name as it is; OptionError where it names a host."""
     try:
         return path_from_file_url(name)
     except PoolError as error:

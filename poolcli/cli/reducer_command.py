@@ -94,7 +94,7 @@ def _variable(command: str, parameter: click.Parameter) -> str | None:
     """The environment variable that is called as the option is: click's own would be called as our keyword."""
     if not isinstance(parameter, click.Option) or not parameter.allow_from_autoenv:
         return None
-    name = error_messages.get_full_name(parameter).lstrip("-")
+    name = max(parameter.opts, key=len).lstrip("-")
     return f"{options.ENVIRONMENT}_{command}_{name}".replace("-", "_").upper()
 
 
@@ -143,11 +143,12 @@ def _body(row: Reducer) -> Callable[..., int]:
         if settings.indices is not None:
             prepared.check_indices()
         _check_light(prepared, settings)
-        workers = _side_by_side(settings, given["jobs"], len(planned))
+        files = len(planned)
+        workers = _side_by_side(settings, given["jobs"], files)
         work = batch.NpySequence if settings.stream else batch.BatchRun
-        settings = run_view.choose_statistics(given, settings, len(planned))
+        settings = run_view.choose_statistics(given, settings, files)
         running = work(planned, prepared, settings, workers)
-        with run_view.make_view(given, settings, len(planned), debug=options.wants_debug()) as view:
+        with run_view.make_view(given, settings, files, debug=options.wants_debug()) as view:
             view.notes(planned.notes)
             view.unread = planned.notes.unread
             view.of(running)

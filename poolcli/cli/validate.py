@@ -34,15 +34,15 @@ from ..files.paths.urls import is_url
 from ..files.paths.zarr_paths import check_extra, is_store, is_store_name, strip_slashes
 from ..redact import printable
 from .display.report_writers import REPORT_WRITERS, report_format
-from .inputs import a_name, lists
+from .inputs import lists, resolve_file_url
 from .options import NO_NODATA
 from .stdio import is_terminal
 
 
 def make_settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str, Any]) -> Settings:
     """The file options as the batch takes them, checked; ``row`` is whose indices may be asked for."""
-    inputs = [a_name(name, "INPUT") for name in inputs]
-    given = {**given, **{option: a_name(given[option], option) for option in ("output", "indices") if given[option]}}
+    given = {**given, **{option: resolve_file_url(given[option], option)
+                         for option in ("output", "indices") if given[option]}}
     if given["output"] is not None and is_store_name(given["output"]):
         given = {**given, "output": strip_slashes(given["output"])}
     kept = {name: given[name] for name in ("output", "indices", "key", "allow_truncated", "overwrite", "skip_existing",
@@ -202,11 +202,13 @@ def _check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, setti
     if settings.overwrite and settings.skip_existing:
         raise OptionError("overwrite", "overwrite and --skip-existing exclude each other; one of them would work")
     _check_urls(inputs, settings)
-    several = listed or len(inputs) > 1 or any(_is_several(name) for name in inputs)
+    folders = [name for name in inputs if is_folder(name)]
+    several = listed or len(inputs) > 1 or bool(folders) or any(is_url(name) and stands_for_many(name)
+                                                                for name in inputs)
     if settings.stream and any(name != STDIO and _is_text(name) for name in inputs):
         raise OptionError("stream", "takes .npy arrays one after another, and a text holds one matrix; without "
                                     "--stream it would work")
-    _check_output(inputs, several, settings)
+    _check_output(inputs, folders, several, settings)
     _check_stores(inputs, settings)
     if settings.indices is not None and row is not None:
         _check_indices(several, row, settings.indices)
@@ -217,11 +219,6 @@ def _check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, setti
         _check_stream(several, settings)
     if settings.scheduler is not None:
         _check_scheduler(inputs, settings)
-
-
-def _is_several(name: str) -> bool:
-    """Whether an input stands for more than one."""
-    return stands_for_many(name) if is_url(name) else is_folder(name)
 
 
 def _check_urls(inputs: Sequence[str], settings: Settings) -> None:
@@ -293,13 +290,13 @@ def check_scheduled_output(scheduler: str | None, output: str) -> None:
                                        "see, would work")
 
 
-def _check_output(inputs: Sequence[str], several: bool, settings: Settings) -> None:
+def _check_output(inputs: Sequence[str], folders: Sequence[str], several: bool, settings: Settings) -> None:
     """Refuse outputs that cannot take these inputs."""
     output = settings.output
     if output is None:
         if STDIO in inputs and not _is_typed_text(STDIO):
             raise OptionError("output", "is needed when - is the input; -o FILE or -o - would work")
-        if any(is_folder(name) for name in inputs) and not settings.in_place:
+        if folders and not settings.in_place:
             raise OptionError("output", "is needed when a folder is the input; -o FOLDER/ would work")
         if settings.in_place and settings.format is not None:
             raise OptionError("format", "a file in its own place keeps its format; -o would work with it")

@@ -12,7 +12,7 @@ from ...errors import OptionError, PoolError
 from ...files import format_of
 from ...files.paths import output_paths, urls
 from ...redact import printable
-from ..inputs import a_name
+from ..inputs import resolve_file_url
 
 OUTPUT_OPTIONS = ("output", "heat", "map")
 """Those that take a file to write."""
@@ -22,7 +22,7 @@ PATHS = (*OUTPUT_OPTIONS, "indices", "upstream")
 
 def local_path(name: str, option: str) -> str:
     """A file's name as it was typed, a file:// URL as the path that it is; OptionError of a URL that cannot work."""
-    found = a_name(name, option)
+    found = resolve_file_url(name, option)
     try:
         (urls.check_output if option in OUTPUT_OPTIONS else urls.check_url)(found)
     except PoolError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from .core import axes, dtypes
 from .core.plans import Plan, PlanPart, place_in
 from .core.pool_options import as_python
 from .core.reducers import REDUCERS, check_weighted
-from .core.windowings import check_flag, parse_min_valid
+from .core.windowings import ALL, check_flag, parse_min_valid, per_axis
 from .engine.prepared import Result, describe_unrepresentable
 from .errors import OptionError, PoolError
 from .masked import find_missing_values, pads_missing, pool_without
@@ -48,6 +49,8 @@ class SampleRules:
     """How much it counts, at least 0; of either shape."""
     least: int | Fraction = 1
     """The valid samples that a window must have: a number, or a share of its samples; with weights, of its weight."""
+    origin: str = ""
+    """Where the weights come from, ahead of what is said of one of them."""
 
 
 def pool(x: Any, reducer: str = "max", *, mask: Any = None, weights: Any = None, min_valid: Any = None,
@@ -95,8 +98,10 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, retur
     """
     if return_indices:
         pooling.check_indices()
+    if part is None:
+        check_least(rules.least, pooling, plan)
     array = array.astype(dtypes.check_dtype(array.dtype), copy=False)
-    weights = None if rules.weights is None else _check_weights(rules.weights, pooling, plan, part)
+    weights = None if rules.weights is None else _check_weights(rules, pooling, plan, part)
     present = _find_present(pooling, array, rules.mask, plan)
     result = find_result_dtype(pooling, array.dtype, None if rules.weights is None else rules.weights.dtype)
     try:
@@ -204,9 +209,21 @@ class _Weights(NamedTuple):
     """The largest of them where all are whole numbers below 2^31; 0 elsewhere."""
 
 
-def _check_weights(weights: Array, pooling: Pooling, plan: Plan, part: PlanPart | None) -> _Weights:
+def check_least(least: int | Fraction, pooling: Pooling, plan: Plan) -> None:
+    """Refuse a least number of valid samples that no window can have, where all have one size."""
+    sizes = per_axis(pooling.window.size, len(plan.windows), "size")
+    if not isinstance(least, int) or not pooling.window.windowing.strided or ALL in sizes:
+        return
+    most = prod(windows.max_nominal() for windows in plan.windows)
+    if least > most:
+        raise PoolError(f"a least of {least} valid samples is more than a window of {axes.describe(sizes)} has; {most} "
+                        "or less would work")
+
+
+def _check_weights(rules: SampleRules, pooling: Pooling, plan: Plan, part: PlanPart | None) -> _Weights:
     """Weights for each sample; PoolError for what is none, and where they mean nothing."""
-    row = pooling.reducer
+    row, weights = pooling.reducer, rules.weights
+    assert weights is not None
     if any(windows.weighs for windows in plan.windows):
         raise OptionError("weights", "samples of areas count by their part, not by weights too; touch would work")
     check_weighted(row)
@@ -217,10 +234,13 @@ def _check_weights(weights: Array, pooling: Pooling, plan: Plan, part: PlanPart 
     weights = weights.astype(dtypes.check_dtype(weights.dtype), copy=False)
     low, high = (weights.min(), weights.max()) if weights.size else (0, 0)
     if not (low >= 0 and high < np.inf):
-        each = broadcast_samples(weights, plan, "array of weights")
-        at = tuple(int(i) for i in np.argwhere(~(np.isfinite(each) & (each >= 0)))[0])
-        raise PoolError("weights are finite and at least 0, and the one at "
-                        f"{place_in(at, None if part is None else part.corner)} is {each[at]:g}")
+        check_shape(weights.shape, plan, "array of weights")
+        at = tuple(int(i) for i in np.argwhere(~(np.isfinite(weights) & (weights >= 0)))[0])
+        corner = None if part is None else part.corner
+        if corner is not None and weights.shape != plan.input_shape:
+            corner = tuple(corner[i] for i in plan.axes.pooled)
+        raise PoolError(f"{rules.origin}weights are finite and at least 0, and the one at {place_in(at, corner)} is "
+                        f"{weights[at]:g}")
     whole = high < _LARGEST_WHOLE and (weights.dtype.kind != "f" or bool((weights == np.floor(weights)).all()))
     if whole:
         weights = weights.astype(np.min_scalar_type(int(high)), copy=False)

@@ -230,6 +230,7 @@ def test_shares_are_of_samples_or_of_their_weight() -> None:
     ({"reducer": "avg", "weights": WHOLE, "padding": 1, "pad_mode": "edge"}, "padding that is data has no weights"),
     ({"weights": WHOLE}, "weights mean nothing to max; those that take them: avg, sum"),
     ({"min_valid": "0%"}, "min_valid must be a whole number of samples from 1 on, or a share"),
+    ({"size": 2, "min_valid": 5}, "a least of 5 valid samples is more than a window of 2x2 has; 4 or less would work"),
     ({"min_valid": 0}, "min_valid must be"), ({"min_valid": 1.5}, "min_valid must be"),
     ({"return_valid": 3}, "return_valid is True or False"),
     ({"return_valid": "part"}, "return_valid is True, False, number or share, not 'part'"),

@@ -59,13 +59,15 @@ def run(pooling: Pooling, array: Array, plan: Plan, by: int | str | Array, mask:
     letters = plan.axes.letters
     channel = letters.find("C")
     score = _find_score(array, channel, plan, by)
+    if mask is not None:
+        check_pixels(mask.shape, plan, "mask")
     missing = find_missing(array, np.zeros(array.shape, np.bool_), pooling)
     if channel >= 0:
         missing = np.any(missing, axis=channel, keepdims=True).squeeze(channel)
     if pooling.skips_nan() and score.dtype.kind == "f":
         missing |= np.isnan(score)
     if mask is not None:
-        missing |= _broadcast(mask, missing.shape, plan, "mask") == 0
+        missing |= _broadcast(mask, missing.shape, plan) == 0
     of_score = replace(pooling, layout=None, squeeze=False, nodata=None, dtype=None,
                        nan="propagate" if pooling.nan == "ignore" else pooling.nan)
     of_score, score = pool_without(of_score, score, missing, score.dtype)
@@ -78,21 +80,12 @@ def _find_score(array: Array, channel: int, plan: Plan, by: int | str | Array) -
     """What decides, an array without channels; PoolError where there is none."""
     if isinstance(by, np.ndarray):
         dtypes.check_dtype(by.dtype)
-        return np.ascontiguousarray(_broadcast(by, _without(array.shape, channel), plan, "score"))
-    if isinstance(by, str) and by != _LUMA:
-        raise OptionError("by", f"by must be luma, the number of a channel, or an array of scores, not {by!r}")
-    if channel < 0:
-        raise PoolError(f"an array of layout {plan.axes.letters} has no channels, so by = {by} means nothing; an array "
-                        "of scores would work")
-    count = array.shape[channel]
+        check_pixels(by.shape, plan, "score")
+        return np.ascontiguousarray(_broadcast(by, _without(array.shape, channel), plan))
+    check_by(by, plan)
     planes = np.moveaxis(array, channel, 0)
     if isinstance(by, int):
-        if not 0 <= by < count:
-            raise PoolError(f"there is no channel {by} of {count}, counted from 0")
         return np.ascontiguousarray(planes[by])
-    if count not in (3, 4):
-        raise PoolError(f"luma is of red, green and blue, and there are {count} channels; by = the number of one would "
-                        "work")
     wide = planes.dtype if planes.dtype.kind == "f" and planes.itemsize > 2 else np.dtype(np.float64)
     if planes.dtype.kind in "biu" and planes.itemsize < 8:
         wide = np.dtype(np.int64)
@@ -100,22 +93,43 @@ def _find_score(array: Array, channel: int, plan: Plan, by: int | str | Array) -
     return np.ascontiguousarray(found)
 
 
+def check_by(by: int | str, plan: Plan) -> None:
+    """Refuse luma, and the number of a channel, where there are no such channels."""
+    channel = plan.axes.letters.find("C")
+    if isinstance(by, str) and by != _LUMA:
+        raise OptionError("by", f"by must be luma, the number of a channel, or an array of scores, not {by!r}")
+    if channel < 0:
+        raise PoolError(f"an array of layout {plan.axes.letters} has no channels, so by = {by} means nothing; an array "
+                        "of scores would work")
+    count = plan.input_shape[channel]
+    if isinstance(by, int):
+        if not 0 <= by < count:
+            raise PoolError(f"there is no channel {by} of {count}, counted from 0")
+    elif count not in (3, 4):
+        raise PoolError(f"luma is of red, green and blue, and there are {count} channels; by = the number of one would "
+                        "work")
+
+
+def check_pixels(shape: tuple[int, ...], plan: Plan, what: str) -> None:
+    """PoolError for an array that has neither one number for each pixel nor the shape of the pooled axes."""
+    wanted = _without(plan.input_shape, plan.axes.letters.find("C"))
+    if shape not in (wanted, tuple(plan.input_shape[i] for i in plan.axes.pooled)):
+        raise PoolError(f"the {what} has the shape {axes.describe(shape)}, the pixels {axes.describe(wanted)}; that "
+                        "shape, one number for each pixel, would work")
+
+
 def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     """A shape without an axis; -1 is none."""
     return shape if axis < 0 else (*shape[:axis], *shape[axis + 1 :])
 
 
-def _broadcast(given: Array, shape: tuple[int, ...], plan: Plan, what: str) -> Array:
+def _broadcast(given: Array, shape: tuple[int, ...], plan: Plan) -> Array:
     """An array of one number for each pixel, from one of that shape or of that of the pooled axes."""
-    pooled = tuple(plan.input_shape[i] for i in plan.axes.pooled)
     if given.shape == shape:
         return given
-    if given.shape == pooled:
-        places = [n if letter not in axes.KEPT and letter.isupper() else 1
-                  for n, letter in zip(shape, plan.axes.letters.replace("C", ""), strict=True)]
-        return np.broadcast_to(given.reshape(places), shape)
-    raise PoolError(f"the {what} has the shape {axes.describe(given.shape)}, the pixels {axes.describe(shape)}; that "
-                    "shape, one number for each pixel, would work")
+    places = [n if letter not in axes.KEPT and letter.isupper() else 1
+              for n, letter in zip(shape, plan.axes.letters.replace("C", ""), strict=True)]
+    return np.broadcast_to(given.reshape(places), shape)
 
 
 def _gather(array: Array, picked: Array, plan: Plan, pooling: Pooling) -> Result:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from ..report import FileReport
 from . import preflight
 from .executors.local import make_executor
 from .job_runner import run_job, start_report
-from .preflight import check_headers
+from .preflight import check_headers, looks_ahead
 from .run_in_memory import LoadedJob, plan_loaded
 from .settings import Job, Settings
 
@@ -40,6 +41,8 @@ class BatchRun:
         jobs = iter(self.jobs)
         first = list(islice(jobs, preflight.HEADERS))
         refused = check_headers(first, self.settings, self.fit, self.blank)
+        if looks_ahead(first, self.settings):
+            first = [replace(job, headers_seen=True) for job in first]
         work = chain((job for number, job in enumerate(first) if number not in refused), jobs)
         for done in self.reports(refused.values(), work):
             yield done

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from .. import files
 from ..errors import PoolError
 from ..report import FileReport
+from . import sample_files
 from .job_runner import fail_report, find_skip_reason
-from .run_in_memory import preflight_samples
+from .run_in_memory import fit_header
 from .settings import STDIO, Job, Settings
 
 if TYPE_CHECKING:
@@ -32,12 +32,17 @@ def check_headers(first: Sequence[Job], settings: Settings, fit: Fit,
     """Reports of those of the first jobs that cannot go well, by their numbers.
 
     ``fit`` settles what a file's header tells of a job, ``blank`` begins its report.
-    None where decoders are not trusted (``isolate``), and none of a single file, whose turn has come.
     """
-    if settings.isolate or len(first) < 2:
+    if not looks_ahead(first, settings):
         return {}
     found = ((number, job, _find_format_problem(job, settings, fit)) for number, job in enumerate(first))
     return {number: fail_report(blank(job), error) for number, job, error in found if error is not None}
+
+
+def looks_ahead(first: Sequence[Job], settings: Settings) -> bool:
+    """Whether headers are read first: not where decoders are not trusted (``isolate``), nor of a single file, whose
+    turn has come."""
+    return not settings.isolate and len(first) > 1
 
 
 def _find_format_problem(job: Job, settings: Settings, fit: Fit) -> PoolError | None:
@@ -50,19 +55,16 @@ def _find_format_problem(job: Job, settings: Settings, fit: Fit) -> PoolError | 
             return None
     except PoolError:
         return None
-    try:
-        preflight_samples(job, settings, fit)
-    except PoolError as error:
-        return error
-    if job.format is None or job.format.is_array:
+    is_array = job.format is None or job.format.is_array
+    if is_array and settings.samples is None:
+        return None
+    task = fit_header(job, settings, fit)
+    if task is None:
         return None
     try:
-        hollow = files.load_header(job.source, max_pixels=settings.max_pixels)
-        task = fit(hollow, job) if hollow is not None else None
-    except PoolError:
-        return None
-    try:
-        if task is not None:
+        if settings.samples is not None:
+            sample_files.check_headers(settings.samples, job, task.plan, task.pooling, settings)
+        if not is_array:
             task.check_holds()
     except PoolError as error:
         return error

@@ -38,23 +38,27 @@ STAYS_BILEVEL = ("input", "unsigned", "rank")
 
 def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """Read a job's input whole, pool it and write the result."""
-    if settings.samples is not None:
-        preflight_samples(job, settings, lambda loaded, job: plan_loaded(loaded, job, pooling))
+    preflight_samples(job, settings, lambda loaded, job: plan_loaded(loaded, job, pooling))
     loaded = read_input(job.source, settings, takes_indices(pooling, settings))
     return pool_loaded(loaded, job, pooling, settings, blank)
 
 
 def preflight_samples(job: Job, settings: Settings, fit: Callable[[Loaded, Job], LoadedJob]) -> None:
-    """Refuse what headers tell of masks, weights and errors that do not go with an input; quiet where they do not."""
-    if settings.samples is None or job.source == STDIO or is_url(job.source):
+    """Refuse what headers tell of masks, weights and errors that do not go with an input; quiet where they do not, and
+    where it was done."""
+    if settings.samples is None or job.headers_seen or job.source == STDIO or is_url(job.source):
         return
+    if (task := fit_header(job, settings, fit)) is not None:
+        sample_files.check_headers(settings.samples, job, task.plan, task.pooling, settings)
+
+
+def fit_header(job: Job, settings: Settings, fit: Callable[[Loaded, Job], LoadedJob]) -> LoadedJob | None:
+    """What the header of an input tells of a job; None where it does not, for reading says what is wrong."""
     try:
         hollow = files.load_header(job.source, max_pixels=settings.max_pixels, key=settings.key)
-        task = fit(hollow, job) if hollow is not None else None
+        return fit(hollow, job) if hollow is not None else None
     except PoolError:
-        return  # reading it says so
-    if task is not None:
-        sample_files.check_headers(settings.samples, job, task.plan, task.pooling.reducer.name, settings)
+        return None
 
 
 def takes_indices(pooling: Pooling, settings: Settings) -> bool:

@@ -67,9 +67,14 @@ def _pool_whole_pixels(given: SampleFiles, task: Any, settings: Settings) -> tup
 
     assert given.by is not None
     file = given.named(task.job.source, task.pooling.reducer.name).get("by")
-    by = _load("by", file, settings) if file is not None else int(given.by) if given.by.isdecimal() else given.by
+    by = _load("by", file, settings) if file is not None else _parse_by(given.by)
     found = whole_pixels.run(task.pooling, task.array, task.plan, by, _load_rules(given, task, settings).mask)
     return found, found.values
+
+
+def _parse_by(by: str) -> int | str:
+    """What decides where no file does: the number of a channel, or luma."""
+    return int(by) if by.isdecimal() else by
 
 
 def _write_errors(given: SampleFiles, task: Any, rules: SampleRules, few: NDArray[Any], settings: Settings) -> None:
@@ -105,19 +110,35 @@ def _load_rules(given: SampleFiles, task: Any, settings: Settings) -> SampleRule
     named = given.named(task.job.source, task.pooling.reducer.name)
     arrays = {option: _load(option, named[option], settings) for option in ("mask", "weights") if option in named}
     for option, array in arrays.items():
-        _check_fits(option, named[option], array, task.plan)
+        _check_fits(option, named[option], array, task.plan, whole=given.by is not None)
     mask = arrays.get("mask")
     if mask is not None and mask.dtype.kind in "biu" and (given.mask or "").startswith(INVERTED):
         mask = np.equal(mask, 0)
-    return SampleRules(mask, arrays.get("weights"), 1 if given.least is None else given.least)
+    return SampleRules(mask, arrays.get("weights"), 1 if given.least is None else given.least,
+                       _name_weights(named.get("weights")))
 
 
-def check_headers(given: SampleFiles, job: Job, plan: Plan, reducer: str, settings: Settings) -> None:
-    """Refuse, before any sample is read, what the headers of masks, weights and errors tell: types, and other shapes.
+def _name_weights(name: str | None) -> str:
+    """What stands ahead of a message about one of the weights."""
+    return "" if name is None else f"--weights {printable(name)}: "
 
-    What cannot be read is refused too.
+
+def check_headers(given: SampleFiles, job: Job, plan: Plan, pooling: Pooling, settings: Settings) -> None:
+    """Refuse, before any sample is read, what the headers of masks, weights, scores and errors tell: types, and other
+    shapes.
+
+    What cannot be read is refused too, and what no window of the plan can have.
     """
-    for option, name in given.named(job.source, reducer).items():
+    from ..valid_samples import check_least
+
+    named = given.named(job.source, pooling.reducer.name)
+    if given.by is not None and "by" not in named:
+        from ..analysis.whole_pixels import check_by
+
+        check_by(_parse_by(given.by), plan)
+    if given.least is not None:
+        check_least(given.least, pooling, plan)
+    for option, name in named.items():
         if option not in _ARRAYS:
             continue
         if not is_url(name) and not file_mode(name):
@@ -129,15 +150,17 @@ def check_headers(given: SampleFiles, job: Job, plan: Plan, reducer: str, settin
         except OSError:
             hollow = None  # reading it says so
         if hollow is not None:
-            _check_fits(option, name, hollow.array, plan)
+            _check_fits(option, name, hollow.array, plan, whole=given.by is not None)
 
 
-_ARRAYS = {"mask": "mask", "weights": "array of weights", "sigma": "array of errors"}
+_ARRAYS = {"mask": "mask", "weights": "array of weights", "by": "score", "sigma": "array of errors"}
 """Options whose files lie beside the samples, and what they are called."""
 
 
-def _check_fits(option: str, name: str, array: Array, plan: Plan) -> None:
-    """PoolError, with the file's name, for an array that has another shape than the samples, or a type that is none."""
+def _check_fits(option: str, name: str, array: Array, plan: Plan, whole: bool) -> None:
+    """PoolError, with the file's name, for an array that has another shape than the samples, or than ``whole`` pixels,
+    or a type that is none."""
+    from ..analysis.whole_pixels import check_pixels
     from ..core.dtypes import check_dtype
     from ..valid_samples import check_mask_dtype, check_shape
 
@@ -146,7 +169,7 @@ def _check_fits(option: str, name: str, array: Array, plan: Plan) -> None:
             check_mask_dtype(array.dtype)
         else:
             check_dtype(array.dtype)
-        check_shape(array.shape, plan, _ARRAYS[option])
+        (check_pixels if whole else check_shape)(array.shape, plan, _ARRAYS[option])
     except PoolError as error:
         raise PoolError(f"--{option} {printable(name)}: {error}") from None
 
@@ -174,7 +197,7 @@ def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Setti
             raise PoolError(f"--{option} {printable(name)}: {error}") from error
 
     return SampleSources(open_one("mask"), open_one("weights"), 1 if given.least is None else given.least,
-                         (given.mask or "").startswith(INVERTED))
+                         (given.mask or "").startswith(INVERTED), _name_weights(named.get("weights")))
 
 
 def _load(option: str, name: str, settings: Settings) -> Array:

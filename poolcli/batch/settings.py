@@ -159,6 +159,8 @@ class Job:
     problem: str | None = None
     """Why it cannot be done, as far as names tell."""
     notes: tuple[str, ...] = ()
+    headers_seen: bool = False
+    """Whether what headers tell was looked at before work began."""
     shown: bool = False
     """Its result is in the report, and written nowhere: of a matrix that was typed or piped as text."""
 

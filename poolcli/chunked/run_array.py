@@ -117,7 +117,7 @@ def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool 
     pooling = pooling.for_axes(volume.source.shape, volume.letters, names)
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     if beside is not None:
-        beside = beside.fit(plan)
+        beside.check(pooling, plan)
         pooling = replace(pooling, dtype=beside.settle(pooling, volume.source.dtype))
     result = pooling.result_dtype(volume.source.dtype)
     ready = prepare_run(pooling, plan, volume.source, backend, looks, beside)

@@ -10,46 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import dtypes
-from ..core.boxes import Box, box_shape
+from ..core.boxes import Box
 from ..core.plans import Plan, PlanPart
 from ..errors import OptionError
 from ..pooling import Pooling
-from ..valid_samples import SampleRules, check_mask_dtype, check_shape, find_result_dtype
+from ..valid_samples import SampleRules, check_least, check_mask_dtype, check_shape, find_result_dtype
 from ..valid_samples import run as run_valid
-from .sources import ArraySource, UnpaddedSource
+from .sources import ArraySource
 
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True, eq=False)
-class _BroadcastSource(UnpaddedSource):
-    """An array of the samples' shape from one of that of the pooled axes: the same for all channels and batches."""
-
-    inner: ArraySource
-    plan: Plan
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """That of the samples."""
-        return self.plan.input_shape
-
-    @property
-    def dtype(self) -> dtypes.Type:
-        """That of the array."""
-        return self.inner.dtype
-
-    @property
-    def chunks(self) -> tuple[int, ...]:
-        """Those of the array, and all of the other axes."""
-        pooled = dict(zip(self.plan.axes.pooled, self.inner.chunks, strict=True))
-        return tuple(pooled.get(axis, n) for axis, n in enumerate(self.shape))
-
-    def read(self, ranges: Box) -> Array:
-        """A view that repeats what is read once."""
-        pooled = self.plan.axes.pooled
-        found = self.inner.read(tuple(ranges[axis] for axis in pooled))
-        shape = box_shape(ranges)
-        return np.broadcast_to(found.reshape([n if axis in pooled else 1 for axis, n in enumerate(shape)]), shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +31,17 @@ class SampleSources:
     inverted: bool = False
     """Whether samples count where the mask is 0."""
 
-    def fit(self, plan: Plan) -> SampleSources:
-        """The same for each sample of a plan; PoolError for other shapes, and for masks that are none."""
+    origin: str = ""
+    """Where the weights come from, ahead of what is said of one of them."""
+
+    def check(self, pooling: Pooling, plan: Plan) -> None:
+        """PoolError for other shapes than a plan's, masks that are none, and more valid samples than a window has."""
         if self.mask is not None:
             check_mask_dtype(dtypes.check_dtype(self.mask.dtype))
-        return SampleSources(_broadcast_source(self.mask, plan, "mask"),
-                             _broadcast_source(self.weights, plan, "array of weights"), self.least, self.inverted)
+        for source, what in ((self.mask, "mask"), (self.weights, "array of weights")):
+            if source is not None:
+                check_shape(source.shape, plan, what)
+        check_least(self.least, pooling, plan)
 
     def settle(self, pooling: Pooling, dtype: dtypes.Type) -> dtypes.Type:
         """The result's dtype of samples of a dtype; OptionError where padding is data, which has neither."""
@@ -78,16 +52,16 @@ class SampleSources:
 
     def pool(self, pooling: Pooling, samples: Array, inputs: Box, plan: Plan, part: PlanPart) -> Array:
         """The values of a box of samples, which lies at ``inputs``."""
-        mask = None if self.mask is None else self.mask.read(inputs)
+        mask, weights = (_read(source, inputs, plan) for source in (self.mask, self.weights))
         if mask is not None and self.inverted:
             mask = np.equal(mask, 0)
-        rules = SampleRules(mask, None if self.weights is None else self.weights.read(inputs), self.least)
+        rules = SampleRules(mask, weights, self.least, self.origin)
         return run_valid(pooling, samples, plan, rules, return_valid=False, part=part).values
 
 
-def _broadcast_source(source: ArraySource | None, plan: Plan, what: str) -> ArraySource | None:
-    """A source for each sample of a plan."""
+def _read(source: ArraySource | None, inputs: Box, plan: Plan) -> Array | None:
+    """A box of a source; of one that has the pooled axes only, along those."""
     if source is None:
         return None
-    check_shape(source.shape, plan, what)
-    return source if source.shape == plan.input_shape else _BroadcastSource(source, plan)
+    has_all = len(source.shape) == len(inputs)
+    return source.read(inputs if has_all else tuple(inputs[axis] for axis in plan.axes.pooled))

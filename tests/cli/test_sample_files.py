@@ -85,13 +85,19 @@ def test_what_cannot_be_is_said_in_a_line(run: Call, words: str, code: int, said
     ("avg --weights complex.npy", "--weights complex.npy: dtype complex128 cannot be pooled"),
     ("avg --sigma long.npy --sigma-out e.npy", "--sigma long.npy: the array of errors has the shape 9x6"),
     ("avg --mask no.npy", "--mask no.npy: cannot be read: No such file or directory"),
+    ("max --by long.npy", "--by long.npy: the score has the shape 9x6, the pixels 4x6; that shape, one number"),
+    ("max --by complex.npy", "--by complex.npy: dtype complex128 cannot be pooled"),
+    ("max --by no.npy", "--by no.npy: cannot be read: No such file or directory"),
+    ("max --by 2", "an array of layout HW has no channels"),
+    ("max --by score.npy --mask long.npy", "--mask long.npy: the mask has the shape 9x6, the pixels 4x6"),
+    ("max --min-valid 5", "a least of 5 valid samples is more than a window of 2x2 has; 4 or less would work"),
 ])
 def test_headers_tell_before_any_sample(run: Call, words: str, said: str) -> None:
     """What is behind the headers is cut off, and nobody misses it; of a batch each file fails in its line."""
     for name, array in (("long", np.ones((9, 6), np.uint8)), ("parts", np.ones((4, 6))), ("y", X),
-                        ("complex", np.ones((4, 6), complex))):
+                        ("complex", np.ones((4, 6), complex)), ("score", np.ones((4, 6)))):
         np.save(f"{name}.npy", array)
-    for name in ("x", "y", "long", "parts", "complex"):
+    for name in ("x", "y", "long", "parts", "complex", "score"):
         path = Path(f"{name}.npy")
         path.write_bytes(path.read_bytes()[:128])
     reducer, *options = words.split()
@@ -100,6 +106,29 @@ def test_headers_tell_before_any_sample(run: Call, words: str, said: str) -> Non
     options = [one.replace("e.npy", "{stem}_e.npy") if one == "e.npy" else one for one in options]
     done = run(reducer, "-k", "2", "x.npy", "y.npy", *options, "-o", "out/")
     assert done.code == 1 and done.err.count(said) == 2
+
+
+def test_a_negative_weight_is_named_where_it_stands_in_its_file(run: Call) -> None:
+    """With the file, and its place there, not in all channels that it serves."""
+    save_picture(Path("c.png"), np.dstack([X] * 3))
+    weights = np.ones((4, 6))
+    weights[2, 5] = -0.5
+    np.save("below.npy", weights)
+    done = run("avg", "-k", "2", "c.png", "--weights", "below.npy", "-o", "z.png")
+    assert done.code == 1 and done.err.endswith(
+        "c.png: --weights below.npy: weights are finite and at least 0, and the one at (2, 5) is -0.5\n")
+
+
+def test_headers_of_a_batch_are_read_once(run: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each input; what its header told before work began is not asked again."""
+    from poolcli import files
+
+    asked: list[str] = []
+    real = files.load_header
+    monkeypatch.setattr(files, "load_header", lambda path, **more: (asked.append(path), real(path, **more))[1])
+    done = run("max", "-k", "2", "in/", "--mask", "masks/{stem}.png", "--nodata", "0", "-o", "out/")
+    assert (done.code, done.err) == (0, "")
+    assert sorted(asked) == ["in/a.png", "in/b.png", "masks/a.png", "masks/b.png"]
 
 
 def test_valid_samples_as_shares(run: Call) -> None:

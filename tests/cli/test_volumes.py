@@ -88,7 +88,11 @@ def test_masks_and_weights_go_box_by_box(here: Call, volume: str, tmp_path: Path
 @pytest.mark.parametrize(("words", "said"), [
     (["--mask", "m.npy"], "the mask has the shape 4x6, the samples 24x20x22"),
     (["--mask", "no.npy"], "--mask no.npy: "),
-    (["--weights", "below.npy"], "weights are finite and at least 0, and the one at (17, 3, 21) is -1"),
+    (["--weights", "below.npy"], "--weights below.npy: weights are finite and at least 0, and the one at (17, 3, 21) "
+                                 "is -1"),
+    (["--weights", "flat.npy", "--layout", "CHW"], "--weights flat.npy: weights are finite and at least 0, and the one "
+                                                   "at (3, 21) is -1"),
+    (["--mask", "x.npy", "--min-valid", "9"], "a least of 9 valid samples is more than a window of 2x2x2 has; 8 or"),
     (["--mask", "x.npy", "--valid-out", "v.npy"], "--valid-out goes with arrays in memory, not with chunked ones"),
     (["--mask", "x.npy", "--pad-mode", "edge"], "goes with masks and weights in memory only"),
 ])
@@ -102,6 +106,7 @@ def test_masks_that_do_not_go_are_one_line(here: Call, volume: str, tmp_path: Pa
     below = np.ones((24, 20, 22))
     below[17, 3, 21] = -1
     np.save("below.npy", below)
+    np.save("flat.npy", below[17])
     called = here("avg", "-k", "2", "--layout", "DHW", volume, *words, "-o", "out.zarr")
     assert called.code in (1, 2) and said in called.err and called.err.count("\n") == 1
     assert not Path("out.zarr").exists()

@@ -58,5 +58,4 @@ def pool_four(task: Any) -> Result | None:
         return None
     from ..engine.prepared import Result
 
-    is_picture = task.job.format is not None and not task.job.format.is_array
-    return Result(values if is_picture else pack(values), None)
+    return Result(values if task.job.writes_picture else pack(values), None)

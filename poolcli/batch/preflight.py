@@ -55,8 +55,7 @@ def _find_format_problem(job: Job, settings: Settings, fit: Fit) -> PoolError | 
             return None
     except PoolError:
         return None
-    is_array = job.format is None or job.format.is_array
-    if is_array and settings.samples is None:
+    if settings.samples is None and not job.writes_picture:
         return None
     task = fit_header(job, settings, fit)
     if task is None:
@@ -64,8 +63,7 @@ def _find_format_problem(job: Job, settings: Settings, fit: Fit) -> PoolError | 
     try:
         if settings.samples is not None:
             sample_files.check_headers(settings.samples, job, task.plan, task.pooling, settings)
-        if not is_array:
-            task.check_holds()
+        task.check_holds()
     except PoolError as error:
         return error
     return None

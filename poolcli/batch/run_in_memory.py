@@ -184,9 +184,14 @@ class LoadedJob:
         return self.pooling.result_dtype(self.array.dtype)
 
     @cached_property
+    def picture_axes(self) -> tuple[tuple[int, ...], int]:
+        """The axes of the result in the order of a picture, and how many of planes lead them."""
+        return picture_axes(self.plan.output_letters)
+
+    @cached_property
     def planes(self) -> int:
         """How many pictures the result is, where the output is a file of pictures."""
-        order, leading = picture_axes(self.plan.output_letters)
+        order, leading = self.picture_axes
         return prod(self.plan.output_shape[i] for i in order[:leading])
 
     @cached_property
@@ -197,10 +202,9 @@ class LoadedJob:
             known = replace(known, mode=None, palette=None)
         if known.place is not None:
             known = replace(known, place=known.place.pooled(self.plan), cell_methods=self.cell_methods())
-        if self.job.format is None or self.job.format.is_array:
+        if not self.job.writes_picture:
             return known
-        _, leading = picture_axes(self.plan.output_letters)
-        pages = self.planes if leading and self.planes != 1 else None
+        pages = self.planes if self.picture_axes[1] and self.planes != 1 else None
         return replace(known, pages=pages, nodata=self.written_nodata())
 
     def cell_methods(self) -> str:
@@ -220,9 +224,9 @@ class LoadedJob:
 
     def arrange(self, values: Array) -> Array:
         """Turn the result as its output wants it: a picture has its channels last, and its planes along one axis."""
-        if self.job.format is None or self.job.format.is_array:
+        if not self.job.writes_picture:
             return values
-        order, leading = picture_axes(self.plan.output_letters)
+        order, leading = self.picture_axes
         turned = values.transpose(order)
         rest = turned.shape[leading:]
         return turned if not leading else turned.reshape(rest if self.source.pages is None else (self.planes, *rest))
@@ -230,7 +234,7 @@ class LoadedJob:
     def check_holds(self, dtype: np.dtype[Any] | None = None) -> None:
         """Refuse, before any work, what the output's format cannot hold, of the result's dtype or another."""
         row, known = self.job.format, self.loaded.source
-        if row is None or row.is_array:
+        if row is None or not self.job.writes_picture:
             return
         if self.source.pages is not None and known.pages is None and not row.pages:
             raise PoolError(f"{row.name} holds one picture, and the result has {self.planes:,} planes; .tif would hold "
@@ -328,14 +332,16 @@ def write(task: LoadedJob, result: Result, settings: Settings) -> tuple[str, ...
     if job.indices is not None and result.indices is not None and not _has_indices(job, result.indices, settings):
         replaces = may_replace(job.indices, job, settings)
         files.write(job.indices, result.indices, task.loaded.source, "npy", overwrite=replaces, again=settings.again)
-    if job.shown:
-        return ()
-    values = task.arrange(result.values)
+    return () if job.shown else write_values(job, task.arrange(result.values), task.source, settings)
+
+
+def write_values(job: Job, values: Array, source: ImageInfo, settings: Settings) -> tuple[str, ...]:
+    """Write what a job's format is known to hold; return what was lost on the way."""
     target = settings.stdout if job.output is None else job.output
     if target is None:
         raise PoolError("standard output is closed; -o FILE would work")
     replaces = job.output is not None and may_replace(job.output, job, settings)
-    return files.write(target, values, task.source, job.format, encoding=settings.encoding, overwrite=replaces,
+    return files.write(target, values, source, job.format, encoding=settings.encoding, overwrite=replaces,
                        again=settings.again, checked=True)
 
 

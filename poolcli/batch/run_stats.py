@@ -31,9 +31,10 @@ from .run_in_memory import (
     takes_indices,
     with_file_nodata,
     with_place,
+    write_values,
 )
 from .sample_files import describe, pool_valid
-from .settings import STDIO, Job, Settings, may_replace
+from .settings import STDIO, Job, Settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -267,16 +268,12 @@ def _write_stack(job: Job, task: LoadedJob, bands: Sequence[str], values: Array,
     nodata = None if values.dtype.kind == "f" else task.pooling.nodata
     source = replace(known, mode=None, palette=None, nodata=nodata, metadata=None, pages=None, axes=(),
                      place=None if known.place is None else place_bands(known.place, task.plan, letters, bands))
-    target = settings.stdout if job.output is None else job.output
     if job.shown:
         return ()
-    if target is None:
-        raise PoolError("standard output is closed; -o FILE would work")
-    if row is not None and not row.is_array:
+    if row is not None and job.writes_picture:
         order, leading = picture_axes(letters)
         if leading:
             raise PoolError(f"{letters} is no picture; -o NAME.npy would work")
         values = values.transpose(order)
         files.holds(row, values.dtype, values.shape, None)
-    replaces = job.output is not None and may_replace(job.output, job, settings)
-    return files.write(target, values, source, row, encoding=settings.encoding, overwrite=replaces)
+    return write_values(job, values, source, settings)

@@ -171,6 +171,11 @@ class Job:
             return f"{self.source[: _MAX_NAME_LENGTH - 3]}..."
         return redact_secrets(self.source)
 
+    @property
+    def writes_picture(self) -> bool:
+        """Whether the output is a file of pictures: no stream and no array."""
+        return self.format is not None and not self.format.is_array
+
     def output_name(self) -> str | None:
         """The output as the report names it."""
         if self.output is None and (self.problem is not None or self.shown):

@@ -148,11 +148,7 @@ def _body(row: Reducer) -> Callable[..., int]:
         work = batch.NpySequence if settings.stream else batch.BatchRun
         settings = run_view.choose_statistics(given, settings, files)
         running = work(planned, prepared, settings, workers)
-        with run_view.make_view(given, settings, files, debug=options.wants_debug()) as view:
-            view.notes(planned.notes)
-            view.unread = planned.notes.unread
-            view.of(running)
-        return view.exit_code()
+        return run_view.show_run(running, planned, given, settings)
 
     return pool_files
 

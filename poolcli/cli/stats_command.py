@@ -43,11 +43,7 @@ def _run_stats_command(arguments: tuple[str, ...], stacked: bool, **given: Any) 
     planned = StatsPlan(names(inputs, given), stages, settings, stacked)
     settings = run_view.choose_statistics(given, settings, len(planned))
     running = StatsRun(planned, stages, options.default_layouts(), settings, share_cores(given["jobs"], len(planned)))
-    with run_view.make_view(given, settings, len(planned), debug=options.wants_debug()) as view:
-        view.notes(planned.notes)
-        view.unread = planned.notes.unread
-        view.of(running)
-    return view.exit_code()
+    return run_view.show_run(running, planned, given, settings)
 
 
 def _option_sections() -> list[tuple[str, list[click.Option]]]:

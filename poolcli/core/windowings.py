@@ -430,21 +430,16 @@ def _build_area(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows
 # Reports: what made the windows, and how it is said.
 
 
-def _window_size(windows: Windows) -> int:
-    """Return how many samples a window of one size has."""
-    return int(windows.sizes()[0])
-
-
 def window_stride(windows: Windows) -> int:
     """Return the distance from window to window; a window over the whole axis has no next one, and gives its size."""
-    starts = windows.starts
-    alone = len(windows) == 1 and _window_size(windows) == windows.length
-    return _window_size(windows) if alone or not isinstance(starts, range) else starts.step
+    starts, size = windows.starts, int(windows.sizes()[0])
+    alone = len(starts) == 1 and size == windows.length
+    return size if alone or not isinstance(starts, range) else starts.step
 
 
 def _record_strided(options: WindowOptions, windows: Sequence[Windows]) -> dict[str, Any]:
     """Record fixed and same windows."""
-    return {"size": [_window_size(w) for w in windows], "stride": [window_stride(w) for w in windows],
+    return {"size": [w.distinct_sizes[0] for w in windows], "stride": [window_stride(w) for w in windows],
             "padding": [[w.before, w.after] for w in windows], "dilation": [w.step for w in windows],
             "ceil": options.ceil_mode}
 

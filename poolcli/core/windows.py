@@ -102,6 +102,13 @@ class Windows:
         count = ceil_div(np.minimum(stop, self.length) - first, self.step)
         return first, np.maximum(count, 0)
 
+    def reach(self) -> tuple[int, int]:
+        """The samples from the first start to the last stop, within the axis; O(1) for regular windows."""
+        starts, stops = self.starts, self.stops
+        if isinstance(starts, range) and isinstance(stops, range):
+            return max(0, starts[0]), min(self.length, stops[-1])
+        return max(0, int(as_array(starts).min())), min(self.length, int(as_array(stops).max()))
+
     def nominal(self) -> Ints:
         """How many positions each window has, padding included, overhang not."""
         import numpy as np

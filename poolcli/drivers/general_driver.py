@@ -154,7 +154,7 @@ def most_samples(work: KernelTask) -> int:
     """The samples of the largest window."""
     most = 1
     for windows in work.windows:
-        most *= int(windows.present()[1].max())
+        most *= windows.count_range()[1]
     return most
 
 

@@ -23,17 +23,18 @@ Merge = Callable[[States, States], States]
 def fold(state: States, windows: tuple[Windows, ...], merge: Merge, identity: tuple[Any, ...]) -> States:
     """Merge the samples of every window, one axis after another."""
     for axis, along in enumerate(windows, 1):
-        if len(along) != state[0].shape[axis] or along.size_range()[1] > 1:
+        if len(along.starts) != state[0].shape[axis] or along.distinct_sizes[-1] > 1:
             state = _fold_axis(state, axis, along, merge, identity)
     return state
 
 
 def _fold_axis(state: States, axis: int, windows: Windows, merge: Merge, identity: tuple[Any, ...]) -> States:
     """Merge the samples of every window along one axis."""
-    if not (isinstance(windows.starts, range) and isinstance(windows.stops, range)):
+    starts, step = windows.starts, windows.step
+    if not (isinstance(starts, range) and windows.regular):
         return _fold_listed(state, axis, windows, merge, identity)
-    size, step, count = int(windows.sizes()[0]), windows.step, len(windows)
-    stride, low = windows.starts.step, windows.starts[0]
+    size, count = windows.distinct_sizes[0], len(starts)
+    stride, low = starts.step, starts[0]
     length = (count - 1) * stride + (size - 1) * step + 1
     state = _extend(state, axis, low, length, identity)
     if size <= _DIRECT or size * count <= length * size.bit_length():

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from itertools import product
 from typing import Any
 
@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import dtypes
-from ..core.windows import Windows, as_array, shift
+from ..core.boxes import cut_windows
+from ..core.windows import Windows
 from ..drivers.fold.fold_table import divisors, find_written_dtype, missing, sum_dtype
 from ..drivers.general_driver import most_samples
 from ..drivers.kernel_task import Array, Block, KernelTask, Runner, UnrepresentableValue, cut, sizes_for
@@ -56,7 +57,7 @@ class _BlockWindows:
     weights: Array | None
     """How much each sample counts, of its shape; None where all count alike."""
 
-    @property
+    @cached_property
     def present(self) -> NDArray[np.bool_] | None:
         """Which samples count; None where all do."""
         work, x = self.work, self.x
@@ -619,20 +620,14 @@ class _SliceRun:
         spans, windows = [], []
         for along, (begin, stop) in zip(self.work.windows, block[1:], strict=True):
             one = along[begin:stop]
-            starts, stops = as_array(one.starts), as_array(one.stops)
-            low, high = max(0, int(starts.min())), min(along.length, int(stops.max()))
+            low, high = one.reach()
             spans.append(slice(low, max(low, high)))
-            windows.append(_shift_windows(one, low, high))
+            windows.append(cut_windows(one, low, high))
         d, h, w = (share[slice(*span)] for share, span in zip(self.shares, block[1:], strict=True))
         divisor = d[:, None, None, None] * h[:, None, None] * w[:, None]
         place = slice(*block[0]), *spans
         weights = None if self.work.weights is None else self.work.weights[place]
         return _BlockWindows(self.work.array[place], (windows[0], windows[1], windows[2]), self.work, divisor, weights)
-
-
-def _shift_windows(windows: Windows, low: int, high: int) -> Windows:
-    """The windows on the samples low to high of their axis."""
-    return Windows(high - low, shift(windows.starts, -low), shift(windows.stops, -low), windows.step)
 
 
 def estimate(choice: _NumpyChoice, work: KernelTask) -> float:

@@ -48,11 +48,7 @@ def _run_chain_command(arguments: tuple[str, ...], layout: str | None, **given: 
     planned = batch.plan_jobs(names(inputs, given), poolings, settings)
     settings = run_view.choose_statistics(given, settings, len(planned))
     workers = share_cores(given["jobs"], len(planned))
-    with run_view.make_view(given, settings, len(planned), options.wants_debug(), _render) as view:
-        view.notes(planned.notes)
-        view.unread = planned.notes.unread
-        view.of(ChainRun(planned, poolings, settings, workers))
-    return view.exit_code()
+    return run_view.show_run(ChainRun(planned, poolings, settings, workers), planned, given, settings, _render)
 
 
 def _parse_stages(typed: Sequence[str], given: dict[str, Any]) -> tuple[Stage, ...]:

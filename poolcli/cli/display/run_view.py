@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ... import report
 from ...batch import DRY_RUN, STDIO, BatchRun, Settings
@@ -28,6 +28,10 @@ from ..stdio import SafeWriter, is_terminal
 from .progress_bar import Bar, show_parts
 from .report_writers import REPORT_WRITERS, NameWriter, ReportWriter, SilentWriter, report_format
 from .summary import MANY_FILES, summary, unread_line
+
+if TYPE_CHECKING:
+    from ...batch.planning import JobPlan
+    from ...batch.run_stats import StatsPlan
 
 Drawn = Callable[[Sequence[FileReport], SafeWriter, bool | None], str]
 _NOTES_OF_A_KIND = 3
@@ -92,7 +96,7 @@ class _RunView:
         for name, text in notes if self.talk.notes else ():
             stdio.print_error(f"{printable(name)}: note: {printable(text)}")
 
-    def of(self, running: BatchRun) -> None:
+    def follow(self, running: BatchRun) -> None:
         """Print each report as it comes; of a run that is cut short, also what was under way and is done."""
         try:
             with show_parts(self.talk.bar and self.expected == 1, self.talk.colour):
@@ -153,10 +157,6 @@ class _RunView:
                 stdio.print_error(f"{count - _NOTES_OF_A_KIND:,} files more have notes such as: "
                                   f"{printable(self.examples[kind])}")
 
-    def exit_code(self) -> int:
-        """The total's, and 1 where the report itself was lost."""
-        return self.total.exit_code or (0 if self.complete else 1)
-
 
 def _describe_result(file: FileReport) -> str:
     """What became of a file, in a few words."""
@@ -207,27 +207,36 @@ def announce_compiling(shows: bool) -> Iterator[None]:
         jit.announce = before
 
 
-def make_view(given: Mapping[str, Any], settings: Settings, expected: int, debug: bool,
-              drawn: Drawn | None = None) -> _RunView:
+def show_run(running: BatchRun, planned: JobPlan | StatsPlan, given: Mapping[str, Any], settings: Settings,
+             drawn: Drawn | None = None) -> int:
+    """Print reports as they come, as the report options ask; return the exit code."""
+    with _make_view(given, settings, len(planned), drawn) as view:
+        view.notes(planned.notes)
+        view.unread = planned.notes.unread
+        view.follow(running)
+    return view.total.exit_code or (0 if view.complete else 1)  # 1 where the report itself was lost
+
+
+def _make_view(given: Mapping[str, Any], settings: Settings, expected: int, drawn: Drawn | None) -> _RunView:
     """The view that the report options ask for; ``drawn`` makes another table than that of single poolings."""
     keep_stderr()
     stream = sys.stderr if settings.output == STDIO else sys.stdout
     pen = SafeWriter(stream)
-    made = _make_writer(given, settings, pen, drawn)
-    alone = report_format(given) is not None and stream is sys.stderr
+    name, colour = report_format(given), options.wants_color(given)
+    made = _make_writer(name, given, settings, pen, colour, drawn)
+    alone = name is not None and stream is sys.stderr
     many_rows = _wants_rows(given) and expected >= MANY_FILES
-    at_end = not settings.dry_run and report_format(given) is None and not many_rows
+    at_end = not settings.dry_run and name is None and not many_rows
     free = at_end or given["quiet"] or not is_terminal(stream)
     talk = _Verbosity(errors=not alone, notes=not alone and not given["quiet"], files=not alone and given["verbose"],
                       bar=not alone and not given["quiet"] and free and is_terminal(sys.stderr),
-                      colour=options.wants_color(given), debug=debug)
+                      colour=colour, debug=options.wants_debug())
     return _RunView(made, pen, talk, expected, validate.explain_no_match(given))
 
 
-def _make_writer(given: Mapping[str, Any], settings: Settings, pen: SafeWriter,
-                 drawn: Drawn | None = None) -> ReportWriter:
-    """What is printed of the reports."""
-    name = report_format(given)
+def _make_writer(name: str | None, given: Mapping[str, Any], settings: Settings, pen: SafeWriter, colour: bool | None,
+                 drawn: Drawn | None) -> ReportWriter:
+    """What is printed of the reports; ``name`` is that of a format for programs."""
     if name is not None:
         return REPORT_WRITERS[name](pen)
     if given["quiet"]:
@@ -236,7 +245,7 @@ def _make_writer(given: Mapping[str, Any], settings: Settings, pen: SafeWriter,
         return NameWriter(pen)
     from .report_table import Table
 
-    return Table(pen, options.wants_color(given), drawn, rows=_wants_rows(given))
+    return Table(pen, colour, drawn, rows=_wants_rows(given))
 
 
 def _wants_rows(given: Mapping[str, Any]) -> bool:

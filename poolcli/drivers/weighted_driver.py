@@ -115,22 +115,22 @@ class _WeightedChoice:
         axes = self.laid.get(work.windows)
         if axes is None:  # another thread may empty it meanwhile
             self.laid.clear()
-            axes = self.laid[work.windows] = _weigh_axes(work)
+            axes = self.laid[work.windows] = weigh_axes(work, work.windows)
         return _WeightedRun(work, values, self, axes)
 
 
-def _weigh_axes(work: KernelTask) -> list[AxisWeights]:
-    """Weigh the windows of all axes."""
+def weigh_axes(work: KernelTask, windows: tuple[Windows, ...]) -> list[AxisWeights]:
+    """Weigh windows of all axes, those of a task or of a block of it."""
     if work.in_parts:
-        return [AxisWeights.of_parts(windows, _divides(work)) for windows in work.windows]
-    return [AxisWeights.of(windows, needs_whole_weights(work)) for windows in work.windows]
+        return [AxisWeights.of_parts(along, divides(work)) for along in windows]
+    return [AxisWeights.of(along, needs_whole_weights(work)) for along in windows]
 
 
 def choose(work: KernelTask) -> _WeightedChoice | None:
     """Choose by types and geometry, without a look at the data; None where the general kernel serves."""
     if work.want_indices or not (work.reducer.weighted or (work.in_parts and work.reducer.fold in SUM_FOLDS)):
         return None
-    axes = _weigh_axes(work)
+    axes = weigh_axes(work, work.windows)
     whole = all(axis.whole for axis in axes)
     *lines, row = (float(axis.totals.max()) if whole else inf for axis in axes)
     fold = _choose_sum(work, prod(lines), row)
@@ -171,10 +171,10 @@ def _choose_sum(work: KernelTask, lines: float, row: float) -> Fold:
     else:
         fold = Fold(states.lift_pair, kernel.accumulate_pair, end.mean_pair, of_pair(work), (np.float64,) * 2, (0, 0))
         counted = kernel.accumulate_pair_and_count
-    return replace(present(work, fold, divides=_divides(work)), merge=counted if missing(work) else fold.merge)
+    return replace(present(work, fold, divides=divides(work)), merge=counted if missing(work) else fold.merge)
 
 
-def _divides(work: KernelTask) -> bool:
+def divides(work: KernelTask) -> bool:
     """Whether sums are divided by the weights of what is there."""
     return work.reducer.fold != "total"
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import product
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from ..core.windows import Windows
 from ..drivers.fold.fold_table import divisors, find_written_dtype, missing, sum_dtype
 from ..drivers.general_driver import most_samples
 from ..drivers.kernel_task import Array, Block, KernelTask, Runner, UnrepresentableValue, cut, sizes_for
-from ..drivers.weighted_driver import AxisWeights
+from ..drivers.weighted_driver import AxisWeights, divides, weigh_axes
 from ..kernels import double_double, order_statistics
 from .axis_fold import States, add_pairs, fold, merge_errors, multiply, two_sum
 
@@ -274,23 +275,25 @@ def _divide(total: Array, n: Array, work: KernelTask) -> Array:
     return total / n if find_written_dtype(work).kind == "f" else _round_quotient(total, n, work.rounding)
 
 
-def _find_blur(part: _BlockWindows) -> Array:
-    """Sum w x / sum w with binomial weights, of whole numbers whose weighted sums are exact."""
+def _find_weighted_mean(part: _BlockWindows) -> Array:
+    """Sum w x / sum w of whole numbers whose weighted sums are exact; sums of areas divide by one sample's weight."""
     work, present = part.work, part.present
-    largest = float(np.prod([AxisWeights.of(windows).totals.max() for windows in work.windows]))
+    axes = weigh_axes(work, part.windows)
+    largest = float(np.prod([axis.totals.max() for axis in axes]))
     if part.x.dtype.kind == "f" or largest * 2.0 ** (8 * part.x.dtype.itemsize + 1) >= _EXACT:
         raise _Declined
     x = part.x if present is None else np.where(present, part.x, 0)
-    total = _sum_weighted(x.astype(np.int64), part.windows)
+    total = _sum_weighted(x.astype(np.int64), part.windows, axes)
+    if not divides(work):
+        return _divide(total, np.array(prod(int(axis.divisors[0]) for axis in axes)), work)
     there = np.ones((1, *part.x.shape[1:4], 1), np.bool_) if present is None else present
-    weight = np.maximum(_sum_weighted(there.astype(np.int64), part.windows), 1)
+    weight = np.maximum(_sum_weighted(there.astype(np.int64), part.windows, axes), 1)
     return _divide(total, weight, work)
 
 
-def _sum_weighted(x: Array, windows: tuple[Windows, ...]) -> Array:
-    """The sum of samples times binomial weights, one axis after another."""
-    for axis, along in enumerate(windows, 1):
-        axis_weights = AxisWeights.of(along)
+def _sum_weighted(x: Array, windows: tuple[Windows, ...], axes: list[AxisWeights]) -> Array:
+    """The sum of samples times whole weights, one axis after another."""
+    for axis, (along, axis_weights) in enumerate(zip(windows, axes, strict=True), 1):
         first, count, begin = axis_weights.table.T
         total: Array = np.zeros(1, np.int64)
         for j in range(int(count.max())):
@@ -494,20 +497,25 @@ class _Method:
     """Nanoseconds for each sample of each window, where windows are gathered; 0 where they are not."""
     weighs: bool = False
     """Whether integers may have weights that are whole numbers, not only a mask."""
+    of_parts: _Method | None = None
+    """What computes integers that count by the parts of them that lie in an area."""
+
+
+_WEIGHTED_MEAN = _Method(_find_weighted_mean, 5.0, 50.0, 50.0)
 
 
 COMPUTE: Mapping[str, _Method] = {
     "max": _Method(_find_max, 0.4, 1.2, 2.0), "min": _Method(_find_min, 0.4, 1.2, 2.0),
     "range": _Method(_find_range, 0.6, 2.5, 4.0),
     "count": _Method(_find_count, 0.3, 1.0, 1.0),
-    "sum": _Method(_find_sum, 0.5, 2.0, 90.0, weighs=True),
-    "avg": _Method(_find_mean, 0.5, 3.0, 110.0, weighs=True),
+    "sum": _Method(_find_sum, 0.5, 2.0, 90.0, weighs=True, of_parts=_WEIGHTED_MEAN),
+    "avg": _Method(_find_mean, 0.5, 3.0, 110.0, weighs=True, of_parts=_WEIGHTED_MEAN),
     "absmax": _Method(_find_farthest, 0.8, 3.0, 5.0),
     "mixed": _Method(_find_mix, 1.0, 8.0, 8.0),
     "var": _Method(_find_variance, 2.0, 10.0, 10.0), "std": _Method(_find_deviation, 2.0, 12.0, 12.0),
     "lp": _Method(_find_norm, 2.0, 6.0, 6.0), "l2": _Method(_find_norm, 2.0, 6.0, 6.0),
     "rms": _Method(_find_root_mean_square, 2.0, 8.0, 8.0),
-    "blur": _Method(_find_blur, 5.0, 50.0, 50.0),
+    "blur": _WEIGHTED_MEAN,
     "median": _Method(_find_quantile, 0.0, 160.0, 160.0, 12.0),
     "quantile": _Method(_find_quantile, 0.0, 160.0, 160.0, 12.0),
     "median-low": _Method(_find_quantile, 0.0, 100.0, 100.0, 12.0),
@@ -560,13 +568,15 @@ class _NumpyChoice:
 def choose(work: KernelTask) -> _NumpyChoice | None:
     """The tier, where it may serve; a look at the data may still decline a block."""
     row = COMPUTE.get(work.reducer.name)
+    if row is not None and work.in_parts:
+        row = row.of_parts if work.weights is None else None
     if row is None or work.want_indices:
         return None
     if work.weights is not None and work.largest_weight != 1 and not (
             row.weighs and work.largest_weight and work.array.dtype.kind != "f"):
         return None
     samples = most_samples(work)
-    if (row.gathered and samples > _MOST_GATHERED) or (work.reducer.weighted and work.array.dtype.kind == "f"):
+    if (row.gathered and samples > _MOST_GATHERED) or (row is _WEIGHTED_MEAN and work.array.dtype.kind == "f"):
         return None
     return _NumpyChoice(row, samples)
 

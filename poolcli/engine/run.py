@@ -41,7 +41,7 @@ def choose_kernel(task: KernelTask) -> KernelChoice | policy.Deferred | None:
     """Return the kernel for a plan, if one is faster than the general one; None where that must do it."""
     if task.in_parts:
         kernel: Any = _WEIGHTED_CHOICE(task)
-        return policy.decide(task, kernel, _spec_of_general, _choose_plain)
+        return policy.decide(task, kernel, _spec_of_general, _choose_numpy)
     flat, merging = flatten(task) or (None, None)
     kernel = None if flat is None else _find_fast(flat)
     if merging is not None and getattr(kernel, "flattens", False):
@@ -67,11 +67,6 @@ def _choose_numpy(task: KernelTask) -> tuple[KernelChoice | None, float, float]:
 
     choice = numpy_tier.choose(task)
     return choice, 0.0 if choice is None else numpy_tier.estimate(choice, task), general_driver.estimate_plain(task)
-
-
-def _choose_plain(task: KernelTask) -> tuple[None, float, float]:
-    """Return the same where NumPy does not serve."""
-    return None, 0.0, general_driver.estimate_plain(task)
 
 
 def run_task(task: KernelTask, out: Array | None, choice: KernelChoice | policy.Deferred | None,

@@ -265,3 +265,40 @@ def test_the_environment_may_ask_for_kernels(nothing_compiled: list[jit.KernelSp
     monkeypatch.setenv("POOLCLI_COMPILE", "always")
     poolcli.pool(np.zeros((40, 40), np.uint8), "max", size=2)
     assert nothing_compiled
+
+
+def _share(at: int, ratio: Fraction, sample: int) -> Fraction:
+    """How much of a sample lies in the window of a number."""
+    return max(Fraction(0), min((at + 1) * ratio, Fraction(sample + 1)) - max(at * ratio, Fraction(sample)))
+
+
+@pytest.mark.parametrize("reducer", ["avg", "sum"])
+@pytest.mark.parametrize("options", [{}, {"nodata": 3}, {"dtype": "int64", "round": "half-even"}])
+def test_areas_of_integers_need_no_kernel(reducer: str, options: dict[str, Any], nothing_compiles: None) -> None:
+    """Samples count by the part of them that lies in a window, as exact fractions have it."""
+    ratios = Fraction(5, 2), Fraction(8, 3)
+    x = np.random.default_rng(2).integers(-9, 9, (13, 17)).astype("int16")
+    x[:3, :3] = 3
+    found = poolcli.pool(x, reducer, scale=ratios, **options)
+    assert found.shape == (5, 6)
+    for at in np.ndindex(*found.shape):
+        shares = {place: _share(at[0], ratios[0], place[0]) * _share(at[1], ratios[1], place[1])
+                  for place in np.ndindex(*x.shape) if int(x[place]) != options.get("nodata")}
+        weight = sum(shares.values())
+        if not weight:
+            wanted: float = 3 if found.dtype.kind != "f" else math.nan
+        else:
+            exact = sum(share * int(x[place]) for place, share in shares.items()) / (1 if reducer == "sum" else weight)
+            wanted = round(exact) if "round" in options else math.floor(exact + Fraction(1, 2))
+            wanted = wanted if found.dtype.kind != "f" else float(exact)
+        np.testing.assert_equal(float(found[at]), wanted)
+
+
+@pytest.mark.parametrize("reducer", ["avg", "sum"])
+def test_areas_in_blocks_are_those_of_the_kernels(reducer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block's windows begin within samples just as those of the whole."""
+    monkeypatch.setattr(numpy_tier, "_BLOCK_SAMPLES", 1 << 9)
+    x = noise("uint8", (71, 97, 3), 1)
+    found = poolcli.pool(x, reducer, layout="HWC", area=(31, 40), nodata=7)
+    with policy.use_tier(policy.KERNELS):
+        np.testing.assert_array_equal(found, poolcli.pool(x, reducer, layout="HWC", area=(31, 40), nodata=7))

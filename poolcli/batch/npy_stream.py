@@ -45,7 +45,9 @@ class NpySequence(BatchRun):
 
     def each(self, job: Job, source: IO[bytes], target: IO[bytes]) -> Iterator[FileReport]:
         """A report for each array."""
-        settings = replace(self.settings, stdin=source, stdout=target)
+        given = self.settings.samples
+        settings = replace(self.settings, stdin=source, stdout=target,
+                           samples=None if given is None else given.settle(job.source, self.pooling.reducer.name))
         one = replace(job, source=STDIO, output=None, format=files.FORMATS["NPY"])
         written = False
         if not source.peek(1):  # type: ignore[attr-defined]  # waits for a byte or the end

@@ -35,7 +35,7 @@ MAX_HELD_BYTES = 1 << 26
 
 def open_source(job: Job, pooling: Pooling, settings: Settings) -> tuple[Any, files.Loaded] | None:
     """Open an input that is read box by box, to be given to ``run``, which closes it; None of what is pooled whole."""
-    if settings.frames is not None or needs_all_samples(job, settings):
+    if settings.frames is not None or settings.samples is not None or needs_all_samples(job, settings):
         return None
     found = files.open_boxes(job.source, max_pixels=settings.max_pixels, indexed=pooling.reducer.takes_labels)
     if found is None:

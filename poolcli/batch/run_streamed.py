@@ -11,13 +11,14 @@ from typing import IO, TYPE_CHECKING, Any
 from .. import files, report
 from ..errors import PoolError
 from ..report import FileReport
-from . import run_in_memory
+from . import run_in_memory, sample_files
 from .run_in_memory import add_values, plan_fields, pool_loaded
 from .settings import STDIO, Job, Settings, may_replace, needs_all_samples
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..chunked.sample_sources import SampleSources
     from ..core.plans import Plan
     from ..files.arrays.npy import Header
     from ..pooling import Pooling
@@ -48,18 +49,24 @@ def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> Fi
             loaded = files.Loaded(files.read_data(source, header), None, files.ImageInfo(STDIO, "NPY"))
             return pool_loaded(loaded, job, pooling, settings, blank)
         plan = pooling.plan(header.shape)
+        beside = _open_beside(job, pooling, plan, settings)
         reason = streaming.why_not(pooling, plan, header)
         if reason is not None:
             return pool_loaded(_load_whole(job, header, source, reason), job, pooling, settings, blank)
+        if beside is not None:
+            pooling = replace(pooling, dtype=beside.find_result_dtype(pooling, header.dtype))
         tallies = [report.Tally(pooling.nan == "ignore", pooling.nodata) for _ in range(2)]
         looks: list[BlockCallback] = [tally.add if settings.statistics else streaming.ignore for tally in tallies]
         kept: list[Array] = []
         if settings.statistics and prod(plan.output_shape) <= _MAX_KEPT_VALUES:
             looks[1] = _call_all(tallies[1].add, kept.append)
-        counter = _clip_counter(pooling, header, settings)
+        counter = None if beside is not None else _clip_counter(pooling, header, settings)
         with open_target(job, settings) as target:
             streaming.pool_stream(pooling, plan, header, source, target, looks[0], looks[1],
-                                  check=None if counter is None else counter.add)
+                                  check=None if counter is None else counter.add, beside=beside)
+    if settings.samples is not None:
+        asked = sample_files.describe(settings.samples, job, pooling.reducer.name)
+        blank = replace(blank, parameters={**blank.parameters, **asked})
     done = replace(blank, **plan_fields(pooling, plan), input_dtype=header.dtype.name,
                    output_dtype=pooling.result_dtype(header.dtype).name,
                    notes=(*blank.notes, *_clip_notes(counter)))
@@ -67,6 +74,18 @@ def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> Fi
         return done
     done = replace(done, input_stats=tallies[0].stats(), output_stats=tallies[1].stats())
     return add_values(done, _join_blocks(kept, plan), plan) if kept else done
+
+
+def _open_beside(job: Job, pooling: Pooling, plan: Plan, settings: Settings) -> SampleSources | None:
+    """What says which samples count, if anything does; PoolError, before any sample, for what does not fit."""
+    given = settings.samples
+    if given is None:
+        return None
+    if not job.headers_seen:
+        sample_files.check_headers(given, job, plan, pooling, settings)
+    beside = sample_files.open_sources(given, job, pooling, settings)
+    beside.check(pooling, plan)
+    return beside
 
 
 def _clip_counter(pooling: Pooling, header: Header, settings: Settings) -> ClipCounter | None:

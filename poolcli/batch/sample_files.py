@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,12 +116,12 @@ def _load_rules(given: SampleFiles, task: Any, settings: Settings) -> SampleRule
     if mask is not None and mask.dtype.kind in "biu" and (given.mask or "").startswith(INVERTED):
         mask = np.equal(mask, 0)
     return SampleRules(mask, arrays.get("weights"), 1 if given.least is None else given.least,
-                       _name_weights(named.get("weights")))
+                       _name_origin("weights", named))
 
 
-def _name_weights(name: str | None) -> str:
-    """What stands ahead of a message about one of the weights."""
-    return "" if name is None else f"--weights {printable(name)}: "
+def _name_origin(option: str, named: Mapping[str, str]) -> str:
+    """What stands ahead of a message about a mask, or about a weight."""
+    return f"--{option} {printable(named[option])}: " if option in named else ""
 
 
 def check_headers(given: SampleFiles, job: Job, plan: Plan, pooling: Pooling, settings: Settings) -> None:
@@ -197,7 +198,8 @@ def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Setti
             raise PoolError(f"--{option} {printable(name)}: {error}") from error
 
     return SampleSources(open_one("mask"), open_one("weights"), 1 if given.least is None else given.least,
-                         (given.mask or "").startswith(INVERTED), _name_weights(named.get("weights")))
+                         (given.mask or "").startswith(INVERTED), *(_name_origin(one, named)
+                                                                    for one in ("mask", "weights")))
 
 
 def _load(option: str, name: str, settings: Settings) -> Array:

@@ -69,6 +69,18 @@ class SampleFiles:
     shares: bool = False
     """Valid samples are written as shares of their window."""
 
+    @property
+    def has_boxes(self) -> bool:
+        """Whether all that is asked can be done box by box."""
+        return self.valid is None and self.by is None and self.sigma is None
+
+    def settle(self, source: str, reducer: str) -> SampleFiles:
+        """The same with the names of one input's files."""
+        found = self.named(source, reducer)
+        mask = found.get("mask")
+        return replace(self, mask=INVERTED + mask if mask and (self.mask or "").startswith(INVERTED) else mask,
+                       weights=found.get("weights"), by=found.get("by", self.by))
+
     def named(self, source: str, reducer: str) -> dict[str, str]:
         """Each file of one input, by its option."""
         found = {}
@@ -216,7 +228,8 @@ def is_special(path: str | AnyPath) -> bool:
 
 def needs_all_samples(job: Job, settings: Settings) -> bool:
     """Whether something is wished that is done with arrays in memory only."""
-    return bool(job.indices is not None or settings.linear or settings.premultiplied or settings.samples is not None)
+    by_boxes = settings.samples is None or settings.samples.has_boxes
+    return bool(job.indices is not None or settings.linear or settings.premultiplied or not by_boxes)
 
 
 def must_keep(path: AnyPath, job: Job, settings: Settings) -> bool:

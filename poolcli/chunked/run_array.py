@@ -118,7 +118,8 @@ def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool 
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     if beside is not None:
         beside.check(pooling, plan)
-        pooling = replace(pooling, dtype=beside.settle(pooling, volume.source.dtype))
+        beside.check_padding(pooling)
+        pooling = replace(pooling, dtype=beside.find_result_dtype(pooling, volume.source.dtype))
     result = pooling.result_dtype(volume.source.dtype)
     ready = prepare_run(pooling, plan, volume.source, backend, looks, beside)
     with _create_target(output, plan, result, ready.chunk, volume, overwrite) as target:

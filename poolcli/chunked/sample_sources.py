@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..core import dtypes
 from ..core.boxes import Box
 from ..core.plans import Plan, PlanPart
-from ..errors import OptionError
+from ..errors import OptionError, PoolError
 from ..pooling import Pooling
 from ..valid_samples import SampleRules, check_least, check_mask_dtype, check_shape, find_result_dtype
 from ..valid_samples import run as run_valid
@@ -31,23 +31,33 @@ class SampleSources:
     inverted: bool = False
     """Whether samples count where the mask is 0."""
 
-    origin: str = ""
-    """Where the weights come from, ahead of what is said of one of them."""
+    of_mask: str = ""
+    of_weights: str = ""
+    """Where each comes from, ahead of what is said of it."""
 
     def check(self, pooling: Pooling, plan: Plan) -> None:
         """PoolError for other shapes than a plan's, masks that are none, and more valid samples than a window has."""
-        if self.mask is not None:
-            check_mask_dtype(dtypes.check_dtype(self.mask.dtype))
-        for source, what in ((self.mask, "mask"), (self.weights, "array of weights")):
-            if source is not None:
+        for source, origin, what in ((self.mask, self.of_mask, "mask"),
+                                     (self.weights, self.of_weights, "array of weights")):
+            if source is None:
+                continue
+            try:
+                dtype = dtypes.check_dtype(source.dtype)
+                if source is self.mask:
+                    check_mask_dtype(dtype)
                 check_shape(source.shape, plan, what)
+            except PoolError as error:
+                raise PoolError(f"{origin}{error}") from None
         check_least(self.least, pooling, plan)
 
-    def settle(self, pooling: Pooling, dtype: dtypes.Type) -> dtypes.Type:
-        """The result's dtype of samples of a dtype; OptionError where padding is data, which has neither."""
+    def check_padding(self, pooling: Pooling) -> None:
+        """OptionError where padding is data, of which there is no mask and no weight."""
         if pooling.pad_mode != "exclude":
             raise OptionError("pad_mode", "padding that is data goes with masks and weights in memory only; pad_mode "
                                           "exclude would work")
+
+    def find_result_dtype(self, pooling: Pooling, dtype: dtypes.Type) -> dtypes.Type:
+        """The result's dtype of samples of a dtype."""
         return find_result_dtype(pooling, dtype, None if self.weights is None else self.weights.dtype)
 
     def pool(self, pooling: Pooling, samples: Array, inputs: Box, plan: Plan, part: PlanPart) -> Array:
@@ -55,7 +65,7 @@ class SampleSources:
         mask, weights = (_read(source, inputs, plan) for source in (self.mask, self.weights))
         if mask is not None and self.inverted:
             mask = np.equal(mask, 0)
-        rules = SampleRules(mask, weights, self.least, self.origin)
+        rules = SampleRules(mask, weights, self.least, self.of_weights)
         return run_valid(pooling, samples, plan, rules, return_valid=False, part=part).values
 
 

@@ -14,6 +14,7 @@ from ..core.boxes import Box, Range, full_box, subplan
 from ..core.plans import Plan, PlanPart
 from ..core.windows import as_array
 from ..pooling import Pooling
+from .sample_sources import SampleSources
 
 Array = NDArray[Any]
 
@@ -155,9 +156,12 @@ SlabCallback = Callable[[Array, Plan, Array, PlanPart], None]
 """Is shown the samples of a slab, its plan, its values and its place."""
 
 
-def pool_slabs(pooling: Pooling, cut: SlabLayout, blocks: Iterable[Array],
-               check: SlabCallback | None = None) -> Iterator[Array]:
-    """Pool a plan slab by slab; ``blocks`` are the rows of ``read_schedule``. Together the results are the whole."""
+def pool_slabs(pooling: Pooling, cut: SlabLayout, blocks: Iterable[Array], check: SlabCallback | None = None,
+               beside: SampleSources | None = None) -> Iterator[Array]:
+    """Pool a plan slab by slab; ``blocks`` are the rows of ``read_schedule``. Together the results are the whole.
+
+    What is ``beside`` says which samples count.
+    """
     rest: Array | None = None
     begun = 0
     for slab, fresh in zip(_split_slabs(cut), blocks, strict=True):
@@ -165,7 +169,11 @@ def pool_slabs(pooling: Pooling, cut: SlabLayout, blocks: Iterable[Array],
         rest = fresh if rest is None or not kept else np.concatenate([rest[len(rest) - kept :], fresh])
         begun = slab.stop
         samples = rest.reshape(slab.plan.input_shape)
-        values = pooling.run(samples, slab.plan, part=slab.part).values
+        if beside is None:
+            values = pooling.run(samples, slab.plan, part=slab.part).values
+        else:
+            inputs = tuple((at, at + n) for at, n in zip(slab.part.corner, samples.shape, strict=True))
+            values = beside.pool(pooling, samples, inputs, slab.plan, slab.part)
         if check is not None:
             check(samples, slab.plan, values, slab.part)
         yield values

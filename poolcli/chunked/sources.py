@@ -111,7 +111,10 @@ class NpySource(_NumpySource):
 
     def read(self, ranges: Box) -> Array:
         """A copy, so that no more of the file is mapped in than a box."""
-        return np.array(self.array[slices(ranges)])
+        array = self.array
+        found = np.array(array[slices(ranges)])
+        files.release_pages(array)
+        return found
 
 
 # Padding that is data: the plan's axes are longer than the array's, and what is beyond them comes from within.

@@ -13,6 +13,7 @@ from .. import progress
 from ..core.plans import Plan
 from ..files.arrays.npy import Header, check_size, header_bytes, write_all
 from ..pooling import Pooling
+from .sample_sources import SampleSources
 from .slabs import (
     SlabCallback,
     SlabLayout,
@@ -43,16 +44,16 @@ def why_not(pooling: Pooling, plan: Plan, header: Header) -> str | None:
 
 def pool_stream(pooling: Pooling, plan: Plan, header: Header, source: IO[bytes], target: IO[bytes],
                 seen: Callable[[Array], None] = ignore, made: Callable[[Array], None] = ignore,
-                check: SlabCallback | None = None) -> None:
+                check: SlabCallback | None = None, beside: SampleSources | None = None) -> None:
     """Pool the array whose data begins in ``source`` into ``target``, as .npy.
 
     Reads exactly the array, so that another may follow. ``seen`` is shown every block of samples and ``made`` every
-    block of values, and ``check`` each slab with both. Raises PoolError as ``pool`` does, and where the source ends
-    early.
+    block of values, and ``check`` each slab with both. What is ``beside`` says which samples count. Raises PoolError as
+    ``pool`` does, and where the source ends early.
     """
     cut = choose_slab_axis(pooling, plan, header.dtype.itemsize)
     write_all(target, header_bytes(pooling.result_dtype(header.dtype), plan.output_shape))
-    slabs = pool_slabs(pooling, cut, _prefetch(_read_blocks(source, header, cut, seen)), check)
+    slabs = pool_slabs(pooling, cut, _prefetch(_read_blocks(source, header, cut, seen)), check, beside)
     for values in progress.shown(slabs, count_slabs(cut)):
         write_all(target, np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
         made(values)

@@ -17,7 +17,17 @@ from typing import IO, TYPE_CHECKING, Any
 from ..errors import PoolError
 from ..optional_deps import lacking
 from .arrays.literals import find_wrong_cell, is_literal, is_nearly_literal
-from .arrays.npy import MAGIC, Header, check_size, read_data, read_header, read_npy, read_npy_stream, write_npy
+from .arrays.npy import (
+    MAGIC,
+    Header,
+    check_size,
+    read_data,
+    read_header,
+    read_npy,
+    read_npy_stream,
+    release_pages,
+    write_npy,
+)
 from .atomic import STANDARD_OUTPUT, atomic, atomic_folder, explain_errors
 from .foreign import describe_foreign
 from .formats import (
@@ -84,6 +94,7 @@ __all__ = [
     "pack",
     "read",
     "read_data",
+    "release_pages",
     "remove",
     "settle_encoding",
     "sweep",

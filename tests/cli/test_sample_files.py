@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +14,8 @@ from cli.calls import Call, save_picture
 from PIL import Image
 
 import poolcli
+from poolcli.chunked import slabs, streaming
+from poolcli.chunked.sample_sources import SampleSources
 
 RNG = np.random.default_rng(3)
 X = RNG.integers(1, 200, (4, 6)).astype(np.uint8)
@@ -68,7 +73,8 @@ def test_weights_and_an_inverted_mask(run: Call) -> None:
     ("avg x.npy --mask {name}.png", 2, "--mask: {name} is no field of a pattern"),
     ("avg x.npy --valid-as share", 2, "--valid-as: goes with --valid-out FILE"),
     ("avg x.npy --mask -", 2, "--mask: standard input and output carry the samples"),
-    ("avg x.npy --weights w.npy --stream -o y.npy", 2, "--mask: weights and least shares of samples go not with --"),
+    ("avg x.npy --mask w.npy --valid-out v.npy --stream -o y.npy", 2, "--valid-out: takes what goes with one result"),
+    ("avg x.npy --sigma w.npy --sigma-out v.npy --stream -o y.npy", 2, "--sigma-out: takes what goes with one result"),
 ])
 def test_what_cannot_be_is_said_in_a_line(run: Call, words: str, code: int, said: str) -> None:
     """Before any pixel where names tell; nothing is written."""
@@ -129,6 +135,63 @@ def test_headers_of_a_batch_are_read_once(run: Call, monkeypatch: pytest.MonkeyP
     done = run("max", "-k", "2", "in/", "--mask", "masks/{stem}.png", "--nodata", "0", "-o", "out/")
     assert (done.code, done.err) == (0, "")
     assert sorted(asked) == ["in/a.png", "in/b.png", "masks/a.png", "masks/b.png"]
+
+
+@pytest.mark.parametrize(("reducer", "options"), [
+    ("max", ["--mask", "m.npy"]), ("avg", ["--mask", "!m.npy", "--min-valid", "50%"]), ("sum", ["--weights", "w.npy"])])
+def test_large_arrays_and_pipes_are_pooled_as_they_come(
+        run: Call, monkeypatch: pytest.MonkeyPatch, reducer: str, options: list[str]) -> None:
+    """With the same box of the mask and of the weights for each slab, and the same bytes."""
+    x, mask, weights = RNG.random((60, 24)), RNG.random((60, 24)) < 0.5, RNG.random((60, 24))
+    for name, array in (("x", x), ("m", mask), ("w", weights)):
+        np.save(f"{name}.npy", array)
+    seen: list[int] = []
+    real = SampleSources.pool
+    monkeypatch.setattr(SampleSources, "pool", lambda *given: (seen.append(1), real(*given))[1])
+    monkeypatch.setattr(slabs, "SLAB_BYTES", 2000)
+    monkeypatch.setattr(streaming, "MIN_STREAM_BYTES", 0)
+    keywords = {"max": {"mask": mask}, "avg": {"mask": ~mask, "min_valid": "50%"}, "sum": {"weights": weights}}[reducer]
+    wanted = poolcli.pool(x, reducer, size=3, **keywords)  # type: ignore[call-overload]
+    done = run(reducer, "-k", "3", "x.npy", *options, "-o", "y.npy", "--json")
+    assert (done.code, done.err) == (0, "") and len(seen) > 4
+    assert np.load("y.npy").dtype == wanted.dtype and np.array_equal(np.load("y.npy"), wanted, equal_nan=True)
+    assert json.loads(done.out)["files"][0]["parameters"][options[0][2:]] == options[1]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path("x.npy").read_bytes())))
+    done = run(reducer, "-k", "3", "-", *options, "-o", "p.npy")
+    assert Path("p.npy").read_bytes() == Path("y.npy").read_bytes()
+
+
+def test_each_array_of_a_stream_has_the_mask_of_its_file(run: Call) -> None:
+    """One after another, and an array that does not fit ends it in a line."""
+    data = Path("x.npy").read_bytes()
+    Path("a.npy").write_bytes(2 * data)
+    done = run("max", "-k", "2", "a.npy", "--stream", "--mask", "!masks/{stem}.png", "--nodata", "0", "-o", "y.npy")
+    assert (done.code, done.err) == (0, "")
+    wanted = poolcli.pool(X, "max", size=2, mask=MASK == 0, nodata=0)
+    with Path("y.npy").open("rb") as file:
+        assert np.array_equal(np.load(file), wanted) and np.array_equal(np.load(file), wanted)
+    np.save("a.npy", X[:2])
+    done = run("max", "-k", "2", "a.npy", "--stream", "--mask", "masks/a.png", "-o", "z.npy")
+    assert done.code == 1 and "--mask masks/a.png: the mask has the shape 4x6, the samples 2x6" in done.err
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="peaks of memory are read from /proc")
+def test_memory_is_bounded_with_a_large_mask(tmp_path: Path) -> None:
+    """800 MB of samples with as large weights and a mask take fewer than 330 MB, of which a compiler may need 200."""
+    for name, dtype in (("x", "<f4"), ("w", "<f4"), ("m", "|u1")):
+        with (tmp_path / f"{name}.npy").open("wb") as file:  # holes: nothing is written
+            np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False,
+                                                        "shape": (20_000, 10_000)})
+            file.truncate(file.tell() + 200_000_000 * np.dtype(dtype).itemsize)
+    script = ("import sys; from poolcli.cli.main import run; code = run();"
+              "print(open('/proc/self/status').read().partition('VmHWM:')[2].split()[0], file=sys.stderr);"
+              "sys.exit(code)")
+    done = subprocess.run([sys.executable, "-c", script, "avg", "-k", "4", "x.npy", "--mask", "!m.npy", "--weights",
+                           "w.npy", "-q", "-o", "y.npy"], stderr=subprocess.PIPE, timeout=280, check=False,
+                          cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stderr.split()[-1]) / 1024 < 330
 
 
 def test_valid_samples_as_shares(run: Call) -> None:

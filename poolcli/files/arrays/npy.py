@@ -175,6 +175,15 @@ def _map_file(stream: IO[bytes], header: Header) -> Array:
     return _array(header, memory, header.offset)
 
 
+def release_pages(array: Array) -> None:
+    """Let go of what a mapped array holds in memory; what is asked for again is read again."""
+    import mmap
+
+    memory: object = array.base
+    if isinstance(memory, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        memory.madvise(mmap.MADV_DONTNEED)
+
+
 def _array(header: Header, buffer: Any, offset: int = 0) -> Array:
     import numpy as np
 

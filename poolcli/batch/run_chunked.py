@@ -62,6 +62,7 @@ def _pool_chunks(job: Job, pooling: Pooling, settings: Settings, blank: FileRepo
     files.check_samples(volume.source.shape, settings.max_pixels)
     beside = None
     if settings.samples is not None:
+        sample_files.check_valid_output(settings.samples, job, settings, pooling.reducer.name)
         beside = sample_files.open_sources(settings.samples, job, pooling, settings)
         asked = sample_files.describe(settings.samples, job, pooling.reducer.name)
         blank = replace(blank, parameters={**blank.parameters, **asked})

@@ -38,7 +38,7 @@ def takes(job: Job, settings: Settings) -> bool:
 
 def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> FileReport:
     """Run a job from .npy to .npy in bounded memory: of a pipe always, of a file where it is large; others whole."""
-    from ..chunked import streaming
+    from ..chunked import run_array, streaming
 
     with files.npy_data(job.source, settings.stdin, streaming.MIN_STREAM_BYTES, certain=settings.stream) as found:
         if found is None:
@@ -61,9 +61,9 @@ def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> Fi
         if settings.statistics and prod(plan.output_shape) <= _MAX_KEPT_VALUES:
             looks[1] = _call_all(tallies[1].add, kept.append)
         counter = None if beside is not None else _clip_counter(pooling, header, settings)
-        with open_target(job, settings) as target:
+        with run_array.open_valid(beside, plan) as noted, open_target(job, settings) as target:
             streaming.pool_stream(pooling, plan, header, source, target, looks[0], looks[1],
-                                  check=None if counter is None else counter.add, beside=beside)
+                                  check=None if counter is None else counter.add, beside=noted)
     if settings.samples is not None:
         asked = sample_files.describe(settings.samples, job, pooling.reducer.name)
         blank = replace(blank, parameters={**blank.parameters, **asked})
@@ -81,6 +81,7 @@ def _open_beside(job: Job, pooling: Pooling, plan: Plan, settings: Settings) -> 
     given = settings.samples
     if given is None:
         return None
+    sample_files.check_valid_output(given, job, settings, pooling.reducer.name)
     if not job.headers_seen:
         sample_files.check_headers(given, job, plan, pooling, settings)
     beside = sample_files.open_sources(given, job, pooling, settings)

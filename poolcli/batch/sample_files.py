@@ -12,7 +12,7 @@ from ..errors import PoolError
 from ..files.paths.urls import is_url
 from ..files.paths.zarr_paths import is_store
 from ..redact import printable, redact_secrets
-from .settings import INVERTED, VALID_SHARE, Job, SampleFiles, Settings, file_mode, must_keep
+from .settings import INVERTED, VALID_SHARE, Job, SampleFiles, Settings, file_mode, may_replace, must_keep
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -178,12 +178,12 @@ def _check_fits(option: str, name: str, array: Array, plan: Plan, whole: bool) -
 def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Settings) -> SampleSources:
     """The masks and weights of a job that is done box by box; PoolError for what needs all samples at once."""
     from ..chunked.run_array import open_array
-    from ..chunked.sample_sources import SampleSources
+    from ..chunked.sample_sources import SampleSources, ValidOutput
     from ..chunked.sources import MemorySource
 
     named = given.named(job.source, pooling.reducer.name)
-    if given.by is not None or (wrong := [one for one in ("valid-out", "sigma") if one in named]):
-        raise PoolError(f"--{'by' if given.by is not None else wrong[0]} goes with arrays in memory, not with chunked "
+    if not given.has_boxes:
+        raise PoolError(f"--{'by' if given.by is not None else 'sigma'} goes with arrays in memory, not with chunked "
                         "ones; a copy as .npy would work")
 
     def open_one(option: str) -> ArraySource | None:
@@ -197,9 +197,11 @@ def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Setti
         except PoolError as error:
             raise PoolError(f"--{option} {printable(name)}: {error}") from error
 
+    name = named.get("valid-out")
+    valid = None if name is None else ValidOutput(name, given.shares, may_replace(Path(name), job, settings))
     return SampleSources(open_one("mask"), open_one("weights"), 1 if given.least is None else given.least,
-                         (given.mask or "").startswith(INVERTED), *(_name_origin(one, named)
-                                                                    for one in ("mask", "weights")))
+                         (given.mask or "").startswith(INVERTED), _name_origin("mask", named),
+                         _name_origin("weights", named), valid)
 
 
 def _load(option: str, name: str, settings: Settings) -> Array:

@@ -72,7 +72,7 @@ class SampleFiles:
     @property
     def has_boxes(self) -> bool:
         """Whether all that is asked can be done box by box."""
-        return self.valid is None and self.by is None and self.sigma is None
+        return self.by is None and self.sigma is None
 
     def settle(self, source: str, reducer: str) -> SampleFiles:
         """The same with the names of one input's files."""

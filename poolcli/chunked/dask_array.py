@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 
 from ..core import dtypes
 from ..core.boxes import Box, box_shape, input_box, subplan
-from ..core.plans import Plan
+from ..core.plans import Plan, find_squeezed
 from ..core.pool_options import refuse_array_options
 from ..engine import threads
 from ..errors import PoolError
 from ..pooling import Pooling, parse_pooling
-from .run_box import find_squeezed
 from .sources import ArraySource, UnpaddedSource, pad_source
 
 Array = NDArray[Any]

@@ -16,7 +16,7 @@ from .. import files, progress
 from ..core import dtypes
 from ..core.boxes import Box, slices
 from ..core.memory_budget import budget
-from ..core.plans import Plan
+from ..core.plans import Plan, find_squeezed
 from ..drivers.fold.partial import Merger
 from ..engine import threads
 from ..errors import PoolError
@@ -27,9 +27,9 @@ from ..pooling import Pooling
 from ..report import Stats, Tally
 from . import chunk_shapes, ome, tree_reduce
 from .executors import ChunkBackend, ThreadBackend, map_ordered
-from .run_box import NULL_TARGET, BoxContext, Target, find_squeezed, pool_box, run_box, split_jobs, write_box
+from .run_box import NULL_TARGET, BoxContext, pool_box, run_box, split_jobs, write_box
 from .sample_sources import SampleSources
-from .sources import ArraySource, MemorySource, NpySource, array_bytes, pad_source
+from .sources import ArraySource, MemorySource, NpySource, Target, array_bytes, pad_source
 from .zarr_metadata import ArrayMetadata, Coordinate, fit_attributes, fit_fill_value
 
 Array = NDArray[Any]
@@ -118,13 +118,17 @@ def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool 
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     if beside is not None:
         beside.check(pooling, plan)
+        if beside.valid is not None and not backend.shares_memory:
+            raise PoolError("the numbers of valid samples of a chunked array are written by threads of this machine; "
+                            "without --scheduler, or without --valid-out, it would work")
         beside.check_padding(pooling)
         pooling = replace(pooling, dtype=beside.find_result_dtype(pooling, volume.source.dtype))
     result = pooling.result_dtype(volume.source.dtype)
-    ready = prepare_run(pooling, plan, volume.source, backend, looks, beside)
-    with _create_target(output, plan, result, ready.chunk, volume, overwrite) as target:
-        tally = ready.run(backend, target)
-        values = target.read(_result_box(plan)) if looks and prod(plan.output_shape) <= _MAX_SHOWN_VALUES else None
+    with open_valid(beside, plan) as noted:
+        ready = prepare_run(pooling, plan, volume.source, backend, looks, noted)
+        with _create_target(output, plan, result, ready.chunk, volume, overwrite) as target:
+            tally = ready.run(backend, target)
+            values = target.read(_result_box(plan)) if looks and prod(plan.output_shape) <= _MAX_SHOWN_VALUES else None
     return PoolResult(plan, volume.source.dtype, result, tally.stats() if looks else None, values, volume.notes)
 
 
@@ -217,6 +221,17 @@ class MappedTarget:
     def read(self, ranges: Box) -> Array:
         """A copy."""
         return np.array(self.array[slices(ranges)])
+
+
+@contextmanager
+def open_valid(beside: SampleSources | None, plan: Plan) -> Iterator[SampleSources | None]:
+    """The same with the file of the numbers of valid samples open, if they are wanted."""
+    if beside is None or beside.valid is None:
+        yield beside
+        return
+    wanted = beside.valid
+    with _create_npy(wanted.name, plan.output_shape, wanted.dtype, wanted.overwrite) as array:
+        yield replace(beside, target=MappedTarget(array))
 
 
 @contextmanager

@@ -4,29 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core import axes
 from ..core.boxes import Box, box_shape, input_box, subplan
-from ..core.plans import Plan
+from ..core.plans import Plan, find_squeezed
 from ..errors import PoolError
 from ..pooling import Pooling
 from ..report import Tally
 from . import chunk_shapes
 from .sample_sources import SampleSources
-from .sources import ArraySource, array_bytes
+from .sources import ArraySource, Target, array_bytes
 
 Array = NDArray[Any]
-
-
-class Target(Protocol):
-    """Where boxes of values go. Boxes that share no chunk may be written at the same time."""
-
-    def write(self, ranges: Box, values: Array) -> None:
-        """Put values in their place."""
 
 
 class _NullTarget:
@@ -78,11 +71,6 @@ def tally_values(task: BoxContext, values: Array) -> Tally:
     if task.looks:
         tally.add(values)
     return tally
-
-
-def find_squeezed(plan: Plan) -> set[int]:
-    """The axes that the result does not have."""
-    return {axis for axis in plan.axes.pooled if plan.squeeze and plan.full_shape[axis] == 1}
 
 
 def pool_box(task: BoxContext, outputs: Box) -> Array:

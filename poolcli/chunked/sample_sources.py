@@ -10,15 +10,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import dtypes
-from ..core.boxes import Box
-from ..core.plans import Plan, PlanPart
+from ..core.boxes import Box, box_shape
+from ..core.plans import Plan, PlanPart, find_squeezed
 from ..errors import OptionError, PoolError
 from ..pooling import Pooling
 from ..valid_samples import SampleRules, check_least, check_mask_dtype, check_shape, find_result_dtype
 from ..valid_samples import run as run_valid
-from .sources import ArraySource
+from .sources import ArraySource, Target
 
 Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class ValidOutput:
+    """A .npy file of the numbers of valid samples."""
+
+    name: str
+    shares: bool = False
+    """They are told as shares of their windows."""
+    overwrite: bool = False
+
+    @property
+    def dtype(self) -> dtypes.Type:
+        """What they are written as."""
+        return np.dtype(np.float32 if self.shares else np.uint32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,10 +45,13 @@ class SampleSources:
     least: int | Fraction = 1
     inverted: bool = False
     """Whether samples count where the mask is 0."""
-
     of_mask: str = ""
     of_weights: str = ""
     """Where each comes from, ahead of what is said of it."""
+    valid: ValidOutput | None = None
+    """Where the numbers of valid samples go, if they are wanted."""
+    target: Target | None = None
+    """The same, open."""
 
     def check(self, pooling: Pooling, plan: Plan) -> None:
         """PoolError for other shapes than a plan's, masks that are none, and more valid samples than a window has."""
@@ -61,12 +79,18 @@ class SampleSources:
         return find_result_dtype(pooling, dtype, None if self.weights is None else self.weights.dtype)
 
     def pool(self, pooling: Pooling, samples: Array, inputs: Box, plan: Plan, part: PlanPart) -> Array:
-        """The values of a box of samples, which lies at ``inputs``."""
+        """The values of a box of samples, which lies at ``inputs``; the numbers of valid ones are written."""
         mask, weights = (_read(source, inputs, plan) for source in (self.mask, self.weights))
         if mask is not None and self.inverted:
             mask = np.equal(mask, 0)
         rules = SampleRules(mask, weights, self.least, self.of_weights)
-        return run_valid(pooling, samples, plan, rules, return_valid=False, part=part).values
+        found = run_valid(pooling, samples, plan, rules, return_valid=self.target is not None,
+                          shares=self.valid is not None and self.valid.shares, part=part)
+        if self.target is not None and found.valid is not None:
+            at = [(i, i + n) for i, n in zip(part.first, plan.full_shape, strict=True)]
+            kept = tuple(one for axis, one in enumerate(at) if axis not in find_squeezed(part.of))
+            self.target.write(kept, found.valid.reshape(box_shape(kept)))
+        return found.values
 
 
 def _read(source: ArraySource | None, inputs: Box, plan: Plan) -> Array | None:

@@ -45,6 +45,13 @@ class ArraySource(Protocol):
         """The boxes of the array itself that reading a box reads."""
 
 
+class Target(Protocol):
+    """Where boxes of values go. Boxes that share no chunk may be written at the same time."""
+
+    def write(self, ranges: Box, values: Array) -> None:
+        """Put values in their place."""
+
+
 class UnpaddedSource:
     """A source that is not padded."""
 

@@ -62,7 +62,7 @@ class Plan:
     @cached_property
     def output_shape(self) -> tuple[int, ...]:
         """The result's shape."""
-        gone = {i for i in self.axes.pooled if self.squeeze and self.full_shape[i] == 1}
+        gone = find_squeezed(self)
         return tuple(n for i, n in enumerate(self.full_shape) if i not in gone)
 
     def check_whole_samples(self, study: str) -> None:
@@ -80,7 +80,7 @@ class Plan:
     @property
     def output_letters(self) -> str:
         """The layout letters of the result."""
-        gone = {i for i in self.axes.pooled if self.squeeze and self.full_shape[i] == 1}
+        gone = find_squeezed(self)
         return "".join(letter for i, letter in enumerate(self.axes.letters) if i not in gone)
 
     @property
@@ -131,6 +131,11 @@ def runs(plan: Plan, part: PlanPart | None) -> Iterator[tuple[tuple[int, ...], i
     for place in product(*(range(n) for n in shape[:cut])):
         at = (*(i + j for i, j in zip(place, first, strict=False)), *first[cut:])
         yield place, sum(i * n for i, n in zip(at, behind, strict=True)), prod(shape[cut:])
+
+
+def find_squeezed(plan: Plan) -> set[int]:
+    """The axes that the result does not have."""
+    return {axis for axis in plan.axes.pooled if plan.squeeze and plan.full_shape[axis] == 1}
 
 
 def check_memory(plan: Plan) -> None:

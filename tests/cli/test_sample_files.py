@@ -151,9 +151,11 @@ def test_large_arrays_and_pipes_are_pooled_as_they_come(
     monkeypatch.setattr(slabs, "SLAB_BYTES", 2000)
     monkeypatch.setattr(streaming, "MIN_STREAM_BYTES", 0)
     keywords = {"max": {"mask": mask}, "avg": {"mask": ~mask, "min_valid": "50%"}, "sum": {"weights": weights}}[reducer]
-    wanted = poolcli.pool(x, reducer, size=3, **keywords)  # type: ignore[call-overload]
-    done = run(reducer, "-k", "3", "x.npy", *options, "-o", "y.npy", "--json")
+    wanted, valid = poolcli.pool(x, reducer, size=3, return_valid=True, **keywords)  # type: ignore[call-overload]
+    done = run(reducer, "-k", "3", "x.npy", *options, "-o", "y.npy", "--json", "--valid-out", "v.npy")
     assert (done.code, done.err) == (0, "") and len(seen) > 4
+    assert np.load("v.npy").dtype == np.uint32 and np.array_equal(np.load("v.npy"), valid)
+    assert run(reducer, "-k", "3", "x.npy", "-o", "n.npy", "--valid-out", "v.npy").code == 1
     assert np.load("y.npy").dtype == wanted.dtype and np.array_equal(np.load("y.npy"), wanted, equal_nan=True)
     assert json.loads(done.out)["files"][0]["parameters"][options[0][2:]] == options[1]
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(Path("x.npy").read_bytes())))

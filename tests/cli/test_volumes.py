@@ -77,10 +77,16 @@ def test_masks_and_weights_go_box_by_box(here: Call, volume: str, tmp_path: Path
         keywords[stands] = ~arrays[name] if name == "mask" else arrays[name]
     for name, value in options.items():
         words += [f"--{name.replace('_', '-')}", str(value)]
+    form = "share" if "weights" in given else "number"
+    words += ["--valid-out", str(tmp_path / "valid.npy"), "--valid-as", form]
     called = here(reducer, "-k", "2", "--layout", layout, volume, *words, "-o", tmp_path / output, "--json", "--nodata",
                   "60000")
     assert (called.code, called.err) == (0, "")
-    whole = poolcli.pool(x, reducer, size=2, layout=layout, nodata=60_000, **keywords, **options)
+    whole, valid = poolcli.pool(x, reducer, size=2, layout=layout, nodata=60_000, return_valid=form, **keywords,
+                                **options)
+    found = np.load(tmp_path / "valid.npy")
+    assert found.dtype == (np.float32 if form == "share" else np.uint32)
+    assert np.array_equal(found, valid.astype(found.dtype))
     assert (read if output.endswith("zarr") else np.load)(tmp_path / output).tobytes() == whole.tobytes()
     assert set(json.loads(called.out)["files"][0]["parameters"]) >= {words[0][2:]}
 
@@ -93,7 +99,8 @@ def test_masks_and_weights_go_box_by_box(here: Call, volume: str, tmp_path: Path
     (["--weights", "flat.npy", "--layout", "CHW"], "--weights flat.npy: weights are finite and at least 0, and the one "
                                                    "at (3, 21) is -1"),
     (["--mask", "x.npy", "--min-valid", "9"], "a least of 9 valid samples is more than a window of 2x2x2 has; 8 or"),
-    (["--mask", "x.npy", "--valid-out", "v.npy"], "--valid-out goes with arrays in memory, not with chunked ones"),
+    (["--sigma", "x.npy", "--sigma-out", "e.npy"], "--sigma goes with arrays in memory, not with chunked ones"),
+    (["--mask", "x.npy", "--valid-out", "x.npy"], "x.npy exists; --overwrite would work"),
     (["--mask", "x.npy", "--pad-mode", "edge"], "goes with masks and weights in memory only"),
 ])
 def test_masks_that_do_not_go_are_one_line(here: Call, volume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -28,15 +28,17 @@ if TYPE_CHECKING:
 
 def check_valid_output(given: SampleFiles, job: Job, settings: Settings, reducer: str) -> None:
     """Refuse, before anything is read, to replace a file by the numbers of valid samples, or by errors."""
+    if settings.again:  # it was settled before the job was sent
+        return
     for option in ("valid-out", "sigma-out"):
-        path = given.named(job.source, reducer).get(option)
+        path = given.named(job, reducer).get(option)
         if path is not None and must_keep(Path(path), job, settings):
             raise PoolError(f"{printable(path)} exists; --overwrite would work")
 
 
 def describe(given: SampleFiles, job: Job, reducer: str) -> dict[str, str]:
     """What was asked, for the report."""
-    found = {option: redact_secrets(name) for option, name in given.named(job.source, reducer).items()}
+    found = {option: redact_secrets(name) for option, name in given.named(job, reducer).items()}
     if given.mask is not None and given.mask.startswith(INVERTED):
         found["mask"] = INVERTED + found["mask"]
     found |= {"by": given.by} if given.by is not None and "by" not in found else {}
@@ -54,7 +56,7 @@ def pool_valid(given: SampleFiles, task: Any, settings: Settings) -> tuple[Resul
     if given.by is not None:
         return _pool_whole_pixels(given, task, settings)
     rules = _load_rules(given, task, settings)
-    counted = given.sigma is not None or "valid-out" in given.named(task.job.source, task.pooling.reducer.name)
+    counted = given.sigma is not None or "valid-out" in given.named(task.job, task.pooling.reducer.name)
     found = run(task.pooling, task.array, task.plan, rules, return_indices=task.job.indices is not None,
                 return_valid=counted, shares=given.shares)
     if given.sigma is not None and found.few is not None:
@@ -67,7 +69,7 @@ def _pool_whole_pixels(given: SampleFiles, task: Any, settings: Settings) -> tup
     from ..analysis import whole_pixels
 
     assert given.by is not None
-    file = given.named(task.job.source, task.pooling.reducer.name).get("by")
+    file = given.named(task.job, task.pooling.reducer.name).get("by")
     by = _load("by", file, settings) if file is not None else _parse_by(given.by)
     found = whole_pixels.run(task.pooling, task.array, task.plan, by, _load_rules(given, task, settings).mask)
     return found, found.values
@@ -84,7 +86,7 @@ def _write_errors(given: SampleFiles, task: Any, rules: SampleRules, few: NDArra
 
     from ..analysis.standard_errors import find_errors
 
-    named = given.named(task.job.source, task.pooling.reducer.name)
+    named = given.named(task.job, task.pooling.reducer.name)
     sigma = _load("sigma", named["sigma"], settings)
     errors = find_errors(replace(task.pooling, dtype=None), task.array, task.plan, rules, sigma, few)
     known, path = task.source, named["sigma-out"]
@@ -96,7 +98,7 @@ def _write_errors(given: SampleFiles, task: Any, rules: SampleRules, few: NDArra
 
 def write_valid(given: SampleFiles, task: Any, valid: Array | None, settings: Settings) -> None:
     """Write the numbers of valid samples, or their shares, if they are wanted."""
-    path = given.named(task.job.source, task.pooling.reducer.name).get("valid-out")
+    path = given.named(task.job, task.pooling.reducer.name).get("valid-out")
     if path is not None and valid is not None:
         files.write(path, valid.astype("float32" if given.shares else "uint32"), files.ImageInfo(path, "NPY"), "npy",
                     overwrite=settings.overwrite, again=settings.again)
@@ -108,7 +110,7 @@ def _load_rules(given: SampleFiles, task: Any, settings: Settings) -> SampleRule
 
     from ..valid_samples import SampleRules
 
-    named = given.named(task.job.source, task.pooling.reducer.name)
+    named = given.named(task.job, task.pooling.reducer.name)
     arrays = {option: _load(option, named[option], settings) for option in ("mask", "weights") if option in named}
     for option, array in arrays.items():
         _check_fits(option, named[option], array, task.plan, whole=given.by is not None)
@@ -132,7 +134,7 @@ def check_headers(given: SampleFiles, job: Job, plan: Plan, pooling: Pooling, se
     """
     from ..valid_samples import check_least
 
-    named = given.named(job.source, pooling.reducer.name)
+    named = given.named(job, pooling.reducer.name)
     if given.by is not None and "by" not in named:
         from ..analysis.whole_pixels import check_by
 
@@ -181,7 +183,7 @@ def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Setti
     from ..chunked.sample_sources import SampleSources, ValidOutput
     from ..chunked.sources import MemorySource
 
-    named = given.named(job.source, pooling.reducer.name)
+    named = given.named(job, pooling.reducer.name)
     if not given.has_boxes:
         raise PoolError(f"--{'by' if given.by is not None else 'sigma'} goes with arrays in memory, not with chunked "
                         "ones; a copy as .npy would work")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -76,20 +76,22 @@ class SampleFiles:
 
     def settle(self, source: str, reducer: str) -> SampleFiles:
         """The same with the names of one input's files."""
-        found = self.named(source, reducer)
+        found = self.named(Job(source), reducer)
         mask = found.get("mask")
         return replace(self, mask=INVERTED + mask if mask and (self.mask or "").startswith(INVERTED) else mask,
                        weights=found.get("weights"), by=found.get("by", self.by))
 
-    def named(self, source: str, reducer: str) -> dict[str, str]:
+    def named(self, job: Job, reducer: str) -> dict[str, str]:
         """Each file of one input, by its option."""
+        if job.beside is not None:
+            return dict(job.beside)
         found = {}
         by = None if self.by is None or self.by == _LUMA or self.by.isdecimal() else self.by
         for option, pattern in (("mask", self.mask), ("weights", self.weights), ("valid-out", self.valid), ("by", by),
                                 ("sigma", self.sigma), ("sigma-out", self.errors)):
             if pattern is not None:
                 pattern = pattern.removeprefix(INVERTED) if option == "mask" else pattern
-                found[option] = output_paths.OutputNamer(pattern, reducer)(source) or pattern
+                found[option] = output_paths.OutputNamer(pattern, reducer)(job.source) or pattern
         return found
 
 
@@ -171,6 +173,8 @@ class Job:
     problem: str | None = None
     """Why it cannot be done, as far as names tell."""
     notes: tuple[str, ...] = ()
+    beside: Mapping[str, str] | None = None
+    """Masks, weights and what goes with them by their options, where that is settled."""
     headers_seen: bool = False
     """Whether what headers tell was looked at before work began."""
     shown: bool = False

@@ -106,8 +106,7 @@ def _check_samples(several: bool, settings: Settings) -> None:
         option = "valid_out" if settings.samples.valid is not None else "sigma_out"
         raise OptionError(option, "takes what goes with one result, and --stream has several; without that it would "
                                   "work")
-    wrong = {"--scheduler": settings.scheduler is not None, "--linear": settings.linear,
-             "--alpha premultiplied": settings.premultiplied}
+    wrong = {"--linear": settings.linear, "--alpha premultiplied": settings.premultiplied}
     if named := [name for name, value in wrong.items() if value]:
         raise OptionError("mask", f"weights and least shares of samples go not with {named[0]}; without it they would "
                                   "work")

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -181,6 +182,33 @@ def contents(folder: Path) -> dict[str, bytes]:
 def reports(text: str) -> list[dict[str, Any]]:
     """The document, without times."""
     return [{**file, "seconds": 0} for file in json.loads(text)["files"]]
+
+
+@needs_dask
+def test_masks_go_to_a_cluster_by_their_names(tmp_path: Path, cluster: Started) -> None:
+    """Reports and bytes, numbers of valid samples too; of an array in chunks each box has the mask's."""
+    rng = np.random.default_rng(0)
+    for folder in ("in", "masks"):
+        (tmp_path / folder).mkdir()
+    for name in ("a", "b"):
+        np.save(tmp_path / f"in/{name}.npy", rng.integers(1, 200, (40, 30)))
+        np.save(tmp_path / f"masks/{name}.npy", rng.integers(0, 2, (40, 30)))
+    np.save(tmp_path / "masks/b.npy", np.ones((3, 3), int))
+    outcomes = []
+    for how in ([], ["--scheduler", str(cluster.file)]):
+        first = run(tmp_path, "max", "-k", "2", "in", "-o", "out/", "--mask", "!masks/{stem}.npy", "--valid-out",
+                    "out/{stem}_valid.npy", "--nodata", "0", "--json", *how)
+        again = run(tmp_path, "max", "-k", "2", "in/a.npy", "-o", "new.npy", "--valid-out", "out/a_valid.npy", *how)
+        chunks = run(tmp_path, "max", "-k", "2", "in/a.npy", "-o", "out/a.zarr", "--mask", "masks/a.npy", "--nodata",
+                     "0", "-q", *how)
+        said = [line for line in first.stderr.splitlines() if "compiling" not in line]
+        zarr = {str(path.relative_to(tmp_path)): path.read_bytes() for path in (tmp_path / "out/a.zarr").rglob("c/*/*")}
+        shutil.rmtree(tmp_path / "out/a.zarr", ignore_errors=True)
+        outcomes.append((first.returncode, said, reports(first.stdout), again.returncode, again.stderr,
+                         chunks.returncode, zarr, contents(tmp_path / "out")))
+        shutil.rmtree(tmp_path / "out")
+    assert outcomes[0] == outcomes[1] and set(outcomes[0][7]) == {"a.npy", "a_valid.npy"}
+    assert outcomes[0][0] == 3 and "masks/b.npy: the mask has the shape 3x3" in outcomes[0][1][0]
 
 
 @needs_dask

@@ -30,6 +30,7 @@ from ...files.paths.urls import is_url
 from ...report import FileReport
 from ..job_runner import fail_report, run_job, skip_report, start_report
 from ..run_chunked import has_chunks
+from ..sample_files import check_valid_output
 from ..settings import Job, Settings
 from .dask_chunks import DaskBackend, end_run, restrict_to
 from .dask_connection import CONNECT_SECONDS, POLL_SECONDS, ClusterWatch, connect
@@ -86,6 +87,8 @@ class DaskExecutor:
         blank = start_report(job, self.pooling)
         try:
             settled = skip_report(job, self.settings, blank)
+            if self.settings.samples is not None and settled is None:
+                check_valid_output(self.settings.samples, job, self.settings, self.pooling.reducer.name)
         except PoolError as error:
             return CompletedFuture(fail_report(blank, error))
         if settled is not None:
@@ -181,7 +184,10 @@ class _PendingJob:
     def __init__(self, cluster: DaskExecutor, number: int, job: Job) -> None:
         self.cluster, self.number, self.job = cluster, number, job
         self.blank = start_report(job, cluster.pooling)
-        self.away = with_absolute_names(job)
+        given = cluster.settings.samples
+        beside = {} if given is None else given.named(job, cluster.pooling.reducer.name)
+        self.job = replace(job, beside=beside)
+        self.away = with_absolute_names(self.job)
         self.future = cluster.send(number, self.away)
         self.is_held = False
         """Whether somebody has it who will ask for its result."""

@@ -21,7 +21,7 @@ from ...core.memory_budget import set_limit
 from ...errors import PoolError
 from ...files.atomic import guarding_outputs
 from ...files.paths.urls import AnyPath, Url, is_url
-from ...redact import printable
+from ...redact import printable, redact_secrets
 from ...report import FileReport
 from ..settings import Job
 from .process_worker import run_to_report
@@ -155,7 +155,8 @@ def with_absolute_names(job: Job) -> Job:
     """The job as a process in another folder needs it."""
     return replace(job, source=os.fspath(_absolute(job.source)),
                    output=None if job.output is None else _absolute(job.output),
-                   indices=None if job.indices is None else _absolute(job.indices))
+                   indices=None if job.indices is None else _absolute(job.indices),
+                   beside={option: os.fspath(_absolute(name)) for option, name in (job.beside or {}).items()})
 
 
 def _absolute(name: str | AnyPath) -> AnyPath:
@@ -167,11 +168,15 @@ def with_given_names(report: FileReport, job: Job, sent: Job) -> FileReport:
     """The report with the names as they were given."""
     pairs = [(printable(there), printable(here)) for there, here in
              ((sent.output, job.output), (sent.indices, job.indices)) if there is not None and here is not None]
+    pairs += [(redact_secrets(name), redact_secrets((job.beside or {})[option]))
+              for option, name in (sent.beside or {}).items()]
 
     def named(text: str) -> str:
         for there, here in pairs:
             text = text.replace(there, here)
         return text
 
+    parameters = {name: named(value) if isinstance(value, str) else value for name, value in report.parameters.items()}
     return replace(report, input=job.source_name, output=job.output_name(), notes=tuple(map(named, report.notes)),
+                   parameters=parameters,
                    error=None if report.error is None else named(report.error))

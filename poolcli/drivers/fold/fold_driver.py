@@ -117,7 +117,7 @@ def choose(work: KernelTask) -> _FoldChoice | None:
     if fold is None:
         return None
     if _is_wide(work, kinds):
-        return _FoldChoice(fold, jit.KernelSpec(wide.make_kernel, fold.steps, _dtypes_of(work, fold)), kinds, 0)
+        return _FoldChoice(fold, jit.KernelSpec(wide.make_kernel, fold.steps, _dtypes_of(work, fold), bundled=True), kinds, 0)
     if made := constants_if_irregular(work) if work.array.size >= LARGE else None:
         arguments = (*_dtypes_of(work, fold), find_written_dtype(work).name)
         return _FoldChoice(fold, jit.KernelSpec(irregular.make_kernel, (*fold.steps, *made), arguments), kinds, 0)

@@ -245,7 +245,7 @@ def _fold_quotient(work: KernelTask, window: Extent) -> Fold:
         value = end.mean_by_pair if work.reducer.fold == "average" else end.mean_pair
         return Fold(states.lift_pair, states.merge_two_pairs, value, of_pair(work), (np.float64,) * 2, (0, 0))
     if _in_pairs(dtype, window):
-        merge = states.merge_errors if dtype.kind == "f" and dtype.itemsize < 8 else states.merge_pair
+        merge = states.merge_errors if dtype.kind == "f" else states.merge_pair
         return Fold(states.lift_pair, merge, end.mean_pair, of_pair(work), (np.float64,) * 2, (0, 0), "pairs")
     convert = of_ratio(work, largest_divisor(work) * window.weight)
     if dtype.kind == "f":

@@ -358,15 +358,15 @@ def lift_pair(x: Any, missing: Missing, params: Parameters) -> Any:
 
 
 def merge_pair(a: Any, b: Any) -> Any:
-    """Return the sum in pairs of doubles: nothing drifts over 10^8 samples."""
+    """Return the sum in pairs of doubles: exact for integers below 2^105."""
     return add(a[0], a[1], b[0], b[1])
 
 
 def merge_errors(a: Any, b: Any) -> Any:
-    """Return the sum of floats of up to 32 bits as a double, and the errors of its additions, summed in a double.
+    """Return the sum of floats as a double, and the errors of its additions, summed in a double.
 
-    A chain of m additions is off by m^2 2^-106 of sum|x| (Ogita, Rump, Oishi 2005, "Sum2"). Global avg of 16 MP takes
-    4 ms by it, by pairs that are normalised each time 10.
+    A chain of m additions is off by m^2 2^-106 of sum|x| (Ogita, Rump, Oishi 2005, "Sum2"). Global avg of 16 MP of
+    float32 takes 4 ms by it, by pairs that are normalised each time 10; avg 2x2 to 31x31 of float64 half of the time.
     """
     s, e = two_sum(a[0], b[0])
     return s, (a[1] + b[1]) + e

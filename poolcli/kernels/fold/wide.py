@@ -77,9 +77,10 @@ def _halve(fold: Any, n: int, inner: int) -> None:
         n = half
 
 
-_SHORT = 128
+_SHORT = 1 << 10
 """Samples of a window up to which it is merged in eight states that stay in registers, where there are no channels: as
-short as runs are then, loops take longer to begin than to run.
+short as runs are then, loops take longer to begin than to run. Avg of 8192 maps of 14 x 14 of float32 takes 0.4 ms so
+(as ``KernelSpec.bundled``; 0.7 without), by loops 1.0.
 """
 
 

@@ -129,6 +129,11 @@ FOLDED = [
     ("tall, three axes", van_herk, "avg", "float32", {"size": (3, 13, 8), "stride": 1, "layout": "DHW"}, (6, 40, 20)),
     ("tall, dilated along rows", van_herk, "max", "int16", {"size": 12, "stride": 1, "dilation": (1, 3)}, (30, 70)),
     ("tall, channels", van_herk, "max", "uint8", {"size": 11, "stride": 1, "layout": "NHWC"}, (2, 30, 30, 5)),
+    ("tall, a running row", van_herk, "avg", "uint8", {"size": (40, 3), "stride": (7, 2), "padding": (19, 1),
+                                                       "dtype": "uint8"}, (90, 30, 3)),
+    ("tall, a running row of planes, nodata", van_herk, "sum", "int16", {"size": (3, 13, 8), "stride": 1, "nodata": 3,
+                                                                         "layout": "DHW"}, (6, 40, 20)),
+    ("tall, two running sums", van_herk, "var", "uint8", {"size": 9, **SAME}, (20, 90)),
 ]
 
 

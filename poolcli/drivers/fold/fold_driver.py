@@ -117,7 +117,8 @@ def choose(work: KernelTask) -> _FoldChoice | None:
     if fold is None:
         return None
     if _is_wide(work, kinds):
-        return _FoldChoice(fold, jit.KernelSpec(wide.make_kernel, fold.steps, _dtypes_of(work, fold), bundled=True), kinds, 0)
+        spec = jit.KernelSpec(wide.make_kernel, fold.steps, _dtypes_of(work, fold), bundled=True)
+        return _FoldChoice(fold, spec, kinds, 0)
     if made := constants_if_irregular(work) if work.array.size >= LARGE else None:
         arguments = (*_dtypes_of(work, fold), find_written_dtype(work).name)
         return _FoldChoice(fold, jit.KernelSpec(irregular.make_kernel, (*fold.steps, *made), arguments), kinds, 0)
@@ -133,8 +134,10 @@ def _make_spec(work: KernelTask, fold: Fold, constants: tuple[int, ...] | None, 
     """The kernel to run: tall, small, or the plain one."""
     arguments = _dtypes_of(work, fold)
     if rows:
-        sums = fold.dtypes[0] != work.array.dtype
-        return jit.KernelSpec(van_herk.make_kernel, fold.steps, arguments, unrolled=sums)
+        sums, parts = fold.dtypes[0] != work.array.dtype, fold.steps
+        if fold.subtract is not None:
+            parts = *parts, fold.subtract
+        return jit.KernelSpec(van_herk.make_kernel, parts, arguments, unrolled=sums)
     if constants is None:
         return jit.KernelSpec(kernel.make_kernel, (*fold.steps, 1) if _has_long_rows(work) else fold.steps, arguments)
     parts = (*fold.steps, finalizer_of_full(work, fold), *constants, 64 // work.array.dtype.itemsize)

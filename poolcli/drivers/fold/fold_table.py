@@ -73,6 +73,19 @@ class Fold:
         return lift, self.merge, LOADS[numbers - 1], SAVES[numbers - 1], self.finalizer
 
 
+    @property
+    def subtract(self) -> Part | None:
+        """What takes a state out of another without an error, for sums of whole numbers."""
+        sums = self.merge in _SUMS or (isinstance(self.merge, tuple) and self.merge[1] in _SUMS)
+        whole = all(np.dtype(dtype).kind in "iu" for dtype in self.dtypes)
+        return _SUBTRACT[len(self.dtypes) - 1] if sums and whole else None
+
+
+_SUMS = states.merge_sum, states.merge_two_sums
+_SUBTRACT = states.subtract_sum, states.subtract_two_sums, states.subtract_three_sums
+"""By how many sums, or numbers of samples, a state has."""
+
+
 class Extent(NamedTuple):
     """The samples of the largest window in each axis."""
 

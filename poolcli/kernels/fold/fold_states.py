@@ -352,6 +352,21 @@ def merge_two_sums(a: Any, b: Any) -> Any:
     return cast_like(a[0] + b[0], a[0]), cast_like(a[1] + b[1], a[1])
 
 
+def subtract_sum(a: Any, b: Any) -> Any:
+    """Return a sum without what b has of it: exact for whole numbers."""
+    return (cast_like(a[0] - b[0], a[0]),)
+
+
+def subtract_two_sums(a: Any, b: Any) -> Any:
+    """Return two sums without what b has of them."""
+    return cast_like(a[0] - b[0], a[0]), cast_like(a[1] - b[1], a[1])
+
+
+def subtract_three_sums(a: Any, b: Any) -> Any:
+    """Return three sums without what b has of them."""
+    return cast_like(a[0] - b[0], a[0]), cast_like(a[1] - b[1], a[1]), cast_like(a[2] - b[2], a[2])
+
+
 def lift_pair(x: Any, missing: Missing, params: Parameters) -> Any:
     """Return a sample to be summed in a pair of doubles."""
     return widen(x)

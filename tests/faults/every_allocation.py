@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Let an allocation of a run fail: python tests/faults/every_allocation.py [--step 1.05] [--seed 0] [SCENARIO ...]
 
-CPython's ``_testcapi.set_nomemory`` lets the N-th allocation from a moment on fail, and no other: of objects, of their
-parts, of buffers. The moment is just before the command line is run, so that imports and planning are tried too.
+Two kinds of them. Of Python's own (objects, their parts, buffers) CPython's ``_testcapi.set_nomemory`` lets the N-th
+one fail, and no other. Of the C library's (samples of NumPy, Pillow's and zlib's memory, LLVM's) a small library does,
+which the C compiler makes and which is loaded before all others; without a compiler they are left out. The first one is
+that after the last import, just before the command line is run.
 A run has a million of them, hence N grows geometrically, by a factor and a seeded bit, until a run meets no N-th one.
 The runs and the rules are those of ``every_call.py`` beside this file; in place of a line, a run may say nothing but
 "out of memory". Prints a Markdown table and each line that breaks a rule; the exit code is 1 if there is one.
@@ -11,6 +13,7 @@ The runs and the rules are those of ``every_call.py`` beside this file; in place
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import random
 import shutil
 import subprocess
@@ -22,32 +25,52 @@ from pathlib import Path
 
 import every_call
 
-FIRST = 1
-START = """
-import sys
-import _testcapi
-from poolcli.cli.main import start
-number = int(sys.argv.pop(1))
-_testcapi.set_nomemory(number, number + 1)
-start()
-"""
 RUNS = ("picture", "batch", "stream", "indices", "zarr")
-"""Of ``every_call``; a first run allocates mostly in LLVM, whose allocator is the C library's."""
+"""Of ``every_call``; a first run allocates mostly in LLVM, which ends the process where it gets nothing."""
+FIRST = 5
+"""Those before it are the script's own: the call of the command line."""
+SHIM = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stddef.h>
+static atomic_long left;
+void fail_allocation(long number) { atomic_store(&left, number); }
+static int fails(void) {
+    if (atomic_load_explicit(&left, memory_order_relaxed) <= 0 || atomic_fetch_sub(&left, 1) != 1) return 0;
+    errno = ENOMEM;
+    return 1;
+}
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
+void *malloc(size_t n) { return fails() ? NULL : __libc_malloc(n); }
+void *calloc(size_t n, size_t m) { return fails() ? NULL : __libc_calloc(n, m); }
+void *realloc(void *p, size_t n) { return fails() ? NULL : __libc_realloc(p, n); }
+int posix_memalign(void **p, size_t a, size_t n) { return !fails() && (*p = __libc_memalign(a, n)) ? 0 : ENOMEM; }
+"""
+"""The C library's allocations, of which one fails; glibc's own names of them need no look-up, which would allocate."""
+KINDS = {
+    "Python": "import _testcapi; _testcapi.set_nomemory({0}, {0} + 1)",
+    "C": "import ctypes; ctypes.CDLL(None).fail_allocation({0})",
+}
+"""What is run just before the command line."""
 
 
-def run(scenario: every_call.Scenario, folder: Path, cache: Path, number: int) -> every_call.Ended:
-    """Run a scenario whose allocation of this number fails; whether the run had so many is not told."""
-    command = [sys.executable, "-c", START, str(number), *scenario.arguments]
-    with Path(folder, scenario.stdin or "/dev/null").open("rb") as stdin:
-        try:
-            done = subprocess.run(command, cwd=folder, stdin=stdin, capture_output=True,
-                                  env=every_call.environment(cache), timeout=every_call.TIME_LIMIT, check=False)
-        except subprocess.TimeoutExpired:
-            return every_call.Ended(None, b"", "", True)
-    return every_call.Ended(done.returncode, done.stdout, done.stderr.decode(errors="replace"), True)
+def build_shim(top: Path) -> Path | None:
+    """Compile the library; None without a compiler, or where the C library is not glibc."""
+    compiler = shutil.which("cc")
+    if compiler is None:
+        return None
+    (top / "shim.c").write_text(SHIM)
+    made = subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", top / "shim.so", top / "shim.c"],
+                          capture_output=True, check=False)
+    return top / "shim.so" if made.returncode == 0 else None
 
 
-def take_once(reference: every_call.Reference, number: int) -> tuple[str, list[str]]:
+def take_once(reference: every_call.Reference, server: every_call.Server, prepare: str) -> tuple[str, list[str]]:
     """Run a scenario with one failure; return its outcome and the rules it broke."""
     scenario = every_call.SCENARIOS[reference.name]
     with tempfile.TemporaryDirectory(prefix="every-allocation-") as top:
@@ -55,7 +78,7 @@ def take_once(reference: every_call.Reference, number: int) -> tuple[str, list[s
         folder.mkdir()
         scenario.inputs(folder)
         old = every_call.contents(folder, scenario.outputs)
-        ended = run(scenario, folder, reference.cache, number)
+        ended = server.run(scenario, folder, reference.cache, prepare=prepare)
         left = [path.name for path in folder.rglob(f"{every_call.TEMPORARY}*")]
         found = every_call.contents(folder, scenario.outputs)
         what = list(every_call.broken_rules(scenario, "allocation", "", ended, old, reference, found, left))
@@ -63,7 +86,7 @@ def take_once(reference: every_call.Reference, number: int) -> tuple[str, list[s
             shutil.rmtree(folder)
             folder.mkdir()
             scenario.inputs(folder)
-            again = every_call.run(scenario, folder, reference.cache, None)
+            again = server.run(scenario, folder, reference.cache)
             if again.code or every_call.contents(folder, scenario.outputs) != reference.files:
                 what.append(f"the next run is not right: exit code {again.code}, {again.stderr[-200:]!r}")
     return "broken" if what else f"exit {ended.code}", what
@@ -85,23 +108,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenario", nargs="*", help=", ".join(RUNS))
     parser.add_argument("--step", type=float, default=1.05, help="factor from one number to the next")
-    parser.add_argument("--most", type=int, default=1_000_000, help="the last number")
+    parser.add_argument("--most", type=int, default=100_000, help="the last number")
+    parser.add_argument("--kind", choices=list(KINDS), action="append", help="of allocations; both by default")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     broken = 0
     with tempfile.TemporaryDirectory(prefix="every-allocation-") as top:
-        print("| run | failures | outcomes |\n| --- | --: | --- |")
+        shim = build_shim(Path(top))
+        kinds = {"Python": importlib.util.find_spec("_testcapi"), "C": shim}
+        print("| run | of | failures | outcomes |\n| --- | --- | --: | --- |")
         for name in options.scenario or RUNS:
-            reference = every_call.take_reference(name, Path(top))
-            outcomes: Counter[str] = Counter()
-            for number in numbers(options.step, options.most, options.seed):
-                outcome, what = take_once(reference, number)
-                outcomes[outcome] += 1
-                broken += bool(what)
-                for rule in what:
-                    print(f"{name}: allocation {number}: {rule}", file=sys.stderr, flush=True)
-            kinds = ", ".join(f"{kind}: {count}" for kind, count in sorted(outcomes.items()))
-            print(f"| {name} | {sum(outcomes.values())} | {kinds} |", flush=True)
+            reference = every_call.take_reference(name, Path(top), ("ctypes", "_testcapi"))
+            for kind in filter(kinds.get, options.kind or KINDS):
+                outcomes: Counter[str] = Counter()
+                server = every_call.Server(Path(top), reference.modules, shim if kind == "C" else None)
+                for number in numbers(options.step, options.most, options.seed):
+                    outcome, what = take_once(reference, server, KINDS[kind].format(number))
+                    outcomes[outcome] += 1
+                    broken += bool(what)
+                    for rule in what:
+                        print(f"{name}: {kind} allocation {number}: {rule}", file=sys.stderr, flush=True)
+                server.close()
+                told = ", ".join(f"{outcome}: {count}" for outcome, count in sorted(outcomes.items()))
+                print(f"| {name} | {kind} | {sum(outcomes.values())} | {told} |", flush=True)
     return 1 if broken else 0
 
 

@@ -1,8 +1,10 @@
-"""Calls and allocations that fail, and changed modules, by the scripts beside this file: a seeded part."""
+"""Calls and allocations that fail, the same bytes, and changed modules, by the scripts beside: a seeded part."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,10 +22,31 @@ def call_script(name: str, *words: str) -> None:
     assert ended.returncode == 0, ended.stdout + ended.stderr[-4000:]
 
 
+def can_trace() -> bool:
+    """Whether strace is here and may watch a process."""
+    command = ["strace", "-o/dev/null", "true"]
+    return bool(shutil.which("strace")) and not subprocess.run(command, capture_output=True, check=False).returncode
+
+
+@pytest.mark.long
+def test_a_call_that_fails_is_one_line() -> None:
+    """A twentieth of those of five runs, each on the run's own files."""
+    if not can_trace():
+        pytest.skip("strace cannot watch processes here")
+    call_script("every_call.py", "--share", "0.05", "--seed", "1", "picture", "batch", "stream", "indices", "zarr")
+
+
+@pytest.mark.long
+def test_bytes_are_the_same_everywhere() -> None:
+    """By another processor's kernels, on threads, in small blocks, not linked, by plain Python and by NumPy."""
+    call_script("same_bytes.py", "--cases", "60", "--seed", "1", "--kernels", os.environ["POOLCLI_CACHE_DIR"],
+                "generic", "not linked", "3 threads, blocks of 1000", "plain Python", "NumPy")
+
+
 @pytest.mark.long
 @pytest.mark.skipif(importlib.util.find_spec("_testcapi") is None, reason="this CPython has no _testcapi")
 def test_an_allocation_that_fails_is_one_line() -> None:
-    """Forty of one run."""
+    """Thirty of Python's and of the C library's in one run."""
     call_script("every_allocation.py", "--step", "1.4", "--seed", "3", "picture")
 
 

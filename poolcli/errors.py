@@ -36,3 +36,12 @@ class LayoutError(PoolError):
     def __reduce__(self) -> tuple[type[LayoutError], tuple[tuple[int, ...], tuple[str, ...]]]:
         """Pickle by what it was made of, for errors of worker processes."""
         return type(self), (self.shape, self.layouts)
+
+
+_LACKS_OF_MEMORY = {"can't allocate lock", "can't allocate read lock", "can't start new thread"}
+"""What CPython's threads and files say of it, as RuntimeError."""
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether an error says that there is no memory left, in whichever way."""
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and str(error) in _LACKS_OF_MEMORY)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .. import report
 from ..core.memory_budget import begin_job
-from ..errors import LayoutError, OutputError, PoolError
+from ..errors import LayoutError, OutputError, PoolError, lacks_memory
 from ..redact import printable, redact_secrets
 from ..report import FileReport
 from . import run_chunked, run_in_memory, run_large_picture, run_streamed
@@ -73,7 +73,7 @@ def _describe_error(error: Exception) -> str:
         return str(error)
     if isinstance(error, OSError):
         return f"cannot be read or written: {error.strerror or error}"
-    if isinstance(error, MemoryError):
+    if lacks_memory(error):
         return "not enough memory for it"
     # a fault of ours, or of a library below: still one file's
     return f"unexpected {type(error).__name__}: {error}; --debug shows where"

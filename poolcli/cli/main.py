@@ -19,7 +19,7 @@ import click
 
 from .. import __version__
 from ..core.reducers import REDUCERS, suggest_reducers
-from ..errors import OptionError, PoolError
+from ..errors import OptionError, PoolError, lacks_memory
 from ..redact import printable
 from . import error_messages, options, stdio
 from .error_messages import INTERRUPTED, READER_GONE, USAGE
@@ -28,8 +28,6 @@ _NAME = "poolcli"
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python looks for garbage after 700, a hundred times while modules are imported, which make none: 7 ms of 119."""
 _NO_MEMORY = "not enough memory"
-_LACKS_OF_MEMORY = {"can't allocate lock", "can't start new thread"}
-"""What CPython's threads say of it, as RuntimeError."""
 
 STUDIES: Mapping[str, tuple[str, str]] = {
     "plan": ("analysis.plan_command",
@@ -243,7 +241,7 @@ def _describe_error(error: Exception) -> tuple[int, list[str]]:
         stdio.silence(sys.stdout)
         name = "standard output cannot be written" if error.filename is None else printable(str(error.filename))
         return 1, [f"{name}: {error.strerror or error}"]
-    if isinstance(error, MemoryError) or str(error) in _LACKS_OF_MEMORY:
+    if lacks_memory(error):
         return 1, [_NO_MEMORY]
     return 1, [f"unexpected {type(error).__name__}: {error_messages.format_sentence(str(error))}; --debug shows where"]
 

@@ -374,6 +374,18 @@ def test_no_exception_of_a_file_gets_out(tmp_path: Path, monkeypatch: pytest.Mon
     assert done.error
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't allocate read lock"),
+                                   RuntimeError("can't start new thread")])
+def test_a_file_for_which_memory_lacks_says_so(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    """CPython's files and threads say so by RuntimeError; nothing of that is unexpected."""
+    def fail(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr("poolcli.pooling.Pooling.run", fail)
+    assert one_file(picture(tmp_path / "a.png", GREY), None).error == "not enough memory for it"
+
+
 @pytest.mark.parametrize(("number", "stops"), [(errno.ENOSPC, True), (errno.EDQUOT, True), (errno.EFBIG, True),
                                                (errno.EACCES, False)])
 def test_a_full_disk_stops_the_batch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, stops: bool) -> None:

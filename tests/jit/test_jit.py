@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 import re
 import stat
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 import poolcli
 from poolcli import jit, pooling
-from poolcli.jit import cache, loader, object_code, permissions, target
+from poolcli.jit import cache, compiler, loader, object_code, permissions, target
 from poolcli.jit.compiler import find_loops
 from poolcli.jit.kernel_spec import KernelSpec
 
@@ -367,3 +368,48 @@ head:
 def test_functions_with_loops_are_found() -> None:
     """They are optimised by themselves first; a jump ahead is no loop, whatever the blocks of others are called."""
     assert find_loops(LOOPS) == {"counts"}
+
+
+def numba_attribute(name: str) -> tuple[object, str]:
+    """The object that an attribute of Numba's internals is of, and the attribute."""
+    owner, _, attribute = name.rpartition(".")
+    return pkgutil.resolve_name(owner), attribute
+
+
+@pytest.mark.parametrize(("name", "change"), [
+    ("numba.core.typed_passes:NativeLowering", None),
+    ("numba.core.codegen:CPUCodegen._create_empty_module", None),
+    ("numba.core.codegen:CPUCodegen._create_empty_module", lambda codegen: ""),
+    ("numba._dynfunc:make_function", lambda lookup_module, name: None),
+])
+def test_numbas_own_passes_where_a_name_is_missing(name: str, change: Callable[..., object] | None,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or where a function takes other arguments; with all as they are known, passes end early."""
+    from numba.core.compiler import Compiler
+
+    assert compiler._find_pipeline().__name__ == "TextCompiler"
+    owner, attribute = numba_attribute(name.replace(":", "."))
+    monkeypatch.delitem(sys.modules, "poolcli.jit.numba_pipeline")
+    monkeypatch.delattr("poolcli.jit.numba_pipeline")
+    if change is None:
+        monkeypatch.delattr(owner, attribute)
+    else:
+        monkeypatch.setattr(owner, attribute, change)
+    assert compiler._find_pipeline() is Compiler
+
+
+@pytest.mark.long
+def test_numbas_own_passes_give_the_same_bits(tmp_path: Path) -> None:
+    """A mean of floats, whose additions could be put in another order."""
+    script = ("from numba.core import typed_passes\ndel typed_passes.NativeLowering\n"
+              "import numpy, poolcli\nfrom poolcli.jit import compiler\n"
+              "x = numpy.random.default_rng(3).normal(size=(40, 50))\n"
+              "print(poolcli.pool(x, 'avg', size=7, stride=1).tobytes().hex())\n"
+              "print(compiler._make_jitable()['pipeline_class'].__name__)\n")
+    env = {**os.environ, "POOLCLI_COMPILE": "always", "POOLCLI_CACHE_DIR": str(tmp_path / "cache")}
+    done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
+    x = np.random.default_rng(3).normal(size=(40, 50))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("POOLCLI_COMPILE", "always")
+        expected = poolcli.pool(x, "avg", size=7, stride=1).tobytes().hex()
+    assert done.stdout.split() == [expected, "Compiler"]

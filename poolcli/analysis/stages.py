@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,6 @@ from ..errors import OptionError
 
 if TYPE_CHECKING:
     from ..pooling import Pooling
-
-StageLike = "Stage | str | tuple[str, Mapping[str, Any]]"
-"""A reducer's name, or the name and keywords of ``poolcli.pool``."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +30,12 @@ class Stage:
         from ..pooling import parse_pooling
 
         return parse_pooling(self.reducer, **self.keywords)
+
+    def with_pooling(self, pooling: Pooling, **keywords: Any) -> Stage:
+        """Return the same with keywords of which ``pooling`` is what checking them would give: they are not checked."""
+        made = Stage(self.reducer, {**self.keywords, **keywords}, self.title)
+        vars(made)["pooling"] = pooling  # where cached_property keeps it
+        return made
 
     @property
     def title(self) -> str:
@@ -53,7 +56,9 @@ def as_stage(given: Any, shared: Mapping[str, Any] | None = None) -> Stage:
 
 def with_layout(stage: Stage, letters: str) -> Stage:
     """Return a stage that names the axes, by these letters where it did not."""
-    return Stage(stage.reducer, {**stage.keywords, "layout": stage.keywords.get("layout") or letters}, stage.title)
+    if stage.pooling.layout:
+        return stage
+    return stage.with_pooling(replace(stage.pooling, layout=letters), layout=letters)
 
 
 def with_named_axes(stage: Stage, shape: Sequence[int], letters: str | None, names: Sequence[str] = ()) -> Stage:
@@ -65,7 +70,7 @@ def with_named_axes(stage: Stage, shape: Sequence[int], letters: str | None, nam
     if pooling is stage.pooling:
         return stage
     settled = {name: getattr(pooling.window, name) for name in NAMED_DEFAULTS if name in stage.keywords}
-    return Stage(stage.reducer, {**stage.keywords, **settled, "layout": pooling.layout}, stage.title)
+    return stage.with_pooling(pooling, **settled, layout=pooling.layout)
 
 
 def _check_pair(given: Any) -> tuple[str, Mapping[str, Any], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -57,8 +58,24 @@ def print_rich(title: str, titles: Sequence[str], rows: Rows) -> None:
     Console(markup=False, emoji=False, highlight=False).print(table)
 
 
-def _print_tables() -> None:
-    """Print the reducers and the windowings."""
+def _make_document() -> dict[str, Any]:
+    """Both tables as what JSON can hold: names, words, and what each takes."""
+    reducers = [{"name": row.name, "help": row.help, "value": row.value, "picks": row.picks,
+                 "nonnegative": row.nonnegative,
+                 "parameters": [{"name": p.name, "kind": p.kind, "default": p.default, "accepts": p.accepts,
+                                 "help": p.help} for p in row.parameters]} for row in REDUCERS.values()]
+    windowings = [{"name": row.name, "help": row.help, "windows": row.windows, "usage": row.usage,
+                   "options": list(row.options)} for row in WINDOWINGS.values()]
+    return {"schema": 1, "reducers": reducers, "windowings": windowings}
+
+
+def _print_tables(as_json: bool) -> None:
+    """Print the reducers and the windowings, as tables or as one JSON document."""
+    if as_json:
+        import json
+
+        click.echo(json.dumps(_make_document(), indent=1, allow_nan=False))
+        return
     for title, titles, make in TABLES:
         if is_terminal(sys.stdout):
             print_rich(title, titles, make())
@@ -66,4 +83,7 @@ def _print_tables() -> None:
             click.echo(f"{title}\n\n{_plain(titles, make())}\n")
 
 
-command = click.Command("list", callback=_print_tables, help="Print the reducers and the windowings.")
+command = click.Command(
+    "list", callback=_print_tables, help="Print the reducers and the windowings.",
+    params=[click.Option(["--json", "as_json"], is_flag=True, help="One JSON document instead of the tables.")],
+)

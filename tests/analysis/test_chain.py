@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import poolcli
+from poolcli import pooling
+from poolcli.analysis.stages import as_stages, with_layout, with_named_axes
 
 CHAINS: list[list[tuple[str, dict[str, Any]]]] = [
     [("max", {}), ("avg", {"size": 3, "stride": 2})],
@@ -95,3 +97,21 @@ def test_what_fails_says_its_stage(stages: Any, said: str) -> None:
     """PoolError, before or during the work."""
     with pytest.raises(poolcli.PoolError, match=re.escape(said)):
         poolcli.chain(-np.ones((8, 8)), stages)
+
+
+@pytest.mark.parametrize("keywords", [
+    {"size": 3, "padding": 1}, {"size": 2, "pad_mode": "edge", "padding": 1, "nodata": 0},
+    {"adaptive": (2, 3), "layout": "HWC"}, {"size": {"h": 2}}, {"like": "torch", "size": 2},
+])
+def test_the_axes_of_a_file_do_not_check_a_stage_again(keywords: dict[str, Any],
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stage that learns its layout, or which axes its names are, has the pooling that checking would give."""
+    stage = as_stages([("avg", keywords)])[0]
+    checked = stage.pooling
+    with monkeypatch.context() as patched:
+        patched.setattr(pooling, "parse_pooling", None)
+        found = [with_layout(stage, "CHW"), with_named_axes(stage, (3, 4, 5), "CHW")]
+        known = [one.pooling for one in found]
+    assert stage.pooling is checked
+    assert [pooling.parse_pooling("avg", **one.keywords) for one in found] == known
+    assert known[0].layout == keywords.get("layout", "CHW")

@@ -21,6 +21,7 @@ import poolcli
 from poolcli.cli import error_messages, list_command, main
 from poolcli.core.reducers import REDUCERS
 from poolcli.core.windowings import WINDOWINGS
+from poolcli.pooling import parse_pooling
 
 FEATURES = SAMPLES / "feature_map.npy"
 
@@ -65,6 +66,22 @@ def test_list_prints_the_tables_from_the_code(here: Call) -> None:
     for kind in WINDOWINGS.values():
         (line,) = (line for line in lines if line.startswith(f"{kind.name} ") and kind.usage in line)
         assert kind.windows in line and line.endswith(kind.help)
+
+
+def test_list_as_json_has_every_row_and_its_parameters(here: Call) -> None:
+    """What scripts read in place of the tables; each default is one that the library takes."""
+    shown = here("list", "--json")
+    assert (shown.code, shown.err) == (0, "")
+    document = json.loads(shown.out)
+    assert document["schema"] == 1
+    assert [(row["name"], row["value"], row["help"]) for row in document["reducers"]] == [
+        (row.name, row.value, row.help) for row in REDUCERS.values()]
+    for found in document["reducers"]:
+        defaults = {own["name"]: own["default"] for own in found["parameters"]}
+        assert parse_pooling(found["name"], size=2, **defaults) == parse_pooling(found["name"], size=2)
+        assert found["picks"] is REDUCERS[found["name"]].picks
+    assert {row["name"]: row["options"] for row in document["windowings"]} == {
+        row.name: list(row.options) for row in WINDOWINGS.values()}
 
 
 @pytest.mark.parametrize("columns", [40, 80, 200])

@@ -28,7 +28,7 @@ def imported(*arguments: str, cwd: Path | None = None, **env: str) -> set[str]:
 
 
 @pytest.mark.parametrize("line", [
-    "", "--help", "--version", "-h", "list", "max --help", "stochastic -h",
+    "", "--help", "--version", "-h", "list", "list --json", "max --help", "stochastic -h",
     "max", "max -k 0 x.png", "max --size 3x x.png", "lp --p 0 x.png", "max --p 3 x.png", "maxx", "max --siz 2 x.png",
     "max --global -k 3 x.png", "max --layout HH x.png", "max -", "max x.png y.png -o z.png", "max x.png -o y.foo",
     "max . ", "max x.png --scheduler local --isolate",

@@ -53,7 +53,7 @@ class Study:
         every = (*options.windows(), *options.values(), *parameter_options()) if self.pools else ()
         shared = [one for one in every if one.name not in taken]
         files = [one for one in self.files if one.name not in taken]
-        sections = [(self.name.capitalize(), list(self.options)), 
+        sections = [(self.name.capitalize(), list(self.options)),
                     ("Of every stage that does not say it itself", shared),
                     ("Files", files), ("Report", _report_options())]
         return SectionedCommand(self.name, self.help, list(self.examples), [one for one in sections if one[1]],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +30,8 @@ Array = NDArray[Any]
 
 _UNSAFE = ("pickle",)
 """Codecs that run what they read."""
+_PATIENCE = 10.0
+"""Seconds that a write which failed waits for the other chunks."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,26 @@ class ZarrArray(UnpaddedSource):
         if not Path(self.path).is_dir():  # a run that is cut short removes it, and writing would make it anew
             raise PoolError("cannot be written: its folder has gone")
         with _zarr_errors("written"):
-            self.array[slices(ranges)] = values
+            try:
+                self.array[slices(ranges)] = values
+            except Exception:
+                _wait_for_chunks()
+                raise
+
+
+def _wait_for_chunks() -> None:
+    """Wait for what zarr still does: it raises at the first chunk that fails, while threads write the other ones, and
+    such a one makes its folder anew where that has been removed meanwhile.
+    """
+    from zarr.core.sync import sync
+
+    async def wait_for_others() -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        if others:
+            await asyncio.wait(others, timeout=_PATIENCE)
+
+    with suppress(Exception):  # what went wrong has been raised; this only tidies up
+        sync(wait_for_others())
 
 
 @contextmanager

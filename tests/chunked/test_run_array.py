@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import pickle
 from collections import Counter
 from pathlib import Path
@@ -14,11 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import poolcli
-from poolcli.chunked import chunk_shapes, run_array, run_box
+from poolcli.chunked import chunk_shapes, run_array, run_box, stores
 from poolcli.chunked.sources import MemorySource, NpySource, pad_source
 from poolcli.chunked.stores import ZarrArray
 from poolcli.core.boxes import input_box
 from poolcli.core.reducers import REDUCERS
+from poolcli.errors import PoolError
 from poolcli.pooling import parse_pooling
 
 WINDOWS: list[dict[str, Any]] = [
@@ -229,3 +232,20 @@ def test_the_output_is_of_the_inputs_version(version: int, tmp_path: Path) -> No
     assert made.metadata.zarr_format == version and made.shape == (4, 4)
     if version == 3:
         assert made.metadata.dimension_names == ("y", "x")
+
+
+def test_a_chunk_that_cannot_be_written_waits_for_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """zarr raises at once, and its other threads would make anew a folder that is being removed."""
+    store = stores.create_array(str(tmp_path / "x.zarr"), "", (8, 2), np.dtype("uint8"), (2, 2), 3)
+    done: list[str] = []
+
+    async def put(self: Any, key: str, value: Any) -> None:
+        if key == "c/0/0":
+            raise OSError(errno.EIO, "io")
+        await asyncio.sleep(0.1)
+        done.append(key)
+
+    monkeypatch.setattr(zarr.storage.LocalStore, "set", put)
+    with pytest.raises(PoolError, match="cannot be written: io"):
+        store.write([(0, 8), (0, 2)], np.ones((8, 2), np.uint8))
+    assert sorted(done) == ["c/1/0", "c/2/0", "c/3/0"]

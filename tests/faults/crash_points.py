@@ -10,7 +10,7 @@ file system may hold after a crash, and checked. For each moment between two cal
 
 In each state every output must be the whole old file, the whole new one, or absent where there was none. From a
 sample of the states the next run must put everything right: what a crash left over is gone, and outputs are whole.
---kills ends so many runs by SIGKILL at random moments and checks the same.
+--kills ends so many runs by SIGKILL at random moments after the imports and checks the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import argparse
 import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -30,7 +29,17 @@ from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent))
-from every_call import SCENARIOS, TEMPORARY, Reference, Scenario, contents, environment, run, write_picture
+from every_call import (
+    SCENARIOS,
+    TEMPORARY,
+    Reference,
+    Scenario,
+    Server,
+    contents,
+    environment,
+    take_reference,
+    write_picture,
+)
 
 TRACED = "openat,open,creat,write,pwrite64,writev,fsync,fdatasync,/^rename,/^link,/^unlink,ftruncate,/^mkdir,close"
 CALL = re.compile(r"^\d+ +(\w+)\((.*)\) += (-?\d+)")
@@ -230,9 +239,9 @@ def faults_of(state: dict[str, bytes], old: dict[str, bytes], new: dict[str, byt
             yield f"{path}: should not be there"
 
 
-def check_again(scenario: Scenario, folder: Path, reference: Reference) -> Iterator[str]:
+def check_again(scenario: Scenario, server: Server, folder: Path, reference: Reference) -> Iterator[str]:
     """Run once more, and name what is not right then."""
-    ended = run(scenario, folder, reference.cache, None)
+    ended = server.run(scenario, folder, reference.cache)
     if ended.code:
         yield f"the next run ends with {ended.code}: {ended.stderr.strip()[-200:]}"
     elif contents(folder, scenario.outputs) != reference.files:
@@ -242,17 +251,7 @@ def check_again(scenario: Scenario, folder: Path, reference: Reference) -> Itera
         yield f"the next run leaves {left[0]}"
 
 
-def take_reference(name: str, top: Path) -> Reference:
-    """Run a scenario undisturbed; compiles its kernels."""
-    scenario, folder = RUNS[name], top / f"{name}-reference"
-    folder.mkdir()
-    scenario.inputs(folder)
-    ended = run(scenario, folder, top / "kernels", None)
-    assert ended.code == 0, ended
-    return Reference(name, top / "kernels", ended.stdout, contents(folder, scenario.outputs))
-
-
-def check_crashes(reference: Reference, top: Path, draw: random.Random) -> tuple[int, int, list[str]]:
+def check_crashes(reference: Reference, server: Server, top: Path, draw: random.Random) -> tuple[int, int, list[str]]:
     """Check every state of a run: how many there are, from how many the next run was tried, and what is wrong."""
     scenario, folder = RUNS[reference.name], top / reference.name
     folder.mkdir()
@@ -277,25 +276,20 @@ def check_crashes(reference: Reference, top: Path, draw: random.Random) -> tuple
         for name, content in state.items():
             Path(name).parent.mkdir(parents=True, exist_ok=True)
             Path(name).write_bytes(content)
-        wrong += check_again(scenario, folder, reference)
+        wrong += check_again(scenario, server, folder, reference)
     return len(found), len(again), wrong
 
 
-def kill_once(reference: Reference, top: Path, seconds: float) -> list[str]:
+def kill_once(reference: Reference, server: Server, top: Path, seconds: float) -> list[str]:
     """End a run by SIGKILL after some seconds; what is wrong then, and after the next run."""
     scenario, folder = RUNS[reference.name], top / "killed"
     folder.mkdir()
     try:
         scenario.inputs(folder)
         old = contents(folder, scenario.outputs)
-        process = subprocess.Popen([sys.executable, "-m", "poolcli", *scenario.arguments], cwd=folder,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                   env=environment(reference.cache))
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        server.run(scenario, folder, reference.cache, seconds=seconds)
         wrong = list(faults_of(contents(folder, scenario.outputs), old, reference.files))
-        return wrong + ([] if reference.name in NOT_AGAIN else list(check_again(scenario, folder, reference)))
+        return wrong + ([] if reference.name in NOT_AGAIN else list(check_again(scenario, server, folder, reference)))
     finally:
         shutil.rmtree(folder)
 
@@ -313,13 +307,16 @@ def main() -> int:
     print("| run | states after a crash | next runs tried | runs killed | wrong |\n| --- | --: | --: | --: | --: |")
     with tempfile.TemporaryDirectory(prefix="crash-points-") as top:
         for name in options.scenario or RUNS:
-            reference = take_reference(name, Path(top))
+            reference = take_reference(name, RUNS[name], Path(top))
+            server = Server(Path(top), reference.modules)
+            folder = make_folder(RUNS[name], Path(top, f"{name}-timed"))
             start = time.monotonic()
-            run(RUNS[name], make_folder(RUNS[name], Path(top, f"{name}-timed")), reference.cache, None)
+            server.run(RUNS[name], folder, reference.cache)
             seconds = time.monotonic() - start
-            count, again, wrong = check_crashes(reference, Path(top), draw)
+            count, again, wrong = check_crashes(reference, server, Path(top), draw)
             for _ in range(options.kills):
-                wrong += kill_once(reference, Path(top), draw.uniform(0, seconds))
+                wrong += kill_once(reference, server, Path(top), draw.uniform(0, seconds))
+            server.close()
             print(f"| {name} | {count} | {again} | {options.kills} | {len(wrong)} |", flush=True)
             print("".join(f"{name}: {fault}\n" for fault in dict.fromkeys(wrong)), end="", file=sys.stderr)
             broken += len(wrong)

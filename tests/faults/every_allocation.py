@@ -118,7 +118,8 @@ def main() -> int:
         kinds = {"Python": importlib.util.find_spec("_testcapi"), "C": shim}
         print("| run | of | failures | outcomes |\n| --- | --- | --: | --- |")
         for name in options.scenario or RUNS:
-            reference = every_call.take_reference(name, Path(top), ("ctypes", "_testcapi"))
+            reference = every_call.take_reference(name, every_call.SCENARIOS[name], Path(top),
+                                                  ("ctypes", "_testcapi"))
             for kind in filter(kinds.get, options.kind or KINDS):
                 outcomes: Counter[str] = Counter()
                 server = every_call.Server(Path(top), reference.modules, shim if kind == "C" else None)

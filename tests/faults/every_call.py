@@ -88,7 +88,7 @@ for line in asked:
     os.close(opener)
     end = time.monotonic() + one["seconds"]
     while not (ended := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < end:
-        time.sleep(0.002)
+        time.sleep(min(0.002, one["seconds"] / 100))
     if not ended[0]:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
@@ -297,8 +297,8 @@ class Server:
         return self._answers.readline().strip()
 
     def run(self, scenario: Scenario, folder: Path, cache: Path, inject: str | None = None,
-            modules: Path | None = None, prepare: str = "") -> Ended:
-        """Run a scenario's command in a folder.
+            modules: Path | None = None, prepare: str = "", seconds: float = TIME_LIMIT) -> Ended:
+        """Run a scenario's command in a folder; after so many seconds it is killed.
 
         ``inject`` is strace's word for what fails, None for nothing; a word without a failure only traces. ``modules``
         is a file to write the names of all imported modules to, ``prepare`` is Python that is run just before.
@@ -307,7 +307,7 @@ class Server:
         for name in ("stdout", "stderr"):
             streams[name] = str(self.top / name)
             Path(streams[name]).write_bytes(b"")
-        child = self._tell(json.dumps({**streams, "folder": str(folder), "cache": str(cache), "seconds": TIME_LIMIT,
+        child = self._tell(json.dumps({**streams, "folder": str(folder), "cache": str(cache), "seconds": seconds,
                                        "arguments": scenario.arguments, "prepare": prepare,
                                        "modules": str(modules) if modules else None}))
         log, tracer = self.top / "strace", None
@@ -367,12 +367,12 @@ def broken_rules(scenario: Scenario, call: str, failure: str, ended: Ended, old:
         yield f"left behind: {left[0]}"
 
 
-def take_reference(name: str, top: Path, more: Sequence[str] = ()) -> Reference:
+def take_reference(name: str, scenario: Scenario, top: Path, more: Sequence[str] = ()) -> Reference:
     """Run a scenario without a failure, which compiles its kernels; ``more`` modules are imported with its own."""
-    scenario, modules = SCENARIOS[name], top / f"{name}.json"
+    modules = top / f"{name}.json"
     server = Server(top, None)
     for number in range(2):  # the first run compiles; the modules of the second are those of a run that need not
-        folder = top / name
+        folder = top / f"{name}-reference"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         scenario.inputs(folder)
@@ -443,7 +443,7 @@ def take_all(names: Sequence[str], calls: Sequence[str], share: float, seed: int
     """Let each call of each scenario fail, or a seeded share of them, for as long as there is time."""
     tally, chance = Tally(), random.Random(seed)
     with tempfile.TemporaryDirectory(prefix="every-call-") as top, ThreadPoolExecutor(jobs) as threads:
-        references = [take_reference(name, Path(top)) for name in names]
+        references = [take_reference(name, SCENARIOS[name], Path(top)) for name in names]
         every = [(reference, call, number, failure) for reference in references
                  for call, numbers in list_calls(reference, Path(top), calls).items()
                  for number in numbers for failure in FAILURES[call]]

@@ -30,6 +30,8 @@ def in_c_order(view: Array, dtype: dtypes.Type) -> Array:
         return view
     halves = view.dtype == dtypes.FLOAT16 and dtype == np.float32
     plain = not (halves or view.dtype == dtype) or not view.dtype.isnative or not view.flags.aligned
+    if not plain and not halves and (merged := _merge_pixels(view)) is not view and merged.flags.aligned:
+        return in_c_order(merged, merged.dtype).view(dtype)
     if plain or view.size < _LEAST or not (halves or _is_scattered(view)):
         return np.ascontiguousarray(view, dtype)
     read = np.dtype(f"u{view.itemsize}")
@@ -46,9 +48,19 @@ def as_result(values: Array, dtype: dtypes.Type) -> Array:
 
 
 def _is_scattered(view: Array) -> bool:
-    """Whether the array is densest along another axis than the last."""
-    apart = [abs(step) for step, n in zip(view.strides, view.shape, strict=True) if n > 1]
-    return bool(apart) and apart[-1] > min(apart)
+    """Whether the array is densest along another axis than the last, pixels of three samples aside."""
+    axes = [(abs(step), n) for step, n in zip(view.strides, view.shape, strict=True) if n > 1]
+    if len(axes) > 2 and axes[-1] == (view.itemsize, 3):
+        axes.pop()
+    return bool(axes) and axes[-1][0] > min(axes)[0]
+
+
+def _merge_pixels(view: Array) -> Array:
+    """Return the array with pixels of 2, 4 or 8 bytes as one number each, which transposes as fast as one channel."""
+    size = view.shape[-1] * view.itemsize
+    if size == view.itemsize or size not in (2, 4, 8) or view.strides[-1] != view.itemsize:
+        return view
+    return view if any(step % size for step in view.strides[:-1]) else view.view(f"u{size}")
 
 
 def _copy(view: Array, read: dtypes.Type, result: Array, write: dtypes.Type, convert: Any) -> Array:

@@ -64,6 +64,19 @@ VIEWS = {
 }
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 8])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+def test_pixels_are_copied(dtype, channels):
+    """Images whose rows and columns are exchanged, from memory that is not aligned to pixels too."""
+    samples = np.random.default_rng(3).integers(0, 100, 60 * 70 * channels + 1).astype(dtype)
+    for begin in (0, 1):
+        x = samples[begin : begin + 60 * 70 * channels].reshape(60, 70, channels)
+        for moved in (x.transpose(1, 0, 2), x[::-1, ::2].transpose(1, 0, 2), x.transpose(1, 0, 2)[..., : channels - 1]):
+            copy = c_order.in_c_order(moved, moved.dtype)
+            assert copy.flags.c_contiguous and copy.dtype == x.dtype
+            np.testing.assert_array_equal(copy, moved)
+
+
 @pytest.mark.parametrize("view", VIEWS)
 def test_views_are_copied(view):
     """Whatever order, step and direction."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import zarr
 
 Array = NDArray[Any]
+
+logging.getLogger("asyncio").addHandler(logging.NullHandler())  # zarr raises one chunk's error, the others' go there
 
 _UNSAFE = ("pickle",)
 """Codecs that run what they read."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import pickle
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
@@ -249,3 +251,10 @@ def test_a_chunk_that_cannot_be_written_waits_for_the_others(tmp_path: Path, mon
     with pytest.raises(PoolError, match="cannot be written: io"):
         store.write([(0, 8), (0, 2)], np.ones((8, 2), np.uint8))
     assert sorted(done) == ["c/1/0", "c/2/0", "c/3/0"]
+
+
+def test_what_asyncio_logs_stays_off_stderr() -> None:
+    """zarr raises the error of one chunk; asyncio tells of the others by a traceback in its log."""
+    script = "import logging, poolcli.chunked.stores; logging.getLogger('asyncio').error('never retrieved')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, wraps
+from functools import cached_property, lru_cache, wraps
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -125,7 +125,7 @@ class WindowOptions:
         """The windows of each pooled axis; PoolError where they do not fit these lengths."""
         return self.windowing.build(self, lengths)
 
-    @property
+    @cached_property
     def is_named(self) -> bool:
         """Whether values are given by the names of axes."""
         return any(isinstance(getattr(self, name), _ByName) for name in NAMED_DEFAULTS)

@@ -39,7 +39,8 @@ def count_threads() -> int:
 
 def choose_thread_count(kernel: FastKernel) -> int:
     """Return how many threads a kernel's run is worth."""
-    return max(1, min(count_threads(), int(kernel.milliseconds / MIN_MS_PER_THREAD)))
+    worth = int(kernel.milliseconds / MIN_MS_PER_THREAD)
+    return 1 if worth < 2 else min(count_threads(), worth)
 
 
 class _SharedIterator:

@@ -119,7 +119,9 @@ def choose(work: KernelTask) -> _FoldChoice | None:
     if _is_wide(work, kinds):
         spec = jit.KernelSpec(wide.make_kernel, fold.steps, _dtypes_of(work, fold), bundled=True)
         return _FoldChoice(fold, spec, kinds, 0)
-    if made := constants_if_irregular(work) if work.array.size >= LARGE else None:
+    if work.array.size < LARGE:
+        return _FoldChoice(fold, _make_spec(work, fold, None, 0), kinds, 0)
+    if made := constants_if_irregular(work):
         arguments = (*_dtypes_of(work, fold), find_written_dtype(work).name)
         return _FoldChoice(fold, jit.KernelSpec(irregular.make_kernel, (*fold.steps, *made), arguments), kinds, 0)
     if (of_bands := _sizes_if_bands(work, fold)) is not None:
@@ -173,7 +175,7 @@ def _constants_if_small(work: KernelTask, kinds: NDArray[np.int64]) -> tuple[int
     apart, inner = step_of(width), work.output_shape[4]
     shared = size[2] > apart
     few = max(size) <= (_SMALL if shared else _APART) and prod(size) <= _FEW and inner <= _CHANNELS
-    if not regular or not few or work.array.size < LARGE:
+    if not regular or not few:
         return None
     samples = int(largest_divisor(work))
     in_line = shared or (inner == _CHANNELS and 1 < apart <= _SMALL)
@@ -186,7 +188,7 @@ def _sizes_if_bands(work: KernelTask, fold: Fold) -> tuple[int, ...] | None:
     regular = all(w.step == 1 and w.size_range()[0] == most for w, most in zip(work.windows, size, strict=True))
     stride_one = all(isinstance(w.starts, range) and step_of(w) == 1 for w in work.windows[1:])
     samples = fold.convert is finalizers.as_it_is and work.reducer.repeats_exactly and len(fold.dtypes) == 1
-    if not (regular and stride_one and samples) or work.array.size < LARGE:
+    if not (regular and stride_one and samples):
         return None
     inner = work.output_shape[4]
     row = work.output_shape[3] * inner * work.array.itemsize
@@ -218,14 +220,14 @@ _CHANNELS_AT = 4
 def _has_long_rows(work: KernelTask) -> bool:
     """Whether windows have so many lines, and so long ones, that merging four at once pays."""
     lines, width = max(work.largest_sizes[:2]), work.largest_sizes[2]
-    return lines >= _LINES and width * work.output_shape[4] >= _LONG and work.array.size >= LARGE
+    return work.array.size >= LARGE and lines >= _LINES and width * work.output_shape[4] >= _LONG
 
 
 def _rows_if_tall(work: KernelTask) -> int:
     """The windows' rows if two running folds of every line are less work than merging all lines of each window."""
     _, height, width = work.windows
     regular = isinstance(height.starts, range) and isinstance(width.starts, range) and height.step == 1
-    if not regular or work.array.size < LARGE:
+    if not regular:
         return 0
     rows, deep = int(height.stops[0] - height.starts[0]), work.largest_sizes[0]
     each_window = step_of(height) * (2 * deep + 1) + 1

@@ -88,6 +88,8 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
         series = _choose_series(file, key)
         check_planes(series, size, max_pixels)
         array = series.asarray(maxworkers=1)
+        if array.ndim != len(series.axes):  # damaged directories: tifffile names two axes of an array of three
+            raise PoolError(f"broken TIFF: {array.ndim} axes of which {len(series.axes)} are named")
         image = _parse_image(file.ome_metadata or "", file.series.index(series), series.axes)
         page = series.pages[0]
         storage = read_storage(lambda tag: None if (one := page.tags.get(tag)) is None else one.value,

@@ -82,14 +82,14 @@ def _workers(count: int) -> Iterator[Callable[..., Any]]:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    pool = ProcessPoolExecutor(max(1, count), get_context("spawn"), initializer=_deaf)
+    pool = ProcessPoolExecutor(max(1, count), get_context("spawn"), initializer=_ignore_interrupts)
     try:
         yield pool.submit
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _deaf() -> None:
+def _ignore_interrupts() -> None:
     """Ctrl-C is the first process's business; the others end with it."""
     import signal
 

@@ -81,7 +81,7 @@ def _find_score(array: Array, channel: int, plan: Plan, by: int | str | Array) -
     if isinstance(by, np.ndarray):
         dtypes.check_dtype(by.dtype)
         check_pixels(by.shape, plan, "score")
-        return np.ascontiguousarray(_broadcast(by, _without(array.shape, channel), plan))
+        return np.ascontiguousarray(_broadcast(by, _drop_axis(array.shape, channel), plan))
     check_by(by, plan)
     planes = np.moveaxis(array, channel, 0)
     if isinstance(by, int):
@@ -112,13 +112,13 @@ def check_by(by: int | str, plan: Plan) -> None:
 
 def check_pixels(shape: tuple[int, ...], plan: Plan, what: str) -> None:
     """PoolError for an array that has neither one number for each pixel nor the shape of the pooled axes."""
-    wanted = _without(plan.input_shape, plan.axes.letters.find("C"))
+    wanted = _drop_axis(plan.input_shape, plan.axes.letters.find("C"))
     if shape not in (wanted, tuple(plan.input_shape[i] for i in plan.axes.pooled)):
         raise PoolError(f"the {what} has the shape {axes.describe(shape)}, the pixels {axes.describe(wanted)}; that "
                         "shape, one number for each pixel, would work")
 
 
-def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
+def _drop_axis(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
     """A shape without an axis; -1 is none."""
     return shape if axis < 0 else (*shape[:axis], *shape[axis + 1 :])
 

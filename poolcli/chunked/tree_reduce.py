@@ -76,7 +76,7 @@ def _fold_part(task: BoxContext, portion: _InputPart) -> _FoldedPart:
     states = tuple(plan.axes.restored(one, plan.full_shape) for one in merger.states(work.array, work.windows))
     there = np.ones(plan.full_shape, bool)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
-        there &= _along(windows.present()[1] > 0, axis, len(plan.full_shape))
+        there &= _reshape_along(windows.present()[1] > 0, axis, len(plan.full_shape))
     return _FoldedPart(portion.outputs, states, there)
 
 
@@ -87,19 +87,19 @@ def _split_input(task: BoxContext, outputs: Box) -> Iterator[_InputPart]:
                                                   most):
         hit = list(inputs)
         for axis, windows in zip(task.plan.axes.pooled, task.plan.windows, strict=True):
-            hit[axis] = _reaching(windows, outputs[axis], inputs[axis])
+            hit[axis] = _find_reaching(windows, outputs[axis], inputs[axis])
         if all(start < stop for start, stop in hit):
             yield _InputPart(tuple(hit), inputs)
 
 
-def _reaching(windows: Windows, outputs: Range, samples: Range) -> Range:
+def _find_reaching(windows: Windows, outputs: Range, samples: Range) -> Range:
     """From the first to behind the last of some windows that begin before the end of some samples and end after."""
     first, count = windows[slice(*outputs)].present()
     found = np.flatnonzero((first < samples[1]) & (first + (count - 1) * windows.step >= samples[0]))
     return (outputs[0] + int(found[0]), outputs[0] + int(found[-1]) + 1) if len(found) else (0, 0)
 
 
-def _along(values: NDArray[Any], axis: int, ndim: int) -> NDArray[Any]:
+def _reshape_along(values: NDArray[Any], axis: int, ndim: int) -> NDArray[Any]:
     """Values of one axis, to be broadcast over the others."""
     return values.reshape([-1 if i == axis else 1 for i in range(ndim)])
 
@@ -154,7 +154,7 @@ class _MergedStates:
         for ignored in shares[: len(shares) - len(pooled)]:
             total = total * ignored[0]
         for axis, share in zip(pooled, shares[len(shares) - len(pooled) :], strict=True):
-            total = total * _along(share[slice(*self.outputs[axis])], axis, ndim)
+            total = total * _reshape_along(share[slice(*self.outputs[axis])], axis, ndim)
         return np.broadcast_to(total, self.begun.shape)
 
 

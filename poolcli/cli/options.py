@@ -89,7 +89,7 @@ def windows() -> list[click.Option]:
         option("--scale", type=param_types.scales, metavar="R", help="The same by samples a window: 2.5, 8/3, 1.5x2."),
         option("--touch", type=choice(TOUCHES), metavar="HOW",
                help="Samples of areas count wholly: all that are touched, or half: with their middle inside."),
-        option("--seed", type=param_types.whole, metavar="N",
+        option("--seed", type=param_types.parse_whole, metavar="N",
                help="Of fractional windows and random draws. Default 0."),
         option("--u", type=param_types.decimal, metavar="U",
                help="Offset in [0, 1) of fractional windows, for a seed."),

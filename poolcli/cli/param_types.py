@@ -38,7 +38,7 @@ def quote_input(text: str) -> str:
     return f"'{safe}'" if len(safe) <= 40 else f"'{safe[:37]}...'"
 
 
-def whole(text: str) -> int:
+def parse_whole(text: str) -> int:
     """A whole number of at most 20 digits."""
     if not _WHOLE.fullmatch(text):
         raise click.BadParameter(f"{quote_input(text)} is no whole number; 1, 2, 3 ... would work")
@@ -49,12 +49,12 @@ def whole(text: str) -> int:
 
 def counts(text: str) -> int | str | tuple[int | str, ...] | dict[str, int | str]:
     """Sizes: a whole number or ``all`` for every axis, or one for each axis, or for each that is named."""
-    return _per_axis(text, lambda part: "all" if part == "all" else whole(part), "3, 3x2 or 1xall")
+    return _per_axis(text, lambda part: "all" if part == "all" else parse_whole(part), "3, 3x2 or 1xall")
 
 
 def steps(text: str) -> int | tuple[int, ...] | dict[str, int]:
     """Strides and dilations: a whole number for every axis, or one for each axis."""
-    return _per_axis(text, whole, "2 or 2x1")
+    return _per_axis(text, parse_whole, "2 or 2x1")
 
 
 def lengths(text: str) -> tuple[int, ...]:
@@ -62,7 +62,7 @@ def lengths(text: str) -> tuple[int, ...]:
     parts = text.split("x")
     if "" in parts or len(parts) > _MOST_AXES:
         raise click.BadParameter(f"{quote_input(text)} is no shape; 8x8 or 1x3x8x8 would work")
-    return tuple(whole(part) for part in parts)
+    return tuple(parse_whole(part) for part in parts)
 
 
 def padding(text: str) -> (int | str | tuple[int, int] | tuple[int | tuple[int, int], ...]
@@ -78,7 +78,7 @@ def padding(text: str) -> (int | str | tuple[int, int] | tuple[int | tuple[int, 
 def _side(text: str) -> int | tuple[int, int]:
     """The padding of one axis."""
     before, colon, after = text.partition(":")
-    return (whole(before), whole(after)) if colon else whole(text)
+    return (parse_whole(before), parse_whole(after)) if colon else parse_whole(text)
 
 
 def ratios(text: str) -> str | tuple[str, ...] | dict[str, str]:
@@ -113,7 +113,7 @@ def frames(text: str) -> int | tuple[int, int | None] | None:
     if text == "all":
         return 1, None
     first, dash, last = text.partition("-")
-    wanted = whole(first), whole(last if dash else first)
+    wanted = parse_whole(first), parse_whole(last if dash else first)
     if not 1 <= wanted[0] <= wanted[1]:
         raise click.BadParameter(f"{quote_input(text)} is no range of frames, which count from 1; "
                                  "first, all, 3 or 2-5 work")
@@ -129,7 +129,7 @@ def number(text: str) -> int | float:
 
 def positive(text: str) -> int:
     """A whole number, at least 1."""
-    number = whole(text)
+    number = parse_whole(text)
     if number < 1:
         raise click.BadParameter("0 is too few; 1 or more would work")
     return number
@@ -160,7 +160,7 @@ def seconds(text: str) -> float:
 def whole_between(least: int, most: int) -> Callable[[str], int]:
     """A whole number in a range."""
     def parse(text: str) -> int:
-        number = whole(text)
+        number = parse_whole(text)
         if not least <= number <= most:
             raise click.BadParameter(f"{number} is not from {least} to {most}")
         return number

@@ -229,7 +229,7 @@ def lay_fixed(n: int, size: int, stride: int, dilation: int, before: int, after:
 
 
 @_share_windows
-def _same(n: int, size: int, stride: int, dilation: int, lower: bool) -> Windows:
+def _make_same(n: int, size: int, stride: int, dilation: int, lower: bool) -> Windows:
     """ceil(n / stride) windows, the padding split evenly; an odd one goes after (before, if lower), as TensorFlow."""
     count = ceil_div(n, stride)
     extra = max((count - 1) * stride + dilation * (size - 1) + 1 - n, 0)
@@ -240,7 +240,7 @@ def _same(n: int, size: int, stride: int, dilation: int, lower: bool) -> Windows
     return Windows(n, starts, stops, dilation, before, extra - before)
 
 
-def _whole(n: int) -> Windows:
+def _make_whole(n: int) -> Windows:
     """One window over the whole axis."""
     return Windows(n, range(1), range(n, n + 1))
 
@@ -250,7 +250,7 @@ def keep_axis(n: int) -> Windows:
     return Windows(n, range(n), range(1, n + 1))
 
 
-def _adaptive(n: int, count: int) -> Windows:
+def _make_adaptive(n: int, count: int) -> Windows:
     """``count`` windows [floor(i n / count), ceil((i + 1) n / count)), as PyTorch."""
     import numpy as np
 
@@ -265,8 +265,8 @@ def _adaptive(n: int, count: int) -> Windows:
 # Fractional windows (Graham, "Fractional Max-Pooling", arXiv 1412.6071).
 
 
-def _fractional(n: int, ratio: Fraction, size: int | None, random: bool, overlapping: bool, u: Fraction | None,
-                words: Iterator[int]) -> Windows:
+def _make_fractional(n: int, ratio: Fraction, size: int | None, random: bool, overlapping: bool, u: Fraction | None,
+                     words: Iterator[int]) -> Windows:
     """floor(n / ratio) windows whose steps are drawn; one word of chance for the axis, or one for each step."""
     import numpy as np
 
@@ -324,7 +324,7 @@ def _random_words(seed: int) -> Iterator[int]:
 # Areas: windows that begin and end within samples.
 
 
-def _area(n: int, ratio: Fraction, touch: str | None) -> Windows:
+def _make_areas(n: int, ratio: Fraction, touch: str | None) -> Windows:
     """floor(n / ratio) windows [i ratio, (i + 1) ratio), with all samples that they touch, or whose middle lies there.
 
     Where the ratio is a whole number they are fixed windows.
@@ -373,7 +373,7 @@ def _build_fixed(options: WindowOptions, lengths: Sequence[int]) -> tuple[Window
     windows = []
     for n, size, stride, dilation, padding in zip(lengths, sizes, strides, dilations, paddings, strict=True):
         before, after = padding if isinstance(padding, (tuple, list)) else (padding, padding)
-        windows.append(_whole(n) if size == ALL else
+        windows.append(_make_whole(n) if size == ALL else
                        lay_fixed(n, size, stride or size, dilation, before, after, options.ceil_mode))
     return tuple(windows)
 
@@ -385,19 +385,19 @@ def _build_same(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows
     strides = per_axis(options.stride, axes, "stride")
     dilations = per_axis(options.dilation, axes, "dilation")
     lower = options.padding == "same-lower"
-    return tuple(_whole(n) if size == ALL else _same(n, size, stride or size, dilation, lower)
+    return tuple(_make_whole(n) if size == ALL else _make_same(n, size, stride or size, dilation, lower)
                  for n, size, stride, dilation in zip(lengths, sizes, strides, dilations, strict=True))
 
 
 def _build_global(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
     """One window over everything."""
-    return tuple(_whole(n) for n in lengths)
+    return tuple(_make_whole(n) for n in lengths)
 
 
 def _build_adaptive(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows, ...]:
     """As many windows as asked, "all" keeps an axis."""
     counts = per_axis(options.adaptive, len(lengths), "adaptive")
-    return tuple(keep_axis(n) if count == ALL else _adaptive(n, count)
+    return tuple(keep_axis(n) if count == ALL else _make_adaptive(n, count)
                  for n, count in zip(lengths, counts, strict=True))
 
 
@@ -407,7 +407,7 @@ def _build_fractional(options: WindowOptions, lengths: Sequence[int]) -> tuple[W
     ratios = per_axis(options.fractional, axes, "fractional")
     sizes = per_axis(options.size, axes, "size")
     words = _random_words(options.seed)
-    return tuple(_fractional(n, ratio, size, options.random, options.overlapping, options.u, words)
+    return tuple(_make_fractional(n, ratio, size, options.random, options.overlapping, options.u, words)
                  for n, ratio, size in zip(lengths, ratios, sizes, strict=True))
 
 
@@ -418,12 +418,13 @@ def _build_area(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows
     axes = len(lengths)
     if options.area is None:
         ratios = per_axis(options.scale, axes, "scale")
-        return tuple(_area(n, Fraction(ratio), options.touch) for n, ratio in zip(lengths, ratios, strict=True))
+        return tuple(_make_areas(n, Fraction(ratio), options.touch) for n, ratio in zip(lengths, ratios, strict=True))
     counts = per_axis(options.area, axes, "area")
     if wrong := [(m, n) for m, n in zip(counts, lengths, strict=True) if m != ALL and m > n]:
         raise PoolError(f"{wrong[0][0]} areas of an axis of {wrong[0][1]} would be less than a sample each; adaptive "
                         "windows repeat samples")
-    return tuple(keep_axis(n) if m == ALL else _area(n, Fraction(n, m), options.touch) if n else _adaptive(n, m)
+    return tuple(keep_axis(n) if m == ALL else
+                 _make_areas(n, Fraction(n, m), options.touch) if n else _make_adaptive(n, m)
                  for n, m in zip(lengths, counts, strict=True))
 
 
@@ -652,7 +653,7 @@ def _whole_number(name: str, value: Any, least: int) -> int:
     return int(number)
 
 
-def _each(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
+def _allow_per_axis(check: Callable[[str, Any], Any]) -> Callable[[str, Any], Any]:
     """The check of one value, made to take one per axis too."""
     def check_each(name: str, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -695,7 +696,7 @@ def _check_padding(name: str, value: Any) -> Any:
             return value
         raise OptionError(name, f"padding is a number, one per axis, before and after, or same, same-lower, valid, "
                                 f"not {value!r}")
-    return _each(_check_pad)(name, value)
+    return _allow_per_axis(_check_pad)(name, value)
 
 
 def _check_ratio(name: str, value: Any) -> Fraction:
@@ -778,15 +779,15 @@ def check_flag(name: str, value: Any) -> bool:
 
 
 _CHECKS: Mapping[str, Callable[[str, Any], Any]] = {
-    "size": _each(_check_count_or_all),
-    "stride": _each(_check_count),
-    "dilation": _each(_check_count),
+    "size": _allow_per_axis(_check_count_or_all),
+    "stride": _allow_per_axis(_check_count),
+    "dilation": _allow_per_axis(_check_count),
     "padding": _check_padding,
     "ceil_mode": check_flag,
-    "adaptive": _each(_check_count_or_all),
-    "fractional": _each(_check_ratio),
-    "area": _each(_check_count_or_all),
-    "scale": _each(_check_scale),
+    "adaptive": _allow_per_axis(_check_count_or_all),
+    "fractional": _allow_per_axis(_check_ratio),
+    "area": _allow_per_axis(_check_count_or_all),
+    "scale": _allow_per_axis(_check_scale),
     "touch": _check_touch,
     "overlapping": check_flag,
     "random": check_flag,

@@ -362,7 +362,7 @@ def _rank_of_group(part: _BlockWindows, windows: Array) -> Array:
     if picks:
         low_rank, share = np.where(upward & (share > 0.0), high_rank, low_rank), np.zeros(1)
     a, b = (_take_rank(windows, rank) for rank in (low_rank, high_rank))
-    values = _between(a, b, share, part.work) if share.any() else a
+    values = _interpolate_ranks(a, b, share, part.work) if share.any() else a
     if part.x.dtype.kind == "f" and not missing(part.work):  # NaN is behind all others
         nan = np.isnan(windows[..., int(low_rank) :]).any(axis=-1)
         values = np.where(nan, np.nan, values).astype(values.dtype, copy=False)
@@ -376,7 +376,7 @@ def _take_rank(windows: Array, rank: NDArray[np.int64]) -> Array:
     return np.take_along_axis(windows, rank[..., None], axis=-1)[..., 0]
 
 
-def _between(a: Array, b: Array, share: Array, work: KernelTask) -> Array:
+def _interpolate_ranks(a: Array, b: Array, share: Array, work: KernelTask) -> Array:
     """A point of the way from a to b; declined where a double does not hold it, or where halfway may overflow."""
     if a.dtype.itemsize == 8 and a.dtype.kind != "f" and work.array.dtype.itemsize == 8:
         _check_small(a, 2)

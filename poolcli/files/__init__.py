@@ -313,9 +313,9 @@ def _from_npz(stream: IO[bytes], name: str, key: str | None, max_pixels: int) ->
 
 def _from_stream(stream: IO[bytes], name: str, key: str | None, options: dict[str, Any]) -> Loaded:
     """Read from what may be a pipe: an array to its last byte, an image through a bounded copy that can be sought."""
-    head = _upto(stream, len(MAGIC))
+    head = _read_upto(stream, len(MAGIC))
     if head != MAGIC:
-        head += _upto(stream, 12 - len(head))
+        head += _read_upto(stream, 12 - len(head))
         if (text := _text_format(sniff(head), head, name)) is not None:
             return _from_text(stream, name, text, options["max_pixels"], head)
         if sniff(head) is None:  # said at once: what is no picture may have no end
@@ -357,7 +357,7 @@ def _npy_file(path: str | os.PathLike[str], least: int, stack: ExitStack) -> tup
     return None
 
 
-def _upto(stream: IO[bytes], count: int) -> bytes:
+def _read_upto(stream: IO[bytes], count: int) -> bytes:
     data = b""
     while len(data) < count and (chunk := stream.read(count - len(data))):
         data += chunk
@@ -413,13 +413,13 @@ def write(
     if row.is_array or not checked:
         holds(row, array.dtype, array.shape, source.mode, source.pages)
     if isinstance(target, (str, os.PathLike)):
-        source, notes = _beside(*source.fit_place(row, array.shape), os.fspath(target))
+        source, notes = _drop_lost_place(*source.fit_place(row, array.shape), os.fspath(target))
         check_world_file(os.fspath(target), source, overwrite=overwrite, again=again)
         with atomic(target, overwrite=overwrite, again=again) as stream:
             lost = _encode(array, source, row, stream, encoding, os.fspath(target))
         write_world_file(os.fspath(target), source, overwrite=overwrite, again=again)
         return (*notes, *lost)
-    source, notes = _beside(*source.fit_place(row, array.shape), "")
+    source, notes = _drop_lost_place(*source.fit_place(row, array.shape), "")
     with explain_errors(target=STANDARD_OUTPUT):
         lost = _encode(array, source, row, target, encoding)
         target.flush()
@@ -436,7 +436,7 @@ def open_tiled(path: str | os.PathLike[str], shape: tuple[int, ...], dtype: Any,
     """
     from .tiff.tiff_tiles import TiledTiff
 
-    source, lost = _beside(*source.fit_place(FORMATS["TIFF"], shape), os.fspath(path))
+    source, lost = _drop_lost_place(*source.fit_place(FORMATS["TIFF"], shape), os.fspath(path))
     check_world_file(os.fspath(path), source, overwrite=overwrite, again=again)
     with atomic(path, overwrite=overwrite, again=again) as stream:
         target = TiledTiff(stream, shape, dtype, source, encoding)
@@ -446,7 +446,7 @@ def open_tiled(path: str | os.PathLike[str], shape: tuple[int, ...], dtype: Any,
     write_world_file(os.fspath(path), source, overwrite=overwrite, again=again)
 
 
-def _beside(source: ImageInfo, notes: tuple[str, ...], path: str) -> tuple[ImageInfo, tuple[str, ...]]:
+def _drop_lost_place(source: ImageInfo, notes: tuple[str, ...], path: str) -> tuple[ImageInfo, tuple[str, ...]]:
     """Leave out the place of a picture that says it by a file beside it, where nothing can be beside the output."""
     if path.lower().endswith(KNOWN) or get_affine(source) is None:
         return source, notes

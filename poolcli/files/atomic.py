@@ -65,7 +65,7 @@ def atomic(path: str | os.PathLike[str], *, overwrite: bool = False, again: bool
     with explain_errors(target=os.fspath(path)):
         old = _status(path)
         if (old is not None and not stat.S_ISREG(old.st_mode)) or _is_descriptor(path):
-            opening = _straight(path, old)
+            opening = _write_through(path, old)
         else:
             opening = _replace(os.path.realpath(path), old, overwrite, again)
         with opening as stream:
@@ -114,7 +114,7 @@ def _is_descriptor(path: str | os.PathLike[str]) -> bool:
 
 
 @contextmanager
-def _straight(path: str | os.PathLike[str], old: os.stat_result | None) -> Iterator[IO[bytes]]:
+def _write_through(path: str | os.PathLike[str], old: os.stat_result | None) -> Iterator[IO[bytes]]:
     if old is not None and stat.S_ISDIR(old.st_mode):
         raise OutputError("is a folder; a file name, or the folder with a slash at its end, would work")
     with open(path, "wb") as stream:
@@ -132,7 +132,7 @@ def _replace(path: str, old: os.stat_result | None, overwrite: bool, again: bool
         with os.fdopen(descriptor, "wb") as stream:
             yield stream
             stream.flush()
-            _like(old, descriptor)
+            _copy_permissions(old, descriptor)
             os.fsync(descriptor)
             if _RENAMES_OPEN:  # the lock holds till then
                 _publish(name, path, overwrite, again)
@@ -144,7 +144,7 @@ def _replace(path: str, old: os.stat_result | None, overwrite: bool, again: bool
         raise
 
 
-def _like(old: os.stat_result | None, descriptor: int) -> None:
+def _copy_permissions(old: os.stat_result | None, descriptor: int) -> None:
     """Give the new file the owner (where that is allowed) and the permissions of the old one.
 
     Without an old one it has 0666 less the umask, from os.open; tempfile.mkstemp would have made it 0600.
@@ -165,18 +165,18 @@ def _publish(temporary: str, path: str, overwrite: bool, again: bool) -> None:
     try:
         os.link(temporary, path)
     except FileExistsError:
-        _must_be(temporary, path, again)
+        _check_same_bytes(temporary, path, again)
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
         if not os.path.lexists(path):
             os.replace(temporary, path)
             return
-        _must_be(temporary, path, again)
+        _check_same_bytes(temporary, path, again)
     os.unlink(temporary)
 
 
-def _must_be(temporary: str, path: str, again: bool) -> None:
+def _check_same_bytes(temporary: str, path: str, again: bool) -> None:
     """Refuse a file that is there already, unless it may be, and is, what was to be written."""
     from filecmp import cmp
 

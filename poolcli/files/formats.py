@@ -407,7 +407,7 @@ def format_of(path: str | os.PathLike[str]) -> Format:
     if ending in ENDINGS:
         return ENDINGS[ending]
     what = f"the ending '{printable(ending)}' is of no known format" if ending else "the name has no ending"
-    raise PoolError(f"{what}; known are {_either(ENDINGS, 'and')}")
+    raise PoolError(f"{what}; known are {_join_words(ENDINGS, 'and')}")
 
 
 def format_named(name: str) -> Format:
@@ -417,7 +417,7 @@ def format_named(name: str) -> Format:
         return FORMATS[wanted.upper()]
     if f".{wanted}" in ENDINGS:
         return ENDINGS[f".{wanted}"]
-    raise PoolError(f"no format is called '{printable(name)}'; known are {_either(FORMATS, 'and').lower()}")
+    raise PoolError(f"no format is called '{printable(name)}'; known are {_join_words(FORMATS, 'and').lower()}")
 
 
 def is_lossy(row: Format, encoding: Encoding) -> bool:
@@ -457,7 +457,7 @@ def holds(
         return
     if pages is not None:
         if not row.frames:
-            several = _either([one.endings[0] for one in _ROWS if one.frames])
+            several = _join_words([one.endings[0] for one in _ROWS if one.frames])
             raise PoolError(f"{row.name} holds one picture, not {shape[0]:,}; {several} can hold several")
         if shape[0]:
             shape = shape[1:]
@@ -468,9 +468,9 @@ def holds(
     own = mode_of(dtype, shape, mode)
     if pages is not None and row.name == "PNG" and own in ("I;16", *WIDE):
         raise PoolError("PNG holds frames of 8 bits; .tif can hold 16-bit pages, .npy anything")
-    if not _takes(row, own) and not _by_tifffile(row, dtype):
+    if not _takes_mode(row, own) and not _by_tifffile(row, dtype):
         hint = ", and .tif with pip install poolcli[tiff]" if row.name == "TIFF" else ""
-        raise PoolError(f"{row.name} cannot hold {_describe(dtype, shape, own)}; {_able(own)} can{hint}")
+        raise PoolError(f"{row.name} cannot hold {_describe(dtype, shape, own)}; {_list_able_formats(own)} can{hint}")
     if row.side is not None and max(shape[:2]) > row.side:
         raise PoolError(
             f"{row.name} holds sides up to {row.side:,} pixels, not {shape[1]}x{shape[0]}; .npy and .tif can hold it"
@@ -491,13 +491,13 @@ def _by_tifffile(row: Format, dtype: object) -> bool:
     return row.name == "TIFF" and _name(dtype) != "bool" and has_tifffile()
 
 
-def _takes(row: Format, mode: str | None) -> bool:
+def _takes_mode(row: Format, mode: str | None) -> bool:
     return mode in row.modes or (mode in EXPANDED and EXPANDED[mode] in row.modes)
 
 
-def _able(mode: str | None) -> str:
-    exact = [row.endings[0] for row in _ROWS if _takes(row, mode) and not row.lossy and _is_installed(row)]
-    return _either([*exact, ".npy"])
+def _list_able_formats(mode: str | None) -> str:
+    exact = [row.endings[0] for row in _ROWS if _takes_mode(row, mode) and not row.lossy and _is_installed(row)]
+    return _join_words([*exact, ".npy"])
 
 
 def _describe(dtype: object, shape: tuple[int, ...], mode: str | None) -> str:
@@ -506,7 +506,7 @@ def _describe(dtype: object, shape: tuple[int, ...], mode: str | None) -> str:
     return f"{text} ({mode})" if mode in _TWINS else text
 
 
-def _either(names: Iterable[str], word: str = "or") -> str:
+def _join_words(names: Iterable[str], word: str = "or") -> str:
     *most, last = names
     return f"{', '.join(most)} {word} {last}" if most else last
 

@@ -22,7 +22,7 @@ _ENDING = ".tmp"
 
 
 @cache
-def _ours() -> str:
+def _name_prefix() -> str:
     """How the names of this host's temporary files begin."""
     import platform
 
@@ -54,7 +54,7 @@ def temporary_folder(folder: str) -> tuple[int, str]:
 
 def _name_new(folder: str) -> str:
     """Name a file or a folder that is not there."""
-    return os.path.join(folder, f"{_ours()}{os.urandom(8).hex()}{_ENDING}")
+    return os.path.join(folder, f"{_name_prefix()}{os.urandom(8).hex()}{_ENDING}")
 
 
 @contextmanager
@@ -102,7 +102,7 @@ def sweep(folder: str | os.PathLike[str]) -> None:
         return
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(_ours()) and entry.name.endswith(_ENDING):
+            if entry.name.startswith(_name_prefix()) and entry.name.endswith(_ENDING):
                 _clear(entry.path)
 
 

@@ -29,10 +29,10 @@ def grid(array: Array, values: Array, plan: Plan, reducer: Reducer) -> CellGrid 
         return None
     before, after = _in_rows(array), _in_rows(values.reshape(plan.full_shape))
     disjoint = all(map(_is_disjoint, plan.windows))
-    cuts = [_cuts(windows) if disjoint else () for windows in plan.windows]
+    cuts = [_find_cuts(windows) if disjoint else () for windows in plan.windows]
     rows, columns = cuts if len(cuts) == 2 else ((), cuts[0])
     picks = reducer.picks and not reducer.draws and disjoint
-    winners = frozenset(_winners(before, after, plan.windows)) if picks else frozenset()
+    winners = frozenset(_find_winners(before, after, plan.windows)) if picks else frozenset()
     return CellGrid(_texts(before), _texts(after), rows, columns, winners)
 
 
@@ -50,13 +50,13 @@ def _is_disjoint(windows: Windows) -> bool:
     return bool(windows.step == 1 and (first[1:] >= first[:-1] + count[:-1]).all())
 
 
-def _cuts(windows: Windows) -> tuple[int, ...]:
+def _find_cuts(windows: Windows) -> tuple[int, ...]:
     """Where a window begins or ends within an axis."""
     first, count = windows.present()
     return tuple(sorted({*first.tolist(), *(first + count).tolist()} - {0, windows.length}))
 
 
-def _winners(before: Array, after: Array, windows: tuple[Windows, ...]) -> list[tuple[int, int]]:
+def _find_winners(before: Array, after: Array, windows: tuple[Windows, ...]) -> list[tuple[int, int]]:
     """The first sample of each window that equals its result, by row and column."""
     import numpy as np
 

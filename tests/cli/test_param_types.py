@@ -14,10 +14,10 @@ from poolcli.cli import param_types
 from poolcli.redact import printable
 
 READ: list[tuple[Callable[[str], Any], str, Any]] = [
-    (param_types.whole, "7", 7),
-    (param_types.whole, "007", 7),
-    (param_types.whole, "0" * 5000, 0),
-    (param_types.whole, "18446744073709551615", 2**64 - 1),
+    (param_types.parse_whole, "7", 7),
+    (param_types.parse_whole, "007", 7),
+    (param_types.parse_whole, "0" * 5000, 0),
+    (param_types.parse_whole, "18446744073709551615", 2**64 - 1),
     (param_types.counts, "3", 3),
     (param_types.counts, "3x2", (3, 2)),
     (param_types.counts, "2x2x2", (2, 2, 2)),
@@ -44,8 +44,8 @@ READ: list[tuple[Callable[[str], Any], str, Any]] = [
 ]
 
 REFUSED: list[tuple[Callable[[str], Any], str, str]] = [
-    (param_types.whole, "-1", "'-1' is no whole number; 1, 2, 3 ... would work"),
-    (param_types.whole, "1" * 21,
+    (param_types.parse_whole, "-1", "'-1' is no whole number; 1, 2, 3 ... would work"),
+    (param_types.parse_whole, "1" * 21,
      "'111111111111111111111' is too large; a number of up to 20 digits can be read"),
     (param_types.counts, "", "'' is not one value, or one for each of up to 3 axes; 3, 3x2 or 1xall would work"),
     (param_types.counts, "3x", "'3x' is not one value, or one for each of up to 3 axes; 3, 3x2 or 1xall would work"),
@@ -70,7 +70,7 @@ REFUSED: list[tuple[Callable[[str], Any], str, str]] = [
     (param_types.number, "9" * 401, f"'{'9' * 37}...' is no number; 3, 0.5 or 1e-6 would work"),
 ]
 
-HANDLERS = [param_types.whole, param_types.counts, param_types.steps, param_types.padding, param_types.ratios,
+HANDLERS = [param_types.parse_whole, param_types.counts, param_types.steps, param_types.padding, param_types.ratios,
             param_types.decimal,
             param_types.number, param_types.frames]
 

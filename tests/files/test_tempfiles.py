@@ -64,7 +64,7 @@ def test_a_writer_in_this_process_is_seen_too(tmp_path: Path) -> None:
 
 def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     """Of another host, whose locks may be unseen here; of another ending; a link, a FIFO."""
-    ours = tempfiles._ours()
+    ours = tempfiles._name_prefix()
     others = [f"{tempfiles.TEMPORARY}00000000-1.tmp", f"{tempfiles.TEMPORARY}1.tmp", f"{ours}1.png", "x.tmp"]
     for name in others:
         (tmp_path / name).touch()
@@ -92,7 +92,7 @@ def test_a_folder_is_cleared_when_nobody_holds_it(tmp_path: Path) -> None:
 
 def test_without_locks_nothing_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some network file systems have none: writing works, and no file can be told to be stale."""
-    (tmp_path / f"{tempfiles._ours()}1.tmp").touch()
+    (tmp_path / f"{tempfiles._name_prefix()}1.tmp").touch()
     monkeypatch.setattr("fcntl.flock", lambda *_: (_ for _ in ()).throw(OSError(38, "not implemented")))
     with atomic(tmp_path / "x") as stream:
         stream.write(b"new")

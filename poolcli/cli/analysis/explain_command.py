@@ -178,7 +178,7 @@ def _parse_at(value: str) -> tuple[int, ...]:
 def _parse_index(value: str) -> int:
     """A whole number, negative from the end."""
     sign = value.startswith("-")
-    return -param_types.whole(value[1:]) if sign else param_types.whole(value)
+    return -param_types.parse_whole(value[1:]) if sign else param_types.parse_whole(value)
 
 
 _STUDY = Study(

@@ -116,7 +116,7 @@ def choose(work: KernelTask) -> Merger | None:
     if fold.grouping == "rounded":
         return None
     sums = np.dtype(fold.dtypes[0]).kind in "iu" and work.reducer.fold not in EXTREME_FOLDS
-    return _wide(work) if sums and not _fits(work, extent) else Merger(work, fold)
+    return _merge_wide(work) if sums and not _fits(work, extent) else Merger(work, fold)
 
 
 def _fits(work: KernelTask, extent: Extent) -> bool:
@@ -125,7 +125,7 @@ def _fits(work: KernelTask, extent: Extent) -> bool:
     return extent.samples << 8 * power * work.array.dtype.itemsize < 1 << 63
 
 
-def _wide(work: KernelTask) -> Merger | None:
+def _merge_wide(work: KernelTask) -> Merger | None:
     """Sums that outgrow 64 bits, in pairs; exact below 2^105."""
     if work.reducer.fold not in SUM_FOLDS or missing(work):
         return None

@@ -64,18 +64,18 @@ def read_header(stream: IO[bytes], head: bytes = b"") -> Header:
 
     ``head`` is what has been read of it already.
     """
-    magic = head + _exactly(stream, 8 - len(head))
+    magic = head + _read_exactly(stream, 8 - len(head))
     if magic[:6] != MAGIC:
         raise PoolError("this is no .npy file: it does not begin with \\x93NUMPY; numpy.save writes one")
     if magic[6] not in _LENGTHS:
         raise PoolError(f"version {magic[6]} of the .npy format is unknown; numpy.save writes 1, 2 or 3")
     size_format = _LENGTHS[magic[6]]
     width = struct.calcsize(size_format)
-    (size,) = struct.unpack(size_format, _exactly(stream, width))
+    (size,) = struct.unpack(size_format, _read_exactly(stream, width))
     if size > _MAX_HEADER:
         raise PoolError(f"the .npy header claims {size:,} bytes, and {_MAX_HEADER:,} are the limit; "
                         "save the array anew")
-    text = _exactly(stream, size).decode("utf-8" if magic[6] == 3 else "latin-1", "replace")
+    text = _read_exactly(stream, size).decode("utf-8" if magic[6] == 3 else "latin-1", "replace")
     return _header(_literal(text), 8 + width + size)
 
 
@@ -215,7 +215,7 @@ def fill(stream: IO[bytes], header: Header) -> Array:
     return _array(header, data)
 
 
-def _exactly(stream: IO[bytes], count: int) -> bytes:
+def _read_exactly(stream: IO[bytes], count: int) -> bytes:
     """Read ``count`` bytes, over as many short reads as a pipe makes of them."""
     data = b""
     while len(data) < count:

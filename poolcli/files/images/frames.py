@@ -33,10 +33,10 @@ _LETTERS = {3: "NHW", 4: "NHWC"}
 
 def count_frames(image: ImageFile.ImageFile) -> int:
     """How many frames an animation has, without the picture for those who show none."""
-    return int(getattr(image, "n_frames", 1)) - _still(image)
+    return int(getattr(image, "n_frames", 1)) - _count_stills(image)
 
 
-def _still(image: ImageFile.ImageFile) -> int:
+def _count_stills(image: ImageFile.ImageFile) -> int:
     return int(bool(image.info.get("default_image")))
 
 
@@ -45,7 +45,7 @@ def animation(file: Opener, numbers: range) -> Loaded:
     image = file.open()
     if rawmode(image).endswith(";16B"):
         raise PoolError("frames of 16 bits, of which Pillow keeps 8; --frames first would work")
-    still = _still(image)
+    still = _count_stills(image)
     check_total(image.size, len(numbers), file.max_pixels)
     carried = metadata.read_metadata(image)
     frames, durations = [], []
@@ -53,7 +53,7 @@ def animation(file: Opener, numbers: range) -> Loaded:
         image.seek(number)
         image.load()
         if number - still in numbers:
-            frames.append(gather(_whole(image)))
+            frames.append(gather(_convert_to_plain(image)))
             durations.append(float(image.info.get("duration") or 0))
     array, mode = _stack_frames(frames)
     timing = AnimationTiming(tuple(durations), _plays(image)) if len(frames) > 1 else None
@@ -62,7 +62,7 @@ def animation(file: Opener, numbers: range) -> Loaded:
     return Loaded(array, _LETTERS[array.ndim], source)
 
 
-def _whole(image: ImageFile.ImageFile) -> Image.Image:
+def _convert_to_plain(image: ImageFile.ImageFile) -> Image.Image:
     if image.has_transparency_data:
         return image.convert("RGBA")
     return image.convert("L") if image.mode in ("1", "L") else image.convert("RGB")
@@ -81,7 +81,7 @@ def pages(file: Opener, numbers: range, read: Callable[[Opener], Loaded]) -> Loa
     chain = _chain(file)
     found: list[Loaded] = []
     for number in numbers:
-        opener = replace(file, frame=number, ready=_at(chain, number), image=None, counts=False, claimed=False)
+        opener = replace(file, frame=number, ready=_seek_page(chain, number), image=None, counts=False, claimed=False)
         found.append(read(opener))
         check_total(found[0].array.shape[1::-1], len(numbers), file.max_pixels)
     kinds = {(page.array.shape, page.array.dtype, page.source.mode) for page in found}
@@ -111,7 +111,7 @@ def _with_place(source: ImageInfo, found: Sequence[Loaded], shape: tuple[int, ..
     return replace(source, place=Place.of(places[0].in_stack(), shape))
 
 
-def _at(chain: ImageFile.ImageFile | None, number: int) -> ImageFile.ImageFile | None:
+def _seek_page(chain: ImageFile.ImageFile | None, number: int) -> ImageFile.ImageFile | None:
     """The chain at a page, unless Pillow has no mode for that one."""
     if chain is None:
         return None

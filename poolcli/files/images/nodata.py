@@ -42,7 +42,7 @@ def with_nodata(picture: Picture, tag: object, *, inverted: bool = False, expand
         return _read_nodata_tag(picture, text, "is no number: no sample counts as missing")
     if value is None:
         return _read_nodata_tag(picture, text, f"is no {picture.array.dtype} value: no sample counts as missing")
-    return replace(picture, nodata=_white(picture.array.dtype) - value if inverted else value)
+    return replace(picture, nodata=_largest_sample(picture.array.dtype) - value if inverted else value)
 
 
 def _read_nodata_tag(picture: Picture, text: str, why: str) -> Picture:
@@ -63,7 +63,7 @@ def _as_sample(text: str, dtype: Any) -> int | float | None:
     return dtypes.parse_nodata(float(dtypes.scalar(dtype, number)[0])) if dtype.kind == "f" else number
 
 
-def _white(dtype: Any) -> int:
+def _largest_sample(dtype: Any) -> int:
     """The largest sample of a bool or unsigned dtype."""
     import numpy as np
 

@@ -29,7 +29,7 @@ def check_targets(pairs: Pairs, *, in_place: bool = False) -> None:
     """
     shared, overwritten = _find_suspects(pairs, in_place)
     problems = [*(_find_shared(pairs, shared) if shared else ()),
-                *(_overwritten(pairs, in_place) if overwritten else ())]
+                *(_find_overwritten(pairs, in_place) if overwritten else ())]
     if problems:
         raise PoolError("\n".join(problems))
 
@@ -95,19 +95,19 @@ def _fold_case(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
-def _overwritten(pairs: Pairs, in_place: bool) -> Iterator[str]:
+def _find_overwritten(pairs: Pairs, in_place: bool) -> Iterator[str]:
     present = _ExistingOutputs()
-    inputs = {number for source, _ in pairs if (number := _number(source)) is not None}
+    inputs = {number for source, _ in pairs if (number := _file_number(source)) is not None}
     for source, output in pairs:
-        if (in_place and output == source) or not present(output) or (found := _number(output)) not in inputs:
+        if (in_place and output == source) or not present(output) or (found := _file_number(output)) not in inputs:
             continue
-        if found != _number(source):
+        if found != _file_number(source):
             yield f"{printable(output)} is the output of {printable(source)} and an input itself"
         elif not in_place:
             yield f"{printable(output)} is its own input; --in-place or another -o would work"
 
 
-def _number(path: str) -> int | None:
+def _file_number(path: str) -> int | None:
     """What tells a regular file from all others, in one number."""
     found = identity(path)
     return None if found is None else found[0] << 64 | found[1]

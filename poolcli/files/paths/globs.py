@@ -49,13 +49,13 @@ class _Matcher:
     def __init__(self, patterns: tuple[str, ...]) -> None:
         plain = [one.removeprefix("./").rstrip("/") for one in patterns]
         plain += [one.removeprefix("**/") for one in plain if one.startswith("**/")]  # ** is also no folder at all
-        self._names = _any(one for one in plain if "/" not in one)
-        self._paths = _any(one.removeprefix("/") for one in plain if "/" in one)
+        self._names = _compile_any(one for one in plain if "/" not in one)
+        self._paths = _compile_any(one.removeprefix("/") for one in plain if "/" in one)
 
     def __call__(self, below: str) -> bool:
         name = below[below.rfind("/") + 1 :]
         return bool(self._names.match(name) or self._paths.match(below))
 
 
-def _any(patterns: Iterable[str]) -> re.Pattern[str]:
+def _compile_any(patterns: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(map(translate, patterns)) or r"(?!)")

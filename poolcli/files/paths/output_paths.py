@@ -37,11 +37,11 @@ class OutputNamer:
         Into a folder an input that was found under ``root`` (with a slash at its end) keeps the path below it.
         """
         if self._folder is not None:
-            inside = _inside(source, root)
+            inside = _strip_root(source, root)
             return self._folder + (self._beside(inside) if self._several else inside)
         if self._pattern is not None:
             named = self._filled(source, self._pattern)
-            return os.path.join(named, _inside(source, root)) if self._leads_to_folder(named) else named
+            return os.path.join(named, _strip_root(source, root)) if self._leads_to_folder(named) else named
         if self._output is None:
             return self._beside(source)
         return None if self._output == STDIO else self._output
@@ -68,7 +68,7 @@ class OutputNamer:
         return is_folder(named)
 
 
-def _inside(source: str, root: str | None) -> str:
+def _strip_root(source: str, root: str | None) -> str:
     if root is not None:
         return source[len(root) :]
     return "stdin" if source == STDIO else os.path.basename(source)

@@ -134,7 +134,7 @@ def create_object(url: str, *, overwrite: bool) -> Iterator[IO[bytes]]:
             else:
                 system.put_file(temporary.name, path, mode="overwrite" if overwrite else "create", **told)
         except FileExistsError as error:
-            if not _same(temporary.file, system, path):
+            if not _has_same_bytes(temporary.file, system, path):
                 raise OutputError(EXISTS, url) from error
 
 
@@ -186,7 +186,7 @@ def create_folder(url: str, *, overwrite: bool) -> Iterator[str]:
             raise
 
 
-def _same(file: IO[bytes], system: Any, path: str) -> bool:
+def _has_same_bytes(file: IO[bytes], system: Any, path: str) -> bool:
     if system.size(path) != file.seek(0, os.SEEK_END):
         return False
     file.seek(0)

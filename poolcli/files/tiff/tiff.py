@@ -77,10 +77,10 @@ def _read_page(file: Opener) -> Picture:
         array = combine_alpha(file, f"{wide[1]};16{_OTHER_ORDER[wide[2]]}")
         picture = Picture(array, f"{wide[1]};16", None, image.info.get("icc_profile"))
         return with_nodata(picture, _nodata_tag(file, image))
-    return _small(file, image)
+    return _read_small(file, image)
 
 
-def _small(file: Opener, image: ImageFile.ImageFile) -> Picture:
+def _read_small(file: Opener, image: ImageFile.ImageFile) -> Picture:
     image.tile = [
         tile._replace(args=with_rawmode(tile.args, _NATIVE.get(rawmode(image), rawmode(image))))
         if tile.codec_name == "libtiff"

@@ -117,7 +117,7 @@ class JobPlan:
             return Job(source, problem=lot.problem)
         if self.is_shown(source):
             return Job(source, indices=self.indices_of(source, lot.root), shown=True)
-        target = self._name_output(source, lot.root)
+        target = self.name_output(source, lot.root)
         output, wanted = None if target is None else parse_path(target), self.settings.format
         try:
             return Job(source, output, wanted or _format_for(output), self.indices_of(source, lot.root))
@@ -126,12 +126,8 @@ class JobPlan:
             reason = None if missing else files.describe_foreign(source) or str(error)
             return Job(source, output, None, None, problem=reason)
 
-    def output_of(self, source: str, root: str | None) -> str | None:
-        """The name of an output; None: standard output."""
-        return None if self.is_shown(source) else self._name_output(source, root)
-
-    def _name_output(self, source: str, root: str | None) -> str | None:
-        """The name of an output that is written."""
+    def name_output(self, source: str, root: str | None) -> str | None:
+        """The name of an output that is written; None: standard output."""
         return source if self.in_place else self.output(_with_ending(_file_name(source), self.settings.format), root)
 
     def is_shown(self, source: str) -> bool:
@@ -161,7 +157,7 @@ class _InputOutputPairs:
             if lot.problem is not None:
                 continue
             for source in lot.sources():
-                output = self.of.output_of(source, lot.root)
+                output = None if self.of.is_shown(source) else self.of.name_output(source, lot.root)
                 if output is not None and _will_write(output, self.of.settings.format):
                     yield source, output
                 if self.of.indices is not None and (indices := self.of.indices_of(source, lot.root)) is not None:

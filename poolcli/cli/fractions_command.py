@@ -84,17 +84,13 @@ def _output_name(asked: StudyContext, name: str) -> str:
     if output is None:
         if name == STDIO:
             raise OptionError("output", "output is missing; -o FILE says where the result goes")
-        output = "{parent}/{stem}_fractions" + (name[name.rfind("."):] if _is_tiff(name) else ".npy")
+        is_tiff = name.lower().endswith((".tif", ".tiff"))
+        output = "{parent}/{stem}_fractions" + (name[name.rfind("."):] if is_tiff else ".npy")
     found = str(output_paths.target(name, output, "fractions") or STDIO)
     output_checks.check_ending("output", found)
     with file_errors(found):
         asked.check_free(found)
     return found
-
-
-def _is_tiff(name: str) -> bool:
-    """Whether a file is a TIFF by its ending."""
-    return name.lower().endswith((".tif", ".tiff"))
 
 
 def _write(asked: StudyContext, target: str, found: ClassFractions, loaded: Loaded) -> tuple[str, ...]:

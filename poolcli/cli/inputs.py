@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
 
@@ -56,7 +56,7 @@ def names(inputs: Sequence[str], given: Mapping[str, Any]) -> Iterator[str]:
     yield from inputs
     for option, path in lists(given).items():
         try:
-            with _open_list(path) as stream:
+            with nullcontext(sys.stdin.buffer) if path == STDIO else Path(path).open("rb") as stream:
                 for name in read_names(stream, LISTS[option]):
                     yield resolve_file_url(name, option)
         except OSError as error:
@@ -73,11 +73,6 @@ def resolve_file_url(name: str, option: str) -> str:
         return path_from_file_url(name)
     except PoolError as error:
         raise OptionError(option, str(error)) from None
-
-
-def _open_list(path: str) -> AbstractContextManager[IO[bytes]]:
-    """A list."""
-    return nullcontext(sys.stdin.buffer) if path == STDIO else Path(path).open("rb")
 
 
 def read_names(stream: IO[bytes], between: bytes = LINES) -> Iterator[str]:

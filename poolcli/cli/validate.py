@@ -52,7 +52,8 @@ def make_settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str
     wishes = ("quality", "compress_level", "compress", "palette", "strip")
     encoding = {name: given[name] for name in wishes if given[name] is not None}
     reports = report_format(given) is not None or not given["quiet"]
-    made = Settings(**kept, **named, frames=_to_frames(given["frames"]),
+    frames = given["frames"]
+    made = Settings(**kept, **named, frames=Frames(*frames) if isinstance(frames, tuple) else frames,
                     linear=given["linear"], premultiplied=_parse_alpha(given["alpha"]),
                     heeds_nodata=given["nodata"] != NO_NODATA, keeps_place=given["place"] != "none",
                     encoding=Encoding(**encoding),
@@ -152,11 +153,6 @@ def _is_typed_text(name: str) -> bool:
     return False
 
 
-def _to_frames(given: int | tuple[int, int | None] | None) -> Frames | int | None:
-    """The frames as reading takes them."""
-    return Frames(*given) if isinstance(given, tuple) else given
-
-
 def _check_report(given: Mapping[str, Any]) -> None:
     """Refuse two reports at once."""
     asked = [f"--{name.removeprefix('as_')}" for name in (*REPORT_WRITERS, "table") if given[name]]
@@ -173,14 +169,9 @@ def _check_lists(inputs: Sequence[str], given: Mapping[str, Any]) -> None:
     """Refuse a run without inputs, and two uses of standard input."""
     found = lists(given)
     if not inputs and not found:
-        raise OptionError("INPUT", f"is missing; {_get_command_path()} image.png would work")
+        raise OptionError("INPUT", f"is missing; {click.get_current_context().command_path} image.png would work")
     if [*inputs, *found.values()].count(STDIO) > 1:
         raise OptionError("INPUT", "- can be read only once")
-
-
-def _get_command_path() -> str:
-    """poolcli max."""
-    return click.get_current_context().command_path
 
 
 def explain_no_match(given: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ from .arrays.npy import (
     read_header,
     read_npy,
     read_npy_stream,
+    read_upto,
     release_pages,
     write_npy,
 )
@@ -313,9 +314,9 @@ def _from_npz(stream: IO[bytes], name: str, key: str | None, max_pixels: int) ->
 
 def _from_stream(stream: IO[bytes], name: str, key: str | None, options: dict[str, Any]) -> Loaded:
     """Read from what may be a pipe: an array to its last byte, an image through a bounded copy that can be sought."""
-    head = _read_upto(stream, len(MAGIC))
+    head = read_upto(stream, len(MAGIC))
     if head != MAGIC:
-        head += _read_upto(stream, 12 - len(head))
+        head += read_upto(stream, 12 - len(head))
         if (text := _text_format(sniff(head), head, name)) is not None:
             return _from_text(stream, name, text, options["max_pixels"], head)
         if sniff(head) is None:  # said at once: what is no picture may have no end
@@ -355,13 +356,6 @@ def _npy_file(path: str | os.PathLike[str], least: int, stack: ExitStack) -> tup
             check_size(header, os.path.getsize(path) - header.offset)
             return header, stream
     return None
-
-
-def _read_upto(stream: IO[bytes], count: int) -> bytes:
-    data = b""
-    while len(data) < count and (chunk := stream.read(count - len(data))):
-        data += chunk
-    return data
 
 
 def _copy(head: bytes, stream: IO[bytes], max_pixels: int) -> IO[bytes]:

@@ -93,19 +93,10 @@ def _format_title(asked: StudyContext) -> str:
 
 def _make_axes_table(axes: tuple[AxisWindow, ...]) -> Any:
     """The window on each axis: where it would lie, and what of it is there."""
-    rows = [(one.letter, f"{one.index} of {one.windows}", _format_nominal(one), _format_clipped(one),
+    rows = [(one.letter, f"{one.index} of {one.windows}", _format_stretch(one.start, len(one.positions), one.step),
+             _format_stretch(one.first, one.count, one.step) if one.count else "none",
              f"{one.before}:{one.after}" if one.before or one.after else "none", str(one.length)) for one in axes]
     return make_table(("axis", "window", "positions", "inside", "padding", "length"), rows)
-
-
-def _format_nominal(one: AxisWindow) -> str:
-    """All positions."""
-    return _format_stretch(one.start, len(one.positions), one.step)
-
-
-def _format_clipped(one: AxisWindow) -> str:
-    """Those that are samples of the array."""
-    return _format_stretch(one.first, one.count, one.step) if one.count else "none"
 
 
 def _format_stretch(first: int, count: int, step: int) -> str:

@@ -67,15 +67,10 @@ def _render(name: str, found: Shifts) -> list[Any]:
     ranks = sorted(found.rows, key=lambda row: (row.rank is None, row.rank))
     titles = ("rank", "pooling", "folds", "changes", "worst", "same", "commutes")
     made = [text(head), make_table(titles, [_format_cells(row) for row in ranks], left=2)]
-    if any(_has_distances(row) for row in ranks):
+    if any(len(row.by_shift) > 1 for row in ranks):
         farthest = sorted({distance for row in ranks for distance, _ in row.by_shift})
         made += [text("\nchanges by shift"), _tabulate_distances(ranks, _thin_out(farthest))]
     return [*made, text("\nchanges if blurred before the stride, by taps"), _tabulate_gains(ranks)]
-
-
-def _has_distances(row: Stability) -> bool:
-    """Whether there are shifts by more than one sample."""
-    return len(row.by_shift) > 1
 
 
 def _thin_out(numbers: Sequence[int], most: int = 6) -> list[int]:

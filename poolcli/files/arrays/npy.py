@@ -216,12 +216,17 @@ def fill(stream: IO[bytes], header: Header) -> Array:
 
 
 def _read_exactly(stream: IO[bytes], count: int) -> bytes:
-    """Read ``count`` bytes, over as many short reads as a pipe makes of them."""
+    """Read ``count`` bytes of a header."""
+    data = read_upto(stream, count)
+    if len(data) < count:
+        raise PoolError("the file ends inside its .npy header; save the array anew")
+    return data
+
+
+def read_upto(stream: IO[bytes], count: int) -> bytes:
+    """Read ``count`` bytes, over as many short reads as a pipe makes of them; fewer where it ends."""
     data = b""
-    while len(data) < count:
-        chunk = stream.read(count - len(data))
-        if not chunk:
-            raise PoolError("the file ends inside its .npy header; save the array anew")
+    while len(data) < count and (chunk := stream.read(count - len(data))):
         data += chunk
     return data
 

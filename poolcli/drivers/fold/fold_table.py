@@ -74,7 +74,6 @@ class Fold:
         lift = (states.lift_with_weight if self.weighs else states.lift_at), self.lift
         return lift, self.merge, LOADS[numbers - 1], SAVES[numbers - 1], self.finalizer
 
-
     @property
     def subtract(self) -> Part | None:
         """What takes a state out of another without an error, for sums of whole numbers."""

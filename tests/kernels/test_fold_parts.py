@@ -19,7 +19,7 @@ from poolcli import jit, pooling
 from poolcli.drivers.fold import fold_driver, fold_run
 from poolcli.drivers.kernel_task import KernelChoice, KernelTask
 from poolcli.engine import run
-from poolcli.kernels.fold import wide
+from poolcli.kernels.fold import rows, small, unrolled, wide
 
 REDUCERS: dict[str, dict[str, Any]] = {
     "max": {}, "min": {}, "range": {}, "avg": {}, "sum": {}, "var": {}, "std": {}, "l2": {},
@@ -178,3 +178,16 @@ def test_variances_that_pairs_cannot_hold_fall_back(dtype: str, result: str) -> 
     x[:2, :2], x[0, 5] = 0, 0
     options: dict[str, Any] = {"size": 2, "nodata": 0, "dtype": result}
     reference.assert_agrees(poolcli.pool(x, "var", **options), reference.pool(x, "var", **options), x, "var")
+
+
+@pytest.mark.parametrize(("size", "kernel"), [(5, small), (unrolled.PARTS, small), (unrolled.PARTS + 1, rows)])
+@pytest.mark.parametrize("reducer", ["max", "avg"])
+def test_windows_of_one_line_as_long_as_the_small_kernel_merges(folded: list[Any], reducer: str, size: int,
+                                                                kernel: Any) -> None:
+    """Apart from each other; a longer one would lose its last samples."""
+    x = np.random.default_rng(8).integers(0, 200, 20 * size).astype(np.uint8)
+    x[size - 1 :: size] = 255  # the last sample of each window
+    windows = x.reshape(20, size)
+    expected = windows.max(axis=1) if reducer == "max" else windows.mean(axis=1)
+    assert np.array_equal(poolcli.pool(x, reducer, size=size), expected)
+    assert folded[-1].spec.make is kernel.make_kernel

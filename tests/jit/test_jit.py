@@ -413,3 +413,21 @@ def test_numbas_own_passes_give_the_same_bits(tmp_path: Path) -> None:
         patch.setenv("POOLCLI_COMPILE", "always")
         expected = poolcli.pool(x, "avg", size=7, stride=1).tobytes().hex()
     assert done.stdout.split() == [expected, "Compiler"]
+
+
+def test_a_kernel_that_is_not_written_whole_leaves_the_old_one(tmp_path: Path, maximum: KernelSpec) -> None:
+    """Another process may read at any moment: code appears under its name whole, or not at all."""
+    resource = pytest.importorskip("resource")
+    kept = cache.read(cache.object_path(maximum))
+    assert kept is not None
+    path, limits = tmp_path / "kernels/code.o", resource.getrlimit(resource.RLIMIT_FSIZE)
+    for old in (None, kept):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+        try:
+            with pytest.raises(OSError, match="too large"):
+                cache.write(path, kept)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert [file.name for file in path.parent.iterdir()] == ([path.name] if old else [])
+        assert cache.read(path) == old
+        cache.write(path, kept)

@@ -171,6 +171,15 @@ def broadcast_samples(given: Array, plan: Plan, what: str) -> Array:
     return np.broadcast_to(given.reshape(places), plan.input_shape)
 
 
+def broadcast_rules(rules: SampleRules, plan: Plan) -> SampleRules:
+    """The same with a mask and weights of the samples' shape; PoolError for what does not fit."""
+    if rules.mask is not None:
+        check_mask_dtype(rules.mask.dtype)
+    return replace(rules, mask=None if rules.mask is None else broadcast_samples(rules.mask, plan, "mask"),
+                   weights=None if rules.weights is None else broadcast_samples(rules.weights, plan,
+                                                                               "array of weights"))
+
+
 def check_shape(shape: tuple[int, ...], plan: Plan, what: str) -> None:
     """PoolError for an array that has neither the samples' shape nor that of the pooled axes."""
     pooled = tuple(plan.input_shape[i] for i in plan.axes.pooled)

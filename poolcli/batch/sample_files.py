@@ -55,7 +55,7 @@ def pool_valid(given: SampleFiles, task: Any, settings: Settings) -> tuple[Resul
 
     if given.by is not None:
         return _pool_whole_pixels(given, task, settings)
-    rules = _load_rules(given, task, settings)
+    rules = load_rules(given, task.job, task.pooling, task.plan, settings)
     counted = given.sigma is not None or "valid-out" in given.named(task.job, task.pooling.reducer.name)
     found = run(task.pooling, task.array, task.plan, rules, return_indices=task.job.indices is not None,
                 return_valid=counted, shares=given.shares)
@@ -71,7 +71,8 @@ def _pool_whole_pixels(given: SampleFiles, task: Any, settings: Settings) -> tup
     assert given.by is not None
     file = given.named(task.job, task.pooling.reducer.name).get("by")
     by = _load("by", file, settings) if file is not None else _parse_by(given.by)
-    found = whole_pixels.run(task.pooling, task.array, task.plan, by, _load_rules(given, task, settings).mask)
+    mask = load_rules(given, task.job, task.pooling, task.plan, settings).mask
+    found = whole_pixels.run(task.pooling, task.array, task.plan, by, mask)
     return found, found.values
 
 
@@ -104,16 +105,16 @@ def write_valid(given: SampleFiles, task: Any, valid: Array | None, settings: Se
                     overwrite=settings.overwrite, again=settings.again)
 
 
-def _load_rules(given: SampleFiles, task: Any, settings: Settings) -> SampleRules:
+def load_rules(given: SampleFiles, job: Job, pooling: Pooling, plan: Plan, settings: Settings) -> SampleRules:
     """Read the files that go with a job."""
     import numpy as np
 
     from ..valid_samples import SampleRules
 
-    named = given.named(task.job, task.pooling.reducer.name)
+    named = given.named(job, pooling.reducer.name)
     arrays = {option: _load(option, named[option], settings) for option in ("mask", "weights") if option in named}
     for option, array in arrays.items():
-        _check_fits(option, named[option], array, task.plan, whole=given.by is not None)
+        _check_fits(option, named[option], array, plan, whole=given.by is not None)
     mask = arrays.get("mask")
     if mask is not None and mask.dtype.kind in "biu" and (given.mask or "").startswith(INVERTED):
         mask = np.equal(mask, 0)

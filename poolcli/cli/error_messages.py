@@ -156,6 +156,10 @@ def _describe_bad_usage(message: str) -> str:
     return "takes no value" if "not take" in message else format_sentence(message)
 
 
+_OF_SAMPLES = {"mask": ", and with explain", "weights": ", and with explain", "min_valid": "", "valid_out": ""}
+"""Options of files beside the input, which most studies and stages do not know, and where else they go."""
+
+
 def _describe_unknown_option(error: click.NoSuchOption, command: str) -> str:
     """Why an option is none of this command's, and which one may be meant."""
     if error.option_name == "-p":
@@ -164,6 +168,9 @@ def _describe_unknown_option(error: click.NoSuchOption, command: str) -> str:
     owners = [row.name for row in REDUCERS.values() if keyword in {p.name for p in row.parameters}]
     if owners:
         return f"is a parameter of {', '.join(owners)}, not of {command.split()[-1]}"
+    if keyword in _OF_SAMPLES:
+        return (f"goes with the commands of reducers and with stats{_OF_SAMPLES[keyword]}; samples that are nodata, or "
+                "NaN with --nan ignore, are left out everywhere")
     near = _find_foreign_option(error, keyword) or (error.possibilities or [f"{command} --help"])[0]
     name = "; a name that begins with - goes behind --" if not error.option_name.startswith("--") else ""
     return f"is no option of {command}; {near} would work{name}"

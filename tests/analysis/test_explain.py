@@ -220,6 +220,51 @@ def test_positions_and_states() -> None:
     assert [STATES[k] for k in last.states.reshape(-1)] == ["present"] + ["overhang"] * 3
 
 
+@pytest.mark.parametrize("reducer", [row.name for row in REDUCERS.values() if row.weighted_core])
+def test_weights_and_masks_say_what_counts(reducer: str) -> None:
+    """The library's result; what is hidden, and what weighs nothing, is told apart; sums and means are exact."""
+    rng = np.random.default_rng(5)
+    x, weights, mask = rng.integers(1, 50, (6, 7)), rng.integers(0, 4, (6, 7)) / 4, rng.random((6, 7)) < 0.8
+    wanted = poolcli.pool(x, reducer, size=3, mask=mask, weights=weights)
+    for at in ((0, 0), (1, 1)):
+        found = poolcli.explain(x, reducer, at=at, size=3, mask=mask, weights=weights)
+        cut = tuple(slice(3 * i, 3 * i + 3) for i in at)
+        there, w = mask[cut] & (weights[cut] > 0), weights[cut]
+        assert found.result == wanted[at] and found.result.dtype == wanted.dtype
+        assert found.value is not None and float(found.value) == pytest.approx(float(found.result), rel=1e-14)
+        assert [STATES[k] for k in found.states.reshape(-1)] == [
+            "present" if t else "weight 0" if m else "masked" for t, m in zip(there.flat, mask[cut].flat, strict=True)]
+        assert found.shares is not None and (np.isnan(found.shares) == ~there).all()
+        share = w[there] if reducer == "sum" else w[there] / w[there].sum()
+        np.testing.assert_allclose(found.shares[there], share, rtol=1e-15)
+        total = sum(Fraction(int(v)) * Fraction(float(u)) for v, u in zip(x[cut][there], w[there], strict=True))
+        mass = sum(map(Fraction, w[there].tolist()))
+        assert found.value == {"sum": total, "avg": total / mass}.get(reducer, found.value)
+
+
+@pytest.mark.parametrize("reducer", ["avg", "sum", "var", "max", "mode", "blur"])
+def test_samples_that_count_by_their_part(reducer: str) -> None:
+    """Areas: the parts are weights of what takes weights, and nothing to other reducers."""
+    x = np.random.default_rng(6).integers(1, 50, (7, 9))
+    wanted = poolcli.pool(x, reducer, scale="5/2")
+    for at in cells(wanted.shape):
+        found = poolcli.explain(x, reducer, at=at, scale="5/2")
+        assert found.result == wanted[at] and float(found.value or 0) == pytest.approx(float(found.result), rel=1e-14)
+    part = poolcli.explain(np.arange(5), "sum", at=1, scale="5/2")
+    assert (part.value, part.steps[0]) == (2 * Fraction(1, 2) + 3 + 4, "0.5*2 + 1*3 + 1*4")
+
+
+def test_a_mask_hides_what_is_filled_from_it_and_no_constant() -> None:
+    """As pool has it."""
+    x, mask = SMALL.astype(float), np.ones((4, 4))
+    mask[:2, :2] = 0
+    for mode, state in (("edge", "masked"), ("constant", "filled padding")):
+        options: dict[str, Any] = {"size": 2, "padding": 1, "pad_mode": mode, "mask": mask.astype(int)}
+        found = poolcli.explain(x, "sum", at=(0, 0), **options)
+        assert STATES[found.states[0, 0]] == state and STATES[found.states[1, 1]] == "masked"
+        np.testing.assert_equal(found.result, poolcli.pool(x, "sum", **options)[0, 0])
+
+
 def test_padding_that_is_data() -> None:
     """A pad mode's samples are told with the places that they came from."""
     found = poolcli.explain(SMALL, "avg", at=(0, 0), size=3, padding=1, pad_mode="reflect")

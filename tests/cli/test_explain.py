@@ -56,6 +56,31 @@ def test_what_samples_count_for(here: Call, grey: Path) -> None:
     assert "What each sample counts for (w / sum w, binomial):" in shown and "[6.25%] [12.5%] [6.25%]" in shown
 
 
+def test_masks_and_weights(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files as of the reducer's command, said in the grid; what the page and other studies do not know is one line."""
+    monkeypatch.chdir(tmp_path)
+    x, mask = np.arange(16.0).reshape(4, 4), np.ones((4, 4), np.uint8)
+    mask[0, 1] = 0
+    weights = np.arange(16).reshape(4, 4) % 3
+    for name, array in (("x", x), ("m", mask), ("i", mask == 0), ("w", weights), ("l", mask[:2])):
+        np.save(f"{name}.npy", array)
+    shown = here("explain", "x.npy", "avg -k 2", "--at", "0,0", "--mask", "!i.npy", "--weights", "w.npy").out
+    assert "(1*4 + 2*5) / (1 + 2)" in shown and "2 present of 4 positions" in shown and "{ } in the window" in shown
+    found = json.loads(here("explain", "x.npy", "max -k 2", "--at", "0,0", "--mask", "m.npy", "--json").out)
+    assert [found["state_names"][k] for row in found["states"] for k in row] == ["present", "masked"] + ["present"] * 2
+    for words, said in ((["explain", "--mask", "l.npy"], "--mask l.npy: the mask has the shape 2x4"),
+                        (["explain", "--weights", "w.npy"], "--weights: mean nothing to max"),
+                        (["explain", "--mask", "m.npy", "--html", "p.html"], "the page does not know of --mask"),
+                        (["grad", "--mask", "m.npy"], "--mask: goes with the commands of reducers and with stats"),
+                        (["bounds", "--weights", "w.npy"], "--weights: goes with the commands of reducers")):
+        done = here(*words, "x.npy", "max -k 2")
+        assert done.code in (1, 2) and said in done.err and done.err.count("\n") == 1
+    done = here("chain", "x.npy", "max -k 2 --mask m.npy", "-o", "y.npy")
+    assert (done.code, done.err.count("\n")) == (2, 1) and '--mask m.npy": --mask: goes with the commands' in done.err
+    done = here("explain", "x.npy", "avg --scale 1.5", "--html", "p.html")
+    assert "the page does not know of samples that count by their part" in done.err and not Path("p.html").exists()
+
+
 def test_the_document(here: Call, map_of_missing: Path) -> None:
     """The dataclass: null where there is nothing, states by number and name."""
     found = json.loads(here("explain", map_of_missing, "avg -k 2 --padding 1", "--at", "0,1", "--json").out)

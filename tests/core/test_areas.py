@@ -121,6 +121,15 @@ def test_parts_of_a_plan_are_the_whole() -> None:
         assert np.array_equal(found, whole[tuple(slice(*ends) for ends in box)])
 
 
+def test_studies_take_areas_of_reducers_that_count_whole_samples() -> None:
+    """Gradients and bounds are as of all samples that are touched; what counts by parts is refused in a line."""
+    for study in (poolcli.grad, lambda x, *rest, **more: poolcli.bounds(x // 2, x, *rest, **more).high):
+        found, wanted = (study(X, "max", scale="7/3", **more) for more in ({}, {"touch": "all"}))
+        np.testing.assert_array_equal(found, wanted)
+        with pytest.raises(poolcli.PoolError, match="does not know of samples that count by their part"):
+            study(X, "avg", scale="7/3")
+
+
 def test_places_are_evenly_spaced() -> None:
     """By the ratio, from the first window's middle on, whatever samples count; coordinates too."""
     for options in ({"scale": "5/2"}, {"scale": 2.5, "touch": "all"}):

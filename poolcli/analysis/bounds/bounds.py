@@ -188,7 +188,8 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unp
     dtype = dtypes.check_dtype(a.dtype)
     a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
     plan = pooling.plan(a.shape)
-    plan.check_whole_samples("bounds")
+    if pooling.reducer.weighted_core is not None:
+        plan.check_whole_samples("bounds")
     pooling.check_array(a)
     pooling.check_array(b)
     try:

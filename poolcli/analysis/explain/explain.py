@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Unpack
@@ -18,9 +18,11 @@ from ...core.reducers import REDUCERS
 from ...errors import PoolError
 from ...kernels.general import Window
 from ...pooling import Pooling, as_array, parse_pooling
+from ...valid_samples import SampleRules, broadcast_rules
+from ...valid_samples import run as run_valid
 from . import rounding_text
 from .exact_numbers import Array, format_exact, format_number, to_number
-from .explainers import EXPLAINERS
+from .explainers import EXPLAINERS, WEIGHTED_EXPLAINERS
 from .explanation import Explanation, Winner
 from .reasoning import PresentSamples, Reasoning
 from .window_samples import STATES, WindowSamples, list_kept_lengths, read_window
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
     from ...core.pool_options import Keywords
 
 def explain(x: ArrayLike, reducer: str = "max", *, at: Sequence[int] | int | None = None, channel: int | None = None,
-            batch: int | None = None, **options: Unpack[Keywords]) -> Explanation:
+            batch: int | None = None, mask: ArrayLike | None = None, weights: ArrayLike | None = None,
+            **options: Unpack[Keywords]) -> Explanation:
     """Tell how one value of ``pool(x, reducer, **options)`` comes about.
 
     Parameters
@@ -43,6 +46,8 @@ def explain(x: ArrayLike, reducer: str = "max", *, at: Sequence[int] | int | Non
         window in the middle.
     channel, batch
         Indices on the axes C and N. Default: 0.
+    mask, weights
+        Which samples count, and how much, as ``pool`` takes them.
     **options
         The keywords of ``pool``.
 
@@ -63,23 +68,26 @@ def explain(x: ArrayLike, reducer: str = "max", *, at: Sequence[int] | int | Non
     (('(1 + 3 + 5 + 6) / 4', '15 / 4', '3.75'), Fraction(15, 4), 3.75)
     """
     array, pooling = as_array(x), parse_pooling(reducer, **options)
-    return explain_window(array, pooling, pooling.plan(array.shape), at, channel, batch)
+    rules = SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights))
+    return explain_window(array, pooling, pooling.plan(array.shape), at, channel, batch, rules)
 
 
 def explain_window(array: Array, pooling: Pooling, plan: Plan, at: Sequence[int] | int | None = None,
-                   channel: int | None = None, batch: int | None = None) -> Explanation:
+                   channel: int | None = None, batch: int | None = None,
+                   rules: SampleRules | None = None) -> Explanation:
     """``explain`` for a pooling that has been prepared and planned."""
-    plan.check_whole_samples("explain")
-    pooling.check_array(array)
+    rules = None if rules is None or (rules.mask is None and rules.weights is None) else broadcast_rules(rules, plan)
+    if rules is None:
+        pooling.check_array(array)
     kept = {letter: _resolve_kept_index(letter, given, plan) for letter, given in (("N", batch), ("C", channel))
             if given is not None or letter in plan.axes.letters}
     place = _resolve_window(at, plan)
     cell = tuple(kept[letter] if letter in kept else place[plan.axes.pooled.index(i)]
                  for i, letter in enumerate(plan.axes.letters))
-    window = read_window(pooling, plan, array, cell)
+    result = _pool_window(pooling, plan, array, cell, rules)  # refuses what cannot be, weights below 0 among it
+    window = read_window(pooling, plan, array, cell, rules)
     reasoning = _reason(pooling, plan, window, cell)
-    result = _pool_window(pooling, plan, array, cell)
-    dtype = pooling.result_dtype(array.dtype)
+    dtype = result.dtype
     return Explanation(
         pooling.reducer.name, REDUCERS[pooling.reducer.name].value, report.parameters(pooling), plan.axes.letters,
         plan.full_shape, cell, place, kept, window.axes, window.values, window.states, STATES,
@@ -139,12 +147,14 @@ def _reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int
                          winner=last if pooling.reducer.picks else None,
                          rule="the last NaN, as in PyTorch" if pooling.reducer.picks else "")
     each = window.weights if pooling.reducer.weighted else window.distances if pooling.reducer.central else None
-    weights = None if each is None else each()[there]
+    weights = window.given[there] if window.given is not None else None if each is None else each()[there]
     draw = _draw_number(pooling, plan, cell) if pooling.reducer.draws else 0.0
     present = PresentSamples(x, window.nominal, weights, draw, pooling.parameters)
-    reason = EXPLAINERS.get(pooling.reducer.explanation)
+    explainers = EXPLAINERS if window.given is None else WEIGHTED_EXPLAINERS
+    reason = explainers.get(pooling.reducer.explanation)
     with np.errstate(all="ignore"):  # infinities among the samples are as good as other numbers
-        found = reason_by_core(pooling, present) if reason is None else reason(present)
+        found = reason(present) if reason is not None else reason_by_core(pooling, present) if (
+            window.given is None) else _reason_by_weighted_core(pooling, present)
     written = format_number(found.value)
     return found if found.steps[-1] == written else replace(found, steps=(*found.steps, written))
 
@@ -157,11 +167,26 @@ def _draw_number(pooling: Pooling, plan: Plan, cell: tuple[int, ...]) -> float:
 
 def reason_by_core(pooling: Pooling, present: PresentSamples) -> Reasoning:
     """A reducer without arithmetic of its own: what its core makes of the samples, in plain Python."""
+    return _reason_by(pooling.reducer.core, pooling, present)
+
+
+def _reason_by_weighted_core(pooling: Pooling, present: PresentSamples) -> Reasoning:
+    """The same of samples with weights, which are told."""
+    assert present.weights is not None and pooling.reducer.weighted_core is not None
+    weights = present.weights.astype(np.float64)
+    found = _reason_by(pooling.reducer.weighted_core, pooling, replace(present, weights=weights))
+    shares = weights / weights.sum()
+    return replace(found, shares=shares, meaning="w / sum w", rule="each sample counts by its weight w",
+                   exact=found.winner is not None)
+
+
+def _reason_by(core: Callable[[Window], Any], pooling: Pooling, present: PresentSamples) -> Reasoning:
+    """What a core makes of the samples."""
     n = len(present.x)
     weights = np.ones(n) if present.weights is None else present.weights
     parameters = np.array([*pooling.kernel_parameters(), 0.0])
-    answer = pooling.reducer.core(Window(present.x, 0, n, present.nominal, weights, present.draw, parameters,
-                                         np.empty(n, present.x.dtype)))
+    answer = core(Window(present.x, 0, n, present.nominal, weights, present.draw, parameters,
+                         np.empty(n, present.x.dtype)))
     if pooling.reducer.picks:
         return Reasoning((pooling.reducer.value,), to_number(present.x[answer]), winner=answer)
     hi, lo = answer
@@ -210,13 +235,19 @@ def _describe_rounding(pooling: Pooling, window: WindowSamples, reasoning: Reaso
 # What the library gives.
 
 
-def _pool_window(pooling: Pooling, plan: Plan, array: Array, cell: tuple[int, ...]) -> Any:
+def _pool_window(pooling: Pooling, plan: Plan, array: Array, cell: tuple[int, ...], rules: SampleRules | None) -> Any:
     """The result at one place, to the last bit, from this window alone where its plan can be cut so."""
     if pooling.pad_mode != "exclude":  # padding that is data comes from anywhere
-        return pooling.run(array, replace(plan, squeeze=False)).values[cell]
+        whole = replace(plan, squeeze=False)
+        found = pooling.run(array, whole) if rules is None else run_valid(pooling, array, whole, rules)
+        return found.values[cell]
     alone, part = _isolate_output(plan, cell)
     inputs = tuple(slice(i, i + n) for i, n in zip(part.corner, alone.input_shape, strict=True))
-    return pooling.run(array[inputs], alone, part=part).values.reshape(-1)[0]
+    if rules is None:
+        return pooling.run(array[inputs], alone, part=part).values.reshape(-1)[0]
+    mask, weights = (None if one is None else one[inputs] for one in (rules.mask, rules.weights))
+    cut = SampleRules(mask, weights, origin=rules.origin)
+    return run_valid(pooling, array[inputs], alone, cut, part=part).values.reshape(-1)[0]
 
 
 def _isolate_output(plan: Plan, cell: tuple[int, ...]) -> tuple[Plan, PlanPart]:

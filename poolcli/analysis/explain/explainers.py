@@ -29,3 +29,8 @@ EXPLAINERS: Mapping[str, Callable[[PresentSamples], Reasoning]] = {
     "first": selections.explain_first,
 }
 """How windows are explained, by the word of the reducer's row."""
+WEIGHTED_EXPLAINERS: Mapping[str, Callable[[PresentSamples], Reasoning]] = {
+    "average": sums.explain_weighted_avg,
+    "total": sums.explain_weighted_sum,
+}
+"""The same where samples have weights."""

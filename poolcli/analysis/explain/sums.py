@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -57,6 +58,19 @@ def explain_blur(w: PresentSamples) -> Reasoning:
     return Reasoning((f"({top}) / ({bottom})", f"{format_number(s)} / {format_number(mass)}"), divide(s, mass),
                      weights / to_float(mass), "w / sum w, binomial",
                      rule="weights of present samples only, so that padding does not darken")
+
+
+def explain_weighted_avg(w: PresentSamples) -> Reasoning:
+    """Sum w x / sum w, of weights that were given, or of parts of samples."""
+    return replace(explain_blur(w), meaning="w / sum w", rule="divided by the weight of the samples that are present")
+
+
+def explain_weighted_sum(w: PresentSamples) -> Reasoning:
+    """Sum w x."""
+    found = explain_blur(w)
+    assert w.weights is not None
+    return Reasoning((found.steps[0].partition(") / (")[0].removeprefix("("),), sum_products(w.weights, w.x),
+                     w.weights.astype(np.float64), "weight")
 
 
 def explain_mixed(w: PresentSamples) -> Reasoning:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,11 +17,12 @@ from ...drivers.general_driver import binomial, square_distances
 if TYPE_CHECKING:
     from ...core.plans import Plan
     from ...pooling import Pooling
+    from ...valid_samples import SampleRules
 
 Array = NDArray[Any]
 
-PRESENT, FILLED, PADDING, OVERHANG, NAN, NODATA = range(6)
-STATES = ("present", "filled padding", "padding", "overhang", "NaN, ignored", "nodata")
+PRESENT, FILLED, PADDING, OVERHANG, NAN, NODATA, MASKED, WEIGHTLESS = range(8)
+STATES = ("present", "filled padding", "padding", "overhang", "NaN, ignored", "nodata", "masked", "weight 0")
 """What a position of a window can be, by its number. The first two are samples; the others count for nothing."""
 _SAMPLES = (PRESENT, FILLED)
 
@@ -62,6 +64,8 @@ class WindowSamples:
     """Masked where there is nothing: padding that is no data, and overhang."""
     states: NDArray[np.uint8] = field(repr=False)
     """Which of ``STATES`` each position is."""
+    given: Array | None = field(default=None, repr=False)
+    """How much each position counts, of what has weights or counts by its part; None where all do the same."""
 
     @property
     def there(self) -> NDArray[np.bool_]:
@@ -98,11 +102,16 @@ def _locate_axis_window(letter: str, windows: Windows, index: int) -> AxisWindow
                       int(windows.stops[index]), windows.step, first, count, windows.before, windows.after)
 
 
-def read_window(pooling: Pooling, plan: Plan, array: Array, cell: Sequence[int]) -> WindowSamples:
-    """The window of an output; ``cell`` is its index in the result before it is squeezed."""
+def read_window(pooling: Pooling, plan: Plan, array: Array, cell: Sequence[int],
+                rules: SampleRules | None = None) -> WindowSamples:
+    """The window of an output; ``cell`` is its index in the result before it is squeezed.
+
+    The mask and the weights of ``rules`` have the array's shape.
+    """
     axes = tuple(_locate_axis_window(letter, windows, cell[i]) for letter, i, windows in
                  zip(plan.axes.pooled_letters(), plan.axes.pooled, plan.windows, strict=True))
-    plane = array[tuple(slice(None) if i in plan.axes.pooled else cell[i] for i in range(array.ndim))]
+    at = tuple(slice(None) if i in plan.axes.pooled else cell[i] for i in range(array.ndim))
+    plane = array[at]
     kinds = [_classify_positions(one) for one in axes]
     states = np.zeros((), np.uint8)
     for kind in kinds:
@@ -116,8 +125,29 @@ def read_window(pooling: Pooling, plan: Plan, array: Array, cell: Sequence[int])
     if pooling.pad_mode != "exclude":
         states[states == PADDING] = FILLED
     outside = states > FILLED
+    invented = states == FILLED if pooling.pad_mode == "constant" else np.zeros(states.shape, np.bool_)
     _mark_missing(pooling, values, states)
-    return WindowSamples(axes, np.ma.array(values, mask=outside), states)
+    given = _find_parts(plan, cell) if pooling.reducer.weighted_core is not None else None
+    if rules is not None and rules.weights is not None:
+        given = np.where(outside, 0, rules.weights[at][np.ix_(*places)])
+        states[(states <= FILLED) & (given == 0)] = WEIGHTLESS
+    if rules is not None and rules.mask is not None:
+        states[(states <= FILLED) & ~invented & (rules.mask[at][np.ix_(*places)] == 0)] = MASKED
+    return WindowSamples(axes, np.ma.array(values, mask=outside), states, given)
+
+
+def _find_parts(plan: Plan, cell: Sequence[int]) -> Array | None:
+    """The part of each sample that lies in a window, as fractions; None where all count wholly."""
+    if plan.unweighed() is plan:
+        return None
+    found: Array = np.array(Fraction(1), object)
+    for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
+        one = windows[cell[axis] : cell[axis] + 1]
+        parts = np.array([Fraction(1)] * int(one.present()[1][0]), object)
+        if one.weighs and one.stretch is not None:
+            parts = np.array([Fraction(int(part), one.stretch.unit) for part in one.parts()[0]], object)
+        found = np.multiply.outer(found, parts)
+    return found
 
 
 def _classify_positions(one: AxisWindow) -> NDArray[np.uint8]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...core.reducers import check_weighted
+from ...errors import OptionError
 from ...redact import printable
 from .. import options, param_types
 from ..display.report_table import text
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from ...core.plans import Plan
     from ...files import Loaded
     from ...pooling import Pooling
+    from ...valid_samples import SampleRules
 
 
 def _answer(asked: StudyContext) -> Answer:
@@ -30,10 +33,36 @@ def _answer(asked: StudyContext) -> Answer:
     if asked.output:
         output_checks.check_page("html", asked.output)
     loaded, pooling, plan, notes = prepare_file(asked)
-    found = explain_window(loaded.array, pooling, plan, *(asked.given[name] for name in ("at", "channel", "batch")))
+    rules = _load_rules(asked, pooling, plan)
+    if asked.output:
+        _check_page(asked, plan)
+    at, channel, batch = (asked.given[name] for name in ("at", "channel", "batch"))
+    found = explain_window(loaded.array, pooling, plan, at, channel, batch, rules)
     if asked.output:
         asked.write_text(asked.output, _make_page(asked, loaded, pooling, plan, found))
     return Answer(found, lambda: _render(asked, loaded, found), notes)
+
+
+def _check_page(asked: StudyContext, plan: Plan) -> None:
+    """Refuse what the page, which computes anew, does not know of."""
+    for name in ("mask", "weights"):
+        if asked.given[name] is not None:
+            raise OptionError("html", f"the page does not know of --{name}; without it it would work")
+    plan.check_whole_samples("the page")
+
+
+def _load_rules(asked: StudyContext, pooling: Pooling, plan: Plan) -> SampleRules | None:
+    """The mask and the weights, if there are some."""
+    from ...batch import Job, Settings
+    from ...batch.sample_files import load_rules
+    from ...batch.settings import SampleFiles
+
+    mask, weights = asked.given["mask"], asked.given["weights"]
+    if mask is None and weights is None:
+        return None
+    if weights is not None:
+        check_weighted(pooling.reducer)
+    return load_rules(SampleFiles(mask, weights), Job(asked.the_file()), pooling, plan, Settings())
 
 
 def prepare_file(asked: StudyContext) -> tuple[Loaded, Pooling, Plan, tuple[str, ...]]:
@@ -183,6 +212,9 @@ _STUDY = Study(
                             "Default: the one in the middle."),
              options.option("--html", "-o", "output", type=options.path(), metavar="PAGE",
                             help="Write a page on which the window can be moved, and reducer and windows changed."),
+             options.option("--mask", metavar="FILE",
+                            help="Samples count where it is not 0; !FILE: where it is 0. As of the reducer's command."),
+             options.option("--weights", metavar="FILE", help="How much each sample counts, at least 0."),
              options.option("--channel", type=_parse_index, metavar="C", help="Of axis C. Default 0."),
              options.option("--batch", type=_parse_index, metavar="N", help="Of axis N. Default 0.")])
 command = _STUDY.command()

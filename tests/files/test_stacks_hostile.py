@@ -119,3 +119,13 @@ def test_a_tiled_file_that_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     assert found is None
     with pytest.raises(PoolError):
         read_whole(tmp_path / "x.tif")
+
+
+@pytest.mark.parametrize("case", ["OME-TIFF", "ImageJ"])
+def test_axes_that_are_not_those_of_the_planes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    """Of damaged directories tifffile names three axes of an array of four."""
+    name, write, read = CASES[case]
+    write(tmp_path / name)
+    monkeypatch.setattr(tifffile.TiffPageSeries, "axes", property(lambda series: "ZYX"))
+    with pytest.raises(PoolError, match="broken TIFF: 4 axes of which 3 are named"):
+        read(tmp_path / name)

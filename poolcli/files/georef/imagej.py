@@ -17,7 +17,7 @@ from ...errors import PoolError
 from ..formats import has_tifffile
 from ..image_info import ImageInfo, Loaded
 from ..images.pillow_open import silence_warnings
-from .ome_tiff import OmeImage, check_planes, choose_letters
+from .ome_tiff import OmeImage, choose_letters, read_planes
 
 if TYPE_CHECKING:
     from ..image_info import Array
@@ -84,8 +84,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     stream.seek(0)
     with tifffile.TiffFile(stream, name=os.path.basename(name), _multifile=False) as file:
         series = file.series[0]
-        check_planes(series, size, max_pixels)
-        array = series.asarray(maxworkers=1)
+        array = read_planes(series, size, max_pixels)
         stack = _describe_stack(series.axes, file.imagej_metadata or {}, file.pages[0])
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     info = ImageInfo(name, "IMAGEJ", axes=tuple(stack.axes), place=Place.of(stack, array.shape))

@@ -86,10 +86,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     stream.seek(0)
     with tifffile.TiffFile(stream, name=os.path.basename(name), _multifile=False) as file:
         series = _choose_series(file, key)
-        check_planes(series, size, max_pixels)
-        array = series.asarray(maxworkers=1)
-        if array.ndim != len(series.axes):  # damaged directories: tifffile names two axes of an array of three
-            raise PoolError(f"broken TIFF: {array.ndim} axes of which {len(series.axes)} are named")
+        array = read_planes(series, size, max_pixels)
         image = _parse_image(file.ome_metadata or "", file.series.index(series), series.axes)
         page = series.pages[0]
         storage = read_storage(lambda tag: None if (one := page.tags.get(tag)) is None else one.value,
@@ -99,7 +96,16 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     return Loaded(array, choose_letters(image.axes), info)
 
 
-def check_planes(series: Any, file_size: int, max_pixels: int) -> None:
+def read_planes(series: Any, file_size: int, max_pixels: int) -> Array:
+    """Read all planes of a series; PoolError for what cannot be pooled, or is damaged."""
+    _check_planes(series, file_size, max_pixels)
+    array: Array = series.asarray(maxworkers=1)
+    if array.ndim != len(series.axes):  # damaged directories: tifffile names two axes of an array of three
+        raise PoolError(f"broken TIFF: {array.ndim} axes of which {len(series.axes)} are named")
+    return array
+
+
+def _check_planes(series: Any, file_size: int, max_pixels: int) -> None:
     """Raise PoolError for planes that cannot be pooled, or are more than such a file or memory may hold."""
     if series.dtype is None or series.dtype.kind not in "biuf" or series.dtype.itemsize > 8:
         raise PoolError(f"its samples are {series.dtype}, which cannot be pooled; integers and floats can")

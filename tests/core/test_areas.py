@@ -163,3 +163,19 @@ def test_opencv_agrees() -> None:
     x = RNG.integers(0, 256, (60, 80)).astype(np.float32)
     resized = cv2.resize(x, (37, 23), interpolation=cv2.INTER_AREA)
     np.testing.assert_allclose(poolcli.pool(x, "avg", area=(23, 37)), resized, rtol=2e-6)
+
+
+@pytest.mark.parametrize(("shape", "areas"), [((35, 50), (14, 20)), ((24, 36), (9, 16)), ((40, 30), (16, 12))])
+def test_gdal_agrees(shape: tuple[int, int], areas: tuple[int, int]) -> None:
+    """``gdalwarp -r average`` and ``-r sum``, to the parts of samples that its coordinates resolve."""
+    rasterio = pytest.importorskip("rasterio")
+    from rasterio.warp import Resampling, reproject
+
+    x = RNG.random(shape) * 100
+    place, smaller = (rasterio.Affine(10 * wide, 0, 500_000, 0, -10 * high, 4_000_000) for high, wide in (
+        (1, 1), (shape[0] / areas[0], shape[1] / areas[1])))
+    for reducer, resampling in (("avg", Resampling.average), ("sum", Resampling.sum)):
+        warped = np.zeros(areas)
+        reproject(x, warped, src_transform=place, dst_transform=smaller, src_crs="EPSG:3857", dst_crs="EPSG:3857",
+                  resampling=resampling)
+        np.testing.assert_allclose(poolcli.pool(x, reducer, area=areas), warped, rtol=1e-9)

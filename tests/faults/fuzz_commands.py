@@ -478,7 +478,7 @@ def pool_by_xarray(case: Case, x: np.ndarray) -> np.ndarray | None:
     """xarray's coarsen, which leaves out what fills no window."""
     import xarray
 
-    functions = {"max": "max", "min": "min", "avg": "mean", "median": "median", "std": "std", "var": "var"}
+    functions = {"max": "max", "min": "min", "avg": "mean", "median": "median"}
     size = whole_blocks(case, x)
     if size is None or case.reducer not in functions:
         return None

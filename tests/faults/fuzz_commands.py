@@ -482,6 +482,7 @@ def pool_by_xarray(case: Case, x: np.ndarray) -> np.ndarray | None:
     size = whole_blocks(case, x)
     if size is None or case.reducer not in functions:
         return None
+    xarray.set_options(use_numbagg=False)  # it compiles, which the kernels' own switch NUMBA_DISABLE_JIT breaks
     array = xarray.DataArray(x.astype(np.float64))
     blocks = array.coarsen(dict(zip(array.dims, size, strict=True)), boundary="trim")
     return np.asarray(getattr(blocks, functions[case.reducer])())

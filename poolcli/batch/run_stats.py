@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from .. import files, report
@@ -94,7 +94,8 @@ class StatsPlan:
     def __iter__(self) -> Iterator[Job]:
         for group, jobs in enumerate(zip(*self.plans, strict=True)):
             for number, job in enumerate(jobs):
-                yield _StageJob(**vars(job), number=-1 if self.stacked else number, group=group)
+                known = {field.name: getattr(job, field.name) for field in fields(job)}
+                yield _StageJob(**known, number=-1 if self.stacked else number, group=group)
 
 
 def _check_names_several(output: str | None, count: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -18,6 +19,8 @@ from ..redact import printable
 
 LINES, NULS = b"\n", b"\0"
 _BLOCK = 1 << 16
+_ESCAPED_MAGIC = re.compile("%2[aA]|%3[fF]|%5[bB]")
+"""The signs of ``MAGIC`` as a URL escapes them."""
 LISTS = {"files_from": LINES, "files_from0": NULS}
 """Options that name a list, and what is between its names."""
 
@@ -26,23 +29,25 @@ def expand_globs(inputs: Sequence[str]) -> tuple[str, ...]:
     """Put the files that fit it in the place of each pattern, sorted, as a shell does where it is not quoted.
 
     A file of the very name comes first, and so does a matrix in brackets. ``**`` stands for folders of any depth. A
-    pattern that nothing fits stays: reading it says so. A ``file://`` URL becomes its path.
+    pattern that nothing fits stays: reading it says so. A ``file://`` URL becomes its path, and is a pattern like that;
+    what it escapes (``%2A``) is a sign of a name.
     """
-    return tuple(name for given in inputs
-                 for name in (_matches(given) if _is_glob(given) else [resolve_file_url(given, "INPUT")]))
+    return tuple(name for given in inputs for name in _expand(given))
 
 
-def _is_glob(name: str) -> bool:
-    if not any(sign in name for sign in MAGIC) or is_url(name):
-        return False
-    return not os.path.lexists(name) and not is_literal(name)
+def _expand(given: str) -> list[str]:
+    name = resolve_file_url(given, "INPUT")
+    if not any(sign in given for sign in MAGIC) or is_url(name) or os.path.lexists(name) or is_literal(name):
+        return [name]
+    pattern = name if given == name else resolve_file_url(_ESCAPED_MAGIC.sub(r"[\g<0>]", given), "INPUT")
+    return _find_matches(pattern) or [name]
 
 
-def _matches(pattern: str) -> list[str]:
+def _find_matches(pattern: str) -> list[str]:
     from glob import glob
 
     # Path.glob takes no absolute pattern and drops a leading "./"
-    found = sorted(glob(pattern, recursive=True)) or [pattern]  # noqa: PTH207
+    found = sorted(glob(pattern, recursive=True))  # noqa: PTH207
     return [f"./{name}" if name == STDIO else name for name in found]
 
 

@@ -419,6 +419,22 @@ def test_file_urls_are_paths(here: Call, tmp_path: Path) -> None:
     assert np.load(tmp_path / "out/b.npy").tolist() == [[5, 7], [13, 15]]
 
 
+def test_file_urls_are_patterns(here: Call, tmp_path: Path) -> None:
+    """As paths and other URLs; what a URL escapes is a sign of the name, and a pattern without a file stays a name."""
+    for name in ("a b.npy", "a*b.npy", "b.npy"):
+        (tmp_path / name).write_bytes(npy(4, 4))
+
+    def inputs(pattern: str) -> list[str]:
+        lines = here("max", f"file://{tmp_path}/{pattern}", "-o", f"{tmp_path}/out/", "--csv", "--overwrite").out
+        return [line.split(",")[0].removeprefix(f"{tmp_path}/") for line in lines.splitlines()[1:]]
+
+    assert inputs("*.npy") == ["a b.npy", "a*b.npy", "b.npy"]
+    assert inputs("a%20?.npy") == ["a b.npy"]
+    assert inputs("?%2Ab.npy") == inputs("a%2ab.npy") == ["a*b.npy"]
+    assert inputs("b%2A.npy") == ["b*.npy"]
+    assert inputs("c*%20.npy") == ["c* .npy"]
+
+
 @pytest.mark.parametrize(("words", "message"), [
     (["http://host/a.png"], "--output: is needed, for nothing can be written beside http://host/a.png"),
     (["file://host/a.png", "-o", "out/"], "INPUT: file://host/a.png names a machine; "),

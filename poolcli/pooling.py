@@ -82,9 +82,10 @@ class Pooling:
         letters = self.layout or layout or axes.pick_layout(self.default_layouts, len(shape))
         resolved = axes.resolve(shape, letters)
         windows = self.window.windows([shape[i] for i in resolved.pooled])
-        for letter, one in zip(resolved.pooled_letters(), windows, strict=True):
+        for number, one in enumerate(windows):
             empty = (one.on_padded_axis() if self.pad_mode != "exclude" else one).empty()
             if empty is not None:
+                letter = resolved.pooled_letters()[number]
                 raise PoolError(f"window {empty} of axis {letter} lies wholly in the padding; less padding, a smaller "
                                 "dilation, or a pad mode would work")
         plan = Plan(resolved, shape, windows, self.squeeze)

@@ -27,9 +27,12 @@ BOX_OUTPUTS = 1 << 21
 """Outputs that are pooled once more at a time: 16 MiB of float64."""
 
 
-def may_clip(pooling: Pooling, dtype: Any) -> bool:
-    """Whether a result can lie beyond its type: of an integer type that cannot hold all that the reducer may give."""
-    source, result = np.dtype(dtype), pooling.result_dtype(dtype)
+def may_clip(pooling: Pooling, dtype: Any, result: dtypes.Type | None = None) -> bool:
+    """Whether a result can lie beyond its type: of an integer type that cannot hold all that the reducer may give.
+
+    ``result`` is that type, for those who know it.
+    """
+    source, result = np.dtype(dtype), result or pooling.result_dtype(dtype)
     if result.kind == "f":
         return False
     return not (_stays_in_range(pooling) and source.kind != "f" and _contains(result, source))

@@ -10,7 +10,8 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 from .. import files
 from ..core.reducers import REDUCERS
@@ -30,6 +31,8 @@ _SEPARATOR = "\0"
 """No name has it."""
 NAMES_PER_PACK = 10_000
 """Names that are packed together, and unpacked together."""
+_NAMES_KEPT = 256
+"""Inputs whose outputs are named once: for the look at all of them before any work, and for the job."""
 MAX_SKIPPED_NAMED = 100
 """Names passed over that are told one by one."""
 
@@ -94,6 +97,16 @@ class _NamedOperation(Protocol):
         """The word."""
 
 
+class _OutputNames(NamedTuple):
+    """What is written of one input."""
+
+    values: str | None
+    """None: standard output, or nothing."""
+    indices: str | None
+    shown: bool
+    """Whether the result has no place: there is nothing beside a stream or a typed matrix."""
+
+
 class JobPlan:
     """All jobs of a run, made one by one each time that they are gone through; and what was passed over."""
 
@@ -103,6 +116,7 @@ class JobPlan:
         self.output = output_paths.OutputNamer(settings.output, row.name, several=several)
         self.indices = None if settings.indices is None else output_paths.OutputNamer(settings.indices, row.name)
         self.in_place = settings.output is None and settings.in_place
+        self.name_outputs = lru_cache(_NAMES_KEPT)(self._name_outputs)
 
     def __len__(self) -> int:
         return sum(lot.count for lot in self.lots)
@@ -115,31 +129,26 @@ class JobPlan:
         """Name the outputs of one input."""
         if lot.problem is not None:
             return Job(source, problem=lot.problem)
-        if self.is_shown(source):
-            return Job(source, indices=self.indices_of(source, lot.root), shown=True)
-        target = self.name_output(source, lot.root)
-        output, wanted = None if target is None else parse_path(target), self.settings.format
+        named, wanted = self.name_outputs(source, lot.root), self.settings.format
+        indices = None if named.indices is None else parse_path(named.indices)
+        if named.shown:
+            return Job(source, indices=indices, shown=True)
+        output = None if named.values is None else parse_path(named.values)
         try:
-            return Job(source, output, wanted or _format_for(output), self.indices_of(source, lot.root))
+            return Job(source, output, wanted or _format_for(output), indices)
         except PoolError as error:
             missing = not file_mode(source)  # then reading it says so, which is the better reason
             reason = None if missing else files.describe_foreign(source) or str(error)
             return Job(source, output, None, None, problem=reason)
 
-    def name_output(self, source: str, root: str | None) -> str | None:
-        """The name of an output that is written; None: standard output."""
-        return source if self.in_place else self.output(_with_ending(_file_name(source), self.settings.format), root)
-
-    def is_shown(self, source: str) -> bool:
-        """Whether a result has no place: there is nothing beside a stream or a typed matrix."""
-        return self.settings.output is None and (source == STDIO or is_literal(source))
-
-    def indices_of(self, source: str, root: str | None) -> AnyPath | None:
-        """Where the indices go, if they are wanted."""
-        if self.indices is None:
-            return None
-        output = self.indices(_with_ending(_file_name(source), files.FORMATS["NPY"]), root)
-        return None if output is None else parse_path(output)
+    def _name_outputs(self, source: str, root: str | None) -> _OutputNames:
+        """The outputs of one input."""
+        typed = is_literal(source)
+        name = LITERAL_NAME if typed else strip_query(source)
+        shown = self.settings.output is None and (source == STDIO or typed)
+        values = source if self.in_place else self.output(_with_ending(name, self.settings.format), root)
+        indices = None if self.indices is None else self.indices(_with_ending(name, files.FORMATS["NPY"]), root)
+        return _OutputNames(None if shown else values, indices, shown)
 
     def pairs(self) -> _InputOutputPairs:
         """Every input with each of its outputs."""
@@ -157,11 +166,11 @@ class _InputOutputPairs:
             if lot.problem is not None:
                 continue
             for source in lot.sources():
-                output = None if self.of.is_shown(source) else self.of.name_output(source, lot.root)
-                if output is not None and _will_write(output, self.of.settings.format):
-                    yield source, output
-                if self.of.indices is not None and (indices := self.of.indices_of(source, lot.root)) is not None:
-                    yield source, os.fspath(indices)
+                named = self.of.name_outputs(source, lot.root)
+                if named.values is not None and _will_write(named.values, self.of.settings.format):
+                    yield source, named.values
+                if named.indices is not None:
+                    yield source, named.indices
 
 
 def plan_jobs(inputs: Iterable[str], row: _NamedOperation, settings: Settings, *, several: bool = False) -> JobPlan:
@@ -170,7 +179,8 @@ def plan_jobs(inputs: Iterable[str], row: _NamedOperation, settings: Settings, *
     Of ``several`` results of an input each is named after its reducer, in a folder too.
     """
     for option in ("output", "indices"):
-        output_paths.check_fields(option, getattr(settings, option))
+        if (pattern := getattr(settings, option)) is not None:
+            output_paths.check_fields(option, pattern)
     notes = _SkippedNames()
     lots = list(_find_inputs(inputs, settings, notes, tuple({**REDUCERS, row.name: row})))
     planned = JobPlan(lots, row, settings, notes, several=several)
@@ -305,11 +315,6 @@ def _scan_folder(root: str, settings: Settings, notes: _SkippedNames,
 def takes_several(output: str) -> bool:
     """Whether an output can name more than one file."""
     return output != STDIO and (output_paths.is_folder(output) or output_paths.is_pattern(output))
-
-
-def _file_name(source: str) -> str:
-    """The part of an input's name that outputs are named after."""
-    return LITERAL_NAME if is_literal(source) else strip_query(source)
 
 
 def _with_ending(source: str, wanted: Format | None) -> str:

@@ -79,8 +79,8 @@ def pool_loaded(loaded: Loaded, job: Job, pooling: Pooling, settings: Settings, 
     pooling, heeded = with_file_nodata(loaded.source, pooling, settings)
     task = plan_loaded(loaded, job, pooling)
     task.check_holds()
-    reserve(prod(task.plan.full_shape) * task.result_dtype.itemsize,
-            f"a result of {'x'.join(map(str, task.plan.full_shape))}")
+    shape = task.plan.full_shape
+    reserve(prod(shape) * task.result_dtype.itemsize, "a result of shape", shape)
     light = _choose_light(task, settings)
     task = unpack_channels(task, alone=light is None and not settings.statistics and settings.samples is None)
     if settings.samples is None:
@@ -159,7 +159,7 @@ def _clip_notes(task: LoadedJob, result: Result, asked: Pooling, settings: Setti
     from . import clipping
 
     # reducers of light stay in its range
-    if not settings.notes or light or not clipping.may_clip(task.pooling, task.array.dtype):
+    if not settings.notes or light or not clipping.may_clip(task.pooling, task.array.dtype, task.result_dtype):
         return ()
     counter = clipping.ClipCounter(task.pooling, task.array.dtype)
     counter.add(task.array, task.plan, result.values)

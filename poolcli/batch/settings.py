@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from ..files.arrays.literals import is_literal
 from ..files.formats import DEFAULT_ENCODING
 from ..files.paths import output_paths
 from ..files.paths.globs import ALL, Globs
-from ..files.paths.urls import AnyPath, is_url
+from ..files.paths.urls import AnyPath, Url, is_url
 from ..files.paths.zarr_paths import STORE_MARKS, is_store, is_store_name
 from ..redact import redact_secrets
 
@@ -187,7 +188,7 @@ class Job:
             return f"{self.source[: _MAX_NAME_LENGTH - 3]}..."
         return redact_secrets(self.source)
 
-    @property
+    @cached_property
     def writes_picture(self) -> bool:
         """Whether the output is a file of pictures: no stream and no array."""
         return self.format is not None and not self.format.is_array
@@ -204,7 +205,7 @@ def file_mode(path: str | AnyPath) -> int:
 
     What a URL leads to is taken for a file that is there: reading it will tell.
     """
-    if is_url(path):
+    if not isinstance(path, Path) and is_url(path):
         return stat.S_IFREG
     try:
         return Path(path).stat().st_mode
@@ -238,7 +239,7 @@ def needs_all_samples(job: Job, settings: Settings) -> bool:
 
 def must_keep(path: AnyPath, job: Job, settings: Settings) -> bool:
     """Whether there is a file, an object, or a chunked array that must not be replaced."""
-    if is_url(path):
+    if isinstance(path, Url):
         name = os.fspath(path)
         names = [f"{name}/{mark}" for mark in STORE_MARKS] if is_store_name(name) else [name]
         return not may_replace(path, job, settings) and any(settings.present(one) for one in names)

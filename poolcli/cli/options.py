@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, Any]
 Value = TypeVar("Value")
+Section = tuple[str, list[click.Option]]
+"""A title and the options below it."""
 
 _ALPHA = ("apart", "premultiplied")
 _PLACES = ("keep", "none")
@@ -52,6 +54,13 @@ ENVIRONMENT = "POOLCLI"
 """click composes POOLCLI_MAX_SIZE from it. POOLCLI_THREADS, POOLCLI_CACHE_DIR are the library's own."""
 LAYOUT = "POOLCLI_LAYOUT"
 """The layout of arrays of unknown axes, for all commands; --layout and what a file says come before it."""
+
+
+def sections(row: Reducer) -> list[Section]:
+    """All options of a reducer's command, by the titles that help has."""
+    values_of = [*parameters(row), *values(), *whole_pixels(row), *standard_errors(row), *valid_samples()]
+    return [("Windows", windows()), ("Values", values_of), ("Files", files()), ("Pictures", pictures(row)),
+            ("Report", report())]
 
 
 def option(*names: str, **settings: Any) -> click.Option:

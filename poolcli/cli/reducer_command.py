@@ -27,13 +27,13 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGEST = 1 << 25
 """The most that glibc takes for the second."""
 _DOCS = "Docs: README.md and docs/ in the source."
-Section = tuple[str, list[click.Option]]
 
 
 class SectionedCommand(click.Command):
     """A command whose help has examples first, and options by section."""
 
-    def __init__(self, name: str, text: str, examples: list[str], sections: list[Section], **settings: Any) -> None:
+    def __init__(self, name: str, text: str, examples: list[str], sections: list[options.Section],
+                 **settings: Any) -> None:
         super().__init__(name, help=text, **settings)
         self.examples, self.sections = examples, sections
         self.params += [one for _, group in sections for one in group]
@@ -100,13 +100,8 @@ def _variable(command: str, parameter: click.Parameter) -> str | None:
 
 def command(row: Reducer) -> click.Command:
     """The command of a reducer."""
-    values = [*options.parameters(row), *options.values(), *options.whole_pixels(row), *options.standard_errors(row),
-              *options.valid_samples()]
-    sections = [("Windows", options.windows()), ("Values", values),
-                ("Files", options.files()), ("Pictures", options.pictures(row)),
-                ("Report", options.report())]
     return SectionedCommand(
-        row.name, f"{row.help}  {row.value}", _examples(row), sections,
+        row.name, f"{row.help}  {row.value}", _examples(row), options.sections(row),
         params=[click.Argument(["inputs"], nargs=-1, type=options.path(), metavar="INPUT...")],
         callback=_body(row),
     )

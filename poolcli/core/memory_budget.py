@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 
@@ -107,14 +107,15 @@ def begin_job() -> Iterator[None]:
         _job.held = None
 
 
-def check_room(count: int, what: str) -> None:
-    """Raise PoolError for more bytes than may ever be held; ``what`` begins the sentence."""
+def check_room(count: int, what: str, shape: Sequence[int] = ()) -> None:
+    """Raise PoolError for more bytes than may ever be held; ``what``, and a shape, begin the sentence."""
     if (count >= _UNCOUNTED_BYTES or _shared.limit is not None) and count > budget():
-        raise PoolError(f"{what} takes {count:,} bytes of memory or more, and {budget():,} may be held; a higher "
+        named = f"{what} {'x'.join(map(str, shape))}" if shape else what
+        raise PoolError(f"{named} takes {count:,} bytes of memory or more, and {budget():,} may be held; a higher "
                         "--memory would work where the machine has it")
 
 
-def reserve(count: int, what: str) -> None:
+def reserve(count: int, what: str, shape: Sequence[int] = ()) -> None:
     """Say that so many bytes will be held, until the job of this thread ends.
 
     A job that holds nothing yet waits until there is room, or nobody else holds any; one that holds some does not wait,
@@ -123,9 +124,9 @@ def reserve(count: int, what: str) -> None:
     Raises
     ------
     PoolError
-        They are more than may ever be held; ``what`` begins the sentence.
+        They are more than may ever be held; ``what``, and a shape, begin the sentence.
     """
-    check_room(count, what)
+    check_room(count, what, shape)
     if _job.held is None or (count < _UNCOUNTED_BYTES and _shared.limit is None):
         return
     most = budget()

@@ -140,4 +140,4 @@ def find_squeezed(plan: Plan) -> set[int]:
 
 def check_memory(plan: Plan) -> None:
     """Refuse a result larger than memory before anything is allocated; a sample is a byte at least."""
-    check_room(prod(plan.full_shape), f"a result of shape {axes.describe(plan.full_shape)}")
+    check_room(prod(plan.full_shape), "a result of shape", plan.full_shape)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.dtypes import Type
+from ..core.dtypes import Type, write_dtype
 from ..core.reducers import Reducer
 from ..core.windows import Windows
 
@@ -75,6 +75,11 @@ class KernelTask:
     def output_shape(self) -> tuple[int, ...]:
         """(outer, windows along D, H, W, inner)."""
         return (self.array.shape[0], *(len(w.starts) for w in self.windows), self.array.shape[4])
+
+    @cached_property
+    def written(self) -> Type:
+        """The dtype that a kernel writes, of which the result's is made at the end."""
+        return write_dtype(self.result)
 
     @cached_property
     def largest_sizes(self) -> tuple[int, int, int]:

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from .. import jit
-from ..core import dtypes
 from ..core.reducers import Reducer
 from ..drivers import FAST_DRIVERS, general_driver, policy
 from ..drivers.flatten import Flattened, flatten
@@ -53,7 +52,7 @@ def choose_kernel(task: KernelTask) -> KernelChoice | policy.Deferred | None:
 
 def _spec_of_general(task: KernelTask) -> jit.KernelSpec:
     """Return the general kernel's spec."""
-    return general_driver.make_spec(task, dtypes.write_dtype(task.result))
+    return general_driver.make_spec(task, task.written)
 
 
 def _find_fast(task: KernelTask) -> Any:
@@ -76,7 +75,7 @@ def run_task(task: KernelTask, out: Array | None, choice: KernelChoice | policy.
     ``choice`` is what ``choose_kernel`` gave for the task, or for the larger one of which it is a part (not
     ``whole``); NumPy runs no parts.
     """
-    values = np.empty(task.output_shape, dtypes.write_dtype(task.result)) if out is None else out
+    values = np.empty(task.output_shape, task.written) if out is None else out
     indices = None
     if task.want_indices:
         indices = np.empty(task.output_shape, np.int64)
@@ -137,7 +136,7 @@ def run_fold(task: KernelTask) -> Array | None:
     choice: Any = None if task.in_parts else FOLD_CHOICE(task)
     if choice is None:
         return None
-    values = np.empty(task.output_shape, dtypes.write_dtype(task.result))
+    values = np.empty(task.output_shape, task.written)
     if values.size and _run_fold_by_numpy(task, values, choice):
         return values
     jit.set_purpose(f"the {task.reducer.name} kernel for {task.source} with weights")

@@ -31,7 +31,7 @@ def check_total(size: tuple[int, ...], count: int, max_pixels: int) -> None:
 
 def claim_picture(size: tuple[int, int]) -> None:
     """Say that a picture of this width and height will be decoded; PoolError where memory is too small for it."""
-    reserve(_BYTES_PER_PIXEL * size[0] * size[1], f"a picture of {size[0]}x{size[1]}")
+    reserve(_BYTES_PER_PIXEL * size[0] * size[1], "a picture of", size)
 
 
 def check_samples(shape: Sequence[int], max_pixels: int) -> None:
@@ -43,4 +43,4 @@ def check_samples(shape: Sequence[int], max_pixels: int) -> None:
 def claim_array(shape: Sequence[int], itemsize: int, max_pixels: int) -> None:
     """Say that an array will be read into memory; PoolError where it is larger than a limit that was asked for."""
     check_samples(shape, max_pixels)
-    reserve(prod(shape) * itemsize, f"an array of {'x'.join(map(str, shape))} samples")
+    reserve(prod(shape) * itemsize, "an array of shape", shape)

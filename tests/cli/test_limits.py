@@ -40,7 +40,7 @@ def test_arrays_of_pipes_and_results_are_refused(tmp_path: Path, process: Proces
     assert done.returncode == 1 and b"a result of shape 999x999 takes" in done.stderr
     stdin = (tmp_path / "in.npy").read_bytes()
     done = process("mode", "-k", "2", "-", "-o", "c.png", "--memory", "800k", stdin=stdin)
-    assert done.returncode == 1 and b"an array of 1000x1000 samples takes 1,000,000 bytes" in done.stderr
+    assert done.returncode == 1 and b"an array of shape 1000x1000 takes 1,000,000 bytes" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["in.npy", "in.npz", "in.csv", "-", "1 2 3; 4 5 6"])

@@ -15,7 +15,7 @@ from ...kernels.fold import finalizers, irregular, ordered_floats, row_pairs, sm
 from ...kernels.fold import rows as kernel
 from ..kernel_task import Array, KernelTask
 from .fold_run import MOST_NUMBERS, ChunkLayout, FoldLayout, FoldRun, WideLayout, numbers_of, step_of
-from .fold_table import FOLDS, Extent, Fold, finalizer_of_full, find_written_dtype, largest_divisor
+from .fold_table import FOLDS, Extent, Fold, finalizer_of_full, largest_divisor
 from .irregular_layout import IrregularLayout, constants_if_irregular
 
 _ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 5)
@@ -125,7 +125,7 @@ def choose(work: KernelTask) -> _FoldChoice | None:
     if work.array.size < LARGE:
         return _FoldChoice(fold, _make_spec(work, fold, None, 0), kinds, 0)
     if made := constants_if_irregular(work):
-        arguments = (*_dtypes_of(work, fold), find_written_dtype(work).name)
+        arguments = (*_dtypes_of(work, fold), work.written.name)
         return _FoldChoice(fold, jit.KernelSpec(irregular.make_kernel, (*fold.steps, *made), arguments), kinds, 0)
     if (of_bands := _sizes_if_bands(work, fold)) is not None:
         fold = _key_floats(work, fold)
@@ -151,7 +151,7 @@ def _make_spec(work: KernelTask, fold: Fold, constants: tuple[int, ...] | None, 
 
 def _dtypes_of(work: KernelTask, fold: Fold) -> tuple[str, ...]:
     """The dtypes of ``pool_rows``' buffers for a fold."""
-    names = {"read": _name_of(work.array.dtype), "write": _name_of(find_written_dtype(work))}
+    names = {"read": _name_of(work.array.dtype), "write": _name_of(work.written)}
     read, write, nodata, *others = (names.get(a, a) for a in _ARGUMENTS)
     if work.weights is not None:
         nodata = _name_of(work.weights.dtype)
@@ -189,7 +189,7 @@ def _constants_if_small(work: KernelTask, kinds: NDArray[np.int64]) -> tuple[int
 def _sizes_if_bands(work: KernelTask, fold: Fold) -> tuple[int, ...] | None:
     """What the band kernel is made for, where that pays: a window's planes, lines and columns."""
     _, rows, _ = size = work.largest_sizes
-    regular = all(w.step == 1 and w.size_range()[0] == most for w, most in zip(work.windows, size, strict=True))
+    regular = all(w.step == 1 and len(w.distinct_sizes) == 1 for w in work.windows)
     stride_one = all(isinstance(w.starts, range) and step_of(w) == 1 for w in work.windows[1:])
     samples = fold.convert is finalizers.as_it_is and work.reducer.repeats_exactly and len(fold.dtypes) == 1
     if not (regular and stride_one and samples):

@@ -18,7 +18,7 @@ from ...kernels.fold import row_pairs, shared_columns, small, wide
 from ...kernels.fold import rows as kernel
 from ..kernel_task import Array, Block, KernelTask, Runner, cut
 from . import addition_chain
-from .fold_table import Fold, divisors, find_written_dtype
+from .fold_table import Fold, divisors
 
 ROW_STATES, _ROW_OF_DOUBLES = 1 << 15, 1 << 11
 """States of a scratch row: rows of uint8 and float32 ran fastest whole, and those of 4096 pixels are half of it. A ring
@@ -85,10 +85,10 @@ class FoldLayout:
         self.shares = divisors(work)
         value = 0 if work.nodata is None else work.nodata[0]
         nodata = np.array([value], work.array.dtype)
-        self.missing = nodata, np.zeros(1, find_written_dtype(work)) if work.fill is None else work.fill
+        self.missing = nodata, np.zeros(1, work.written) if work.fill is None else work.fill
         self.bounds = dtypes.whole_limits(work.result)
         self.ending = np.array([*work.parameters, 0.0, 0.0]), dtypes.limits(work.result)
-        written = 4 * prod(work.output_shape) * find_written_dtype(work).itemsize
+        written = 4 * prod(work.output_shape) * work.written.itemsize
         self.milliseconds = 3e-8 * (work.array.nbytes + written)
         line, size, inner = 64 // work.array.itemsize, int(kinds[-1]), work.output_shape[4]
         self.least = max(shared_columns.states_needed(line, size, step_of(work.windows[2]), inner),

@@ -447,7 +447,7 @@ def _counts_in_parts(work: KernelTask) -> bool:
 
 def find_written_dtype(work: KernelTask) -> dtypes.Type:
     """The dtype that the kernel writes."""
-    return dtypes.write_dtype(work.result)
+    return work.written
 
 
 def _in_pairs(dtype: dtypes.Type, window: Extent) -> bool:
@@ -481,12 +481,9 @@ def _highest(dtype: dtypes.Type) -> Any:
 
 def divisors(work: KernelTask) -> list[NDArray[np.float64]]:
     """For each axis a number for each window; their product is what a sum is divided by."""
-    ones = [np.ones(len(w)) for w in work.windows]
-    if work.reducer.fold != "average":
-        return ones if work.reducer.fold == "total" else [w.present()[1].astype(float) for w in work.windows]
-    include_pad, divisor = work.parameters
-    if divisor:
-        return [np.full(len(work.windows[0]), divisor), *ones[1:]]
+    include_pad, divisor = work.parameters if work.reducer.fold == "average" else (0, 0)
+    if divisor or work.reducer.fold == "total":
+        return [np.full(n, value) for n, value in zip(work.output_shape[1:4], (divisor or 1.0, 1.0, 1.0), strict=True)]
     return [(w.nominal() if include_pad else w.present()[1]).astype(float) for w in work.windows]
 
 

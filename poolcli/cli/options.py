@@ -58,7 +58,7 @@ LAYOUT = "POOLCLI_LAYOUT"
 
 def sections(row: Reducer) -> list[Section]:
     """All options of a reducer's command, by the titles that help has."""
-    values_of = [*parameters(row), *values(), *whole_pixels(row), *standard_errors(row), *valid_samples()]
+    values_of = [*parameters(row), *values(), *_whole_pixels(row), *_standard_errors(row), *valid_samples()]
     return [("Windows", windows()), ("Values", values_of), ("Files", files()), ("Pictures", pictures(row)),
             ("Report", report())]
 
@@ -136,7 +136,7 @@ def values() -> list[click.Option]:
     ]
 
 
-def whole_pixels(row: Reducer) -> list[click.Option]:
+def _whole_pixels(row: Reducer) -> list[click.Option]:
     """Which pixel wins with all its channels, of a reducer that picks."""
     if not row.picks:
         return []
@@ -145,7 +145,7 @@ def whole_pixels(row: Reducer) -> list[click.Option]:
                         "blue), by a channel (0, 1 ...), or by a file of scores (scores.npy, or a pattern).")]
 
 
-def standard_errors(row: Reducer) -> list[click.Option]:
+def _standard_errors(row: Reducer) -> list[click.Option]:
     """The errors of samples, and where those of the results go."""
     if not row.standard_error:
         return []

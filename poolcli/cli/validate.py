@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import click
@@ -27,7 +26,7 @@ from ..core.reducers import REDUCERS, Reducer, check_weighted
 from ..core.windowings import parse_min_valid
 from ..errors import OptionError, PoolError
 from ..files import Encoding, Format, Frames
-from ..files.formats import TEXT_ENDINGS
+from ..files.formats import TEXT_ENDINGS, find_format
 from ..files.paths import output_paths, urls
 from ..files.paths.globs import Globs
 from ..files.paths.urls import is_url
@@ -62,8 +61,9 @@ def make_settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str
                     stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
     made = _apply_text_output(inputs, made, quiet=given["quiet"])
     _check_report(given)
-    _check_lists(inputs, given)
-    _check_usage(inputs, bool(lists(given)), row, made)
+    listed = lists(given)
+    _check_lists(inputs, listed)
+    _check_usage(inputs, bool(listed), row, made)
     _check_terminals(inputs, made.output, made.format)
     return made
 
@@ -133,7 +133,7 @@ def _apply_text_output(inputs: Sequence[str], settings: Settings, *, quiet: bool
     bare = settings.output is None and _is_typed_text(inputs[0]) and (quiet or settings.format is not None)
     settings = replace(settings, output=STDIO) if bare else settings
     if settings.output == STDIO and settings.format is None:
-        named = files.ENDINGS.get(Path(inputs[0]).suffix.lower(), files.FORMATS["TEXT"])
+        named = find_format(inputs[0]) or files.FORMATS["TEXT"]
         return replace(settings, format=named)
     return settings
 
@@ -165,12 +165,11 @@ def _check_report(given: Mapping[str, Any]) -> None:
         raise OptionError("timeout", "goes with --isolate: what hangs can be ended only in a process of its own")
 
 
-def _check_lists(inputs: Sequence[str], given: Mapping[str, Any]) -> None:
+def _check_lists(inputs: Sequence[str], listed: Mapping[str, str]) -> None:
     """Refuse a run without inputs, and two uses of standard input."""
-    found = lists(given)
-    if not inputs and not found:
+    if not inputs and not listed:
         raise OptionError("INPUT", f"is missing; {click.get_current_context().command_path} image.png would work")
-    if [*inputs, *found.values()].count(STDIO) > 1:
+    if [*inputs, *listed.values()].count(STDIO) > 1:
         raise OptionError("INPUT", "- can be read only once")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ FLOAT16 = np.dtype(np.float16)
 FLOAT64 = np.dtype(np.float64)
 
 
+@cache
 def check_dtype(dtype: Type) -> Type:
     """The dtype in native byte order; PoolError for what is no real number of at most 8 bytes."""
     if dtype.kind in "biuf" and dtype.itemsize <= 8 and dtype.num < 256:  # those of other libraries begin there
@@ -60,6 +62,7 @@ def result_dtype(reducer: Reducer, dtype: Type) -> Type:
     return FLOAT64
 
 
+@cache
 def read_dtype(dtype: Type) -> Type:
     """What a kernel reads: bool as 0 and 1, float16 as the float32 that holds it exactly."""
     if dtype == BOOL:
@@ -67,6 +70,7 @@ def read_dtype(dtype: Type) -> Type:
     return np.dtype(np.float32) if dtype == FLOAT16 else dtype
 
 
+@cache
 def write_dtype(dtype: Type) -> Type:
     """What a kernel writes for a result of ``dtype``; float16 is rounded once, from float64, at the end."""
     if dtype == BOOL:

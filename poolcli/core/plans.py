@@ -77,7 +77,7 @@ class Plan:
             return self
         return replace(self, windows=tuple(windows.unweighed() for windows in self.windows))
 
-    @property
+    @cached_property
     def output_letters(self) -> str:
         """The layout letters of the result."""
         gone = find_squeezed(self)

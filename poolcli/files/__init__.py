@@ -39,13 +39,13 @@ from .formats import (
     Encoding,
     Format,
     choose_variant,
+    find_format,
     format_named,
     format_of,
     holds,
     is_lossy,
     list_variants,
     settle_encoding,
-    split_ending,
 )
 from .georef.world_file import KIND as WORLD_FILE
 from .georef.world_file import check_world_file, get_affine, with_world_file, write_world_file
@@ -179,7 +179,7 @@ def open_boxes(path: str, *, max_pixels: int = MAX_PIXELS, indexed: bool = False
         A source of boxes (``poolcli.chunked.sources.ArraySource``), to be closed, and what ``read`` would give,
         with an array that has no memory behind it. None of what is read at once: small pictures, other formats, pipes.
     """
-    row = ENDINGS.get(split_ending(path)[1].lower())
+    row = find_format(path)
     if row is None or row.boxes is None or is_url(path) or not os.path.isfile(path):
         return None
     module = import_module(f".{row.boxes}", __package__)
@@ -226,7 +226,7 @@ def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str,
     head = stream.read(12)
     kind = sniff(head)
     stream.seek(0)
-    named = ENDINGS.get(split_ending(name)[1].lower())
+    named = find_format(name)
     if (named is not None and named.module is not None and options["frames"] is None
         and kind in (None, named.name, named.container)):
         return _by_module(stream, name, named, key, options)
@@ -234,7 +234,7 @@ def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str,
         return _by_module(stream, name, variant, key, options)
     if kind in (None, "NPZ") and (reason := describe_foreign(name)) is not None:  # torch.save writes a ZIP too
         raise PoolError(reason)
-    if (text := _text_format(kind, head, name)) is not None:
+    if (text := _text_format(kind, head, named)) is not None:
         return _from_text(stream, name, text, options["max_pixels"])
     if kind == "NPY":
         array, notes = read_npy(stream)
@@ -276,9 +276,8 @@ def _by_module(stream: IO[bytes], name: str, row: Format, key: str | None, optio
     return loaded
 
 
-def _text_format(kind: str | None, head: bytes, name: str) -> str | None:
-    """Return the format of what is text: by its ending where it has one that is known, else by its first bytes."""
-    row = ENDINGS.get(split_ending(name)[1].lower())
+def _text_format(kind: str | None, head: bytes, row: Format | None) -> str | None:
+    """Return the format of what is text: that of its ending where this is known, else by its first bytes."""
     if row is None:
         return "TEXT" if kind is None and looks_like_text(head) else None
     if not row.is_text:
@@ -317,7 +316,7 @@ def _from_stream(stream: IO[bytes], name: str, key: str | None, options: dict[st
     head = read_upto(stream, len(MAGIC))
     if head != MAGIC:
         head += read_upto(stream, 12 - len(head))
-        if (text := _text_format(sniff(head), head, name)) is not None:
+        if (text := _text_format(sniff(head), head, find_format(name))) is not None:
             return _from_text(stream, name, text, options["max_pixels"], head)
         if sniff(head) is None:  # said at once: what is no picture may have no end
             image_kind(io.BytesIO(head))

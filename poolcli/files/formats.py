@@ -391,6 +391,11 @@ def split_ending(name: str) -> tuple[str, str]:
     return os.path.splitext(name)
 
 
+def find_format(name: str) -> Format | None:
+    """Return the format that the ending of a name says; None where it says none."""
+    return ENDINGS.get(split_ending(name)[1].lower())
+
+
 def list_variants(name: str) -> tuple[Format, ...]:
     """Return the formats whose files look like those of another one."""
     return tuple(row for row in _ROWS if row.variant_of == name)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...analysis.stages import Stage, as_stage
 from ...errors import OptionError, PoolError
-from ...files.formats import split_ending
+from ...files.formats import find_format, split_ending
 from ...files.paths import urls
 from ...redact import printable
 from .. import options
@@ -46,7 +46,7 @@ class PyramidTask:
     def notes(self, outputs: Sequence[str]) -> tuple[str, ...]:
         """What is worth knowing of the input, and of outputs that are not read back as they were written."""
         from ... import files
-        rows = {files.ENDINGS.get(Path(name).suffix.lower()) for name in outputs}
+        rows = set(map(find_format, outputs))
         settled = {row.name: (row, files.settle_encoding(row, files.Encoding(), self.loaded.source.lossy))
                    for row in rows if row is not None}
         lossy = sorted((name, encoding.quality) for name, (row, encoding) in settled.items()

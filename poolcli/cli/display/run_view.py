@@ -56,8 +56,9 @@ class _Verbosity:
 class _RunView:
     """The report's body, the lines on stderr, and the exit code."""
 
-    def __init__(self, body: ReportWriter, pen: SafeWriter, talk: _Verbosity, expected: int, nothing: str) -> None:
-        self.body, self.pen, self.talk, self.expected, self.nothing = body, pen, talk, expected, nothing
+    def __init__(self, body: ReportWriter, pen: SafeWriter, talk: _Verbosity, expected: int,
+                 given: Mapping[str, Any]) -> None:
+        self.body, self.pen, self.talk, self.expected, self.given = body, pen, talk, expected, given
         self.total = Report()
         self.kinds: Counter[str] = Counter()
         self.examples: dict[str, str] = {}
@@ -110,7 +111,7 @@ class _RunView:
             for file in running.finish():
                 self.add(file)
         if self.total.exit_code == report.NOTHING and self.talk.errors:
-            stdio.print_error(f"nothing matched: {self.nothing}")
+            stdio.print_error(f"nothing matched: {validate.explain_no_match(self.given)}")
 
     def add(self, file: FileReport) -> None:
         """Take one report."""
@@ -231,7 +232,7 @@ def _make_view(given: Mapping[str, Any], settings: Settings, expected: int, draw
     talk = _Verbosity(errors=not alone, notes=not alone and not given["quiet"], files=not alone and given["verbose"],
                       bar=not alone and not given["quiet"] and free and is_terminal(sys.stderr),
                       colour=colour, debug=options.wants_debug())
-    return _RunView(made, pen, talk, expected, validate.explain_no_match(given))
+    return _RunView(made, pen, talk, expected, given)
 
 
 def _make_writer(name: str | None, given: Mapping[str, Any], settings: Settings, pen: SafeWriter, colour: bool | None,

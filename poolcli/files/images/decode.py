@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING
 from ...core.place import Place
 from ...errors import PoolError
 from ..atomic import explain_errors
-from ..formats import ENDINGS, FORMATS, split_ending
+from ..formats import FORMATS, find_format
 from ..image_info import MAX_FRAMES, MAX_PIXELS, MAX_STACK, Frames, ImageInfo, Loaded
 from ..stderr_capture import capture_stderr, pillow_limits
 from ..tiff.tiff import read_tiff
@@ -95,7 +95,7 @@ def open_file(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
 
 def ending_note(name: str, kind: str) -> tuple[str, ...]:
     """Say so when the bytes are of another format than the ending; the bytes are believed."""
-    named = ENDINGS.get(split_ending(name)[1].lower())
+    named = find_format(name)
     return () if named is None or named.name == kind else (f"holds {kind} data in spite of its ending",)
 
 

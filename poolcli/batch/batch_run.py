@@ -16,6 +16,7 @@ from .job_runner import run_job, start_report
 from .preflight import check_headers, looks_ahead
 from .run_in_memory import LoadedJob, plan_loaded
 from .settings import Job, Settings
+from .shared_arrays import SHARED_ARRAYS
 
 if TYPE_CHECKING:
     from ..files import Loaded
@@ -82,6 +83,7 @@ class BatchRun:
     def finish(self) -> Iterator[FileReport]:
         """End: files that are being written are finished and reported, the others not begun."""
         yield from (file for file in self.results.finish() if not self.cancelled or file.status != "failed")
+        SHARED_ARRAYS.clear()
 
 
 def run_jobs(jobs: Iterable[Job], pooling: Pooling, settings: Settings, workers: int = 1) -> Iterator[FileReport]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from .. import files
 from ..errors import PoolError
+from ..files.paths import output_paths
 from ..files.paths.urls import is_url
 from ..files.paths.zarr_paths import is_store
 from ..redact import printable, redact_secrets
 from .settings import INVERTED, VALID_SHARE, Job, SampleFiles, Settings, file_mode, may_replace, must_keep
+from .shared_arrays import SHARED_ARRAYS, identify_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -70,7 +72,7 @@ def _pool_whole_pixels(given: SampleFiles, task: Any, settings: Settings) -> tup
 
     assert given.by is not None
     file = given.named(task.job, task.pooling.reducer.name).get("by")
-    by = _load("by", file, settings) if file is not None else _parse_by(given.by)
+    by = _load(given, "by", file, settings) if file is not None else _parse_by(given.by)
     mask = load_rules(given, task.job, task.pooling, task.plan, settings).mask
     found = whole_pixels.run(task.pooling, task.array, task.plan, by, mask)
     return found, found.values
@@ -88,7 +90,7 @@ def _write_errors(given: SampleFiles, task: Any, rules: SampleRules, few: NDArra
     from ..analysis.standard_errors import find_errors
 
     named = given.named(task.job, task.pooling.reducer.name)
-    sigma = _load("sigma", named["sigma"], settings)
+    sigma = _load(given, "sigma", named["sigma"], settings)
     errors = find_errors(replace(task.pooling, dtype=None), task.array, task.plan, rules, sigma, few)
     known, path = task.source, named["sigma-out"]
     source = files.ImageInfo(path, known.format, place=known.place, axes=known.axes)
@@ -112,7 +114,8 @@ def load_rules(given: SampleFiles, job: Job, pooling: Pooling, plan: Plan, setti
     from ..valid_samples import SampleRules
 
     named = given.named(job, pooling.reducer.name)
-    arrays = {option: _load(option, named[option], settings) for option in ("mask", "weights") if option in named}
+    arrays = {option: _load(given, option, named[option], settings)
+              for option in ("mask", "weights") if option in named}
     for option, array in arrays.items():
         _check_fits(option, named[option], array, plan, whole=given.by is not None)
     mask = arrays.get("mask")
@@ -194,7 +197,7 @@ def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Setti
             return None
         name = named[option]
         if not is_store(name) and not name.lower().endswith(".npy"):
-            return MemorySource(_load(option, name, settings))
+            return MemorySource(_load(given, option, name, settings))
         try:
             return open_array(name, None, lambda: files.read(name)).source
         except PoolError as error:
@@ -207,8 +210,26 @@ def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Setti
                          _name_origin("weights", named), valid)
 
 
-def _load(option: str, name: str, settings: Settings) -> Array:
-    """One array; PoolError names the option and the file."""
+def _load(given: SampleFiles, option: str, name: str, settings: Settings) -> Array:
+    """One array, decoded once where all inputs share it; PoolError names the option and the file."""
+    known: tuple[Any, ...] | None = None
+    if _is_shared(given, option):
+        # of a store or an object nobody tells when it changes; a cluster's worker outlives the run
+        by_name = is_url(name) or is_store(name)
+        known = identify_file(name) if not by_name else None if settings.again else (name,)
+    if known is None:
+        return _read(option, name, settings)
+    return SHARED_ARRAYS.get((*known, option == "mask", settings.max_pixels), lambda: _read(option, name, settings))
+
+
+def _is_shared(given: SampleFiles, option: str) -> bool:
+    """Whether every input has the same file: its name is neither a pattern nor a folder's."""
+    asked = {"mask": given.mask, "weights": given.weights, "by": given.by, "sigma": given.sigma}[option]
+    return asked is not None and not output_paths.is_pattern(asked) and not output_paths.is_folder(asked)
+
+
+def _read(option: str, name: str, settings: Settings) -> Array:
+    """One array from its file or store; PoolError names the option and the file."""
     try:
         if is_store(name):
             from ..chunked.run_array import load_array, open_array

@@ -107,6 +107,17 @@ def begin_job() -> Iterator[None]:
         _job.held = None
 
 
+@contextmanager
+def claim_nothing() -> Iterator[None]:
+    """Hold what is read meanwhile for all jobs, and not for that of this thread: what is too much is refused still, and
+    nobody is waited for."""
+    held, _job.held = _job.held, None
+    try:
+        yield
+    finally:
+        _job.held = held
+
+
 def check_room(count: int, what: str, shape: Sequence[int] = ()) -> None:
     """Raise PoolError for more bytes than may ever be held; ``what``, and a shape, begin the sentence."""
     if (count >= _UNCOUNTED_BYTES or _shared.limit is not None) and count > budget():

@@ -38,6 +38,7 @@ class LayoutError(PoolError):
         return type(self), (self.shape, self.layouts)
 
 
+NO_MEMORY = "not enough memory"
 _LACKS_OF_MEMORY = {"can't allocate lock", "can't allocate read lock", "can't start new thread"}
 """What CPython's threads and files say of it, as RuntimeError."""
 
@@ -45,3 +46,8 @@ _LACKS_OF_MEMORY = {"can't allocate lock", "can't allocate read lock", "can't st
 def lacks_memory(error: BaseException) -> bool:
     """Whether an error says that there is no memory left, in whichever way."""
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and str(error) in _LACKS_OF_MEMORY)
+
+
+def describe_unexpected(error: BaseException, text: str | None = None) -> str:
+    """What is said of an error that is a fault of ours, or of a library below; ``text`` is its own in another form."""
+    return f"unexpected {type(error).__name__}: {error if text is None else text}; --debug shows where"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from .. import report
 from ..core.memory_budget import begin_job
-from ..errors import LayoutError, OutputError, PoolError, lacks_memory
+from ..errors import NO_MEMORY, LayoutError, OutputError, PoolError, describe_unexpected, lacks_memory
 from ..redact import printable, redact_secrets
 from ..report import FileReport
 from . import run_chunked, run_in_memory, run_large_picture, run_streamed
@@ -74,9 +74,8 @@ def _describe_error(error: Exception) -> str:
     if isinstance(error, OSError):
         return f"cannot be read or written: {error.strerror or error}"
     if lacks_memory(error):
-        return "not enough memory for it"
-    # a fault of ours, or of a library below: still one file's
-    return f"unexpected {type(error).__name__}: {error}; --debug shows where"
+        return f"{NO_MEMORY} for it"
+    return describe_unexpected(error)  # still one file's
 
 
 def _file_size(name: str) -> int:

@@ -326,13 +326,10 @@ def _with_ending(source: str, wanted: Format | None) -> str:
 
 def _will_write(output: str, wanted: Format | None) -> bool:
     """Whether the name of an output says its format; a job that cannot have one writes nothing."""
-    return wanted is not None or output.lower().endswith(KNOWN) or _is_writable(parse_path(output))
-
-
-def _is_writable(output: AnyPath) -> bool:
-    """The same by all rules."""
+    if wanted is not None or output.lower().endswith(KNOWN):
+        return True
     try:
-        _format_for(output)
+        _format_for(parse_path(output))
     except PoolError:
         return False
     return True

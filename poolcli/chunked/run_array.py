@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import files, progress
 from ..core import dtypes
-from ..core.boxes import Box, slices
+from ..core.boxes import Box, full_box, slices
 from ..core.memory_budget import budget
 from ..core.plans import Plan, find_squeezed
 from ..drivers.fold.partial import Merger
@@ -128,7 +128,8 @@ def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool 
         ready = prepare_run(pooling, plan, volume.source, backend, looks, noted)
         with _create_target(output, plan, result, ready.chunk, volume, overwrite) as target:
             tally = ready.run(backend, target)
-            values = target.read(_result_box(plan)) if looks and prod(plan.output_shape) <= _MAX_SHOWN_VALUES else None
+            small = looks and prod(plan.output_shape) <= _MAX_SHOWN_VALUES
+            values = target.read(full_box(plan.output_shape)) if small else None
     return PoolResult(plan, volume.source.dtype, result, tally.stats() if looks else None, values, volume.notes)
 
 
@@ -188,11 +189,6 @@ def sum_tallies(task: BoxContext, done: Generator[Tally, None, None]) -> Tally:
             total.count += tally.count
             total.total += tally.total
     return total
-
-
-def _result_box(plan: Plan) -> Box:
-    """All of the result."""
-    return tuple((0, n) for n in plan.output_shape)
 
 
 # Outputs.

@@ -19,7 +19,7 @@ import click
 
 from .. import __version__
 from ..core.reducers import REDUCERS, suggest_reducers
-from ..errors import OptionError, PoolError, lacks_memory
+from ..errors import NO_MEMORY, OptionError, PoolError, describe_unexpected, lacks_memory
 from ..redact import printable
 from . import error_messages, options, stdio
 from .error_messages import INTERRUPTED, READER_GONE, USAGE
@@ -27,7 +27,6 @@ from .error_messages import INTERRUPTED, READER_GONE, USAGE
 _NAME = "poolcli"
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python looks for garbage after 700, a hundred times while modules are imported, which make none: 7 ms of 119."""
-_NO_MEMORY = "not enough memory"
 
 STUDIES: Mapping[str, tuple[str, str]] = {
     "plan": ("analysis.plan_command",
@@ -186,7 +185,7 @@ def run() -> int:
         code = _run_with_signals()
     except (MemoryError, SystemError):  # around the command itself: streams, signals, the line that tells of it
         # SystemError: C code whose allocation failed lost the MemoryError (enum's lookup in 3.11 does)
-        stdio.print_error(_NO_MEMORY)
+        stdio.print_error(NO_MEMORY)
         return 1
     return _flush_output(code)
 
@@ -242,8 +241,8 @@ def _describe_error(error: Exception) -> tuple[int, list[str]]:
         name = "standard output cannot be written" if error.filename is None else printable(str(error.filename))
         return 1, [f"{name}: {error.strerror or error}"]
     if lacks_memory(error):
-        return 1, [_NO_MEMORY]
-    return 1, [f"unexpected {type(error).__name__}: {error_messages.format_sentence(str(error))}; --debug shows where"]
+        return 1, [NO_MEMORY]
+    return 1, [describe_unexpected(error, error_messages.format_sentence(str(error)))]
 
 
 def _end_by_signal(stopped: error_messages.StopRequest) -> int:

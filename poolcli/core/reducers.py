@@ -436,12 +436,8 @@ def check_windows(row: Reducer, given: Mapping[str, Any]) -> WindowOptions:
 def check_weighted(row: Reducer) -> None:
     """Raise OptionError for a reducer to which weights mean nothing."""
     if row.weighted_core is None:
-        raise OptionError("weights", f"weights mean nothing to {row.name}; those that take them: {_name_weighted()}")
-
-
-def _name_weighted() -> str:
-    """The names of all reducers that take a weight for each sample."""
-    return ", ".join(name for name, row in REDUCERS.items() if row.weighted_core is not None)
+        known = ", ".join(name for name, one in REDUCERS.items() if one.weighted_core is not None)
+        raise OptionError("weights", f"weights mean nothing to {row.name}; those that take them: {known}")
 
 
 def suggest_reducers(name: str, others: Iterable[str] = ()) -> list[str]:

@@ -626,17 +626,12 @@ def window_options(given: Mapping[str, Any]) -> WindowOptions:
     windowing = next(row for row in reversed(tuple(WINDOWINGS.values())) if row.serves(asked))
     for name in asked:
         if name not in windowing.options:
-            raise OptionError(name, _explain_misplaced(name, windowing))
+            raise OptionError(name, f"{name} goes with {name_homes(name)} windows, not with {windowing.name} windows")
     checked = {name: _CHECKS[name](name, value) for name, value in asked.items()}
     windowing.check(checked)
     if windowing.default_size is not None:
         checked.setdefault("size", windowing.default_size)
     return WindowOptions(windowing, **checked)
-
-
-def _explain_misplaced(name: str, windowing: Windowing) -> str:
-    """Why an option does not go with a windowing, and with which it does."""
-    return f"{name} goes with {name_homes(name)} windows, not with {windowing.name} windows"
 
 
 def name_homes(option: str, but: str = "") -> str:

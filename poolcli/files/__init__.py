@@ -401,7 +401,8 @@ def write(
     format cannot hold the array (whose caller may have ``checked`` that), or the target cannot be written (its cause is
     the OSError); BrokenPipeError passes. Returns notes about what was lost.
     """
-    row = _row(format) or (format_of(target) if isinstance(target, (str, os.PathLike)) else FORMATS["NPY"])
+    row = format_named(format) if isinstance(format, str) else format
+    row = row or (format_of(target) if isinstance(target, (str, os.PathLike)) else FORMATS["NPY"])
     row = choose_variant(row, source.place_kind)
     if row.is_array or not checked:
         holds(row, array.dtype, array.shape, source.mode, source.pages)
@@ -444,10 +445,6 @@ def _drop_lost_place(source: ImageInfo, notes: tuple[str, ...], path: str) -> tu
     if path.lower().endswith(KNOWN) or get_affine(source) is None:
         return source, notes
     return replace(source, place=None), (*notes, "its world file is left out: nothing can lie beside the output")
-
-
-def _row(format: Format | str | None) -> Format | None:
-    return format_named(format) if isinstance(format, str) else format
 
 
 def _encode(array: Array, source: ImageInfo, row: Format, stream: IO[bytes], encoding: Encoding,

@@ -51,7 +51,8 @@ def _plane(ordered: Array, index: tuple[int, ...], names: list[str]) -> Plane:
     one = one if one.ndim == 3 else one[None]
     corner = _CORNER if one.shape[2] == 1 else _CORNER - 1
     columns = _ends(one.shape[1], corner)
-    rows = [[_GAP if row is None or column is None else _cell(one[row, column]) for column in columns]
+    rows = [[_GAP if row is None or column is None else " ".join(map(short, one[row, column].tolist()))
+             for column in columns]
             for row in _ends(one.shape[0], corner)]
     label = ", ".join(f"{name}={i}" for name, i in zip(names, index, strict=True))
     return Plane(label, tuple(tuple(row) for row in rows))
@@ -62,11 +63,6 @@ def _ends(length: int, corner: int) -> list[int | None]:
     if length <= max(_SMALL if corner == _CORNER else 2 * corner, 1):
         return list(range(length))
     return [*range(corner), None, *range(length - corner, length)]
-
-
-def _cell(samples: Array) -> str:
-    """The channels of one place."""
-    return " ".join(short(value) for value in samples.tolist())
 
 
 def short(value: Number | None) -> str:

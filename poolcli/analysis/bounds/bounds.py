@@ -265,13 +265,8 @@ def _interval_widths(low: Array, high: Array) -> Array:
 
 def _is_rounded_on_the_way(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> bool:
     """Whether values are computed in floats, so that bounds must go outward."""
-    return (needs_outward_rounding(pooling, dtype, _window_counts(pooling, plan, dtype))
+    return (needs_outward_rounding(pooling, dtype, count_samples(pooling.prepare(plan, dtype).work))
             or rounds_weights(pooling.prepare(plan, dtype).work))
-
-
-def _window_counts(pooling: Pooling, plan: Plan, dtype: dtypes.Type) -> NDArray[np.int64] | None:
-    """How many samples the windows have, where missing ones do not make that unknown."""
-    return count_samples(pooling.prepare(plan, dtype).work)
 
 
 # Monotone reducers.

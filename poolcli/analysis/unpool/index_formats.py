@@ -61,18 +61,8 @@ class _IndexFormat:
     """To it; anything outside the plane, or not given back by ``encode``, is an index that cannot be."""
 
 
-def _to_column_major(flat: Ints, plane: Sequence[int]) -> Ints:
-    """From the row-major to the column-major index within a plane; what is outside stays outside."""
-    return _reorder_axes(flat, plane, "C", "F")
-
-
-def _to_row_major(flat: Ints, plane: Sequence[int]) -> Ints:
-    """From the column-major to the row-major index within a plane."""
-    return _reorder_axes(flat, plane, "F", "C")
-
-
 def _reorder_axes(flat: Ints, plane: Sequence[int], old: Any, new: Any) -> Ints:
-    """An index within a plane in another order of its axes."""
+    """An index within a plane in another order of its axes; what is outside stays outside."""
     size = int(np.prod(plane, dtype=np.int64))
     inside = (flat >= 0) & (flat < size)
     places = np.unravel_index(np.where(inside, flat, 0), plane, order=old)
@@ -94,8 +84,8 @@ FORMATS: Mapping[str, _IndexFormat] = {
     "onnx": _IndexFormat("flat within the whole tensor of N, C and the plane", lambda flat, t: flat + t.starts,
                          lambda i, t: i - t.starts),
     "onnx-column-major": _IndexFormat("the same with storage_order 1: planes column by column",
-                                      lambda flat, t: _to_column_major(flat, t.plane) + t.starts,
-                                      lambda i, t: _to_row_major(i - t.starts, t.plane)),
+                                      lambda flat, t: _reorder_axes(flat, t.plane, "C", "F") + t.starts,
+                                      lambda i, t: _reorder_axes(i - t.starts, t.plane, "F", "C")),
     "tensorflow": _IndexFormat("(y W + x) C + c", _to_channels_last, _drop_channels),
     "tensorflow-batch": _IndexFormat("((n H + y) W + x) C + c, with include_batch_in_index",
                                      lambda flat, t: _to_channels_last(flat + t.along("N") * t.size, t),

@@ -133,7 +133,7 @@ class WorkerPool:
             return self.attempt(job, alone=False)
         except _WorkerCrashed as error:
             return fail_report(start_report(job, self.pooling),
-                               error) if STDIO in _stream_names(job) else self.again(job)
+                               error) if STDIO in (job.source, job.output_name()) else self.again(job)
         except _WorkerError as error:
             return fail_report(start_report(job, self.pooling), error)
 
@@ -207,8 +207,3 @@ class WorkerPool:
 
 class _Cancelled(Exception):
     """There is no report, and nobody waits for one."""
-
-
-def _stream_names(job: Job) -> tuple[str, str | None]:
-    """A job's input and output; what went through a stream cannot go again."""
-    return job.source, job.output_name()

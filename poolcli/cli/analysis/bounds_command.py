@@ -129,7 +129,8 @@ def _render(stage: Stage, found: Bounds) -> Sequence[Any]:
             ("outputs", f"{'x'.join(map(str, found.low.shape)) or 'one'} {found.low.dtype}"),
             ("width", f"{found.smallest:.6g} to {found.largest:.6g}, mean {found.mean:.6g}")]
     if found.widest is not None:
-        rows.append(("widest at", f"{', '.join(map(str, found.widest))}: {_format_pair(found, found.widest)}"))
+        low, high = found.low[found.widest], found.high[found.widest]
+        rows.append(("widest at", f"{', '.join(map(str, found.widest))}: {low} to {high}"))
     made = [make_table(("pooling", stage.title), rows, left=2)]
     if 0 < found.low.size <= _MOST_SHOWN:
         import numpy as np
@@ -146,11 +147,6 @@ def _describe_certainty(found: Bounds) -> Sequence[tuple[str, str]]:
     if found.rounded:
         rows.append(("rounding", "outward, since floats are computed with"))
     return rows
-
-
-def _format_pair(found: Bounds, at: tuple[int, ...]) -> str:
-    """Both bounds of one output."""
-    return f"{found.low[at]} to {found.high[at]}"
 
 
 _OPTIONS = [

@@ -74,7 +74,7 @@ def _render(files: Sequence[FileReport], pen: SafeWriter, colour: bool | None) -
     page = Page(pen.stream)
     console = a_console(page, colour)
     width, console.width = console.width, UNLIMITED
-    tables = [_render_table(file) for file in files]
+    tables = [make_table(_TITLES, _format_rows(file), left=4) for file in files]
     if is_terminal(pen.stream):
         wide = max(console.measure(one).maximum for one in tables) > width
         tables = [text(_render_lines(file)) for file in files] if wide else tables
@@ -87,13 +87,8 @@ def _render(files: Sequence[FileReport], pen: SafeWriter, colour: bool | None) -
     return page.getvalue()
 
 
-def _render_table(file: FileReport) -> Any:
-    """The input, then every stage."""
-    return make_table(_TITLES, _format_rows(file), left=4)
-
-
 def _format_rows(file: FileReport) -> list[tuple[str, ...]]:
-    """Cells of the table."""
+    """Cells of the table: the input, then every stage."""
     from ..display.report_table import NUMBERS, duration, number
 
     chained: ChainReport = file  # type: ignore[assignment]  # Chains gives no others

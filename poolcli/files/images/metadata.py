@@ -82,7 +82,7 @@ def read_metadata(image: Image.Image) -> Metadata | None:
     left_out = next((program for program in programs if program != "tifffile"), "")
     if left_out:  # of a measured picture the resolution is the size of its pixels, which are larger now
         exif, dpi = {tag: value for tag, value in exif.items() if tag not in _RESOLUTION}, None
-    made = Metadata(exif, _xmp(xmp) if isinstance(xmp, bytes) else b"", dpi, _text(image), left_out)
+    made = Metadata(exif, _XMP_UNTRUE.sub(b"", xmp) if isinstance(xmp, bytes) else b"", dpi, _text(image), left_out)
     return made if made != Metadata({}) else None
 
 
@@ -90,10 +90,6 @@ def _exif(image: Image.Image) -> dict[int, Any]:
     whole = image.getexif()
     kept = {tag: value for tag, value in whole.items() if tag in _KEPT}
     return kept | {tag: dict(inner) for tag in (_EXIF, _GPS) if (inner := whole.get_ifd(tag))}
-
-
-def _xmp(packet: bytes) -> bytes:
-    return _XMP_UNTRUE.sub(b"", packet)
 
 
 def _dpi(value: Any) -> tuple[float, float] | None:

@@ -40,8 +40,8 @@ _RUNS: Method = (1, zlib.Z_RLE)
 
 def is_photographic(array: Array) -> Method | None:
     """How to compress (H, W) or (H, W, C) if it looks like a photograph; None for a drawing."""
-    rows = _as_rows(array)
-    filtered = b"".join(_sample(rows, _sample_size(array)))
+    rows, size = _as_rows(array), _sample_size(array)
+    filtered = b"".join(_filter_rows(rows, size, *band) for band in _bands(*rows.shape))
     plain = b"".join(rows[a:b].tobytes() for a, b in _bands(*rows.shape))
     least, method = min((_pack(filtered, method), method) for method in (HUFFMAN, _RUNS))
     deflated = min(_pack(data, (1, zlib.Z_DEFAULT_STRATEGY)) for data in (filtered, plain))
@@ -50,10 +50,6 @@ def is_photographic(array: Array) -> Method | None:
 
 def _pack(data: bytes, method: Method) -> int:
     return sum(map(len, _deflate([data], method)))
-
-
-def _sample(rows: Array, size: int) -> Iterator[bytes]:
-    return (_filter_rows(rows, size, *band) for band in _bands(*rows.shape))
 
 
 def _bands(height: int, width: int) -> Iterator[tuple[int, int]]:

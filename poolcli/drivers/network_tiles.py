@@ -1,12 +1,13 @@
 """Cut a plan into blocks for the network kernel, and lay out each: lanes, lines, rows and programs.
 
-Windows that have all their samples are one block with the program of their shape. Those that a border clips are up to
-two blocks an axis, with one program for all of them. Lanes run along W; along H where a block is tall and thin; across
-planes where these are small.
+Windows that have all their samples are one block with the program of their shape; where windows differ in size, those
+of one size after another, each with its program. Those that a border clips are up to two blocks an axis, with one
+program for all of them. Lanes run along W; along H where a block is tall and thin; across planes where these are small.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -14,6 +15,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.windows import as_array
 from ..kernels.network.interpreter import ABSENT, PARAMS
 from ..kernels.network.program import (
     Program,
@@ -25,9 +27,11 @@ from ..kernels.network.program import (
 )
 from ..kernels.order_statistics import rank_of
 from .kernel_task import Block, KernelTask, cut
-from .uniform_runs import AxisRuns
+from .uniform_runs import AxisPart, AxisRuns
 
 Ints = NDArray[np.int64]
+_Parts = tuple[AxisPart, ...]
+"""Windows along D, H and W."""
 
 _SLOTS_BYTES = 1 << 18
 """What all slots together should fill, of the second cache: 15x15/1 on 1 MP of float32 takes 43 ms by it, by half as
@@ -49,6 +53,8 @@ _SHORT_LINES = 8
 """How many times as many: short lines along W are done together. Medians of bytes in milliseconds, along W and another
 way, 15x15 of 16 planes of 13 x 13 windows 0.63 and 4.84, 9x9 of 6 x 6 0.07 and 0.25; 4x4 of 64 planes of 7 x 7 0.08 and
 0.06."""
+_MOST_SIZES = 16
+"""Shapes of irregular windows that have a program each: adaptive windows have four at most, two sizes an axis."""
 _KEPT_LINES = 1 << 16
 """Lines of windows whose places are kept for the next array of a plan, 24 bytes each: to lay out 3x3/1 on 16 MP takes
 0.3 ms of 2.4."""
@@ -92,13 +98,13 @@ class _Lanes:
     """The place of the first window, which may be before the axis."""
     length: int
     """The places of the axis."""
-    regular: bool = True
-    """Whether windows are at equal distances, or listed."""
+    listed: AxisPart | None = None
+    """The windows, if they are not at equal distances."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Piece:
-    """A block laid out."""
+class NetworkPiece:
+    """A block laid out, or those of its windows that have one size."""
 
     generated: bool
     """Whether a kernel generated for whole windows serves this block, if there is one."""
@@ -124,7 +130,7 @@ class NetworkTiles:
         self.axes = [AxisRuns.of(windows) for windows in work.windows]
         self.may_miss = work.skip_nan or work.nodata is not None
         self.whole_lanes = WHOLE_BYTES // work.array.itemsize
-        self.kept: dict[Block, _Piece] = {}
+        self.kept: dict[Block, list[NetworkPiece]] = {}
         self.lines = 0
 
     @cached_property
@@ -211,100 +217,99 @@ class NetworkTiles:
 
     # Layout.
 
-    def __getitem__(self, block: Block) -> _Piece:
+    def __getitem__(self, block: Block) -> list[NetworkPiece]:
         """Return one block laid out."""
         if block in self.kept:
             return self.kept[block]
-        piece = self.lay_out(block)
-        if self.lines + piece.sources.size <= _KEPT_LINES:
-            self.lines += piece.sources.size
-            self.kept[block] = piece
-        return piece
+        pieces = [self.lay_out(block, parts) for parts in self.parts_by_size(block)]
+        lines = sum(piece.sources.size for piece in pieces)
+        if self.lines + lines <= _KEPT_LINES:
+            self.lines += lines
+            self.kept[block] = pieces
+        return pieces
 
-    def lay_out(self, block: Block) -> _Piece:
-        """Lay out one block along the axis that suits it."""
+    def parts_by_size(self, block: Block) -> list[_Parts]:
+        """Return the windows of a block along each axis: apart by their sizes, if these are few."""
+        together = tuple(axis.part(*part) for axis, part in zip(self.axes, block[1:], strict=True))
+        found = [axis.parts(*part) for axis, part in zip(self.axes, block[1:], strict=True)]
+        return list(product(*found)) if math.prod(map(len, found)) <= _MOST_SIZES else [together]
+
+    def lay_out(self, block: Block, parts: _Parts) -> NetworkPiece:
+        """Lay out windows of one block along the axis that suits it."""
         way = self.way(block)
         along = "N.HW".index(way)
         tile = self.tile if way == "W" and self.is_inside(block) else (1, 1)
-        sources, targets, kinds, offsets = self.lines_of(block, along, tile[0])
+        sources, targets, kinds, offsets = self.lines_of(block[0], parts, along, tile[0])
         if way != "W":  # each channel is a line
             channels = np.arange(self.work.array.shape[4])
             sources, targets = ((numbers[:, None] + channels).reshape(-1) for numbers in (sources, targets))
             kinds = np.repeat(kinds, len(channels))
-        lanes = self.lanes_of(block, along, tile[1])
-        table = np.zeros(2, np.int64)
-        if not lanes.regular:
-            axis, (begin, stop) = self.axes[2], block[3]
-            first, count = axis.starts(begin, stop), axis.present(begin, stop)[:, 1]
-            table = np.stack([first, first + count * axis.windows.step], 1).reshape(-1)
-        whole = all(axis.is_whole(*part) for axis, part in zip(self.axes, block[1:], strict=True))
-        if lanes.regular:
+        lanes = self.lanes_of(block[0], parts, along, tile[1])
+        whole = all(part.whole for part in parts)
+        if not lanes.listed:
             sources = sources + lanes.origin * lanes.unit
         whole = whole and not (self.may_miss and way != "W")
         plan = block[0], *(axis.whole for axis in self.axes)
         in_pairs = block[2][1] - block[2][0] > 1 or not self.pairs(plan)
-        return self.assembled(lanes, sources, targets, kinds, offsets, table, whole,
-                              whole and way == "W" and in_pairs, tile)
+        return self.assembled(lanes, sources, targets, kinds, offsets, whole, whole and way == "W" and in_pairs, tile)
 
     def is_inside(self, block: Block) -> bool:
         """Return whether a block is of windows that have all their samples, in whole tiles."""
         return all(inside[0] <= part[0] and part[1] <= inside[1] and (part[1] - part[0]) % tile == 0
                    for part, inside, tile in zip(block[1:], self.inside, (1, *self.tile), strict=True))
 
-    def lines_of(self, block: Block, along: int, together: int) -> tuple[Ints, Ints, Ints, Ints]:
+    def lines_of(self, planes: tuple[int, int], parts: _Parts, along: int, together: int) -> tuple[Ints, ...]:
         """Return where each line of windows begins in input and output, its kind, and the rows of each kind.
 
         Windows of a line have the same rows; a row beyond a border is ABSENT. ``together`` windows down are one line.
         """
         kinds, sources, targets = (np.zeros(1, np.int64) for _ in range(3))
         offsets = np.zeros((1, 1), np.int64)
-        for i, (begin, stop) in enumerate(block):
+        for i, part in enumerate((None, *parts)):
             place, target = (int(np.prod(shape[i + 1 :])) for shape in (self.work.array.shape, self.work.output_shape))
-            if i == along:
-                targets += begin * target
+            if i == along:  # windows that are listed have their own targets
+                targets += target * (planes[0] if part is None else part.numbers[0] if part.stride else 0)
                 continue
+            numbers = as_array(range(*planes) if part is None else part.numbers)
             apart = together if i == 2 else 1
-            starts = (self.axes[i - 1].starts(begin, stop) if i else np.arange(begin, stop))[::apart]
+            starts = (numbers if part is None else part.starts())[::apart]
             sources = (sources[:, None] + starts * place).reshape(-1)
-            targets = (targets[:, None] + np.arange(begin, stop, apart) * target).reshape(-1)
+            targets = (targets[:, None] + numbers[::apart] * target).reshape(-1)
             of_window = np.zeros(len(starts), np.int64)
-            if i:
-                rows = self.axes[i - 1].size + apart - 1
-                present, of_window = np.unique(self.axes[i - 1].present(begin, stop)[::apart], axis=0,
-                                               return_inverse=True)
+            if part is not None:
+                present, of_window = np.unique(part.present()[::apart], axis=0, return_inverse=True)
                 present[:, 1] += apart - 1
-                more = _row_offsets(present, rows, self.axes[i - 1].windows.step * place)
+                more = _row_offsets(present, part.size + apart - 1, part.windows.step * place)
                 offsets = (offsets[:, None, :, None] + more[:, None, :]).reshape(len(offsets) * len(more), -1)
                 offsets = np.where(offsets < 0, ABSENT, offsets)
             kinds = (kinds[:, None] * (int(of_window.max()) + 1) + of_window.reshape(-1)).reshape(-1)
         return sources, targets, kinds, offsets
 
-    def lanes_of(self, block: Block, along: int, tile: int) -> _Lanes:
+    def lanes_of(self, planes: tuple[int, int], parts: _Parts, along: int, tile: int) -> _Lanes:
         """Return what lanes along an axis are: of the planes 0, of H 2, of W 3."""
-        begin, stop = block[along]
         inner = self.work.array.shape[4]
         unit, out_unit = (int(np.prod(shape[along + 1 :])) for shape in (self.work.array.shape, self.work.output_shape))
         if along == 0:
-            return _Lanes(stop - begin, 1, 1, 1, 1, unit, out_unit, begin, self.work.array.shape[0])
-        axis = self.axes[along - 1]
+            return _Lanes(planes[1] - planes[0], 1, 1, 1, 1, unit, out_unit, planes[0], self.work.array.shape[0])
+        part, length = parts[along - 1], self.work.array.shape[along]
         inner = inner if along == 3 else 1
-        step = axis.windows.step
+        step, count = part.windows.step, len(part.numbers)
         if tile > 1:
-            return _Lanes((stop - begin) // tile, 1, axis.size + tile - 1, tile, 1, unit, out_unit,
-                          int(axis.starts(begin, begin + 1)[0]), axis.windows.length)
-        return _Lanes((stop - begin) * inner, inner, axis.size, axis.stride or (axis.size - 1) * step + 1, step, unit,
-                      out_unit, int(axis.starts(begin, begin + 1)[0]), axis.windows.length, axis.stride > 0)
+            return _Lanes(count // tile, 1, part.size + tile - 1, tile, 1, unit, out_unit, part.origin(), length)
+        return _Lanes(count * inner, inner, part.size, part.stride or (part.size - 1) * step + 1, step, unit, out_unit,
+                      part.origin(), length, None if part.stride else part)
 
-    def assembled(self, lanes: _Lanes, sources: Ints, targets: Ints, kinds: Ints, offsets: Ints, table: Ints,
-                  whole: bool, generated: bool, tile: tuple[int, int]) -> _Piece:
+    def assembled(self, lanes: _Lanes, sources: Ints, targets: Ints, kinds: Ints, offsets: Ints, whole: bool,
+                  generated: bool, tile: tuple[int, int]) -> NetworkPiece:
         """Return a piece with the programs that it needs."""
         rows = offsets.shape[1]
         shape = rows, lanes.columns, lanes.stride, lanes.step
         floating = self.work.array.dtype.kind == "f" and not self.work.skip_nan
         mode = self.work.reducer.sorts == "runs"
+        samples = (rows - tile[0] + 1) * (lanes.columns - tile[1] + 1)
         programs: list[Program | None] = [None, None]
         if whole:
-            rank = Rank.of(self.samples, q_of(self.work))
+            rank = Rank.of(samples, q_of(self.work))
             ranks = rank.low, rank.high
             if tile != (1, 1):
                 window = rows - tile[0] + 1, lanes.columns - tile[1] + 1
@@ -318,19 +323,25 @@ class NetworkTiles:
         beyond, slots = (max(getattr(program, name) for program in known) for name in ("reach", "slots"))
         beyond *= lanes.inner
         room, together = self.room(lanes, beyond, slots, sources.size if programs[0] and not programs[1] else 1)
+        listed, table = 0, np.zeros(1, np.int64)
+        if lanes.listed is not None:
+            part, listed = lanes.listed, len(lanes.listed.numbers)
+            begins = part.starts()
+            ends = begins + part.present()[:, 1] * part.windows.step
+            table = np.concatenate([begins * lanes.unit, ends * lanes.unit, as_array(part.numbers) * lanes.out_apart])
         first, second = programs[0].results if programs[0] else ((0, 0), (0, 0))
         geometry = np.array([
             sources.size, lanes.cells, lanes.inner, lanes.stride, lanes.unit, lanes.out_apart,
             (room - beyond) // lanes.inner * lanes.inner, room, rows, len(programs[0].code) if programs[0] else 0,
             *first, *second, self.work.rounding, len(programs[1].code) if programs[1] else 0,
             programs[1].results[0].value if programs[1] else 0, programs[1].counters if programs[1] else 0,
-            lanes.origin, lanes.length, ((lanes.columns - 1) * lanes.step + 1) * lanes.unit, not lanes.regular,
-            self.may_miss, self.work.skip_nan, self.work.fill is not None, self.samples * PARAMS,
+            lanes.origin, lanes.length, ((lanes.columns - 1) * lanes.step + 1) * lanes.unit, listed,
+            self.may_miss, self.work.skip_nan, self.work.fill is not None, samples * PARAMS,
             *tile, int(np.prod(self.work.output_shape[3:])), together, lanes.cells + beyond,
             *(programs[0].further if programs[0] else ())])
         counts = (programs[1].counters + 2) * room + 2 if programs[1] else 0
         code = np.concatenate([program.code for program in known])
-        return _Piece(generated, code, offsets.reshape(-1), kinds, sources, targets, table, geometry,
+        return NetworkPiece(generated, code, offsets.reshape(-1), kinds, sources, targets, table, geometry,
                       slots * room + beyond, counts)
 
     def room(self, lanes: _Lanes, beyond: int, slots: int, lines: int) -> tuple[int, int]:
@@ -340,7 +351,7 @@ class NetworkTiles:
             strip = WHOLE_BYTES
         room = max(strip // self.work.array.itemsize, 4 * beyond, lanes.inner + beyond)
         together = 1
-        if lanes.out_apart == lanes.inner and lanes.cells + beyond <= room:
+        if (lanes.out_apart == lanes.inner or lanes.listed is not None) and lanes.cells + beyond <= room:
             together = max(1, min(lines, room // (lanes.cells + beyond)))
         room = min(room, together * (lanes.cells + beyond))
         return -(-room // self.whole_lanes) * self.whole_lanes, together

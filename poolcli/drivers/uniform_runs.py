@@ -1,8 +1,8 @@
-"""The windows of one axis as lanes see them: at equal distances or listed, and which of them are clipped."""
+"""The windows of one axis as lanes see them: at equal distances or listed, of which size, and which are clipped."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,22 +41,29 @@ class AxisRuns:
         begin = min(count, max(0, -(first // stride)))
         whole = begin, max(begin, min(count, (windows.length - reach - first) // stride + 1))
         if whole[0] == whole[1]:  # a window larger than the axis: places that none of them has are left out
-            places_present = cls(windows, places, stride, 0, (0, 0)).present(0, count)
+            places_present = cls(windows, places, stride, 0, (0, 0)).part(0, count).present()
             skipped = int(places_present[:, 0].min())
             return cls(windows, int(places_present[:, 1].max()) - skipped, stride, skipped, (0, 0))
         return cls(windows, places, stride, 0, whole)
 
-    def present(self, begin: int, stop: int) -> Ints:
-        """For each window of a range, the first place that is a sample and one beyond the last."""
-        part = self.windows[begin:stop]
-        count = part.present()[1]
-        offset = part.offsets() - self.skipped if self.stride else np.zeros(len(part), np.int64)
-        return np.stack([offset, offset + count], 1)
+    def part(self, begin: int, stop: int) -> AxisPart:
+        """Return the windows of a range."""
+        whole = self.whole[0] <= begin and stop <= self.whole[1]
+        return AxisPart(self.windows[begin:stop], range(begin, stop), self.size, self.stride, self.skipped, whole)
 
-    def starts(self, begin: int, stop: int) -> Ints:
-        """Where place 0 of each window of a range is, which may be before the axis; on an irregular axis a sample."""
-        part = self.windows[begin:stop]
-        return as_array(part.starts) + self.skipped * part.step if self.stride else part.present()[0]
+    def parts(self, begin: int, stop: int) -> list[AxisPart]:
+        """Return the windows of a range, irregular ones by their numbers of samples and in the order of the axis."""
+        first, count = self.windows[begin:stop].present() if not self.stride else (np.ones(0), np.zeros(1))
+        if not count.all():
+            return [self.part(begin, stop)]
+        order = np.argsort(first, kind="stable")
+        return [self.pick(begin + order[count[order] == n], n) for n in np.unique(count).tolist()]
+
+    def pick(self, numbers: Ints, size: int) -> AxisPart:
+        """Return windows of an irregular axis that have ``size`` samples."""
+        first = self.windows.present()[0][numbers]
+        windows = Windows(self.windows.length, first, first + size * self.windows.step, self.windows.step)
+        return AxisPart(windows, numbers, size, 0, 0, True)
 
     def counts(self) -> set[int]:
         """How many samples windows have."""
@@ -64,9 +71,36 @@ class AxisRuns:
         edges = [self.windows[:begin].present()[1], self.windows[stop:].present()[1]]
         return {int(n) for n in np.unique(np.concatenate(edges))} | ({self.size} if stop > begin else set())
 
-    def is_whole(self, begin: int, stop: int) -> bool:
-        """Whether all windows of a range have all their samples."""
-        return self.whole[0] <= begin and stop <= self.whole[1]
+
+@dataclass(frozen=True, eq=False)
+class AxisPart:
+    """Some windows of an axis."""
+
+    windows: Windows
+    numbers: range | Ints
+    """Which they are."""
+    size: int
+    """The places of a window, as ``AxisRuns`` has them, or of the largest of these."""
+    stride: int
+    skipped: int
+    whole: bool
+    """Whether each of these windows has all its places."""
+
+    def present(self) -> Ints:
+        """For each window, the first place that is a sample and one beyond the last."""
+        count = self.windows.present()[1]
+        offset = self.windows.offsets() - self.skipped if self.stride else np.zeros(len(count), np.int64)
+        return np.stack([offset, offset + count], 1)
+
+    def starts(self) -> Ints:
+        """Where place 0 of each window is, which may be before the axis; on an irregular axis a sample."""
+        if not self.stride:
+            return self.windows.present()[0]
+        return as_array(self.windows.starts) + self.skipped * self.windows.step
+
+    def origin(self) -> int:
+        """Where place 0 of the first window is."""
+        return int(replace(self, windows=self.windows[:1]).starts()[0])
 
 
 def _constant(starts: range | Ints, stops: range | Ints) -> int:

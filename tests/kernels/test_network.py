@@ -139,7 +139,7 @@ def test_a_plan_is_laid_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
     laid_out: list[Any] = []
     lay_out = network_tiles.NetworkTiles.lay_out
     monkeypatch.setattr(network_tiles.NetworkTiles, "lay_out",
-                        lambda self, block: laid_out.append(block) or lay_out(self, block))
+                        lambda self, block, parts: laid_out.append(block) or lay_out(self, block, parts))
     for shape, wanted in (((20, 30), 5), ((20, 30), 5), ((20, 31), 10)):
         x = samples("uint8", shape)
         got = poolcli.pool(x, "median", size=3, stride=1, padding="same", dtype="uint8")
@@ -248,17 +248,42 @@ def test_short_lines_are_done_together(shape: tuple[int, ...], size: int, dtype:
     task = pooling.prepare_cached(np.zeros(shape, dtype), "median", {"size": size, "layout": "NCHW"}, False)[1].work
     tiles = network_tiles.NetworkTiles(task)
     block = max(tiles.blocks(1))
-    assert tiles.way(block) == "W" and tiles[block].geometry[network_interpreter.TOGETHER] > 1
+    assert tiles.way(block) == "W" and tiles[block][0].geometry[network_interpreter.TOGETHER] > 1
     both(monkeypatch, samples(dtype, shape), "median", size=size, layout="NCHW", dtype=dtype)
 
 
 def test_large_windows_in_short_lists_are_for_the_general_kernel() -> None:
-    """Few irregular windows across would each take as long as a line of 256."""
-    def chosen(columns: int) -> Any:
+    """Few irregular windows across would each take as long as a line of 256, where samples may be missing."""
+    def chosen(columns: int, **options: Any) -> Any:
         x = np.zeros((9 * columns + 3, 14 * columns + columns // 2), np.uint8)
-        return pooling.prepare_cached(x, "median", {"adaptive": columns}, False)[1].choice
-    assert not isinstance(chosen(9), network_driver.NetworkChoice)
-    assert isinstance(chosen(40), network_driver.NetworkChoice)
+        return pooling.prepare_cached(x, "median", {"adaptive": columns, **options}, False)[1].choice
+    assert not isinstance(chosen(9, nodata=3), network_driver.NetworkChoice)
+    assert isinstance(chosen(40, nodata=3), network_driver.NetworkChoice)
+    assert isinstance(chosen(9), network_driver.NetworkChoice)
+
+
+UNEVEN_WINDOWS = [
+    pytest.param((3, 16, 61), {"adaptive": (5, 26)}, id="two sizes an axis"),
+    pytest.param((7, 9, 13), {"adaptive": (4, 5)}, id="across planes"),
+    pytest.param((2, 33, 60), {"fractional": 1.7, "random": True, "seed": 5}, id="drawn"),
+    pytest.param((2, 33, 60), {"fractional": 1.4, "overlapping": True, "seed": 3}, id="of one size, at will"),
+]
+
+
+@pytest.mark.parametrize(("shape", "options"), UNEVEN_WINDOWS)
+def test_uneven_windows_have_a_program_for_each_size(shape: tuple[int, ...], options: Any,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows of one size are side by side, whatever lies between them: nothing is counted, each has its result."""
+    x = samples("uint8", shape)
+    task = pooling.prepare_cached(x, "median", {"layout": "NHW", **options}, False)[1].work
+    tiles = network_tiles.NetworkTiles(task)
+    pieces = [piece for block in tiles.blocks(1) for piece in tiles[block]]
+    assert all(piece.geometry[network_interpreter.STEPS] for piece in pieces)
+    sizes = [np.unique(windows.present()[1]).size for windows in task.windows]
+    assert len(pieces) == len(tiles.blocks(1)) * np.prod(sizes)
+    for reducer in ("median", "mode"):
+        both(monkeypatch, x, reducer, layout="NHW", **options)
+    both(monkeypatch, samples("float32", shape), "quantile", q=0.3, layout="NHW", nan="ignore", **options)
 
 
 def test_nan_without_a_place_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ LOAD has the row in A and the phase in B; LOAD and COUNT have the number of the 
 FIELDS = 8
 
 (LINES, CELLS, INNER, STRIDE, UNIT, OUT_APART, STRIP, ROOM, ROWS, STEPS, FIRST, FIRST_SHIFT, SECOND, SECOND_SHIFT,
- ROUNDING, PARTIAL_STEPS, PARTIAL_FIRST, COUNTERS, ORIGIN, LENGTH, REACH_SAMPLES, IRREGULAR, MAY_MISS, SKIP_NAN,
+ ROUNDING, PARTIAL_STEPS, PARTIAL_FIRST, COUNTERS, ORIGIN, LENGTH, REACH_SAMPLES, LISTED, MAY_MISS, SKIP_NAN,
  HAS_FILL, WHOLE_ROW, TILE_HIGH, TILE_WIDE, OUT_ROW, TOGETHER, PITCH, RESULTS) = range(32)
 _RESULT = 4
 """For each further row of a tile, from RESULTS on: FIRST, FIRST_SHIFT, SECOND, SECOND_SHIFT."""
@@ -40,7 +40,8 @@ STRIDE places of UNIT numbers in the input and OUT_APART numbers in the output. 
 window has ROWS rows. STEPS instructions of the whole program (0: there is none), whose results stand in the slots FIRST
 and SECOND, then PARTIAL_STEPS of the partial one, whose results stand in PARTIAL_FIRST and the slot after it, with
 COUNTERS counters. The first lane's window begins at place ORIGIN (which may be negative) of LENGTH. A window reaches
-over REACH_SAMPLES numbers of a row. IRREGULAR: the windows' places are in a table. MAY_MISS: samples may be NaN to be
+over REACH_SAMPLES numbers of a row. LISTED windows are in a table (0: they are at equal distances): where each begins
+in a row, where it ends, where its result goes in a line. MAY_MISS: samples may be NaN to be
 skipped (SKIP_NAN) or nodata. WHOLE_ROW: where the parameters of whole windows begin. With the whole program a lane is a
 tile of TILE_HIGH x TILE_WIDE windows, rows of the output being OUT_ROW apart. TOGETHER lines are one strip, each PITCH
 lanes after the one before."""
@@ -86,15 +87,26 @@ def _put_all(dst: Buffer, to: int, n: int, value: Any) -> None:
         dst[to + i] = value
 
 
-def _load_listed(src: Buffer, source: int, offset: int, table: Buffer, group: int, phase: int, unit: int, inner: int,
-                 dst: Buffer, to: int, n: int, missing: Buffer, may_miss: bool, skip_nan: bool, counts: Buffer,
-                 counter: int) -> None:
-    """Bring the samples at ``phase`` of the windows that ``table`` lists (first place, beyond the last); count them."""
+def _load_listed(src: Buffer, at: int, table: Buffer, group: int, inner: int, dst: Buffer, to: int, n: int) -> None:
+    """Bring a sample of each of n windows that ``table`` lists, all of which have it."""
+    if inner == 1:
+        for k in range(n):
+            dst[to + k] = src[at + table[group + k]]
+    else:
+        for k in range(n // inner):
+            for c in range(inner):
+                dst[to + k * inner + c] = src[at + table[group + k] + c]
+
+
+def _load_present(src: Buffer, source: int, offset: int, table: Buffer, listed: int, group: int, phase: int, inner: int,
+                  dst: Buffer, to: int, n: int, missing: Buffer, may_miss: bool, skip_nan: bool, counts: Buffer,
+                  counter: int) -> None:
+    """Bring a sample of each of n windows that ``table`` lists, if they have it; count them."""
     for k in range(n // inner):
-        place = table[2 * (group + k)] + phase
-        inside = offset != ABSENT and place < table[2 * (group + k) + 1]
+        place = table[group + k] + phase
+        inside = offset != ABSENT and place < table[listed + group + k]
         for c in range(inner):
-            x = src[source + offset + place * unit + c] if inside else missing[_SENTINEL]
+            x = src[source + offset + place + c] if inside else missing[_SENTINEL]
             absent = not inside or (may_miss and (x == missing[NODATA] or (skip_nan and x != x)))
             dst[to + k * inner + c] = missing[_SENTINEL] if absent else x
             counts[counter + k * inner + c] += 0 if absent else 1
@@ -314,7 +326,7 @@ def make_kernel(end: Callable[..., bool], whole: int, runs: int) -> Callable[...
         stride, room, strip, steps = geometry[STRIDE], geometry[ROOM], geometry[STRIP], geometry[STEPS]
         apart = stride * unit
         skip_nan, may_miss, whole_row = geometry[SKIP_NAN] > 0, geometry[MAY_MISS] > 0, geometry[WHOLE_ROW]
-        irregular, rounding = geometry[IRREGULAR] > 0, geometry[ROUNDING]
+        listed, rounding = geometry[LISTED], geometry[ROUNDING]
         ranks = (geometry[COUNTERS] + 1) * room
         spare = ranks + room
         good = True
@@ -328,12 +340,16 @@ def make_kernel(end: Callable[..., bool], whole: int, runs: int) -> Callable[...
                 cells = min(strip, geometry[CELLS] - cell)
                 n = cells + (together - 1) * pitch
                 group = cell // inner
-                base = sources[line] + (cell if apart == inner else group * apart)
+                base = sources[line] + (0 if listed > 0 else cell if apart == inner else group * apart)
                 partial = steps == 0
                 if may_miss and not partial:
-                    span = (n // inner - 1) * apart + geometry[REACH_SAMPLES]
+                    begin, span = base, (n // inner - 1) * apart
+                    if listed > 0:
+                        begin += table[group]
+                        span = table[group + n // inner - 1] - table[group]
+                    span += geometry[REACH_SAMPLES]
                     for r in range(rows):
-                        partial |= _any_missing(src, base + offsets[kind + r], span, missing[NODATA], skip_nan)
+                        partial |= _any_missing(src, begin + offsets[kind + r], span, missing[NODATA], skip_nan)
                 if partial:
                     _put_all(counts, 0, ranks, 0)
                 for k in range(steps if partial else 0, steps + geometry[PARTIAL_STEPS] if partial else steps):
@@ -371,9 +387,13 @@ def make_kernel(end: Callable[..., bool], whole: int, runs: int) -> Callable[...
                         offset = offsets[kind + code[at + A]]
                         phase = code[at + B]
                         counter = number * room
-                        if irregular:
-                            _load_listed(src, sources[line], offset, table, group, phase, unit, inner, slots, low, n,
-                                         missing, may_miss, skip_nan, counts, counter)
+                        if listed > 0 and partial:
+                            _load_present(src, base, offset, table, listed, group, phase * unit, inner, slots, low, n,
+                                          missing, may_miss, skip_nan, counts, counter)
+                        elif listed > 0:
+                            for j in range(together):
+                                _load_listed(src, sources[line + j] + offset + phase * unit, table, group, inner, slots,
+                                             low + j * pitch, cells)
                         else:
                             begin, stop = 0, cells + code[at + REACH] * inner
                             if offset == ABSENT:
@@ -392,27 +412,39 @@ def make_kernel(end: Callable[..., bool], whole: int, runs: int) -> Callable[...
                                 _set_missing(slots, low + begin, stop - begin, missing, may_miss, skip_nan, counts,
                                              counter + begin)
                 first, second = geometry[PARTIAL_FIRST] * room, (geometry[PARTIAL_FIRST] + 1) * room
-                to = targets[line] + (cell * geometry[TILE_WIDE] if out_apart == inner else group * out_apart)
+                to = targets[line]
+                if listed == 0:
+                    to += cell * geometry[TILE_WIDE] if out_apart == inner else group * out_apart
                 written = geometry[TILE_HIGH] if not partial else 0
                 for y in range(written):
                     at = FIRST if y == 0 else RESULTS + (y - 1) * _RESULT
                     first = geometry[at] * room + geometry[at + 1] * inner
                     second = geometry[at + 2] * room + geometry[at + 3] * inner
-                    for j in range(together if out_apart == inner else 0):
+                    for j in range(together if out_apart == inner and listed == 0 else 0):
                         here = to + targets[line + j] - targets[line] + y * geometry[OUT_ROW]
                         a = first + j * pitch * geometry[TILE_WIDE]
                         b = second + j * pitch * geometry[TILE_WIDE]
                         for i in range(cells * geometry[TILE_WIDE]):
                             good &= end(slots[a + i], slots[b + i], dst, here + i, params, whole_row, limits, rounding)
-                if partial or out_apart != inner:
+                for j in range(together if listed > 0 and not partial else 0):
+                    for k in range(cells // inner):
+                        here = targets[line + j] + table[2 * listed + group + k]
+                        for c in range(inner):
+                            i = j * pitch + k * inner + c
+                            good &= end(slots[first + i], slots[second + i], dst, here + c, params, whole_row, limits,
+                                        rounding)
+                if partial or (out_apart != inner and listed == 0):
                     beside = 1 if out_apart == inner else out_apart  # only lanes along W are in groups
                     for i in range(n):
+                        place = to + i * beside
+                        if listed > 0:
+                            place = to + table[2 * listed + group + i // inner] + i % inner
                         row = counts[i] * PARAMS if partial else whole_row
                         if row > 0:
                             last = slots[second + i] if params[row + SHARE] > 0.0 else slots[first + i]
-                            good &= end(slots[first + i], last, dst, to + i * beside, params, row, limits, rounding)
+                            good &= end(slots[first + i], last, dst, place, params, row, limits, rounding)
                         elif geometry[HAS_FILL] > 0:
-                            dst[to + i * beside] = fill[0]
+                            dst[place] = fill[0]
                         else:
                             good = False
                 cell += strip

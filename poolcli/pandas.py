@@ -17,7 +17,8 @@ from .pooling import parse_pooling
 from .pooling import pool as pool_array
 
 
-def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool = False, **options: Any) -> Any:
+def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool = False, mask: Any = None,
+         weights: Any = None, min_valid: Any = None, return_valid: Any = False, **options: Any) -> Any:
     """Pool a Series; the same values as ``poolcli.pool`` gives for its array.
 
     Parameters
@@ -28,10 +29,13 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
         As of ``poolcli.pool``.
     out, return_indices
         For arrays alone.
+    mask, weights, min_valid, return_valid
+        As of ``poolcli.pool``; a Series of them has the same index.
 
     Returns
     -------
     Series
+        With ``return_valid`` a second one, of the numbers or shares of valid samples.
         Its index is where the windows are centred: the middle between the first and the last sample of each, as if the
         index went on beyond its ends.
 
@@ -51,12 +55,27 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
         raise PoolError(f"a {type(x).__name__} of pandas is no array of numbers; a column of it, such as x['name'], or "
                         "x.to_numpy() would work")
     refuse_array_options(out, return_indices, "goes with arrays, not with Series; x.to_numpy() would work")
-    values = pool_array(x.to_numpy(), reducer, **options)
+    beside = {"mask": _fit_index(mask, x, "mask"), "weights": _fit_index(weights, x, "weights"),
+              "min_valid": min_valid, "return_valid": return_valid}
+    found = pool_array(x.to_numpy(), reducer, **options, **beside)
     plan = parse_pooling(reducer, **options).plan(x.shape)
     place = Place.of(None, x.shape).pooled(plan)
+    values, *valid = found if isinstance(found, tuple) else (found,)
     if values.ndim != 1:
-        return values
-    return pandas.Series(values, index=_place_index(x.index, place.axes[0].centres()), name=x.name)
+        return found
+    index = _place_index(x.index, place.axes[0].centres())
+    made = pandas.Series(values, index=index, name=x.name)
+    return (made, pandas.Series(valid[0], index=index, name="valid")) if valid else made
+
+
+def _fit_index(given: Any, x: Any, what: str) -> Any:
+    """The array of a mask or weights; PoolError for a Series with another index."""
+    if not isinstance(given, pandas.Series):
+        return given
+    if not given.index.equals(x.index):
+        raise PoolError(f"{what} has another index than the samples; {what}.reindex(x.index), or {what}.to_numpy(), "
+                        "would work")
+    return given.to_numpy()
 
 
 def _place_index(index: Any, centres: Any) -> Any:

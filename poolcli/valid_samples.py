@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from importlib import import_module
 from math import prod
 from typing import Any, NamedTuple
 
@@ -28,8 +29,11 @@ from .pooling import ELSEWHERE, Pooling, as_array, as_kind_of, check_out, parse_
 Array = NDArray[Any]
 
 
+NO_WEIGHTS_OF_PADDING = "padding that is data has no weights; pad_mode exclude would work"
+
+
 @dataclass(frozen=True, eq=False)
-class _ValidResult:
+class ValidResult:
     """What a run gives: the result, how many valid samples each window has, or what share, and where they are too few.
     """
 
@@ -56,12 +60,16 @@ class SampleRules:
 def pool(x: Any, reducer: str = "max", *, mask: Any = None, weights: Any = None, min_valid: Any = None,
          return_valid: Any = False, out: Any = None, return_indices: bool = False, **options: Any) -> Any:
     """Return ``poolcli.pool`` of the samples that count, and the indices and the numbers of them if they are wanted."""
-    if isinstance(x, np.ma.MaskedArray) or type(x).__module__.partition(".")[0] in ELSEWHERE:
-        raise PoolError("mask, weights, min_valid and return_valid go with plain arrays in memory; of a masked array "
-                        "x.filled(value) with mask=~x.mask would work, of others np.asarray(x)")
+    if isinstance(x, np.ma.MaskedArray):
+        raise PoolError("mask, weights, min_valid and return_valid go with arrays that are not masked themselves; "
+                        "x.filled(value) with mask=~x.mask would work")
+    if (elsewhere := ELSEWHERE.get(type(x).__module__.partition(".")[0])) is not None:
+        return import_module(elsewhere, __package__).pool(
+            x, reducer, mask=mask, weights=weights, min_valid=min_valid, return_valid=return_valid, out=out,
+            return_indices=return_indices, **options)
     array = as_array(x)
     pooling = parse_pooling(reducer, **options).for_axes(array.shape)
-    wanted, counted = check_flag("return_indices", as_python(return_indices)), _parse_return_valid(return_valid)
+    wanted, counted = check_flag("return_indices", as_python(return_indices)), parse_return_valid(return_valid)
     plan = pooling.plan(array.shape)
     rules = SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights),
                         1 if min_valid is None else parse_min_valid(min_valid))
@@ -69,7 +77,7 @@ def pool(x: Any, reducer: str = "max", *, mask: Any = None, weights: Any = None,
         check_out(out, plan.output_shape, find_result_dtype(
             pooling, array.dtype, None if rules.weights is None else rules.weights.dtype))
     found = run(pooling, array, plan, rules, return_indices=wanted, return_valid=counted is not None,
-                shares=counted == _SHARE)
+                shares=counted == SHARE)
     values = found.values
     if out is not None:
         out[...] = values
@@ -80,7 +88,7 @@ def pool(x: Any, reducer: str = "max", *, mask: Any = None, weights: Any = None,
     return results if parts else results[0]
 
 
-def _parse_return_valid(value: Any) -> str | None:
+def parse_return_valid(value: Any) -> str | None:
     """What is told of valid samples: "number", "share", or nothing."""
     if isinstance(value, str):
         if value not in _VALID_FORMS:
@@ -90,7 +98,7 @@ def _parse_return_valid(value: Any) -> str | None:
 
 
 def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, return_indices: bool = False,
-        return_valid: bool = True, shares: bool = False, part: PlanPart | None = None) -> _ValidResult:
+        return_valid: bool = True, shares: bool = False, part: PlanPart | None = None) -> ValidResult:
     """Pool the samples that count; a window with fewer valid ones than asked for has no value.
 
     How many there are, or their shares, is told where that is wanted, and where it decides. ``part`` says of which
@@ -107,7 +115,7 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, retur
     try:
         values = None if return_indices else _fold(pooling, array, plan, present, weights, result, part)
         if values is not None and not return_valid and isinstance(rules.least, int) and rules.least == 1:
-            return _ValidResult(values, None, None, None)
+            return ValidResult(values, None, None, None)
         if weights is not None:
             present = present & (weights.each != 0)
         found = Result(values, None) if values is not None else _pool_present(
@@ -229,17 +237,22 @@ def check_least(least: int | Fraction, pooling: Pooling, plan: Plan) -> None:
                         "or less would work")
 
 
-def _check_weights(rules: SampleRules, pooling: Pooling, plan: Plan, part: PlanPart | None) -> _Weights:
-    """Weights for each sample; PoolError for what is none, and where they mean nothing."""
-    row, weights = pooling.reducer, rules.weights
-    assert weights is not None
+def check_weighable(pooling: Pooling, plan: Plan) -> None:
+    """OptionError where weights mean nothing."""
     if any(windows.weighs for windows in plan.windows):
         raise OptionError("weights", "samples of areas count by their part, not by weights too; touch would work")
-    check_weighted(row)
+    check_weighted(pooling.reducer)
     if pooling.pad_mode != "exclude":
-        raise OptionError("weights", "padding that is data has no weights; pad_mode exclude would work")
+        raise OptionError("weights", NO_WEIGHTS_OF_PADDING)
     if wrong := [name for name in ("count_include_pad", "divisor") if pooling.parameters.get(name)]:
         raise OptionError("weights", f"what is divided by is the weight, so {wrong[0]} goes not with weights")
+
+
+def _check_weights(rules: SampleRules, pooling: Pooling, plan: Plan, part: PlanPart | None) -> _Weights:
+    """Weights for each sample; PoolError for what is none, and where they mean nothing."""
+    weights = rules.weights
+    assert weights is not None
+    check_weighable(pooling, plan)
     weights = weights.astype(dtypes.check_dtype(weights.dtype), copy=False)
     low, high = (weights.min(), weights.max()) if weights.size else (0, 0)
     if not (low >= 0 and high < np.inf):
@@ -258,18 +271,22 @@ def _check_weights(rules: SampleRules, pooling: Pooling, plan: Plan, part: PlanP
     return _Weights(broadcast_samples(weights, plan, "array of weights"), max(int(high), 2) if whole else 0)
 
 
-_SHARE = "share"
-_VALID_FORMS = ("number", _SHARE)
+SHARE = "share"
+_VALID_FORMS = ("number", SHARE)
 """What may be told of valid samples: their number, or what they are of the window's samples, or of its weight."""
 _LARGEST_WHOLE = 2**31
 """Whole numbers below it are summed as such."""
 
 
+def make_counting(pooling: Pooling) -> Pooling:
+    """What pools 1 for each sample that is there to how many a window has, padding that is data among them."""
+    return replace(pooling, reducer=REDUCERS["sum"], parameters={}, nan="propagate", nodata=None, dtype=None,
+                   pad_value=0 if pads_missing(pooling) else 1)
+
+
 def _count(pooling: Pooling, plan: Plan, there: NDArray[np.bool_]) -> Array:
-    """How many samples of each window are there, padding that is data among them."""
-    count = replace(pooling, reducer=REDUCERS["sum"], parameters={}, nan="propagate", nodata=None, dtype=None,
-                    pad_value=0 if pads_missing(pooling) else 1)
-    return count.run(there.view(np.uint8), plan.unweighed()).values
+    """How many samples of each window are there."""
+    return make_counting(pooling).run(there.view(np.uint8), plan.unweighed()).values
 
 
 def _find_shares(pooling: Pooling, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,
@@ -283,7 +300,7 @@ def _find_shares(pooling: Pooling, plan: Plan, present: NDArray[np.bool_], weigh
 
 
 def _without_few(pooling: Pooling, found: Result, valid: Array, few: NDArray[np.bool_],
-                 dtype: dtypes.Type, part: PlanPart | None) -> _ValidResult:
+                 dtype: dtypes.Type, part: PlanPart | None) -> ValidResult:
     """The result where windows with too few samples have none."""
     if few.any():
         fill = pooling.fill(dtype)
@@ -292,4 +309,4 @@ def _without_few(pooling: Pooling, found: Result, valid: Array, few: NDArray[np.
         found.values[few] = fill[0]
         if found.indices is not None:
             found.indices[few] = -1
-    return _ValidResult(found.values, found.indices, valid, few)
+    return ValidResult(found.values, found.indices, valid, few)

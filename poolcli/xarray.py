@@ -21,7 +21,8 @@ from .pooling import parse_pooling
 from .pooling import pool as pool_array
 
 
-def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool = False, **options: Any) -> Any:
+def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool = False, mask: Any = None,
+         weights: Any = None, min_valid: Any = None, return_valid: Any = False, **options: Any) -> Any:
     """Pool a DataArray; the same values as ``poolcli.pool`` gives for its array.
 
     Parameters
@@ -34,10 +35,16 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
         two dimensions.
     out, return_indices
         For arrays alone.
+    mask, weights
+        As of ``poolcli.pool``, or DataArrays: of some of the dimensions of ``x``, in any order, with the same
+        coordinates.
+    min_valid, return_valid
+        As of ``poolcli.pool``.
 
     Returns
     -------
     DataArray
+        With ``return_valid`` a second one, of the numbers or shares of valid samples.
         Coordinates are means over the windows, name and attributes stay, and ``cell_methods`` says what was done.
 
     Raises
@@ -61,7 +68,9 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     pooling = parse_pooling(reducer, **{**options, "layout": letters}).for_axes(x.shape, letters, dims)
     settled = {name: getattr(pooling.window, name) for name in NAMED_DEFAULTS if name in options}
     plan = pooling.plan(x.shape, held=False)
-    values = pool_array(x.data, reducer, **{**options, **settled, "layout": pooling.layout})
+    beside = {"mask": _fit_dimensions(mask, x, "mask"), "weights": _fit_dimensions(weights, x, "weights"),
+              "min_valid": min_valid, "return_valid": return_valid}
+    found = pool_array(x.data, reducer, **{**options, **settled, "layout": pooling.layout}, **beside)
     place = Place.of(None, x.shape).pooled(plan)
     coords = pool_coordinates(x.coords, dims, place)
     kept = [x.dims[axis.source] for axis in place.axes]
@@ -69,7 +78,26 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     if pooling.reducer.cell_method:
         methods = " ".join([*(f"{dims[i]}:" for i in plan.axes.pooled), pooling.reducer.cell_method])
         attrs["cell_methods"] = f"{attrs.get('cell_methods', '')} {methods}".strip()
-    return xarray.DataArray(values, dims=kept, coords=coords, name=x.name, attrs=attrs)
+    if not isinstance(found, tuple):
+        return xarray.DataArray(found, dims=kept, coords=coords, name=x.name, attrs=attrs)
+    values, valid = found
+    return (xarray.DataArray(values, dims=kept, coords=coords, name=x.name, attrs=attrs),
+            xarray.DataArray(valid, dims=kept, coords=coords, name="valid"))
+
+
+def _fit_dimensions(given: Any, x: Any, what: str) -> Any:
+    """The array of a mask or weights, its dimensions those of ``x``; PoolError for other dimensions or coordinates."""
+    if not isinstance(given, xarray.DataArray):
+        return given
+    if unknown := [dim for dim in given.dims if dim not in x.dims]:
+        raise PoolError(f"{what} has the dimension {unknown[0]}, and the samples have {', '.join(map(str, x.dims))}; "
+                        "those, or some of them, would work")
+    try:
+        xarray.align(x, given, join="exact", copy=False)
+    except ValueError:
+        raise PoolError(f"{what} has other coordinates than the samples; {what}.reindex_like(x), or {what}.values, "
+                        "would work") from None
+    return given.broadcast_like(x).transpose(*x.dims).data
 
 
 @xarray.register_dataarray_accessor("pool")

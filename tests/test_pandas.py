@@ -66,3 +66,17 @@ def test_arrays_options() -> None:
     for wish in ({"return_indices": True}, {"out": np.empty(12)}):
         with pytest.raises(PoolError, match="to_numpy"):
             poolcli.pool(pandas.Series(VALUES), "max", size=2, **wish)
+
+
+def test_masks_and_weights_of_a_series() -> None:
+    """Of the same index: the mean with weights, and how many hours were valid."""
+    series = pandas.Series(VALUES, INDEXES["hours"], name="speed")
+    weights, mask = pandas.Series(np.arange(24.0), series.index), pandas.Series(VALUES > 0, series.index)
+    made = poolcli.pool(series, "avg", size=4, weights=weights)
+    wanted = (series * weights).to_numpy().reshape(6, 4).sum(1) / weights.to_numpy().reshape(6, 4).sum(1)
+    np.testing.assert_allclose(made.to_numpy(), wanted, rtol=1e-12)
+    high, valid = poolcli.pool(series, "max", size=4, mask=mask, return_valid=True)
+    assert list(valid) == list(mask.to_numpy().reshape(6, 4).sum(1)) and valid.index.equals(high.index)
+    assert (high.name, valid.name) == ("speed", "valid")
+    with pytest.raises(PoolError, match="mask has another index than the samples"):
+        poolcli.pool(series, "max", size=4, mask=mask.reset_index(drop=True))

@@ -177,3 +177,32 @@ def test_damaged_files_are_one_line(file: Path, tmp_path: Path) -> None:
             read(tmp_path / "bad.nc")
         except PoolError as error:
             assert "\n" not in str(error)
+
+
+def test_masks_and_weights_by_the_names_of_dimensions() -> None:
+    """Of some dimensions, in any order: as xarray's weighted mean, and as where() for a mask; lazy where x is."""
+    x = temperature()
+    weights = xarray.DataArray(np.random.default_rng(3).random((18, 12)), dims=("lon", "lat"),
+                               coords={"lat": x.lat, "lon": x.lon})
+    mask = xarray.DataArray(np.random.default_rng(4).random((12, 18)) < 0.4, dims=("lat", "lon"))
+    bare, size = x.drop_vars("station").astype(float), {"lat": 3, "lon": 2}
+    wanted = (bare * weights).coarsen(size).sum() / weights.broadcast_like(bare).coarsen(size).sum()
+    made = x.astype(float).pool("avg", size=size, weights=weights)
+    np.testing.assert_allclose(made.values, wanted.transpose(*x.dims).values, rtol=1e-12)
+    hidden, valid = x.pool("max", size=size, mask=mask, return_valid=True)
+    np.testing.assert_array_equal(hidden.values, bare.where(mask).coarsen(size).max().values.astype("float32"))
+    np.testing.assert_array_equal(valid.values, mask.broadcast_like(x).coarsen(size).sum().transpose(*x.dims).values)
+    assert valid.name == "valid" and valid.dims == hidden.dims and valid.lat.equals(hidden.lat)
+    pytest.importorskip("dask.array")
+    lazy = x.chunk({"lat": 5, "lon": 7}).pool("max", size=size, mask=mask.chunk({"lon": 4}))
+    assert lazy.chunks is not None and lazy.compute().equals(hidden)
+
+
+@pytest.mark.parametrize(("mask", "said"), [
+    (xarray.DataArray(np.ones(3, bool), dims="depth"), "mask has the dimension depth, and the samples have time"),
+    (xarray.DataArray(np.ones(12, bool), dims="lat", coords={"lat": np.arange(12)}), "mask has other coordinates"),
+    (np.ones((3, 2), bool), "the mask has the shape 3x2, the samples 4x12x18")], ids=["names", "places", "shape"])
+def test_a_mask_of_other_axes_is_refused(mask: Any, said: str) -> None:
+    """With what would work."""
+    with pytest.raises(PoolError, match=said):
+        temperature().pool("max", size={"lat": 2, "lon": 2}, mask=mask)

@@ -6,9 +6,11 @@ Only this file knows of Dask, and only a Dask array leads to it.
 from __future__ import annotations
 
 from bisect import bisect
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import pairwise, product
+from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -18,20 +20,33 @@ from ..core import dtypes
 from ..core.boxes import Box, box_shape, input_box, subplan
 from ..core.plans import Plan, find_squeezed
 from ..core.pool_options import refuse_array_options
+from ..core.windowings import parse_min_valid
 from ..engine import threads
 from ..errors import PoolError
-from ..pooling import Pooling, parse_pooling
+from ..pooling import Pooling, as_array, parse_pooling
+from ..valid_samples import (
+    SHARE,
+    check_shape,
+    check_weighable,
+    find_result_dtype,
+    make_counting,
+    parse_return_valid,
+)
+from .sample_sources import SampleSources
 from .sources import ArraySource, UnpaddedSource, pad_source
 
 Array = NDArray[Any]
+_Blocks = Mapping[tuple[int, ...], Array]
 Edges = tuple[tuple[int, ...], ...]
 """For each axis where its blocks begin, and its end."""
 
 
-def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool = False, **options: Any) -> Any:
+def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool = False, mask: Any = None,
+         weights: Any = None, min_valid: Any = None, return_valid: Any = False, **options: Any) -> Any:
     """The same as ``poolcli.pool`` of the array's values, dtype and shape known at once, computed block by block.
 
-    A block of the result is where the windows are that begin in one block of ``x``. Raises PoolError for what cannot be
+    A block of the result is where the windows are that begin in one block of ``x``. Masks and weights are arrays of
+    Dask, or in memory; the numbers of valid samples are as lazy as the values. Raises PoolError for what cannot be
     pooled, and from ``compute`` for values that cannot.
     """
     import dask.array
@@ -45,7 +60,47 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     pooling = parse_pooling(reducer, **options)
     plan = pooling.plan(x.shape, held=False)
     edges = tuple(tuple(int(n) for n in np.cumsum((0, *chunks))) for chunks in x.chunks)
-    return _build_dask_array(x, _BlockedPooling(pooling, plan, edges, x.dtype), (reducer, options))
+    if mask is None and weights is None and min_valid is None and return_valid is False:
+        return _build_dask_array([x], _BlockedPooling(pooling, plan, edges, x.dtype), (reducer, options))
+    if weights is not None:
+        check_weighable(pooling, plan)
+    beside = {what: _fit_blocks(one, x, plan, what)
+              for what, one in (("mask", mask), ("weights", weights)) if one is not None}
+    rules = _BlockRules({what: one.dtype for what, one in beside.items()},
+                        1 if min_valid is None else parse_min_valid(min_valid), parse_return_valid(return_valid))
+    dtype = find_result_dtype(pooling, dtypes.check_dtype(x.dtype), rules.dtypes.get("weights"))
+    blocked = _BlockedPooling(replace(pooling, dtype=dtype), plan, edges, x.dtype, rules)
+    sources = rules.open(blocked, {})
+    sources.check(pooling, plan)
+    sources.pad(pooling, plan)
+    return _build_dask_array([x, *beside.values()], blocked, (reducer, options, min_valid, return_valid))
+
+
+def _fit_blocks(given: Any, x: Any, plan: Plan, what: str) -> Any:
+    """A mask or weights as an array of Dask with the blocks of the samples; PoolError for what does not fit."""
+    import dask.array
+
+    lazy = given if isinstance(given, dask.array.Array) else dask.array.from_array(as_array(given))
+    check_shape(lazy.shape, plan, "array of weights" if what == "weights" else what)
+    if lazy.shape != x.shape:
+        lazy = lazy[tuple(slice(None) if axis in plan.axes.pooled else None for axis in range(x.ndim))]
+    return dask.array.broadcast_to(lazy, x.shape).rechunk(x.chunks)
+
+
+@dataclass(frozen=True, eq=False)
+class _BlockRules:
+    """Which samples count, of arrays in blocks."""
+
+    dtypes: Mapping[str, dtypes.Type]
+    """Of the mask and of the weights, as far as there are such, in the order of their blocks."""
+    least: int | Fraction
+    counted: str | None
+    """What is told of valid samples beside the values."""
+
+    def open(self, blocked: _BlockedPooling, blocks: Mapping[str, _Blocks]) -> SampleSources:
+        """The sources of a mask and weights of which some blocks are at hand."""
+        found = {what: _BlockSource(blocked.edges, dtype, blocks.get(what, {})) for what, dtype in self.dtypes.items()}
+        return SampleSources(found.get("mask"), found.get("weights"), self.least)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +111,7 @@ class _BlockedPooling:
     plan: Plan
     edges: Edges
     dtype: dtypes.Type
+    rules: _BlockRules | None = None
 
     def laid(self, blocks: Mapping[tuple[int, ...], Array]) -> tuple[Pooling, Plan, ArraySource]:
         """The pooling with its padding done, on an array of which these blocks are at hand."""
@@ -71,28 +127,43 @@ class _BlockedPooling:
         return tuple(found)
 
 
-def _build_dask_array(x: Any, blocked: _BlockedPooling, token: Any) -> Any:
-    """The graph: the common part once, and a task for each block of the result."""
-    from dask.array import Array as Made
+def _build_dask_array(inputs: Sequence[Any], blocked: _BlockedPooling, token: Any) -> Any:
+    """The graph: the common part once, and a task for each block of the result; of two results a pair.
+
+    The first of the inputs are the samples, the others lie beside them in the same blocks.
+    """
     from dask.base import tokenize
-    from dask.highlevelgraph import HighLevelGraph
 
     edges, gone = blocked.outputs(), find_squeezed(blocked.plan)
     kept = [axis for axis in range(len(edges)) if axis not in gone]
-    name = f"poolcli-{tokenize(x.name, token)}"
+    name = f"poolcli-{tokenize([one.name for one in inputs], token)}"
     graph: dict[Any, Any] = {f"{name}-plan": blocked}
     _, plan, source = blocked.laid({})
     for index in product(*(range(len(one) - 1) for one in edges)):
         outputs = tuple((one[i], one[i + 1]) for one, i in zip(edges, index, strict=True))
         places = sorted(_find_blocks(source, input_box(plan, outputs), blocked.edges))
-        blocks = [(x.name, *place) for place in places]
+        blocks = [[(one.name, *place) for place in places] for one in inputs]
         graph[name, *(index[axis] for axis in kept)] = (_run_block, f"{name}-plan", _BlockJob(outputs, tuple(places)),
-                                                        blocks)
-    dtype = blocked.pooling.result_dtype(x.dtype)
+                                                        *blocks)
     chunks = tuple(tuple(b - a for a, b in pairwise(edges[axis])) for axis in kept)
-    made = HighLevelGraph.from_collections(name, graph, dependencies=[x])
+    dtype = blocked.pooling.result_dtype(blocked.dtype)
+    counted = None if blocked.rules is None else blocked.rules.counted
+    if counted is None:
+        return _make_array(name, graph, inputs, chunks, dtype)
+    keys = [key for key in graph if isinstance(key, tuple)]
+    of_valid = dtypes.FLOAT64 if counted == SHARE else make_counting(blocked.pooling).result_dtype(np.dtype(np.uint8))
+    return tuple(_make_array(f"{name}-{i}", {**graph, **{(f"{name}-{i}", *key[1:]): (getitem, key, i) for key in keys}},
+                             inputs, chunks, found) for i, found in enumerate((dtype, of_valid)))
+
+
+def _make_array(name: str, graph: dict[Any, Any], inputs: Sequence[Any], chunks: Any, dtype: dtypes.Type) -> Any:
+    """An array of Dask whose blocks a graph makes."""
+    from dask.array import Array as Made
+    from dask.highlevelgraph import HighLevelGraph
+
+    made = HighLevelGraph.from_collections(name, graph, dependencies=list(inputs))
     array: Any = Made
-    return array(made, name, chunks, dtype=dtype, meta=np.empty((0,) * len(kept), dtype))
+    return array(made, name, chunks, dtype=dtype, meta=np.empty((0,) * len(chunks), dtype))
 
 
 def _find_blocks(source: ArraySource, ranges: Box, edges: Edges) -> set[tuple[int, ...]]:
@@ -112,15 +183,25 @@ class _BlockJob:
     places: tuple[tuple[int, ...], ...]
 
 
-def _run_block(blocked: _BlockedPooling, job: _BlockJob, blocks: list[Array]) -> Array:
-    """One task."""
-    held = {place: np.asarray(block) for place, block in zip(job.places, blocks, strict=True)}
+def _run_block(blocked: _BlockedPooling, job: _BlockJob, blocks: list[Array], *beside: list[Array]) -> Any:
+    """One task: values, and where that is wanted the numbers of valid samples."""
+    held, *others = ({place: np.asarray(block) for place, block in zip(job.places, each, strict=True)}
+                     for each in (blocks, *beside))
     pooling, plan, source = blocked.laid(held)
     inputs = input_box(plan, job.outputs)
     part, place = subplan(plan, job.outputs, inputs)
+    shape = [b - a for axis, (a, b) in enumerate(job.outputs) if axis not in find_squeezed(plan)]
     with threads.use_one_thread():
-        values = pooling.run(source.read(inputs), part, part=place).values
-    return values.reshape([n for axis, n in enumerate(values.shape) if axis not in find_squeezed(plan)])
+        if blocked.rules is None:
+            return pooling.run(source.read(inputs), part, part=place).values.reshape(shape)
+        sources = blocked.rules.open(blocked, dict(zip(blocked.rules.dtypes, others, strict=True)))
+        counted = blocked.rules.counted
+        found = sources.pad(blocked.pooling, blocked.plan).pool_box(
+            pooling, source.read(inputs), inputs, part, place, counted=counted is not None, shares=counted == SHARE)
+    values = found.values.reshape(shape)
+    if counted is None or found.valid is None:
+        return values
+    return values, found.valid.reshape(shape)
 
 
 @dataclass(frozen=True, eq=False)

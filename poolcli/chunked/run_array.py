@@ -121,7 +121,7 @@ def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool 
         if beside.valid is not None and not backend.shares_memory:
             raise PoolError("the numbers of valid samples of a chunked array are written by threads of this machine; "
                             "without --scheduler, or without --valid-out, it would work")
-        beside.check_padding(pooling)
+        beside = beside.pad(pooling, plan)
         pooling = replace(pooling, dtype=beside.find_result_dtype(pooling, volume.source.dtype))
     result = pooling.result_dtype(volume.source.dtype)
     with open_valid(beside, plan) as noted:

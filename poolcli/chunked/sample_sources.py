@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -13,10 +13,19 @@ from ..core import dtypes
 from ..core.boxes import Box, box_shape
 from ..core.plans import Plan, PlanPart, find_squeezed
 from ..errors import OptionError, PoolError
+from ..masked import pads_missing
 from ..pooling import Pooling
-from ..valid_samples import SampleRules, check_least, check_mask_dtype, check_shape, find_result_dtype
+from ..valid_samples import (
+    NO_WEIGHTS_OF_PADDING,
+    SampleRules,
+    ValidResult,
+    check_least,
+    check_mask_dtype,
+    check_shape,
+    find_result_dtype,
+)
 from ..valid_samples import run as run_valid
-from .sources import ArraySource, Target
+from .sources import ArraySource, Target, UnpaddedSource, pad_source
 
 Array = NDArray[Any]
 
@@ -68,11 +77,19 @@ class SampleSources:
                 raise PoolError(f"{origin}{error}") from None
         check_least(self.least, pooling, plan)
 
-    def check_padding(self, pooling: Pooling) -> None:
-        """OptionError where padding is data, of which there is no mask and no weight."""
-        if pooling.pad_mode != "exclude":
-            raise OptionError("pad_mode", "padding that is data goes with masks and weights in memory only; pad_mode "
-                                          "exclude would work")
+    def pad(self, pooling: Pooling, plan: Plan) -> SampleSources:
+        """The same for samples that are padded with data: what repeats a sample counts where that one does, and a
+        constant always; OptionError for what has no meaning then."""
+        if pooling.pad_mode == "exclude":
+            return self
+        if self.weights is not None:
+            raise OptionError("weights", NO_WEIGHTS_OF_PADDING)
+        if pads_missing(pooling):
+            raise OptionError("pad_value", "padding that is missing is no data; pad_mode exclude would work")
+        if self.mask is None:
+            return self
+        counts = replace(pooling, pad_value=0 if self.inverted else 1)
+        return replace(self, mask=pad_source(counts, plan, _BroadcastSource(self.mask, plan))[2])
 
     def find_result_dtype(self, pooling: Pooling, dtype: dtypes.Type) -> dtypes.Type:
         """The result's dtype of samples of a dtype."""
@@ -80,17 +97,54 @@ class SampleSources:
 
     def pool(self, pooling: Pooling, samples: Array, inputs: Box, plan: Plan, part: PlanPart) -> Array:
         """The values of a box of samples, which lies at ``inputs``; the numbers of valid ones are written."""
-        mask, weights = (_read(source, inputs, plan) for source in (self.mask, self.weights))
-        if mask is not None and self.inverted:
-            mask = np.equal(mask, 0)
-        rules = SampleRules(mask, weights, self.least, self.of_weights)
-        found = run_valid(pooling, samples, plan, rules, return_valid=self.target is not None,
-                          shares=self.valid is not None and self.valid.shares, part=part)
+        found = self.pool_box(pooling, samples, inputs, plan, part, counted=self.target is not None)
         if self.target is not None and found.valid is not None:
             at = [(i, i + n) for i, n in zip(part.first, plan.full_shape, strict=True)]
             kept = tuple(one for axis, one in enumerate(at) if axis not in find_squeezed(part.of))
             self.target.write(kept, found.valid.reshape(box_shape(kept)))
         return found.values
+
+    def pool_box(self, pooling: Pooling, samples: Array, inputs: Box, plan: Plan, part: PlanPart, *, counted: bool,
+                 shares: bool = False) -> ValidResult:
+        """Pool a box of samples, which lies at ``inputs``; tell of valid ones, or of their shares, where that is
+        wanted."""
+        mask, weights = (_read(source, inputs, plan) for source in (self.mask, self.weights))
+        if mask is not None and self.inverted:
+            mask = np.equal(mask, 0)
+        rules = SampleRules(mask, weights, self.least, self.of_weights)
+        return run_valid(pooling, samples, plan, rules, return_valid=counted,
+                         shares=shares or (self.valid is not None and self.valid.shares), part=part)
+
+
+@dataclass(frozen=True, eq=False)
+class _BroadcastSource(UnpaddedSource):
+    """A source of the samples' shape, of one of that shape or of that of the pooled axes."""
+
+    inner: ArraySource
+    plan: Plan
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the samples."""
+        return self.plan.input_shape
+
+    @property
+    def dtype(self) -> dtypes.Type:
+        """That of the source."""
+        return self.inner.dtype
+
+    @property
+    def chunks(self) -> tuple[int, ...]:
+        """All of it: nobody asks for chunks of masks."""
+        return self.plan.input_shape
+
+    def read(self, ranges: Box) -> Array:
+        """A box, along other axes than the pooled ones the same again and again."""
+        found = _read(self.inner, ranges, self.plan)
+        assert found is not None
+        shape = box_shape(ranges)
+        there = [n if len(found.shape) == len(shape) or i in self.plan.axes.pooled else 1 for i, n in enumerate(shape)]
+        return np.broadcast_to(found.reshape(there), shape)
 
 
 def _read(source: ArraySource | None, inputs: Box, plan: Plan) -> Array | None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import poolcli
 from poolcli.core.reducers import REDUCERS
+from poolcli.errors import PoolError
 
 da = pytest.importorskip("dask.array", reason='the extra is missing: pip install "poolcli[dask]"')
 
@@ -108,3 +109,65 @@ def test_others_never_meet_dask() -> None:
     program = ("import numpy, poolcli, sys; poolcli.pool(numpy.ones((4, 4)), 'max');"
                "assert not {'dask', 'zarr', 'poolcli.chunked'} & set(sys.modules)")
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@settings(max_examples=20)
+@given(data=st.data())
+def test_masks_and_weights_of_blocks_are_those_of_the_whole(data: st.DataObject) -> None:
+    """Values and the numbers of valid samples, of masks in Dask's blocks or in memory, of all axes or those pooled."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    layout = data.draw(st.sampled_from(["HW", "HWC", "NCHW"]))
+    shape = LAYOUTS[layout]
+    reducer = data.draw(st.sampled_from(["max", "avg", "sum", "mode"]))
+    options: dict[str, Any] = {"layout": layout, **data.draw(st.sampled_from(WINDOWS))}
+    x = (rng.random(shape) * 9).astype("float32")
+    pooled = tuple(n for n, letter in zip(shape, layout, strict=True) if letter not in "NC")
+    lies = data.draw(st.sampled_from([shape, pooled]))
+    beside: dict[str, Any] = {"mask": rng.random(lies) < 0.6}
+    if reducer != "max" and "pad_mode" not in options:
+        beside["weights"] = rng.integers(0, 4, lies)
+    rules = {"min_valid": data.draw(st.sampled_from([None, 2, "40%"])), "return_valid": data.draw(
+        st.sampled_from([False, True, "share"]))}
+    chunks = tuple(data.draw(chunked(n)) for n in shape)
+    given_ = {name: da.from_array(one, chunks=3) if data.draw(st.booleans()) else one for name, one in beside.items()}
+    lazy = poolcli.pool(da.from_array(x, chunks=chunks), reducer, **options, **given_, **rules)
+    whole = poolcli.pool(x, reducer, **options, **beside, **rules)
+    for made, wanted in zip(lazy, whole, strict=True) if rules["return_valid"] else [(lazy, whole)]:
+        assert (made.shape, made.dtype) == (wanted.shape, wanted.dtype)
+        assert made.compute(scheduler="threads").tobytes() == wanted.tobytes()
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
+def test_a_mask_is_padded_as_the_samples_are(mode: str) -> None:
+    """NumPy pads the samples, NaN where the mask hides them, and takes means of what is there."""
+    rng = np.random.default_rng(5)
+    x, mask = rng.random((12, 9)), rng.random((12, 9)) < 0.5
+    padded = np.pad(np.where(mask, x, np.nan), 1, mode)  # type: ignore[call-overload]
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))[::2, ::2].reshape(6, 5, 9)
+    valid = (~np.isnan(windows)).sum(-1)
+    wanted = np.where(valid, np.nansum(windows, -1) / np.maximum(valid, 1), np.nan)
+    made, counts = poolcli.pool(da.from_array(x, chunks=(5, 4)), "avg", size=3, stride=2, padding=((1, 1), (1, 1)),
+                                pad_mode=mode, mask=da.from_array(mask, chunks=(7, 3)), return_valid=True)
+    np.testing.assert_allclose(made.compute(), wanted[: made.shape[0], : made.shape[1]], rtol=1e-12)
+    assert np.array_equal(counts.compute(), valid[: made.shape[0], : made.shape[1]])
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"mask": np.ones((3, 4), bool)}, "the mask has the shape 3x4, the samples 6x6"),
+    ({"mask": np.ones((6, 6))}, "a mask is of whole numbers or bool"),
+    ({"weights": np.ones((6, 6))}, "weights mean nothing to max"),
+    ({"reducer": "avg", "weights": da.ones((6, 6)), "padding": 1, "pad_mode": "edge"}, "padding that is data has no"),
+    ({"mask": np.ones((6, 6), bool), "min_valid": 5}, "a least of 5 valid samples is more"),
+    ({"return_valid": "part"}, "return_valid is True, False, number or share"),
+    ({"mask": np.ones((6, 6), bool), "padding": 1, "pad_mode": "constant", "pad_value": 4, "nodata": 4},
+     "padding that is missing is no data"),
+])
+def test_rules_that_cannot_be_are_said_before_anything_is_computed(options: dict[str, Any], said: str) -> None:
+    """What a header would tell; a weight below 0 is found by its block."""
+    with pytest.raises(PoolError, match=said):
+        poolcli.pool(da.ones((6, 6), chunks=4), options.pop("reducer", "max"), size=2, **options)
+    weights = np.ones((6, 6))
+    weights[4, 5] = -2
+    lazy = poolcli.pool(da.ones((6, 6), chunks=4), "avg", size=2, weights=weights)
+    with pytest.raises(PoolError, match=r"the one at \(4, 5\) is -2"):
+        lazy.compute(scheduler="threads")

@@ -55,7 +55,7 @@ def test_a_volume_becomes_a_volume(here: Call, volume: str, tmp_path: Path) -> N
 @pytest.mark.parametrize("output", ["small.zarr", "small.npy"])
 @pytest.mark.parametrize(("reducer", "given", "options"), [
     ("max", ("mask",), {}), ("avg", ("mask", "weights"), {"min_valid": "60%"}), ("median", ("weights",), {}),
-    ("sum", ("plane",), {"padding": 1}),
+    ("sum", ("plane",), {"padding": 1}), ("max", ("mask",), {"padding": 1, "pad_mode": "reflect"}),
 ])
 def test_masks_and_weights_go_box_by_box(here: Call, volume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                          reducer: str, given: tuple[str, ...], options: dict[str, Any],
@@ -101,7 +101,7 @@ def test_masks_and_weights_go_box_by_box(here: Call, volume: str, tmp_path: Path
     (["--mask", "x.npy", "--min-valid", "9"], "a least of 9 valid samples is more than a window of 2x2x2 has; 8 or"),
     (["--sigma", "x.npy", "--sigma-out", "e.npy"], "--sigma goes with arrays in memory, not with chunked ones"),
     (["--mask", "x.npy", "--valid-out", "x.npy"], "x.npy exists; --overwrite would work"),
-    (["--mask", "x.npy", "--pad-mode", "edge"], "goes with masks and weights in memory only"),
+    (["--weights", "x.npy", "--padding", "1", "--pad-mode", "edge"], "padding that is data has no weights"),
 ])
 def test_masks_that_do_not_go_are_one_line(here: Call, volume: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                            words: list[str], said: str) -> None:

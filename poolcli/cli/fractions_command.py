@@ -51,7 +51,7 @@ def _answer(asked: StudyContext) -> Answer:
     if asked.stages:
         raise OptionError("STAGE", "takes windows, and no pooling; poolcli fractions labels.png -k 10 would work")
     name, given = asked.the_file("labels.png"), asked.given
-    target = _output_name(asked, name)
+    target = _check_output(asked)
     loaded = asked.load(name, indexed=True, keeps_nodata=True)
     stage, notes = as_stage("avg", asked.shared), loaded.source.notes
     if loaded.source.nodata is not None and "nodata" not in stage.keywords and given.get("nodata") != options.NO_NODATA:
@@ -76,17 +76,19 @@ def _find_means(found: ClassFractions) -> tuple[float | None, ...]:
     return tuple(float(plane.mean(dtype=np.float64)) if plane.size else None for plane in planes)
 
 
-def _output_name(asked: StudyContext, name: str) -> str:
+def _name_outputs(asked: StudyContext) -> list[str]:
     """The output's name: beside the input a TIFF of a TIFF, else .npy, since few pictures hold shares."""
-    from ..files.paths import output_paths
+    name = asked.the_file("labels.png")
+    is_tiff = name.lower().endswith((".tif", ".tiff"))
+    pattern = "{stem}_fractions" + (name[name.rfind("."):] if is_tiff else ".npy")
+    return [output_checks.name_output(name, asked.output, pattern, "fractions")]
 
-    output = asked.output
-    if output is None:
-        if name == STDIO:
-            raise OptionError("output", "output is missing; -o FILE says where the result goes")
-        is_tiff = name.lower().endswith((".tif", ".tiff"))
-        output = "{parent}/{stem}_fractions" + (name[name.rfind("."):] if is_tiff else ".npy")
-    found = str(output_paths.target(name, output, "fractions") or STDIO)
+
+def _check_output(asked: StudyContext) -> str:
+    """The output's name, which can be written."""
+    if asked.output is None and asked.the_file("labels.png") == STDIO:
+        raise OptionError("output", "output is missing; -o FILE says where the result goes")
+    found, = _name_outputs(asked)
     output_checks.check_ending("output", found)
     with file_errors(found):
         asked.check_free(found)
@@ -143,16 +145,18 @@ _STUDY = Study(
     "fractions", "The share of each class in each window, a channel for each class.",
     ["poolcli fractions labels.png -k 10 -o shares.npy",
      "poolcli fractions landcover.tif -k 30 --classes 1,2,5 -o shares.tif",
+     "poolcli fractions tiles/ -k 10 --classes 1,2,5 -o shares/",
      "poolcli fractions labels.npy --adaptive 8 --counts --of window --json -o counts.npy"],
-    _answer, usage="FILE", default=(), formats=(),
+    _answer, usage="FILE...", default=(), formats=(), name_outputs=_name_outputs,
     options=[options.option("--classes", type=_parse_classes, metavar="LIST",
-                            help="Which classes, in this order: 1,2,5. Default: all that occur."),
+                            help="Which classes, in this order: 1,2,5. Default: all that occur, in each "
+                                 "file by itself."),
              options.option("--of", type=options.choice(_OF), metavar="WHAT",
                             help="What a share is a share of: valid (samples that are not missing, the default), or "
                                  "window (all of a window's samples)."),
              options.flag("--counts", help="Numbers of samples in place of shares: int64, exact."),
              options.option("--limit", type=param_types.positive, metavar="N",
                             help="The most classes that may occur, where none are named. Default 256."),
-             output_option("A file, a FOLDER/ or - for stdout. Default: {stem}_fractions.npy beside the input, of a "
-                           "TIFF a TIFF.")])
+             output_option("A file, a FOLDER/, a pattern with {stem}, or - for stdout. Default: {stem}_fractions.npy "
+                           "beside the input, of a TIFF a TIFF.")])
 command = _STUDY.command()

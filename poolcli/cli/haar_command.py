@@ -60,7 +60,7 @@ def _take_apart(asked: StudyContext) -> Answer:
     from ..analysis.haar import haar, inverse_haar
 
     name, given = asked.the_file(), asked.given
-    target = _output_name(asked, name, "{stem}_haar.npz")
+    target, *low = _check_outputs(asked)
     if given["output_shape"] is not None:
         raise OptionError("output_shape", "goes with --inverse")
     loaded = asked.load(name)
@@ -77,10 +77,10 @@ def _take_apart(asked: StudyContext) -> Answer:
             stacked = bands.stacked()
         notes = (*notes, *asked.write(target, stacked))
         shape = stacked.shape
-    if given["low"] is not None:
-        notes = (*notes, *_write_low(asked, loaded, bands))
+    if low:
+        notes = (*notes, *_write_low(asked, low[0], loaded, bands))
     found = _HaarReport(name, target, False, bands.levels, ("L" * len(bands.axes), *bands.names), bands.shape, shape,
-                        bands.dtype.name, bands.low.dtype.name, given["low"], error == 0, error)
+                        bands.dtype.name, bands.low.dtype.name, low[0] if low else None, error == 0, error)
     return Answer(found, lambda: _render(found), notes)
 
 
@@ -92,7 +92,7 @@ def _put_together(asked: StudyContext) -> Answer:
     for option in ("levels", "low"):
         if asked.given[option] is not None:
             raise OptionError(option, "goes not with --inverse, which has all levels from its file")
-    target = _output_name(asked, name, "{stem}_inverse.npy")
+    target, = _check_outputs(asked)
     bands = _read_bands(asked, name)
     with file_errors(name):
         back = inverse_haar(bands)
@@ -113,18 +113,25 @@ def _measure_error(array: Array, back: Array) -> float:
         return float(np.nanmax(np.abs(array[~same].astype(np.float64) - back[~same].astype(np.float64))))
 
 
-def _output_name(asked: StudyContext, name: str, pattern: str) -> str:
-    """The output's name: beside the input by default."""
+def _name_outputs(asked: StudyContext) -> list[str]:
+    """The output's name: beside the input by default; and that of the means."""
     from ..files.paths import output_paths
 
-    if asked.output is None and name == STDIO:
+    name, low = asked.the_file(), asked.given["low"]
+    pattern = "{stem}_inverse.npy" if asked.given["inverse"] else "{stem}_haar.npz"
+    found = [output_checks.name_output(name, asked.output, pattern, "haar")]
+    return found if low is None else [*found, str(output_paths.target(name, low, "haar"))]
+
+
+def _check_outputs(asked: StudyContext) -> list[str]:
+    """The outputs' names, which can be written."""
+    if asked.output is None and asked.the_file() == STDIO:
         raise OptionError("output", "output is missing; -o FILE says where the result goes")
-    found = str(output_paths.target(name, asked.output or "{parent}/" + pattern, "haar") or STDIO)
-    for option, target in (("output", found), ("low", asked.given["low"])):
-        if target is not None:
-            output_checks.check_ending(option, target)
-            with file_errors(target):
-                asked.check_free(target)
+    found = _name_outputs(asked)
+    for option, target in zip(("output", "low"), found, strict=False):
+        output_checks.check_ending(option, target)
+        with file_errors(target):
+            asked.check_free(target)
     return found
 
 
@@ -142,7 +149,7 @@ def _write_bands(asked: StudyContext, target: str, bands: HaarBands) -> None:
         write_arrays(arrays, stream)
 
 
-def _write_low(asked: StudyContext, loaded: Loaded, bands: HaarBands) -> tuple[str, ...]:
+def _write_low(asked: StudyContext, target: str, loaded: Loaded, bands: HaarBands) -> tuple[str, ...]:
     """Write the means as the pooled input: of its dtype, in its place."""
     from ..analysis.haar import convert_low
     from ..pooling import plan
@@ -154,7 +161,7 @@ def _write_low(asked: StudyContext, loaded: Loaded, bands: HaarBands) -> tuple[s
         sizes = tuple(min(2, shape[i]) for i in bands.axes)
         letters = asked.given["layout"] or loaded.layout
         place = place.pooled(plan(shape, size=sizes, ceil_mode=True, layout=letters))
-    return asked.write(asked.given["low"], convert_low(bands), replace(loaded.source, place=place, pages=None))
+    return asked.write(target, convert_low(bands), replace(loaded.source, place=place, pages=None))
 
 
 def _read_bands(asked: StudyContext, name: str) -> HaarBands:
@@ -206,19 +213,22 @@ _STUDY = Study(
     "haar", "Haar's wavelet: means and differences of neighbours, a pooling that loses nothing.",
     ["poolcli haar image.png --levels 3 -o bands.npz --low small.png",
      "poolcli haar --inverse bands.npz -o image.png",
+     "poolcli haar photos/ --levels 2 -o bands/", "poolcli haar --inverse bands/*.npz -o 'back/{stem}.png'",
      "poolcli haar map.npy -o bands.npy"],
-    _answer, usage="FILE", default=(), pools=False, formats=(),
+    _answer, usage="FILE...", default=(), pools=False, formats=(), name_outputs=_name_outputs,
     options=[options.option("--levels", type=param_types.positive, metavar="N",
                             help="How often the means are halved. Default 1."),
              options.flag("--inverse", help="Put bands together again."),
              options.option("--low", type=options.path(), metavar="FILE",
-                            help="Write the means too, as the pooled input: of its type, in its place."),
+                            help="Write the means too, as the pooled input: of its type, in its place; of "
+                                 "several files a pattern with {stem}."),
              options.option("--layout", type=options.layout, metavar="LETTERS",
                             help="A letter for each axis; N and C are kept, every other is halved."),
              options.option("--output-shape", type=param_types.lengths, metavar="SHAPE",
                             help="Of --inverse of a stacked array: the size before, 5x7. Default: even sides."),
              options.option("--dtype", type=options.choice(DTYPES), metavar="TYPE",
                             help="Of --inverse of a stacked array: the type before. Default: the array's."),
-             output_option("Bands: .npz of all levels, or .npy of one level, its bands as channels. Default: "
+             output_option("Bands: .npz of all levels, or .npy of one level, its bands as channels; a FOLDER/, or a "
+                           "pattern with {stem}. Default: "
                            "{stem}_haar.npz beside the input; of --inverse {stem}_inverse.npy.")])
 command = _STUDY.command()

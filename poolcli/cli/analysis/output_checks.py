@@ -30,6 +30,15 @@ def local_path(name: str, option: str) -> str:
     return found
 
 
+def name_output(source: str, output: str | None, pattern: str, operation: str) -> str:
+    """The output of one input, which has a name of its own beside it, and in a folder."""
+    if output is None:
+        output = "{parent}/" + pattern
+    elif output_paths.is_folder(output) and not output_paths.is_pattern(output):
+        output = f"{output.rstrip('/')}/{pattern}"
+    return str(output_paths.target(source, output, operation) or STDIO)
+
+
 def check_ending(option: str, target: str) -> None:
     """Raise OptionError for a name whose ending says no format that a study writes."""
     if target == STDIO:

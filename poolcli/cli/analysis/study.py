@@ -24,6 +24,7 @@ from ..error_messages import USAGE
 from ..inputs import expand_globs
 from ..layout_hints import explain_layout
 from ..reducer_command import SectionedCommand
+from ..study_batch import batch_options, is_batch, run_batch
 from . import output_checks
 from . import stage_arguments as calls
 from .context import STDIO, Answer, FileError, StudyContext, file_errors
@@ -46,6 +47,8 @@ class Study:
     files: Sequence[click.Option] = field(default_factory=lambda: file_options())
     formats: Sequence[str] = output_checks.OUTPUT_OPTIONS
     """Options whose files have formats by their endings, none of them chunked."""
+    name_outputs: Callable[[StudyContext], Sequence[str]] | None = None
+    """The names of one file's outputs, where several files may be named at once."""
 
     def command(self) -> SectionedCommand:
         """It, for click."""
@@ -53,6 +56,7 @@ class Study:
         every = (*options.windows(), *options.values(), *parameter_options()) if self.pools else ()
         shared = [one for one in every if one.name not in taken]
         files = [one for one in self.files if one.name not in taken]
+        files += batch_options() if self.name_outputs is not None else ()
         sections = [(self.name.capitalize(), list(self.options)),
                     ("Of every stage that does not say it itself", shared),
                     ("Files", files), ("Report", _report_options())]
@@ -70,6 +74,10 @@ class Study:
         shows = not given["quiet"]
         bar = show_parts(shows and stdio.is_terminal(sys.stderr), options.wants_color(given))
         try:
+            if self.name_outputs is not None and is_batch(asked):
+                with announce_compiling(shows), bar:
+                    operation = "inverse" if given.get("inverse") else self.name
+                    return run_batch(self.name, operation, asked, self.answer, self.name_outputs)
             self.check_outputs(asked)
             with file_errors(asked.names[0] if asked.names else self.name), announce_compiling(shows), bar:
                 answer = self.answer(asked)

@@ -162,6 +162,18 @@ def _pool_present(pooling: Pooling, array: Array, plan: Plan, present: NDArray[n
     return base.prepare(plan, marked.dtype, return_indices).run_weighted(marked, each, part)
 
 
+def mark_missing(pooling: Pooling, array: Array, plan: Plan,
+                 rules: SampleRules) -> tuple[Pooling, Array, Array | None]:
+    """A pooling that passes over samples that do not count, the array in which they are marked for it, and the weights
+    of all samples where they have some; PoolError for rules that do not fit."""
+    weights = None if rules.weights is None else _check_weights(rules, pooling, plan, None)
+    present = _find_present(pooling, array, rules.mask, plan)
+    if weights is not None:
+        present = present & (weights.each != 0)
+    base, marked = pool_without(pooling, array, ~present, pooling.result_dtype(array.dtype))
+    return base, marked, None if weights is None else weights.each
+
+
 def find_result_dtype(pooling: Pooling, of_samples: dtypes.Type, of_weights: dtypes.Type | None) -> dtypes.Type:
     """The result's dtype: of sums of integers a float where weights are no whole numbers."""
     dtype = pooling.result_dtype(of_samples)

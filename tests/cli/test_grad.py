@@ -109,3 +109,18 @@ def test_an_empty_gradient(here: Call, tmp_path: Path, form: tuple[str, ...]) ->
     called = here("grad", tmp_path / "none.npy", *form)
     assert (called.code, called.err) == (0, "")
     assert not form or json.loads(called.out)["zero"] is None
+
+
+def test_masks_and_weights_of_files(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files beside the input, one inverted; the errors are those of a reducer's command."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(2)
+    x, mask, weights = rng.random((4, 6)), rng.random((4, 6)) < 0.7, rng.random((4, 6))
+    for name, array in (("x", x), ("m", (~mask).astype(np.uint8)), ("w", weights), ("long", weights[:3])):
+        np.save(f"{name}.npy", array)
+    done = here("grad", "x.npy", "avg -k 2", "--mask", "!m.npy", "--weights", "w.npy", "-o", "g.npy", "--json")
+    assert (done.code, done.err) == (0, "") and json.loads(done.out)["shape"] == [4, 6]
+    np.testing.assert_array_equal(np.load("g.npy"), poolcli.grad(x, "avg", mask=mask, weights=weights, size=2))
+    done = here("grad", "x.npy", "avg -k 2", "--weights", "long.npy")
+    assert done.code == 1 and "the array of weights has the shape 3x6, the samples 4x6" in done.err
+    assert here("grad", "x.npy", "max", "--weights", "w.npy").code == 2

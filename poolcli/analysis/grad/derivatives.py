@@ -1,8 +1,10 @@
 """The derivative of a window's value by each of its samples, for reducers that compute; samples are the first axis.
 
 A function takes the samples as float64 (0 where there is none), which of them are present (None: all), and the
-reducer's parameters as its core has them. Where there is no derivative it gives the one-sided or symmetric choice that
-its docstring names; what it gives for absent samples is no matter. Windows with an infinite value give NaN.
+reducer's parameters as its core has them. Of samples with weights these stand in the place of
+who is present: each sample is taken for so many, and its slope is that of one of them. Where there is no derivative it
+gives the one-sided or symmetric choice that its docstring names; what it gives for absent samples is no matter. Windows
+with an infinite value give NaN.
 """
 
 from __future__ import annotations
@@ -19,26 +21,28 @@ from ..sort_rows import sort_rows
 Array = NDArray[Any]
 Floats = NDArray[np.float64]
 There = NDArray[np.bool_]
-Present = There | None
+Present = There | Floats | None
 Slope = Callable[[Array, Present, Sequence[float]], Floats]
 
 
 def _window_max(x: Floats, present: Present) -> Floats:
     """The largest sample of each window, one axis kept."""
     found: Floats = (x.max(axis=0, keepdims=True) if present is None
-                     else np.max(x, axis=0, where=present, initial=-np.inf, keepdims=True))
+                     else np.max(x, axis=0, where=present != 0, initial=-np.inf, keepdims=True))
     return found
 
 
 def _window_sum(x: Floats, present: Present) -> Floats:
-    """The sum of a window's samples, one axis kept."""
+    """The sum of a window's samples, one axis kept; of weighted ones that of products."""
+    if present is not None and present.dtype != np.bool_:
+        x = x * present
     found: Floats = (x.sum(axis=0, keepdims=True) if present is None
-                     else np.sum(x, axis=0, where=present, keepdims=True))
+                     else np.sum(x, axis=0, where=present != 0, keepdims=True))
     return found
 
 
 def _count_present(x: Floats, present: Present) -> Floats | float:
-    """How many samples each window has."""
+    """How many samples each window has, or their weights together."""
     if present is None:
         return float(len(x))
     found: Floats = present.sum(axis=0, keepdims=True, dtype=np.float64)
@@ -47,12 +51,12 @@ def _count_present(x: Floats, present: Present) -> Floats | float:
 
 def _list_present(x: Array, present: Present) -> There:
     """Which samples are present, as an array."""
-    return np.ones(x.shape, np.bool_) if present is None else present
+    return np.ones(x.shape, np.bool_) if present is None else present != 0
 
 
 def _only_present(x: Floats, present: Present) -> Floats:
     """The samples, 0 where there is none."""
-    return x if present is None else np.where(present, x, 0)
+    return x if present is None else np.where(present != 0, x, 0)
 
 
 def _differentiate_norm(x: Floats, present: Present, parameters: Sequence[float]) -> Floats:
@@ -63,7 +67,7 @@ def _differentiate_norm(x: Floats, present: Present, parameters: Sequence[float]
     if p == np.inf:
         first = np.argmax(size if present is None else np.where(present, size, -1), axis=0, keepdims=True)
         found: Floats = np.sign(x) * (np.arange(len(x)).reshape(-1, *[1] * (x.ndim - 1)) == first)
-        return found
+        return found if present is None else found / np.where(present != 0, present, 1)  # whatever it weighs
     share = size / m
     y = _window_sum(share**p, present) ** (1 / p)
     return np.where(size > 0, np.sign(x) * (share / y) ** (p - 1), 0)
@@ -228,7 +232,8 @@ def _order_present(x: Array, present: Present) -> NDArray[np.intp]:
     """The samples of each window in order, absent ones last, equal ones as they are."""
     order = np.argsort(x, axis=0, kind="stable")
     if present is not None and not present.all():
-        order = np.take_along_axis(order, np.argsort(~np.take_along_axis(present, order, 0), axis=0, kind="stable"), 0)
+        absent = np.take_along_axis(present, order, 0) == 0
+        order = np.take_along_axis(order, np.argsort(absent, axis=0, kind="stable"), 0)
     return order
 
 
@@ -280,6 +285,13 @@ DERIVATIVES: Mapping[str, Slope] = {
     "median_deviation": _differentiate_mad,
 }
 """Formulas of one window, by the word of the reducer's row."""
+WEIGHTED: Mapping[str, Slope] = {
+    "average": lambda x, present, parameters: 1 / (np.zeros(x.shape) + _count_present(x, present)),
+    "total": lambda x, present, parameters: np.ones(x.shape),
+    **{name: DERIVATIVES[name] for name in ("norm", "generalised_mean", "log_mean_exp", "softmax_mean", "variance",
+                                            "deviation", "root_mean_square")},
+}
+"""Formulas of samples with weights, by the word of the reducer's row; what has none here picks a sample."""
 IN_OWN_DTYPE = (_differentiate_quantile, _differentiate_mad, differentiate_topk, differentiate_trimmed,
                 differentiate_winsor)
 """Slopes that take samples in their own dtype."""

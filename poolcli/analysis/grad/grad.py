@@ -17,14 +17,16 @@ from ...core.reducers import REDUCERS, Reducer
 from ...engine.prepared import canonical_windows
 from ...errors import PoolError
 from ...pooling import Pooling, as_array, parse_pooling
+from ...valid_samples import SampleRules, mark_missing
 from .. import adjoint
 from . import argmax, linear
 from .derivatives import DERIVATIVES
 from .gradient_task import Array, Floats, GradientTask
-from .windowed import formula_gradient
+from .windowed import differentiate_weighted, formula_gradient
 
 
-def grad(x: ArrayLike, reducer: str = "max", upstream: ArrayLike | None = None, **options: Unpack[Keywords]) -> Array:
+def grad(x: ArrayLike, reducer: str = "max", upstream: ArrayLike | None = None, *, mask: ArrayLike | None = None,
+         weights: ArrayLike | None = None, **options: Unpack[Keywords]) -> Array:
     """Return the gradient of sum(upstream * pool(x, reducer, ...)) by every sample of ``x``.
 
     max, min, mode, subsample and stochastic give all to the sample that ``return_indices`` names, so with ones the
@@ -42,6 +44,9 @@ def grad(x: ArrayLike, reducer: str = "max", upstream: ArrayLike | None = None, 
         The name of a reducer whose derivative is known.
     upstream
         The gradient by every result, of the result's shape. Default: all ones.
+    mask, weights
+        Which samples count, and how much, as of ``pool``; those that do not have the gradient 0. Weights are taken as
+        they are: the gradient is by samples alone.
     **options
         The keywords of ``pool``; ``dtype`` and ``round`` are passed over, for the gradient is that of the exact value.
 
@@ -65,25 +70,33 @@ def grad(x: ArrayLike, reducer: str = "max", upstream: ArrayLike | None = None, 
     >>> grad(np.array([1.0, 3.0, 2.0]), "avg", size=2, stride=1)
     array([0.5, 1. , 0.5])
     """
-    return differentiate(as_array(x), parse_pooling(reducer, **options), upstream)
+    rules = None
+    if mask is not None or weights is not None:
+        rules = SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights))
+    return differentiate(as_array(x), parse_pooling(reducer, **options), upstream, rules=rules)
 
 
 def differentiate(array: Array, pooling: Pooling, upstream: ArrayLike | None = None,
-                  layout: str | None = None) -> Array:
+                  layout: str | None = None, rules: SampleRules | None = None) -> Array:
     """The gradient of a pooling that is settled, at an array; ``layout`` is used where the pooling names none."""
+    dtype = dtypes.check_dtype(array.dtype)
     pooling = replace(pooling, dtype=None, round="half-up")
     gradient = find_gradient(pooling.reducer)
     plan = pooling.plan(array.shape, layout)
     if pooling.reducer.weighted_core is not None:
         plan.check_whole_samples("grad")
-    pooling.check_array(array)
+    weights = None
     try:
-        task = GradientTask(pooling, pooling.prepare(plan, array.dtype), array, _to_canonical_upstream(upstream, plan))
+        if rules is not None:
+            pooling, array, weights = mark_missing(pooling, array.astype(dtype, copy=False), plan, rules)
+            gradient = gradient if weights is None else differentiate_weighted
+        pooling.check_array(array)
+        task = GradientTask(pooling, pooling.prepare(plan, array.dtype), array, _to_canonical_upstream(upstream, plan),
+                            weights)
         with np.errstate(all="ignore"):
             found = _fold_padding(gradient(task), plan, pooling.pad_mode)
     except MemoryError:
         raise PoolError(f"not enough memory for a gradient of shape {layouts.describe(array.shape)}") from None
-    dtype = dtypes.check_dtype(array.dtype)
     return np.ascontiguousarray(plan.axes.restored(found, array.shape), dtype if dtype.kind == "f" else np.float64)
 
 

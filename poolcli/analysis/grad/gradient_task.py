@@ -28,6 +28,8 @@ class GradientTask:
     array: Array
     upstream: Array
     """(outer, windows along D, H, W, inner) in float64; maybe a view on a single number."""
+    weights: Array | None = None
+    """How much each sample of the array counts, where not all count 1."""
 
     @cached_property
     def work(self) -> KernelTask:

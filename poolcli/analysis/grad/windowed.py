@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from threading import Lock
 
@@ -10,26 +11,59 @@ import numpy as np
 from ...drivers.kernel_task import KernelTask
 from .. import unfold
 from ..run_parts import run_parts
-from .derivatives import DERIVATIVES, IN_OWN_DTYPE
-from .gradient_task import Array, Floats, GradientTask
+from .argmax import route_to_winners
+from .derivatives import DERIVATIVES, IN_OWN_DTYPE, WEIGHTED, Slope
+from .gradient_task import Array, Floats, GradientTask, with_reducer
 from .separable import separable_gradient
 
 
 def formula_gradient(task: GradientTask) -> Floats:
     """The slope of each sample in each window, times the window's upstream gradient."""
     apart = separable_gradient(task)
-    if apart is not None:
-        return apart
-    work = task.work
-    slope, parameters = DERIVATIVES[work.reducer.derivative], work.parameters
+    return _add_slopes(task, DERIVATIVES[task.work.reducer.derivative]) if apart is None else apart
+
+
+def differentiate_weighted(task: GradientTask) -> Floats:
+    """The same of samples with weights, each as if it stood there so many times."""
+    row, parameters = task.pooling.reducer, task.pooling.parameters
+    if row.derivative in WEIGHTED:
+        return _add_slopes(task, WEIGHTED[row.derivative])
+    if row.derivative == "mix":
+        share = parameters["weight"]
+        mean = _add_slopes(replace(task, upstream=(1 - share) * task.upstream), WEIGHTED["average"])
+        return mean + route_to_winners(task, with_reducer(task, "max"), share * task.upstream) if share else mean
+    return _add_slopes(task, None)
+
+
+def _add_slopes(task: GradientTask, slope: Slope | None) -> Floats:
+    """A slope in each window, times its upstream gradient; without a slope 1 at the first sample that is the value."""
+    work, parameters = task.work, task.work.parameters
+    weights = None if task.weights is None else task.settled.plan.axes.canonical(task.weights).astype(np.float64)
+    picked = None
+    if slope is None:
+        assert task.weights is not None
+        values = task.settled.run_weighted(task.array, task.weights.astype(np.float64)).values
+        picked = task.settled.plan.axes.canonical(values.reshape(task.settled.plan.full_shape))
     found, lock = np.zeros(work.array.shape), Lock()
     axes = [unfold.window_positions(one) for one in work.windows]
 
     def add_block(block: unfold.Block) -> None:
         part = unfold.unfold_block(work.array, block, axes)
         present, values = _find_present(part, work), part.values
+        share = None if weights is None else unfold.unfold_block(weights, block, axes).values
+        if share is not None and present is not None:
+            share = np.where(present, share, 0)
         with np.errstate(all="ignore"):
-            slopes = slope(values if slope in IN_OWN_DTYPE else values.astype(np.float64), present, parameters)
+            if slope is None:
+                assert picked is not None and share is not None
+                equal = (values.astype(picked.dtype) == picked[block]) & (share > 0)
+                slopes = np.zeros(values.shape)
+                np.put_along_axis(slopes, np.argmax(equal, axis=0)[None], 1.0, 0)
+                slopes *= equal
+            else:
+                slopes = slope(values if slope in IN_OWN_DTYPE else values.astype(np.float64),
+                               present if share is None else share, parameters)
+                slopes = slopes if share is None else slopes * share
             if values.dtype.kind == "f" and not work.skip_nan:
                 undefined = np.isnan(values) if present is None else np.isnan(values) & present
                 slopes = np.where(undefined.any(axis=0), np.nan, slopes)

@@ -33,7 +33,7 @@ def _answer(asked: StudyContext) -> Answer:
     if asked.output:
         output_checks.check_page("html", asked.output)
     loaded, pooling, plan, notes = prepare_file(asked)
-    rules = _load_rules(asked, pooling, plan)
+    rules = load_sample_rules(asked, pooling, plan)
     if asked.output:
         _check_page(asked, plan)
     at, channel, batch = (asked.given[name] for name in ("at", "channel", "batch"))
@@ -51,7 +51,7 @@ def _check_page(asked: StudyContext, plan: Plan) -> None:
     plan.check_whole_samples("the page")
 
 
-def _load_rules(asked: StudyContext, pooling: Pooling, plan: Plan) -> SampleRules | None:
+def load_sample_rules(asked: StudyContext, pooling: Pooling, plan: Plan) -> SampleRules | None:
     """The mask and the weights, if there are some."""
     from ...batch import Job, Settings
     from ...batch.sample_files import load_rules
@@ -201,6 +201,13 @@ def _parse_index(value: str) -> int:
     return -param_types.parse_whole(value[1:]) if sign else param_types.parse_whole(value)
 
 
+def sample_options() -> list[Any]:
+    """The files that say which samples count, and how much."""
+    return [options.option("--mask", metavar="FILE",
+                           help="Samples count where it is not 0; !FILE: where it is 0. As of the reducer's command."),
+            options.option("--weights", metavar="FILE", help="How much each sample counts, at least 0.")]
+
+
 _STUDY = Study(
     "explain", "Explain one output value: its window, the samples in it, the arithmetic, the rounding.",
     ["poolcli explain image.png --at 3,5", 'poolcli explain image.png "avg -k 3 -s 2 --padding 1" --at 0,0',
@@ -212,9 +219,7 @@ _STUDY = Study(
                             "Default: the one in the middle."),
              options.option("--html", "-o", "output", type=options.path(), metavar="PAGE",
                             help="Write a page on which the window can be moved, and reducer and windows changed."),
-             options.option("--mask", metavar="FILE",
-                            help="Samples count where it is not 0; !FILE: where it is 0. As of the reducer's command."),
-             options.option("--weights", metavar="FILE", help="How much each sample counts, at least 0."),
+             *sample_options(),
              options.option("--channel", type=_parse_index, metavar="C", help="Of axis C. Default 0."),
              options.option("--batch", type=_parse_index, metavar="N", help="Of axis N. Default 0.")])
 command = _STUDY.command()

@@ -10,6 +10,7 @@ from ...redact import printable
 from .. import options
 from ..display.study_output import make_table
 from .context import STDIO, Answer, FileError, StudyContext
+from .explain_command import sample_options
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -54,13 +55,13 @@ def _answer(asked: StudyContext) -> Answer:
 
     from ...analysis.grad.grad import differentiate
     from ...report import MOST_VALUES, preview, stats
-    from .explain_command import prepare_file
+    from .explain_command import load_sample_rules, prepare_file
 
     name, stage = asked.the_file(), asked.the_stage()
     loaded, pooling, plan, notes = prepare_file(asked)
     upstream = None if asked.given["upstream"] is None else asked.load(asked.given["upstream"]).array
     letters = plan.axes.letters
-    made = differentiate(loaded.array, pooling, upstream, letters)
+    made = differentiate(loaded.array, pooling, upstream, letters, load_sample_rules(asked, pooling, plan))
     _write_gradient(asked, made, letters)
     wins = _count_wins(made) if pooling.reducer.picks and upstream is None else None
     found = _GradientReport(name, stage.title, asked.given["upstream"], asked.output, asked.given["map"], letters,
@@ -131,6 +132,7 @@ _STUDY = Study(
     _answer,
     options=[options.option("--upstream", type=options.path(), metavar="FILE",
                             help="The gradient of the result: .npy of its shape. Default: all ones."),
+             *sample_options(),
              output_option("The gradient as .npy, or - for stdout; a heat map where the name is a picture's."),
              options.option("--map", type=options.path(), metavar="FILE",
                             help="A heat map with its scale beside the numbers: heat.png.")])

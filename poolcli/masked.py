@@ -61,6 +61,11 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     return values if result.indices is None else (values, result.indices)
 
 
+def allow_any_fill(base: Pooling) -> _MaskedPooling:
+    """The same pooling where values without samples may be anything, since nobody looks at them."""
+    return _MaskedPooling(**{one.name: getattr(base, one.name) for one in fields(base)})
+
+
 def pads_missing(pooling: Pooling) -> bool:
     """Whether padding is missing samples: of their value, where that is given."""
     return pooling.nodata is not None and pooling.pad_value == pooling.nodata
@@ -69,8 +74,7 @@ def pads_missing(pooling: Pooling) -> bool:
 def pool_without(base: Pooling, array: Array, missing: NDArray[np.bool_],
                  result: dtypes.Type) -> tuple[_MaskedPooling, Array]:
     """Return a pooling of another array that passes over what is missing, and that array."""
-    pooling = _MaskedPooling(**{one.name: getattr(base, one.name) for one in fields(base)})
-    pooling = replace(pooling, dtype=result, nodata=None)
+    pooling = replace(allow_any_fill(base), dtype=result, nodata=None)
     if missing.any():
         array, value = _mark_missing(array, missing, None if pads_missing(base) else base.pad_value)
         pooling = replace(pooling, nodata=value, pad_value=value if pads_missing(base) else base.pad_value)

@@ -11,9 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import report
 from ..core import axes
+from ..core.windowings import parse_min_valid
 from ..errors import PoolError
-from ..pooling import as_array
+from ..masked import allow_any_fill
+from ..pooling import Pooling, as_array
 from ..report import Stats
+from ..valid_samples import SampleRules
+from ..valid_samples import run as run_valid
 from .exact_stages import Fractions, pool_exactly, to_array
 from .stage_plans import StagePlan, plan_stages
 from .stages import as_stages
@@ -65,7 +69,8 @@ class Chain:
     stages: tuple[StageRecord, ...] = field(default=())
 
 
-def chain(x: ArrayLike, stages: Any, *, layout: str | None = None, **shared: Any) -> Chain:
+def chain(x: ArrayLike, stages: Any, *, layout: str | None = None, mask: ArrayLike | None = None,
+          weights: ArrayLike | None = None, min_valid: int | str | None = None, **shared: Any) -> Chain:
     """Pool an array by several stages, each on the result of the one before.
 
     The result is that of ``pool`` called for each in turn, but that means of whole numbers are handed on as exact
@@ -81,6 +86,11 @@ def chain(x: ArrayLike, stages: Any, *, layout: str | None = None, **shared: Any
         rounds to it.
     layout
         A letter for each axis of ``x``; later stages go on with what is left of them.
+    mask, weights
+        Which samples of ``x`` count for the first stage, and how much, as of ``pool``. For each later stage those
+        values count that the one before has; they weigh the same, and are handed on as arrays, not as fractions.
+    min_valid
+        The valid samples that a window of any stage must have.
     **shared
         Keywords of ``pool`` for each stage that does not say its own.
 
@@ -102,13 +112,17 @@ def chain(x: ArrayLike, stages: Any, *, layout: str | None = None, **shared: Any
     """
     array = as_array(x)
     links = plan_stages(array.shape, as_stages(stages, shared), layout, array.dtype)
+    rules = None
+    if mask is not None or weights is not None or min_valid is not None:
+        rules = SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights),
+                            1 if min_valid is None else parse_min_valid(min_valid))
     try:
-        return run_chain(array, links)
+        return run_chain(array, links, rules=rules)
     except MemoryError:
         raise PoolError(f"not enough memory to pool an array of shape {axes.describe(array.shape)}") from None
 
 
-def run_chain(array: Array, links: Sequence[StagePlan], look: bool = True) -> Chain:
+def run_chain(array: Array, links: Sequence[StagePlan], look: bool = True, rules: SampleRules | None = None) -> Chain:
     """The same of stages that are planned; without ``look`` there are no statistics."""
     records, given = [], array
     handed_on: Array | Fractions = array
@@ -116,7 +130,10 @@ def run_chain(array: Array, links: Sequence[StagePlan], look: bool = True) -> Ch
         begun = perf_counter()
         pooling, last = link.stage.pooling, number == len(links)
         with link.naming(number):
-            if last and not isinstance(handed_on, Fractions):
+            if rules is not None:
+                assert not isinstance(handed_on, Fractions)
+                handed_on, rules = _pool_valid(pooling, link, handed_on, rules, last)
+            elif last and not isinstance(handed_on, Fractions):
                 handed_on = pooling.run(handed_on, link.plan).values
             else:
                 handed_on = pool_exactly(pooling, link.plan, handed_on)
@@ -124,6 +141,17 @@ def run_chain(array: Array, links: Sequence[StagePlan], look: bool = True) -> Ch
         given = to_array(handed_on) if look or last or not isinstance(handed_on, Fractions) else given
         records.append(_record_stage(link, given, seconds, look))
     return Chain(given, tuple(records))
+
+
+def _pool_valid(pooling: Pooling, link: StagePlan, array: Array, rules: SampleRules,
+                last: bool) -> tuple[Array, SampleRules]:
+    """The values of a stage, and which of them count for the next one: those that have enough samples.
+
+    What the others are is no matter until the last stage, whose missing values must have a place in its type.
+    """
+    found = run_valid(pooling if last else allow_any_fill(pooling), array, link.plan, rules)
+    counts = None if pooling.reducer.empty_value is not None or found.few is None else ~found.few
+    return found.values, SampleRules(None if counts is None else counts.reshape(found.values.shape), None, rules.least)
 
 
 def _record_stage(link: StagePlan, values: Array, seconds: float, look: bool) -> StageRecord:

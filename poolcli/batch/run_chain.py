@@ -25,9 +25,11 @@ from .run_in_memory import (
     fit_format,
     lossy_notes,
     nodata_note,
+    preflight_samples,
     with_place,
     write,
 )
+from .sample_files import describe, load_rules
 from .settings import Job, Settings
 
 if TYPE_CHECKING:
@@ -62,8 +64,9 @@ class ChainRun(BatchRun):
     """Chains at work: as ``BatchRun``, with a report of every stage."""
 
     def __init__(self, jobs: Iterable[Job], poolings: ChainSpec, settings: Settings, workers: int = 1) -> None:
-        super().__init__(jobs, poolings.stages[-1].pooling, settings, workers)
-        self.poolings = poolings
+        # what is beside an input lies beside what the first stage gets, not the last, so headers are looked at later
+        super().__init__(jobs, poolings.stages[-1].pooling, replace(settings, samples=None), workers)
+        self.poolings, self.given = poolings, settings.samples
 
     def fit(self, loaded: Loaded, job: Job) -> LoadedJob:
         """What a header tells of the last stage."""
@@ -76,7 +79,8 @@ class ChainRun(BatchRun):
     def perform(self, job: Job) -> FileReport:
         """One job, here."""
         blank = self.blank(job)
-        return catch_errors(job, blank, lambda: _run_chain_job(job, self.poolings, self.settings, blank))
+        settings = replace(self.settings, samples=self.given)
+        return catch_errors(job, blank, lambda: _run_chain_job(job, self.poolings, settings, blank))
 
 
 def _run_chain_job(job: Job, poolings: ChainSpec, settings: Settings, blank: ChainReport) -> FileReport:
@@ -85,6 +89,7 @@ def _run_chain_job(job: Job, poolings: ChainSpec, settings: Settings, blank: Cha
         return skipped
     if any(is_store_name(name) for name in (job.source, job.output or "")) or is_store(job.source):
         raise PoolError("chain takes no chunked arrays; a command for each stage, one after another, would work")
+    preflight_samples(job, settings, lambda loaded, job: _plan_first(loaded, job, poolings))
     indexed = all(stage.pooling.reducer.suits_labels for stage in poolings.stages)
     loaded = files.read(job.source, key=settings.key, max_pixels=settings.max_pixels, stdin=settings.stdin,
                         allow_truncated=settings.allow_truncated, indexed=indexed, frames=settings.frames)
@@ -95,11 +100,22 @@ def _run_chain_job(job: Job, poolings: ChainSpec, settings: Settings, blank: Cha
                                       [stage.pooling.reducer for stage in poolings.stages])
     task, planned, array = _plan_stages(loaded, job, poolings)
     task.check_holds()
-    done = run_chain(array, planned, settings.statistics)
+    rules, asked = None, {}
+    if settings.samples is not None:
+        first = planned[0]
+        rules = load_rules(settings.samples, job, first.stage.pooling, first.plan, settings)
+        asked = describe(settings.samples, job, _NAME)
+    done = run_chain(array, planned, settings.statistics, rules)
     lost = write(task, Result(done.values, None), settings)
-    blank = replace(blank, notes=(*blank.notes, *heeded, *lost),
+    blank = replace(blank, notes=(*blank.notes, *heeded, *lost), parameters={**blank.parameters, **asked},
                     place=describe_place(loaded.source.place, *(link.plan for link in planned)))
     return _finish_report(task, planned, done, settings, blank)
+
+
+def _plan_first(loaded: Loaded, job: Job, poolings: ChainSpec) -> LoadedJob:
+    """What a header tells of the first stage."""
+    task, planned, _ = _plan_stages(loaded, job, poolings)
+    return replace(task, plan=planned[0].plan, pooling=planned[0].stage.pooling)
 
 
 def _with_file_nodata(source: files.ImageInfo, poolings: ChainSpec, settings: Settings) -> tuple[ChainSpec,

@@ -11,13 +11,11 @@ from ..core.reducers import check_weighted
 from ..errors import OptionError
 from . import options
 from .analysis import stage_arguments
-from .analysis.chain_command import NOT_FOR_SEVERAL
+from .analysis.chain_command import NOT_FOR_SEVERAL, SAMPLES
 from .analysis.study import collect_keywords, parameter_options
 from .reducer_command import SectionedCommand, share_cores
 
 _NAME = "stats"
-_SAMPLES = ("mask", "weights", "min_valid")
-"""How many samples are valid the reducer ``count`` tells."""
 
 
 def _run_stats_command(arguments: tuple[str, ...], stacked: bool, **given: Any) -> int:
@@ -57,7 +55,7 @@ def _option_sections() -> list[tuple[str, list[click.Option]]]:
     return [("Results", own),
             ("Of every reducer that does not say it itself", [*options.windows(), *options.values(),
                                                               *parameter_options()]),
-            ("Which samples count", [one for one in options.valid_samples() if one.name in _SAMPLES]),
+            ("Which samples count", [one for one in options.valid_samples() if one.name in SAMPLES]),
             ("Files", files),
             ("Pictures", [one for one in options.pictures() if one.name not in NOT_FOR_SEVERAL]),
             ("Report", options.report())]

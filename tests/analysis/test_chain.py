@@ -115,3 +115,29 @@ def test_the_axes_of_a_file_do_not_check_a_stage_again(keywords: dict[str, Any],
     assert stage.pooling is checked
     assert [pooling.parse_pooling("avg", **one.keywords) for one in found] == known
     assert known[0].layout == keywords.get("layout", "CHW")
+
+
+def test_what_has_no_sample_counts_for_no_later_stage() -> None:
+    """Means of maxima of what the mask shows, in NumPy: of a byte no value is told apart, so nothing hides behind 0."""
+    rng = np.random.default_rng(8)
+    x, mask = rng.integers(0, 256, (12, 8)).astype(np.uint8), rng.random((12, 8)) < 0.3
+    blocks = np.where(mask, x.astype(float), np.nan).reshape(6, 2, 4, 2).swapaxes(1, 2).reshape(6, 4, 4)
+    there = ~np.isnan(blocks).all(-1)
+    tops = np.where(there, np.nanmax(np.where(np.isnan(blocks), -1, blocks), -1), np.nan)
+    wanted = np.nanmean(tops.reshape(2, 3, 2, 2).swapaxes(1, 2).reshape(2, 2, 6), -1)
+    found = poolcli.chain(x, ["max", ("avg", {"size": (3, 2)})], mask=mask, size=2)
+    assert not there.all()
+    np.testing.assert_allclose(found.values, wanted, rtol=1e-14)
+    assert [stage.output_dtype for stage in found.stages] == ["uint8", "float64"]
+
+
+def test_weights_are_those_of_the_first_stage_and_the_least_is_of_all() -> None:
+    """Each window of a stage has so many values of the one before, or none itself."""
+    x, weights = np.arange(16.0).reshape(4, 4), np.array([[1, 3, 0, 0], [2, 0, 0, 0], [1, 1, 0, 2], [4, 2, 1, 1]])
+    wanted = [[(0 * 1 + 1 * 3 + 4 * 2) / 6, np.nan], [(8 + 9 + 4 * 12 + 2 * 13) / 8, (2 * 11 + 14 + 15) / 4]]
+    found = poolcli.chain(x, ["avg", "max"], weights=weights, size=2)
+    assert found.values.tolist() == [[wanted[1][1]]]
+    found = poolcli.chain(x, ["avg", ("sum", {"size": (2, 1)})], weights=weights, min_valid=2, size=2)
+    assert found.values[0, 0] == wanted[0][0] + wanted[1][0] and np.isnan(found.values[0, 1])
+    with pytest.raises(poolcli.PoolError, match=r"stage 2, max, on 2x2: the value at \(0, 0\) is NaN or missing"):
+        poolcli.chain(x.astype(np.uint8), ["max", "max"], mask=np.zeros((4, 4), bool), size=2)

@@ -148,3 +148,21 @@ def test_layouts(here: Call, tmp_path: Path) -> None:
     assert here("chain", "max", "avg", tmp_path / "x.npy", "--layout", "CHW", "-o", tmp_path / "y.png").code == 0
     wanted = poolcli.pool(poolcli.pool(x, "max", layout="CHW"), "avg", layout="CHW", dtype="uint8")
     assert np.array_equal(pixels(tmp_path / "y.png"), wanted.transpose(1, 2, 0))
+
+
+def test_a_mask_of_each_file_is_the_first_stages(here: Call, noise: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the library has it, by a pattern; one that does not fit is a line before anything is read."""
+    monkeypatch.chdir(noise.parent)
+    mask = np.random.default_rng(6).random((32, 32)) < 0.2
+    np.save("noise_mask.npy", mask)
+    done = here("chain", "max -k 2", "avg -k 4", "noise.png", "--mask", "{stem}_mask.npy", "--min-valid", "2", "-o",
+                "y.npy", "--json", "--nodata", "0")
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out)["files"][0]["parameters"]["mask"] == "noise_mask.npy"
+    stages = [("max", {"size": 2}), ("avg", {"size": 4})]
+    wanted = poolcli.chain(pixels(noise), stages, mask=mask, min_valid=2, nodata=0)
+    assert np.array_equal(np.load("y.npy"), wanted.values, equal_nan=True)
+    np.save("noise_mask.npy", mask[:16, :16])  # as large as what the last stage gets
+    done = here("chain", "max -k 2", "avg -k 4", "noise.png", "--mask", "{stem}_mask.npy", "-o", "z.npy")
+    assert done.code == 1 and "--mask noise_mask.npy: the mask has the shape 16x16, the samples 32x32" in done.err
+    assert here("chain", "max", "avg", "noise.png", "--weights", "noise_mask.npy").code == 2

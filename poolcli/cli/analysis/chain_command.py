@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...analysis.stages import check_owned
+from ...core.reducers import check_weighted
 from ...errors import OptionError
 from ...redact import printable
 from ...report import FileReport
@@ -28,6 +29,8 @@ _NAME = "chain"
 NOT_FOR_SEVERAL = {"indices": None, "stream": False, "isolate": False, "timeout": None, "scheduler": None,
                    "linear": False, "alpha": None}
 """Options of reducers' commands that are about one pooling; workers in other processes know of one only."""
+SAMPLES = ("mask", "weights", "min_valid")
+"""Options of which samples count, where there is more than one pooling."""
 
 
 def _run_chain_command(arguments: tuple[str, ...], layout: str | None, **given: Any) -> int:
@@ -42,6 +45,8 @@ def _run_chain_command(arguments: tuple[str, ...], layout: str | None, **given: 
     from ..inputs import expand_globs, names
 
     given = {**given, **NOT_FOR_SEVERAL}
+    if given["weights"] is not None:
+        check_weighted(stages[0].pooling.reducer)
     inputs = expand_globs(named)
     settings = validate.make_settings(inputs, None, given)
     poolings = ChainSpec(stages, layout, options.default_layouts())
@@ -118,6 +123,7 @@ def _option_sections() -> list[tuple[str, list[click.Option]]]:
                             help="A letter for each axis of the input; N and C are kept, every other is pooled.")
     shared = [one for one in (*options.windows(), *options.values(), *parameter_options()) if one.name != "layout"]
     return [("Of every stage that does not say it itself", shared), ("Input", [layout]),
+            ("Which samples of the input count", [one for one in options.valid_samples() if one.name in SAMPLES]),
             *((title, [one for one in found if one.name not in NOT_FOR_SEVERAL])
               for title, found in (("Files", options.files()), ("Pictures", options.pictures()))),
             ("Report", options.report())]

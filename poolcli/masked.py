@@ -22,7 +22,7 @@ from .errors import OptionError, PoolError
 from .pooling import Pooling, as_array, check_out, parse_pooling
 
 Array = NDArray[Any]
-_WIDER: Mapping[str, str] = {"bool": "uint8", "uint8": "uint16", "int8": "int16", "uint16": "uint32", "int16": "int32",
+WIDER: Mapping[str, str] = {"bool": "uint8", "uint8": "uint16", "int8": "int16", "uint16": "uint32", "int16": "int32",
                              "float16": "float32"}
 """Dtypes of which an array in memory may have every value, and one that holds them and more."""
 
@@ -51,7 +51,7 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
         _check_masked_out(out, plan.output_shape, result_dtype)
     pooling, array = pool_without(base, array, missing, result_dtype)
     result = pooling.run(array, plan, return_indices=wanted)
-    values = np.ma.MaskedArray(result.values, _is_empty(base, plan, missing, pads_missing(base)))
+    values = np.ma.MaskedArray(result.values, find_empty(base, plan, missing, pads_missing(base)))
     if values.dtype == dtype:
         with np.errstate(over="ignore"):  # the default, 1e20, is infinite as float16
             values.fill_value = x.fill_value
@@ -105,7 +105,7 @@ def _mark_missing(array: Array, missing: NDArray[np.bool_], beside: float | None
     """Return a copy with a value at missing samples that no other one has, nor is ``beside``; and that value."""
     value = find_unused_value(array, beside)  # of masked ones too: to pick the others takes as long as a median
     if value is None:
-        array = array.astype(_WIDER[array.dtype.name])
+        array = array.astype(WIDER[array.dtype.name])
         value = find_unused_value(array, beside)
     assert value is not None
     return np.where(missing, dtypes.scalar(array.dtype, value)[0], array), value
@@ -166,8 +166,8 @@ def _check_numbers(array: Array, missing: NDArray[np.bool_], pooling: Pooling) -
         raise PoolError(f'NaN has no place in {result}; nan="ignore", or a float dtype, would work')
 
 
-def _is_empty(pooling: Pooling, plan: Plan, missing: NDArray[np.bool_], pads_missing: bool) -> NDArray[np.bool_]:
-    """Return which windows have no value, as they have no sample: the largest of 1 for present and 0 for missing is 0.
+def find_empty(pooling: Pooling, plan: Plan, missing: NDArray[np.bool_], pads_missing: bool) -> NDArray[np.bool_]:
+    """Which windows have no value, as they have no sample: the largest of 1 for present and 0 for missing is 0.
     """
     if pooling.reducer.empty_value is not None:
         return np.zeros(plan.output_shape, np.bool_)

@@ -110,7 +110,7 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, retur
         check_least(rules.least, pooling, plan)
     array = array.astype(dtypes.check_dtype(array.dtype), copy=False)
     weights = None if rules.weights is None else _check_weights(rules, pooling, plan, part)
-    present = _find_present(pooling, array, rules.mask, plan)
+    present = find_present(pooling, array, rules.mask, plan)
     result = find_result_dtype(pooling, array.dtype, None if rules.weights is None else rules.weights.dtype)
     try:
         values = None if return_indices else _fold(pooling, array, plan, present, weights, result, part)
@@ -167,7 +167,7 @@ def mark_missing(pooling: Pooling, array: Array, plan: Plan,
     """A pooling that passes over samples that do not count, the array in which they are marked for it, and the weights
     of all samples where they have some; PoolError for rules that do not fit."""
     weights = None if rules.weights is None else _check_weights(rules, pooling, plan, None)
-    present = _find_present(pooling, array, rules.mask, plan)
+    present = find_present(pooling, array, rules.mask, plan)
     if weights is not None:
         present = present & (weights.each != 0)
     base, marked = pool_without(pooling, array, ~present, pooling.result_dtype(array.dtype))
@@ -217,7 +217,7 @@ def check_mask_dtype(dtype: dtypes.Type) -> None:
                         "mask > 0 would work")
 
 
-def _find_present(pooling: Pooling, array: Array, mask: Array | None, plan: Plan) -> NDArray[np.bool_]:
+def find_present(pooling: Pooling, array: Array, mask: Array | None, plan: Plan) -> NDArray[np.bool_]:
     """Which samples neither a mask hides nor are missing by their value."""
     if mask is not None:
         check_mask_dtype(mask.dtype)

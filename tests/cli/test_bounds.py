@@ -79,3 +79,15 @@ def test_a_volume_and_a_sequence_have_heat_maps_too(here: Call, tmp_path: Path) 
         heat = tmp_path / f"{name}.png"
         found = here("bounds", tmp_path / f"{name}.npy", "--eps", "1", "--layout", layout, "--heat", heat)
         assert found.code == 0 and heat.exists() and "low" in found.out and "high" in found.out
+
+
+def test_a_mask_of_a_file(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the library has it, turned round by !."""
+    monkeypatch.chdir(tmp_path)
+    x, mask = np.random.default_rng(1).random((4, 6)), np.random.default_rng(2).random((4, 6)) < 0.6
+    np.save("x.npy", x)
+    np.save("m.npy", (~mask).astype(np.uint8))
+    done = here("bounds", "x.npy", "avg -k 2", "--eps", "0.5", "--mask", "!m.npy", "-o", "b.npy")
+    assert (done.code, done.err) == (0, "")
+    found = poolcli.bounds(*poolcli.interval(x, 0.5), "avg", size=2, mask=mask)
+    assert np.array_equal(np.load("b.npy"), np.stack([found.low, found.high]), equal_nan=True)

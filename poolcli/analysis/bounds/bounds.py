@@ -20,8 +20,11 @@ from ...core import dtypes
 from ...core.plans import Plan
 from ...core.pool_options import Keywords
 from ...core.reducers import REDUCERS, Reducer
+from ...engine.prepared import describe_unrepresentable
 from ...errors import PoolError
-from ...pooling import Pooling, parse_pooling
+from ...masked import WIDER, find_empty, pads_missing, pool_without
+from ...pooling import Pooling, as_array, parse_pooling
+from ...valid_samples import find_present
 from . import interval_extremes, interval_search, intervals, variance_extremes
 from .outward_rounding import (
     ERROR_MODELS,
@@ -150,7 +153,8 @@ class Bounds:
         return _interval_widths(self.low, self.high)
 
 
-def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unpack[Keywords]) -> Bounds:
+def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", *, mask: ArrayLike | None = None,
+           **options: Unpack[Keywords]) -> Bounds:
     """Bound ``pool(x, reducer, ...)`` for every x of the same dtype with low <= x <= high, sample by sample.
 
     What is missing (NaN, nodata) is missing in both ends, and stays missing; what is present stays present. NaN that
@@ -162,6 +166,8 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unp
         The ends of the intervals, of one shape and dtype; ``interval`` makes them around an array.
     reducer
         The name of a reducer of which enough is known.
+    mask
+        Which samples count, as of ``pool``. Of samples with weights no certified bounds are known.
     **options
         The keywords of ``pool``.
 
@@ -190,6 +196,9 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unp
     plan = pooling.plan(a.shape)
     if pooling.reducer.weighted_core is not None:
         plan.check_whole_samples("bounds")
+    missing_value, empty = pooling.fill(pooling.result_dtype(dtype)), None
+    if mask is not None:
+        pooling, a, b, empty = _hide_samples(pooling, plan, a, b, as_array(mask))
     pooling.check_array(a)
     pooling.check_array(b)
     try:
@@ -197,8 +206,25 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", **options: Unp
         under, over, exact = bound(pooling, plan, a, b, method)
     except MemoryError:
         raise PoolError(f"not enough memory to bound an array of shape {a.shape}") from None
-    rounded = _is_rounded_on_the_way(pooling, plan, dtype)
+    rounded = _is_rounded_on_the_way(pooling, plan, a.dtype)
+    if empty is not None and empty.any():
+        if missing_value is None:
+            raise describe_unrepresentable(tuple(int(i) for i in np.argwhere(empty)[0]), under.dtype)
+        under[empty] = over[empty] = missing_value[0]
     return _summarize_bounds(pooling, plan, method, (under, over), exact, rounded)
+
+
+def _hide_samples(pooling: Pooling, plan: Plan, low: Array, high: Array,
+                  mask: Array) -> tuple[Pooling, Array, Array, NDArray[np.bool_]]:
+    """A pooling that passes over what a mask hides, the ends in which it is marked, and which windows have no sample.
+
+    Narrow integers are widened, so that the mark lies in no interval.
+    """
+    present = find_present(pooling, low, mask, plan)
+    wide = np.dtype(WIDER.get(low.dtype.name, low.dtype.name))
+    ends, result = np.stack([low, high]).astype(wide), pooling.result_dtype(low.dtype)
+    base, (under, over) = pool_without(pooling, ends, ~np.stack([present, present]), result)
+    return base, under, over, find_empty(pooling, plan, ~present, pads_missing(pooling))
 
 
 def _summarize_bounds(pooling: Pooling, plan: Plan, method: _BoundMethod, found: tuple[Array, Array], exact: Array,

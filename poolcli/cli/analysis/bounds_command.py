@@ -12,6 +12,7 @@ from ...redact import printable
 from .. import options, param_types
 from ..display.study_output import make_table
 from .context import Answer, StudyContext
+from .explain_command import sample_options
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def _answer(asked: StudyContext) -> Answer:
 
     stage, loaded = asked.the_stage(), _first_input(asked)
     low, high = _read_intervals(asked, loaded)
-    found = bounds(low, high, stage.reducer, **_collect_keywords(stage, asked.output, loaded))
+    found = bounds(low, high, stage.reducer, **_collect_keywords(stage, asked.output, loaded),
+                   mask=_load_mask(asked, loaded))
     notes = (*_write_bounds(asked, found, loaded.source), *_draw_heat(asked, found))
     return Answer(found, lambda: _render(stage, found), notes)
 
@@ -84,6 +86,19 @@ def _collect_keywords(stage: Stage, output: str | None, loaded: Loaded) -> Mappi
     if output is not None and "{bound}" in output and not format_of(output).is_array:
         chosen.setdefault("dtype", loaded.array.dtype.newbyteorder("="))
     return chosen
+
+
+def _load_mask(asked: StudyContext, loaded: Loaded) -> Array | None:
+    """Which samples count, by a file of the input's shape or of that of its pooled axes."""
+    if asked.given["mask"] is None:
+        return None
+    from ...batch import Job, Settings
+    from ...batch.sample_files import load_rules
+    from ...batch.settings import SampleFiles
+
+    pooling = asked.the_stage().pooling
+    plan = pooling.plan(loaded.array.shape, loaded.layout)
+    return load_rules(SampleFiles(asked.given["mask"]), Job(asked.names[0]), pooling, plan, Settings()).mask
 
 
 def _write_bounds(asked: StudyContext, found: Bounds, source: Any) -> tuple[str, ...]:
@@ -154,6 +169,7 @@ _OPTIONS = [
                    help="How far each sample may move, in its own units."),
     click.Option(["--clip"], type=param_types.number, nargs=2, metavar="LOW HIGH",
                  help="Samples stay between these. Default: the dtype's range."),
+    sample_options()[0],
     output_option("Both bounds: FILE.npy with low and high on a new first axis, or two files: out_{bound}.png."),
     options.option("--heat", type=options.path(), metavar="FILE",
                    help="A picture of how wide the bounds are, with its scale."),

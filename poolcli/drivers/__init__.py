@@ -12,7 +12,7 @@ FAST_DRIVERS: Mapping[str, Callable[[Reducer], bool]] = {
     "weighted_driver": lambda row: row.weighted,
     "slicing_driver": lambda row: bool(row.slices),
     "network_driver": lambda row: row.sorts in ("rank", "runs"),
-    "counting_driver": lambda row: row.sorts not in ("", "rank"),
+    "counting_driver": lambda row: bool(row.sorts),
     "sliding_driver": lambda row: bool(row.sorts),
     "tile_driver": lambda row: bool(row.lanes),
 }

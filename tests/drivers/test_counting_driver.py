@@ -1,4 +1,4 @@
-"""Modes of large windows, by counting or sorting, are those of a plain count."""
+"""Modes and ranks of large windows, by counting or sorting, are those of a plain count."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def samples_of(dtype: str) -> np.ndarray[Any, Any]:
 def by_counting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Windows are counted however few their samples are."""
     monkeypatch.setattr(counting_driver, "LEAST", 1)
+    monkeypatch.setattr(counting_driver, "LEAST_RANKED", {1: 1, 2: 1})
+    monkeypatch.setattr(counting_driver, "_COUNTED_AT_ONCE", {1: 100, 2: 1000})
     monkeypatch.setattr(run, "CHOICES", (counting_driver.choose,))
     pooling.cache_clear()
     with policy.use_tier(policy.KERNELS):
@@ -44,6 +46,27 @@ def test_modes_of_quarters(dtype: str) -> None:
     result = pool(x, "mode", adaptive=2)
     assert result.dtype == x.dtype
     assert result.tolist() == [[mode(x[i : i + 30, j : j + 28]) for j in (0, 28)] for i in (0, 30)]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16"])
+@pytest.mark.parametrize(("reducer", "options", "method"), [
+    ("median", {}, "linear"), ("quantile", {"q": 0.3}, "linear"), ("median-low", {}, "lower"),
+    ("median-high", {}, "higher")])
+def test_ranks_are_found_among_counts(dtype: str, reducer: str, options: dict[str, Any], method: Any,
+                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of NumPy, and to the last bit of the general kernel; with nodata, which leaves an odd number or an even."""
+    x = samples_of(dtype)
+    task = pooling.prepare_cached(x, reducer, {"adaptive": 2, **options}, False)[1].work
+    assert counting_driver.choose(task) is not None
+    found = pool(x, reducer, adaptive=2, **options), pool(x, reducer, adaptive=2, nodata=7, **options)
+    for result, wanted in zip(found, (x, np.ma.masked_equal(x, 7)), strict=True):
+        for i, j in np.ndindex(2, 2):
+            window = np.ma.compressed(wanted[30 * i : 30 * i + 30, 28 * j : 28 * j + 28]).astype(np.float64)
+            assert np.isclose(result[i, j], np.quantile(window, options.get("q", 0.5), method=method), rtol=1e-15)
+    monkeypatch.setattr(run, "CHOICES", ())
+    pooling.cache_clear()
+    assert found[0].tobytes() == pool(x, reducer, adaptive=2, **options).tobytes()
+    assert found[1].tobytes() == pool(x, reducer, adaptive=2, nodata=7, **options).tobytes()
 
 
 def test_missing_samples_do_not_count() -> None:

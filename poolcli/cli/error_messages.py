@@ -156,7 +156,9 @@ def _describe_bad_usage(message: str) -> str:
     return "takes no value" if "not take" in message else format_sentence(message)
 
 
-_OF_SAMPLES = {"mask": ", and with explain", "weights": ", and with explain", "min_valid": "", "valid_out": ""}
+_OF_SAMPLES = {"mask": ", with stats, chain, explain, grad and bounds, outside of quotes",
+               "weights": ", with stats, chain, explain and grad, outside of quotes",
+               "min_valid": ", with stats and chain, outside of quotes", "valid_out": ""}
 """Options of files beside the input, which most studies and stages do not know, and where else they go."""
 
 
@@ -169,7 +171,7 @@ def _describe_unknown_option(error: click.NoSuchOption, command: str) -> str:
     if owners:
         return f"is a parameter of {', '.join(owners)}, not of {command.split()[-1]}"
     if keyword in _OF_SAMPLES:
-        return (f"goes with the commands of reducers and with stats{_OF_SAMPLES[keyword]}; samples that are nodata, or "
+        return (f"goes with the commands of reducers{_OF_SAMPLES[keyword]}; samples that are nodata, or "
                 "NaN with --nan ignore, are left out everywhere")
     near = _find_foreign_option(error, keyword) or (error.possibilities or [f"{command} --help"])[0]
     name = "; a name that begins with - goes behind --" if not error.option_name.startswith("--") else ""

@@ -162,6 +162,11 @@ def test_a_mask_of_each_file_is_the_first_stages(here: Call, noise: Path, monkey
     stages = [("max", {"size": 2}), ("avg", {"size": 4})]
     wanted = poolcli.chain(pixels(noise), stages, mask=mask, min_valid=2, nodata=0)
     assert np.array_equal(np.load("y.npy"), wanted.values, equal_nan=True)
+    save_picture(Path("other.png"), pixels(noise))
+    np.save("other_mask.npy", mask)  # of several files headers are looked at before any work: not those of later stages
+    done = here("chain", "max -k 2", "avg -k 4", "noise.png", "other.png", "--mask", "{stem}_mask.npy", "-o", "o/",
+                "--nodata", "0", "-q")
+    assert (done.code, done.err) == (0, "")
     np.save("noise_mask.npy", mask[:16, :16])  # as large as what the last stage gets
     done = here("chain", "max -k 2", "avg -k 4", "noise.png", "--mask", "{stem}_mask.npy", "-o", "z.npy")
     assert done.code == 1 and "--mask noise_mask.npy: the mask has the shape 16x16, the samples 32x32" in done.err

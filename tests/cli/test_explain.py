@@ -71,8 +71,8 @@ def test_masks_and_weights(here: Call, tmp_path: Path, monkeypatch: pytest.Monke
     for words, said in ((["explain", "--mask", "l.npy"], "--mask l.npy: the mask has the shape 2x4"),
                         (["explain", "--weights", "w.npy"], "--weights: mean nothing to max"),
                         (["explain", "--mask", "m.npy", "--html", "p.html"], "the page does not know of --mask"),
-                        (["grad", "--mask", "m.npy"], "--mask: goes with the commands of reducers and with stats"),
-                        (["bounds", "--weights", "w.npy"], "--weights: goes with the commands of reducers")):
+                        (["compare", "--mask", "m.npy"], "--mask: goes with the commands of reducers, with stats"),
+                        (["bounds", "--weights", "w.npy"], "--weights: goes with the commands of reducers, with")):
         done = here(*words, "x.npy", "max -k 2")
         assert done.code in (1, 2) and said in done.err and done.err.count("\n") == 1
     done = here("chain", "x.npy", "max -k 2 --mask m.npy", "-o", "y.npy")

@@ -62,6 +62,16 @@ def test_channels_stay_and_the_new_axis_is_last() -> None:
         np.testing.assert_array_equal(found.values[channel], fractions(x[channel], size=2, classes=[0, 1, 2]).values)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "bool"])
+def test_classes_of_bytes_ascend_and_are_of_samples_that_are_there(dtype: str) -> None:
+    """As those of a wider type, signs included; the nodata value is none of them, nor one that does not occur."""
+    x = (np.random.default_rng(3).integers(0, 2, (6, 7)) * (1 if dtype == "bool" else 100)).astype(dtype)
+    x[2, 3] = -7 % 256 if dtype == "uint8" else -7 if dtype == "int8" else True
+    for nodata in (None, 100) if dtype != "bool" else (None,):
+        wanted = sorted(set(x.astype(int).ravel().tolist()) - {nodata})
+        assert list(fractions(x, size=2, nodata=nodata).classes) == wanted
+
+
 @pytest.mark.parametrize("mode", ["constant", "reflect"])
 def test_padding_that_is_data_has_classes(mode: str) -> None:
     """As if the array had been padded; padding of the nodata value is missing."""

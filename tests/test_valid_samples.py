@@ -55,7 +55,7 @@ def test_weights_of_one_are_none(reducer: str, dtype: str, options: dict[str, An
 
 
 def weighted(reducer: str, x: list[int], w: list[Fraction]) -> float:
-    """The weighted value of integers in exact arithmetic, rounded at the end."""
+    """The weighted value of the integers of a 2 x 2 window in exact arithmetic, rounded at the end."""
     values, total = [Fraction(v) for v in x], sum(w)
     mean = sum(a * b for a, b in zip(values, w, strict=True)) / total
     spread = sum(b * (a - mean) ** 2 for a, b in zip(values, w, strict=True)) / total
@@ -64,7 +64,8 @@ def weighted(reducer: str, x: list[int], w: list[Fraction]) -> float:
     top = max(v for v, _ in there)
     grown = [b * math.exp(v - top) for v, b in there]
     rules: dict[str, Any] = {
-        "avg": lambda: mean, "sum": lambda: mean * total, "var": lambda: spread, "std": lambda: math.sqrt(spread),
+        "avg": lambda: mean, "blur": lambda: mean, "sum": lambda: mean * total,
+        "var": lambda: spread, "std": lambda: math.sqrt(spread),
         "lp": lambda: math.sqrt(power), "l2": lambda: math.sqrt(power), "rms": lambda: math.sqrt(power / float(total)),
         "gem": lambda: (math.fsum(b * v**3 for v, b in there) / float(total)) ** (1 / 3),
         "lse": lambda: top + math.log(math.fsum(grown) / float(total)),
@@ -84,7 +85,7 @@ def test_weighted_values(reducer: str, weights: np.ndarray) -> None:
     x = X % 7 if reducer == "mode" else X
     options: dict[str, Any] = {"q": 0.3} if reducer == "quantile" else {}
     found = poolcli.pool(x, reducer, weights=weights, size=2, dtype="float64", **options).reshape(-1)
-    exact = reducer in ("avg", "sum", "var", "median", "quantile", "mode")
+    exact = reducer in ("avg", "blur", "sum", "var", "median", "quantile", "mode")
     for got, samples, each in zip(found, blocks(x).tolist(), blocks(weights).tolist(), strict=True):
         if not any(each):
             assert math.isnan(got)

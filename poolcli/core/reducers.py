@@ -141,6 +141,11 @@ class Reducer:
     """A flag that makes it another reducer."""
 
     @property
+    def takes_parts(self) -> bool:
+        """A sample at the end of an area counts by the part of it that lies there, not wholly."""
+        return self.weighted_core is not None and not self.weighted
+
+    @property
     def keeps_scale(self) -> bool:
         """Results lie on the samples' scale, so that errors against the samples mean something."""
         return self.result_range == "samples"
@@ -399,7 +404,8 @@ _ROWS = (
         arithmetic.weighted_mean,
         weighted=True, average=True, alpha="weighs", light="mixes", result_range="samples",
         aliases=("gaussian", "binomial", "antialias"),
-        monotone=True, error_model="sum", exact_bits=32, derivative="weighted", explanation="weighted"),
+        monotone=True, error_model="sum", exact_bits=32, derivative="weighted", explanation="weighted",
+        weighted_core=weighted_cores.average),
     Reducer(
         "subsample", "The first sample: what a stride alone keeps.", "x_0", "input", selection.first,
         picks=True, nan_wins=False, light="keeps", result_range="samples",

@@ -17,7 +17,7 @@ from ..core.windows import Windows
 from ..kernels import general as kernel
 from .kernel_task import Array, Block, KernelTask, UnrepresentableValue, cut, sizes_for
 
-_ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 6, "read", "read", "float64")
+_ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 5, *("float64",) * 7, "read", "read", "float64")
 """The dtypes of ``pool_windows``' buffers, in order."""
 
 Parts = tuple[Callable[..., Any], ...]
@@ -53,8 +53,10 @@ def make_spec(work: KernelTask, written: dtypes.Type) -> jit.KernelSpec:
         parts = _CASTS[to_float]
     row = work.reducer
     core = row.core if work.weights is None and not work.in_parts else row.weighted_core
-    weigh = (kernel.gather_sample_weights if work.weights is not None
-             else kernel.gather_weights if row.weighted or work.in_parts
+    along_axes = row.weighted or work.in_parts
+    weigh = (kernel.gather_both_weights if along_axes and work.weights is not None
+             else kernel.gather_weights if along_axes
+             else kernel.gather_sample_weights if work.weights is not None
              else kernel.gather_distances if row.central else kernel.no_weights)
     assert core is not None
     names = {"read": work.array.dtype.name, "write": written.name}
@@ -126,14 +128,13 @@ class General:
         samples, scratch = np.empty(self.most, work.array.dtype), np.empty(self.most, work.array.dtype)
         each = work.reducer.weighted or work.reducer.central or work.weights is not None or work.in_parts
         weights = np.empty(self.most if each else 1)
+        of_samples = np.ones(1) if work.weights is None else work.weights
 
         def run_block(block: Block) -> bool:
             rows = [t[i0:i1] for (t, _), (i0, i1) in zip(self.tables, block[1:], strict=True)]
             along = [weights_of_axis for _, weights_of_axis in self.tables]
-            if work.weights is not None:
-                along[0] = work.weights
             failed = run((work.array, self.values, nodata, fill, self.indices, self.geometry(block, repair), *rows,
-                          *along, *self.constants, samples, scratch, weights))
+                          *along, of_samples, *self.constants, samples, scratch, weights))
             if failed:
                 raise UnrepresentableValue(failed - 1)
             return True

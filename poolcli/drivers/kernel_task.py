@@ -90,7 +90,7 @@ class KernelTask:
     @cached_property
     def in_parts(self) -> bool:
         """Whether samples count by the part of them that lies in a window."""
-        return self.reducer.weighted_core is not None and any(w.weighs for w in self.windows)
+        return self.reducer.takes_parts and any(w.weighs for w in self.windows)
 
     @property
     def whole(self) -> Block:

@@ -21,12 +21,10 @@ from ..jit.kernel_spec import Part
 from ..kernels.fold import finalizers as end
 from ..kernels.fold import fold_states as states
 from ..kernels.fold import weighted_rows as kernel
-from .fold.fold_run import Rooms, longest_stretch, step_of
+from .fold.fold_run import Rooms, longest_stretch, numbers_of, step_of
 from .fold.fold_table import (
     EXACT_BITS,
-    LOADS,
     NARROW,
-    SAVES,
     SUM_FOLDS,
     Fold,
     find_written_dtype,
@@ -41,7 +39,7 @@ from .kernel_task import Array, Block, KernelTask, Runner, cut
 
 _ARGUMENTS = ("read", "write", "read", "write", *("int64",) * 4, *("weight",) * 3, *("float64",) * 5)
 """The dtypes of ``pool_weighted``'s buffers, in order; those of states follow."""
-_MOST_NUMBERS = 3
+_MOST_NUMBERS = 4
 """The most numbers of a sum's state."""
 _ROW_STATES = 1 << 12
 """States of a scratch row: with the windows made of it, it stays in the first cache."""
@@ -131,23 +129,27 @@ def choose(work: KernelTask) -> _WeightedChoice | None:
     if work.want_indices or not (work.reducer.weighted or (work.in_parts and work.reducer.fold in SUM_FOLDS)):
         return None
     axes = weigh_axes(work, work.windows)
-    whole = all(axis.whole for axis in axes)
+    whole = all(axis.whole for axis in axes) and (work.weights is None or work.largest_weight)
     *lines, row = (float(axis.totals.max()) if whole else inf for axis in axes)
-    fold = _choose_sum(work, prod(lines), row)
+    fold = _choose_sum(work, prod(lines) * max(work.largest_weight, 1), row)
     names = {"read": work.array.dtype.name, "write": find_written_dtype(work).name,
              "weight": np.dtype(fold.dtypes[0]).name}
-    numbers = [np.dtype(dtype).name for dtype in (*fold.dtypes, np.uint8, np.uint8)[:_MOST_NUMBERS]]
-    steps = fold.lift, fold.merge, LOADS[len(fold.dtypes) - 1], SAVES[len(fold.dtypes) - 1], fold.finalizer
+    read, write, nodata, *others = (names.get(argument, argument) for argument in _ARGUMENTS)
+    if work.weights is not None:
+        nodata = work.weights.dtype.name
+    numbers = [np.dtype(dtype).name for dtype in numbers_of(fold.dtypes)[:_MOST_NUMBERS]]
+    lift, _, load, save, finalize = fold.steps
     in_parts = (1,) if fold.merge is kernel.accumulate_parts else ()
-    arguments = (*(names.get(argument, argument) for argument in _ARGUMENTS), *numbers)
+    steps = lift, fold.merge, load, save, finalize
+    arguments = read, write, nodata, *others, *numbers
     return _WeightedChoice(fold, jit.KernelSpec(kernel.make_kernel, (*steps, *in_parts), arguments))
 
 
 def _choose_sum(work: KernelTask, lines: float, row: float) -> Fold:
     """The sum that holds samples times weights: exactly, or as the result needs.
 
-    Weights add up to ``lines`` for the lines of a window, to ``row`` for the places of one; both are infinite where
-    weights are no whole numbers.
+    Weights add up to ``lines`` for the lines of a window (those of samples are in it), to ``row`` for the places of
+    one; both are infinite where weights are no whole numbers.
     """
     dtype, weight = work.array.dtype, lines * row
     largest = weight * (2.0 ** (8 * dtype.itemsize) if dtype.kind != "f" else 1.0)
@@ -160,8 +162,8 @@ def _choose_sum(work: KernelTask, lines: float, row: float) -> Fold:
         if few and in_range(work) and work.rounding in NARROW:
             value, convert = NARROW[work.rounding], end.as_it_is
         state = _sum_state(dtype, largest)
-        fold = Fold(states.lift_sum, kernel.accumulate_one, value, convert, (state,), (0,))
-        counted = kernel.accumulate_two
+        fold = Fold(states.lift_sum, states.merge_sum, value, convert, (state,), (0,))
+        plain, counted = kernel.accumulate_one, kernel.accumulate_two
     elif not missing(work) and dtype.kind != "f" and _fits_in_parts(lines * 2.0 ** (8 * dtype.itemsize), row):
         of_float = find_written_dtype(work).kind == "f"
         value = kernel.mean_of_parts if of_float or find_written_dtype(work).itemsize == 8 else kernel.ratio_of_parts
@@ -169,9 +171,12 @@ def _choose_sum(work: KernelTask, lines: float, row: float) -> Fold:
         return Fold(states.lift_pair, kernel.accumulate_parts, value,
                     of_pair(work) if value is kernel.mean_of_parts else convert, (np.float64,) * 2, (0, 0))
     else:
-        fold = Fold(states.lift_pair, kernel.accumulate_pair, end.mean_pair, of_pair(work), (np.float64,) * 2, (0, 0))
-        counted = kernel.accumulate_pair_and_count
-    return replace(present(work, fold, divides=divides(work)), merge=counted if missing(work) else fold.merge)
+        apart = work.weights is not None and work.largest_weight != 1
+        merge, value = (states.merge_two_pairs, end.mean_by_pair) if apart else (states.merge_pair, end.mean_pair)
+        fold = Fold(states.lift_pair, merge, value, of_pair(work), (np.float64,) * 2, (0, 0))
+        plain = kernel.accumulate_pair
+        counted = kernel.accumulate_two_pairs if apart else kernel.accumulate_pair_and_count
+    return replace(present(work, fold, divides=divides(work)), merge=counted if missing(work) else plain)
 
 
 def divides(work: KernelTask) -> bool:
@@ -227,6 +232,8 @@ class _WeightedRun:
         run, work, fold = jit.load(self.choice.spec), self.work, self.choice.fold
         rooms = Rooms(fold.dtypes, fold.none)
         nodata = np.zeros(1, work.array.dtype) if work.nodata is None else work.nodata
+        if work.weights is not None:
+            nodata = work.weights
         fill = np.zeros(1, self.values.dtype) if work.fill is None else work.fill
         ending = np.zeros(2), dtypes.limits(work.result)
 

@@ -279,15 +279,17 @@ def _find_weighted_mean(part: _BlockWindows) -> Array:
     """Sum w x / sum w of whole numbers whose weighted sums are exact; sums of areas divide by one sample's weight."""
     work, present = part.work, part.present
     axes = weigh_axes(work, part.windows)
-    largest = float(np.prod([axis.totals.max() for axis in axes]))
+    largest = float(np.prod([axis.totals.max() for axis in axes])) * max(work.largest_weight, 1)
     if part.x.dtype.kind == "f" or largest * 2.0 ** (8 * part.x.dtype.itemsize + 1) >= _EXACT:
         raise _Declined
-    x = part.x if present is None else np.where(present, part.x, 0)
-    total = _sum_weighted(x.astype(np.int64), part.windows, axes)
+    there = np.ones((1, *part.x.shape[1:4], 1), np.bool_) if present is None else present
+    if part.weights is not None:
+        there = part.weights
+    each = there.astype(np.int64)
+    total = _sum_weighted(part.x.astype(np.int64) * each, part.windows, axes)
     if not divides(work):
         return _divide(total, np.array(prod(int(axis.divisors[0]) for axis in axes)), work)
-    there = np.ones((1, *part.x.shape[1:4], 1), np.bool_) if present is None else present
-    weight = np.maximum(_sum_weighted(there.astype(np.int64), part.windows, axes), 1)
+    weight = np.maximum(_sum_weighted(each, part.windows, axes), 1)
     return _divide(total, weight, work)
 
 
@@ -501,7 +503,7 @@ class _Method:
     """What computes integers that count by the parts of them that lie in an area."""
 
 
-_WEIGHTED_MEAN = _Method(_find_weighted_mean, 5.0, 50.0, 50.0)
+_WEIGHTED_MEAN = _Method(_find_weighted_mean, 5.0, 50.0, 50.0, weighs=True)
 
 
 COMPUTE: Mapping[str, _Method] = {

@@ -132,8 +132,8 @@ def _run_numpy(task: KernelTask, values: Array, kernel: policy.UncompiledKernel,
 
 
 def run_fold(task: KernelTask) -> Array | None:
-    """Return the canonical result of samples with weights by a fold kernel; None where only the general one serves."""
-    choice: Any = None if task.in_parts else FOLD_CHOICE(task)
+    """Return the canonical result of samples with weights by a quick kernel; None where only the general one serves."""
+    choice: Any = None if task.in_parts else FOLD_CHOICE(task) or _WEIGHTED_CHOICE(task)
     if choice is None:
         return None
     values = np.empty(task.output_shape, task.written)

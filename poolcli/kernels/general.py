@@ -73,6 +73,8 @@ class _WindowRegion(NamedTuple):
     skip_nan: int
     has_nodata: int
     nodata: Buffer
+    each: Buffer
+    """A weight for each sample of the array, where they have some."""
 
 
 def _absent(region: _WindowRegion, x: Any) -> bool:
@@ -155,14 +157,29 @@ def gather_distances(region: _WindowRegion, along_d: Buffer, along_h: Buffer, al
 
 def gather_sample_weights(region: _WindowRegion, along_d: Buffer, along_h: Buffer, along_w: Buffer,
                           weights: Buffer) -> None:
-    """Write the weight of each of those samples; ``along_d`` has one for each sample of the array."""
+    """Write the weight that each of those samples has in the array."""
     n = 0
     for i in range(region.d.size):
         for j in range(region.h.size):
             at = region.origin + _row_of(region, i, j) * region.inner
             for _ in range(region.w.size):
                 if not _absent(region, region.src[at]):
-                    weights[n] = along_d[at]
+                    weights[n] = region.each[at]
+                    n += 1
+                at += region.w.step * region.inner
+
+
+def gather_both_weights(region: _WindowRegion, along_d: Buffer, along_h: Buffer, along_w: Buffer,
+                        weights: Buffer) -> None:
+    """Write the products of both: of the weights of its axes, and of the one that it has in the array."""
+    n = 0
+    for i in range(region.d.size):
+        for j in range(region.h.size):
+            at = region.origin + _row_of(region, i, j) * region.inner
+            plane = along_d[region.d.weight + i] * along_h[region.h.weight + j]
+            for k in range(region.w.size):
+                if not _absent(region, region.src[at]):
+                    weights[n] = plane * along_w[region.w.weight + k] * region.each[at]
                     n += 1
                 at += region.w.step * region.inner
 
@@ -243,8 +260,8 @@ def make_kernel(core: Callable[..., Any], put: Callable[..., bool], of_nan: Call
 
     def pool_windows(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, index: Buffer, geometry: Buffer,
                      table_d: Buffer, table_h: Buffer, table_w: Buffer, along_d: Buffer, along_h: Buffer,
-                     along_w: Buffer, draws: Buffer, params: Buffer, limits: Buffer, samples: Buffer, work: Buffer,
-                     weights: Buffer) -> int:
+                     along_w: Buffer, each: Buffer, draws: Buffer, params: Buffer, limits: Buffer, samples: Buffer,
+                     work: Buffer, weights: Buffer) -> int:
         height, width, inner = geometry[H], geometry[W], geometry[INNER]
         plane = geometry[D] * height * width * inner
         skip_nan, nan_wins, has_nodata = geometry[SKIP_NAN], geometry[NAN_WINS], geometry[HAS_NODATA]
@@ -261,7 +278,7 @@ def make_kernel(core: Callable[..., Any], put: Callable[..., bool], of_nan: Call
                             if geometry[REPAIR] and dst[at + c] - dst[at + c] == 0:
                                 continue  # finite already, so what wrote it was right
                             region = _WindowRegion(src, a * plane + c, height, width, inner, d, h, w, skip_nan,
-                                                   has_nodata, nodata)
+                                                   has_nodata, nodata, each)
                             x, base, n = src, a * plane + _row_of(region, 0, 0), d.size * h.size * w.size
                             in_place, last_nan = _survey(region, base, n) if _is_run(region) else (False, -1)
                             if not in_place:

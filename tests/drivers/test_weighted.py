@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from fractions import Fraction
 from math import ceil, comb, floor
+from typing import Any
 
 import numpy as np
 import pytest
 
 import poolcli
+from poolcli import jit
 from poolcli.drivers import policy
 
 
@@ -41,6 +44,65 @@ def test_narrow_results_are_rounded_once(dtype: str, size: int) -> None:
         with policy.use_tier(policy.KERNELS):
             result = poolcli.pool(x, "blur", size=size, stride=1, dtype=dtype, round=how)
         assert result.tolist() == [rounded(value) for value in exact_blur(x, size)]
+
+
+def exact_weighted_blur(x: np.ndarray, weights: np.ndarray, size: int) -> list[Fraction | None]:
+    """The same of a picture at stride 1 with padding, each sample with a weight of its own; None where all are 0."""
+    along, around = [comb(size - 1, j) for j in range(size)], size // 2
+    found: list[Fraction | None] = []
+    for i, j in np.ndindex(*(n + 2 * around - size + 1 for n in x.shape)):
+        here = [(int(along[a]) * along[b] * Fraction(weights[r, c].item()), Fraction(x[r, c].item()))
+                for a, r in enumerate(range(i - around, i - around + size)) if 0 <= r < x.shape[0]
+                for b, c in enumerate(range(j - around, j - around + size)) if 0 <= c < x.shape[1]]
+        mass = sum(w for w, _ in here)
+        found.append(sum(w * v for w, v in here) / mass if mass else None)
+    return found
+
+
+WEIGHTS = {"a mask": 1, "bytes": 255, "large": 2**31 - 1, "parts": None}
+COMPILED = {("uint8", "bytes"), ("float32", "parts")}
+"""Those whose kernels are compiled; of the others they run as plain Python."""
+
+
+@pytest.mark.parametrize("tier", [policy.KERNELS, policy.NUMPY, "general"])
+@pytest.mark.parametrize("kind", WEIGHTS)
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "uint64", "float32", "float64"])
+def test_samples_with_weights_of_their_own(dtype: str, kind: str, tier: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whole numbers are rounded once from the exact mean, floats are near it, by each way to compute it."""
+    rng = np.random.default_rng(len(kind))
+    x = (rng.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, (9, 8), dtype, endpoint=True) if dtype[0] in "iu"
+         else rng.normal(size=(9, 8)).astype(dtype))
+    most = WEIGHTS[kind]
+    weights = rng.random(x.shape) if most is None else rng.integers(0, most, x.shape, endpoint=True)
+    weights[:4, :4] = 0
+    if tier == "general":
+        monkeypatch.setattr("poolcli.engine.run._WEIGHTED_CHOICE", lambda task: None)
+    options: dict[str, Any] = {"size": 3, "stride": 1, "padding": 1, "weights": weights}
+    exact = exact_weighted_blur(x, weights, 3)
+    compiled = tier == policy.KERNELS and (dtype, kind) in COMPILED
+    with policy.use_tier(policy.AUTO if tier == "general" else tier), nullcontext() if compiled else jit.run_plain():
+        found = poolcli.pool(x, "blur", **options).reshape(-1)
+        wanted = [np.nan if value is None else float(value) for value in exact]
+        near = 3e-7 if dtype == "float32" else 1e-13
+        exact_ones = dtype[0] in "iu" and kind != "parts"
+        np.testing.assert_allclose(found, wanted, rtol=0 if exact_ones else near)
+        if exact_ones:
+            rounded = poolcli.pool(x, "blur", dtype=dtype, nodata=np.iinfo(dtype).max, **options).reshape(-1)
+            hidden = exact_weighted_blur(x, np.where(x == np.iinfo(dtype).max, 0, weights), 3)
+            assert rounded.tolist() == [np.iinfo(dtype).max if value is None else ROUND["half-up"](value)
+                                        for value in hidden]
+
+
+def test_weights_of_their_own_in_all_windows() -> None:
+    """Equal ones change nothing, of any size."""
+    x = np.random.default_rng(1).integers(0, 256, (12, 14, 3), np.uint8)
+    windows: list[dict[str, Any]] = [{"size": 5, "stride": 2}, {"adaptive": 5}, {"size": "all"}, {"size": (1, 4)},
+                                     {"size": 3, "dilation": 2, "padding": 2}, {"scale": 2.5, "touch": "all"}]
+    for options in windows:
+        np.testing.assert_array_equal(poolcli.pool(x, "blur", weights=np.ones(x.shape, int), **options),
+                                      poolcli.pool(x, "blur", **options))
+        np.testing.assert_allclose(poolcli.pool(x, "blur", weights=np.full((12, 14), 0.3), **options),
+                                   poolcli.pool(x, "blur", **options), rtol=1e-15)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int32", "uint64"])
@@ -109,3 +171,9 @@ def test_planes_whose_sums_no_double_holds_are_rounded_once(dtype: str, how: str
         floats = poolcli.pool(x, "blur", size=size, stride=1)
     assert result.tolist() == [[ROUND[how](value) for value in row] for row in exact]
     assert floats.tolist() == [[float(value) for value in row] for row in exact]
+
+
+def test_a_gradient_with_weights_is_refused() -> None:
+    """Not taken for that of a pick."""
+    with pytest.raises(poolcli.PoolError, match="no gradient of blur with weights yet; mask would work"):
+        poolcli.grad(np.ones((4, 4)), "blur", size=2, weights=np.ones((4, 4)))

@@ -194,7 +194,7 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", *, mask: Array
     dtype = dtypes.check_dtype(a.dtype)
     a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
     plan = pooling.plan(a.shape)
-    if pooling.reducer.weighted_core is not None:
+    if pooling.reducer.takes_parts:
         plan.check_whole_samples("bounds")
     missing_value, empty = pooling.fill(pooling.result_dtype(dtype)), None
     if mask is not None:

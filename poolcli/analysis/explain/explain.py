@@ -147,7 +147,9 @@ def _reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int
                          winner=last if pooling.reducer.picks else None,
                          rule="the last NaN, as in PyTorch" if pooling.reducer.picks else "")
     each = window.weights if pooling.reducer.weighted else window.distances if pooling.reducer.central else None
-    weights = window.given[there] if window.given is not None else None if each is None else each()[there]
+    weights = None if each is None else each()[there]
+    if window.given is not None:
+        weights = window.given[there] if weights is None else _multiply_exactly(weights, window.given[there])
     draw = _draw_number(pooling, plan, cell) if pooling.reducer.draws else 0.0
     present = PresentSamples(x, window.nominal, weights, draw, pooling.parameters)
     explainers = EXPLAINERS if window.given is None else WEIGHTED_EXPLAINERS
@@ -157,6 +159,11 @@ def _reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int
             window.given is None) else _reason_by_weighted_core(pooling, present)
     written = format_number(found.value)
     return found if found.steps[-1] == written else replace(found, steps=(*found.steps, written))
+
+
+def _multiply_exactly(a: Array, b: Array) -> Array:
+    """The products of two lists of numbers, as fractions."""
+    return np.array([Fraction(x) * Fraction(y) for x, y in zip(a.tolist(), b.tolist(), strict=True)], object)
 
 
 def _draw_number(pooling: Pooling, plan: Plan, cell: tuple[int, ...]) -> float:

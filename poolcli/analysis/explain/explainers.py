@@ -32,5 +32,6 @@ EXPLAINERS: Mapping[str, Callable[[PresentSamples], Reasoning]] = {
 WEIGHTED_EXPLAINERS: Mapping[str, Callable[[PresentSamples], Reasoning]] = {
     "average": sums.explain_weighted_avg,
     "total": sums.explain_weighted_sum,
+    "weighted": sums.explain_weighted_blur,
 }
 """The same where samples have weights."""

@@ -65,6 +65,11 @@ def explain_weighted_avg(w: PresentSamples) -> Reasoning:
     return replace(explain_blur(w), meaning="w / sum w", rule="divided by the weight of the samples that are present")
 
 
+def explain_weighted_blur(w: PresentSamples) -> Reasoning:
+    """Sum w b x / sum w b, of weights that were given times binomial ones."""
+    return replace(explain_blur(w), meaning="w / sum w, binomial times given")
+
+
 def explain_weighted_sum(w: PresentSamples) -> Reasoning:
     """Sum w x."""
     found = explain_blur(w)

@@ -127,7 +127,7 @@ def read_window(pooling: Pooling, plan: Plan, array: Array, cell: Sequence[int],
     outside = states > FILLED
     invented = states == FILLED if pooling.pad_mode == "constant" else np.zeros(states.shape, np.bool_)
     _mark_missing(pooling, values, states)
-    given = _find_parts(plan, cell) if pooling.reducer.weighted_core is not None else None
+    given = _find_parts(plan, cell) if pooling.reducer.takes_parts else None
     if rules is not None and rules.weights is not None:
         given = np.where(outside, 0, rules.weights[at][np.ix_(*places)])
         states[(states <= FILLED) & (given == 0)] = WEIGHTLESS

@@ -83,8 +83,10 @@ def differentiate(array: Array, pooling: Pooling, upstream: ArrayLike | None = N
     pooling = replace(pooling, dtype=None, round="half-up")
     gradient = find_gradient(pooling.reducer)
     plan = pooling.plan(array.shape, layout)
-    if pooling.reducer.weighted_core is not None:
+    if pooling.reducer.takes_parts:
         plan.check_whole_samples("grad")
+    if pooling.reducer.weighted and rules is not None and rules.weights is not None:
+        raise PoolError(f"there is no gradient of {pooling.reducer.name} with weights yet; mask would work")
     weights = None
     try:
         if rules is not None:

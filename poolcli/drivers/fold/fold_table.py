@@ -32,8 +32,8 @@ EXACT_BITS = 52
 _WEIGHT_BITS = 16
 """A weight of so many binary digits, times a small whole number, is exact in a double."""
 
-LOADS = states.load1, states.load2, states.load3, states.load4, states.load5
-SAVES = states.save1, states.save2, states.save3, states.save4, states.save5
+_LOADS = states.load1, states.load2, states.load3, states.load4, states.load5
+_SAVES = states.save1, states.save2, states.save3, states.save4, states.save5
 _CHOOSE = states.choose2, states.choose3, states.choose4, states.choose5
 """By how many numbers a state has, from one on (two)."""
 
@@ -72,7 +72,7 @@ class Fold:
         """Lift, merge, load, save, finalize: what kernels are made of."""
         numbers = len(self.dtypes)
         lift = (states.lift_with_weight if self.weighs else states.lift_at), self.lift
-        return lift, self.merge, LOADS[numbers - 1], SAVES[numbers - 1], self.finalizer
+        return lift, self.merge, _LOADS[numbers - 1], _SAVES[numbers - 1], self.finalizer
 
     @property
     def subtract(self) -> Part | None:

@@ -113,7 +113,7 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, retur
     present = find_present(pooling, array, rules.mask, plan)
     result = find_result_dtype(pooling, array.dtype, None if rules.weights is None else rules.weights.dtype)
     try:
-        values = None if return_indices else _fold(pooling, array, plan, present, weights, result, part)
+        values = None if return_indices else _run_fold(pooling, array, plan, present, weights, result, part)
         if values is not None and not return_valid and isinstance(rules.least, int) and rules.least == 1:
             return ValidResult(values, None, None, None)
         if weights is not None:
@@ -135,8 +135,8 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, retur
     return _without_few(pooling, found, valid, few, result, part)
 
 
-def _fold(pooling: Pooling, array: Array, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,
-          result: dtypes.Type, part: PlanPart | None) -> Array | None:
+def _run_fold(pooling: Pooling, array: Array, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,
+              result: dtypes.Type, part: PlanPart | None) -> Array | None:
     """Pool by a fold of samples with their weights, those that do not count having none; None where none serves."""
     if not (pooling.reducer.fold or pooling.reducer.weighted) or (pooling.pad_mode == "constant"
                                     and (pads_missing(pooling) or pooling.pad_value != 1)):

@@ -71,13 +71,13 @@ def compile_all(wanted: Sequence[jit.KernelSpec], jobs: int) -> Iterator[str | N
     """Compile and keep each kernel, in processes of their own; for each what went wrong, or None, as they end."""
     from concurrent.futures import as_completed
 
-    with _workers(min(jobs, len(wanted))) as submit:
+    with _start_workers(min(jobs, len(wanted))) as submit:
         for future in as_completed([submit(compile_one, spec) for spec in wanted]):
             yield future.result()
 
 
 @contextmanager
-def _workers(count: int) -> Iterator[Callable[..., Any]]:
+def _start_workers(count: int) -> Iterator[Callable[..., Any]]:
     """What takes work for so many processes. Numba compiles one kernel at a time, and imports take 0.5 s each."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context

@@ -27,9 +27,9 @@ def _bench(quick: bool, as_json: bool) -> int:
         return 0
     click.echo(f"{', '.join(f'{name} {value}' for name, value in _conditions().items())}, "
                f"threads {threads.count_threads()}\n{_NOTE}")
-    click.echo(_line("work", "ms", "copy ms", "copies"))
+    click.echo(_align_cells("work", "ms", "copy ms", "copies"))
     for f in found:
-        click.echo(_line(f.row.name, f"{f.own:.2f}", f"{f.copy:.2f}", f"{f.ratio:.2f}"))
+        click.echo(_align_cells(f.row.name, f"{f.own:.2f}", f"{f.copy:.2f}", f"{f.ratio:.2f}"))
     if quick:
         click.echo("\nA quick round is a look, no measurement: smaller arrays, which fit into caches, and few turns.")
     return 0
@@ -47,7 +47,7 @@ def _conditions() -> dict[str, Any]:
             "machine": f"{platform.system()} {platform.machine()}"}
 
 
-def _line(*cells: str) -> str:
+def _align_cells(*cells: str) -> str:
     """Text to the left, numbers to the right."""
     return cells[0].ljust(_WIDTHS[0]) + "".join(c.rjust(w) for c, w in zip(cells[1:], _WIDTHS[1:], strict=True))
 

@@ -60,11 +60,11 @@ def load_header(path: str | os.PathLike[str], *, max_pixels: int, key: str | Non
             return Loaded(_without_memory(header.dtype.name, header.shape), None, source)
         if kind is None or not FORMATS[kind].quick_header:
             return None
-        loaded = _picture(stream, os.fspath(path), kind, max_pixels)
+        loaded = _load_picture(stream, os.fspath(path), kind, max_pixels)
     return loaded if loaded is None or loaded.source.place else with_world_file(loaded, os.fspath(path))
 
 
-def _picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded | None:
+def _load_picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded | None:
     with pillow_limits(max_pixels, allow_truncated=False), capture_stderr():
         try:
             image = Opener(name, stream, kind, max_pixels).open()
@@ -73,7 +73,7 @@ def _picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded
         except Exception:  # reading it will say what is wrong
             return None
     if FORMATS[kind].tagged:
-        return _tiff(image, name)
+        return _load_tiff(image, name)
     raw = rawmode(image)
     dtype, channels = ("uint16", _WIDE[raw]) if raw in _WIDE else _MODES.get(image.mode, ("", 0))
     if not channels or "transparency" in image.info:
@@ -87,7 +87,7 @@ def _picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded
     return _load_without_samples(dtype, (height, width, channels), ImageInfo(name, kind, mode))
 
 
-def _tiff(image: ImageFile.ImageFile, name: str) -> Loaded | None:
+def _load_tiff(image: ImageFile.ImageFile, name: str) -> Loaded | None:
     """By its tags: whole bytes a sample, of grey, RGB and CMYK."""
     from .tiff.tiff import tiff_layout
 

@@ -35,7 +35,7 @@ def temporary(folder: str) -> tuple[int, str]:
         path = _name_new(folder)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         with _undo_unless_kept(os.unlink, path):
-            if _keep(path, descriptor):
+            if _keep_locked(path, descriptor):
                 return descriptor, path
 
 
@@ -48,7 +48,7 @@ def temporary_folder(folder: str) -> tuple[int, str]:
             if not hasattr(os, "O_DIRECTORY"):
                 return -1, path
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-            if _keep(path, descriptor):
+            if _keep_locked(path, descriptor):
                 return descriptor, path
 
 
@@ -68,7 +68,7 @@ def _undo_unless_kept(undo: Callable[[str], None], path: str) -> Iterator[None]:
         raise
 
 
-def _keep(path: str, descriptor: int) -> bool:
+def _keep_locked(path: str, descriptor: int) -> bool:
     """Hold what was just made; close it, and be False, where another run has cleared it meanwhile or is about to.
 
     Until it is held it looks like one that nobody will finish.
@@ -76,14 +76,14 @@ def _keep(path: str, descriptor: int) -> bool:
     kept = False
     try:
         with suppress(BlockingIOError):
-            kept = not _hold(descriptor) or _leads_to(path, descriptor)
+            kept = not _lock_file(descriptor) or _leads_to(path, descriptor)
     finally:
         if not kept:
             os.close(descriptor)
     return kept
 
 
-def _hold(descriptor: int) -> bool:
+def _lock_file(descriptor: int) -> bool:
     """Lock a file; False where there are no locks, BlockingIOError where another holds it."""
     try:
         import fcntl
@@ -113,7 +113,7 @@ def _clear(path: str) -> None:
         try:
             mode = os.fstat(descriptor).st_mode
             known = stat.S_ISREG(mode) or stat.S_ISDIR(mode)
-            if known and _hold(descriptor) and _leads_to(path, descriptor):
+            if known and _lock_file(descriptor) and _leads_to(path, descriptor):
                 remove(path)
         finally:
             os.close(descriptor)

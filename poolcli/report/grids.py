@@ -33,14 +33,14 @@ def grid(array: Array, values: Array, plan: Plan, reducer: Reducer) -> CellGrid 
     rows, columns = cuts if len(cuts) == 2 else ((), cuts[0])
     picks = reducer.picks and not reducer.draws and disjoint
     winners = frozenset(_find_winners(before, after, plan.windows)) if picks else frozenset()
-    return CellGrid(_texts(before), _texts(after), rows, columns, winners)
+    return CellGrid(_format_cells(before), _format_cells(after), rows, columns, winners)
 
 
 def _in_rows(array: Array) -> Array:
     return array if array.ndim == 2 else array.reshape(1, -1)
 
 
-def _texts(array: Array) -> tuple[tuple[str, ...], ...]:
+def _format_cells(array: Array) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(short(value) for value in row) for row in array.tolist())
 
 

@@ -50,15 +50,15 @@ def _plane(ordered: Array, index: tuple[int, ...], names: list[str]) -> Plane:
     one = ordered[index]
     one = one if one.ndim == 3 else one[None]
     corner = _CORNER if one.shape[2] == 1 else _CORNER - 1
-    columns = _ends(one.shape[1], corner)
+    columns = _list_places(one.shape[1], corner)
     rows = [[_GAP if row is None or column is None else " ".join(map(short, one[row, column].tolist()))
              for column in columns]
-            for row in _ends(one.shape[0], corner)]
+            for row in _list_places(one.shape[0], corner)]
     label = ", ".join(f"{name}={i}" for name, i in zip(names, index, strict=True))
     return Plane(label, tuple(tuple(row) for row in rows))
 
 
-def _ends(length: int, corner: int) -> list[int | None]:
+def _list_places(length: int, corner: int) -> list[int | None]:
     """All places of a short axis; the first and last of a long one, None between them."""
     if length <= max(_SMALL if corner == _CORNER else 2 * corner, 1):
         return list(range(length))

@@ -103,16 +103,16 @@ def test_without_locks_nothing_is_cleared(tmp_path: Path, monkeypatch: pytest.Mo
 def test_a_file_that_was_cleared_before_it_was_held_is_made_again(tmp_path: Path,
                                                                   monkeypatch: pytest.MonkeyPatch) -> None:
     """Between its creation and its lock another run may take it for a stale one."""
-    real, swept = tempfiles._hold, []
+    real, swept = tempfiles._lock_file, []
 
     def hold(descriptor: int) -> bool:
         if not swept:
             swept.append(True)
-            monkeypatch.setattr(tempfiles, "_hold", real)
+            monkeypatch.setattr(tempfiles, "_lock_file", real)
             sweep(tmp_path)
         return real(descriptor)
 
-    monkeypatch.setattr(tempfiles, "_hold", hold)
+    monkeypatch.setattr(tempfiles, "_lock_file", hold)
     with atomic(tmp_path / "x") as stream:
         stream.write(b"new")
     assert swept and (tmp_path / "x").read_bytes() == b"new"

@@ -261,7 +261,7 @@ def _can_be_mode(value: Array, low: Array, high: Array) -> NDArray[np.bool_]:
     under = [one < value for one in high]  # samples that are below for sure
     above = [one > value for one in low]
     count, below = len(low) - _sum_up(under) - _sum_up(above), _sum_up(under)
-    found: NDArray[np.bool_] = (count > 1) | ((count == 1) & (below == 0) & _differ(above, low, high))
+    found: NDArray[np.bool_] = (count > 1) | ((count == 1) & (below == 0) & _can_differ(above, low, high))
     for i, j in combinations(range(len(low)), 2):  # two below that are one value are as many as the two that it has
         found &= ~((count == 2) & under[i] & under[j] & (low[i] == high[i]) & (low[j] == low[i]) & (high[j] == low[i]))
     return found
@@ -275,7 +275,7 @@ def _sum_up(these: Sequence[NDArray[np.bool_]]) -> Array:
     return found
 
 
-def _differ(these: Sequence[NDArray[np.bool_]], low: Array, high: Array) -> NDArray[np.bool_]:
+def _can_differ(these: Sequence[NDArray[np.bool_]], low: Array, high: Array) -> NDArray[np.bool_]:
     """Whether up to three of the intervals can have a value each (P. Hall: no two share one, no three share two)."""
     found = np.ones(low.shape[1], np.bool_)
     for i, j in combinations(range(len(low)), 2):

@@ -153,13 +153,13 @@ def announce_to_scheduler() -> None:
 
 def with_absolute_names(job: Job) -> Job:
     """The job as a process in another folder needs it."""
-    return replace(job, source=os.fspath(_absolute(job.source)),
-                   output=None if job.output is None else _absolute(job.output),
-                   indices=None if job.indices is None else _absolute(job.indices),
-                   beside={option: os.fspath(_absolute(name)) for option, name in (job.beside or {}).items()})
+    return replace(job, source=os.fspath(_make_absolute(job.source)),
+                   output=None if job.output is None else _make_absolute(job.output),
+                   indices=None if job.indices is None else _make_absolute(job.indices),
+                   beside={option: os.fspath(_make_absolute(name)) for option, name in (job.beside or {}).items()})
 
 
-def _absolute(name: str | AnyPath) -> AnyPath:
+def _make_absolute(name: str | AnyPath) -> AnyPath:
     """Without resolving anything: a link may lead elsewhere on a worker."""
     return Url(name) if is_url(name) else Path.cwd() / name
 

@@ -22,7 +22,7 @@ def summary(total: Report, seconds: float, expected: int = 0, unread: Mapping[st
     parts = [f"{total.ok:,} done", *(f"{n:,} {name}" for name, n in counts.items() if n)]
     many = [*_shapes(total), *_sizes(total)] if total.count >= MANY_FILES else []
     passed = [f"  {unread_line(unread)}"] if unread else []
-    return "\n".join([f"{total.count:,} files: {', '.join(parts)}{_speed(total, seconds)}", *many, *passed,
+    return "\n".join([f"{total.count:,} files: {', '.join(parts)}{_format_speed(total, seconds)}", *many, *passed,
                       *_reasons(total)])
 
 
@@ -61,7 +61,7 @@ def _sizes(total: Report) -> list[str]:
     return [f"  size: {before} -> {after} ({100 * known.after / known.before:.3g}%){some}"]
 
 
-def _speed(total: Report, seconds: float) -> str:
+def _format_speed(total: Report, seconds: float) -> str:
     """How long it took, and how much that is in a second."""
     if not total.ok or seconds <= 0:
         return ""

@@ -90,7 +90,7 @@ def _parse_rows(lines: Sequence[Line], separator: str | None) -> tuple[Array, tu
         notes.append("the separator at the end of each line begins no column")
     array = _load([line for _, line in lines], separator, ("int64", "uint64", "float64"))
     if array is None:  # something is missing or wrong
-        array = _load(_mend(lines, separator), separator, ("float64",))
+        array = _load(_fill_empty(lines, separator), separator, ("float64",))
     if array is None:  # unreachable as far as we know: what mends is what loads
         raise PoolError("cannot be read as numbers; numpy.savetxt writes what can")
     return (array.reshape(-1) if 1 in array.shape else array), tuple(notes)
@@ -108,7 +108,7 @@ def _load(lines: Sequence[str], separator: str | None, dtypes: Sequence[str]) ->
     return None
 
 
-def _mend(lines: Sequence[Line], separator: str | None) -> list[str]:
+def _fill_empty(lines: Sequence[Line], separator: str | None) -> list[str]:
     """Put nan where a cell is empty; PoolError names the first cell that is no number, or line of another length."""
     mended = []
     first, width = lines[0][0], len(_cells(lines[0][1], separator))
@@ -116,7 +116,8 @@ def _mend(lines: Sequence[Line], separator: str | None) -> list[str]:
         cells = _cells(line, separator)
         for column, cell in enumerate(cells, 1):
             if cell.lower() not in _MISSING and not _is_number(cell):
-                raise PoolError(f"line {number:,}, column {column:,}: {_shorten(cell)} is no number{_hint(cell)}")
+                raise PoolError(f"line {number:,}, column {column:,}: {_shorten(cell)} is no number"
+                                f"{_suggest_decimal(cell)}")
         if len(cells) != width:
             where = f"row {row:,}" if number == first else f"line {number:,}"
             other = "the first" if number == first else f"line {first:,}"
@@ -152,7 +153,7 @@ def _is_number(cell: str) -> bool:
     return cell.isascii() and "_" not in cell
 
 
-def _hint(cell: str) -> str:
+def _suggest_decimal(cell: str) -> str:
     if re.fullmatch(r"[-+]?[\d.]*,\d+(e[-+]?\d+)?", cell, re.IGNORECASE):
         return "; a decimal point in place of the comma would work"
     if re.search(r"[\d.]\s+[-+.\d]", cell):

@@ -171,7 +171,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
         shape = _check_shape(unit, 8 * max_pixels if packed or _is_compressed(unit) else size)
         claim_array(shape, abs(int(unit.header.get("BITPIX", 8))) // 8, max_pixels)
         header = unit.header.copy()
-        array, nodata = _scale(_np_native(unit.data), header)
+        array, nodata = _apply_scale(_np_native(unit.data), header)
     if array.shape != shape:
         raise PoolError("its header and its samples disagree; save it again from the original")
     georeference, notes = _georeference(header)
@@ -232,7 +232,7 @@ def _np_native(array: Array | None) -> Array:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _scale(array: Array, header: Any) -> tuple[Array, int | None]:
+def _apply_scale(array: Array, header: Any) -> tuple[Array, int | None]:
     """What stored numbers mean, and the value of missing ones."""
     import numpy as np
 

@@ -83,7 +83,7 @@ class _GeoTiff:
 
     def facts(self, place: Place) -> PlaceFacts | None:
         """Return pixel size, unit, reference system and the first centre; None without an affine."""
-        if self.affine is None or self._cannot(place) is not None:
+        if self.affine is None or self._explain_unfit(place) is not None:
             return None
         rows, columns = self._axes(place)
         affine = pool_affine(self.affine, rows, columns)
@@ -94,7 +94,7 @@ class _GeoTiff:
     def losses(self, place: Place) -> tuple[str, ...]:
         """Name what a pooled raster cannot keep."""
         notes = [_RPC_NOTE] if self.had_rpc else []
-        reason = self._cannot(place)
+        reason = self._explain_unfit(place)
         if reason is not None and (self.affine is not None or self.points):
             notes.append(f"its place is left out: {reason}")
         return tuple(notes)
@@ -102,7 +102,7 @@ class _GeoTiff:
     def _axes(self, place: Place) -> tuple[AxisPlace, AxisPlace]:
         return place.axis(self.rows), place.axis(self.rows + 1)
 
-    def _cannot(self, place: Place) -> str | None:
+    def _explain_unfit(self, place: Place) -> str | None:
         """Why such a result has no place in this format, or None."""
         rows, columns = self._axes(place)
         if rows in place.squeezed or columns in place.squeezed:
@@ -113,39 +113,39 @@ class _GeoTiff:
 
     def fields(self, place: Place) -> tuple[Field, ...]:
         """Return the tags of a result, in order."""
-        return tuple((tag, TYPES[tag], value) for tag, value in sorted(self._values(place)) if value)
+        return tuple((tag, TYPES[tag], value) for tag, value in sorted(self._list_tags(place)) if value)
 
-    def _values(self, place: Place) -> Iterator[tuple[int, bytes | tuple[float, ...] | tuple[int, ...]]]:
+    def _list_tags(self, place: Place) -> Iterator[tuple[int, bytes | tuple[float, ...] | tuple[int, ...]]]:
         yield _METADATA, self.metadata
-        if self._cannot(place) is not None:
+        if self._explain_unfit(place) is not None:
             return
         yield from ((KEYS, self.keys), (_KEY_DOUBLES, self.key_doubles), (_KEY_TEXTS, self.key_texts))
         rows, columns = self._axes(place)
         if self.points:
-            yield TIEPOINTS, self._moved(self.points, rows, columns)
+            yield TIEPOINTS, self._move_points(self.points, rows, columns)
         if self.scale:
-            height, width = (self._start(axis)[0] for axis in (rows, columns))
+            height, width = (self._find_origin(axis)[0] for axis in (rows, columns))
             yield SCALE, (self.scale[0] * width, self.scale[1] * height, *self.scale[2:])
         elif self.affine is not None:
-            yield TRANSFORMATION, self._matrix(pool_affine(self.affine, rows, columns))
+            yield TRANSFORMATION, self._pooled_matrix(pool_affine(self.affine, rows, columns))
 
-    def _matrix(self, affine: Affine) -> tuple[float, ...]:
+    def _pooled_matrix(self, affine: Affine) -> tuple[float, ...]:
         a, b, c, d, e, f = affine
         if self.is_point:  # the file's coordinates are those of centres
             c, f = c + a / 2 + b / 2, f + d / 2 + e / 2
         scale_z, z = self.vertical
         return (a, b, 0.0, c, d, e, 0.0, f, 0.0, 0.0, scale_z, z, 0.0, 0.0, 0.0, 1.0)
 
-    def _moved(self, points: tuple[float, ...], rows: AxisPlace, columns: AxisPlace) -> tuple[float, ...]:
+    def _move_points(self, points: tuple[float, ...], rows: AxisPlace, columns: AxisPlace) -> tuple[float, ...]:
         """Points with their columns and rows counted in pixels of the result."""
-        (step_y, start_y), (step_x, start_x) = (self._start(axis) for axis in (rows, columns))
+        (step_y, start_y), (step_x, start_x) = (self._find_origin(axis) for axis in (rows, columns))
         moved = list(points)
         for i in range(0, len(points) - 5, 6):
             moved[i] = (points[i] - start_x) / step_x
             moved[i + 1] = (points[i + 1] - start_y) / step_y
         return tuple(moved)
 
-    def _start(self, axis: AxisPlace) -> tuple[float, float]:
+    def _find_origin(self, axis: AxisPlace) -> tuple[float, float]:
         assert axis.spacing is not None
         step, start = axis.spacing if self.is_point else find_corner(axis)
         return float(step), float(start)
@@ -174,11 +174,11 @@ class _GeoTiff:
     def unit(self) -> str | None:
         """Return the unit of the coordinates; of a projected system with a code it is the code's, which no tag says."""
         if self.key(_MODEL_TYPE) == 2:
-            return _UNITS.get(_number(self.key(_ANGULAR_UNIT)), "degree")
-        return _UNITS.get(_number(self.key(_LINEAR_UNIT)))
+            return _UNITS.get(_as_whole(self.key(_ANGULAR_UNIT)), "degree")
+        return _UNITS.get(_as_whole(self.key(_LINEAR_UNIT)))
 
 
-def _number(value: int | str | None) -> int:
+def _as_whole(value: int | str | None) -> int:
     return value if isinstance(value, int) else 0
 
 
@@ -237,7 +237,7 @@ def _text(value: object) -> bytes:
     return value.rstrip(b"\0") if isinstance(value, bytes) else b""
 
 
-def _floats(value: object) -> tuple[float, ...]:
+def _read_floats(value: object) -> tuple[float, ...]:
     """Numbers of a tag, whose type a broken file may have wrong."""
     values = value if isinstance(value, tuple) else (value,)
     return values if all(isinstance(one, (int, float)) for one in values) else ()
@@ -249,14 +249,14 @@ def _without_statistics(xml: bytes) -> bytes:
 
 
 def _place_tags(values: Mapping[int, Any], bare: _GeoTiff) -> _GeoTiff:
-    keys = tuple(n for n in _floats(values.get(KEYS, ())) if isinstance(n, int))
-    _check_keys(keys, len(_floats(values.get(_KEY_DOUBLES, ()))), len(_text(values.get(_KEY_TEXTS))))
-    keyed = replace(bare, keys=keys, key_doubles=_floats(values.get(_KEY_DOUBLES, ())),
+    keys = tuple(n for n in _read_floats(values.get(KEYS, ())) if isinstance(n, int))
+    _check_keys(keys, len(_read_floats(values.get(_KEY_DOUBLES, ()))), len(_text(values.get(_KEY_TEXTS))))
+    keyed = replace(bare, keys=keys, key_doubles=_read_floats(values.get(_KEY_DOUBLES, ())),
                     key_texts=_text(values.get(_KEY_TEXTS)))
     is_point = keyed.key(_RASTER_TYPE) == _PIXEL_IS_POINT
     keyed = replace(keyed, is_point=is_point)
-    scale, points = _floats(values.get(SCALE, ())), _floats(values.get(TIEPOINTS, ()))
-    if matrix := _floats(values.get(TRANSFORMATION, ())):
+    scale, points = _read_floats(values.get(SCALE, ())), _read_floats(values.get(TIEPOINTS, ()))
+    if matrix := _read_floats(values.get(TRANSFORMATION, ())):
         affine, vertical = _of_matrix(matrix)
         return replace(keyed, affine=_at_corner(affine, is_point), vertical=vertical)
     if not points:

@@ -85,7 +85,7 @@ class _Nifti:
 
         header = self.parsed()
         # an affine takes three axes, whatever the array has
-        spatial = [place.axis(i).spacing if i < _count(place) else (1, 0) for i in range(3)]
+        spatial = [place.axis(i).spacing if i < _count_axes(place) else (1, 0) for i in range(3)]
         if place.uneven:
             header["sform_code"] = header["qform_code"] = 0
             header["pixdim"][1:] = 1
@@ -102,20 +102,20 @@ class _Nifti:
                 header[name] = [*(row[:3] * steps), row[3] + row[:3] @ firsts]
             header["pixdim"][1:4] = header["pixdim"][1:4] * steps
             self._pool_time(header, place)
-        if int(header["slice_code"]) and _count(place) > 2 and not place.axis(2).is_whole:
+        if int(header["slice_code"]) and _count_axes(place) > 2 and not place.axis(2).is_whole:
             for name in ("slice_code", "slice_start", "slice_end", "slice_duration"):
                 header[name] = 0
         return header
 
     @staticmethod
     def _pool_time(header: Any, place: Place) -> None:
-        if _count(place) < 4 or (spacing := place.axis(3).spacing) is None:
+        if _count_axes(place) < 4 or (spacing := place.axis(3).spacing) is None:
             return
         header["toffset"] = float(header["toffset"]) + float(spacing[1]) * float(header["pixdim"][4])
         header["pixdim"][4] = float(header["pixdim"][4]) * float(spacing[0])
 
 
-def _count(place: Place) -> int:
+def _count_axes(place: Place) -> int:
     """How many axes the file has."""
     return len(place.axes) + len(place.squeezed)
 
@@ -146,7 +146,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
     claim_array(shape, dtype.itemsize, max_pixels)
     extensions = _read_extensions(source, header, len(data))
     array = _read_samples(source, shape, dtype, count)
-    array, notes = _scale(array, header)
+    array, notes = _apply_scale(array, header)
     georeference = _Nifti(data, version, extensions)
     place: Place | None = Place.of(georeference, shape)
     if not _is_usable(header):
@@ -227,7 +227,7 @@ def _read_samples(source: Any, shape: tuple[int, ...], dtype: Any, count: int) -
     return array.astype(dtype.newbyteorder("="), copy=False)
 
 
-def _scale(array: Array, header: Any) -> tuple[Array, tuple[str, ...]]:
+def _apply_scale(array: Array, header: Any) -> tuple[Array, tuple[str, ...]]:
     import numpy as np
 
     slope, inter = float(header["scl_slope"]), float(header["scl_inter"])
@@ -250,7 +250,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
         len(axis) for axis in sorted((*place.axes, *place.squeezed), key=lambda axis: axis.source))
     if not 1 <= len(shape) <= 7:
         raise PoolError(f"NIfTI holds one to seven axes, and the result has {len(shape)}; .npy can hold it")
-    header, extensions = _header(place, shape)
+    header, extensions = _make_header(place, shape)
     header.set_data_dtype(array.dtype)
     header.set_data_shape(shape)
     header["scl_slope"], header["scl_inter"] = 1, 0
@@ -274,7 +274,7 @@ def _write_all(stream: Any, head: bytes, samples: Array) -> None:
     stream.write(samples.reshape(-1).view("u1").data)
 
 
-def _header(place: Place | None, shape: tuple[int, ...]) -> tuple[Any, bytes]:
+def _make_header(place: Place | None, shape: tuple[int, ...]) -> tuple[Any, bytes]:
     from nibabel.nifti1 import Nifti1Header
     from nibabel.nifti2 import Nifti2Header
 

@@ -56,7 +56,7 @@ def animation(file: Opener, numbers: range) -> Loaded:
             frames.append(gather(_convert_to_plain(image)))
             durations.append(float(image.info.get("duration") or 0))
     array, mode = _stack_frames(frames)
-    timing = AnimationTiming(tuple(durations), _plays(image)) if len(frames) > 1 else None
+    timing = AnimationTiming(tuple(durations), _count_plays(image)) if len(frames) > 1 else None
     source = ImageInfo(file.name, file.kind, mode, image.info.get("icc_profile"), frames=len(frames), pages=len(frames),
                        timing=timing, metadata=carried)
     return Loaded(array, _LETTERS[array.ndim], source)
@@ -68,7 +68,7 @@ def _convert_to_plain(image: ImageFile.ImageFile) -> Image.Image:
     return image.convert("L") if image.mode in ("1", "L") else image.convert("RGB")
 
 
-def _plays(image: ImageFile.ImageFile) -> int:
+def _count_plays(image: ImageFile.ImageFile) -> int:
     """How often it is played: GIF says how often it is repeated, or nothing."""
     loop = image.info.get("loop")
     if image.format != "GIF":
@@ -78,7 +78,7 @@ def _plays(image: ImageFile.ImageFile) -> int:
 
 def pages(file: Opener, numbers: range, read: Callable[[Opener], Loaded]) -> Loaded:
     """The pages of these numbers, each read by ``read``; PoolError where they are of several sizes or kinds."""
-    chain = _chain(file)
+    chain = _open_chained(file)
     found: list[Loaded] = []
     for number in numbers:
         opener = replace(file, frame=number, ready=_seek_page(chain, number), image=None, counts=False, claimed=False)
@@ -122,7 +122,7 @@ def _seek_page(chain: ImageFile.ImageFile | None, number: int) -> ImageFile.Imag
     return chain
 
 
-def _chain(file: Opener) -> ImageFile.ImageFile | None:
+def _open_chained(file: Opener) -> ImageFile.ImageFile | None:
     """An image that goes from page to page, if Pillow has a mode for the first; else each page is opened by itself."""
     try:
         return file.open()
@@ -139,10 +139,10 @@ def _stack_frames(frames: Sequence[Array]) -> tuple[Array, str]:
     channels = max(1 if frame.ndim == 2 else frame.shape[2] for frame in frames)
     if channels == 1:
         return np.stack(frames), "L"
-    return np.stack([_widen(frame, channels) for frame in frames]), {3: "RGB", 4: "RGBA"}[channels]
+    return np.stack([_add_channels(frame, channels) for frame in frames]), {3: "RGB", 4: "RGBA"}[channels]
 
 
-def _widen(frame: Array, channels: int) -> Array:
+def _add_channels(frame: Array, channels: int) -> Array:
     import numpy as np
 
     colour = np.repeat(frame[..., None], 3, axis=2) if frame.ndim == 2 else frame

@@ -18,21 +18,21 @@ def read_ppm(file: Opener) -> Picture:
     """Read a PBM, PGM, PPM or PFM: 8 bits up to maxval 255, else 16; other maxvals than 255 and 65535 are stretched."""
     image = file.open()
     codec, _, offset, args = image.tile[0]
-    maxval = _maxval(codec, args)
+    maxval = _find_maxval(codec, args)
     if maxval in (None, 255):
         return plain(image)
     if codec == "ppm_plain":
         return _plain_text(image, maxval)
-    return _stretch(_levels(file, image, offset, maxval), maxval, image.mode)
+    return _scale_to_white(_read_levels(file, image, offset, maxval), maxval, image.mode)
 
 
-def _maxval(codec: str, args: Any) -> Any:
+def _find_maxval(codec: str, args: Any) -> Any:
     if codec == "raw":
         return 65_535 if args == "I;16B" else None
     return args[-1] if codec in ("ppm", "ppm_plain") and isinstance(args, tuple) else None
 
 
-def _levels(file: Opener, image: ImageFile.ImageFile, offset: int, maxval: int) -> Array:
+def _read_levels(file: Opener, image: ImageFile.ImageFile, offset: int, maxval: int) -> Array:
     import numpy as np
 
     width, height = image.size
@@ -46,7 +46,7 @@ def _levels(file: Opener, image: ImageFile.ImageFile, offset: int, maxval: int) 
     return np.frombuffer(data.ljust(size, b"\0"), dtype).reshape(shape)
 
 
-def _stretch(levels: Array, maxval: int, mode: str) -> Picture:
+def _scale_to_white(levels: Array, maxval: int, mode: str) -> Picture:
     """Make ``maxval`` the white of 8 or 16 bits, rounding half up."""
     import numpy as np
 

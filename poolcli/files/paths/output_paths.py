@@ -38,20 +38,20 @@ class OutputNamer:
         """
         if self._folder is not None:
             inside = _strip_root(source, root)
-            return self._folder + (self._beside(inside) if self._several else inside)
+            return self._folder + (self._add_reducer(inside) if self._several else inside)
         if self._pattern is not None:
-            named = self._filled(source, self._pattern)
+            named = self._fill_pattern(source, self._pattern)
             return os.path.join(named, _strip_root(source, root)) if self._leads_to_folder(named) else named
         if self._output is None:
-            return self._beside(source)
+            return self._add_reducer(source)
         return None if self._output == STDIO else self._output
 
-    def _beside(self, name: str) -> str:
+    def _add_reducer(self, name: str) -> str:
         """A name with the reducer at the end of its stem."""
         stem, ending = split_ending(name)
         return f"{stem}_{self._reducer}{ending}"
 
-    def _filled(self, source: str, pattern: list[str]) -> str:
+    def _fill_pattern(self, source: str, pattern: list[str]) -> str:
         """Put the fields in, by hand: str.format would evaluate braces, and a stem may hold some ("a{ext}b.png")."""
         parent, name = os.path.split("stdin" if source == STDIO else source)
         stem, ending = split_ending(name)

@@ -32,7 +32,7 @@ _MOST_WORDS = 200
 
 
 @lru_cache(maxsize=16)
-def _system(name: str) -> Any:
+def _make_file_system(name: str) -> Any:
     """The file system of a protocol, one for all threads; without a cache of listings, which would hold a record for
     each of a million objects."""
     import fsspec
@@ -70,7 +70,7 @@ async def _ask_again(request: Any, handler: Any) -> Any:
 def find_object(url: str) -> tuple[Any, str]:
     """A file system of fsspec, and the path in it."""
     check_url(url)
-    system = _system(protocol(url) or "")
+    system = _make_file_system(protocol(url) or "")
     return system, system._strip_protocol(url)
 
 

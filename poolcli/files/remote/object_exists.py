@@ -32,17 +32,17 @@ class ObjectExists:
             if not is_s3(system):
                 return bool(system.exists(path))
             bucket, _, key = path.partition("/")
-            covering = self._covering(bucket, key)
-            return key in (self._fetched(system, bucket, key) if covering is None else covering)
+            covering = self._find_page(bucket, key)
+            return key in (self._fetch_page(system, bucket, key) if covering is None else covering)
 
-    def _covering(self, bucket: str, key: str) -> frozenset[str] | None:
+    def _find_page(self, bucket: str, key: str) -> frozenset[str] | None:
         for (where, first), (names, last) in self.pages.items():
             if where == bucket and first < key and key.startswith(first[: first.rfind("/") + 1]) and (
                     last is None or key <= last):
                 return names
         return None
 
-    def _fetched(self, system: Any, bucket: str, key: str) -> frozenset[str]:
+    def _fetch_page(self, system: Any, bucket: str, key: str) -> frozenset[str]:
         """A page of the key's folder that begins right before it."""
         before = key[:-1]
         answer = system.call_s3("list_objects_v2", Bucket=bucket, Prefix=key[: key.rfind("/") + 1], StartAfter=before,

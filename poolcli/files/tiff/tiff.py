@@ -88,7 +88,7 @@ def _read_small(file: Opener, image: ImageFile.ImageFile) -> Picture:
         for tile in image.tile
     ]
     premultiplied = rawmode(image) in ("RGBa", "La")
-    kind = _kind(_tags(image))
+    kind = _name_dtype(_tags(image))
     picture = _reinterpret(plain(image, file.indexed), kind)
     if picture.mode == "I;16" and _tags(image).get(_PHOTOMETRIC) == 0:
         picture = replace(picture, array=~picture.array)  # white is 0: Pillow inverts 8 bits, and not 16
@@ -122,7 +122,7 @@ def _nodata_tag(file: Opener, image: ImageFile.ImageFile) -> object:
     return read_first_tags(file.stream).get(NODATA) if tag is None and file.frame else tag
 
 
-def _kind(tags: Any) -> str:
+def _name_dtype(tags: Any) -> str:
     """Return the sample type by tags 258 and 339 as a dtype name: "uint8", "float16"."""
     bits, sample = tags.get(_BITS, (1,)), tags.get(_SAMPLE_FORMAT, (1,))
     return f"{_KINDS.get(first_of(sample), 'unknown')}{first_of(bits)}"
@@ -134,7 +134,7 @@ def tiff_layout(image: ImageFile.ImageFile) -> tuple[str, tuple[int, int, int], 
     None for palettes, unusual colour spaces, and samples that are no whole bytes.
     """
     tags = _tags(image)
-    bits, dtype = tags.get(_BITS, (1,)), _kind(tags)
+    bits, dtype = tags.get(_BITS, (1,)), _name_dtype(tags)
     if tags.get(_PHOTOMETRIC) not in (0, 1, 2, 5) or len(set(bits)) != 1 or bits[0] % 8 or dtype not in _NUMBERS:
         return None
     return dtype, (tags[_HEIGHT], tags[_WIDTH], tags.get(_SAMPLES, 1)), tags.get(_ORIENTATION, 1)
@@ -149,7 +149,7 @@ def _find_lost(image: ImageFile.ImageFile) -> str:
     """Say what Pillow would drop of this page, or "" when nothing."""
     tags = _tags(image)
     samples, bands = tags.get(_SAMPLES, 1), len(image.getbands())
-    text = f"{_kind(tags)} with {samples} channels"
+    text = f"{_name_dtype(tags)} with {samples} channels"
     wide = samples > 1 and first_of(tags.get(_BITS, (1,))) > 8
     if samples > bands or (wide and (tags.get(_PLANAR, 1) == 2 or not _WIDE.fullmatch(rawmode(image)))):
         return text
@@ -164,7 +164,7 @@ def _layout(stream: IO[bytes], error: Exception) -> str:
     bits, samples = first_of(tags.get(_BITS, (1,))), tags.get(_SAMPLES, 1)
     if bits not in _WIDTHS or not isinstance(samples, int):
         raise error
-    return f"{_kind(tags)} with {samples} channel{'s' * (samples != 1)}"
+    return f"{_name_dtype(tags)} with {samples} channel{'s' * (samples != 1)}"
 
 
 def read_first_tags(stream: IO[bytes]) -> Any:

@@ -161,7 +161,7 @@ def as_stored(level: Array, source: ImageInfo) -> tuple[Array, dict[str, Any]]:
 
 def _choose_channel_options(source: ImageInfo, mode: str | None, channels: int) -> dict[str, Any]:
     """What the channels are: as the input had them where that was read as it stood, else by their number."""
-    known, options = source.storage, _kind(mode, channels)
+    known, options = source.storage, _describe_channels(mode, channels)
     if known is None or known.samples != channels or channels == 1:
         return options
     if source.mode is None and known.photometric in (1, 2):
@@ -181,7 +181,7 @@ def _colormap(palette: Palette) -> Array:
     return colours.T.astype(np.uint16) * 257
 
 
-def _kind(mode: str | None, channels: int) -> dict[str, Any]:
+def _describe_channels(mode: str | None, channels: int) -> dict[str, Any]:
     """What the channels are: ink, colours, or numbers beside each other."""
     if mode in ("CMYK", "CMYK;16"):
         return {"photometric": "separate_planes", "planarconfig": "contig"}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from .. import jit
@@ -25,6 +25,8 @@ COMPILE_AFTER = 1000.0
 AUTO, KERNELS, NUMPY = "auto", "kernels", "numpy"
 _tier: str = AUTO
 _spent: dict[jit.KernelSpec, float] = {}
+MOST_SPENT = 1024
+"""Kernels of which it is known what their work has taken; a kernel more, and the one noted longest ago is forgotten."""
 
 
 @contextmanager
@@ -67,7 +69,15 @@ class UncompiledKernel:
             yield
         finally:
             took = 1e3 * (time.thread_time() - start)
-            _spent[self.spec] = _spent.get(self.spec, 0.0) + took
+            _note(self.spec, took)
+
+
+def _note(spec: jit.KernelSpec, milliseconds: float) -> None:
+    """Add to what a kernel's work has taken, which is now the last to be forgotten."""
+    _spent[spec] = _spent.pop(spec, 0.0) + milliseconds
+    while len(_spent) > MOST_SPENT:
+        with suppress(StopIteration, KeyError, RuntimeError):  # another thread was quicker
+            del _spent[next(iter(_spent))]
 
 
 @contextmanager

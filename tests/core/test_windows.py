@@ -63,6 +63,8 @@ def test_a_window_is_the_samples_at_its_positions(windows: Windows, first: int, 
     covered = {at for one in samples for at in one}
     assert windows.reads().tolist() == [at in covered for at in range(windows.length)]
     assert windows.uncovered() == windows.length - len(covered)
+    apart = Windows(windows.length, np.array(windows.starts), np.array(windows.stops), windows.step)
+    assert windows.reach() == apart.reach() == (max(0, min(windows.starts)), min(windows.length, max(windows.stops)))
     part = windows[first : first + count]
     assert [list(range(*one, part.step)) for one in zip(part.starts, part.stops, strict=True)] == positions[
         first : first + count]

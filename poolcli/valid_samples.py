@@ -71,8 +71,7 @@ def pool(x: Any, reducer: str = "max", *, mask: Any = None, weights: Any = None,
     pooling = parse_pooling(reducer, **options).for_axes(array.shape)
     wanted, counted = check_flag("return_indices", as_python(return_indices)), parse_return_valid(return_valid)
     plan = pooling.plan(array.shape)
-    rules = SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights),
-                        1 if min_valid is None else parse_min_valid(min_valid))
+    rules = parse_rules(mask, weights, min_valid)
     if out is not None:
         check_out(out, plan.output_shape, find_result_dtype(
             pooling, array.dtype, None if rules.weights is None else rules.weights.dtype))
@@ -86,6 +85,12 @@ def pool(x: Any, reducer: str = "max", *, mask: Any = None, weights: Any = None,
              if asked and part is not None]
     results = tuple(part if part is out else as_kind_of(x, part) for part in (values, *parts))
     return results if parts else results[0]
+
+
+def parse_rules(mask: Any, weights: Any, min_valid: Any = None) -> SampleRules:
+    """Which samples count, by the keywords of ``pool``."""
+    return SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights),
+                       1 if min_valid is None else parse_min_valid(min_valid))
 
 
 def parse_return_valid(value: Any) -> str | None:

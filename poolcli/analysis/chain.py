@@ -11,12 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import report
 from ..core import axes
-from ..core.windowings import parse_min_valid
 from ..errors import PoolError
 from ..masked import allow_any_fill
 from ..pooling import Pooling, as_array
 from ..report import Stats
-from ..valid_samples import SampleRules
+from ..valid_samples import SampleRules, parse_rules
 from ..valid_samples import run as run_valid
 from .exact_stages import Fractions, pool_exactly, to_array
 from .stage_plans import StagePlan, plan_stages
@@ -114,8 +113,7 @@ def chain(x: ArrayLike, stages: Any, *, layout: str | None = None, mask: ArrayLi
     links = plan_stages(array.shape, as_stages(stages, shared), layout, array.dtype)
     rules = None
     if mask is not None or weights is not None or min_valid is not None:
-        rules = SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights),
-                            1 if min_valid is None else parse_min_valid(min_valid))
+        rules = parse_rules(mask, weights, min_valid)
     try:
         return run_chain(array, links, rules=rules)
     except MemoryError:

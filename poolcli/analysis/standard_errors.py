@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 from ..core import dtypes
 from ..core.plans import Plan
 from ..core.reducers import REDUCERS
-from ..core.windowings import parse_min_valid
 from ..errors import OptionError, PoolError
 from ..masked import find_missing
 from ..pooling import ELSEWHERE, Pooling, as_array, as_kind_of, check_out, parse_pooling
-from ..valid_samples import SampleRules, broadcast_samples
+from ..valid_samples import SampleRules, broadcast_samples, parse_rules
 from ..valid_samples import run as run_valid
 
 Array = NDArray[Any]
@@ -34,8 +33,7 @@ def pool(x: Any, reducer: str, *, sigma: Any, mask: Any = None, weights: Any = N
     array = as_array(x)
     pooling = parse_pooling(reducer, **options).for_axes(array.shape)
     plan = pooling.plan(array.shape)
-    rules = SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights),
-                        1 if min_valid is None else parse_min_valid(min_valid))
+    rules = parse_rules(mask, weights, min_valid)
     errors_of = as_array(sigma)
     _check_pooling(pooling)
     found = run_valid(pooling, array, plan, rules)

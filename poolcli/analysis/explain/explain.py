@@ -18,7 +18,7 @@ from ...core.reducers import REDUCERS
 from ...errors import PoolError
 from ...kernels.general import Window
 from ...pooling import Pooling, as_array, parse_pooling
-from ...valid_samples import SampleRules, broadcast_rules
+from ...valid_samples import SampleRules, broadcast_rules, parse_rules
 from ...valid_samples import run as run_valid
 from . import rounding_text
 from .exact_numbers import Array, format_exact, format_number, to_number
@@ -68,8 +68,7 @@ def explain(x: ArrayLike, reducer: str = "max", *, at: Sequence[int] | int | Non
     (('(1 + 3 + 5 + 6) / 4', '15 / 4', '3.75'), Fraction(15, 4), 3.75)
     """
     array, pooling = as_array(x), parse_pooling(reducer, **options)
-    rules = SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights))
-    return explain_window(array, pooling, pooling.plan(array.shape), at, channel, batch, rules)
+    return explain_window(array, pooling, pooling.plan(array.shape), at, channel, batch, parse_rules(mask, weights))
 
 
 def explain_window(array: Array, pooling: Pooling, plan: Plan, at: Sequence[int] | int | None = None,

@@ -17,7 +17,7 @@ from ...core.reducers import REDUCERS, Reducer
 from ...engine.prepared import canonical_windows
 from ...errors import PoolError
 from ...pooling import Pooling, as_array, parse_pooling
-from ...valid_samples import SampleRules, mark_missing
+from ...valid_samples import SampleRules, mark_missing, parse_rules
 from .. import adjoint
 from . import argmax, linear
 from .derivatives import DERIVATIVES
@@ -70,9 +70,7 @@ def grad(x: ArrayLike, reducer: str = "max", upstream: ArrayLike | None = None, 
     >>> grad(np.array([1.0, 3.0, 2.0]), "avg", size=2, stride=1)
     array([0.5, 1. , 0.5])
     """
-    rules = None
-    if mask is not None or weights is not None:
-        rules = SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights))
+    rules = None if mask is None and weights is None else parse_rules(mask, weights)
     return differentiate(as_array(x), parse_pooling(reducer, **options), upstream, rules=rules)
 
 

@@ -12,7 +12,7 @@ from ...redact import printable
 from .. import options, param_types
 from ..display.study_output import make_table
 from .context import Answer, StudyContext
-from .explain_command import sample_options
+from .explain_command import load_sample_rules, sample_options
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -92,13 +92,9 @@ def _load_mask(asked: StudyContext, loaded: Loaded) -> Array | None:
     """Which samples count, by a file of the input's shape or of that of its pooled axes."""
     if asked.given["mask"] is None:
         return None
-    from ...batch import Job, Settings
-    from ...batch.sample_files import load_rules
-    from ...batch.settings import SampleFiles
-
     pooling = asked.the_stage().pooling
-    plan = pooling.plan(loaded.array.shape, loaded.layout)
-    return load_rules(SampleFiles(asked.given["mask"]), Job(asked.names[0]), pooling, plan, Settings()).mask
+    rules = load_sample_rules(asked, pooling, pooling.plan(loaded.array.shape, loaded.layout))
+    return None if rules is None else rules.mask
 
 
 def _write_bounds(asked: StudyContext, found: Bounds, source: Any) -> tuple[str, ...]:

@@ -52,17 +52,17 @@ def _check_page(asked: StudyContext, plan: Plan) -> None:
 
 
 def load_sample_rules(asked: StudyContext, pooling: Pooling, plan: Plan) -> SampleRules | None:
-    """The mask and the weights, if there are some."""
+    """The mask and the weights beside the first input, if there are some."""
     from ...batch import Job, Settings
     from ...batch.sample_files import load_rules
     from ...batch.settings import SampleFiles
 
-    mask, weights = asked.given["mask"], asked.given["weights"]
+    mask, weights = asked.given["mask"], asked.given.get("weights")
     if mask is None and weights is None:
         return None
     if weights is not None:
         check_weighted(pooling.reducer)
-    return load_rules(SampleFiles(mask, weights), Job(asked.the_file()), pooling, plan, Settings())
+    return load_rules(SampleFiles(mask, weights), Job(asked.names[0]), pooling, plan, Settings())
 
 
 def prepare_file(asked: StudyContext) -> tuple[Loaded, Pooling, Plan, tuple[str, ...]]:

@@ -47,7 +47,7 @@ class _CountingChoice:
 
 def choose(work: KernelTask) -> _CountingChoice | None:
     """Choose counting where what is found is written as it is or as a float, and nobody asks where it was."""
-    written = dtypes.write_dtype(work.result)
+    written = work.written
     found = dtypes.result_dtype(work.reducer, work.source)
     same = work.result == found and written == found and work.array.dtype == dtypes.read_dtype(work.source)
     samples = int(np.prod([windows.count_range()[1] for windows in work.windows]))

@@ -64,7 +64,7 @@ def choose(work: KernelTask) -> HistogramChoice | None:
     if (deep != 1).any() or not all(_solid(windows) for windows in work.windows[1:]):
         return None
     sizes = {a * b for a in set(high.tolist()) for b in set(wide.tolist())}
-    names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name,
+    names = {"read": work.array.dtype.name, "write": work.written.name,
              "columns": "uint8" if int(high.max()) < 1 << 8 else "uint32",
              "counts": "uint16" if most < 1 << 16 else "uint32"}
     end = ending(work, [Rank.of(n, q_of(work)).share for n in sizes])

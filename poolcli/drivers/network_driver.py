@@ -46,7 +46,7 @@ _FEW_BITS = 20
 
 def ending(work: KernelTask, shares: Sequence[float]) -> Callable[..., bool]:
     """The quickest way to write that is exact for all these shares of the way between two ranks."""
-    to, dtype = dtypes.write_dtype(work.result), work.array.dtype
+    to, dtype = work.written, work.array.dtype
     own = work.source == work.result and dtype == to
     few = _bits_of(shares)
     if own and few == 0:
@@ -132,7 +132,7 @@ def choose(work: KernelTask) -> NetworkChoice | None:
     if not 0 < tiles.samples <= (_MAX_SAMPLES_COUNTED if work.reducer.sorts == "runs" else _MAX_SAMPLES):
         return None
     end = ending(work, [Rank.of(n, q_of(work)).share for n in tiles.sample_counts])
-    names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
+    names = {"read": work.array.dtype.name, "write": work.written.name}
     whole = WHOLE_BYTES // work.array.itemsize
     parts = end, whole, int(work.reducer.sorts == "runs")
     spec = jit.KernelSpec(kernel.make_kernel, parts, tuple(names.get(a, a) for a in _ARGUMENTS))

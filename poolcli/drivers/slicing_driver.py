@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import dtypes
 from ..core.windows import Windows
 from . import policy, tile_driver
 from .fold.fold_table import missing
@@ -36,7 +35,7 @@ class _SlicingChoice:
 
 def choose(work: KernelTask) -> _SlicingChoice | None:
     """Choose slicing where samples are written as they are or as floats."""
-    written = dtypes.write_dtype(work.result)
+    written = work.written
     same = work.source == work.result and work.array.dtype == written
     return _SlicingChoice() if same or written.kind == "f" else None
 

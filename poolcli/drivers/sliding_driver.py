@@ -57,10 +57,10 @@ def choose(work: KernelTask) -> SlidingChoice | None:
     counts = _tile_counts(work.windows)
     if _nanoseconds(work, counts) > GENERAL_NS[work.reducer.sorts] * _average_samples(work):
         return None
-    names = {"read": work.array.dtype.name, "write": dtypes.write_dtype(work.result).name}
+    names = {"read": work.array.dtype.name, "write": work.written.name}
     arguments = tuple(names.get(a, a) for a in _ARGUMENTS)
     if (measure := _MEASURES.get(work.reducer.sorts)) is not None:
-        write = kernel.write_float if dtypes.write_dtype(work.result).kind == "f" else kernel.write_integer
+        write = kernel.write_float if work.written.kind == "f" else kernel.write_integer
         spec = jit.KernelSpec(kernel.make_counts_kernel, (measure, write, int(work.reducer.nan_wins)), arguments)
         return SlidingChoice(spec, work.windows, counts)
     mode = work.reducer.sorts == "runs"

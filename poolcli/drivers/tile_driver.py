@@ -99,7 +99,7 @@ def choose(work: KernelTask) -> _TileChoice | None:
     most = int(np.prod(largest))
     if most > core.most or (most > _FEW and int(np.prod(work.output_shape)) < _LEAST_LANES):
         return None
-    names = {"read": dtype.name, "write": dtypes.write_dtype(work.result).name}
+    names = {"read": dtype.name, "write": work.written.name}
     arguments = tuple(names.get(a, a) for a in _ARGUMENTS)
     spec = jit.KernelSpec(kernel.make_kernel, _parts(work, core), arguments)
     return _TileChoice(spec, core, largest)
@@ -107,7 +107,7 @@ def choose(work: KernelTask) -> _TileChoice | None:
 
 def _parts(work: KernelTask, core: _LaneCore) -> tuple[Callable[..., Any], ...]:
     """Return what the kernel is made of."""
-    written = dtypes.write_dtype(work.result)
+    written = work.written
     put = kernel.put_floats if written.kind == "f" else kernel.put_wide if written.itemsize == 8 else kernel.put_narrow
     return core.core, work.reducer.core, kernel.mend_pick if work.reducer.picks else kernel.mend_value, put
 

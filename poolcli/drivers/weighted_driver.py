@@ -27,7 +27,6 @@ from .fold.fold_table import (
     NARROW,
     SUM_FOLDS,
     Fold,
-    find_written_dtype,
     in_range,
     missing,
     of_pair,
@@ -132,7 +131,7 @@ def choose(work: KernelTask) -> _WeightedChoice | None:
     whole = all(axis.whole for axis in axes) and (work.weights is None or work.largest_weight)
     *lines, row = (float(axis.totals.max()) if whole else inf for axis in axes)
     fold = _choose_sum(work, prod(lines) * max(work.largest_weight, 1), row)
-    names = {"read": work.array.dtype.name, "write": find_written_dtype(work).name,
+    names = {"read": work.array.dtype.name, "write": work.written.name,
              "weight": np.dtype(fold.dtypes[0]).name}
     read, write, nodata, *others = (names.get(argument, argument) for argument in _ARGUMENTS)
     if work.weights is not None:
@@ -153,7 +152,7 @@ def _choose_sum(work: KernelTask, lines: float, row: float) -> Fold:
     """
     dtype, weight = work.array.dtype, lines * row
     largest = weight * (2.0 ** (8 * dtype.itemsize) if dtype.kind != "f" else 1.0)
-    near = all(one.kind == "f" and one.itemsize <= 4 for one in (dtype, find_written_dtype(work)))
+    near = all(one.kind == "f" and one.itemsize <= 4 for one in (dtype, work.written))
     if near or (dtype.kind != "f" and largest < 2.0**EXACT_BITS):
         convert = end.ratio_to_near_float if near else of_ratio(work, weight)
         value: Part = end.mean if convert is not None else end.mean_wide
@@ -165,8 +164,8 @@ def _choose_sum(work: KernelTask, lines: float, row: float) -> Fold:
         fold = Fold(states.lift_sum, states.merge_sum, value, convert, (state,), (0,))
         plain, counted = kernel.accumulate_one, kernel.accumulate_two
     elif not missing(work) and dtype.kind != "f" and _fits_in_parts(lines * 2.0 ** (8 * dtype.itemsize), row):
-        of_float = find_written_dtype(work).kind == "f"
-        value = kernel.mean_of_parts if of_float or find_written_dtype(work).itemsize == 8 else kernel.ratio_of_parts
+        of_float = work.written.kind == "f"
+        value = kernel.mean_of_parts if of_float or work.written.itemsize == 8 else kernel.ratio_of_parts
         convert = (end.pair_ratio_to_integer, end.ROUNDINGS[work.rounding])
         return Fold(states.lift_pair, kernel.accumulate_parts, value,
                     of_pair(work) if value is kernel.mean_of_parts else convert, (np.float64,) * 2, (0, 0))

@@ -95,7 +95,7 @@ class _DirectCall:
 def may_repeat(plan: Plan, work: KernelTask, pad_mode: str) -> bool:
     """Whether a plan's arrays and results are read and written where they lie, and are small."""
     in_order = plan.axes.order == tuple(range(len(plan.axes.order)))
-    as_given = dtypes.read_dtype(work.source) == work.source and dtypes.write_dtype(work.result) == work.result
+    as_given = dtypes.read_dtype(work.source) == work.source and work.written == work.result
     plain = pad_mode == "exclude" and not work.want_indices and not work.reducer.draws
     return in_order and as_given and plain and 0 < work.array.size <= _MOST_SAMPLES
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..core import dtypes
 from ..core.boxes import cut_windows
 from ..core.windows import Windows
-from ..drivers.fold.fold_table import divisors, find_written_dtype, missing, sum_dtype
+from ..drivers.fold.fold_table import divisors, missing, sum_dtype
 from ..drivers.general_driver import most_samples
 from ..drivers.kernel_task import Array, Block, KernelTask, Runner, UnrepresentableValue, cut, sizes_for
 from ..drivers.weighted_driver import AxisWeights, divides, weigh_axes
@@ -164,7 +164,7 @@ def _finish_floats(part: _BlockWindows, values: Array) -> Array:
 
     A whole number would be rounded twice.
     """
-    if find_written_dtype(part.work).kind != "f":
+    if part.work.written.kind != "f":
         raise _Declined
     special = ~np.isfinite(part.x) if part.present is None else ~np.isfinite(part.x) & part.present
     if not special.any():
@@ -194,7 +194,7 @@ def _find_mean(part: _BlockWindows) -> Array:
         # the remainder of the first division, exact by splitting as double_double.divide has it
         return _finish_floats(part, _add_quotient(q, hi, lo, divisor))
     total = _sum_whole(part)
-    if find_written_dtype(work).kind == "f":
+    if work.written.kind == "f":
         return np.asarray(total / divisor)
     return _round_quotient(total, divisor.astype(np.int64), work.rounding)
 
@@ -272,7 +272,7 @@ def _find_mix(part: _BlockWindows) -> Array:
 
 def _divide(total: Array, n: Array, work: KernelTask) -> Array:
     """A ratio of whole numbers that doubles hold, rounded once."""
-    return total / n if find_written_dtype(work).kind == "f" else _round_quotient(total, n, work.rounding)
+    return total / n if work.written.kind == "f" else _round_quotient(total, n, work.rounding)
 
 
 def _find_weighted_mean(part: _BlockWindows) -> Array:
@@ -392,7 +392,7 @@ def _interpolate_ranks(a: Array, b: Array, share: Array, work: KernelTask) -> Ar
     p, f = multiply(d, share)
     hi, lo = add_pairs((a, np.zeros_like(a)), two_sum(p, f + e * share))
     hi, lo = np.where(a == b, a, hi), np.where(a == b, 0.0, lo)
-    if find_written_dtype(work).kind != "f":
+    if work.written.kind != "f":
         return np.where(gone, np.nan, _round_pairs(hi, lo, work.rounding))
     return np.where(gone, np.nan, hi + lo)
 

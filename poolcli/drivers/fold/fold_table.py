@@ -169,7 +169,7 @@ _EXTREMES = states.merge_max, states.merge_min, states.merge_range
 
 def of_ratio(work: KernelTask, largest_divisor: float = 1.0) -> Part | None:
     """How a ratio is written; None where its remainder, or a quotient into 64 bits, may not be exact."""
-    out = find_written_dtype(work)
+    out = work.written
     if out.kind == "f":
         return end.ratio_to_float
     if out.itemsize == 8 or largest_divisor * 2.0 ** (8 * out.itemsize + 1) > 2.0**EXACT_BITS:
@@ -179,12 +179,12 @@ def of_ratio(work: KernelTask, largest_divisor: float = 1.0) -> Part | None:
 
 def of_pair(work: KernelTask) -> Part:
     """How a pair of doubles is written."""
-    return end.pair_to_float if find_written_dtype(work).kind == "f" else end.pair_to_integer
+    return end.pair_to_float if work.written.kind == "f" else end.pair_to_integer
 
 
 def _of_sample(work: KernelTask) -> tuple[Part, Part]:
     """The value and the conversion of a sample of the array."""
-    dtype, out = work.array.dtype, find_written_dtype(work)
+    dtype, out = work.array.dtype, work.written
     if work.source == work.result and dtype == out:
         return end.first_number, end.as_it_is
     if out.kind == "f":
@@ -220,7 +220,7 @@ def _farthest(work: KernelTask, window: Extent) -> Fold:
 def _ratio_mean(work: KernelTask, lift: Part, merge: Part, value: Part, none: tuple[float, ...]) -> Fold | None:
     """A harmonic or a geometric mean, whose values are a little off where they should be whole."""
     convert = of_ratio(work) if work.rounding in (HALF_UP, HALF_EVEN) else None
-    if find_written_dtype(work).kind == "f":
+    if work.written.kind == "f":
         convert = end.finite_ratio_to_float
     if convert is None:
         return None
@@ -229,7 +229,7 @@ def _ratio_mean(work: KernelTask, lift: Part, merge: Part, value: Part, none: tu
 
 def _value_range(work: KernelTask, window: Extent) -> Fold:
     """Range."""
-    dtype, out = work.array.dtype, find_written_dtype(work)
+    dtype, out = work.array.dtype, work.written
     value: Part = end.range_pair
     convert = of_pair(work)
     if dtype.kind in "iu" and dtype.itemsize < 8:
@@ -253,7 +253,7 @@ def _mean(work: KernelTask, window: Extent) -> Fold:
 
 def _fold_quotient(work: KernelTask, window: Extent) -> Fold:
     """The sum over a divisor."""
-    dtype, out = work.array.dtype, find_written_dtype(work)
+    dtype, out = work.array.dtype, work.written
     value: Part
     if _counts_in_parts(work) and not (dtype.kind == out.kind == "f" and max(dtype.itemsize, out.itemsize) <= 4):
         value = end.mean_by_pair if work.reducer.fold == "average" else end.mean_pair
@@ -279,12 +279,12 @@ NARROW: Mapping[int, Part] = {HALF_UP: end.mean_narrow, FLOOR: end.mean_narrow_d
 def in_range(work: KernelTask) -> bool:
     """Whether every mean of integers is in the result's range for certain."""
     (low, high), (least, most) = dtypes.whole_limits(work.source), dtypes.whole_limits(work.result)
-    return find_written_dtype(work).kind != "f" and least <= low and high <= most
+    return work.written.kind != "f" and least <= low and high <= most
 
 
 def _whole_mean(work: KernelTask, window: Extent, convert: Part | None) -> tuple[Part, Part]:
     """The value and the conversion of a sum of integers."""
-    dtype, out = work.array.dtype, find_written_dtype(work)
+    dtype, out = work.array.dtype, work.written
     if work.reducer.fold == "total" and out.kind != "f":
         natural = work.result == dtypes.result_dtype(work.reducer, work.source)
         return end.first_number, end.as_it_is if natural else end.whole_to_integer
@@ -300,7 +300,7 @@ def _whole_mean(work: KernelTask, window: Extent, convert: Part | None) -> tuple
 
 def _fold_count(work: KernelTask, window: Extent) -> Fold:
     """The number of samples."""
-    out, state = find_written_dtype(work), np.dtype(np.int32 if window.samples < 1 << 31 else np.int64)
+    out, state = work.written, np.dtype(np.int32 if window.samples < 1 << 31 else np.int64)
     convert = (end.number_to_float if out.kind == "f" else end.as_it_is if work.result == np.int64
                else end.whole_to_integer)
     fold = Fold(states.lift_one, states.merge_sum, end.first_number, convert, (state,), (0,), "exact")
@@ -317,7 +317,7 @@ def _fold_mix(work: KernelTask, window: Extent) -> Fold | None:
     convert = of_ratio(work, window.samples)
     if dtype.kind == "f":
         certain = end.finite_ratio_to_float if 0.0 < weight < 1.0 else end.sure_ratio_to_float
-        convert = certain if find_written_dtype(work).kind == "f" else convert
+        convert = certain if work.written.kind == "f" else convert
         state: Any = np.float64
     else:
         short = (weight * 2.0**_WEIGHT_BITS).is_integer()
@@ -348,7 +348,7 @@ def _powers(work: KernelTask, lift: Part, value: Part) -> Fold | None:
     power, root = _POWERS.get(p, (states.power_any, end.root_any))
     # a root by logarithms is a little off where it should be whole
     convert = of_ratio(work) if p in _POWERS or work.rounding in (HALF_UP, HALF_EVEN) else None
-    if find_written_dtype(work).kind == "f":
+    if work.written.kind == "f":
         convert = end.finite_ratio_to_float
     if convert is None:
         return None
@@ -392,12 +392,12 @@ def _whole_moments(work: KernelTask, window: Extent) -> tuple[Fold, bool] | None
 
 def _fold_variance(work: KernelTask, window: Extent) -> tuple[Fold, bool]:
     """The fold of floats, and whether its value is a ratio: pairs for doubles, and for integer results."""
-    if work.array.dtype.itemsize == 8 or find_written_dtype(work).kind != "f":
-        convert = end.pair_or_nan_to_float if find_written_dtype(work).kind == "f" else end.pair_to_integer
+    if work.array.dtype.itemsize == 8 or work.written.kind != "f":
+        convert = end.pair_or_nan_to_float if work.written.kind == "f" else end.pair_to_integer
         fold = Fold(states.lift_wide_spread, states.merge_wide_spread, end.variance_wide_spread, convert,
                     (np.float64,) * 5, (0,) * 5, counts=True)
         return fold, False
-    convert = end.ratio_to_near_float if find_written_dtype(work).itemsize <= 4 else end.ratio_to_float
+    convert = end.ratio_to_near_float if work.written.itemsize <= 4 else end.ratio_to_float
     return Fold(states.lift_spread, states.merge_spread, end.variance_spread, convert, (np.float64,) * 3, (0,) * 3,
                 counts=True), True
 
@@ -443,11 +443,6 @@ def missing(work: KernelTask) -> bool:
 def _counts_in_parts(work: KernelTask) -> bool:
     """Whether samples have weights that may be no whole numbers."""
     return work.weights is not None and not work.largest_weight
-
-
-def find_written_dtype(work: KernelTask) -> dtypes.Type:
-    """The dtype that the kernel writes."""
-    return work.written
 
 
 def _in_pairs(dtype: dtypes.Type, window: Extent) -> bool:

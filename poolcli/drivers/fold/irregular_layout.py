@@ -12,7 +12,6 @@ from ...core.windows import Windows, as_array
 from ...kernels.fold.unrolled import PARTS
 from ..kernel_task import Array, Block, KernelTask
 from .fold_run import FoldLayout, Prepared, RowWindows
-from .fold_table import find_written_dtype
 
 _LINES = 12
 """Lines of the cache of a stretch, which are asked for at once: max fractional 2.5 of 16 MP of float32 takes 3.1 ms,
@@ -71,8 +70,7 @@ class IrregularLayout(FoldLayout):
 
     def own(self) -> list[Array]:
         """A runner's room for results of every size."""
-        return [np.empty(self.rows * self.stretches[0].length * self.work.array.shape[4],
-                         find_written_dtype(self.work))]
+        return [np.empty(self.rows * self.stretches[0].length * self.work.array.shape[4], self.work.written)]
 
     @cached_property
     def stretches(self) -> tuple[RowWindows, NDArray[np.int64]]:

@@ -21,7 +21,7 @@ from ...kernels.fold import fold_states as fold_steps
 from ...kernels.fold import partial_fold as kernel
 from ..kernel_task import Array, KernelTask
 from .fold_run import MOST_NUMBERS
-from .fold_table import EXTREME_FOLDS, FOLDS, SUM_FOLDS, Extent, Fold, divisors, find_written_dtype, missing, of_pair
+from .fold_table import EXTREME_FOLDS, FOLDS, SUM_FOLDS, Extent, Fold, divisors, missing, of_pair
 
 States = tuple[Array, ...]
 """The numbers of states, each as (outer, windows along D, H, W, inner)."""
@@ -74,7 +74,7 @@ class Merger:
         windows without a sample that counts. ``shares`` are what sums are divided by.
         """
         work, shape = self.work, states[0].shape
-        values, bad = np.empty(shape, find_written_dtype(work)), np.zeros(shape, np.uint8)
+        values, bad = np.empty(shape, work.written), np.zeros(shape, np.uint8)
         fill = np.zeros(1, values.dtype) if work.fill is None else work.fill
         numbers = np.array([values.size, work.fill is not None, work.rounding,
                             *dtypes.whole_limits(work.result)], np.int64)

@@ -53,10 +53,8 @@ def make_spec(work: KernelTask, written: dtypes.Type) -> jit.KernelSpec:
         parts = _CASTS[to_float]
     row = work.reducer
     core = row.core if work.weights is None and not work.in_parts else row.weighted_core
-    along_axes = row.weighted or work.in_parts
-    weigh = (kernel.gather_both_weights if along_axes and work.weights is not None
-             else kernel.gather_weights if along_axes
-             else kernel.gather_sample_weights if work.weights is not None
+    weigh = (kernel.gather_sample_weights if work.weights is not None
+             else kernel.gather_weights if row.weighted or work.in_parts
              else kernel.gather_distances if row.central else kernel.no_weights)
     assert core is not None
     names = {"read": work.array.dtype.name, "write": written.name}
@@ -75,7 +73,7 @@ class General:
     def tables(self) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """The windows of D, H and W, and their weights."""
         row = self.work.reducer
-        if self.work.in_parts:
+        if self.work.in_parts or (self.work.weights is not None and not row.weighted):
             return [_table_of_parts(w, wholly=not row.extensive) for w in self.work.windows]
         along = partial(binomial, whole=needs_whole_weights(self.work)) if row.weighted else None
         return [table(w, partial(square_distances, step=w.step) if row.central else along) for w in self.work.windows]
@@ -188,7 +186,7 @@ def table(windows: Windows, along: AlongAxis | None) -> tuple[NDArray[np.int64],
 
 
 def _table_of_parts(windows: Windows, wholly: bool) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """One axis whose samples count by parts: as whole numbers (``wholly``), or as shares of a sample."""
+    """One axis whose samples count by parts: as whole numbers (``wholly``), or as shares of a sample; else by 1."""
     rows, _ = table(windows, None)
     if not windows.weighs or windows.stretch is None:
         return rows, np.ones(int(rows[:, kernel.COUNT].max()))

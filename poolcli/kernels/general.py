@@ -157,21 +157,7 @@ def gather_distances(region: _WindowRegion, along_d: Buffer, along_h: Buffer, al
 
 def gather_sample_weights(region: _WindowRegion, along_d: Buffer, along_h: Buffer, along_w: Buffer,
                           weights: Buffer) -> None:
-    """Write the weight that each of those samples has in the array."""
-    n = 0
-    for i in range(region.d.size):
-        for j in range(region.h.size):
-            at = region.origin + _row_of(region, i, j) * region.inner
-            for _ in range(region.w.size):
-                if not _absent(region, region.src[at]):
-                    weights[n] = region.each[at]
-                    n += 1
-                at += region.w.step * region.inner
-
-
-def gather_both_weights(region: _WindowRegion, along_d: Buffer, along_h: Buffer, along_w: Buffer,
-                        weights: Buffer) -> None:
-    """Write the products of both: of the weights of its axes, and of the one that it has in the array."""
+    """Write the product of its axes' weights, which may all be 1, and of the one that it has in the array."""
     n = 0
     for i in range(region.d.size):
         for j in range(region.h.size):

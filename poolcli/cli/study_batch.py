@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import click
 
 from ..core.memory_budget import begin_job
-from ..errors import LayoutError, OptionError, PoolError
+from ..errors import NO_MEMORY, LayoutError, OptionError, PoolError
 from ..redact import printable
 from . import options, stdio
 from .analysis.context import STDIO, Answer, FileError, StudyContext, file_errors
@@ -127,24 +126,15 @@ class _Operation:
 def _run_all(every: Sequence[_StudyFile], answer: Callable[[StudyContext], Answer], name_outputs: NameOutputs,
              workers: int) -> Generator[_Outcome]:
     """Do the files side by side; outcomes in their order, and not many of them at once."""
-    def work(one: _StudyFile) -> _Outcome:
-        return _run_one(one, answer, name_outputs)
+    from ..batch.executors.local import make_local_executor
+    from ..chunked.executors import OrderedResults
 
-    if workers < 2:
-        yield from map(work, every)
-        return
-    waiting = deque[Future[_Outcome]]()
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for one in every:
-                waiting.append(pool.submit(work, one))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for left in waiting:
-                left.cancel()
+    results = OrderedResults(make_local_executor(partial(_run_one, answer=answer, name_outputs=name_outputs), workers))
+    try:
+        yield from results.run(every)
+    finally:
+        for _ in results.finish():
+            pass  # nobody asks for what had begun when the first failure ended the run
 
 
 def _run_one(one: _StudyFile, answer: Callable[[StudyContext], Answer], name_outputs: NameOutputs) -> _Outcome:
@@ -162,7 +152,7 @@ def _run_one(one: _StudyFile, answer: Callable[[StudyContext], Answer], name_out
         kept = failure.error if isinstance(failure.error, LayoutError) else PoolError(f"{named}{failure.error}")
         return _Outcome(one.source, error=kept)
     except MemoryError:
-        return _Outcome(one.source, error=PoolError("not enough memory for it"))
+        return _Outcome(one.source, error=PoolError(f"{NO_MEMORY} for it"))
 
 
 def _print_outcome(study: str, done: _Outcome, asked: StudyContext) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ...chunked.executors import Executor, Future, SerialExecutor, ThreadExecutor
+from ...chunked.executors import Executor, Future, Result, SerialExecutor, ThreadExecutor
 from ...core.memory_budget import budget
 from ...report import FileReport
 from ..settings import Job, Settings
@@ -26,7 +26,7 @@ class _ProcessExecutor:
 
         share = replace(settings, memory=budget() // max(1, workers))
         self.pool = WorkerPool(pooling, share)
-        self.waiting = _in_this_process(self.pool.perform, workers)
+        self.waiting = make_local_executor(self.pool.perform, workers)
 
     @property
     def max_pending(self) -> int:
@@ -48,9 +48,9 @@ class _ProcessExecutor:
         return left
 
 
-def _in_this_process(perform: Perform, workers: int) -> FileExecutor:
-    """Make a thread for each worker; none for a single one."""
-    return ThreadExecutor(perform, workers) if workers > 1 else SerialExecutor(perform)
+def make_local_executor(function: Callable[[Any], Result], workers: int) -> Executor[Any, Result]:
+    """Make one of this process: a thread for each worker; none for a single one."""
+    return ThreadExecutor(function, workers) if workers > 1 else SerialExecutor(function)
 
 
 def make_executor(perform: Perform, pooling: Pooling, settings: Settings, workers: int) -> FileExecutor:
@@ -61,4 +61,4 @@ def make_executor(perform: Perform, pooling: Pooling, settings: Settings, worker
         return DaskExecutor(pooling, settings, workers)
     if settings.isolate:
         return _ProcessExecutor(pooling, settings, workers)
-    return _in_this_process(perform, workers)
+    return make_local_executor(perform, workers)

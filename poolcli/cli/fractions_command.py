@@ -86,12 +86,8 @@ def _name_outputs(asked: StudyContext) -> list[str]:
 
 def _check_output(asked: StudyContext) -> str:
     """The output's name, which can be written."""
-    if asked.output is None and asked.the_file("labels.png") == STDIO:
-        raise OptionError("output", "output is missing; -o FILE says where the result goes")
     found, = _name_outputs(asked)
-    output_checks.check_ending("output", found)
-    with file_errors(found):
-        asked.check_free(found)
+    asked.check_outputs(asked.the_file("labels.png"), {"output": found})
     return found
 
 

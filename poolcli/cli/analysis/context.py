@@ -145,6 +145,15 @@ class StudyContext:
             with files.atomic(target, overwrite=bool(self.given.get("overwrite"))) as stream:
                 stream.write(text.encode())
 
+    def check_outputs(self, source: str, targets: Mapping[str, str]) -> None:
+        """Refuse outputs of a source, by their options, that cannot be written; and none where that is a stream."""
+        if source == STDIO and self.output is None:
+            raise OptionError("output", "output is missing; -o FILE says where the result goes")
+        for option, target in targets.items():
+            output_checks.check_ending(option, target)
+            with file_errors(target):
+                self.check_free(target)
+
     def check_free(self, target: str) -> None:
         """Refuse to write over an input, or over what is there without --overwrite."""
         output_checks.check_free(target, (*self.names, *self.read), bool(self.given.get("overwrite")))

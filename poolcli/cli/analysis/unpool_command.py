@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...errors import OptionError
 from ...redact import printable
 from .. import options, param_types
 from ..display.study_output import make_table
-from . import output_checks
-from .context import STDIO, Answer, StudyContext, file_errors
+from .context import STDIO, Answer, StudyContext
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -86,12 +84,8 @@ def _output_name(asked: StudyContext, name: str) -> str:
     """The output's name."""
     from ...files.paths import output_paths
 
-    if name == STDIO and asked.output is None:
-        raise OptionError("output", "output is missing; -o FILE says where the result goes")
     found = str(output_paths.target(name, asked.output, "unpool") or STDIO)
-    output_checks.check_ending("output", found)
-    with file_errors(found):
-        output_checks.check_free(found, asked.names, bool(asked.given["overwrite"]))
+    asked.check_outputs(name, {"output": found})
     return found
 
 

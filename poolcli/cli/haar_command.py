@@ -10,7 +10,7 @@ from ..errors import OptionError, PoolError
 from ..redact import printable
 from . import options, param_types
 from .analysis import output_checks
-from .analysis.context import STDIO, Answer, FileError, StudyContext, file_errors
+from .analysis.context import Answer, FileError, StudyContext, file_errors
 from .analysis.study import Study, output_option
 from .display.study_output import make_table
 
@@ -125,13 +125,8 @@ def _name_outputs(asked: StudyContext) -> list[str]:
 
 def _check_outputs(asked: StudyContext) -> list[str]:
     """The outputs' names, which can be written."""
-    if asked.output is None and asked.the_file() == STDIO:
-        raise OptionError("output", "output is missing; -o FILE says where the result goes")
     found = _name_outputs(asked)
-    for option, target in zip(("output", "low"), found, strict=False):
-        output_checks.check_ending(option, target)
-        with file_errors(target):
-            asked.check_free(target)
+    asked.check_outputs(asked.the_file(), dict(zip(("output", "low"), found, strict=False)))
     return found
 
 
@@ -216,6 +211,7 @@ _STUDY = Study(
      "poolcli haar photos/ --levels 2 -o bands/", "poolcli haar --inverse bands/*.npz -o 'back/{stem}.png'",
      "poolcli haar map.npy -o bands.npy"],
     _answer, usage="FILE...", default=(), pools=False, formats=(), name_outputs=_name_outputs,
+    operation=lambda given: "inverse" if given["inverse"] else "haar",
     options=[options.option("--levels", type=param_types.positive, metavar="N",
                             help="How often the means are halved. Default 1."),
              options.flag("--inverse", help="Put bands together again."),

@@ -49,6 +49,8 @@ class Study:
     """Options whose files have formats by their endings, none of them chunked."""
     name_outputs: Callable[[StudyContext], Sequence[str]] | None = None
     """The names of one file's outputs, where several files may be named at once."""
+    operation: Callable[[Mapping[str, Any]], str] | None = None
+    """What these are named after, where that is not the study."""
 
     def command(self) -> SectionedCommand:
         """It, for click."""
@@ -76,7 +78,7 @@ class Study:
         try:
             if self.name_outputs is not None and is_batch(asked):
                 with announce_compiling(shows), bar:
-                    operation = "inverse" if given.get("inverse") else self.name
+                    operation = self.name if self.operation is None else self.operation(given)
                     return run_batch(self.name, operation, asked, self.answer, self.name_outputs)
             self.check_outputs(asked)
             with file_errors(asked.names[0] if asked.names else self.name), announce_compiling(shows), bar:

@@ -66,7 +66,7 @@ class ChainRun(BatchRun):
     def __init__(self, jobs: Iterable[Job], poolings: ChainSpec, settings: Settings, workers: int = 1) -> None:
         # what is beside an input lies beside what the first stage gets, not the last, so headers are looked at later
         super().__init__(jobs, poolings.stages[-1].pooling, replace(settings, samples=None), workers)
-        self.poolings, self.given = poolings, settings.samples
+        self.poolings, self.job_settings = poolings, settings
 
     def fit(self, loaded: Loaded, job: Job) -> LoadedJob:
         """What a header tells of the last stage."""
@@ -79,8 +79,7 @@ class ChainRun(BatchRun):
     def perform(self, job: Job) -> FileReport:
         """One job, here."""
         blank = self.blank(job)
-        settings = replace(self.settings, samples=self.given)
-        return catch_errors(job, blank, lambda: _run_chain_job(job, self.poolings, settings, blank))
+        return catch_errors(job, blank, lambda: _run_chain_job(job, self.poolings, self.job_settings, blank))
 
 
 def _run_chain_job(job: Job, poolings: ChainSpec, settings: Settings, blank: ChainReport) -> FileReport:

@@ -224,7 +224,7 @@ def _load(given: SampleFiles, option: str, name: str, settings: Settings) -> Arr
 
 def _is_shared(given: SampleFiles, option: str) -> bool:
     """Whether every input has the same file: its name is neither a pattern nor a folder's."""
-    asked = {"mask": given.mask, "weights": given.weights, "by": given.by, "sigma": given.sigma}[option]
+    asked: str | None = getattr(given, option)
     return asked is not None and not output_paths.is_pattern(asked) and not output_paths.is_folder(asked)
 
 

@@ -48,7 +48,7 @@ class SharedArrays:
                 one.array = found
         array = one.array
         self._forget_oldest()
-        reserve(array.nbytes, f"an array of {'x'.join(map(str, array.shape))} samples")
+        reserve(array.nbytes, "an array of shape", array.shape)
         return array
 
     def _forget_oldest(self) -> None:

@@ -23,7 +23,7 @@ from .pooling import Pooling, as_array, check_out, parse_pooling
 
 Array = NDArray[Any]
 WIDER: Mapping[str, str] = {"bool": "uint8", "uint8": "uint16", "int8": "int16", "uint16": "uint32", "int16": "int32",
-                             "float16": "float32"}
+                            "float16": "float32"}
 """Dtypes of which an array in memory may have every value, and one that holds them and more."""
 
 

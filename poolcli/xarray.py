@@ -78,11 +78,9 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     if pooling.reducer.cell_method:
         methods = " ".join([*(f"{dims[i]}:" for i in plan.axes.pooled), pooling.reducer.cell_method])
         attrs["cell_methods"] = f"{attrs.get('cell_methods', '')} {methods}".strip()
-    if not isinstance(found, tuple):
-        return xarray.DataArray(found, dims=kept, coords=coords, name=x.name, attrs=attrs)
-    values, valid = found
-    return (xarray.DataArray(values, dims=kept, coords=coords, name=x.name, attrs=attrs),
-            xarray.DataArray(valid, dims=kept, coords=coords, name="valid"))
+    values, *valid = found if isinstance(found, tuple) else (found,)
+    made = xarray.DataArray(values, dims=kept, coords=coords, name=x.name, attrs=attrs)
+    return (made, xarray.DataArray(valid[0], dims=kept, coords=coords, name="valid")) if valid else made
 
 
 def _fit_dimensions(given: Any, x: Any, what: str) -> Any:

@@ -342,7 +342,7 @@ class NetworkTiles:
         counts = (programs[1].counters + 2) * room + 2 if programs[1] else 0
         code = np.concatenate([program.code for program in known])
         return NetworkPiece(generated, code, offsets.reshape(-1), kinds, sources, targets, table, geometry,
-                      slots * room + beyond, counts)
+                            slots * room + beyond, counts)
 
     def room(self, lanes: _Lanes, beyond: int, slots: int, lines: int) -> tuple[int, int]:
         """Return the lanes of a slot, and how many of so many lines are one strip: more where they are short."""

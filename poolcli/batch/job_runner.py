@@ -59,13 +59,17 @@ def start_report(job: Job, pooling: Pooling) -> FileReport:
 
 def fail_report(blank: FileReport, error: Exception) -> FileReport:
     """The report of a job that an error ended."""
+    return replace(blank, status="failed", error=redact_secrets(describe_error(error)), cause=error,
+                   stops=is_disk_full(error), layout_error=error if isinstance(error, LayoutError) else None)
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether every next file would meet the error too."""
     inner = error.__cause__ if isinstance(error, PoolError) else error
-    full = isinstance(inner, OSError) and inner.errno in _DISK_FULL_ERRNOS
-    return replace(blank, status="failed", error=redact_secrets(_describe_error(error)), cause=error, stops=full,
-                   layout_error=error if isinstance(error, LayoutError) else None)
+    return isinstance(inner, OSError) and inner.errno in _DISK_FULL_ERRNOS
 
 
-def _describe_error(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What went wrong, in one line."""
     if isinstance(error, OutputError) and error.target is not None:
         return f"{printable(error.target)} {error}"

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from ..core.memory_budget import begin_job
-from ..errors import NO_MEMORY, LayoutError, OptionError, PoolError
+from ..errors import LayoutError, OptionError, PoolError
 from ..redact import printable
 from . import options, stdio
 from .analysis.context import STDIO, Answer, FileError, StudyContext, file_errors
@@ -38,6 +38,10 @@ class _Outcome:
     input: str
     answer: Answer | None = None
     error: PoolError | None = None
+    cause: Exception | None = None
+    """What --debug shows of the error."""
+    stops: bool = False
+    """Whether every next file would fail too."""
     skipped: str | None = None
     """The output that is there already."""
 
@@ -73,7 +77,7 @@ def run_batch(study: str, operation: str, asked: StudyContext, answer: Callable[
     for done in outcomes:
         code = max(code, _print_outcome(study, done, asked))
         data.append(done.to_data())
-        if done.error is not None and asked.given["fail_fast"]:
+        if done.stops or (done.error is not None and asked.given["fail_fast"]):
             outcomes.close()
             break
     if asked.given["as_json"]:
@@ -141,23 +145,33 @@ def _run_one(one: _StudyFile, answer: Callable[[StudyContext], Answer], name_out
     """One file; whatever goes wrong with it is its own."""
     if one.problem is not None:
         return _Outcome(one.source, error=PoolError(one.problem))
-    targets = name_outputs(one.asked)
-    if one.asked.given["skip_existing"] and all(map(os.path.lexists, targets)):
-        return _Outcome(one.source, skipped=targets[0])
     try:
+        targets = name_outputs(one.asked)
+        if one.asked.given["skip_existing"] and all(map(os.path.lexists, targets)):
+            return _Outcome(one.source, skipped=targets[0])
         with begin_job(), file_errors(one.source):
             return _Outcome(one.source, answer(one.asked))
+    except (OptionError, click.UsageError, BrokenPipeError):
+        raise
     except FileError as failure:
-        named = f"{failure.name}: " if failure.name != one.source else ""
-        kept = failure.error if isinstance(failure.error, LayoutError) else PoolError(f"{named}{failure.error}")
-        return _Outcome(one.source, error=kept)
-    except MemoryError:
-        return _Outcome(one.source, error=PoolError(f"{NO_MEMORY} for it"))
+        return _fail(one.source, failure.error, f"{failure.name}: " if failure.name != one.source else "")
+    except Exception as error:
+        return _fail(one.source, error)
+
+
+def _fail(source: str, error: Exception, named: str = "") -> _Outcome:
+    """What an error made of a file; ``named`` is another file that it is about."""
+    from ..batch.job_runner import describe_error, is_disk_full
+
+    said = error if isinstance(error, LayoutError) else PoolError(f"{named}{describe_error(error)}")
+    return _Outcome(source, error=said, cause=error, stops=is_disk_full(error))
 
 
 def _print_outcome(study: str, done: _Outcome, asked: StudyContext) -> int:
     """Print what became of a file, where the document does not say it; its exit code."""
     if done.error is not None:
+        if done.cause is not None and options.wants_debug():
+            stdio.print_traceback(done.cause)
         unclear = isinstance(done.error, LayoutError)
         said = explain_layout(done.error) if isinstance(done.error, LayoutError) else printable(str(done.error))
         stdio.print_error(f"{printable(done.input)}: {said}")

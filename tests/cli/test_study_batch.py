@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from cli.calls import Call
+
+from poolcli.analysis import fractions
 
 RNG = np.random.default_rng(7)
 LABELS = {"a": RNG.integers(0, 3, (6, 8)).astype(np.uint8), "b": RNG.integers(2, 6, (4, 4)).astype(np.uint8),
@@ -84,3 +87,28 @@ def test_what_cannot_be_is_told_before_any_work(run: Call, line: str, said: str)
     done = run(*line.split())
     assert done.code == 2 and said in done.err and done.err.count("\n") == 1
     assert sorted(path.name for path in Path().iterdir()) == ["in"]
+
+
+@pytest.mark.parametrize(("error", "said", "files"), [
+    (ZeroDivisionError("by zero\nagain"), "unexpected ZeroDivisionError: by zero\\nagain; --debug shows where", 2),
+    (MemoryError(), "not enough memory for it", 2),
+    (OSError(errno.EIO, "Input/output error"), "cannot be read or written: Input/output error", 2),
+    (OSError(errno.ENOSPC, "No space left on device"), "cannot be read or written: No space left on device", 1),
+])
+def test_whatever_ends_the_work_on_a_file_is_that_files_failure(run: Call, monkeypatch: pytest.MonkeyPatch,
+                                                               error: Exception, said: str, files: int) -> None:
+    """One line, exit code 1, and the next file is done; after a full disk none is, as with reducers."""
+    find, met = fractions.find_fractions, list[object]()
+
+    def fail(x: np.ndarray, *given: object, **more: object) -> object:  # type: ignore[type-arg]
+        met.append(x)
+        if x.shape == LABELS["a"].shape:
+            raise error
+        return find(x, *given, **more)
+
+    monkeypatch.setattr(fractions, "find_fractions", fail)
+    done = run("fractions", "in/a.npy", "in/b.npy", "-k", "2", "-o", "out/", "-q", "--jobs", "1")
+    assert (done.code, done.err) == (1, f"poolcli: in/a.npy: {said}\n") and len(met) == files
+    assert Path("out/b_fractions.npy").exists() == (files == 2)
+    debugged = run("--debug", "fractions", "in/a.npy", "in/b.npy", "-k", "2", "-o", "more/", "-q", "--jobs", "1")
+    assert "Traceback" in debugged.err and debugged.err.endswith(done.err)

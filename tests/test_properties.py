@@ -60,7 +60,7 @@ def windows_of(n: int, options: dict[str, Any]) -> Windows | None:
 
 def positions(windows: Windows) -> list[list[int]]:
     """Every window's present positions, one by one."""
-    first, count = windows.present()
+    first, count = windows.present
     return [[int(q) + j * windows.step for j in range(c)] for q, c in zip(first, count, strict=True)]
 
 

@@ -119,7 +119,7 @@ class Case:
         """
         settled = self.prepare()
         outputs = prod(settled.plan.output_shape)
-        samples = max(1.0, prod(float(np.mean(w.sizes())) for w in settled.plan.windows))
+        samples = max(1.0, prod(float(np.mean(w.sizes)) for w in settled.plan.windows))
         itemsize = np.dtype(self.dtype).itemsize
         touched = min(prod(self.shape), outputs * samples)
         needed = outputs * (samples if self.reducer in WHOLE else log2(samples + 1))

@@ -94,7 +94,7 @@ def _pool_numerators(pooling: Pooling, plan: Plan, x: Array, divisor: int, part:
     if not whole or not x.size or pooling.missing() is not None or pooling.pad_mode != "exclude":
         return None
     padded = pooling.parameters.get("count_include_pad")
-    counts = [one.nominal() if padded else one.present()[1] for one in plan.windows]
+    counts = [one.nominal() if padded else one.present[1] for one in plan.windows]
     most = math.prod(int(one.max(initial=0)) for one in counts)
     if row is REDUCERS["avg"]:
         return _average(pooling, plan, x, divisor, counts, part)

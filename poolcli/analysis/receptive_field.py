@@ -58,7 +58,7 @@ def field_bounds(chain: Sequence[Windows]) -> tuple[Ints, Ints]:
     """The first and the last sample of the chain's input that each of its outputs sees."""
     low = high = np.arange(chain[0].length, dtype=np.int64)
     for windows in chain:
-        first, count = windows.present()
+        first, count = windows.present
         low, high = low[first], high[first + (count - 1) * windows.step]
     return low, high
 

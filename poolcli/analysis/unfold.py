@@ -128,7 +128,7 @@ def window_positions(windows: Windows) -> Axis:
 
     A window's first sample comes first; padding leaves no holes.
     """
-    first, count = windows.present()
+    first, count = windows.present
     steps = np.arange(max(int(count.max(initial=0)), 1))
     present = steps < count[:, None]
     return np.where(present, first[:, None] + steps * windows.step, 0), present

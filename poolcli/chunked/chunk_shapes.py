@@ -34,7 +34,7 @@ def max_job_bytes(workers: int) -> int:
 
 def _samples_spanned(windows: Windows, count: int) -> int:
     """The most samples, from the first to the last, that ``count`` windows in a row need."""
-    first, present = windows.present()
+    first, present = windows.present
     last = first + (present - 1) * windows.step
     count = min(count, len(windows))
     return int((last[count - 1 :] - first[: len(first) - count + 1]).max()) + 1

@@ -121,7 +121,7 @@ class _BlockedPooling:
         """Where the blocks of the result begin: with the first window that begins in a block of the input."""
         found = list(self.edges)
         for axis, windows in zip(self.plan.axes.pooled, self.plan.windows, strict=True):
-            first = np.maximum.accumulate(windows.present()[0])
+            first = np.maximum.accumulate(windows.present[0])
             begins = np.searchsorted(first, self.edges[axis][:-1])
             found[axis] = tuple(sorted({0, *(int(i) for i in begins if i < len(windows)), len(windows)}))
         return tuple(found)

@@ -76,7 +76,7 @@ def _fold_part(task: BoxContext, portion: _InputPart) -> _FoldedPart:
     states = tuple(plan.axes.restored(one, plan.full_shape) for one in merger.states(work.array, work.windows))
     there = np.ones(plan.full_shape, bool)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
-        there &= _reshape_along(windows.present()[1] > 0, axis, len(plan.full_shape))
+        there &= _reshape_along(windows.present[1] > 0, axis, len(plan.full_shape))
     return _FoldedPart(portion.outputs, states, there)
 
 
@@ -94,7 +94,7 @@ def _split_input(task: BoxContext, outputs: Box) -> Iterator[_InputPart]:
 
 def _find_reaching(windows: Windows, outputs: Range, samples: Range) -> Range:
     """From the first to behind the last of some windows that begin before the end of some samples and end after."""
-    first, count = windows[slice(*outputs)].present()
+    first, count = windows[slice(*outputs)].present
     found = np.flatnonzero((first < samples[1]) & (first + (count - 1) * windows.step >= samples[0]))
     return (outputs[0] + int(found[0]), outputs[0] + int(found[-1]) + 1) if len(found) else (0, 0)
 

@@ -37,7 +37,7 @@ def input_box(plan: Plan, outputs: Box) -> Box:
     """The samples that these outputs need and not one row more, in each axis from the first to the last."""
     inputs = list(outputs)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
-        first, count = (numbers[slice(*outputs[axis])] for numbers in windows.present())
+        first, count = (numbers[slice(*outputs[axis])] for numbers in windows.present)
         some = count > 0
         last = first + (count - 1) * windows.step
         inputs[axis] = (int(first[some].min()), int(last[some].max()) + 1)

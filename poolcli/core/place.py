@@ -78,7 +78,7 @@ class AxisPlace:
 
         low = high = np.arange(self.length)
         for windows in self.windows:
-            first, count = windows.present()
+            first, count = windows.present
             low, high = low[first], high[first + np.maximum(count - 1, 0) * windows.step]
         return low, high
 
@@ -254,7 +254,7 @@ def average_over(windows: Windows, coordinates: Floats) -> Floats:
         found: Floats = np.interp(middles, np.arange(n), coordinates)
         return found
     starts = np.asarray(windows.starts, np.int64)
-    counts = np.asarray(windows.sizes(), np.int64)
+    counts = np.asarray(windows.sizes, np.int64)
     last = starts + (counts - 1) * windows.step
     before, after = max(0, -int(starts.min())), max(0, int(last.max()) - n + 1)
     spacing = (coordinates[1] - coordinates[0], coordinates[-1] - coordinates[-2]) if n > 1 else (0.0, 0.0)

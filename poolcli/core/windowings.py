@@ -433,7 +433,7 @@ def _build_area(options: WindowOptions, lengths: Sequence[int]) -> tuple[Windows
 
 def window_stride(windows: Windows) -> int:
     """Return the distance from window to window; a window over the whole axis has no next one, and gives its size."""
-    starts, size = windows.starts, int(windows.sizes()[0])
+    starts, size = windows.starts, int(windows.sizes[0])
     alone = len(starts) == 1 and size == windows.length
     return size if alone or not isinstance(starts, range) else starts.step
 

@@ -78,7 +78,7 @@ class Windows:
         """
         import numpy as np
 
-        first, count = self.present()
+        first, count = self.present
         assert self.stretch is not None
         unit, begin = self.stretch.unit, self.stretch.begins(len(self))
         end = begin + self.stretch.size
@@ -88,13 +88,12 @@ class Windows:
         found[at] = np.minimum(end, (first + 1) * unit) - begin
         return found, at
 
-    def present(self) -> tuple[Ints, Ints]:
-        """First sample of each window and how many it has (0: it lies in the padding). Clipping keeps the phase."""
-        return self._present
-
     @cached_property
-    def _present(self) -> tuple[Ints, Ints]:
-        """``present``, worked out once: a small picture's plan is asked ten times."""
+    def present(self) -> tuple[Ints, Ints]:
+        """First sample of each window and how many it has (0: it lies in the padding). Clipping keeps the phase.
+
+        Worked out once, as all that is cached here: a small picture's plan is asked ten times.
+        """
         import numpy as np
 
         start, stop = as_array(self.starts), as_array(self.stops)
@@ -121,13 +120,9 @@ class Windows:
         """The most positions that a window has, padding included, overhang not; O(1) for regular windows."""
         return int((self[:1] if self.regular else self).nominal().max())
 
+    @cached_property
     def sizes(self) -> Ints:
         """How many positions each window has, overhang and all."""
-        return self._sizes
-
-    @cached_property
-    def _sizes(self) -> Ints:
-        """``sizes``, worked out once: choosing a kernel asks several times."""
         import numpy as np
 
         if isinstance(self.starts, range) and isinstance(self.stops, range) and self.starts.step == self.stops.step:
@@ -137,14 +132,14 @@ class Windows:
 
     def offsets(self) -> Ints:
         """Which of its own positions a window's first sample is: more than 0 where padding was clipped off."""
-        result: Ints = (self.present()[0] - as_array(self.starts)) // self.step
+        result: Ints = (self.present[0] - as_array(self.starts)) // self.step
         return result
 
     def reads(self) -> NDArray[np.bool_]:
         """Which samples of the axis lie in a window, as a boolean array of its length."""
         import numpy as np
 
-        first, count = self.present()
+        first, count = self.present
         first, count = first[count > 0], count[count > 0]
         rows = self.length // self.step + 2
         change = np.bincount(first, minlength=rows * self.step).astype(np.int64)
@@ -158,7 +153,7 @@ class Windows:
         """How many samples of the axis lie in no window."""
         return self.length - int(self.reads().sum())
 
-    @property
+    @cached_property
     def regular(self) -> bool:
         """Whether all windows have one size and stand at equal distances."""
         starts, stops = self.starts, self.stops
@@ -184,13 +179,13 @@ class Windows:
 
         if self.regular:
             return (int(ceil_div(self.stops[0] - self.starts[0], self.step)),)
-        ordered = np.sort(self.sizes())  # np.unique imports numpy.ma, 20 ms
+        ordered = np.sort(self.sizes)  # np.unique imports numpy.ma, 20 ms
         return tuple(ordered[np.append(True, ordered[1:] != ordered[:-1])].tolist())
 
     def count_range(self) -> tuple[int, int]:
         """The fewest and the most samples that a window has; of windows that are whole, one is looked at."""
         if not self.regular:
-            counts = self.present()[1]
+            counts = self.present[1]
             return int(counts.min()), int(counts.max())
         head, tail = self.edges()
         found = [self.count_at(i) for part in (range(head), range(head, min(head + 1, tail)), range(tail, len(self)))
@@ -211,7 +206,7 @@ class Windows:
             head, tail = self.edges()
             return next((i for part in (range(head), range(tail, len(self))) for i in part if not self.count_at(i)),
                         None)
-        count = self.present()[1]
+        count = self.present[1]
         return None if count.all() else int(np.argmin(count))
 
     def on_padded_axis(self) -> Windows:

@@ -67,7 +67,7 @@ class _Counts:
 
     def __init__(self, work: KernelTask, values: Array, samples: int) -> None:
         self.work, self.values, self.samples = work, values, samples
-        self.first, self.count = zip(*(windows.present() for windows in work.windows), strict=True)
+        self.first, self.count = zip(*(windows.present for windows in work.windows), strict=True)
 
     @property
     def milliseconds(self) -> float:

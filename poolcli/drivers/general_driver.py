@@ -172,13 +172,13 @@ def needs_whole_weights(work: KernelTask) -> bool:
 
 def table(windows: Windows, along: AlongAxis | None) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """One axis as the kernel reads it: a row a window (``kernel.ROW``), and the weights that the rows point into."""
-    first, count = windows.present()
+    first, count = windows.present
     rows = np.empty((len(windows), kernel.ROW), np.int64)
     rows[:, kernel.START], rows[:, kernel.COUNT], rows[:, kernel.NOMINAL] = first, count, windows.nominal()
     rows[:, kernel.WEIGHT] = 0
     if along is None:
         return rows, np.ones(1)
-    kinds, of_window = np.unique(np.stack([windows.sizes(), windows.offsets(), count], 1), axis=0, return_inverse=True)
+    kinds, of_window = np.unique(np.stack([windows.sizes, windows.offsets(), count], 1), axis=0, return_inverse=True)
     weights = [along(size, offset, taps) for size, offset, taps in kinds.tolist()]
     starts = np.cumsum([0, *(len(w) for w in weights)])
     rows[:, kernel.WEIGHT] = starts[of_window.reshape(-1)]

@@ -56,7 +56,7 @@ def choose(work: KernelTask) -> HistogramChoice | None:
     missing = work.skip_nan or work.nodata is not None or work.want_indices
     if work.reducer.sorts != "rank" or missing or work.array.itemsize > 1:
         return None
-    deep, high, wide = (windows.present()[1] for windows in work.windows)
+    deep, high, wide = (windows.present[1] for windows in work.windows)
     most = int(high.max() * wide.max())
     read = int(high.sum() * wide.sum())
     if most < _LEAST or read < _OVERLAP * work.array.shape[2] * work.array.shape[3]:
@@ -74,7 +74,7 @@ def choose(work: KernelTask) -> HistogramChoice | None:
 
 def _solid(windows: Windows) -> bool:
     """Whether windows have no holes, and neither end ever steps back."""
-    first, count = windows.present()
+    first, count = windows.present
     return windows.step == 1 and bool(count.all()) and not (np.diff(first) < 0).any() and not (
         np.diff(first + count) < 0).any()
 
@@ -84,7 +84,7 @@ class _Counted:
 
     def __init__(self, work: KernelTask, values: Array, spec: jit.KernelSpec) -> None:
         self.work, self.values, self.spec = work, values, spec
-        self.tables = [np.stack(windows.present(), 1) for windows in work.windows]
+        self.tables = [np.stack(windows.present, 1) for windows in work.windows]
         self.limits = dtypes.limits(work.result)
 
     @property

@@ -45,7 +45,7 @@ class _Slices:
 
     def __init__(self, work: KernelTask, values: Array) -> None:
         self.work, self.values = work, values
-        self.first, self.count = zip(*(windows.present() for windows in work.windows), strict=True)
+        self.first, self.count = zip(*(windows.present for windows in work.windows), strict=True)
         self.kept = [_PLACES[work.reducer.slices](windows) for windows in work.windows]
 
     @cached_property
@@ -144,19 +144,19 @@ class _Slices:
 
 def _first_places(windows: Windows) -> NDArray[np.int64]:
     """Return the first sample of each window along an axis."""
-    return windows.present()[0]
+    return windows.present[0]
 
 
 def _last_places(windows: Windows) -> NDArray[np.int64]:
     """Return the last one."""
-    first, count = windows.present()
+    first, count = windows.present
     return first + (count - 1) * windows.step
 
 
 def _centre_places(windows: Windows) -> NDArray[np.int64]:
     """Return the one nearest to the middle of the window's positions, the first of two."""
-    first, count = windows.present()
-    from_first = (windows.sizes() - 1) // 2 - windows.offsets()
+    first, count = windows.present
+    from_first = (windows.sizes - 1) // 2 - windows.offsets()
     found: NDArray[np.int64] = first + np.clip(from_first, 0, count - 1) * windows.step
     return found
 

@@ -73,14 +73,14 @@ def choose(work: KernelTask) -> SlidingChoice | None:
 
 def _goes_on(windows: Windows) -> bool:
     """Return whether no end of the windows ever steps back (dilated ones are built anew), and each has a sample."""
-    first, count = windows.present()
+    first, count = windows.present
     back = (np.diff(first) < 0).any() or (np.diff(first + count) < 0).any()
     return bool(count.all()) and (windows.step > 1 or not back)
 
 
 def _spans(windows: Windows, together: int) -> int:
     """Return the most samples from the first to the last of so many windows together, cut from the first on."""
-    first, count = windows.present()
+    first, count = windows.present
     begins = np.arange(0, len(first), together)
     beyond = np.maximum.reduceat(first + (count - 1) * windows.step + 1, begins)
     return int((beyond - np.minimum.reduceat(first, begins)).max())
@@ -105,7 +105,7 @@ def _tile_counts(windows: tuple[Windows, ...]) -> list[int]:
 
 def _average_samples(work: KernelTask) -> float:
     """Return how many samples a window has on average."""
-    return float(np.prod([w.present()[1].mean() for w in work.windows]))
+    return float(np.prod([w.present[1].mean() for w in work.windows]))
 
 
 def _nanoseconds(work: KernelTask, counts: list[int]) -> float:
@@ -114,8 +114,8 @@ def _nanoseconds(work: KernelTask, counts: list[int]) -> float:
     if region > TILE_SAMPLES:
         return float("inf")
     wide = work.windows[2]
-    column = _average_samples(work) / wide.present()[1].mean()
-    first, count = wide.present()
+    column = _average_samples(work) / wide.present[1].mean()
+    first, count = wide.present
     moved = (first[-1] - first[0]) / max(1, len(first) - 1) if wide.step == 1 else np.inf
     changed = 2 * column * min(moved, count.mean()) + _average_samples(work) / counts[2]
     scanned = _FIND_NS if work.reducer.sorts == "rank" else _SCAN_NS * _average_samples(work)
@@ -127,7 +127,7 @@ class _Sliding:
 
     def __init__(self, work: KernelTask, values: Array, spec: jit.KernelSpec, counts: list[int]) -> None:
         self.work, self.values, self.spec, self.counts = work, values, spec, counts
-        self.tables = [np.stack(windows.present(), 1) for windows in work.windows]
+        self.tables = [np.stack(windows.present, 1) for windows in work.windows]
         self.limits = dtypes.limits(work.result)
         self.fill = np.zeros(1, values.dtype) if work.fill is None else work.fill
         self.counts_ranks = work.reducer.sorts != "rank"

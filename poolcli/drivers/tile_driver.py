@@ -95,7 +95,7 @@ def choose(work: KernelTask) -> _TileChoice | None:
         return None
     if not work.reducer.nan_wins and dtype.kind == "f" and not work.skip_nan:
         return None  # a NaN is a sample like others there, and missing ones are NaN here
-    largest = tuple(int(w.present()[1].max()) for w in work.windows)
+    largest = tuple(int(w.present[1].max()) for w in work.windows)
     most = int(np.prod(largest))
     if most > core.most or (most > _FEW and int(np.prod(work.output_shape)) < _LEAST_LANES):
         return None
@@ -171,7 +171,7 @@ class Tiles:
 
 def _table(windows: Windows) -> NDArray[np.int64]:
     """Return one axis as the kernel reads it: a row for each window (``kernel.ROW``)."""
-    first, count = windows.present()
+    first, count = windows.present
     rows = np.ones((len(windows), kernel.ROW), np.int64)
     rows[:, kernel.START], rows[:, kernel.COUNT] = first, count
     if len(windows) > 1:

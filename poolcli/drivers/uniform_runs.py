@@ -33,7 +33,7 @@ class AxisRuns:
         stride = _distance(windows.starts)
         count = len(windows)
         if not size or not stride:
-            most = int(windows.present()[1].max(initial=0))
+            most = int(windows.present[1].max(initial=0))
             return cls(windows, most, 0, 0, (0, 0))
         places = -(-size // windows.step)
         stride = stride if count > 1 else size
@@ -53,7 +53,7 @@ class AxisRuns:
 
     def parts(self, begin: int, stop: int) -> list[AxisPart]:
         """Return the windows of a range, irregular ones by their numbers of samples and in the order of the axis."""
-        first, count = self.windows[begin:stop].present() if not self.stride else (np.ones(0), np.zeros(1))
+        first, count = self.windows[begin:stop].present if not self.stride else (np.ones(0), np.zeros(1))
         if not count.all():
             return [self.part(begin, stop)]
         order = np.argsort(first, kind="stable")
@@ -61,14 +61,14 @@ class AxisRuns:
 
     def pick(self, numbers: Ints, size: int) -> AxisPart:
         """Return windows of an irregular axis that have ``size`` samples."""
-        first = self.windows.present()[0][numbers]
+        first = self.windows.present[0][numbers]
         windows = Windows(self.windows.length, first, first + size * self.windows.step, self.windows.step)
         return AxisPart(windows, numbers, size, 0, 0, True)
 
     def counts(self) -> set[int]:
         """How many samples windows have."""
         begin, stop = self.whole
-        edges = [self.windows[:begin].present()[1], self.windows[stop:].present()[1]]
+        edges = [self.windows[:begin].present[1], self.windows[stop:].present[1]]
         return {int(n) for n in np.unique(np.concatenate(edges))} | ({self.size} if stop > begin else set())
 
 
@@ -88,14 +88,14 @@ class AxisPart:
 
     def present(self) -> Ints:
         """For each window, the first place that is a sample and one beyond the last."""
-        count = self.windows.present()[1]
+        count = self.windows.present[1]
         offset = self.windows.offsets() - self.skipped if self.stride else np.zeros(len(count), np.int64)
         return np.stack([offset, offset + count], 1)
 
     def starts(self) -> Ints:
         """Where place 0 of each window is, which may be before the axis; on an irregular axis a sample."""
         if not self.stride:
-            return self.windows.present()[0]
+            return self.windows.present[0]
         return as_array(self.windows.starts) + self.skipped * self.windows.step
 
     def origin(self) -> int:

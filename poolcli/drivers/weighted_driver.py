@@ -62,7 +62,7 @@ class AxisWeights:
     @classmethod
     def of_parts(cls, windows: Windows, divides: bool) -> AxisWeights:
         """Give each sample the part of it that lies in a window; of a mean their sum is divided by, else a sample's."""
-        first, count = windows.present()
+        first, count = windows.present
         if windows.stretch is None or not windows.weighs:
             weights, at, unit = np.ones(int(count.max()), np.int64), np.zeros_like(first), 1
             totals = count.astype(float)
@@ -84,14 +84,14 @@ class AxisWeights:
     @classmethod
     def of(cls, windows: Windows, whole: bool = True) -> AxisWeights:
         """Give each window the binomial weights of its own length, of which clipped ones have a part."""
-        first, count = windows.present()
-        kinds, of_window = np.unique(np.stack([windows.sizes(), windows.offsets(), count], 1), axis=0,
+        first, count = windows.present
+        kinds, of_window = np.unique(np.stack([windows.sizes, windows.offsets(), count], 1), axis=0,
                                      return_inverse=True)
         weights = [binomial(size, offset, taps, whole) for size, offset, taps in kinds.tolist()]
         starts = np.cumsum([0, *(len(one) for one in weights)])[:-1]
         of_window = of_window.reshape(-1)
         totals = np.array([fsum(one) for one in weights])[of_window]
-        whole = whole or bool((windows.sizes() <= MAX_EXACT_BINOMIALS).all())
+        whole = whole or bool((windows.sizes <= MAX_EXACT_BINOMIALS).all())
         return cls(np.stack([first, count, starts[of_window]], 1), np.concatenate([*weights, [0.0]]), totals, whole,
                    totals)
 

@@ -104,7 +104,7 @@ def _fold_halving(state: States, axis: int, size: int, stride: int, count: int, 
 
 def _fold_listed(state: States, axis: int, windows: Windows, merge: Merge, identity: tuple[Any, ...]) -> States:
     """Windows that lie at will: their first samples, then their second ones, ..."""
-    first, count = windows.present()
+    first, count = windows.present
     result: States = ()
     for j in range(int(count.max())):
         at = np.minimum(first + j * windows.step, windows.length - 1)

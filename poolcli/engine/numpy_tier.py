@@ -314,7 +314,7 @@ def _gather_groups(part: _BlockWindows) -> Iterator[tuple[tuple[Any, ...], Array
     """The windows of each number of samples: where they are in the result, and their samples along a last axis."""
     axes = []
     for windows in part.windows:
-        first, count = windows.present()
+        first, count = windows.present
         axes.append([(np.flatnonzero(count == n), first[count == n][:, None] + np.arange(n) * windows.step)
                      for n in sorted(set(count.tolist()))])
     for (d, in_d), (h, in_h), (w, in_w) in product(*axes):

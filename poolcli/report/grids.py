@@ -46,13 +46,13 @@ def _format_cells(array: Array) -> tuple[tuple[str, ...], ...]:
 
 def _is_disjoint(windows: Windows) -> bool:
     """Tell whether windows lie one behind the other, without gaps between their samples."""
-    first, count = windows.present()
+    first, count = windows.present
     return bool(windows.step == 1 and (first[1:] >= first[:-1] + count[:-1]).all())
 
 
 def _find_cuts(windows: Windows) -> tuple[int, ...]:
     """Where a window begins or ends within an axis."""
-    first, count = windows.present()
+    first, count = windows.present
     return tuple(sorted({*first.tolist(), *(first + count).tolist()} - {0, windows.length}))
 
 
@@ -60,7 +60,7 @@ def _find_winners(before: Array, after: Array, windows: tuple[Windows, ...]) -> 
     """The first sample of each window that equals its result, by row and column."""
     import numpy as np
 
-    found = [[slice(a, a + n) for a, n in zip(*map(np.ndarray.tolist, one.present()), strict=True)] for one in windows]
+    found = [[slice(a, a + n) for a, n in zip(*map(np.ndarray.tolist, one.present), strict=True)] for one in windows]
     rows, columns = found if len(found) == 2 else ([slice(0, 1)], found[0])
     winners = []
     for (i, high), (j, wide) in product(enumerate(rows), enumerate(columns)):

@@ -35,7 +35,7 @@ def test_no_better_one_is_passed_over(n: int, m: int) -> None:
             except poolcli.PoolError:
                 continue
             if plan.output_shape == (m,):
-                reads = plan.windows[0].present()[1].sum() / n
+                reads = plan.windows[0].present[1].sum() / n
                 best = min(best, (round(1 - plan.coverage, 9), round(float(reads - plan.coverage), 9)))
     found = poolcli.settings_for((n,), (m,))
     assert best[0] > 1 if not found else best == (round(1 - found[0].coverage, 9), round(found[0].overlap, 9))

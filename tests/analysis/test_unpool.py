@@ -30,7 +30,7 @@ def places(plan: Any, output: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     """Where the samples of one output's window lie, by the plan's own words."""
     ranges = [[i] for i in output]
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
-        first, count = (int(part[output[axis]]) for part in windows.present())
+        first, count = (int(part[output[axis]]) for part in windows.present)
         ranges[axis] = list(range(first, first + count * windows.step, windows.step))
     yield from itertools.product(*ranges)
 

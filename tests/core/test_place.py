@@ -42,7 +42,7 @@ def test_windows_of_several_sizes(options: dict[str, object], expected: list[flo
     """Midway between a window's outermost samples; one step and size is regular however it was asked for."""
     made = plan((10,), **options)  # type: ignore[arg-type]
     (axis,) = Place.of(None, (10,)).pooled(made).axes
-    first, count = made.windows[0].present()
+    first, count = made.windows[0].present
     assert axis.centres().tolist() == (expected or ((2 * first + count - 1) / 2).tolist())
     sizes, steps = set(count.tolist()), set(np.diff(first).tolist())
     assert (axis.spacing is not None) == (len(sizes) == 1 and len(steps) <= 1)

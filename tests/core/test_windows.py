@@ -38,7 +38,7 @@ def axes(draw: st.DrawFn) -> Windows:
 @given(axes())
 def test_ranges_are_those_of_all_windows(windows: Windows) -> None:
     """Sizes and counts from the edges alone."""
-    sizes, counts = windows.sizes(), windows.present()[1]
+    sizes, counts = windows.sizes, windows.present[1]
     assert windows.distinct_sizes == tuple(sorted(set(sizes.tolist())))
     assert windows.max_nominal() == windows.nominal().max()
     assert windows.size_range() == (sizes.min(), sizes.max())
@@ -51,8 +51,8 @@ def test_a_window_is_the_samples_at_its_positions(windows: Windows, first: int, 
     ends = zip(windows.starts, windows.stops, strict=True)
     positions = [list(range(start, stop, windows.step)) for start, stop in ends]
     samples = [[at for at in one if 0 <= at < windows.length] for one in positions]
-    found = windows.present()
-    assert windows.sizes().tolist() == [len(one) for one in positions]
+    found = windows.present
+    assert windows.sizes.tolist() == [len(one) for one in positions]
     assert found[1].tolist() == [len(one) for one in samples]
     assert [windows.count_at(i) for i in range(len(windows))] == found[1].tolist()
     for i, one in enumerate(samples):
@@ -100,10 +100,10 @@ def test_parts_of_samples_are_the_overlaps_of_stretches(size: int, unit: int, fi
 def test_ceil_mode_may_leave_windows_empty() -> None:
     """The counts are 0 then, not less; the first of them is found among irregular windows too."""
     regular = Windows(5, range(0, 12, 3), range(2, 14, 3))
-    assert regular.present()[1].tolist() == [2, 2, 0, 0]
+    assert regular.present[1].tolist() == [2, 2, 0, 0]
     assert regular.empty() == 2
     irregular = Windows(5, np.array([0, 7, 1]), np.array([2, 9, 4]))
-    assert irregular.present()[1].tolist() == [2, 0, 3]
+    assert irregular.present[1].tolist() == [2, 0, 3]
     assert irregular.empty() == 1 and irregular.distinct_sizes == (2, 3)
     assert irregular.count_range() == (0, 3)
 
@@ -111,7 +111,7 @@ def test_ceil_mode_may_leave_windows_empty() -> None:
 @given(axes())
 def test_the_first_empty_window_is_found(windows: Windows) -> None:
     """Wherever it is."""
-    counts = windows.present()[1]
+    counts = windows.present[1]
     assert windows.empty() == (int(np.argmin(counts)) if (counts == 0).any() else None)
 
 
@@ -120,7 +120,7 @@ def test_windows_between_the_edges_are_whole(windows: Windows) -> None:
     """None of them is clipped."""
     if windows.regular:
         head, tail = windows.edges()
-        assert (windows[head:tail].present()[1] == windows.sizes()[head:tail]).all()
+        assert (windows[head:tail].present[1] == windows.sizes[head:tail]).all()
 
 
 def test_many_windows_are_planned_in_no_time() -> None:

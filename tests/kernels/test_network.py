@@ -279,7 +279,7 @@ def test_uneven_windows_have_a_program_for_each_size(shape: tuple[int, ...], opt
     tiles = network_tiles.NetworkTiles(task)
     pieces = [piece for block in tiles.blocks(1) for piece in tiles[block]]
     assert all(piece.geometry[network_interpreter.STEPS] for piece in pieces)
-    sizes = [np.unique(windows.present()[1]).size for windows in task.windows]
+    sizes = [np.unique(windows.present[1]).size for windows in task.windows]
     assert len(pieces) == len(tiles.blocks(1)) * np.prod(sizes)
     for reducer in ("median", "mode"):
         both(monkeypatch, x, reducer, layout="NHW", **options)

@@ -40,13 +40,13 @@ def count_samples(work: KernelTask) -> NDArray[np.int64] | None:
         return None
     found = np.ones(1, np.int64)
     for one in work.windows:
-        found = np.unique(np.multiply.outer(found, np.unique(one.present()[1])))
+        found = np.unique(np.multiply.outer(found, np.unique(one.present[1])))
     return found
 
 
 def max_samples(work: KernelTask) -> int:
     """Of the largest window."""
-    return int(np.prod([int(one.present()[1].max(initial=1)) for one in work.windows]))
+    return int(np.prod([int(one.present[1].max(initial=1)) for one in work.windows]))
 
 
 def are_finite(*arrays: Array) -> bool:
@@ -77,10 +77,10 @@ def rounds_weights(work: KernelTask) -> bool:
     """
     if not work.reducer.weighted:
         return False
-    if any(int(windows.sizes().max(initial=1)) > MAX_EXACT_BINOMIALS for windows in work.windows):
+    if any(int(windows.sizes.max(initial=1)) > MAX_EXACT_BINOMIALS for windows in work.windows):
         return True
     totals = [np.unique(AxisWeights.of(windows).totals.astype(np.int64)) for windows in work.windows]
-    if work.skip_nan or work.nodata is not None or int(work.windows[0].sizes().max(initial=1)) > 1:
+    if work.skip_nan or work.nodata is not None or int(work.windows[0].sizes.max(initial=1)) > 1:
         return math.prod(int(one.max()) for one in totals) > 1 << 53
     return math.prod(int((one // (one & -one)).max()) for one in totals) > 1 << 53
 

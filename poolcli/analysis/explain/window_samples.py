@@ -97,7 +97,7 @@ class WindowSamples:
 
 def _locate_axis_window(letter: str, windows: Windows, index: int) -> AxisWindow:
     """The window of this number on one axis."""
-    first, count = (int(part[0]) for part in windows[index : index + 1].present())
+    first, count = (int(part[0]) for part in windows[index : index + 1].present)
     return AxisWindow(letter, windows.length, len(windows), index, int(windows.starts[index]),
                       int(windows.stops[index]), windows.step, first, count, windows.before, windows.after)
 
@@ -143,7 +143,7 @@ def _find_parts(plan: Plan, cell: Sequence[int]) -> Array | None:
     found: Array = np.array(Fraction(1), object)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
         one = windows[cell[axis] : cell[axis] + 1]
-        parts = np.array([Fraction(1)] * int(one.present()[1][0]), object)
+        parts = np.array([Fraction(1)] * int(one.present[1][0]), object)
         if one.weighs and one.stretch is not None:
             parts = np.array([Fraction(int(part), one.stretch.unit) for part in one.parts()[0]], object)
         found = np.multiply.outer(found, parts)

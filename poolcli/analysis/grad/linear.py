@@ -52,7 +52,7 @@ def _divide_by_counts(task: GradientTask, weight: float) -> Array:
 def _count_window_samples(task: GradientTask) -> Array:
     """How many samples each window has."""
     if task.missing is None:
-        return _multiply_axes([one.present()[1] for one in task.work.windows])
+        return _multiply_axes([one.present[1] for one in task.work.windows])
     return _pool_presence(task, "sum")
 
 

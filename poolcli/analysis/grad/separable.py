@@ -153,7 +153,7 @@ class _SampleBand:
             return None
         windows = slice(int(reaching.min()), int(reaching.max()) + 1)
         d, h, w = work.windows
-        first, count = (numbers[windows] for numbers in h.present())
+        first, count = (numbers[windows] for numbers in h.present)
         start, stop = int(first.min()), int((first + (count - 1) * h.step).max()) + 1
         axes = (d, cut_windows(h[windows], start, stop), w)
         part = replace(work, array=work.array[o : o + 1, :, start:stop], windows=axes)
@@ -175,7 +175,7 @@ class _SampleBand:
 
 def _count_samples(windows: Sequence[Windows]) -> Floats:
     """How many samples each window has, shaped as a canonical result."""
-    d, h, w = (one.present()[1].astype(np.float64) for one in windows)
+    d, h, w = (one.present[1].astype(np.float64) for one in windows)
     found: Floats = (d[:, None, None, None] * h[:, None, None] * w[:, None])[None]
     return found
 

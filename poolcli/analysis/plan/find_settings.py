@@ -256,6 +256,6 @@ def _plan_setting(group: Sequence[_AxisSetting], shape: Sequence[int], letters: 
         return None
     reads = 1.0
     for one in plan.windows:
-        reads *= float(one.present()[1].sum()) / one.length
+        reads *= float(one.present[1].sum()) / one.length
     return Setting(" ".join(format_option(name, value) for name, value in keywords.items()), keywords, plan.uncovered,
                    plan.coverage, max(0.0, reads - plan.coverage))

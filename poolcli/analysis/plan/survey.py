@@ -200,19 +200,19 @@ def _survey_stages(links: Sequence[StagePlan], place: Place | None = None) -> li
 def _survey_axis(link: StagePlan, number: int, fields: Mapping[int, ReceptiveField]) -> AxisSurvey:
     """One pooled axis of a stage, by its number among those that are pooled."""
     plan, windows = link.plan, link.plan.windows[number]
-    field, sizes = fields[link.origin[plan.axes.pooled[number]]], windows.sizes()
+    field, sizes = fields[link.origin[plan.axes.pooled[number]]], windows.sizes
     missing = find_runs(~windows.reads())
     return AxisSurvey(
         plan.axes.pooled_letters()[number], windows.length, len(windows),
         link.stage.pooling.window.formula(number, len(plan.windows), windows),
         (int(sizes.min()), int(sizes.max())),
-        _max_overlap(windows), float(windows.present()[1].sum()) / windows.length, windows.uncovered(),
+        _max_overlap(windows), float(windows.present[1].sum()) / windows.length, windows.uncovered(),
         tuple(missing[:_MOST_RUNS]), field.size, field.least, field.jump, field.start)
 
 
 def _max_overlap(windows: Windows) -> int:
     """The most samples that a window shares with the one before it."""
-    first, count = windows.present()
+    first, count = windows.present
     if len(windows) < 2:
         return 0
     apart, step = np.diff(first), windows.step

@@ -138,7 +138,7 @@ def _why_not_composable(pooling: Pooling, chains: Sequence[Sequence[Windows]]) -
 
 def _is_tiling(windows: Windows) -> bool:
     """Whether each window begins where the one before ends."""
-    first, count = windows.present()
+    first, count = windows.present
     dense = windows.step == 1 or int(count.max(initial=0)) <= 1
     return dense and bool((first[1:] == first[:-1] + count[:-1]).all())
 

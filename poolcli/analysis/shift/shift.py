@@ -225,7 +225,7 @@ def _check_stage(stage: Stage, array: Array, first: axes.Axes) -> None:
 
 def _choose_crop(plans: Sequence[Plan]) -> int:
     """How many samples of each pooled axis are looked at: fewer where windows are large."""
-    sizes = [[int(windows.sizes()[0]) for windows in plan.windows] for plan in plans]
+    sizes = [[int(windows.sizes[0]) for windows in plan.windows] for plan in plans]
     samples = min(_PLANE, _WORK // max(prod(one) for one in sizes))
     side: int = max(round(samples ** (1 / len(sizes[0]))), _FEWEST * max(max(one) for one in sizes))
     return side
@@ -275,7 +275,7 @@ def _measure_stability(stage: Stage, part: Array, ends: tuple[float, float], max
 def _window_stride(plan: Plan, axis: int) -> int:
     """From window to window; a single window has its size."""
     starts = plan.windows[axis].starts
-    return int(starts[1] - starts[0]) if len(starts) > 1 else int(plan.windows[axis].sizes()[0])
+    return int(starts[1] - starts[0]) if len(starts) > 1 else int(plan.windows[axis].sizes[0])
 
 
 def _measure_blurs(dense: Floats, plan: Plan, strides: tuple[int, ...], moves: Sequence[tuple[int, ...]],

@@ -107,7 +107,7 @@ def _is_wide(work: KernelTask, kinds: NDArray[np.int64]) -> bool:
     lines = max(work.largest_sizes[:2])
     enough = SHORT_WINDOW if lines == work.array.shape[4] == 1 else LONG_WINDOW
     long = width.step == 1 and least >= enough and (lines <= FEW_LINES or most >= _VERY_LONG)
-    samples = int(kinds[0]) * len(width) if len(kinds) == 1 else int(width.sizes().sum())
+    samples = int(kinds[0]) * len(width) if len(kinds) == 1 else int(width.sizes.sum())
     return long and samples <= 2 * work.array.shape[3]
 
 

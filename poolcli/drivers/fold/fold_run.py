@@ -157,7 +157,7 @@ class FoldLayout:
         """The windows along W of one block: most blocks have the same."""
         if part not in self.parts:
             width = self.work.windows[2][part[0] : part[1]]
-            starts, sizes = as_array(width.starts), width.sizes()
+            starts, sizes = as_array(width.starts), width.sizes
             low = int(starts[0])
             length = int((starts + (sizes - 1) * width.step).max()) + 1 - low
             if width.regular:
@@ -167,7 +167,7 @@ class FoldLayout:
                 self.parts[part] = RowWindows(places, low, length, alike, False)
             elif isinstance(width.starts, range):
                 full = self.shares[2][part[0] : part[1]] == self.shares[2].max()
-                alike = longest_stretch(full & (width.present()[1] == sizes))
+                alike = longest_stretch(full & (width.present[1] == sizes))
                 self.parts[part] = RowWindows(_as_columns(starts - low, sizes), low, length, alike, False)
             else:
                 rows = [kernel.kept_row(kind, length) for kind in range(len(self.kinds))]
@@ -230,7 +230,7 @@ class WideLayout(ChunkLayout):
         """The windows along W of one block: each by itself."""
         if part not in self.parts:
             width = self.work.windows[2][part[0] : part[1]]
-            places = _as_columns(as_array(width.starts), width.sizes())
+            places = _as_columns(as_array(width.starts), width.sizes)
             self.parts[part] = RowWindows(places, 0, 0, (0, 0), False)
         return self.parts[part]
 
@@ -298,7 +298,7 @@ def step_of(windows: Windows) -> int:
 
 def _clip_axis(windows: Windows) -> NDArray[np.int64]:
     """One of the axes D and H as the kernel reads it: first sample and count of each window."""
-    return _as_columns(*windows.present())
+    return _as_columns(*windows.present)
 
 
 def _as_columns(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -479,7 +479,7 @@ def divisors(work: KernelTask) -> list[NDArray[np.float64]]:
     include_pad, divisor = work.parameters if work.reducer.fold == "average" else (0, 0)
     if divisor or work.reducer.fold == "total":
         return [np.full(n, value) for n, value in zip(work.output_shape[1:4], (divisor or 1.0, 1.0, 1.0), strict=True)]
-    return [(w.nominal() if include_pad else w.present()[1]).astype(float) for w in work.windows]
+    return [(w.nominal() if include_pad else w.present[1]).astype(float) for w in work.windows]
 
 
 def largest_divisor(work: KernelTask) -> float:

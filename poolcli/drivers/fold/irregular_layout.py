@@ -59,7 +59,7 @@ class IrregularLayout(FoldLayout):
         lines = [t[i0:i1] for t, (i0, i1) in zip(self.tables, block[1:3], strict=True)]
         shares = [s[i0:i1] for s, (i0, i1) in zip(self.shares[:2], block[1:3], strict=True)]
         share_of = np.ones(self.rows)
-        share_of[self.work.windows[2].sizes() - self.kinds[0]] = self.shares[2]
+        share_of[self.work.windows[2].sizes - self.kinds[0]] = self.shares[2]
         return Prepared((*self.missing, self.geometry(block, across), *lines, across.places, table, *shares, share_of,
                          *self.ending), 1, 0)
 
@@ -76,7 +76,7 @@ class IrregularLayout(FoldLayout):
     def stretches(self) -> tuple[RowWindows, NDArray[np.int64]]:
         """Where the result of each window is picked from, and the table of stretches."""
         width = self.work.windows[2]
-        starts, kinds = as_array(width.starts), width.sizes() - self.kinds[0]
+        starts, kinds = as_array(width.starts), width.sizes - self.kinds[0]
         last = max(0, width.length - int(self.kinds[-1]) + 1)  # from here on the largest windows do not fit
         most = min(_pixels(self.work), last)
         places = most * kinds

@@ -54,7 +54,7 @@ class Merger:
         nodata = np.array([value], array.dtype)
         geometry = np.array([outer, *lengths, inner, *counts, *(one.step for one in windows), work.skip_nan,
                              work.nodata is not None], np.int64)
-        tables = [np.stack(one.present(), 1) for one in windows]
+        tables = [np.stack(one.present, 1) for one in windows]
         spec = jit.KernelSpec(kernel.make_states, self.fold.steps[:4], (
             array.dtype.name, array.dtype.name, *("int64",) * 4, "float64", *self.names))
         jit.load(spec)((array, nodata, geometry, *tables, self.parameters, *held))
@@ -109,7 +109,7 @@ def choose(work: KernelTask) -> Merger | None:
     """The fold by which a plan's windows may be put together from parts; None where each must be seen whole."""
     if work.reducer.fold not in FOLDS or work.want_indices or work.in_parts:
         return None
-    extent = Extent(*(int(one.sizes().max()) for one in work.windows))
+    extent = Extent(*(int(one.sizes.max()) for one in work.windows))
     fold = FOLDS[work.reducer.fold](work, extent)
     if fold is None:
         return None

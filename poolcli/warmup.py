@@ -103,5 +103,5 @@ def compile_one(spec: jit.KernelSpec) -> str | None:
     except OSError as error:
         return f"kernels are not kept: {error.strerror or error}"
     except Exception as error:  # whatever a compiler may fail with
-        return f"a kernel does not compile: {type(error).__name__}: {error}"
+        return f"a kernel does not compile: {jit.describe_failure(error)}"
     return None

@@ -13,6 +13,7 @@ code, so the folder must be the user's own; whatever is wrong with the cache, th
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["KernelFunction", "KernelSpec", "RecordedCall", "announce", "compile_to_cache", "interpret", "is_available",
-           "is_cached", "is_enabled", "load", "record_calls", "record_requests", "run_plain", "set_purpose",
-           "stop_recording"]
+__all__ = ["KernelFunction", "KernelSpec", "RecordedCall", "announce", "compile_to_cache", "describe_failure",
+           "interpret", "is_available", "is_cached", "is_enabled", "load", "record_calls", "record_requests",
+           "run_plain", "set_purpose", "stop_recording"]
 
 
 def _ignore_message(message: str) -> None:
@@ -190,8 +191,27 @@ def _get_compiled(spec: KernelSpec) -> KernelFunction | None:
             code = _compile_once(spec, path)
         return make_callable(code, len(spec.arguments))
     except Exception as error:  # whatever a compiler may fail with: the plain kernel is still right
-        announce(f"no compiled kernel ({type(error).__name__}: {error}); running as plain Python, slowly")
+        announce(f"no compiled kernel ({describe_failure(error)}); running as plain Python, slowly")
         return None
+
+
+_FAILED = "Failed in nopython mode pipeline"
+"""How Numba begins the error of a function, and within it that of each function called."""
+_TYPED_AT = re.compile(r"During: typing of .* at (.+ \(\d+\))")
+
+
+def describe_failure(error: Exception) -> str:
+    """What a compiler failed with, in a line: of Numba's pages the innermost cause, and the file and line of it."""
+    name, lines = type(error).__name__, re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()
+    lines = [line for line in map(str.strip, lines) if line]
+    begun = next((i + 1 for i in range(len(lines) - 1, -1, -1) if _FAILED in lines[i]), 0)
+    if begun >= len(lines):
+        return " ".join([name, *lines])
+    cause = lines[begun]
+    if cause.endswith(":"):  # that a call has no implementation; the call is on the next line
+        cause += "".join(f" {line.removeprefix('>>> ')}" for line in lines[begun + 1 : begun + 2])
+    where = next((found[1] for line in lines[begun:] if (found := _TYPED_AT.match(line))), None)
+    return f"{name}: {cause}" + (f", at {where}" if where else "")
 
 
 def _compile_once(spec: KernelSpec, path: Path | None) -> ObjectCode:

@@ -11,12 +11,13 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import poolcli
-from poolcli import jit, pooling
+from poolcli import jit, pooling, warmup
 from poolcli.jit import cache, compiler, loader, object_code, permissions, target
 from poolcli.jit.compiler import find_loops
 from poolcli.jit.kernel_spec import KernelSpec
@@ -335,6 +336,59 @@ def test_no_compiler_means_plain_python(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
     assert done.stdout == "4.0\n"
     assert not (tmp_path / "cache").exists()
+
+
+def _add_part(x: Any) -> Any:
+    """What no number has."""
+    return x.part + 1
+
+
+def _call_add_part(x: Any) -> Any:
+    """A function around it."""
+    return _add_part(x)
+
+
+def _make_misspelt() -> Callable[..., Any]:
+    """A kernel with the fault two calls down."""
+    def run(samples: Any) -> Any:
+        return _call_add_part(samples[0])
+    return run
+
+
+def _make_unknown() -> Callable[..., Any]:
+    """A kernel that calls what machine code does not know for a number."""
+    def run(samples: Any) -> Any:
+        return len(samples[0])
+    return run
+
+
+@pytest.mark.parametrize(("make", "cause"), [
+    (_make_misspelt, r"TypingError: Unknown attribute 'part' of type uint8, at .*test_jit\.py \(\d+\)"),
+    (_make_unknown, r"TypingError: No implementation of function .*len.* found for signature: len\(uint8\), at .*\)"),
+])
+def test_what_does_not_compile_is_told_in_a_line(own_folder: Path, monkeypatch: pytest.MonkeyPatch,
+                                                make: Callable[..., Any], cause: str) -> None:
+    """The innermost cause and its line, where Numba writes pages; by a run and by warmup."""
+    from numba.extending import register_jitable
+
+    register_jitable(_add_part)
+    register_jitable(_call_add_part)
+    said: list[str] = []
+    monkeypatch.setattr(jit, "announce", said.append)
+    spec = KernelSpec(make, (), ("uint8",))
+    jit.load(spec)
+    assert re.fullmatch(rf"no compiled kernel \({cause}\); running as plain Python, slowly", said[-1])
+    assert re.fullmatch(rf"a kernel does not compile: {cause}", warmup.compile_one(spec) or "")
+
+
+@pytest.mark.parametrize(("error", "said"), [
+    (RuntimeError("the kernel calls NRT_Allocate"), "RuntimeError: the kernel calls NRT_Allocate"),
+    (RuntimeError("LLVM IR parsing error\n<string>:1:1: error: x"), "RuntimeError: LLVM IR parsing error"),
+    (ImportError("\x1b[1mNumba needs NumPy\x1b[0m"), "ImportError: Numba needs NumPy"), (KeyError(), "KeyError"),
+])
+def test_other_failures_are_told_by_their_first_line(error: Exception, said: str) -> None:
+    """Without colours."""
+    assert jit.describe_failure(error) == said
 
 
 LOOPS = """

@@ -21,10 +21,10 @@ from .core.plans import Plan, PlanPart, place_in
 from .core.pool_options import as_python
 from .core.reducers import REDUCERS, check_weighted
 from .core.windowings import ALL, check_flag, parse_min_valid, per_axis
-from .engine.prepared import Result, describe_unrepresentable
+from .engine.prepared import PreparedPooling, Result, describe_unrepresentable
 from .errors import OptionError, PoolError
 from .masked import find_missing_values, pads_missing, pool_without
-from .pooling import ELSEWHERE, Pooling, as_array, as_kind_of, check_out, parse_pooling
+from .pooling import ELSEWHERE, Pooling, as_array, as_kind_of, check_out, prepare_cached
 
 Array = NDArray[Any]
 
@@ -68,15 +68,15 @@ def pool(x: Any, reducer: str = "max", *, mask: Any = None, weights: Any = None,
             x, reducer, mask=mask, weights=weights, min_valid=min_valid, return_valid=return_valid, out=out,
             return_indices=return_indices, **options)
     array = as_array(x)
-    pooling = parse_pooling(reducer, **options).for_axes(array.shape)
     wanted, counted = check_flag("return_indices", as_python(return_indices)), parse_return_valid(return_valid)
-    plan = pooling.plan(array.shape)
+    pooling, settled = prepare_cached(array, reducer, options, False)
+    plan = settled.plan
     rules = parse_rules(mask, weights, min_valid)
     if out is not None:
         check_out(out, plan.output_shape, find_result_dtype(
             pooling, array.dtype, None if rules.weights is None else rules.weights.dtype))
     found = run(pooling, array, plan, rules, return_indices=wanted, return_valid=counted is not None,
-                shares=counted == SHARE)
+                shares=counted == SHARE, settled=settled)
     values = found.values
     if out is not None:
         out[...] = values
@@ -103,11 +103,12 @@ def parse_return_valid(value: Any) -> str | None:
 
 
 def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, return_indices: bool = False,
-        return_valid: bool = True, shares: bool = False, part: PlanPart | None = None) -> ValidResult:
+        return_valid: bool = True, shares: bool = False, part: PlanPart | None = None,
+        settled: PreparedPooling | None = None) -> ValidResult:
     """Pool the samples that count; a window with fewer valid ones than asked for has no value.
 
     How many there are, or their shares, is told where that is wanted, and where it decides. ``part`` says of which
-    larger plan this one is a part.
+    larger plan this one is a part, ``settled`` what calls before have prepared.
     """
     if return_indices:
         pooling.check_indices()
@@ -118,7 +119,9 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, retur
     present = find_present(pooling, array, rules.mask, plan)
     result = find_result_dtype(pooling, array.dtype, None if rules.weights is None else rules.weights.dtype)
     try:
-        values = None if return_indices else _run_fold(pooling, array, plan, present, weights, result, part)
+        if settled is None or settled.work.result != result:
+            settled = replace(pooling, dtype=result).prepare(plan, array.dtype)
+        values = None if return_indices else _run_fold(pooling, array, settled, present, weights, part)
         if values is not None and not return_valid and isinstance(rules.least, int) and rules.least == 1:
             return ValidResult(values, None, None, None)
         if weights is not None:
@@ -140,8 +143,8 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, retur
     return _without_few(pooling, found, valid, few, result, part)
 
 
-def _run_fold(pooling: Pooling, array: Array, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,
-              result: dtypes.Type, part: PlanPart | None) -> Array | None:
+def _run_fold(pooling: Pooling, array: Array, settled: PreparedPooling, present: NDArray[np.bool_],
+              weights: _Weights | None, part: PlanPart | None) -> Array | None:
     """Pool by a fold of samples with their weights, those that do not count having none; None where none serves."""
     if not (pooling.reducer.fold or pooling.reducer.weighted) or (pooling.pad_mode == "constant"
                                     and (pads_missing(pooling) or pooling.pad_value != 1)):
@@ -153,7 +156,7 @@ def _run_fold(pooling: Pooling, array: Array, plan: Plan, present: NDArray[np.bo
             each = np.where(present, each, each.dtype.type(0))
     if pooling.nan == "error" or pooling.reducer.nonnegative:
         pooling.check_array(np.where(each != 0, array, array.dtype.type(1)), None if part is None else part.corner)
-    return replace(pooling, dtype=result).prepare(plan, array.dtype).run_folded(array, each, largest, part)
+    return settled.run_folded(array, each, largest, part)
 
 
 def _pool_present(pooling: Pooling, array: Array, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,
@@ -240,7 +243,8 @@ class _Weights(NamedTuple):
 
     each: Array
     largest: int
-    """The largest of them where all are whole numbers below 2^31; 0 elsewhere."""
+    """At least the largest of them where all are whole numbers below 2^31, and the same for all of so many bits; 0
+    elsewhere."""
 
 
 def check_least(least: int | Fraction, pooling: Pooling, plan: Plan) -> None:
@@ -285,7 +289,8 @@ def _check_weights(rules: SampleRules, pooling: Pooling, plan: Plan, part: PlanP
         weights = weights.astype(np.min_scalar_type(int(high)), copy=False)
     elif weights.dtype != np.float32:
         weights = weights.astype(np.float64, copy=False)
-    return _Weights(broadcast_samples(weights, plan, "array of weights"), max(int(high), 2) if whole else 0)
+    largest = max((1 << int(high).bit_length()) - 1, 2) if whole else 0
+    return _Weights(broadcast_samples(weights, plan, "array of weights"), largest)
 
 
 SHARE = "share"

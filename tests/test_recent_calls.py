@@ -35,6 +35,19 @@ def test_an_equal_call_is_not_planned_again(monkeypatch: pytest.MonkeyPatch) -> 
     np.testing.assert_array_equal(poolcli.pool(X + 1, "max", size=2, padding=(0, 1))[:, 1], [11, 27, 43])
 
 
+def test_an_equal_call_with_weights_is_not_planned_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is its kernel chosen again; one with weights of another kind has its own."""
+    mask, parts = X % 3 > 0, X / 7
+    wanted = (X * mask).reshape(3, 2, 4, 2).sum((1, 3)), (X * parts).reshape(3, 2, 4, 2).sum((1, 3))
+    for _ in range(2):
+        np.testing.assert_array_equal(poolcli.pool(X, "sum", size=2, mask=mask), wanted[0])
+        np.testing.assert_allclose(poolcli.pool(X, "sum", size=2, weights=parts), wanted[1], rtol=1e-6)
+        monkeypatch.setattr(pooling, "parse_pooling", None)
+        monkeypatch.setattr("poolcli.engine.run.FOLD_CHOICE", None)
+    with pytest.raises(TypeError):
+        poolcli.pool(X, "sum", size=2, weights=parts.astype(np.float64))
+
+
 def test_options_are_checked_once_for_all_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
     """An array of another shape is planned anew, but what was asked is not checked again; 2 and 2.0 are two."""
     pooling.cache_clear()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import PoolError
+from poolcli import PoolError, pooling
 from poolcli.core.reducers import REDUCERS
 
 RNG = np.random.default_rng(15)
@@ -109,6 +109,7 @@ def test_folds_of_masks_and_weights_are_the_general_kernel(reducer: str, dtype: 
     for folds in (True, False):
         if not folds:
             monkeypatch.setattr("poolcli.engine.run.FOLD_CHOICE", lambda task: None)
+            pooling.cache_clear()
         for i, (name, given) in enumerate(KINDS):
             for options in (WINDOWS if REDUCERS[reducer].weighted_core or name == "mask" else []):
                 for result in (None, "int32", "float32"):

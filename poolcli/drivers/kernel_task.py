@@ -57,7 +57,7 @@ class KernelTask:
     folds, which take the samples of weight 0 for missing ones and look for no others.
     """
     largest_weight: int = 0
-    """The largest of them where all are whole numbers, 1 of a mask; 0 where they may be any."""
+    """At least the largest of them where all are whole numbers, 1 of a mask; 0 where they may be any."""
     want_indices: bool = False
     indices: Array | None = None
     """Where the indices of a run are written, of the output's shape."""

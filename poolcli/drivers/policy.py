@@ -107,6 +107,12 @@ class Deferred(UncompiledKernel):
         self.numpy, self.milliseconds = None, self.plain_milliseconds
 
 
+def is_ready(spec: jit.KernelSpec) -> bool:
+    """Whether a kernel is what runs: it is compiled already, or kernels are forced."""
+    tier = current_tier()
+    return tier == KERNELS or (tier == AUTO and jit.is_available(spec))
+
+
 def decide(work: KernelTask, kernel: KernelChoice | None, general: Callable[[KernelTask], jit.KernelSpec],
            meanwhile: Callable[[KernelTask], tuple[KernelChoice | None, float, float]],
            ) -> KernelChoice | Deferred | None:
@@ -116,8 +122,7 @@ def decide(work: KernelTask, kernel: KernelChoice | None, general: Callable[[Ker
     takes, and those of the kernel as plain Python.
     """
     spec = getattr(kernel, "spec", None) if kernel is not None else general(work)
-    tier = current_tier()
-    if spec is None or tier == KERNELS or (tier == AUTO and jit.is_available(spec)):
+    if spec is None or is_ready(spec):
         return kernel
     numpy, milliseconds, plain_milliseconds = meanwhile(work)
     return Deferred(spec, plain_milliseconds if numpy is None else milliseconds, kernel, numpy, plain_milliseconds)

@@ -19,6 +19,8 @@ from ..errors import PoolError
 from . import c_order, direct_call, run
 
 Array = NDArray[Any]
+_MOST_WEIGHTED = 2
+"""Kinds of weights of which a plan keeps the kernel: a mask's, and others."""
 Canonical = tuple[Windows, Windows, Windows]
 _SINGLE = Windows(1, range(1), range(1, 2))
 """The window of an axis that an array lacks."""
@@ -44,6 +46,8 @@ class PreparedPooling:
     seed: int = 0
     repeated: direct_call.CallHistory = field(default_factory=direct_call.CallHistory)
     """What runs before have left."""
+    weighted_choices: dict[tuple[dtypes.Type, int], KernelChoice | None] = field(default_factory=dict)
+    """The kernels of samples with weights, by the dtype of these and the largest one."""
 
     @cached_property
     def choice(self) -> KernelChoice | policy.Deferred | None:
@@ -98,11 +102,23 @@ class PreparedPooling:
         if self.pad_mode != "exclude":
             each = self.padded(each)
         task = replace(self.on(array), weights=each, largest_weight=largest, skip_nan=False, nodata=None)
+        choice = self.choose_weighted(task)
         try:
-            values = run.run_fold(task)
+            values = None if choice is None else run.run_fold(task, choice)
         except UnrepresentableValue as failure:
             raise _locate_unrepresentable(failure.index, task, self.plan, part) from None
         return None if values is None else from_canonical(c_order.as_result(values, self.work.result), self.plan)
+
+    def choose_weighted(self, task: KernelTask) -> KernelChoice | None:
+        """The kernel of samples with such weights, found once; None for the general one."""
+        assert task.weights is not None
+        asked = task.weights.dtype, task.largest_weight
+        try:
+            return self.weighted_choices[asked]
+        except KeyError:
+            if len(self.weighted_choices) >= _MOST_WEIGHTED:
+                self.weighted_choices.clear()
+            return self.weighted_choices.setdefault(asked, run.choose_fold(task))
 
     def run_whole(self, work: KernelTask, written: Array | None) -> tuple[Array, Array | None]:
         """Run the plan; keep the kernel's calls, if nothing goes beside them, from the second run on."""

@@ -131,12 +131,16 @@ def _run_numpy(task: KernelTask, values: Array, kernel: policy.UncompiledKernel,
         return _run_wholly(numpy.on(task, values))
 
 
-def run_fold(task: KernelTask) -> Array | None:
-    """Return the canonical result of samples with weights by a quick kernel; None where only the general one serves."""
-    choice: Any = None if task.in_parts else FOLD_CHOICE(task) or _WEIGHTED_CHOICE(task)
-    if choice is None:
-        return None
+def choose_fold(task: KernelTask) -> KernelChoice | None:
+    """Return the quick kernel of samples with weights; None where only the general one serves."""
+    return None if task.in_parts else FOLD_CHOICE(task) or _WEIGHTED_CHOICE(task)
+
+
+def run_fold(task: KernelTask, choice: Any) -> Array | None:
+    """Return the canonical result of samples with weights by a quick kernel; None where the general one must do it."""
     values = np.empty(task.output_shape, task.written)
+    if policy.is_ready(choice.spec):
+        return values if not values.size or _run_wholly(choice.on(task, values)) else None
     if values.size and _run_fold_by_numpy(task, values, choice):
         return values
     jit.set_purpose(f"the {task.reducer.name} kernel for {task.source} with weights")

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from typing import Any, Literal, Protocol, Unpack, overload
 from weakref import WeakKeyDictionary
@@ -264,7 +265,7 @@ def pool(x: ArrayLike, reducer: str = ..., *, out: Array | None = ..., return_in
          return_valid: Literal[True, "number", "share"], **options: Unpack[Keywords]) -> tuple[Array, ...]: ...
 
 
-@show_keywords(Keywords)
+@partial(show_keywords, Keywords)
 def pool(x: ArrayLike | _Lazy, reducer: str | list[str] | tuple[str, ...] = "max", *, out: Array | None = None,
          return_indices: bool = False,
          mask: ArrayLike | None = None, weights: ArrayLike | None = None, min_valid: int | str | None = None,
@@ -396,7 +397,7 @@ def as_kind_of(x: Any, values: Array) -> Any:
     return values
 
 
-@show_keywords(WindowKeywords)
+@partial(show_keywords, WindowKeywords)
 def plan(shape: Sequence[int], **options: Unpack[WindowKeywords]) -> Plan:
     """Lay out windows over an array of this shape, without any array: ``plan((3, 224, 224), size=2, layout="CHW")``.
 

@@ -283,7 +283,7 @@ def _pack_names(names: list[str], settings: Settings, notes: _SkippedNames,
                 reducers: tuple[str, ...]) -> Iterator[_PackedNames]:
     """Inputs as they were named; x_max.png is none where x.png is too: a second run over *.png must not pool its own
     results."""
-    if _is_beside_input(settings):
+    if len(names) > 1 and _is_beside_input(settings):
         made = find_own_results(names, reducers)
         for name in (name for name in names if name in made):
             notes.add(name, "named like a result of another input, so it is no input itself; alone it would be")

@@ -119,7 +119,7 @@ def with_place(loaded: Loaded, settings: Settings) -> Loaded:
 
 def fit_format(job: Job, loaded: Loaded) -> Job:
     """Give a job the format that its output has for what was read: of a hyperstack the .tif that it was."""
-    if job.format is None:
+    if job.format is None or loaded.source.place is None:
         return job
     return replace(job, format=files.choose_variant(job.format, loaded.source.place_kind))
 
@@ -369,7 +369,7 @@ def finish_report(task: LoadedJob, result: Result, settings: Settings, blank: Fi
 
 def lossy_notes(job: Job, settings: Settings, of_lossy: bool) -> tuple[str, ...]:
     """A note where what is read back may differ; ``of_lossy`` says whether the input was lossy."""
-    if job.format is None:
+    if job.format is None or not (job.format.lossy or job.format.quality):
         return ()
     encoding = files.settle_encoding(job.format, settings.encoding, of_lossy)
     if not files.is_lossy(job.format, encoding):

@@ -195,10 +195,10 @@ def _check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, setti
     """Refuse what cannot work whatever the files are."""
     if settings.overwrite and settings.skip_existing:
         raise OptionError("overwrite", "overwrite and --skip-existing exclude each other; one of them would work")
-    _check_urls(inputs, settings)
+    remote = [name for name in inputs if is_url(name)]
+    _check_urls(remote, settings)
     folders = [name for name in inputs if is_folder(name)]
-    several = listed or len(inputs) > 1 or bool(folders) or any(is_url(name) and stands_for_many(name)
-                                                                for name in inputs)
+    several = listed or len(inputs) > 1 or bool(folders) or any(map(stands_for_many, remote))
     if settings.stream and any(name != STDIO and _is_text(name) for name in inputs):
         raise OptionError("stream", "takes .npy arrays one after another, and a text holds one matrix; without "
                                     "--stream it would work")
@@ -215,9 +215,9 @@ def _check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, setti
         _check_scheduler(inputs, settings)
 
 
-def _check_urls(inputs: Sequence[str], settings: Settings) -> None:
+def _check_urls(remote: Sequence[str], settings: Settings) -> None:
     """Refuse URLs where the extra is missing, outputs on the web, and what takes files of this machine only."""
-    named = [("INPUT", name, urls.check_url) for name in inputs]
+    named = [("INPUT", name, urls.check_url) for name in remote]
     named += [(option, name, urls.check_output) for option in ("output", "indices")
               if (name := getattr(settings, option)) is not None]
     for option, name, check in named:
@@ -228,7 +228,7 @@ def _check_urls(inputs: Sequence[str], settings: Settings) -> None:
     if settings.stream and any(is_url(name) for _, name, _ in named):
         raise OptionError("stream", "takes pipes and files of this machine, no URL")
     if settings.output is None and not settings.in_place:
-        for name in inputs:
+        for name in remote:
             if urls.protocol(name) in urls.WEB:
                 raise OptionError("output", f"is needed, for nothing can be written beside {printable(name)}")
 

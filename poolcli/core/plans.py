@@ -56,7 +56,7 @@ class Plan:
         """The result's shape before ``squeeze``."""
         shape = list(self.input_shape)
         for i, windows in zip(self.axes.pooled, self.windows, strict=True):
-            shape[i] = len(windows)
+            shape[i] = len(windows.starts)
         return tuple(shape)
 
     @cached_property

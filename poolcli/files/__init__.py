@@ -403,17 +403,23 @@ def write(
     """
     row = format_named(format) if isinstance(format, str) else format
     row = row or (format_of(target) if isinstance(target, (str, os.PathLike)) else FORMATS["NPY"])
-    row = choose_variant(row, source.place_kind)
+    notes: tuple[str, ...] = ()
+    placed = source.place is not None
+    if placed:
+        row = choose_variant(row, source.place_kind)
     if row.is_array or not checked:
         holds(row, array.dtype, array.shape, source.mode, source.pages)
+    if placed:
+        name = os.fspath(target) if isinstance(target, (str, os.PathLike)) else ""
+        source, notes = _drop_lost_place(*source.fit_place(row, array.shape), name)
     if isinstance(target, (str, os.PathLike)):
-        source, notes = _drop_lost_place(*source.fit_place(row, array.shape), os.fspath(target))
-        check_world_file(os.fspath(target), source, overwrite=overwrite, again=again)
+        if placed:
+            check_world_file(os.fspath(target), source, overwrite=overwrite, again=again)
         with atomic(target, overwrite=overwrite, again=again) as stream:
             lost = _encode(array, source, row, stream, encoding, os.fspath(target))
-        write_world_file(os.fspath(target), source, overwrite=overwrite, again=again)
+        if placed:
+            write_world_file(os.fspath(target), source, overwrite=overwrite, again=again)
         return (*notes, *lost)
-    source, notes = _drop_lost_place(*source.fit_place(row, array.shape), "")
     with explain_errors(target=STANDARD_OUTPUT):
         lost = _encode(array, source, row, target, encoding)
         target.flush()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 
-from .paths.urls import is_url
+from .paths.urls import AnyPath, Url
 
 TEMPORARY = ".poolcli-"
 _ENDING = ".tmp"
@@ -96,9 +96,9 @@ def _lock_file(descriptor: int) -> bool:
     return True
 
 
-def sweep(folder: str | os.PathLike[str]) -> None:
+def sweep(folder: AnyPath) -> None:
     """Remove this host's temporary files and folders in a folder that nobody holds; what cannot be told stays."""
-    if is_url(folder):  # nothing of ours is there before it is whole
+    if isinstance(folder, Url):  # nothing of ours is there before it is whole
         return
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from .document import JSON_BETWEEN, JSON_END, JSON_START, SCHEMA, csv_head, csv_line, json_line, json_text, plain
 from .grids import grid
-from .previews import MOST_VALUES, preview, short
+from .previews import MOST_VALUES, preview, short, short_stats
 from .records import (
     FAILED,
     LOSSY,
@@ -56,6 +56,7 @@ __all__ = [
     "plain",
     "preview",
     "short",
+    "short_stats",
     "stats",
     "windows",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from .records import Number, Plane
+from .records import Number, Plane, Stats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,6 +63,11 @@ def _list_places(length: int, corner: int) -> list[int | None]:
     if length <= max(_SMALL if corner == _CORNER else 2 * corner, 1):
         return list(range(length))
     return [*range(corner), None, *range(length - corner, length)]
+
+
+def short_stats(stats: Stats | None) -> tuple[str, str, str]:
+    """Minimum, mean and maximum in six digits; dashes where there are none."""
+    return ("-", "-", "-") if stats is None else (short(stats.min), short(stats.mean), short(stats.max))
 
 
 def short(value: Number | None) -> str:

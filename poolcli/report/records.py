@@ -231,7 +231,8 @@ def parameters(pooling: Pooling) -> dict[str, Any]:
 def windows(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     """Where the windows lie: for each pooled axis in order, how many there are and what made them."""
     options = pooling.window
-    found: dict[str, Any] = {"count": [len(w) for w in plan.windows], **options.windowing.record(options, plan.windows)}
+    counts = [plan.full_shape[axis] for axis in plan.axes.pooled]
+    found: dict[str, Any] = {"count": counts, **options.windowing.record(options, plan.windows)}
     if options.windowing.strided:
         found["pad_mode"] = pooling.pad_mode
     if pooling.pad_mode == "constant":

@@ -11,7 +11,7 @@ from ...analysis.stages import check_owned
 from ...core.reducers import check_weighted
 from ...errors import OptionError
 from ...redact import printable
-from ...report import FileReport
+from ...report import FileReport, short_stats
 from .. import options
 from ..display.formatting import format_shape
 from ..display.study_output import make_table
@@ -94,14 +94,14 @@ def _render(files: Sequence[FileReport], pen: SafeWriter, colour: bool | None) -
 
 def _format_rows(file: FileReport) -> list[tuple[str, ...]]:
     """Cells of the table: the input, then every stage."""
-    from ..display.report_table import NUMBERS, duration, number
+    from ..display.report_table import duration
 
     chained: ChainReport = file  # type: ignore[assignment]  # Chains gives no others
     first = ("", f"{format_shape(file.input_shape or ())} {file.layout}", file.input_dtype or "", "",
-             *(number(file.input_stats, name) for name in NUMBERS), "")
+             *short_stats(file.input_stats), "")
     return [first,
             *((f"{i} {printable(one.stage)}", format_shape(one.output_shape), one.output_dtype, _describe_unread(one),
-               *(number(one.output_stats, name) for name in NUMBERS), duration(one.seconds))
+               *short_stats(one.output_stats), duration(one.seconds))
               for i, one in enumerate(chained.stages, 1))]
 
 

@@ -108,13 +108,13 @@ def _draw_map(made: Array, letters: str, label: str) -> Array:
 def _render(found: _GradientReport, planes: tuple[Plane, ...]) -> list[Any]:
     """What was asked, the numbers, the wins, the values."""
     from ...core.axes import describe
-    from ...report import short
+    from ...report import short, short_stats
     from ..display.report_table import plane, text
 
     stats = found.stats
     asked = f"{printable(found.input)}: {printable(found.pooling)}"
     zero = "-" if found.zero is None else f"{100 * found.zero:.3g}%"
-    numbers = [*(short(one) for one in (stats.min, stats.mean, stats.max, found.total)), zero]
+    numbers = [*short_stats(stats), short(found.total), zero]
     shown = [text(f"{asked}, {describe(found.shape)} {found.layout}, {found.dtype}"),
              make_table(("min", "mean", "max", "sum", "zero"), [numbers], left=0)]
     if found.wins is not None:

@@ -106,13 +106,12 @@ def _describe_rule(given: Mapping[str, Any]) -> str:
 def _render(found: _Unpooled, planes: tuple[Plane, ...]) -> list[Any]:
     """What was done, a row before, a row after, the values."""
     from ...core.axes import describe
-    from ...report import short
+    from ...report import short_stats
     from ..display.report_table import plane, text
 
     sides = (("values", found.input_shape, found.input_dtype, found.input_stats),
              ("result", found.output_shape, found.output_dtype, found.output_stats))
-    rows = [(title, f"{describe(shape)} {found.layout}", dtype,
-             *(short(one) for one in (stats.min, stats.mean, stats.max)))
+    rows = [(title, f"{describe(shape)} {found.layout}", dtype, *short_stats(stats))
             for title, shape, dtype, stats in sides]
     shown = [text(f"{printable(found.input)} -> {printable(found.output)}: {found.how}"),
              make_table(("", "shape", "type", "min", "mean", "max"), rows, left=3)]

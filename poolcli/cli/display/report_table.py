@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from ...core.windowings import WINDOWINGS
 from ...redact import printable
-from ...report import FileReport, Plane, Stats, short
+from ...report import FileReport, Plane, short, short_stats
 from ..stdio import SafeWriter, is_terminal, terminal_width
 from .alignment import ASCII_ELLIPSIS, ELLIPSIS, NumberColumn, align_units, shorten_middle
 from .summary import MANY_FILES
@@ -229,7 +229,7 @@ def _cells(file: FileReport) -> list[str]:
             _arrow(file.input_dtype or "", file.output_dtype or "") + ("\nlossy" if file.lossy else ""),
             f"{reducer(file)}\n{windows(file)}",
             f"{_format_uncovered(file)}\n{share(file)} read",
-            *(number_pair(file, name) for name in NUMBERS),
+            *_number_pairs(file),
             duration(file.seconds)]
 
 
@@ -238,14 +238,9 @@ def _arrow(before: str, after: str) -> str:
     return before if before == after else f"{before}\n-> {after}"
 
 
-def number_pair(file: FileReport, name: str) -> str:
-    """A statistic before and after."""
-    return "\n".join(number(stats, name) for stats in (file.input_stats, file.output_stats))
-
-
-def number(stats: Stats | None, name: str) -> str:
-    """One statistic."""
-    return "-" if stats is None else short(getattr(stats, name))
+def _number_pairs(file: FileReport) -> list[str]:
+    """Each statistic before and after."""
+    return list(map("\n".join, zip(short_stats(file.input_stats), short_stats(file.output_stats), strict=True)))
 
 
 def shape(shape: Sequence[int] | None) -> str:
@@ -299,7 +294,8 @@ def _facts(file: FileReport) -> dict[str, str]:
              "shape": f"{shape(file.input_shape)} -> {shape(file.output_shape)}",
              "type": f"{file.input_dtype} -> {file.output_dtype}{lossy}", "pooling": f"{reducer(file)} {windows(file)}",
              "uncovered": f"{_format_uncovered(file)}, {share(file)} read"}
-    numbers = {name: number_pair(file, name).replace("\n", " -> ") for name in NUMBERS}
+    pairs = zip(NUMBERS, _number_pairs(file), strict=True)
+    numbers = {name: pair.replace("\n", " -> ") for name, pair in pairs}
     return known | numbers | {"time": duration(file.seconds)}
 
 

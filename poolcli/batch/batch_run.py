@@ -13,7 +13,7 @@ from ..report import FileReport
 from . import preflight
 from .executors.local import make_executor
 from .job_runner import run_job, start_report
-from .preflight import check_headers, looks_ahead
+from .preflight import check_headers
 from .run_in_memory import LoadedJob, plan_loaded
 from .settings import Job, Settings
 from .shared_arrays import SHARED_ARRAYS
@@ -42,10 +42,10 @@ class BatchRun:
         jobs = iter(self.jobs)
         first = list(islice(jobs, preflight.HEADERS))
         refused = check_headers(first, self.settings, self.fit, self.blank)
-        if looks_ahead(first, self.settings):
-            first = [replace(job, headers_seen=True) for job in first]
-        work = chain((job for number, job in enumerate(first) if number not in refused), jobs)
-        for done in self.reports(refused.values(), work):
+        if refused is not None:
+            first = [replace(job, headers_seen=True) for number, job in enumerate(first) if number not in refused]
+        work = chain(first, jobs)
+        for done in self.reports((refused or {}).values(), work):
             yield done
             if done.stops or (self.settings.fail_fast and done.status == "failed"):
                 return

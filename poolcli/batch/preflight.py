@@ -28,21 +28,16 @@ HEADERS = 256
 
 
 def check_headers(first: Sequence[Job], settings: Settings, fit: Fit,
-                  blank: Callable[[Job], FileReport]) -> dict[int, FileReport]:
+                  blank: Callable[[Job], FileReport]) -> dict[int, FileReport] | None:
     """Reports of those of the first jobs that cannot go well, by their numbers.
 
-    ``fit`` settles what a file's header tells of a job, ``blank`` begins its report.
+    ``fit`` settles what a file's header tells of a job, ``blank`` begins its report. None where headers are not read
+    first: where decoders are not trusted (``isolate``), and of a single file, whose turn has come.
     """
-    if not looks_ahead(first, settings):
-        return {}
+    if settings.isolate or len(first) < 2:
+        return None
     found = ((number, job, _find_format_problem(job, settings, fit)) for number, job in enumerate(first))
     return {number: fail_report(blank(job), error) for number, job, error in found if error is not None}
-
-
-def looks_ahead(first: Sequence[Job], settings: Settings) -> bool:
-    """Whether headers are read first: not where decoders are not trusted (``isolate``), nor of a single file, whose
-    turn has come."""
-    return not settings.isolate and len(first) > 1
 
 
 def _find_format_problem(job: Job, settings: Settings, fit: Fit) -> PoolError | None:

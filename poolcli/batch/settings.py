@@ -215,7 +215,8 @@ def file_mode(path: str | AnyPath) -> int:
 
 def is_folder(path: str) -> bool:
     """Whether an input is a folder of files; a chunked array is a folder that is none, and a URL never is."""
-    return stat.S_ISDIR(file_mode(path)) and not is_store(path)
+    known = os.path.isdir(path)  # noqa: PTH112  (Path raises for a name that no file can have)
+    return known and not is_store(path) and not is_url(path)
 
 
 def stands_for_many(url: str) -> bool:

@@ -165,9 +165,9 @@ def test_headers_are_left_alone_where_they_are_no_matter(mixed: list[Path], tmp_
     for path in mixed if "skip_existing" in settings else ():
         (out / f"{path.stem}.png").touch()
     made = Settings(output=f"{out}/{{stem}}.png", **settings)
-    planned = batch.plan_jobs(map(str, mixed), REDUCERS["max"], made)
+    planned = list(batch.plan_jobs(map(str, mixed), REDUCERS["max"], made))
     running = batch.BatchRun(planned, parse_pooling("max"), made)
-    assert preflight.check_headers(planned, made, running.fit, running.blank) == {}
+    assert not preflight.check_headers(planned, made, running.fit, running.blank)
 
 
 def test_fail_fast_stops_at_the_first_failure(mixed: list[Path], tmp_path: Path) -> None:

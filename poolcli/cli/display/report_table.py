@@ -229,7 +229,7 @@ def _cells(file: FileReport) -> list[str]:
             _arrow(file.input_dtype or "", file.output_dtype or "") + ("\nlossy" if file.lossy else ""),
             f"{reducer(file)}\n{windows(file)}",
             f"{_format_uncovered(file)}\n{share(file)} read",
-            *_number_pairs(file),
+            *number_pairs(file),
             duration(file.seconds)]
 
 
@@ -238,7 +238,7 @@ def _arrow(before: str, after: str) -> str:
     return before if before == after else f"{before}\n-> {after}"
 
 
-def _number_pairs(file: FileReport) -> list[str]:
+def number_pairs(file: FileReport) -> list[str]:
     """Each statistic before and after."""
     return list(map("\n".join, zip(short_stats(file.input_stats), short_stats(file.output_stats), strict=True)))
 
@@ -294,7 +294,7 @@ def _facts(file: FileReport) -> dict[str, str]:
              "shape": f"{shape(file.input_shape)} -> {shape(file.output_shape)}",
              "type": f"{file.input_dtype} -> {file.output_dtype}{lossy}", "pooling": f"{reducer(file)} {windows(file)}",
              "uncovered": f"{_format_uncovered(file)}, {share(file)} read"}
-    pairs = zip(NUMBERS, _number_pairs(file), strict=True)
+    pairs = zip(NUMBERS, number_pairs(file), strict=True)
     numbers = {name: pair.replace("\n", " -> ") for name, pair in pairs}
     return known | numbers | {"time": duration(file.seconds)}
 

@@ -256,5 +256,5 @@ def _wants_rows(given: Mapping[str, Any]) -> bool:
 
 def choose_statistics(given: Mapping[str, Any], settings: Settings, expected: int) -> Settings:
     """The settings without statistics where the report of so many files shows none of them."""
-    shown = report_format(given) is not None or _wants_rows(given) or expected < MANY_FILES
+    shown = expected < MANY_FILES or _wants_rows(given) or report_format(given) is not None
     return settings if shown else replace(settings, statistics=False)

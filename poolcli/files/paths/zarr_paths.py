@@ -23,11 +23,9 @@ def is_store_name(path: str | os.PathLike[str]) -> bool:
 
 def is_store(path: str | os.PathLike[str]) -> bool:
     """Whether a folder is a chunked array or a group, by its name or by what lies in it; a URL by its name alone."""
-    if is_url(path):
-        return is_store_name(path)
-    if not os.path.isdir(path):
-        return False
-    return is_store_name(path) or any(os.path.isfile(os.path.join(path, mark)) for mark in STORE_MARKS)
+    if is_store_name(path):
+        return os.path.isdir(path) or is_url(path)
+    return os.path.isdir(path) and any(os.path.isfile(os.path.join(path, mark)) for mark in STORE_MARKS)
 
 
 def strip_slashes(path: str | os.PathLike[str]) -> str:

@@ -27,7 +27,7 @@ def plan(*inputs: str, **settings: Any) -> batch.JobPlan:
     return batch.plan_jobs(inputs, REDUCERS["max"], Settings(**settings))
 
 
-def test_row_59_a_plan_of_many_files_is_small(tmp_path: Path) -> None:
+def test_a_plan_of_many_files_is_small(tmp_path: Path) -> None:
     """5,000 files take less than 100 bytes each, and the plan gives its jobs as often as it is asked."""
     for i in range(5_000):
         (tmp_path / f"{i:05}.png").touch()
@@ -42,7 +42,7 @@ def test_row_59_a_plan_of_many_files_is_small(tmp_path: Path) -> None:
         assert 1 + sum(1 for _ in jobs) == len(made) == 5_000
 
 
-def test_row_59_jobs_are_made_when_their_turn_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_jobs_are_made_when_their_turn_comes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first is done before the last exists."""
     for i in range(preflight.HEADERS + 50):
         (tmp_path / f"{i:05}.png").touch()
@@ -61,7 +61,7 @@ def test_row_59_jobs_are_made_when_their_turn_comes(tmp_path: Path, monkeypatch:
     assert made == preflight.HEADERS  # each once, those whose headers are read first among them
 
 
-def test_row_57_a_folder_of_links_is_told_in_a_few_lines(tmp_path: Path) -> None:
+def test_a_folder_of_links_is_told_in_a_few_lines(tmp_path: Path) -> None:
     """The first hundred, and how many more."""
     for i in range(300):
         (tmp_path / f"{i:03}.png").symlink_to("nowhere")
@@ -69,7 +69,7 @@ def test_row_57_a_folder_of_links_is_told_in_a_few_lines(tmp_path: Path) -> None
     assert len(notes) == planning.MAX_SKIPPED_NAMED + 1 and notes[-1][1] == "and 200 more names were passed over"
 
 
-def test_row_48_collisions_among_many_are_found(tmp_path: Path) -> None:
+def test_collisions_among_many_are_found(tmp_path: Path) -> None:
     """By their hashes first, by their names then."""
     names = [f"d{i}/x{i % 400}.png" for i in range(500)]
     with pytest.raises(poolcli.PoolError) as caught:
@@ -78,7 +78,7 @@ def test_row_48_collisions_among_many_are_found(tmp_path: Path) -> None:
     assert str(caught.value).startswith("d0/x0.png and d400/x0.png would both be written to out/x0.png")
 
 
-def test_row_51_outputs_that_are_inputs_are_found_in_a_listed_folder(tmp_path: Path,
+def test_outputs_that_are_inputs_are_found_in_a_listed_folder(tmp_path: Path,
                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a folder gets many outputs it is listed once; hard links are found there as well."""
     monkeypatch.setattr(collisions, "_SINGLE_LOOKS", 3)
@@ -128,7 +128,7 @@ def mixed(tmp_path: Path) -> list[Path]:
     return [tmp_path / name for name in ("a.npy", "b.npy", "c.png", "d.jpg", "e.png")]
 
 
-def test_row_55_what_no_output_can_hold_is_told_together_before_the_first_pixel(
+def test_what_no_output_can_hold_is_told_together_before_the_first_pixel(
         mixed: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The headers say it; then the others are done, and what else is wrong with them is found in its turn."""
     worked: list[str] = []
@@ -146,7 +146,7 @@ def test_row_55_what_no_output_can_hold_is_told_together_before_the_first_pixel(
     assert worked == [str(mixed[i]) for i in (0, 2, 4)]
 
 
-def test_row_55_beyond_the_first_headers_a_file_is_told_in_its_turn(mixed: list[Path], tmp_path: Path,
+def test_beyond_the_first_headers_a_file_is_told_in_its_turn(mixed: list[Path], tmp_path: Path,
                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is written of it all the same."""
     monkeypatch.setattr(preflight, "HEADERS", 2)
@@ -183,7 +183,7 @@ def test_fail_fast_stops_at_the_first_failure(mixed: list[Path], tmp_path: Path)
     (lambda path: path.touch(), "{0} is no folder; another name would work"),
     (lambda path: path.mkdir(), "{0} cannot be written to; another folder would work"),
 ])
-def test_row_53_a_folder_that_takes_nothing_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any,
+def test_a_folder_that_takes_nothing_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Any,
                                                          reason: str) -> None:
     """Before any compute, also where it is the parent of what would be made."""
     make(tmp_path / "out")
@@ -194,7 +194,7 @@ def test_row_53_a_folder_that_takes_nothing_is_told_once(tmp_path: Path, monkeyp
         assert str(caught.value) == reason.format(tmp_path / "out")
 
 
-def test_row_58_a_file_that_vanished_since_the_plan(mixed: list[Path], tmp_path: Path) -> None:
+def test_a_file_that_vanished_since_the_plan(mixed: list[Path], tmp_path: Path) -> None:
     """It fails, the next one goes on."""
     settings = Settings(output=f"{tmp_path}/out/")
     planned = batch.plan_jobs([str(mixed[0]), str(mixed[2])], REDUCERS["max"], settings)

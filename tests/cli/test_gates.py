@@ -82,7 +82,7 @@ def test_gate_2_kill_9_at_random_moments_of_an_overwriting_batch(tmp_path: Path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_row_65_a_signal_in_a_batch_reports_all_that_was_written(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_signal_in_a_batch_reports_all_that_was_written(tmp_path: Path, number: signal.Signals) -> None:
     """Files under way are finished and in the report; nothing is half, nothing is left over, the summary says how many
     were not begun."""
     (first,) = arrays(tmp_path / "in", 1, 800)
@@ -125,7 +125,7 @@ def test_gate_4_a_full_disk(tmp_path: Path) -> None:
     assert np.load(tmp_path / "kept/00.npy").shape == (200, 200)
 
 
-def test_row_69_few_file_descriptors(tmp_path: Path) -> None:
+def test_few_file_descriptors(tmp_path: Path) -> None:
     """Files are closed when they are done: 24 descriptors are enough for 60 files."""
     arrays(tmp_path / "in", 60, 4)
     done = subprocess.run([*POOLCLI, "max", "in", "-o", "out/", "-q", "--jobs", "4"], cwd=tmp_path, capture_output=True,
@@ -133,7 +133,7 @@ def test_row_69_few_file_descriptors(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr, len(names(tmp_path / "out"))) == (0, b"", 60)
 
 
-def test_row_71_the_same_bytes_whatever_the_surroundings(tmp_path: Path) -> None:
+def test_the_same_bytes_whatever_the_surroundings(tmp_path: Path) -> None:
     """Time zone, hash seed, locale, files at once and threads."""
     for i in range(4):
         save_picture(tmp_path / f"{i}.png", np.random.default_rng(i).integers(0, 256, (40, 30, 3), dtype=np.uint8))
@@ -148,7 +148,7 @@ def test_row_71_the_same_bytes_whatever_the_surroundings(tmp_path: Path) -> None
     assert results[0] == results[1] and len(results[0]) == 4
 
 
-def test_row_60_standard_input_is_left_alone(tmp_path: Path) -> None:
+def test_standard_input_is_left_alone(tmp_path: Path) -> None:
     """Unless - is given nobody waits for it: cron and CI leave it open."""
     save_picture(tmp_path / "a.png", GREY)
     reading, writing = os.pipe()
@@ -232,7 +232,7 @@ def test_rows_47_and_70_odd_names_on_a_dumb_terminal_of_20_columns(odd: Path) ->
     assert "7files:6done,1failed" in joined
 
 
-def test_row_70_a_bar_on_a_terminal_and_nowhere_else(tmp_path: Path, process: Process) -> None:
+def test_a_bar_on_a_terminal_and_nowhere_else(tmp_path: Path, process: Process) -> None:
     """How many of how many; gone in the end. In a pipe, a dumb terminal or with --quiet nothing moves."""
     arrays(tmp_path / "in", 600, 4)  # they take a second or more, the bar comes after 0.3
     arguments = ["max", "in", "-o", "out/", "--overwrite"]

@@ -103,7 +103,7 @@ def hanging(folder: Path) -> subprocess.Popen[bytes]:
     return run
 
 
-def test_row_65_ctrl_c_while_a_worker_hangs(deadly: Path) -> None:
+def test_ctrl_c_while_a_worker_hangs(deadly: Path) -> None:
     """The whole group gets it, as from a terminal: what hangs is dropped, 130, and no process is left."""
     run = hanging(deadly)
     os.killpg(run.pid, signal.SIGINT)
@@ -112,7 +112,7 @@ def test_row_65_ctrl_c_while_a_worker_hangs(deadly: Path) -> None:
     assert names(deadly / "out") == ["a.png"] and gone(run.pid)
 
 
-def test_row_66_workers_end_with_a_killed_parent(deadly: Path) -> None:
+def test_workers_end_with_a_killed_parent(deadly: Path) -> None:
     """Nobody could tell them."""
     run = hanging(deadly)
     run.kill()

@@ -62,7 +62,7 @@ def installed(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize("name", FORMATS)
 @pytest.mark.parametrize("mode", MODES)
-def test_row_55_a_refusal_names_formats_that_can(name: str, mode: str, installed: bool) -> None:
+def test_a_refusal_names_formats_that_can(name: str, mode: str, installed: bool) -> None:
     """Whatever ending an error proposes takes the same array without loss, with what is installed."""
     dtype, channels, source = MODES[mode]
     if not installed and FORMATS[name].library is not None and _fits(name, mode):
@@ -89,7 +89,7 @@ def _fits(name: str, mode: str) -> bool:
 
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize(("dtype", "channels"), NO_FORMAT)
-def test_row_55_what_only_arrays_hold_is_sent_to_npy(dtype: str, channels: int,
+def test_what_only_arrays_hold_is_sent_to_npy(dtype: str, channels: int,
                                                      monkeypatch: pytest.MonkeyPatch) -> None:
     """Without tifffile float64 and the like fit no picture format, and the message says where they fit."""
     monkeypatch.setattr("poolcli.files.formats.has_tifffile", lambda: False)
@@ -105,7 +105,7 @@ def test_row_55_what_only_arrays_hold_is_sent_to_npy(dtype: str, channels: int,
                 holds(row, dtype, _shape(channels))
 
 
-def test_row_55_the_exact_words() -> None:
+def test_the_exact_words() -> None:
     """The message as a user reads it."""
     with pytest.raises(PoolError, match=re.escape("PNG cannot hold float32 with 1 channel; .tif or .npy can")):
         holds(FORMATS["PNG"], "float32", (4, 4))
@@ -113,7 +113,7 @@ def test_row_55_the_exact_words() -> None:
         holds(FORMATS["PNG"], "uint8", (4, 4, 4), "CMYK")
 
 
-def test_row_55_the_exact_words_follow_what_is_installed(installed: bool) -> None:
+def test_the_exact_words_follow_what_is_installed(installed: bool) -> None:
     """A format is proposed where it can be written now, and what is missing is named where it alone is missing."""
     able = ".png, .tif, .gif, .jxl or .npy can" if installed else ".png, .tif, .gif or .npy can"
     with pytest.raises(PoolError, match=re.escape(f"BMP cannot hold uint8 with 2 channels; {able}")):
@@ -122,13 +122,13 @@ def test_row_55_the_exact_words_follow_what_is_installed(installed: bool) -> Non
         holds(FORMATS["JXL"], "float32", (4, 4))
 
 
-def test_row_12_cmyk_goes_to_jpeg_and_tiff_only() -> None:
+def test_cmyk_goes_to_jpeg_and_tiff_only() -> None:
     """PNG raises OSError on CMYK in Pillow, WebP converts it in silence."""
     able = {name for name, row in FORMATS.items() if "CMYK" in row.modes}
     assert able == {"JPEG", "TIFF"}
 
 
-def test_row_31_an_empty_picture_is_refused() -> None:
+def test_an_empty_picture_is_refused() -> None:
     """Pillow raises ValueError for it; .npy holds it."""
     with pytest.raises(PoolError, match=r"empty picture of shape \(0, 5\); \.npy can"):
         holds(FORMATS["PNG"], "uint8", (0, 5))
@@ -136,14 +136,14 @@ def test_row_31_an_empty_picture_is_refused() -> None:
 
 
 @pytest.mark.parametrize("shape", [(5,), (1, 2, 3, 4), ()])
-def test_row_55_a_picture_has_two_or_three_axes(shape: tuple[int, ...]) -> None:
+def test_a_picture_has_two_or_three_axes(shape: tuple[int, ...]) -> None:
     """A sequence or a batch is no picture."""
     with pytest.raises(PoolError, match=re.escape(f"not {shape}; .npy can hold it")):
         holds(FORMATS["PNG"], "uint8", shape)
 
 
 @pytest.mark.parametrize(("name", "side"), [("WEBP", 16_383), ("JPEG", 65_500), ("GIF", 65_535)])
-def test_row_55_sides_are_limited_by_format(name: str, side: int) -> None:
+def test_sides_are_limited_by_format(name: str, side: int) -> None:
     """The longest side passes, one pixel more does not, either way round."""
     row = FORMATS[name]
     holds(row, "uint8", (side, 1, 3))

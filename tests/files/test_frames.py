@@ -137,7 +137,7 @@ def test_a_file_of_one_picture_gives_that(tmp_path: Path) -> None:
         assert loaded.source.pages is None and loaded.layout == "HWC"
 
 
-def test_row_15_frames_are_capped(tmp_path: Path) -> None:
+def test_frames_are_capped(tmp_path: Path) -> None:
     """The limit on pixels is for all frames together, before one of them is decoded."""
     for name in ("a.gif", "a.tif"):
         path = saved(tmp_path / name, drawn())

@@ -92,7 +92,7 @@ def test_the_first_bytes_say_the_format(kind: str) -> None:
     assert loaded.layout == ("HW" if loaded.array.ndim == 2 else "HWC")
 
 
-def test_row_1_empty_file(tmp_path: Path) -> None:
+def test_empty_file(tmp_path: Path) -> None:
     """0 bytes: said so."""
     (tmp_path / "x.png").touch()
     with pytest.raises(PoolError, match=r"^empty file; "):
@@ -100,7 +100,7 @@ def test_row_1_empty_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_row_2_truncated(kind: str) -> None:
+def test_truncated(kind: str) -> None:
     """Two thirds of a file fail, and the message names no file and is one line."""
     data = FILES[kind]()
     with pytest.raises(PoolError) as caught:
@@ -109,7 +109,7 @@ def test_row_2_truncated(kind: str) -> None:
     assert "; " in str(caught.value)
 
 
-def test_row_2_truncated_on_request() -> None:
+def test_truncated_on_request() -> None:
     """The rows that are there come through when truncated files are allowed; Pillow's global switch is put back."""
     array = noise("uint8", (64, 64, 3))
     data = written(array, "PNG")
@@ -118,7 +118,7 @@ def test_row_2_truncated_on_request() -> None:
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
 
 
-def test_row_3_wrong_ending_believes_the_bytes(tmp_path: Path) -> None:
+def test_wrong_ending_believes_the_bytes(tmp_path: Path) -> None:
     """A PNG called .jpg is read as PNG, with a note; so is an array called .png."""
     (tmp_path / "x.jpg").write_bytes(FILES["PNG"]())
     loaded = files.read(tmp_path / "x.jpg")
@@ -130,20 +130,20 @@ def test_row_3_wrong_ending_believes_the_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"hello, world", b"<!DOCTYPE html>", b"\0\0\0\1Bud1\0\0", b"P", b"\x89PNG"])
-def test_row_4_no_picture_named_explicitly(data: bytes) -> None:
+def test_no_picture_named_explicitly(data: bytes) -> None:
     """Text, HTML, .DS_Store: what would work is said."""
     with pytest.raises(PoolError, match=r"not an image that poolcli reads; PNG, .* would work"):
         read(data)
 
 
 @pytest.mark.parametrize("data", [b"%!PS-Adobe-3.0 EPSF-3.0\n", b"%PDF-1.7\n", b"<svg/>", b"8BPS\0\1"])
-def test_row_5_no_ghostscript(data: bytes) -> None:
+def test_no_ghostscript(data: bytes) -> None:
     """EPS, PDF, SVG, PSD called .png never reach a decoder: only the seven plugins exist, each called by name."""
     with pytest.raises(PoolError, match="not an image that poolcli reads"):
         read(data, "x.png")
 
 
-def test_row_6_palettes_are_expanded() -> None:
+def test_palettes_are_expanded() -> None:
     """Indices are no numbers: P gives RGB, P with tRNS gives RGBA, PA gives RGBA."""
     indices = noise("uint8", (5, 7)) % 200
     colours = np.frombuffer(palette().colours, "uint8").reshape(-1, 3)
@@ -162,7 +162,7 @@ def test_row_6_palettes_are_expanded() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF", "TIFF", "BMP"])
-def test_row_6_indices_on_request_keep_the_palette(kind: str) -> None:
+def test_indices_on_request_keep_the_palette(kind: str) -> None:
     """mode and subsample pool the indices: read and written they stay indices of the same colours."""
     indices, source = sample("P")
     loaded = read(written(indices, kind, source), indexed=True)
@@ -175,7 +175,7 @@ def test_row_6_indices_on_request_keep_the_palette(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF"])
-def test_row_6_indices_on_request_keep_transparency(kind: str) -> None:
+def test_indices_on_request_keep_transparency(kind: str) -> None:
     """The transparent colour is still the transparent colour, and still has its colour."""
     indices, source = sample("P+A")
     loaded = read(written(indices, kind, source), indexed=True)
@@ -189,7 +189,7 @@ def test_row_6_indices_on_request_keep_transparency(kind: str) -> None:
 @pytest.mark.parametrize(
     ("mode", "kind"), [("P", "WEBP"), ("P+A", "WEBP"), ("P", "PPM"), ("P+A", "TIFF"), ("PA", "PNG")]
 )
-def test_row_6_indices_are_expanded_for_a_format_without_palettes(mode: str, kind: str) -> None:
+def test_indices_are_expanded_for_a_format_without_palettes(mode: str, kind: str) -> None:
     """After pooling, indices become their colours where the output has no palettes."""
     array, source = sample(mode)
     table = palette(mode == "P+A")
@@ -202,20 +202,20 @@ def test_row_6_indices_are_expanded_for_a_format_without_palettes(mode: str, kin
     assert np.array_equal(read(written(array, kind, source)).array, want)
 
 
-def test_row_6_a_palette_shorter_than_its_indices_is_filled_up() -> None:
+def test_a_palette_shorter_than_its_indices_is_filled_up() -> None:
     """Colours beyond the palette are black, alpha beyond the table is opaque; one channel may be an axis."""
     source = ImageInfo("x", "PNG", "P+A", palette=Palette(bytes([9, 9, 9, 8, 8, 8]), b"\0"))
     got = read(written(np.array([[[0], [1], [2]]], "uint8"), "WEBP", source)).array
     assert got.tolist() == [[[9, 9, 9, 0], [8, 8, 8, 255], [0, 0, 0, 255]]]
 
 
-def test_row_6_a_short_palette_reaches_the_highest_index() -> None:
+def test_a_short_palette_reaches_the_highest_index() -> None:
     """Pillow packs as many bits as the palette needs: an index beyond it would lose its high bits."""
     source = ImageInfo("x", "PNG", "P", palette=Palette(bytes(9)))
     assert np.array_equal(read(written(np.array([[0, 200]], "uint8"), "PNG", source), indexed=True).array, [[0, 200]])
 
 
-def test_row_6_gif_has_one_transparent_colour() -> None:
+def test_gif_has_one_transparent_colour() -> None:
     """Half transparent palettes, or two transparent colours, are sent to PNG."""
     indices, _ = sample("P")
     for alpha in (bytes([128] * 200), bytes([0, 128]), bytes([0, 0, 255])):
@@ -225,7 +225,7 @@ def test_row_6_gif_has_one_transparent_colour() -> None:
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])
-def test_row_6_transparent_grey_is_found_after_stretching(depth: int) -> None:
+def test_transparent_grey_is_found_after_stretching(depth: int) -> None:
     """tRNS names a sample of 1, 2 or 4 bits; Pillow 13 stretches the picture to 8 bits and forgets to stretch it."""
     top = 2**depth - 1
     row = (top << (8 - depth)).to_bytes(1, "big")  # one pixel of the highest level, then zeros
@@ -236,7 +236,7 @@ def test_row_6_transparent_grey_is_found_after_stretching(depth: int) -> None:
     assert all(pixel == [0, 255] for pixel in loaded.array[0, 1:].tolist())
 
 
-def test_row_6_transparent_colour_of_rgb_and_of_16_bits() -> None:
+def test_transparent_colour_of_rgb_and_of_16_bits() -> None:
     """RGB becomes RGBA; 16-bit grey cannot, and says so."""
     data = png(2, 1, 8, 2, [bytes([1, 2, 3, 1, 2, 4])], chunk(b"tRNS", bytes([0, 1, 0, 2, 0, 3])))
     assert read(data).array.tolist() == [[[1, 2, 3, 0], [1, 2, 4, 255]]]
@@ -246,7 +246,7 @@ def test_row_6_transparent_colour_of_rgb_and_of_16_bits() -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "PPM"])
-def test_row_7_bilevel_is_bool(kind: str) -> None:
+def test_bilevel_is_bool(kind: str) -> None:
     """True is one byte of 1: a bool array made of 0 and 255, as Pillow gives it, sums to 255 times the count."""
     array = noise("bool", (9, 11))
     loaded = read(written(array, kind))
@@ -255,7 +255,7 @@ def test_row_7_bilevel_is_bool(kind: str) -> None:
     assert np.array_equal(loaded.array, array)
 
 
-def test_row_8_16_bit_grey_is_kept_and_native() -> None:
+def test_16_bit_grey_is_kept_and_native() -> None:
     """I;16 and I;16B keep their bits; a big-endian file arrives in native order."""
     array = noise("uint16", (5, 7))
     for data in (written(array, "PNG"), tiff(array, byteorder=">"), tiff(array, byteorder="<", compression="zlib")):
@@ -266,7 +266,7 @@ def test_row_8_16_bit_grey_is_kept_and_native() -> None:
 
 
 @pytest.mark.parametrize("channels", [2, 3, 4])
-def test_row_9_16_bit_colour_png_keeps_its_bits(channels: int) -> None:
+def test_16_bit_colour_png_keeps_its_bits(channels: int) -> None:
     """Pillow gives 8 bits and says nothing; here both bytes of every sample come through."""
     array = noise("uint16", (5, 7, channels))
     loaded = read(png16(array))
@@ -274,7 +274,7 @@ def test_row_9_16_bit_colour_png_keeps_its_bits(channels: int) -> None:
     assert np.array_equal(loaded.array, array)
 
 
-def test_row_9_16_bit_colour_png_with_a_transparent_colour_says_so() -> None:
+def test_16_bit_colour_png_with_a_transparent_colour_says_so() -> None:
     """No format holds 16-bit RGB with alpha."""
     loaded = read(png16(noise("uint16", (2, 2, 3)), chunk(b"tRNS", bytes(6))))
     assert loaded.source.notes == ("its one transparent colour is kept as colour: 16 bits",)
@@ -282,7 +282,7 @@ def test_row_9_16_bit_colour_png_with_a_transparent_colour_says_so() -> None:
 
 @pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"byteorder": ">"}, {"tile": (16, 16)}])
 @pytest.mark.parametrize("channels", [3, 4])
-def test_row_9_16_bit_colour_tiff_keeps_its_bits(channels: int, options: dict[str, Any]) -> None:
+def test_16_bit_colour_tiff_keeps_its_bits(channels: int, options: dict[str, Any]) -> None:
     """Whatever order and compression."""
     array = noise("uint16", (20, 17, channels))
     extra = {"extrasamples": ["unassalpha"]} if channels == 4 else {}
@@ -290,7 +290,7 @@ def test_row_9_16_bit_colour_tiff_keeps_its_bits(channels: int, options: dict[st
     assert np.array_equal(loaded.array, array)
 
 
-def test_row_9_16_bit_cmyk_tiff_keeps_its_bits() -> None:
+def test_16_bit_cmyk_tiff_keeps_its_bits() -> None:
     """And stays CMYK."""
     array = noise("uint16", (9, 7, 4))
     loaded = read(tiff(array, photometric="separated"))
@@ -298,13 +298,13 @@ def test_row_9_16_bit_cmyk_tiff_keeps_its_bits() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-def test_row_8_white_as_0_is_turned_over(dtype: str) -> None:
+def test_white_as_0_is_turned_over(dtype: str) -> None:
     """A TIFF that counts ink: Pillow inverts 8 bits, and not 16, and either would be written as counting light."""
     array = noise(dtype, (9, 7))
     assert np.array_equal(read(tiff(array, photometric="miniswhite")).array, ~array)
 
 
-def test_row_9_16_bit_ppm_keeps_its_bits() -> None:
+def test_16_bit_ppm_keeps_its_bits() -> None:
     """P6 with maxval 65535."""
     array = noise("uint16", (5, 7, 3))
     loaded = read(b"P6\n7 5\n65535\n" + array.astype(">u2").tobytes())
@@ -318,7 +318,7 @@ def test_row_9_16_bit_ppm_keeps_its_bits() -> None:
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "uint16", "int16", "int32", "uint32", "float32"])
-def test_row_10_tiff_keeps_sign_width_and_order(dtype: str, compression: str | None, byteorder: Any) -> None:
+def test_tiff_keeps_sign_width_and_order(dtype: str, compression: str | None, byteorder: Any) -> None:
     """Pillow 13 gives int8 as uint8, uint32 as int32, and swaps the bytes of compressed big-endian files."""
     array = noise(dtype, (9, 16))
     data = tiff(array, compression=compression, byteorder=byteorder, photometric="minisblack")
@@ -340,7 +340,7 @@ def planes(array: Any, planar: str, photometric: str = "minisblack", **options: 
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 @pytest.mark.parametrize(("dtype", "channels"), OTHERS)
-def test_row_10_other_tiff_is_read_by_tifffile(dtype: str, channels: int, planar: str) -> None:
+def test_other_tiff_is_read_by_tifffile(dtype: str, channels: int, planar: str) -> None:
     """float16, float64, many channels: with the extra they are read, channels last, whichever way they lie."""
     array = noise(dtype, (9, 17, channels))
     loaded = read(planes(array, planar))
@@ -349,7 +349,7 @@ def test_row_10_other_tiff_is_read_by_tifffile(dtype: str, channels: int, planar
 
 
 @pytest.mark.parametrize(("dtype", "channels"), OTHERS)
-def test_row_10_other_tiff_without_the_extra_is_named(
+def test_other_tiff_without_the_extra_is_named(
     dtype: str, channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without tifffile the message says what it is and what to install."""
@@ -363,7 +363,7 @@ def test_row_10_other_tiff_without_the_extra_is_named(
 @pytest.mark.parametrize("compression", [None, "zlib"])
 @pytest.mark.parametrize("channels", [3, 4])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-def test_row_10_planes_come_together(dtype: str, channels: int, compression: str | None) -> None:
+def test_planes_come_together(dtype: str, channels: int, compression: str | None) -> None:
     """Pillow reads 16-bit planes as 8-bit ones."""
     array = noise(dtype, (9, 17, channels))
     extra = {"extrasamples": ["unassalpha"]} if channels == 4 else {}
@@ -373,14 +373,14 @@ def test_row_10_planes_come_together(dtype: str, channels: int, compression: str
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
-def test_row_10_extra_channels_are_not_dropped(dtype: str, planar: str) -> None:
+def test_extra_channels_are_not_dropped(dtype: str, planar: str) -> None:
     """RGB with a fourth channel of no stated meaning: Pillow reads three."""
     array = noise(dtype, (9, 17, 4))
     data = planes(array, planar, "rgb", extrasamples=["unspecified"])
     assert np.array_equal(read(data).array, array)
 
 
-def test_row_10_complex_tiff_and_odd_colour_spaces_are_refused() -> None:
+def test_complex_tiff_and_odd_colour_spaces_are_refused() -> None:
     """tifffile would read them, and pooling could not."""
     with pytest.raises(PoolError, match="complex64 with 1 channel cannot be pooled"):
         read(tiff(np.ones((4, 4), "complex64")))
@@ -389,14 +389,14 @@ def test_row_10_complex_tiff_and_odd_colour_spaces_are_refused() -> None:
         read(data)
 
 
-def test_row_10_premultiplied_alpha_is_noted() -> None:
+def test_premultiplied_alpha_is_noted() -> None:
     """Pillow divides it out, which rounds."""
     array = np.full((2, 2, 4), 128, "uint8")
     loaded = read(tiff(array, photometric="rgb", extrasamples=["assocalpha"]))
     assert loaded.source.notes == ("premultiplied alpha divided out of the colours",)
 
 
-def test_row_11_pgm_of_100_levels_is_noted() -> None:
+def test_pgm_of_100_levels_is_noted() -> None:
     """Its white is 100; the output's is 255."""
     loaded = read(b"P5\n3 1\n100\n" + bytes([0, 50, 100]))
     assert loaded.array.tolist() == [[0, 128, 255]] and loaded.array.dtype == np.uint8
@@ -404,7 +404,7 @@ def test_row_11_pgm_of_100_levels_is_noted() -> None:
     assert read(b"P2\n3 1\n100\n0 50 100\n").source.notes == ("levels 0 to 100 stretched to 0 to 255",)
 
 
-def test_row_11_pgm_of_65535_levels_is_uint16() -> None:
+def test_pgm_of_65535_levels_is_uint16() -> None:
     """Pillow gives int32."""
     array = noise("uint16", (5, 7))
     for data in (
@@ -419,7 +419,7 @@ def test_row_11_pgm_of_65535_levels_is_uint16() -> None:
     assert between.source.notes == ("levels 0 to 1000 stretched to 0 to 65535",)
 
 
-def test_row_12_cmyk_stays_four_channels() -> None:
+def test_cmyk_stays_four_channels() -> None:
     """CMYK JPEG and TIFF are pooled as they are, and written as they were."""
     array = noise("uint8", (5, 7, 4))
     loaded = read(saved(Image.fromarray(array, "CMYK"), "TIFF"))
@@ -432,7 +432,7 @@ def test_row_12_cmyk_stays_four_channels() -> None:
     assert np.abs(loaded.array.astype(int) - flat).max() <= 2
 
 
-def test_row_13_ycbcr_becomes_rgb_and_lab_stays() -> None:
+def test_ycbcr_becomes_rgb_and_lab_stays() -> None:
     """The mean of a hue is wrong; LAB is written back as LAB."""
     if int(PIL.__version__.split(".")[0]) >= 13:  # 12.3 takes such a file for a truncated one
         image = picture("RGB").convert("YCbCr")
@@ -444,7 +444,7 @@ def test_row_13_ycbcr_becomes_rgb_and_lab_stays() -> None:
     assert loaded.source.mode == "LAB" and np.array_equal(loaded.array, array)
 
 
-def test_row_14_colour_under_alpha_0_is_data() -> None:
+def test_colour_under_alpha_0_is_data() -> None:
     """PNG, TIFF and WebP give it back; WebP does so only when told to be exact."""
     array = noise("uint8", (9, 9, 4))
     array[..., 3] = np.arange(9) % 2 * 255
@@ -460,7 +460,7 @@ def _frames(kind: str, count: int = 3, **options: Any) -> bytes:
 
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "WEBP", "PNG", "MPO"])
-def test_row_15_the_first_of_several_frames(kind: str) -> None:
+def test_the_first_of_several_frames(kind: str) -> None:
     """GIF, multi-page TIFF, WebP, APNG and MPO: the first, and a note with the count."""
     loaded = read(_frames(kind, **({"lossless": True} if kind == "WEBP" else {})))
     assert loaded.source.frames == 3
@@ -470,13 +470,13 @@ def test_row_15_the_first_of_several_frames(kind: str) -> None:
         assert np.array_equal(loaded.array, np.asarray(picture("RGB", (20, 20))))
 
 
-def test_row_15_frames_are_counted_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_are_counted_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chain of TIFF pages costs Pillow its square."""
     monkeypatch.setattr("poolcli.files.images.decode.MAX_FRAMES", 4)
     assert read(_frames("TIFF", 6)).source.notes == ("the first of 4 or more frames",)
 
 
-def test_row_15_a_broken_second_frame_spoils_nothing() -> None:
+def test_a_broken_second_frame_spoils_nothing() -> None:
     """The first is good, and that there is something else is said."""
     data = _frames("TIFF", 2)
     loaded = read(data[: len(data) // 2 + 40])
@@ -486,7 +486,7 @@ def test_row_15_a_broken_second_frame_spoils_nothing() -> None:
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_row_16_exif_orientation_is_applied_and_dropped(kind: str, orientation: int) -> None:
+def test_exif_orientation_is_applied_and_dropped(kind: str, orientation: int) -> None:
     """The picture stands upright before pooling, and the output has no tag to turn it again."""
     upright = np.zeros((16, 32, 3), "uint8")
     upright[:8, :16] = 255
@@ -506,7 +506,7 @@ def test_row_16_exif_orientation_is_applied_and_dropped(kind: str, orientation: 
     assert np.array_equal(again.array, loaded.array)
 
 
-def test_row_16_a_tifffile_page_is_turned_too() -> None:
+def test_a_tifffile_page_is_turned_too() -> None:
     """What is read without Pillow stands upright as well."""
     array = noise("float64", (3, 5))
     loaded = read(tiff(array, extratags=[(274, 3, 1, 6, True)]))
@@ -515,7 +515,7 @@ def test_row_16_a_tifffile_page_is_turned_too() -> None:
 
 @pytest.mark.parametrize("exif", [b"Exif\0\0nonsense", b"Exif\0\0MM\0*\0\0\0\x08\xff\xff\1\x12"])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_row_16_damaged_exif_does_not_fail_the_picture(kind: str, exif: bytes) -> None:
+def test_damaged_exif_does_not_fail_the_picture(kind: str, exif: bytes) -> None:
     """It says nothing about the pixels."""
     assert read(saved(picture(), kind, exif=exif)).array.shape == (5, 9, 3)
 
@@ -524,7 +524,7 @@ ICC = {space: bytes(16) + space + bytes(108) for space in (b"RGB ", b"GRAY", b"C
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
-def test_row_17_icc_profile_is_kept_whatever_else_is_stripped(kind: str) -> None:
+def test_icc_profile_is_kept_whatever_else_is_stripped(kind: str) -> None:
     """Colours mean the same; comments, GPS and the like travel unless they are not wanted."""
     exif = Image.Exif()
     exif[0x010E] = "secret words"
@@ -538,14 +538,14 @@ def test_row_17_icc_profile_is_kept_whatever_else_is_stripped(kind: str) -> None
     assert b"secret words" not in stripped
 
 
-def test_row_17_a_profile_of_another_colour_space_is_dropped() -> None:
+def test_a_profile_of_another_colour_space_is_dropped() -> None:
     """One channel pooled out of three is no longer RGB."""
     source = ImageInfo("x", "PNG", "RGB", ICC[b"RGB "])
     assert read(written(noise("uint8", (5, 7)), "PNG", source)).source.icc_profile is None
     assert read(written(noise("uint8", (5, 7, 4)), "PNG", source)).source.icc_profile == ICC[b"RGB "]
 
 
-def test_row_18_a_bomb_is_refused_from_the_header() -> None:
+def test_a_bomb_is_refused_from_the_header() -> None:
     """17,000 x 17,000 pixels in a file of 100 bytes: nothing is decoded, nothing is warned of."""
     bomb = png(17_000, 17_000, 8, 0, [b""])
     with pytest.raises(PoolError, match=r"^17000x17000 is more than 178,956,970 pixels; --max-pixels"):
@@ -555,7 +555,7 @@ def test_row_18_a_bomb_is_refused_from_the_header() -> None:
         read(gif)
 
 
-def test_row_18_the_limit_is_exact_and_can_be_raised() -> None:
+def test_the_limit_is_exact_and_can_be_raised() -> None:
     """45 pixels pass a limit of 45, and not of 44; Pillow's own numbers are as before."""
     before = Image.MAX_IMAGE_PIXELS
     for kind, make in FILES.items():
@@ -568,7 +568,7 @@ def test_row_18_the_limit_is_exact_and_can_be_raised() -> None:
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_row_18_no_warning_leaks_between_pillows_two_limits(kind: str) -> None:
+def test_no_warning_leaks_between_pillows_two_limits(kind: str) -> None:
     """Pillow warns from half of its limit on; here that is no warning, no error, in no thread."""
     data = FILES[kind]()
     with warnings.catch_warnings(record=True) as seen:
@@ -578,7 +578,7 @@ def test_row_18_no_warning_leaks_between_pillows_two_limits(kind: str) -> None:
     assert not seen
 
 
-def test_row_18_webp_is_refused_before_its_canvas_is_made() -> None:
+def test_webp_is_refused_before_its_canvas_is_made() -> None:
     """The canvas is allocated by opening; from 13.0 on Pillow's own check stands before that, with our limit."""
     newer = int(PIL.__version__.split(".")[0]) >= 13
     said = "more pixels than allowed" if newer else "60x60 is more than 1,000 pixels"
@@ -586,7 +586,7 @@ def test_row_18_webp_is_refused_before_its_canvas_is_made() -> None:
         read(FILES["WEBP"](), max_pixels=1_000)
 
 
-def test_row_18_a_raised_limit_holds_for_pillow_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_raised_limit_holds_for_pillow_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pillow's own limit would refuse what --max-pixels allows."""
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
     for make in FILES.values():
@@ -594,7 +594,7 @@ def test_row_18_a_raised_limit_holds_for_pillow_too(monkeypatch: pytest.MonkeyPa
     assert Image.MAX_IMAGE_PIXELS == 10
 
 
-def test_row_19_a_text_bomb_fails_its_file() -> None:
+def test_a_text_bomb_fails_its_file() -> None:
     """Pillow caps decompressed PNG text; the cap is a PoolError like all else."""
     import zlib
 
@@ -610,7 +610,7 @@ def _noisy_tiff() -> bytes:
     return bytes(data)
 
 
-def test_row_21_libtiff_is_quoted_and_kept_quiet(capfd: pytest.CaptureFixture[str]) -> None:
+def test_libtiff_is_quoted_and_kept_quiet(capfd: pytest.CaptureFixture[str]) -> None:
     """What libtiff prints to fd 2 belongs to that file's error, and not on the terminal."""
     with pytest.raises(PoolError, match=r"decoder error -2: .*Decoding error"):
         read(_noisy_tiff())
@@ -618,7 +618,7 @@ def test_row_21_libtiff_is_quoted_and_kept_quiet(capfd: pytest.CaptureFixture[st
     assert capfd.readouterr().err == "after\n"
 
 
-def test_row_21_chatter_of_two_threads_is_nobodys() -> None:
+def test_chatter_of_two_threads_is_nobodys() -> None:
     """Two at once share the capture; whose line it is cannot be told, so no error quotes it."""
     with capture_stderr() as one:
         os.write(2, b"alone\n")
@@ -628,7 +628,7 @@ def test_row_21_chatter_of_two_threads_is_nobodys() -> None:
             assert (one.first_line(), two.first_line()) == ("", "")
 
 
-def test_row_61_a_closed_stderr_breaks_nothing(tmp_path: Path) -> None:
+def test_a_closed_stderr_breaks_nothing(tmp_path: Path) -> None:
     """With fd 2 closed there is nothing to capture, and the picture that gets the number 2 is read all the same."""
     code = (
         "from poolcli import files\n"
@@ -642,7 +642,7 @@ def test_row_61_a_closed_stderr_breaks_nothing(tmp_path: Path) -> None:
     assert np.array_equal(read((tmp_path / "b.png").read_bytes()).array, array)
 
 
-def test_row_61_a_stderr_closed_later_breaks_nothing() -> None:
+def test_a_stderr_closed_later_breaks_nothing() -> None:
     """There is nothing to put back then."""
     code = "import io, os, sys; from poolcli import files; data = io.BytesIO(sys.stdin.buffer.read()); os.close(2)\n"
     code += "print(files.read('-', stdin=data).array.shape)"
@@ -650,7 +650,7 @@ def test_row_61_a_stderr_closed_later_breaks_nothing() -> None:
     assert done.stdout == b"(5, 9, 3)\n"
 
 
-def test_row_21_python_keeps_its_stderr() -> None:
+def test_python_keeps_its_stderr() -> None:
     """keep_stderr() gives sys.stderr a descriptor of its own: a progress bar is not swallowed by a capture."""
     code = (
         "import sys, os\nfrom poolcli.files.stderr_capture import capture_stderr, keep_stderr\nkeep_stderr()\n"
@@ -660,7 +660,7 @@ def test_row_21_python_keeps_its_stderr() -> None:
     assert done.stderr == b"mine\n"
 
 
-def test_row_21_pillows_log_stays_off_stderr() -> None:
+def test_pillows_log_stays_off_stderr() -> None:
     """Without a handler, logging prints errors to stderr as a last resort."""
     data = planes(noise("uint8", (4, 4, 9)), "contig")
     code = (
@@ -673,7 +673,7 @@ def test_row_21_pillows_log_stays_off_stderr() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (65_535, 1)])
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "BMP", "PPM", "GIF"])
-def test_row_22_thin_pictures(kind: str, size: tuple[int, int]) -> None:
+def test_thin_pictures(kind: str, size: tuple[int, int]) -> None:
     """1x1, 1xN, 65535x1."""
     array = noise("uint8", size)
     assert np.array_equal(read(written(array, kind)).array, array)
@@ -771,7 +771,7 @@ def test_writing_in_the_middle_of_a_stream() -> None:
 
 
 @pytest.mark.parametrize("view", ["fortran", "negative", "swapped", "readonly", "one channel"])
-def test_row_27_strided_arrays_are_written_alike(view: str) -> None:
+def test_strided_arrays_are_written_alike(view: str) -> None:
     """Order, stride and byte order are no part of a picture."""
     array = noise("uint16", (5, 7))
     odd = {
@@ -832,7 +832,7 @@ def test_gif_counts_colours_before_it_quantises() -> None:
 
 
 @pytest.mark.parametrize("bad", ["float64", "uint32", "int64"])
-def test_row_55_nothing_is_converted_in_silence(bad: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_converted_in_silence(bad: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """float64 -> F overflowed, uint32 became negative: refused before a byte is written."""
     monkeypatch.setattr("poolcli.files.formats.has_tifffile", lambda: False)
     stream = io.BytesIO()
@@ -859,7 +859,7 @@ class _Full(io.RawIOBase):
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "GIF", "BMP", "PPM"])
-def test_row_64_a_full_disk_is_an_error_with_its_errno(kind: str) -> None:
+def test_a_full_disk_is_an_error_with_its_errno(kind: str) -> None:
     """No short write passes for a whole one, and the errno is not lost in a message of Pillow's."""
     array = np.indices((200, 200)).sum(0).astype("uint8")
     array = np.dstack((array,) * 3) ^ noise("uint8", (200, 200, 1)) % 4
@@ -870,7 +870,7 @@ def test_row_64_a_full_disk_is_an_error_with_its_errno(kind: str) -> None:
 
 
 @pytest.mark.parametrize(("kind", "mode"), [one for one in EXACT if one.values[0] != "GIF"])
-def test_row_71_the_same_array_gives_the_same_bytes(kind: str, mode: str) -> None:
+def test_the_same_array_gives_the_same_bytes(kind: str, mode: str) -> None:
     """No clock, no random order in any output."""
     array, source = sample(mode)
     assert written(array, kind, source) == written(array, kind, source)

@@ -116,7 +116,7 @@ def test_a_header_that_ends_early(length: int) -> None:
         read(npy(TEXT)[:length])
 
 
-def test_row_23_objects_are_never_unpickled(tmp_path: Path) -> None:
+def test_objects_are_never_unpickled(tmp_path: Path) -> None:
     """The pickle inside would create a file; NumPy's message advises to load it unsafely, ours does not."""
 
     class Bomb:
@@ -148,7 +148,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("shape", LIES)
-def test_row_24_shapes_that_lie(shape: str, tmp_path: Path) -> None:
+def test_shapes_that_lie(shape: str, tmp_path: Path) -> None:
     """Each fails before anything is allocated, from a file and from a pipe, and says what is wrong."""
     data = npy(TEXT.replace("(2, 3)", shape), bytes(48))
     (tmp_path / "x.npy").write_bytes(data)
@@ -158,7 +158,7 @@ def test_row_24_shapes_that_lie(shape: str, tmp_path: Path) -> None:
         read(data)
 
 
-def test_row_24_more_claimed_than_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_claimed_than_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """47 bytes of 48: a file says so before it is mapped, a pipe when it ends."""
     data = npy(TEXT, bytes(47))
     (tmp_path / "x.npy").write_bytes(data)
@@ -169,7 +169,7 @@ def test_row_24_more_claimed_than_there(tmp_path: Path, monkeypatch: pytest.Monk
         files.read(tmp_path / "x.npy")
 
 
-def test_row_24_memory_grows_with_what_arrives() -> None:
+def test_memory_grows_with_what_arrives() -> None:
     """Half of this machine's memory claimed, 1,000 bytes sent: it fails in a process that may hold 2 GiB."""
     code = (
         "import resource, sys, os\n"
@@ -187,7 +187,7 @@ def test_row_24_memory_grows_with_what_arrives() -> None:
     assert b"1,000 are there" in done.stdout
 
 
-def test_row_24_more_than_the_memory_is_refused_at_once() -> None:
+def test_more_than_the_memory_is_refused_at_once() -> None:
     """An endless pipe would never show that the header lied."""
     data = npy(TEXT.replace("(2, 3)", "(1000000000000,)"), bytes(10_000))
     pipe = Pipe(data)
@@ -197,7 +197,7 @@ def test_row_24_more_than_the_memory_is_refused_at_once() -> None:
 
 
 @pytest.mark.parametrize("version", [2, 3])
-def test_row_25_a_header_of_4_gb(version: int) -> None:
+def test_a_header_of_4_gb(version: int) -> None:
     """At most 64 KB are read."""
     data = b"\x93NUMPY" + bytes([version, 0]) + b"\xff\xff\xff\xff" + bytes(100_000)
     pipe = Pipe(data)
@@ -206,7 +206,7 @@ def test_row_25_a_header_of_4_gb(version: int) -> None:
     assert pipe.taken == 12
 
 
-def test_row_26_bytes_after_the_data_of_a_file(tmp_path: Path) -> None:
+def test_bytes_after_the_data_of_a_file(tmp_path: Path) -> None:
     """The array is read, and the rest is noted."""
     (tmp_path / "x.npy").write_bytes(saved(np.arange(3)) + b"rest!")
     loaded = files.read(tmp_path / "x.npy")
@@ -214,7 +214,7 @@ def test_row_26_bytes_after_the_data_of_a_file(tmp_path: Path) -> None:
     assert loaded.source.notes == ("5 bytes after the array ignored",)
 
 
-def test_row_26_arrays_follow_each_other_on_a_pipe() -> None:
+def test_arrays_follow_each_other_on_a_pipe() -> None:
     """Not one byte more than its own is taken, so the next reader finds the next array."""
     pipe = Pipe(saved(np.arange(3)) + saved(np.ones((2, 2))) + b"x")
     assert files.read("-", stdin=pipe).array.tolist() == [0, 1, 2]  # type: ignore[arg-type]
@@ -224,7 +224,7 @@ def test_row_26_arrays_follow_each_other_on_a_pipe() -> None:
 
 @pytest.mark.parametrize("rest", [b"", b"x"])
 @pytest.mark.parametrize("seekable", [False, True])
-def test_row_26_what_follows_on_stdin_is_noted(rest: bytes, seekable: bool, tmp_path: Path) -> None:
+def test_what_follows_on_stdin_is_noted(rest: bytes, seekable: bool, tmp_path: Path) -> None:
     """A real pipe and a redirected file: the note is there when bytes are, and they are left."""
     data = saved(np.arange(3)) + rest
     (tmp_path / "x").write_bytes(data)
@@ -236,7 +236,7 @@ def test_row_26_what_follows_on_stdin_is_noted(rest: bytes, seekable: bool, tmp_
     assert done.stdout.decode() == f"{notes} {rest}\n"
 
 
-def test_row_26_the_next_array_is_not_waited_for() -> None:
+def test_the_next_array_is_not_waited_for() -> None:
     """A writer that keeps the pipe open does not hold the reader up."""
     code = "from poolcli import files\nprint(files.read('-').array.sum(), flush=True)"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
@@ -248,7 +248,7 @@ def test_row_26_the_next_array_is_not_waited_for() -> None:
 
 
 @pytest.mark.parametrize("kind", ["fortran", "negative", "readonly", "swapped", "unaligned", "strided"])
-def test_row_27_any_array_is_written_native_and_in_c_order(kind: str) -> None:
+def test_any_array_is_written_native_and_in_c_order(kind: str) -> None:
     """Same numbers as the plain copy, byte for byte what NumPy saves of that copy."""
     array = noise("i4", (6, 5, 4))
     raw = np.frombuffer(b"\0" + array.tobytes(), "u1")[1:]
@@ -265,7 +265,7 @@ def test_row_27_any_array_is_written_native_and_in_c_order(kind: str) -> None:
     assert stream.getvalue() == saved(array)
 
 
-def test_row_27_an_unaligned_file_is_read(tmp_path: Path) -> None:
+def test_an_unaligned_file_is_read(tmp_path: Path) -> None:
     """A header of odd length puts the data off its grid."""
     array = noise("f8", (2, 3))
     (tmp_path / "x.npy").write_bytes(npy(TEXT + " ", array.tobytes()))
@@ -273,7 +273,7 @@ def test_row_27_an_unaligned_file_is_read(tmp_path: Path) -> None:
     assert not got.flags.aligned and np.array_equal(got, array)
 
 
-def test_row_28_one_number_has_no_axis() -> None:
+def test_one_number_has_no_axis() -> None:
     """0-d fails, and 1-D is a sequence."""
     with pytest.raises(PoolError, match="needs at least one axis"):
         read(saved(np.float64(3)))
@@ -281,7 +281,7 @@ def test_row_28_one_number_has_no_axis() -> None:
 
 
 @pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0, 4)])
-def test_row_31_empty_arrays_come_back(shape: tuple[int, ...], tmp_path: Path) -> None:
+def test_empty_arrays_come_back(shape: tuple[int, ...], tmp_path: Path) -> None:
     """Batch 0 is a result."""
     array = np.empty(shape, "f4")
     files.write(tmp_path / "x.npy", array, ImageInfo("x", "NPY"))
@@ -304,7 +304,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("dtype", REFUSED)
-def test_row_33_other_dtypes_are_named(dtype: str) -> None:
+def test_other_dtypes_are_named(dtype: str) -> None:
     """Before the data is read: there is none here."""
     if dtype == "g" and np.dtype("g").itemsize == 8:
         pytest.skip("no long double on this machine")
@@ -316,7 +316,7 @@ def test_row_33_other_dtypes_are_named(dtype: str) -> None:
         read(header)
 
 
-def test_row_33_bfloat16_is_named_with_what_helps() -> None:
+def test_bfloat16_is_named_with_what_helps() -> None:
     """NumPy saves it as two bytes of no kind; the command that makes them numbers is told."""
     data = saved(np.zeros(1, "V2"))
     with pytest.raises(PoolError, match=r"as bfloat16 is saved; x\.astype\(numpy\.float32\) before saving would work"):
@@ -420,7 +420,7 @@ def test_header_bytes_are_those_of_numpy() -> None:
     assert long[6] == 1, "64 axes of 19 digits fit a header of version 1"
 
 
-def test_row_36_a_file_is_mapped_and_not_read(tmp_path: Path) -> None:
+def test_a_file_is_mapped_and_not_read(tmp_path: Path) -> None:
     """8 GiB in a sparse file, in a process that may hold 1 GiB of data: one element is looked at."""
     path = tmp_path / "big.npy"
     with path.open("wb") as stream:
@@ -430,7 +430,7 @@ def test_row_36_a_file_is_mapped_and_not_read(tmp_path: Path) -> None:
     assert array.shape == (1 << 30,) and array[12345] == 0
 
 
-def test_row_36_without_mmap_the_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_mmap_the_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some file systems cannot map."""
     import mmap
 
@@ -468,7 +468,7 @@ def npz(**arrays: Any) -> bytes:
     return stream.getvalue()
 
 
-def test_row_35_one_array_needs_no_key(tmp_path: Path) -> None:
+def test_one_array_needs_no_key(tmp_path: Path) -> None:
     """And the source remembers its name, which the output gets."""
     (tmp_path / "x.npz").write_bytes(npz(weights=np.arange(4)))
     loaded = files.read(tmp_path / "x.npz")
@@ -478,7 +478,7 @@ def test_row_35_one_array_needs_no_key(tmp_path: Path) -> None:
         assert list(again) == ["weights"] and again["weights"].tolist() == [0, 1, 2, 3]
 
 
-def test_row_35_several_arrays_need_a_key() -> None:
+def test_several_arrays_need_a_key() -> None:
     """The message lists the names; a name that is none lists them too."""
     data = npz(a=np.arange(3), b=np.ones(2))
     with pytest.raises(PoolError, match="holds 2 arrays; --key takes one of: a, b"):
@@ -490,14 +490,14 @@ def test_row_35_several_arrays_need_a_key() -> None:
         assert array.tolist() == [1, 1] and found == "b"
 
 
-def test_row_35_npz_from_stdin() -> None:
+def test_npz_from_stdin() -> None:
     """A zip file is read from its end, so a pipe is copied first."""
     pipe = Pipe(npz(a=np.arange(3)))
     assert files.read("-", stdin=pipe).array.tolist() == [0, 1, 2]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbage", "crc", "no arrays", "encrypted"])
-def test_row_35_bad_zip_files(damage: str) -> None:
+def test_bad_zip_files(damage: str) -> None:
     """Each is a PoolError."""
     good = npz(a=np.arange(300))
     locked = bytearray(good)
@@ -532,7 +532,7 @@ def test_fuzz_npz(data: Any) -> None:
         assert "\n" not in str(error)
 
 
-def test_row_35_a_member_is_checked_against_its_real_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_member_is_checked_against_its_real_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """A header inside a zip file lies like one outside."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
@@ -545,7 +545,7 @@ def test_row_35_a_member_is_checked_against_its_real_size(monkeypatch: pytest.Mo
         read_npz(stream, "b")
 
 
-def test_row_35_zip_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zip_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the ratio and over the size: refused before it is inflated; a map of zeros below the size is none."""
     monkeypatch.setattr("poolcli.files.arrays.npz.MAX_INFLATED", 1 << 20)
     with pytest.raises(PoolError, match=r"a inflates from .* looks like a zip bomb; save it as \.npy"):
@@ -555,7 +555,7 @@ def test_row_35_zip_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_npz(io.BytesIO(npz(a=noise("u1", (1 << 20) + 1))))[0].size == (1 << 20) + 1
 
 
-def test_row_71_npz_has_no_clock_in_it() -> None:
+def test_npz_has_no_clock_in_it() -> None:
     """Two runs give the same bytes, and a pipe will do."""
     array = noise("f4", (3, 4))
 
@@ -583,14 +583,14 @@ def test_row_71_npz_has_no_clock_in_it() -> None:
 # The door
 
 
-def test_row_60_closed_stdin_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closed_stdin_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python has no sys.stdin then."""
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(PoolError, match="standard input is closed"):
         files.read("-")
 
 
-def test_row_60_empty_and_endless_stdin() -> None:
+def test_empty_and_endless_stdin() -> None:
     """Nothing is an empty file; what is no picture is told by its first bytes, a picture without an end at a bound."""
     with pytest.raises(PoolError, match="empty file"):
         files.read("-", stdin=io.BytesIO(b""))
@@ -603,7 +603,7 @@ def test_row_60_empty_and_endless_stdin() -> None:
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(32, "Broken pipe"), OSError(28, "No space left on device")])
-def test_row_63_what_a_streaming_block_raises_passes(error: OSError, tmp_path: Path) -> None:
+def test_what_a_streaming_block_raises_passes(error: OSError, tmp_path: Path) -> None:
     """A reader that has gone is not the fault of the file that is read, nor is a full disk."""
     np.save(tmp_path / "x.npy", np.arange(9))
     with pytest.raises(OSError) as caught, files.npy_data(tmp_path / "x.npy") as found:
@@ -637,7 +637,7 @@ def test_a_stream_gets_npy_by_default() -> None:
     assert stream.getvalue() == saved(np.arange(3))
 
 
-def test_row_57_a_fifo_is_read_when_named(tmp_path: Path) -> None:
+def test_a_fifo_is_read_when_named(tmp_path: Path) -> None:
     """Process substitution hands one over."""
     os.mkfifo(tmp_path / "fifo")
     with subprocess.Popen(["sh", "-c", f"cat > '{tmp_path}/fifo'"], stdin=subprocess.PIPE) as writer:
@@ -648,7 +648,7 @@ def test_row_57_a_fifo_is_read_when_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["missing.npy", "folder", "loop"])
-def test_row_58_what_cannot_be_opened(path: str, tmp_path: Path) -> None:
+def test_what_cannot_be_opened(path: str, tmp_path: Path) -> None:
     """errno in words, and no name: the caller puts it in front."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "loop").symlink_to("loop")

@@ -72,14 +72,14 @@ def test_an_existing_folder_needs_no_slash(tmp_path: Path) -> None:
     assert is_folder(str(tmp_path)) and not is_folder(str(tmp_path / "no")) and is_folder("no/")
 
 
-def test_row_48_the_path_below_the_root_is_kept(tmp_path: Path) -> None:
+def test_the_path_below_the_root_is_kept(tmp_path: Path) -> None:
     """Two files of one name in two folders do not collide."""
     names = [target(tmp_path / sub / "a.png", "out/", "max", root=tmp_path) for sub in ("x", "y")]
     assert names == [Path("out/x/a.png"), Path("out/y/a.png")]
 
 
 @pytest.mark.parametrize("stem", ["a{b}", "{stem}", "{0}", "{ext!r}", "{parent}", "%s", "$HOME", "a}{"])
-def test_row_54_braces_in_a_stem_are_no_fields(stem: str) -> None:
+def test_braces_in_a_stem_are_no_fields(stem: str) -> None:
     """Replaced once and by hand."""
     assert target(f"{stem}.png", "{stem}_{reducer}{ext}", "max") == Path(f"{stem}_max.png")
 
@@ -108,13 +108,13 @@ def pairs(*names: tuple[Any, Any]) -> list[tuple[str, str]]:
         ("o/../o/a.npy", "o/a.npy"),
     ],
 )
-def test_row_48_shared_outputs_are_listed(first: str, second: str) -> None:
+def test_shared_outputs_are_listed(first: str, second: str) -> None:
     """a.png and a.jpg to a.npy, A and a, composed and decomposed: both inputs are named."""
     with pytest.raises(PoolError, match=r"a\.png and a\.jpg would both be written to "):
         check_targets(pairs(("a.png", first), ("a.jpg", second), ("b.png", "o/b.npy")))
 
 
-def test_row_48_a_folder_with_two_names_is_one(tmp_path: Path) -> None:
+def test_a_folder_with_two_names_is_one(tmp_path: Path) -> None:
     """A link to the output folder is the output folder."""
     (tmp_path / "o").mkdir()
     (tmp_path / "l").symlink_to("o")
@@ -122,7 +122,7 @@ def test_row_48_a_folder_with_two_names_is_one(tmp_path: Path) -> None:
         check_targets(pairs(("a.png", tmp_path / "o/a.npy"), ("a.jpg", tmp_path / "l/a.npy")))
 
 
-def test_row_48_all_problems_are_reported_together(tmp_path: Path) -> None:
+def test_all_problems_are_reported_together(tmp_path: Path) -> None:
     """One run tells everything."""
     (tmp_path / "x.npy").touch()
     work = pairs(("a", "o"), ("b", "o"), ("c", "p"), ("d", "P"), (tmp_path / "x.npy", tmp_path / "x.npy"))
@@ -137,7 +137,7 @@ def test_different_outputs_pass() -> None:
 
 
 @pytest.mark.parametrize("link", ["itself", "hard", "symbolic"])
-def test_row_51_an_output_that_is_its_input(link: str, tmp_path: Path) -> None:
+def test_an_output_that_is_its_input(link: str, tmp_path: Path) -> None:
     """By any of its names, only --in-place."""
     one, other = tmp_path / "a.png", tmp_path / "b.png"
     one.touch()
@@ -151,7 +151,7 @@ def test_row_51_an_output_that_is_its_input(link: str, tmp_path: Path) -> None:
     check_targets(work, in_place=True)
 
 
-def test_row_51_an_output_that_is_another_input(tmp_path: Path) -> None:
+def test_an_output_that_is_another_input(tmp_path: Path) -> None:
     """Not even --in-place: which of them is read first would decide the result."""
     for name in "ab":
         (tmp_path / name).touch()
@@ -161,7 +161,7 @@ def test_row_51_an_output_that_is_another_input(tmp_path: Path) -> None:
             check_targets(work, in_place=in_place)
 
 
-def test_row_47_names_in_messages_are_escaped() -> None:
+def test_names_in_messages_are_escaped() -> None:
     """A message goes to a terminal."""
     with pytest.raises(PoolError) as caught:
         check_targets(pairs(("a\x1b[2J.png", "o"), ("b\n.png", "o")))
@@ -180,7 +180,7 @@ def test_row_47_names_in_messages_are_escaped() -> None:
         (os.fsdecode(b"\xff.png"), "\\udcff.png"),
     ],
 )
-def test_row_47_printable(name: str, shown: str) -> None:
+def test_printable(name: str, shown: str) -> None:
     """Control, bidirectional and surrogate characters are escaped, all else is left."""
     assert printable(name) == shown
     assert printable(Path(name)) == shown
@@ -203,7 +203,7 @@ def found(folder: Path, **options: Any) -> list[str]:
             for name in names]
 
 
-def test_row_4_only_known_endings_are_inputs(tmp_path: Path) -> None:
+def test_only_known_endings_are_inputs(tmp_path: Path) -> None:
     """.DS_Store, text and thumbnails are passed over without a word."""
     make(tmp_path, "b.png", "a.JPG", "c.npy", "d.npz", "x.txt", ".DS_Store", "Thumbs.db", "png", "sub/e.png")
     notes: list[Any] = []
@@ -218,7 +218,7 @@ def test_recursive_goes_down_in_order(tmp_path: Path) -> None:
     assert found(tmp_path) == ["b.png"]
 
 
-def test_row_49_outputs_of_ours_are_no_inputs(tmp_path: Path) -> None:
+def test_outputs_of_ours_are_no_inputs(tmp_path: Path) -> None:
     """x_max.png is one when x.png is there, and a picture of its own when it is not."""
     make(tmp_path, "x.png", "x_max.png", "x_max_avg.png", "y_max.png", "x_max.npy")
     assert found(tmp_path, reducers=("max", "avg")) == ["x.png", "x_max.npy", "y_max.png"]
@@ -227,7 +227,7 @@ def test_row_49_outputs_of_ours_are_no_inputs(tmp_path: Path) -> None:
     assert find_own_results(listed, ("max",)) == {"x_max.png"}
 
 
-def test_row_49_the_output_folder_is_not_scanned(tmp_path: Path) -> None:
+def test_the_output_folder_is_not_scanned(tmp_path: Path) -> None:
     """By any of its names."""
     make(tmp_path, "a.png", "out/a.png", "in/b.png")
     (tmp_path / "alias").symlink_to("out")
@@ -235,13 +235,13 @@ def test_row_49_the_output_folder_is_not_scanned(tmp_path: Path) -> None:
     assert found(tmp_path, recursive=True, skip=[tmp_path / "missing"]) == ["a.png", "in/b.png", "out/a.png"]
 
 
-def test_row_66_stale_temporaries_are_ignored(tmp_path: Path) -> None:
+def test_stale_temporaries_are_ignored(tmp_path: Path) -> None:
     """Whatever they end in; another run may be writing them."""
     make(tmp_path, ".poolcli-0123456789abcdef.tmp", ".poolcli-x.png", "a.png")
     assert found(tmp_path) == ["a.png"]
 
 
-def test_row_57_links_fifos_and_sockets_are_passed_over(tmp_path: Path) -> None:
+def test_links_fifos_and_sockets_are_passed_over(tmp_path: Path) -> None:
     """With a note each, without opening them: a FIFO would hang, a link loop would not end."""
     make(tmp_path, "a.png")
     (tmp_path / "loop.png").symlink_to("loop.png")
@@ -259,7 +259,7 @@ def test_row_57_links_fifos_and_sockets_are_passed_over(tmp_path: Path) -> None:
     assert "links are not followed" in notes["up"] and "neither a file nor a folder" in notes["fifo.png"]
 
 
-def test_row_58_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest goes on, and the caller is told; without anybody to tell it raises."""
     make(tmp_path, "a.png", "bad/b.png", "good/c.png")
     real = os.scandir
@@ -280,7 +280,7 @@ def test_row_58_a_folder_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest
         found(tmp_path / "missing")
 
 
-def test_row_59_a_scan_is_a_stream(tmp_path: Path) -> None:
+def test_a_scan_is_a_stream(tmp_path: Path) -> None:
     """The first folder's files come before the second folder is looked at."""
     make(tmp_path, "a.png", "sub/b.png")
     stream = scan(tmp_path, recursive=True)
@@ -289,7 +289,7 @@ def test_row_59_a_scan_is_a_stream(tmp_path: Path) -> None:
     assert list(stream) == [(str(tmp_path / "sub"), [])]
 
 
-def test_row_59_a_tree_deeper_than_pythons_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tree_deeper_than_pythons_stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """1,500 levels, made and read with short relative paths where the system allows."""
     depth = 1_500
     monkeypatch.chdir(tmp_path)
@@ -322,14 +322,14 @@ def leftovers(folder: Path) -> list[str]:
     return [name for name in os.listdir(folder) if name.startswith(".poolcli-")]
 
 
-def test_row_53_missing_folders_are_created(tmp_path: Path) -> None:
+def test_missing_folders_are_created(tmp_path: Path) -> None:
     """-o new/deep/x.npy."""
     put(tmp_path / "new/deep/x")
     assert (tmp_path / "new/deep/x").read_bytes() == b"new"
     assert not leftovers(tmp_path / "new/deep")
 
 
-def test_row_50_an_existing_output_is_refused(tmp_path: Path) -> None:
+def test_an_existing_output_is_refused(tmp_path: Path) -> None:
     """Before anything is written; --overwrite replaces it."""
     (tmp_path / "x").write_bytes(b"old")
     message = "^exists; --overwrite or --skip-existing would work$"
@@ -342,7 +342,7 @@ def test_row_50_an_existing_output_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_row_50_a_file_that_came_meanwhile_is_not_lost(
+def test_a_file_that_came_meanwhile_is_not_lost(
     links: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another program created it while ours was being written; also on a file system without hard links."""
@@ -361,7 +361,7 @@ def test_row_50_a_file_that_came_meanwhile_is_not_lost(
     assert (tmp_path / "y").read_bytes() == b"new"
 
 
-def test_row_51_links_are_resolved_and_modes_kept(tmp_path: Path) -> None:
+def test_links_are_resolved_and_modes_kept(tmp_path: Path) -> None:
     """The file behind the link is replaced, with its mode bits; the link stays."""
     (tmp_path / "d").mkdir()
     (tmp_path / "d/real").write_bytes(b"old")
@@ -392,7 +392,7 @@ def test_a_new_file_obeys_the_umask(umask: int, tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o666 & ~umask
 
 
-def test_row_52_devices_and_fifos_are_written_straight(tmp_path: Path) -> None:
+def test_devices_and_fifos_are_written_straight(tmp_path: Path) -> None:
     """/dev/null stays a device, a FIFO stays a FIFO and gets the bytes."""
     put(Path("/dev/null"))
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
@@ -405,7 +405,7 @@ def test_row_52_devices_and_fifos_are_written_straight(tmp_path: Path) -> None:
     assert got == [b"new"] and stat.S_ISFIFO(os.stat(tmp_path / "fifo").st_mode)
 
 
-def test_row_52_dev_stdout_of_a_redirected_shell(tmp_path: Path) -> None:
+def test_dev_stdout_of_a_redirected_shell(tmp_path: Path) -> None:
     """`> file -o /dev/stdout`: renaming over the file would leave the shell's own one empty."""
     code = "from poolcli.files import atomic\nwith atomic('/dev/stdout') as stream: stream.write(b'data')"
     with open(tmp_path / "out", "wb") as out:
@@ -413,7 +413,7 @@ def test_row_52_dev_stdout_of_a_redirected_shell(tmp_path: Path) -> None:
     assert (tmp_path / "out").read_bytes() == b"data"
 
 
-def test_row_53_what_cannot_be_written(tmp_path: Path) -> None:
+def test_what_cannot_be_written(tmp_path: Path) -> None:
     """errno in words, the OSError as its cause, no name: the caller puts it in front."""
     make(tmp_path, "file")
     for path in (tmp_path / "file/x", tmp_path / ("n" * 300), "/proc/x/y"):
@@ -425,7 +425,7 @@ def test_row_53_what_cannot_be_written(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_row_47_a_name_of_255_bytes(tmp_path: Path) -> None:
+def test_a_name_of_255_bytes(tmp_path: Path) -> None:
     """The temporary name does not grow with it."""
     put(tmp_path / ("é" * 126 + "abc"))
     assert len(os.listdir(tmp_path)) == 1
@@ -458,7 +458,7 @@ def test_gate_3_a_fault_at_every_step(step: str, error: int, tmp_path: Path, mon
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit, PoolError])
-def test_row_65_an_interrupted_write_leaves_nothing(stop: type[BaseException], tmp_path: Path) -> None:
+def test_an_interrupted_write_leaves_nothing(stop: type[BaseException], tmp_path: Path) -> None:
     """Ctrl-C, a terminating signal or a picture that cannot be encoded."""
     with pytest.raises(stop), atomic(tmp_path / "x") as stream:
         stream.write(b"half")
@@ -466,7 +466,7 @@ def test_row_65_an_interrupted_write_leaves_nothing(stop: type[BaseException], t
     assert not os.listdir(tmp_path)
 
 
-def test_row_63_a_reader_that_has_gone_is_no_failure(tmp_path: Path) -> None:
+def test_a_reader_that_has_gone_is_no_failure(tmp_path: Path) -> None:
     """BrokenPipeError passes as it is, for the command line to make 141 of."""
     read_end, write_end = os.pipe()
     os.close(read_end)
@@ -474,7 +474,7 @@ def test_row_63_a_reader_that_has_gone_is_no_failure(tmp_path: Path) -> None:
         files.write(stream, np.ones(100_000), SOURCE)
 
 
-def test_row_64_dev_full() -> None:
+def test_dev_full() -> None:
     """One line with the errno text."""
     with pytest.raises(PoolError, match="cannot be written: No space left on device") as caught:
         files.write("/dev/full", np.ones(100_000), SOURCE, "npy")
@@ -522,7 +522,7 @@ def test_gate_2_kill_9_leaves_old_or_new(tmp_path: Path) -> None:
     assert found(tmp_path) == ["x.npy"]
 
 
-def test_row_67_two_runs_on_one_output(tmp_path: Path) -> None:
+def test_two_runs_on_one_output(tmp_path: Path) -> None:
     """Each writes its own temporary file; the last rename wins whole."""
 
     def work(value: int) -> None:
@@ -539,7 +539,7 @@ def test_row_67_two_runs_on_one_output(tmp_path: Path) -> None:
     assert not leftovers(tmp_path)
 
 
-def test_row_51_in_place_while_the_input_is_mapped(tmp_path: Path) -> None:
+def test_in_place_while_the_input_is_mapped(tmp_path: Path) -> None:
     """The mapping keeps the old file; it is replaced, not written into."""
     np.save(tmp_path / "x.npy", np.arange(10))
     loaded = files.read(tmp_path / "x.npy")
@@ -548,7 +548,7 @@ def test_row_51_in_place_while_the_input_is_mapped(tmp_path: Path) -> None:
     assert files.read(tmp_path / "x.npy").array.tolist() == list(range(9, -1, -1))
 
 
-def test_row_55_a_format_that_cannot_is_refused_before_the_file_is_touched(tmp_path: Path) -> None:
+def test_a_format_that_cannot_is_refused_before_the_file_is_touched(tmp_path: Path) -> None:
     """No folder, no temporary file."""
     with pytest.raises(PoolError, match="PNG cannot hold float64"):
         files.write(tmp_path / "new/x.png", np.ones((3, 3)), SOURCE)

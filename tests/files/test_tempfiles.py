@@ -38,7 +38,7 @@ def writer(folder: Path) -> subprocess.Popen[bytes]:
     return started
 
 
-def test_row_66_the_next_run_clears_what_a_killed_one_left(tmp_path: Path) -> None:
+def test_the_next_run_clears_what_a_killed_one_left(tmp_path: Path) -> None:
     """While the writer lives its file stays and is finished; once it was killed, the file goes. The old output stays
     whole till then."""
     (tmp_path / "x.npy").write_bytes(b"old")

@@ -25,8 +25,8 @@ UNLIMITED = 100_000
 """Columns of a pipe: as many as the longest name may need."""
 _NARROWEST_NAME = 12
 """Columns to which a terminal may cut names; where that is too wide too, there is a block for each file."""
-NUMBERS = ("min", "mean", "max")
-_TITLES = ("input\noutput", "shape", "type", "pool", "uncovered", *NUMBERS, "time")
+_NUMBERS = ("min", "mean", "max")
+_TITLES = ("input\noutput", "shape", "type", "pool", "uncovered", *_NUMBERS, "time")
 _FIRST_NUMBER = _TITLES.index("min")
 
 Draw = Callable[[Sequence[FileReport], SafeWriter, bool | None], str]
@@ -85,7 +85,7 @@ class _RowPrinter:
     """Draws the rows and the values of some files; the parts of a long table have the same columns and one heading."""
 
     def __init__(self) -> None:
-        self.numbers = [NumberColumn() for _ in NUMBERS]
+        self.numbers = [NumberColumn() for _ in _NUMBERS]
         self.widths = [max(map(len, title.split("\n"))) for title in _TITLES]
         self.printed = 0
 
@@ -294,7 +294,7 @@ def _facts(file: FileReport) -> dict[str, str]:
              "shape": f"{shape(file.input_shape)} -> {shape(file.output_shape)}",
              "type": f"{file.input_dtype} -> {file.output_dtype}{lossy}", "pooling": f"{reducer(file)} {windows(file)}",
              "uncovered": f"{_format_uncovered(file)}, {share(file)} read"}
-    pairs = zip(NUMBERS, number_pairs(file), strict=True)
+    pairs = zip(_NUMBERS, number_pairs(file), strict=True)
     numbers = {name: pair.replace("\n", " -> ") for name, pair in pairs}
     return known | numbers | {"time": duration(file.seconds)}
 

@@ -31,6 +31,9 @@ Array = NDArray[Any]
 
 NO_WEIGHTS_OF_PADDING = "padding that is data has no weights; pad_mode exclude would work"
 
+OF_DIVISOR = ("count_include_pad", "divisor")
+"""Parameters that say what is divided by, which with weights is the weight."""
+
 
 @dataclass(frozen=True, eq=False)
 class ValidResult:
@@ -265,7 +268,7 @@ def check_weighable(pooling: Pooling, plan: Plan) -> None:
     check_weighted(pooling.reducer)
     if pooling.pad_mode != "exclude":
         raise OptionError("weights", NO_WEIGHTS_OF_PADDING)
-    if wrong := [name for name in ("count_include_pad", "divisor") if pooling.parameters.get(name)]:
+    if wrong := [name for name in OF_DIVISOR if pooling.parameters.get(name)]:
         raise OptionError("weights", f"what is divided by is the weight, so {wrong[0]} goes not with weights")
 
 

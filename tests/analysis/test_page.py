@@ -20,6 +20,7 @@ from poolcli.analysis.explain.explain import explain_window
 from poolcli.analysis.explain.page import MOST_BYTES, build_page
 from poolcli.core.reducers import REDUCERS
 from poolcli.pooling import parse_pooling
+from poolcli.valid_samples import SampleRules
 
 A = np.array([[1, 3, 2, 9], [5, 6, 1, 7], [4, 2, 8, 6], [3, 5, 7, 2]], np.uint8)
 EXPLAINED = [row.name for row in REDUCERS.values() if row.explanation]
@@ -43,11 +44,12 @@ Open = Callable[..., Any]
 
 
 def made(x: np.ndarray, reducer: str, name: str = "a map", mode: Any = None, palette: Any = None, at: Any = None,
-         channel: Any = None, batch: Any = None, **options: Any) -> str:
+         channel: Any = None, batch: Any = None, mask: Any = None, weights: Any = None, **options: Any) -> str:
     """The text of a page."""
     pooling = parse_pooling(reducer, **options)
-    plan = pooling.plan(x.shape)
-    return build_page(explain_window(x, pooling, plan, at, channel, batch), x, pooling, plan, name, mode, palette)
+    plan, rules = pooling.plan(x.shape), SampleRules(mask, weights)
+    found = explain_window(x, pooling, plan, at, channel, batch, rules)
+    return build_page(found, x, pooling, plan, name, mode, palette, rules)
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def opened(driver: Any, tmp_path: Path) -> Iterator[Open]:
 
 def number(text: Any) -> float:
     """A number as JavaScript writes it."""
-    return float(str(text).replace("Infinity", "inf").replace("null", "nan"))
+    return float(str(text).replace("Infinity", "inf").replace("null", "nan").replace("None", "nan"))
 
 
 def read(driver: Any) -> tuple[float, float]:
@@ -180,6 +182,63 @@ def test_dtypes_reach_the_page(opened: Open, dtype: str) -> None:
     """In JavaScript's own arrays, or as doubles."""
     x = reference.made((4, 4), dtype) % 100 if dtype.endswith("int64") else reference.made((4, 4), dtype)
     same(opened(x, "max"), x, "max")
+
+
+@pytest.mark.parametrize("reducer", EXPLAINED)
+def test_masked_samples_count_for_nothing(opened: Open, reducer: str) -> None:
+    """For every reducer, of the plane or of each channel; a window without any is empty."""
+    x = np.abs(reference.made((6, 6, 2), "int16")).astype(np.uint16) % 60
+    mask = np.random.default_rng(2).integers(0, 3, (6, 6, 2)).astype(np.uint8)
+    mask[:2, :2] = 0
+    driver = opened(x, "max", channel=1, size=2, nodata=7, mask=mask)
+    choose(driver, "reducer", reducer)
+    same(driver, x, reducer, channel=1, size=2, nodata=7, mask=mask)
+    rules = {"mask": mask[..., 0], "nodata": 7}
+    driver = opened(x, reducer, channel=1, size=3, stride=1, padding=1, pad_mode="reflect", **rules)
+    same(driver, x, reducer, channel=1, size=3, stride=1, padding=1, pad_mode="reflect", **rules)
+
+
+@pytest.mark.parametrize("reducer", [name for name in EXPLAINED if REDUCERS[name].weighted_core])
+def test_samples_that_count_differently(opened: Open, reducer: str) -> None:
+    """By weights from a file, and by their part in an area: whole numbers, ties, and fractions."""
+    x = np.abs(reference.made((8, 8), "int16")).astype(np.uint16) % 9
+    weights = np.random.default_rng(3).integers(0, 4, (8, 8)).astype(np.float32) / 2
+    mask = np.random.default_rng(4).integers(0, 4, (8, 8))
+    driver = opened(x, "avg", size=2, mask=mask, weights=weights)
+    choose(driver, "reducer", reducer)
+    same(driver, x, reducer, size=2, mask=mask, weights=weights)
+    shown = driver.execute_script("return data.reducers.map((one) => one.name)")
+    assert "max" not in shown and reducer in shown
+    for options in ({"scale": "8/3"}, {"area": (5, 3)}):
+        driver = opened(x, "max", at=(1, 1), **options)
+        choose(driver, "reducer", reducer)
+        same(driver, x, reducer, **options)
+    choose(driver, "windowing", "adaptive")
+    choose(driver, "count", 3)
+    same(driver, x, reducer, adaptive=(3, 3))
+
+
+def test_what_counts_is_seen(opened: Open) -> None:
+    """Masked samples are struck in the input and the window, weights stand in the arithmetic and the window."""
+    mask, weights = np.ones((4, 4), np.uint8), np.arange(16).reshape(4, 4) % 3
+    mask[0, 1] = mask[3, 3] = 0
+    driver = opened(A, "avg", at=(0, 0), size=2, mask=mask, weights=weights)
+    find = lambda query: [b.get_attribute("data-at") for b in driver.find_elements("css selector", query)]  # noqa: E731
+    assert find("#input b.off") == [f"{i},{j}" for i in range(4) for j in range(4) if not mask[i, j] * weights[i, j]]
+    assert find("#input b.left-out") == ["0,0", "0,1"]
+    kinds = [b.get_attribute("class") for b in driver.find_elements("css selector", "#window b")]
+    assert kinds == ["weightless", "masked", "present", "present"]
+    steps = driver.find_element("id", "steps").text
+    assert "(1*5 + 2*6) / (1 + 2)" in steps and "17 / 3" in steps
+    assert "33.3%" in driver.find_element("id", "window").text and not driver.find_element("id", "own").is_displayed()
+    choose(driver, "reducer", "median")
+    assert driver.find_element("id", "setup").text == "w = 1, 2" and read(driver)[1] == 6
+    assert driver.find_element("id", "legend").text.split("\n").count("masked: does not count") == 1
+    picture = np.repeat(np.repeat(A, 10, 0), 10, 1)
+    driver = opened(picture, "max", size=2, mode="L", mask=np.arange(1600).reshape(40, 40) % 2)
+    np.testing.assert_array_equal(driver.execute_script(
+        "const c = document.querySelector('#input canvas').getContext('2d');"
+        "return [...c.getImageData(0, 0, 4, 1).data].filter((_, i) => i % 4 === 3)"), [64, 255, 64, 255])
 
 
 # The reader.

@@ -57,7 +57,7 @@ def test_what_samples_count_for(here: Call, grey: Path) -> None:
 
 
 def test_masks_and_weights(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files as of the reducer's command, said in the grid; what the page and other studies do not know is one line."""
+    """Files as of the reducer's command, said in the grid, on the page too; what is wrong, or unknown, is one line."""
     monkeypatch.chdir(tmp_path)
     x, mask = np.arange(16.0).reshape(4, 4), np.ones((4, 4), np.uint8)
     mask[0, 1] = 0
@@ -70,15 +70,19 @@ def test_masks_and_weights(here: Call, tmp_path: Path, monkeypatch: pytest.Monke
     assert [found["state_names"][k] for row in found["states"] for k in row] == ["present", "masked"] + ["present"] * 2
     for words, said in ((["explain", "--mask", "l.npy"], "--mask l.npy: the mask has the shape 2x4"),
                         (["explain", "--weights", "w.npy"], "--weights: mean nothing to max"),
-                        (["explain", "--mask", "m.npy", "--html", "p.html"], "the page does not know of --mask"),
+                        (["explain", "--mask", "l.npy", "--html", "p.html"], "--mask l.npy: the mask has the shape"),
+                        (["explain", "--mask", "x.npy", "--html", "p.html"], "a mask is of whole numbers or bool"),
                         (["compare", "--mask", "m.npy"], "--mask: goes with the commands of reducers, with stats"),
                         (["bounds", "--weights", "w.npy"], "--weights: goes with the commands of reducers, with")):
         done = here(*words, "x.npy", "max -k 2")
         assert done.code in (1, 2) and said in done.err and done.err.count("\n") == 1
     done = here("chain", "x.npy", "max -k 2 --mask m.npy", "-o", "y.npy")
     assert (done.code, done.err.count("\n")) == (2, 1) and '--mask m.npy": --mask: goes with the commands' in done.err
-    done = here("explain", "x.npy", "avg --scale 1.5", "--html", "p.html")
-    assert "the page does not know of samples that count by their part" in done.err and not Path("p.html").exists()
+    assert not Path("p.html").exists()
+    words = ["explain", "x.npy", "avg -k 2", "--mask", "m.npy", "--weights", "w.npy", "--html", "p.html"]
+    assert here(*words).code == 0 and '"mask": {"kind": "Uint8"' in Path("p.html").read_text()
+    assert here("explain", "x.npy", "avg --scale 1.5", "--html", "q.html").code == 0
+    assert '"stretch": {"size": 3, "unit": 2}' in Path("q.html").read_text()
 
 
 def test_the_document(here: Call, map_of_missing: Path) -> None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ...core.reducers import check_weighted
-from ...errors import OptionError
 from ...redact import printable
 from .. import options, param_types
 from ..display.report_table import text
@@ -34,21 +33,11 @@ def _answer(asked: StudyContext) -> Answer:
         output_checks.check_page("html", asked.output)
     loaded, pooling, plan, notes = prepare_file(asked)
     rules = load_sample_rules(asked, pooling, plan)
-    if asked.output:
-        _check_page(asked, plan)
     at, channel, batch = (asked.given[name] for name in ("at", "channel", "batch"))
     found = explain_window(loaded.array, pooling, plan, at, channel, batch, rules)
     if asked.output:
-        asked.write_text(asked.output, _make_page(asked, loaded, pooling, plan, found))
+        asked.write_text(asked.output, _make_page(asked, loaded, pooling, plan, found, rules))
     return Answer(found, lambda: _render(asked, loaded, found), notes)
-
-
-def _check_page(asked: StudyContext, plan: Plan) -> None:
-    """Refuse what the page, which computes anew, does not know of."""
-    for name in ("mask", "weights"):
-        if asked.given[name] is not None:
-            raise OptionError("html", f"the page does not know of --{name}; without it it would work")
-    plan.check_whole_samples("the page")
 
 
 def load_sample_rules(asked: StudyContext, pooling: Pooling, plan: Plan) -> SampleRules | None:
@@ -78,7 +67,8 @@ def prepare_file(asked: StudyContext) -> tuple[Loaded, Pooling, Plan, tuple[str,
     return loaded, pooling, plan, loaded.source.notes
 
 
-def _make_page(asked: StudyContext, loaded: Loaded, pooling: Pooling, plan: Plan, found: Explanation) -> str:
+def _make_page(asked: StudyContext, loaded: Loaded, pooling: Pooling, plan: Plan, found: Explanation,
+               rules: SampleRules | None) -> str:
     """The page: a picture in its own colours."""
     import numpy as np
 
@@ -88,7 +78,8 @@ def _make_page(asked: StudyContext, loaded: Loaded, pooling: Pooling, plan: Plan
     source, palette = loaded.source, None
     if source.palette is not None and loaded.array.ndim == 2:
         palette = expand_palette(np.arange(256, dtype=np.uint8), source.palette)
-    return build_page(found, loaded.array, pooling, plan, _format_title(asked), source.mode, palette)
+    return build_page(found, loaded.array, pooling, plan, _format_title(asked), source.mode, palette,
+                      rules)
 
 
 # For people.

@@ -22,6 +22,7 @@ from ....core.reducers import REDUCERS, Reducer
 from ....core.windows import Windows, as_array
 from ....errors import PoolError
 from ....pooling import Pooling
+from ....valid_samples import OF_DIVISOR, SampleRules, broadcast_rules, find_result_dtype
 from ..exact_numbers import Array
 from ..explanation import Explanation
 
@@ -37,27 +38,36 @@ _EXACT = 2**53
 
 
 def build_page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, name: str, mode: str | None = None,
-               palette: Array | None = None) -> str:
+               palette: Array | None = None, rules: SampleRules | None = None) -> str:
     """The HTML page that begins with this explanation; ``name`` is its title.
 
-    ``array`` is what was explained; ``mode`` says what it is made of if it is a picture (``files.ImageInfo``),
-    ``palette`` has the colours of its indices as (n, 3 or 4) bytes. A large array is cut to a part around the window,
-    never scaled:
-    what the page shows are the input's own numbers. PoolError where the window alone is larger than a page.
+    ``array`` is what was explained, by ``rules`` of which samples count; ``mode`` says what it is made of if it is a
+    picture (``files.ImageInfo``), ``palette`` has the colours of its indices as (n, 3 or 4) bytes. A large array is cut
+    to a part around the window, never scaled: what the page shows are the input's own numbers. PoolError where the
+    window alone is larger than a page.
     """
-    samples, first_channel = _batch_member(found, array)
-    corner, extent = _choose_part(found, samples)
-    shown = samples[tuple(slice(i, i + n) for i, n in zip(corner, extent, strict=True))]
+    rules = broadcast_rules(rules or SampleRules(), plan)
+    beside = {name: given for name, given in (("mask", rules.mask), ("weights", rules.weights)) if given is not None}
+    samples = _batch_member(found, array)
+    first_channel, channels = _choose_channels(found, samples)
+    samples = samples[..., first_channel : first_channel + channels]
+    corner, extent = _choose_part(found, samples, sum(given.itemsize for given in beside.values()))
+    part = tuple(slice(i, i + n) for i, n in zip(corner, extent, strict=True))
+    shown = samples[part]
+    encoded = {name: _encode_samples(_batch_member(found, given)[..., first_channel : first_channel + channels][part])
+             for name, given in beside.items()}
     data = {
         "name": name, "letters": found.layout, "dtype": found.input_dtype, "layout": found.layout,
         "origin": corner, "extent": extent, "channels": shown.shape[3], "firstChannel": first_channel,
         "allChannels": _find_length(found, "C"), "channel": found.kept.get("C", 0) - first_channel,
         "batch": found.kept.get("N", 0), "batches": _find_length(found, "N"), **_encode_samples(shown),
+        "mask": encoded.get("mask"), "weights": encoded.get("weights"),
         "axes": _describe_axes(found, plan), "cell": [0] * (3 - len(found.at)) + list(found.at),
         "picture": mode is not None,
         "rgb": (mode or "").startswith("RGB"), "palette": _palette_colours(palette),
         "settings": _describe_controls(found, pooling),
-        "reducers": [_describe_reducer(row, pooling, array) for row in _page_reducers()],
+        "reducers": [_describe_reducer(row, pooling, array, rules) for row in _page_reducers()
+                     if rules.weights is None or row.weighted_core is not None],
         "round": pooling.round, "nodata": pooling.missing(), "skipNaN": pooling.skips_nan(), "seed": str(pooling.seed),
         "padMode": pooling.pad_mode, "padValue": pooling.pad_value, "notes": _describe_omissions(found, samples, shown),
     }
@@ -72,8 +82,8 @@ def _page_reducers() -> list[Reducer]:
 # The samples.
 
 
-def _batch_member(found: Explanation, array: Array) -> tuple[Array, int]:
-    """The member of the batch as (D, H, W, C), and the number of its first channel."""
+def _batch_member(found: Explanation, array: Array) -> Array:
+    """The member of the batch as (D, H, W, C)."""
     letters = found.layout
     chosen = array[tuple(found.kept["N"] if letter == "N" else slice(None) for letter in letters)]
     letters = letters.replace("N", "")
@@ -81,17 +91,23 @@ def _batch_member(found: Explanation, array: Array) -> tuple[Array, int]:
     order = [*pooled, letters.index("C")] if "C" in letters else pooled
     view = chosen.transpose(order)
     lengths = [1] * (3 - len(pooled)) + [array.shape[found.layout.index(letters[i])] for i in pooled]
-    view = view.reshape(*lengths, -1)
-    if view.shape[3] <= _MOST_CHANNELS or view.nbytes <= MOST_BYTES:
-        return view, 0
-    channel = found.kept["C"]
-    return view[..., channel : channel + 1], channel
+    return view.reshape(*lengths, -1)
 
 
-def _choose_part(found: Explanation, samples: Array) -> tuple[list[int], list[int]]:
-    """Where the page's part of the samples begins, and how long it is: all, or as much as goes around the window."""
+def _choose_channels(found: Explanation, samples: Array) -> tuple[int, int]:
+    """Which channels are on the page: the first, and how many."""
+    if samples.shape[3] <= _MOST_CHANNELS or samples.nbytes <= MOST_BYTES:
+        return 0, samples.shape[3]
+    return found.kept["C"], 1
+
+
+def _choose_part(found: Explanation, samples: Array, beside: int = 0) -> tuple[list[int], list[int]]:
+    """Where the page's part of the samples begins, and how long it is: all, or as much as goes around the window.
+
+    ``beside`` is how many bytes the mask and the weights of a sample take.
+    """
     lengths = list(samples.shape[:3])
-    room = MOST_BYTES // (samples.shape[3] * samples.itemsize)
+    room = MOST_BYTES // (samples.shape[3] * (samples.itemsize + beside))
     spans = [(0, 1)] * (3 - len(found.axes)) + [(one.first, one.first + (one.count - 1) * one.step + 1)
                                                 for one in found.axes]
     extent = _fit_lengths(lengths, room)
@@ -155,7 +171,8 @@ def _describe_axes(found: Explanation, plan: Plan) -> list[dict[str, Any]]:
     missing = Windows(1, range(1), range(1, 2))
     every = [("", missing)] * (3 - len(found.axes)) + list(zip(plan.axes.pooled_letters(), plan.windows, strict=True))
     return [{"letter": letter, "length": one.length, "starts": as_array(one.starts).tolist(),
-             "stops": as_array(one.stops).tolist(), "step": one.step, "before": one.before, "after": one.after}
+             "stops": as_array(one.stops).tolist(), "step": one.step, "before": one.before, "after": one.after,
+             "stretch": {"size": one.stretch.size, "unit": one.stretch.unit} if one.weighs and one.stretch else None}
             for letter, one in every]
 
 
@@ -169,14 +186,17 @@ def _describe_controls(found: Explanation, pooling: Pooling) -> dict[str, Any]:
             "parameters": dict(pooling.parameters)}
 
 
-def _describe_reducer(row: Reducer, pooling: Pooling, array: Array) -> dict[str, Any]:
+def _describe_reducer(row: Reducer, pooling: Pooling, array: Array, rules: SampleRules) -> dict[str, Any]:
     """A reducer as the page needs it: its parameters, and the result's dtype, also that of a variant."""
-    def result(one: Reducer) -> str:
-        return replace(pooling, reducer=one).result_dtype(array.dtype).name
+    weights = None if rules.weights is None else rules.weights.dtype
 
-    parameters = [{"name": p.name, "kind": p.kind, "default": p.default, "help": p.help} for p in row.parameters]
+    def result(one: Reducer) -> str:
+        return find_result_dtype(replace(pooling, reducer=one), array.dtype, weights).name
+
+    parameters = [{"name": p.name, "kind": p.kind, "default": p.default, "help": p.help} for p in row.parameters
+                  if weights is None or p.name not in OF_DIVISOR]
     return {"name": row.name, "help": row.help, "value": row.value, "parameters": parameters, "dtype": result(row),
-            "variants": {flag: result(one) for flag, one in row.variants.items()}}
+            "takesParts": row.takes_parts, "variants": {flag: result(one) for flag, one in row.variants.items()}}
 
 
 # The file.

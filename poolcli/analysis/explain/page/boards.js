@@ -167,7 +167,7 @@ function neighbour(data, at, channel, tint) {
 const SIGNS = { [PADDING]: "\u00b7", [OVERHANG]: "\u00b7" };
 const WORDS = {
   [PRESENT]: "", [FILLED]: "padding, filled", [PADDING]: "padding, no sample", [OVERHANG]: "beyond the end, no sample",
-  [LEFT_OUT]: "left out",
+  [LEFT_OUT]: "left out", [MASKED]: "masked", [WEIGHTLESS]: "weight 0",
 };
 
 function sampleCell(data, kind, value, at, wins, share, channel, tint) {

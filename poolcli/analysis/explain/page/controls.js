@@ -8,10 +8,11 @@ const state = { settings: structuredClone(data.settings), channel: data.channel,
 function read() {
   const special = new Map([["inf", Infinity], ["-inf", -Infinity], ["nan", NaN]]);
   const found = JSON.parse(by("data").textContent, (_, value) => (special.has(value) ? special.get(value) : value));
-  const bytes = Uint8Array.from(atob(found.base64), (letter) => letter.charCodeAt(0));
   const kinds = { Uint8: Uint8Array, Int8: Int8Array, Uint16: Uint16Array, Int16: Int16Array, Uint32: Uint32Array,
     Int32: Int32Array, Float32: Float32Array, Float64: Float64Array };
-  return { ...found, samples: new kinds[found.kind](bytes.buffer) };
+  const decode = (one) => one && new kinds[one.kind](
+    Uint8Array.from(atob(one.base64), (letter) => letter.charCodeAt(0)).buffer);
+  return { ...found, samples: decode(found), mask: decode(found.mask), weights: decode(found.weights) };
 }
 
 const rowOf = () => data.reducers.find((one) => one.name === state.settings.reducer);

@@ -1,8 +1,8 @@
 // Numbers of the reader's own: a matrix that is typed or pasted, or one cell that is changed.
 
-/** Whether the input is one plane of numbers, all of it here. */
-const isPlain = () => !data.picture && !data.axes[0].letter && data.channels === 1 && data.allChannels === 1
-  && data.batches === 1 && data.extent.every((n, a) => n === data.axes[a].length) && isSmall(data.extent);
+/** Whether the input is one plane of numbers, all of it here, and all of them count. */
+const isPlain = () => !data.picture && !data.mask && !data.weights && !data.axes[0].letter
+  && data.channels === 1 && data.allChannels === 1 && data.batches === 1 && data.extent.every((n, a) => n === data.axes[a].length) && isSmall(data.extent);
 
 const heldBy = { float64: (v) => v, float32: Math.fround, float16: half };
 

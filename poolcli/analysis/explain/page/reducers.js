@@ -150,6 +150,70 @@ const REDUCE = {
   subsample: (w) => picked(w, 0),
 };
 
+// Where samples count differently: w.given has a number above 0 for each, in units of w.unit.
+
+/** Sum w f(x) and sum w, in units. */
+const weighed = (w, f) => total(w.x.map((v, i) => w.given[i] * f(v, i)));
+const massOf = (w) => total(w.given);
+
+function weightedPowers(w, z, p, mass) {
+  const m = z[largest(z)];
+  if (m === 0 || m === Infinity || p === Infinity) return m;
+  return m * (weighed(w, (_, i) => (z[i] / m) ** p) / mass) ** (1 / p);
+}
+
+function weightedVariance(w) {
+  const mean = weighed(w, (v) => v) / massOf(w);
+  return weighed(w, (v) => (v - mean) ** 2) / massOf(w);
+}
+
+/** The first sample up to which there is the share q of the weight. */
+function weightedQuantile(w) {
+  const order = w.x.map((_, i) => i).sort((i, j) => w.x[i] - w.x[j] || i - j);
+  const upTo = (v) => total(w.given.filter((_, i) => w.x[i] <= v));
+  return w.x[order.find((i) => upTo(w.x[i]) / massOf(w) >= (w.parameters.q ?? 0.5))];
+}
+
+function weightedMode(w) {
+  const votes = new Map();
+  w.x.forEach((v, i) => votes.set(v, (votes.get(v) ?? 0) + w.given[i]));
+  return w.x.indexOf([...votes].sort(([a, many], [b, more]) => more - many || a - b)[0][0]);
+}
+
+const WEIGHTED = {
+  avg: (w) => weighed(w, (v) => v) / massOf(w),
+  sum: (w) => weighed(w, (v) => v) / w.unit,
+  lp: (w) => weightedPowers(w, w.x.map(Math.abs), w.parameters.p, w.unit),
+  l2: (w) => weightedPowers(w, w.x.map(Math.abs), 2, w.unit),
+  gem: (w) => weightedPowers(w, w.x.map((v) => Math.max(v, w.parameters.eps)), w.parameters.p, massOf(w)),
+  lse(w) {
+    const { r } = w.parameters, m = w.x[r > 0 ? largest(w.x) : smallest(w.x)];
+    return m + Math.log(weighed(w, (v) => Math.exp(r * (v - m))) / massOf(w)) / r;
+  },
+  soft(w) {
+    const { alpha } = w.parameters, m = w.x[alpha >= 0 ? largest(w.x) : smallest(w.x)];
+    const grown = (v) => Math.exp(alpha * (v - m));
+    return m + weighed(w, (v) => (v - m) * grown(v)) / weighed(w, grown);
+  },
+  mixed(w) {
+    const share = w.parameters.weight;
+    return share * w.x[largest(w.x)] + (1 - share) * weighed(w, (v) => v) / massOf(w);
+  },
+  median: weightedQuantile,
+  quantile: weightedQuantile,
+  var: weightedVariance,
+  std: (w) => Math.sqrt(weightedVariance(w)),
+  blur: (w) => weighed(w, (v, i) => v * w.weights[i]) / weighed(w, (_, i) => w.weights[i]),
+};
+
+/** The answer of samples that count differently, with the share of each of their weight. */
+function reduceWeighted(name, w) {
+  const each = name === "blur" ? w.given.map((v, i) => v * w.weights[i]) : w.given;
+  const mass = name === "sum" ? w.unit : total(each);
+  const shares = each.map((v) => v / mass);
+  return name === "mode" ? { ...picked(w, weightedMode(w)), shares } : { value: WEIGHTED[name](w), shares };
+}
+
 const PICKS = ["max", "min", "stochastic", "mode", "subsample"];
 
 /** A reducer's answer; NaN and empty windows first, for which no reducer has a rule of its own. */
@@ -157,7 +221,7 @@ function reduce(name, w) {
   if (!w.x.length) return { value: null };
   const last = w.x.findLastIndex(Number.isNaN);
   if (last >= 0 && name !== "subsample") return { value: NaN, winner: PICKS.includes(name) ? last : undefined };
-  return REDUCE[name](w);
+  return w.given ? reduceWeighted(name, w) : REDUCE[name](w);
 }
 
 // From a value to the result's type.

@@ -85,10 +85,18 @@ function inputBoard(tint, depth) {
     const inside = (i, axis) => i >= 0 && i < axis.length;
     const isSample = (h, w) => inside(h, model.axes[1]) && inside(w, model.axes[2]);
     const value = (h, w) => (isSample(h, w) ? sampleAt(data, depth, h, w, state.channel) : null);
-    return numberBoard(padded(high, model.axes[1]), padded(wide, model.axes[2]), value, tint);
+    const board = numberBoard(padded(high, model.axes[1]), padded(wide, model.axes[2]), value, tint);
+    for (const cell of board.node.querySelectorAll("b:not(.void)")) {
+      const at = cell.dataset.at.split(",").map(Number);
+      cell.classList.toggle("off", !isCounted(data, depth, ...at, state.channel));
+    }
+    return board;
   }
   const board = pictureBoard(high, wide, "The input as a picture");
-  board.paint((h, w) => colourOf(data, (c) => sampleAt(data, depth, h, w, c), state.channel, tint));
+  board.paint((h, w) => {
+    const colour = colourOf(data, (c) => sampleAt(data, depth, h, w, c), state.channel, tint);
+    return isCounted(data, depth, h, w, state.channel) ? colour : [...colour.slice(0, 3), colour[3] / 4];
+  });
   return board;
 }
 
@@ -165,7 +173,7 @@ function markInput(present, answer) {
   const classes = [];
   visit(model, state.cell, state.channel, (kind, value, at, number) => {
     if (at[0].at !== boards.depth) return;
-    const name = kind === LEFT_OUT ? "left-out" : kind === PRESENT || kind === FILLED ? "in" : "in-void";
+    const name = LEFT.includes(kind) ? "left-out" : kind === PRESENT || kind === FILLED ? "in" : "in-void";
     classes.push([`${at[1].at},${at[2].at}`, present.places[answer.winner] === number ? "winner" : name]);
   });
   boards.input.mark(classes);
@@ -173,7 +181,9 @@ function markInput(present, answer) {
 }
 
 const LEGEND = { present: "in the window", winner: "the winner", padding: "padding: no sample",
-  filled: "padding, filled", overhang: "beyond the end: no sample", "left-out": "left out (NaN or nodata)" };
+  filled: "padding, filled", overhang: "beyond the end: no sample", "left-out": "left out (NaN or nodata)",
+  masked: "masked: does not count", weightless: "weight 0: does not count" };
+const LEFT = [LEFT_OUT, MASKED, WEIGHTLESS];
 
 function legend() {
   const used = Object.keys(LEGEND).filter((name) => by("window").querySelector(`b.${name}`));

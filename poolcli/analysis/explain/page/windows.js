@@ -1,7 +1,8 @@
 // Where windows lie and what they hold: the formulas of poolcli/core/windowings.py, one axis at a time.
 //
-// An axis is {letter, length, starts, stops, step, before, after}: window i has the positions starts[i],
-// starts[i] + step, ... below stops[i]; before and after are its padding.
+// An axis is {letter, length, starts, stops, step, before, after, stretch}: window i has the positions starts[i],
+// starts[i] + step, ... below stops[i]; before and after are its padding. Of an area each sample has stretch.unit
+// parts, and the window has stretch.size of them, from i * stretch.size on.
 
 const WINDOWINGS = {
   fixed(n, o) {
@@ -47,7 +48,8 @@ function axesFor(data, settings) {
   });
 }
 
-const PRESENT = "present", FILLED = "filled", PADDING = "padding", OVERHANG = "overhang", LEFT_OUT = "left-out";
+const PRESENT = "present", FILLED = "filled", PADDING = "padding", OVERHANG = "overhang", LEFT_OUT = "left-out",
+  MASKED = "masked", WEIGHTLESS = "weightless";
 
 function kindOf(axis, at) {
   if (at >= 0 && at < axis.length) return PRESENT;
@@ -72,10 +74,16 @@ function positionsOf(axis, i, padMode) {
   const made = [];
   for (let at = axis.starts[i]; at < axis.stops[i]; at += axis.step) {
     const kind = kindOf(axis, at);
-    made.push({ at, kind, source: kind === PRESENT ? at : kind === PADDING ? SOURCES[padMode](at, axis.length) : -1 });
+    const source = kind === PRESENT ? at : kind === PADDING ? SOURCES[padMode](at, axis.length) : -1;
+    made.push({ at, kind, source, part: axis.stretch ? partOf(axis.stretch, i, at) : 1 });
   }
   weigh(made);
   return made;
+}
+
+/** How many parts of a sample lie in window i. */
+function partOf({ size, unit }, i, at) {
+  return Math.min((i + 1) * size, (at + 1) * unit) - Math.max(i * size, at * unit);
 }
 
 /** C(k - 1, j): whole numbers while those are exact, beyond that scaled so that the largest is 1. */
@@ -117,17 +125,20 @@ function modelFor(data, settings) {
   return { data, settings, axes, reaches, positions };
 }
 
-/** The sample at positions of the three axes, in one channel. */
-function sampleAt(data, d, h, w, channel) {
+/** The sample at positions of the three axes, in one channel; or what the mask or the weights have there. */
+function sampleAt(data, d, h, w, channel, samples = data.samples) {
   const at = [d - data.origin[0], h - data.origin[1], w - data.origin[2]];
   if (at.some((i, a) => i < 0 || i >= data.extent[a])) {
     throw new Error("This window takes samples from beyond the part of the input that this page has.");
   }
   const [, rows, columns] = data.extent;
-  return Number(data.samples[((at[0] * rows + at[1]) * columns + at[2]) * data.channels + channel]);
+  return Number(samples[((at[0] * rows + at[1]) * columns + at[2]) * data.channels + channel]);
 }
 
 const RANK = [PRESENT, PADDING, OVERHANG];
+
+/** Whether neither the mask nor the weights leave out a sample of the input. */
+const isCounted = (data, ...at) => [data.mask, data.weights].every((one) => !one || sampleAt(data, ...at, one) !== 0);
 
 /** Visit every position of a window in C order: visit(kind, value, positions, number). */
 function visit(model, cell, channel, see) {
@@ -141,16 +152,24 @@ function visit(model, cell, channel, see) {
     if (kind === PRESENT || kind === FILLED) {
       const constant = kind === FILLED && data.padMode === "constant";
       value = constant ? data.padValue : sampleAt(data, d.source, h.source, w.source, channel);
+      const beside = (samples) => sampleAt(data, d.source, h.source, w.source, channel, samples);
       if ((data.skipNaN && Number.isNaN(value)) || (data.nodata !== null && value === data.nodata)) kind = LEFT_OUT;
+      else if (data.weights && beside(data.weights) === 0) kind = WEIGHTLESS;
+      else if (data.mask && !constant && beside(data.mask) === 0) kind = MASKED;
     }
     see(kind, value, [d, h, w], number);
     number += 1;
   }
 }
 
-/** The present samples of a window, in C order, and what reducers ask for besides. */
+/** The present samples of a window, in C order, and what reducers ask for besides: also "given", how much each counts
+ * where samples have weights or count by their part, in units of "unit". */
 function presentIn(model, cell, channel) {
-  const found = { x: [], places: [], weights: [], nominal: 0, parameters: model.settings.parameters };
+  const { data } = model, row = data.reducers.find((one) => one.name === model.settings.reducer);
+  const stretches = row.takesParts ? model.axes.flatMap((axis) => axis.stretch ?? []) : [];
+  const unit = stretches.reduce((units, one) => units * one.unit, 1);
+  const found = { x: [], places: [], weights: [], given: data.weights || stretches.length ? [] : null, unit,
+    formula: row.value, nominal: 0, parameters: model.settings.parameters };
   const inside = (axis, one) => one.at < axis.length + axis.after;
   visit(model, cell, channel, (kind, value, at, number) => {
     if (at.every((one, a) => inside(model.axes[a], one))) found.nominal += 1;
@@ -158,6 +177,8 @@ function presentIn(model, cell, channel) {
     found.x.push(value);
     found.places.push(number);
     found.weights.push(at[0].weight * at[1].weight * at[2].weight);
+    if (data.weights) found.given.push(sampleAt(data, ...at.map((one) => one.source), channel, data.weights));
+    else if (found.given) found.given.push(at[0].part * at[1].part * at[2].part);
   });
   if (model.settings.reducer === "stochastic") found.draw = draw(model.data.seed, flatIndex(model, cell, channel));
   return found;

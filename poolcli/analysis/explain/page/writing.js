@@ -166,6 +166,22 @@ function blurred(w) {
   };
 }
 
+/** Samples that count differently: sums and means with their numbers, others by their formula. */
+function writtenWeighted(name, w, { value }) {
+  const each = name === "blur" ? w.given.map((v, i) => v * w.weights[i]) : w.given.map((v) => v / w.unit);
+  const top = listed(w.x, (v, i) => `${text(each[i])}*${signed(shown(v))}`);
+  if (name === "sum") return { steps: [top] };
+  if (name !== "avg" && name !== "blur") {
+    const setup = [`w = ${listed(each, text, ", ")}`];
+    return { setup, steps: [w.formula], rule: "each sample counts by its weight w" };
+  }
+  const mass = total(each);
+  return {
+    steps: [`(${top}) / (${listed(each, text)})`, `${text(value * mass)} / ${text(mass)}`],
+    rule: "divided by the weight of the samples that are present",
+  };
+}
+
 const WRITE = {
   max: extreme("max", "largest"),
   min: extreme("min", "smallest"),
@@ -195,7 +211,7 @@ function written(name, w, answer) {
   if (Number.isNaN(answer.value) && w.x.some(Number.isNaN)) {
     return { setup: [], steps: ["a NaN is in the window, and NaN wins"], rule: "" };
   }
-  const { setup = [], steps, rule = "" } = WRITE[name](w, answer);
+  const { setup = [], steps, rule = "" } = w.given ? writtenWeighted(name, w, answer) : WRITE[name](w, answer);
   const last = text(answer.value);
   return { setup, steps: steps.at(-1) === last ? steps : [...steps, last], rule };
 }

@@ -193,6 +193,12 @@ def find_result_dtype(pooling: Pooling, of_samples: dtypes.Type, of_weights: dty
         dtype.kind != "f") else dtype
 
 
+def find_errors_dtype(pooling: Pooling, dtype: dtypes.Type) -> dtypes.Type:
+    """The dtype of standard errors: that of the values where it is a float."""
+    result = pooling.result_dtype(dtype)
+    return result if result.kind == "f" else dtypes.FLOAT64
+
+
 def broadcast_samples(given: Array, plan: Plan, what: str) -> Array:
     """An array of the samples' shape from one of that shape, or of that of the pooled axes; PoolError for others."""
     check_shape(given.shape, plan, what)

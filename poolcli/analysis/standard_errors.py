@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import dtypes
-from ..core.plans import Plan
+from ..core.plans import Plan, PlanPart, place_in
 from ..core.reducers import REDUCERS
 from ..errors import OptionError, PoolError
 from ..masked import find_missing
 from ..pooling import ELSEWHERE, Pooling, as_array, as_kind_of, check_out, parse_pooling
-from ..valid_samples import SampleRules, broadcast_samples, parse_rules
+from ..valid_samples import SampleRules, broadcast_samples, find_errors_dtype, parse_rules
 from ..valid_samples import run as run_valid
 
 Array = NDArray[Any]
@@ -35,7 +35,7 @@ def pool(x: Any, reducer: str, *, sigma: Any, mask: Any = None, weights: Any = N
     plan = pooling.plan(array.shape)
     rules = parse_rules(mask, weights, min_valid)
     errors_of = as_array(sigma)
-    _check_pooling(pooling)
+    check_pooling(pooling)
     found = run_valid(pooling, array, plan, rules)
     assert found.few is not None
     errors = find_errors(pooling, array, plan, rules, errors_of, found.few)
@@ -47,7 +47,7 @@ def pool(x: Any, reducer: str, *, sigma: Any, mask: Any = None, weights: Any = N
     return values if out is not None else as_kind_of(x, values), as_kind_of(x, errors)
 
 
-def _check_pooling(pooling: Pooling) -> None:
+def check_pooling(pooling: Pooling) -> None:
     """Refuse what has no errors of independent samples."""
     if not pooling.reducer.standard_error:
         names = ", ".join(name for name, row in REDUCERS.items() if row.standard_error)
@@ -58,14 +58,15 @@ def _check_pooling(pooling: Pooling) -> None:
 
 
 def find_errors(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, sigma: Array,
-                few: NDArray[np.bool_]) -> Array:
+                few: NDArray[np.bool_], part: PlanPart | None = None) -> Array:
     """The standard error of each value, NaN where there is none: where no sample, or too few, are valid.
 
-    ``few`` says where; sigma has the array's shape, or that of its pooled axes.
+    ``few`` says where; sigma has the array's shape, or that of its pooled axes. ``part`` says of which larger plan this
+    one is a part.
     """
-    _check_pooling(pooling)
+    check_pooling(pooling)
     plan.check_whole_samples("sigma")
-    each = _check_sigma(broadcast_samples(sigma, plan, "array of errors"))
+    each = _check_sigma(broadcast_samples(sigma, plan, "array of errors"), part)
     shares = None
     if rules.weights is not None:
         shares = broadcast_samples(rules.weights, plan, "array of weights").astype(np.float64)
@@ -76,31 +77,32 @@ def find_errors(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, 
         missing |= shares == 0
         each = each * shares
     plain = replace(pooling, reducer=REDUCERS["l2"], parameters={}, nan="propagate", nodata=None, dtype=dtypes.FLOAT64)
-    found: Array = plain.run(np.where(missing, 0.0, each), plan).values
+    found: Array = plain.run(np.where(missing, 0.0, each), plan, part=part).values
     with np.errstate(all="ignore"):
         if pooling.reducer.result == "mean":
-            found = found / _find_divisors(pooling, plain, plan, missing, shares)
-        result = pooling.result_dtype(array.dtype)
-        found = found.astype(result if result.kind == "f" else dtypes.FLOAT64)
+            found = found / _find_divisors(pooling, plain, plan, missing, shares, part)
+        found = found.astype(find_errors_dtype(pooling, array.dtype))
     found[few] = np.nan
     return found
 
 
 def _find_divisors(pooling: Pooling, plain: Pooling, plan: Plan, missing: NDArray[np.bool_],
-                   shares: Array | None) -> Array:
+                   shares: Array | None, part: PlanPart | None) -> Array:
     """What each sum is divided by: how many samples there are, their weights, or what the reducer's options say."""
     there = np.where(missing, 0.0, 1.0 if shares is None else shares)
-    total = replace(plain, reducer=REDUCERS["sum"]).run(there, plan).values
+    total = replace(plain, reducer=REDUCERS["sum"]).run(there, plan, part=part).values
     if not any(pooling.parameters.values()):
         return total
-    return total / replace(pooling, nan="propagate", nodata=None, dtype=dtypes.FLOAT64).run(there, plan).values
+    mean = replace(pooling, nan="propagate", nodata=None, dtype=dtypes.FLOAT64)
+    return total / mean.run(there, plan, part=part).values
 
 
-def _check_sigma(sigma: Array) -> NDArray[np.float64]:
+def _check_sigma(sigma: Array, part: PlanPart | None) -> NDArray[np.float64]:
     """Errors as float64; PoolError for one below 0. NaN is an error that nobody knows."""
     dtypes.check_dtype(sigma.dtype)
     each = sigma.astype(np.float64)
     if (each < 0).any():
         at = tuple(int(i) for i in np.argwhere(each < 0)[0])
-        raise PoolError(f"standard errors are at least 0, and the one at {at} is {each[at]:g}")
+        place = place_in(at, None if part is None else part.corner)
+        raise PoolError(f"standard errors are at least 0, and the one at {place} is {each[at]:g}")
     return each

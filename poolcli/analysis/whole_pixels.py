@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import axes, dtypes
-from ..core.plans import Plan
+from ..core.boxes import subplan
+from ..core.plans import Plan, PlanPart, place_in
 from ..core.pool_options import as_python
 from ..core.windowings import check_flag
 from ..engine.prepared import Result, describe_unrepresentable
@@ -49,12 +50,21 @@ def pool(x: Any, reducer: str, *, by: Any, mask: Any = None, out: Any = None, re
     return values if found.indices is None or not wanted else (values, as_kind_of(x, found.indices))
 
 
-def run(pooling: Pooling, array: Array, plan: Plan, by: int | str | Array, mask: Array | None = None) -> Result:
-    """Pool whole pixels; a window without a pixel that counts has the missing value."""
+def check_pooling(pooling: Pooling, dtype: dtypes.Type) -> None:
+    """Refuse reducers that pick nothing, and another type than that of the pixels."""
     pooling.check_indices()
-    dtype = dtypes.check_dtype(array.dtype)
     if pooling.dtype is not None and pooling.dtype != dtype:
         raise OptionError("dtype", f"whole pixels keep their type, which is {dtype}; without --dtype it would work")
+
+
+def run(pooling: Pooling, array: Array, plan: Plan, by: int | str | Array, mask: Array | None = None,
+        part: PlanPart | None = None) -> Result:
+    """Pool whole pixels; a window without a pixel that counts has the missing value.
+
+    ``part`` says of which larger plan this one is a part; indices count within it.
+    """
+    dtype = dtypes.check_dtype(array.dtype)
+    check_pooling(pooling, dtype)
     array = array.astype(dtype, copy=False)
     letters = plan.axes.letters
     channel = letters.find("C")
@@ -71,9 +81,15 @@ def run(pooling: Pooling, array: Array, plan: Plan, by: int | str | Array, mask:
     of_score = replace(pooling, layout=None, squeeze=False, nodata=None, dtype=None,
                        nan="propagate" if pooling.nan == "ignore" else pooling.nan)
     of_score, score = pool_without(of_score, score, missing, score.dtype)
-    picked = of_score.run(score, of_score.plan(score.shape, letters.replace("C", "")), return_indices=True).indices
+    whole = plan if part is None else part.of
+    of_pixels = of_score.plan(_drop_axis(whole.input_shape, channel), letters.replace("C", ""))
+    if part is not None:
+        ends = [_drop_axis(one, channel) for one in (part.first, plan.full_shape, part.corner, plan.input_shape)]
+        outputs, inputs = (tuple((i, i + n) for i, n in zip(*pair, strict=True)) for pair in (ends[:2], ends[2:]))
+        of_pixels, part = subplan(of_pixels, outputs, inputs)
+    picked = of_score.run(score, of_pixels, return_indices=True, part=part).indices
     assert picked is not None
-    return _gather(array, picked, plan, pooling)
+    return _gather(array, picked, plan, pooling, part)
 
 
 def _find_score(array: Array, channel: int, plan: Plan, by: int | str | Array) -> Array:
@@ -132,8 +148,8 @@ def _broadcast(given: Array, shape: tuple[int, ...], plan: Plan) -> Array:
     return np.broadcast_to(given.reshape(places), shape)
 
 
-def _gather(array: Array, picked: Array, plan: Plan, pooling: Pooling) -> Result:
-    """The pixels at indices, each flat within its plane of pooled axes."""
+def _gather(array: Array, picked: Array, plan: Plan, pooling: Pooling, part: PlanPart | None = None) -> Result:
+    """The pixels at indices, each flat within its plane of pooled axes; ``part`` is one of a plan without channels."""
     letters = plan.axes.letters
     pooled = plan.axes.pooled
     channels = [i for i, letter in enumerate(letters) if letter == "C"]
@@ -149,8 +165,8 @@ def _gather(array: Array, picked: Array, plan: Plan, pooling: Pooling) -> Result
     if gone.any():
         fill = pooling.fill(dtypes.check_dtype(array.dtype))
         if fill is None:
-            first = np.unravel_index(int(np.flatnonzero(turned < 0)[0]), turned.shape)
-            raise describe_unrepresentable(tuple(int(i) for i in first), array.dtype)
+            first = place_in(np.argwhere(picked < 0)[0], None if part is None else part.first)
+            raise describe_unrepresentable(first, array.dtype)
         values[gone] = fill[0]
     shape = [plan.full_shape[i] for i in order]
     inverse = sorted(range(len(order)), key=order.__getitem__)

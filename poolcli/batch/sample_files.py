@@ -11,7 +11,7 @@ from .. import files
 from ..errors import PoolError
 from ..files.paths import output_paths
 from ..files.paths.urls import is_url
-from ..files.paths.zarr_paths import is_store
+from ..files.paths.zarr_paths import is_store, is_store_name
 from ..redact import printable, redact_secrets
 from .settings import INVERTED, VALID_SHARE, Job, SampleFiles, Settings, file_mode, may_replace, must_keep
 from .shared_arrays import SHARED_ARRAYS, identify_file
@@ -182,15 +182,13 @@ def _check_fits(option: str, name: str, array: Array, plan: Plan, whole: bool) -
 
 
 def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Settings) -> SampleSources:
-    """The masks and weights of a job that is done box by box; PoolError for what needs all samples at once."""
+    """The masks, weights, scores and errors of a job that is done box by box."""
     from ..chunked.run_array import open_array
-    from ..chunked.sample_sources import SampleSources, ValidOutput
+    from ..chunked.sample_sources import ErrorsOutput, SampleSources, ValidOutput
     from ..chunked.sources import MemorySource
+    from .study_sources import ErrorSources, PixelSources
 
     named = given.named(job, pooling.reducer.name)
-    if not given.has_boxes:
-        raise PoolError(f"--{'by' if given.by is not None else 'sigma'} goes with arrays in memory, not with chunked "
-                        "ones; a copy as .npy would work")
 
     def open_one(option: str) -> ArraySource | None:
         if option not in named:
@@ -205,9 +203,19 @@ def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Setti
 
     name = named.get("valid-out")
     valid = None if name is None else ValidOutput(name, given.shares, may_replace(Path(name), job, settings))
-    return SampleSources(open_one("mask"), open_one("weights"), 1 if given.least is None else given.least,
-                         (given.mask or "").startswith(INVERTED), _name_origin("mask", named),
-                         _name_origin("weights", named), valid)
+    common = (open_one("mask"), open_one("weights"), 1 if given.least is None else given.least,
+              (given.mask or "").startswith(INVERTED), _name_origin("mask", named), _name_origin("weights", named),
+              valid)
+    if given.by is not None:
+        by = open_one("by")
+        return PixelSources(*common, by=_parse_by(given.by) if by is None else by, of_by=_name_origin("by", named))
+    if given.sigma is None:
+        return SampleSources(*common)
+    errors = named["sigma-out"]
+    if not is_store_name(errors) and not errors.lower().endswith(".npy"):
+        raise PoolError(f"--sigma-out {printable(errors)}: errors of a chunked result are written as .npy or .zarr")
+    made = ErrorsOutput(errors, may_replace(Path(errors), job, settings))
+    return ErrorSources(*common, errors=made, sigma=open_one("sigma"), of_sigma=_name_origin("sigma", named))
 
 
 def _load(given: SampleFiles, option: str, name: str, settings: Settings) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
@@ -25,6 +25,7 @@ from ..files.paths.urls import is_url
 from ..files.paths.zarr_paths import is_store, is_store_name
 from ..pooling import Pooling
 from ..report import Stats, Tally
+from ..valid_samples import find_errors_dtype
 from . import chunk_shapes, ome, tree_reduce
 from .executors import ChunkBackend, ThreadBackend, map_ordered
 from .run_box import NULL_TARGET, BoxContext, pool_box, run_box, split_jobs, write_box
@@ -118,15 +119,23 @@ def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool 
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     if beside is not None:
         beside.check(pooling, plan)
-        if beside.valid is not None and not backend.shares_memory:
-            raise PoolError("the numbers of valid samples of a chunked array are written by threads of this machine; "
-                            "without --scheduler, or without --valid-out, it would work")
+        for what, option, wanted in (("numbers of valid samples", "--valid-out", beside.valid),
+                                     ("errors of results", "--sigma-out", beside.errors)):
+            if wanted is not None and not backend.shares_memory:
+                raise PoolError(f"the {what} of a chunked array are written by threads of this machine; without "
+                                f"--scheduler, or without {option}, it would work")
         beside = beside.pad(pooling, plan)
         pooling = replace(pooling, dtype=beside.find_result_dtype(pooling, volume.source.dtype))
     result = pooling.result_dtype(volume.source.dtype)
     with open_valid(beside, plan) as noted:
         ready = prepare_run(pooling, plan, volume.source, backend, looks, noted)
-        with _create_target(output, plan, result, ready.chunk, volume, overwrite) as target:
+        with ExitStack() as stack:
+            target = stack.enter_context(_create_target(output, plan, result, ready.chunk, volume, overwrite))
+            if noted is not None and noted.errors is not None:
+                of_errors = find_errors_dtype(replace(pooling, dtype=None), volume.source.dtype)
+                written = stack.enter_context(_create_target(noted.errors.name, plan, of_errors, ready.chunk, volume,
+                                                             noted.errors.overwrite))
+                ready = replace(ready, task=replace(ready.task, beside=replace(noted, errors_target=written)))
             tally = ready.run(backend, target)
             small = looks and prod(plan.output_shape) <= _MAX_SHOWN_VALUES
             values = target.read(full_box(plan.output_shape)) if small else None

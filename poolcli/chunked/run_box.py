@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,9 @@ def tally_values(task: BoxContext, values: Array) -> Tally:
 
 def pool_box(task: BoxContext, outputs: Box) -> Array:
     """The values of a box, in one piece where its samples fit into memory."""
-    parts = list(chunk_shapes.split_to_fit(task.plan, outputs, task.itemsize, task.most))
+    wide = outputs if task.beside is None else task.beside.widen(outputs, task.plan)
+    pixel = task.itemsize * prod(box_shape(wide)) // max(1, prod(box_shape(outputs)))
+    parts = list(chunk_shapes.split_to_fit(task.plan, outputs, pixel, task.most))
     if len(parts) == 1:
         return _pool_piece(task, outputs)
     values = np.empty(box_shape(outputs), task.pooling.result_dtype(task.source.dtype))
@@ -87,6 +90,7 @@ def pool_box(task: BoxContext, outputs: Box) -> Array:
 
 def _pool_piece(task: BoxContext, outputs: Box) -> Array:
     """The values of a box that is read whole."""
+    wanted, outputs = outputs, outputs if task.beside is None else task.beside.widen(outputs, task.plan)
     inputs = input_box(task.plan, outputs)
     size = array_bytes(box_shape(inputs), task.source.dtype)
     if size > task.most:
@@ -94,7 +98,9 @@ def _pool_piece(task: BoxContext, outputs: Box) -> Array:
     samples = task.source.read(inputs)
     plan, part = subplan(task.plan, outputs, inputs)
     if task.beside is not None:
-        return task.beside.pool(task.pooling, samples, inputs, plan, part)
+        values = task.beside.pool(task.pooling, samples, inputs, plan, part)
+        return values[tuple(slice(a - start, b - start)
+                            for (a, b), (start, _) in zip(wanted, outputs, strict=True))]
     return task.pooling.run(samples, plan, part=part).values
 
 

@@ -91,6 +91,86 @@ def test_masks_and_weights_go_box_by_box(here: Call, volume: str, tmp_path: Path
     assert set(json.loads(called.out)["files"][0]["parameters"]) >= {words[0][2:]}
 
 
+@pytest.mark.parametrize(("layout", "chunks"), [("HWC", (5, 7, 2)), ("CHW", (2, 8, 8)), ("DHW", (8, 8, 8)),
+                                                ("NHWC", (1, 5, 7, 2))])
+@pytest.mark.parametrize("reducer", ["max", "median-low", "last", "stochastic"])
+def test_whole_pixels_go_box_by_box(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, layout: str,
+                                    chunks: tuple[int, ...], reducer: str) -> None:
+    """By a channel, luma or scores, where chunks cut channels and windows: the pixels of one piece, ties too."""
+    monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 500)
+    rng = np.random.default_rng(9)
+    shape = tuple({"N": 2, "C": 3, "D": 5}.get(letter, 11) for letter in layout)
+    x = rng.integers(0, 9, shape).astype(np.float32)
+    x[rng.random(shape) < 0.1] = np.nan
+    path, seed = stored(tmp_path, x, chunks), {"seed": 3} if reducer == "stochastic" else {}
+    pixels = tuple(n for n, letter in zip(shape, layout, strict=True) if letter != "C")
+    plane = tuple(n for n, letter in zip(shape, layout, strict=True) if letter in "DHW")
+    mask = rng.random(plane) < 0.8
+    np.save(tmp_path / "mask.npy", mask)
+    scores: dict[str, Any] = {str(tmp_path / "pixels.npy"): rng.integers(0, 5, pixels),
+                              stored(tmp_path, rng.integers(0, 5, plane), (4,) * len(plane), name="s.zarr"): None}
+    np.save(tmp_path / "pixels.npy", next(iter(scores.values())))
+    scores[str(tmp_path / "s.zarr")] = read(tmp_path / "s.zarr")
+    if "C" in layout:
+        scores |= {"1": 1, "luma": "luma"}
+    for by, given in scores.items():
+        done = here(reducer, "-k", "3", "-s", "2", "--layout", layout, path, "--by", by, "--mask",
+                    tmp_path / "mask.npy", "--nan", "ignore", *(["--seed", "3"] if seed else []), "-o",
+                    tmp_path / "y.zarr", "-q", "--overwrite")
+        assert (done.code, done.err) == (0, "")
+        whole = poolcli.pool(x, reducer, size=3, stride=2, layout=layout, by=given, mask=mask, nan="ignore", **seed)
+        assert read(tmp_path / "y.zarr").tobytes() == whole.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+@pytest.mark.parametrize(("reducer", "given", "options"), [
+    ("avg", (), {"padding": 1}), ("sum", ("mask",), {}), ("avg", ("mask", "weights"), {"min_valid": "40%"}),
+    ("avg", ("weights",), {"padding": 1}), ("avg", (), {"padding": 1, "count_include_pad": True}),
+])
+def test_errors_go_box_by_box(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reducer: str,
+                              given: tuple[str, ...], options: dict[str, Any], dtype: str) -> None:
+    """Values and errors of one piece to the last bit, in a store or a file, over the borders of chunks."""
+    monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 3000)
+    rng = np.random.default_rng(6)
+    x = (rng.random((24, 20, 22)) * 900).astype(dtype)
+    sigma = rng.random(x.shape)
+    sigma[3, 4, 5] = np.nan
+    arrays = {"mask": rng.random(x.shape) < 0.6, "weights": rng.random(x.shape[1:] if "mask" not in given else x.shape)}
+    layout = "CHW" if given == ("weights",) else "DHW"
+    words = [path := stored(tmp_path, x, (8, 8, 8)), "--sigma", stored(tmp_path, sigma, (5, 9, 22), name="s.zarr")]
+    for name in given:
+        np.save(tmp_path / f"{name}.npy", arrays[name])
+        words += [f"--{name}", str(tmp_path / f"{name}.npy")]
+    for name, value in options.items():
+        words += [f"--{name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    beside = {name: arrays[name] for name in given}
+    whole, errors = poolcli.pool(x, reducer, size=3, layout=layout, sigma=sigma, **beside, **options)
+    for output in ("e.zarr", "e.npy"):
+        done = here(reducer, "-k", "3", "--layout", layout, *words, "--sigma-out", tmp_path / output, "-o",
+                    tmp_path / "y.zarr", "--overwrite", "--json")
+        assert (done.code, done.err) == (0, "") and read(tmp_path / "y.zarr").tobytes() == whole.tobytes()
+        assert (read if output == "e.zarr" else np.load)(tmp_path / output).tobytes() == errors.tobytes()
+    assert path in done.out and json.loads(done.out)["files"][0]["parameters"]["sigma-out"].endswith("e.npy")
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    (["--by", "9"], "there is no channel 9 of 3"),
+    (["--by", "plane.npy"], "--by plane.npy: the score has the shape 4x6"),
+    (["--by", "luma", "--dtype", "float32"], "whole pixels keep their type"), (["--by", "no.npy"], "--by no.npy: "),
+    (["--by", "1", "--padding", "1", "--pad-mode", "edge"], "padding that is data has no indices"),
+    (["--by", "1", "--mask", "plane.npy"], "--mask plane.npy: the mask has the shape 4x6, the pixels 16x16"),
+])
+def test_scores_that_do_not_go_are_one_line(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                            words: list[str], said: str) -> None:
+    """Before any sample is read; nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    np.save("plane.npy", np.ones((4, 6), np.uint8))
+    path = stored(tmp_path, np.ones((16, 16, 3), np.uint8), (8, 8, 3))
+    called = here("max", "-k", "2", "--layout", "HWC", path, *words, "-o", "out.zarr")
+    assert called.code in (1, 2) and said in called.err and called.err.count("\n") == 1
+    assert not Path("out.zarr").exists()
+
+
 @pytest.mark.parametrize(("words", "said"), [
     (["--mask", "m.npy"], "the mask has the shape 4x6, the samples 24x20x22"),
     (["--mask", "no.npy"], "--mask no.npy: "),
@@ -99,7 +179,12 @@ def test_masks_and_weights_go_box_by_box(here: Call, volume: str, tmp_path: Path
     (["--weights", "flat.npy", "--layout", "CHW"], "--weights flat.npy: weights are finite and at least 0, and the one "
                                                    "at (3, 21) is -1"),
     (["--mask", "x.npy", "--min-valid", "9"], "a least of 9 valid samples is more than a window of 2x2x2 has; 8 or"),
-    (["--sigma", "x.npy", "--sigma-out", "e.npy"], "--sigma goes with arrays in memory, not with chunked ones"),
+    (["--sigma", "m.npy", "--sigma-out", "e.npy"], "--sigma m.npy: the array of errors has the shape 4x6"),
+    (["--sigma", "below.npy", "--sigma-out", "e.npy"], "--sigma below.npy: standard errors are at least 0, and the one "
+                                                       "at (17, 3, 21) is -1"),
+    (["--sigma", "x.npy", "--sigma-out", "e.tif"], "--sigma-out e.tif: errors of a chunked result are written as"),
+    (["--sigma", "x.npy", "--sigma-out", "x.npy"], "x.npy exists; --overwrite would work"),
+    (["--sigma", "x.npy", "--sigma-out", "e.npy", "--padding", "1", "--pad-mode", "edge"], "repeats samples"),
     (["--mask", "x.npy", "--valid-out", "x.npy"], "x.npy exists; --overwrite would work"),
     (["--weights", "x.npy", "--padding", "1", "--pad-mode", "edge"], "padding that is data has no weights"),
 ])

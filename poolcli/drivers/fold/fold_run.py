@@ -215,7 +215,9 @@ class WideLayout(ChunkLayout):
     def run(self) -> int:
         """States of the scratch row: whole pixels."""
         inner, numbers = int(self.work.array.shape[4]), sum(np.dtype(dtype).itemsize for dtype in self.fold.dtypes)
-        pixels: int = max(wide.RUN_BYTES // (numbers * inner), 1)
+        longest = int(self.kinds[-1]) * inner
+        room = wide.RUN_BYTES if longest >= wide.VERY_LONG else max(wide.LEAST_RUN_BYTES, longest // 8)
+        pixels: int = max(room // (numbers * inner), 1)
         return pixels * inner
 
     def identity(self, across: RowWindows) -> int:

@@ -143,8 +143,8 @@ def test_powers_out_of_range_are_those_of_the_general_kernel(reducer: str, optio
 
 WIDE = [
     ({"size": (1, 20)}, (3, 50)), ({"size": "all"}, (5, 37)), ({"adaptive": (2, 3)}, (5, 40)),
-    ({"size": (2, 9), "stride": (1, 9), "padding": (1, 4)}, (6, 30)), ({"size": "all", "layout": "W"}, (133,)), ({"size": 31}, (93,)),
-    ({"size": (1, 13), "stride": (1, 10), "ceil_mode": True}, (4, 33)),
+    ({"size": (2, 9), "stride": (1, 9), "padding": (1, 4)}, (6, 30)), ({"size": "all", "layout": "W"}, (133,)),
+    ({"size": 31}, (93,)), ({"size": (1, 13), "stride": (1, 10), "ceil_mode": True}, (4, 33)),
     ({"size": (3, 16), "layout": "HWC"}, (6, 50, 3)),
     ({"size": "all", "layout": "DHW"}, (3, 4, 29)), ({"fractional": (1, 9.3)}, (3, 60)),
 ]

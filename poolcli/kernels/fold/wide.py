@@ -83,9 +83,10 @@ def _halve(fold: Any, n: int, inner: int) -> None:
 
 _SHORT, _OF_RUN = 1 << 10, 16
 """Samples of a window up to which it is merged in sixteen states that stay in registers, where there are no channels:
-as short as runs are then, loops take longer to begin than to run. Avg of 8192 maps of 14 x 14 of float32 takes 0.38 ms so
-(as ``KernelSpec.bundled``), in eight states 0.49, by loops 1.0; max of 4096 maps of 28 x 28 0.6, in eight 1.5. At most
-so many runs: states of several numbers fill the registers (avg of 28 x 28 of float64 takes 1.3 ms by loops, else 2.6).
+as short as runs are then, loops take longer to begin than to run. Avg of 8192 maps of 14 x 14 of float32 takes 0.38 ms
+so (as ``KernelSpec.bundled``), in eight states 0.49, by loops 1.0; max of 4096 maps of 28 x 28 0.6, in eight 1.5. At
+most so many runs: states of several numbers fill the registers (avg of 28 x 28 of float64 takes 1.3 ms by loops, else
+2.6).
 """
 
 

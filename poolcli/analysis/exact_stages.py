@@ -48,7 +48,7 @@ class Fractions:
     def over(self, divisor: int) -> Fractions | None:
         """Return the same over a multiple of the divisor; None where numerators do not fit."""
         factor = divisor // self.divisor
-        if _largest(self.numerators) * factor >= 1 << _MAX_BITS:
+        if _find_largest_magnitude(self.numerators) * factor >= 1 << _MAX_BITS:
             return None
         return self if factor == 1 else Fractions(self.numerators.astype(np.int64) * factor, divisor)
 
@@ -97,16 +97,16 @@ def _pool_numerators(pooling: Pooling, plan: Plan, x: Array, divisor: int, part:
     counts = [one.nominal() if padded else one.present[1] for one in plan.windows]
     most = math.prod(int(one.max(initial=0)) for one in counts)
     if row is REDUCERS["avg"]:
-        return _average(pooling, plan, x, divisor, counts, part)
+        return _sum_over_divisor(pooling, plan, x, divisor, counts, part)
     if divisor == 1 or not (row is REDUCERS["sum"] or (row.picks and not row.draws)):
         return None
-    if row is REDUCERS["sum"] and _largest(x) * most >= 1 << _MAX_BITS:
+    if row is REDUCERS["sum"] and _find_largest_magnitude(x) * most >= 1 << _MAX_BITS:
         return None
     return Fractions(replace(pooling, dtype=np.dtype(np.int64)).run(x, plan, part=part).values, divisor)
 
 
-def _average(pooling: Pooling, plan: Plan, x: Array, divisor: int, counts: Sequence[Array],
-             part: PlanPart | None) -> Fractions | None:
+def _sum_over_divisor(pooling: Pooling, plan: Plan, x: Array, divisor: int, counts: Sequence[Array],
+                      part: PlanPart | None) -> Fractions | None:
     """Sum each window, over a divisor that all windows have in common."""
     given = pooling.parameters.get("divisor")
     products = np.ones(1, np.int64) if given else _unique_products(counts)
@@ -114,7 +114,7 @@ def _average(pooling: Pooling, plan: Plan, x: Array, divisor: int, counts: Seque
         return None
     common = int(given) if given else math.lcm(*products.tolist())
     most = math.prod(int(one.max(initial=1)) for one in counts)
-    bound = _largest(x) * max(most, common)
+    bound = _find_largest_magnitude(x) * max(most, common)
     if bound >= 1 << _MAX_BITS or divisor * common > 1 << 53:
         return None
     dtype = np.dtype(np.int32 if bound < 1 << 31 else np.int64)
@@ -137,6 +137,6 @@ def _unique_products(counts: Sequence[Array]) -> NDArray[np.int64]:
     return found
 
 
-def _largest(x: Array) -> int:
+def _find_largest_magnitude(x: Array) -> int:
     """The largest magnitude."""
     return max(abs(int(x.min(initial=0))), abs(int(x.max(initial=0))))

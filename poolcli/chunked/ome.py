@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import PoolError
 
 
-def _multiscales(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _find_multiscale(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The first multiscale image of a group, by either version; None where there is none."""
     inside = attributes.get("ome")
     found = (inside if isinstance(inside, Mapping) else attributes).get("multiscales")
@@ -23,7 +23,7 @@ def _multiscales(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 def paths(attributes: Mapping[str, Any]) -> list[str]:
     """The arrays of its levels, the largest first."""
-    image = _multiscales(attributes)
+    image = _find_multiscale(attributes)
     levels = image.get("datasets") if image is not None else None
     if not isinstance(levels, list):
         return []
@@ -42,7 +42,7 @@ _NAMES = {**_SPACE, "c": "C", "channel": "C", "channels": "C", "band": "C", "t":
 
 def letters(attributes: Mapping[str, Any], names: Sequence[str | None] | None, ndim: int) -> str | None:
     """The layout that metadata say: of OME axes, or of Zarr's dimension names; None where they say too little."""
-    image = _multiscales(attributes)
+    image = _find_multiscale(attributes)
     axes = image.get("axes") if image is not None else None
     if isinstance(axes, list) and len(axes) == ndim:
         found = [_letter_of(axis) for axis in axes]
@@ -80,7 +80,7 @@ class _SpatialMetadata:
 
 def read_placement(attributes: Mapping[str, Any], path: str, letters: str) -> _SpatialMetadata:
     """The place of an array of a group; without metadata samples are one apart, the first at 0."""
-    image = _multiscales(attributes) or {}
+    image = _find_multiscale(attributes) or {}
     levels = [level for level in image.get("datasets") or () if isinstance(level, Mapping)]
     found = next((level for level in levels if str(level.get("path")) == path), {})
     steps = [step for step in found.get("coordinateTransformations") or () if isinstance(step, Mapping)]
@@ -89,7 +89,8 @@ def read_placement(attributes: Mapping[str, Any], path: str, letters: str) -> _S
     rest = {key: image[key] for key in ("name", "coordinateTransformations") if key in image}
     omero = find_omero(attributes)
     return _SpatialMetadata(tuple(named) if len(named) == len(letters) else tuple(map(_axis_of, letters)),
-                  _numbers(steps, "scale", letters, 1.0), _numbers(steps, "translation", letters, 0.0), rest, omero)
+                            _read_transformation(steps, "scale", letters, 1.0),
+                            _read_transformation(steps, "translation", letters, 0.0), rest, omero)
 
 
 def find_omero(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -99,7 +100,7 @@ def find_omero(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return found if isinstance(found, Mapping) else None
 
 
-def _numbers(steps: Sequence[Mapping[str, Any]], kind: str, letters: str, none: float) -> tuple[float, ...]:
+def _read_transformation(steps: Sequence[Mapping[str, Any]], kind: str, letters: str, none: float) -> tuple[float, ...]:
     """The numbers of one kind of transformation, a number for each axis."""
     found = next((step.get(kind) for step in steps if step.get("type") == kind), None)
     good = isinstance(found, list) and len(found) == len(letters) and all(isinstance(n, (int, float)) for n in found)

@@ -21,11 +21,11 @@ def _bench(quick: bool, as_json: bool) -> int:
     if as_json:
         import json
 
-        document = {"schema": 1, **_conditions(), "threads": threads.count_threads(), "quick": quick,
+        document = {"schema": 1, **_describe_machine(), "threads": threads.count_threads(), "quick": quick,
                     "figures": [{"work": f.row.name, "ms": f.own, "copy_ms": f.copy, "ratio": f.ratio} for f in found]}
         click.echo(json.dumps(document, indent=1))
         return 0
-    click.echo(f"{', '.join(f'{name} {value}' for name, value in _conditions().items())}, "
+    click.echo(f"{', '.join(f'{name} {value}' for name, value in _describe_machine().items())}, "
                f"threads {threads.count_threads()}\n{_NOTE}")
     click.echo(_align_cells("work", "ms", "copy ms", "copies"))
     for f in found:
@@ -35,7 +35,7 @@ def _bench(quick: bool, as_json: bool) -> int:
     return 0
 
 
-def _conditions() -> dict[str, Any]:
+def _describe_machine() -> dict[str, Any]:
     """What the figures depend on."""
     import platform
 

@@ -85,14 +85,14 @@ def read_names(stream: IO[bytes], between: bytes = LINES) -> Iterator[str]:
 
     A ``-`` is a file of that name: what is in a list is never standard input.
     """
-    for name in _pieces(stream, between):
+    for name in _split_stream(stream, between):
         if NULS in name:
             raise PoolError("has names with NUL bytes, as find -print0 puts between them; --files-from0 would work")
         if name:
             yield "./-" if name == b"-" else os.fsdecode(name)
 
 
-def _pieces(stream: IO[bytes], between: bytes) -> Iterator[bytes]:
+def _split_stream(stream: IO[bytes], between: bytes) -> Iterator[bytes]:
     rest = b""
     while block := stream.read(_BLOCK):
         *whole, rest = (rest + block).split(between)

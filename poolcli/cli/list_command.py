@@ -17,11 +17,11 @@ Rows = Sequence[Sequence[str]]
 
 def _reducer_rows() -> Rows:
     """A row for each reducer."""
-    return [(row.name, row.value, ", ".join(_parameter(p) for p in row.parameters), row.help)
+    return [(row.name, row.value, ", ".join(_format_parameter(p) for p in row.parameters), row.help)
             for row in REDUCERS.values()]
 
 
-def _parameter(own: Parameter) -> str:
+def _format_parameter(own: Parameter) -> str:
     """An option and its default."""
     name = "--" + own.name.replace("_", "-")
     return name if own.kind == "flag" or own.default is None else f"{name} ({own.default:g})"
@@ -36,7 +36,7 @@ TABLES = (("Reducers", ("reducer", "value", "parameters (default)", "what it doe
           ("Windowings", ("windowing", "windows on an axis of n", "options", "what it does"), _windowing_rows))
 
 
-def _plain(titles: Sequence[str], rows: Rows) -> str:
+def _format_columns(titles: Sequence[str], rows: Rows) -> str:
     """Columns of text, each as wide as it needs."""
     everything = [titles, *rows]
     widths = [max(len(row[i]) for row in everything) for i in range(len(titles))]
@@ -80,7 +80,7 @@ def _print_tables(as_json: bool) -> None:
         if is_terminal(sys.stdout):
             print_rich(title, titles, make())
         else:
-            click.echo(f"{title}\n\n{_plain(titles, make())}\n")
+            click.echo(f"{title}\n\n{_format_columns(titles, make())}\n")
 
 
 command = click.Command(

@@ -102,12 +102,13 @@ def windows() -> list[click.Option]:
                help="Of fractional windows and random draws. Default 0."),
         option("--u", type=param_types.decimal, metavar="U",
                help="Offset in [0, 1) of fractional windows, for a seed."),
-        _pair("overlapping", "--overlapping", "--disjoint", "Fractional windows share a sample, or do not (default)."),
-        _pair("random", "--random", "--pseudorandom", "Fractional steps in random or even order (default)."),
+        _switch_option("overlapping", "--overlapping", "--disjoint",
+                       "Fractional windows share a sample, or do not (default)."),
+        _switch_option("random", "--random", "--pseudorandom", "Fractional steps in random or even order (default)."),
     ]
 
 
-def _pair(name: str, on: str, off: str, help: str) -> click.Option:
+def _switch_option(name: str, on: str, off: str, help: str) -> click.Option:
     """A switch with a name for each position; off unless given."""
     return click.Option([f"{on}/{off}", name], default=False, help=help)
 
@@ -124,7 +125,7 @@ def values() -> list[click.Option]:
         option("--pad-value", type=param_types.number, metavar="V",
                help="The sample of --pad-mode constant. Default 0."),
         option("--nan", type=choice(NAN_MODES), metavar="HOW", help="propagate (default), ignore or error."),
-        option("--nodata", type=_nodata, metavar="V",
+        option("--nodata", type=_parse_nodata, metavar="V",
                help="The value of missing samples, or none. Default: what a TIFF names (GDAL_NODATA). A window with "
                     "nothing but missing samples gives it; floats give NaN, but for TIFF."),
         option("--dtype", type=choice(DTYPES), metavar="TYPE", help="The result's type: uint8, float32 ..."),
@@ -215,8 +216,8 @@ def files() -> list[click.Option]:
         flag("--in-place", help="Write over the inputs; with -o, let an output be its own input."),
         flag("--dry-run", "-n", help="Print what would be written, and write nothing."),
         flag("--recursive", "-r", help="Go down into folders."),
-        _globs("--include", "Of a folder, only files that match: *.png, or sub/*. May be repeated."),
-        _globs("--exclude", "Of a folder, leave out files and folders that match. May be repeated."),
+        _globs_option("--include", "Of a folder, only files that match: *.png, or sub/*. May be repeated."),
+        _globs_option("--exclude", "Of a folder, leave out files and folders that match. May be repeated."),
         option("--files-from", type=path(), metavar="FILE", help="More inputs: a name a line; - for stdin."),
         option("--files-from0", type=path(), metavar="FILE", help="The same with NUL between names: find -print0."),
         flag("--stream", help="Arrays one after another on one pipe: each is pooled and written as it comes."),
@@ -292,7 +293,7 @@ def compress() -> click.Option:
                   help="Of TIFF: none, deflate, lzw, zstd, lzma or packbits. Default: as the input was.")
 
 
-def _globs(name: str, help: str) -> click.Option:
+def _globs_option(name: str, help: str) -> click.Option:
     """Patterns against names."""
     return click.Option([name], multiple=True, metavar="GLOB", help=help)
 
@@ -384,7 +385,7 @@ def wants_debug() -> bool:
 NO_NODATA = "none"
 
 
-def _nodata(text: str) -> float | int | str:
+def _parse_nodata(text: str) -> float | int | str:
     """The value of missing samples, or "none": no sample is missing, whatever the file says."""
     return NO_NODATA if text.lower() == NO_NODATA else param_types.number(text)
 

@@ -70,12 +70,12 @@ def padding(text: str) -> (int | str | tuple[int, int] | tuple[int | tuple[int, 
     """``1``, ``1x2``, ``before:after`` for each axis, or a name."""
     if text in _PADDING_NAMES:
         return text
-    sides = _per_axis(text, _side, "1, 1x2, 1:0x2:2, same, same-lower or valid")
+    sides = _per_axis(text, _parse_side, "1, 1x2, 1:0x2:2, same, same-lower or valid")
     # For every axis the library wants a number; a pair alone would be one number for each of two axes.
     return (sides,) if isinstance(sides, tuple) and ":" in text and "x" not in text else sides  # type: ignore[return-value]
 
 
-def _side(text: str) -> int | tuple[int, int]:
+def _parse_side(text: str) -> int | tuple[int, int]:
     """The padding of one axis."""
     before, colon, after = text.partition(":")
     return (parse_whole(before), parse_whole(after)) if colon else parse_whole(text)
@@ -88,10 +88,10 @@ def ratios(text: str) -> str | tuple[str, ...] | dict[str, str]:
 
 def scales(text: str) -> str | tuple[str, ...] | dict[str, str]:
     """Ratios as decimals or as quotients of whole numbers."""
-    return _per_axis(text, _quotient, "2.5, 8/3 or 1.5x2")
+    return _per_axis(text, _parse_quotient, "2.5, 8/3 or 1.5x2")
 
 
-def _quotient(text: str) -> str:
+def _parse_quotient(text: str) -> str:
     """A decimal, or one over a whole number."""
     above, slash, below = text.partition("/")
     if slash and (not below.isdecimal() or not below.strip("0")):

@@ -39,7 +39,7 @@ class SectionedCommand(click.Command):
         self.params += [one for _, group in sections for one in group]
         self.params.append(_short_help())
         for one in self.params:
-            one.envvar = _variable(name, one) or one.envvar
+            one.envvar = _name_variable(name, one) or one.envvar
 
     def format_short_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """What it does, examples, usage, and the options of windows and values."""
@@ -70,7 +70,8 @@ class SectionedCommand(click.Command):
                 formatter.write_dl(rows)
         one = next((one for one in self.params if one.name == "size"), self.sections[0][1][0])
         value = "3" if one.name == "size" else str(one.metavar)
-        formatter.write(f"\nEvery option can come from the environment: {_variable(self.name or '', one)}={value} is "
+        variable = _name_variable(self.name or "", one)
+        formatter.write(f"\nEvery option can come from the environment: {variable}={value} is "
                         f"{error_messages.get_full_name(one)} {value}.\n{_DOCS}\n")
 
 
@@ -90,7 +91,7 @@ def _print_short_help(context: click.Context, _: click.Parameter, value: bool) -
         context.exit()
 
 
-def _variable(command: str, parameter: click.Parameter) -> str | None:
+def _name_variable(command: str, parameter: click.Parameter) -> str | None:
     """The environment variable that is called as the option is: click's own would be called as our keyword."""
     if not isinstance(parameter, click.Option) or not parameter.allow_from_autoenv:
         return None
@@ -101,13 +102,13 @@ def _variable(command: str, parameter: click.Parameter) -> str | None:
 def command(row: Reducer) -> click.Command:
     """The command of a reducer."""
     return SectionedCommand(
-        row.name, f"{row.help}  {row.value}", _examples(row), options.sections(row),
+        row.name, f"{row.help}  {row.value}", _list_examples(row), options.sections(row),
         params=[click.Argument(["inputs"], nargs=-1, type=options.path(), metavar="INPUT...")],
-        callback=_body(row),
+        callback=_make_callback(row),
     )
 
 
-def _examples(row: Reducer) -> list[str]:
+def _list_examples(row: Reducer) -> list[str]:
     """A line for each thing that people do."""
     own = "".join(f" --{p.name} {p.default:g}" for p in row.parameters if p.kind == "float" and p.default is not None)
     return [f"poolcli {row.name}{own} --size 2 --stride 2 image.png",
@@ -116,7 +117,7 @@ def _examples(row: Reducer) -> list[str]:
             f"poolcli {row.name} --global - -o - < fmap.npy > one.npy"]
 
 
-def _body(row: Reducer) -> Callable[..., int]:
+def _make_callback(row: Reducer) -> Callable[..., int]:
     """Parse, plan, pool, report."""
 
     def pool_files(inputs: tuple[str, ...], **given: Any) -> int:

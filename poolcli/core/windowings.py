@@ -696,7 +696,7 @@ def _check_padding(name: str, value: Any) -> Any:
 
 def _check_ratio(name: str, value: Any) -> Fraction:
     """A ratio >= 1, read as the decimal that was written: 33 samples at 1.1 are 30."""
-    ratio = _decimal(name, value)
+    ratio = _parse_decimal(name, value)
     if not 1 <= ratio <= MOST:
         raise OptionError(name, f"{name} must be a ratio of at least 1, not {value!r}")
     return ratio
@@ -707,7 +707,7 @@ def _check_scale(name: str, value: Any) -> Fraction:
     text, slash, below = str(value).partition("/")
     if not slash or not below.isdecimal() or not int(below[:18]) or len(below) > 18:
         return _check_ratio(name, value)
-    ratio = _decimal(name, text) / int(below)
+    ratio = _parse_decimal(name, text) / int(below)
     if not 1 <= ratio <= MOST:
         raise OptionError(name, f"{name} must be a ratio of at least 1, not {value}")
     return ratio
@@ -722,13 +722,13 @@ def _check_touch(name: str, value: Any) -> str:
 
 def _check_u(name: str, value: Any) -> Fraction:
     """A number in [0, 1)."""
-    u = _decimal(name, value)
+    u = _parse_decimal(name, value)
     if not 0 <= u < 1:
         raise OptionError(name, f"{name} must be from 0 to below 1, not {value!r}")
     return u
 
 
-def _decimal(name: str, value: Any) -> Fraction:
+def _parse_decimal(name: str, value: Any) -> Fraction:
     """The number as it is written in decimals."""
     from fractions import Fraction  # 6 ms that --help need not pay
 

@@ -61,7 +61,7 @@ def choose(work: KernelTask) -> HistogramChoice | None:
     read = int(high.sum() * wide.sum())
     if most < _LEAST or read < _OVERLAP * work.array.shape[2] * work.array.shape[3]:
         return None
-    if (deep != 1).any() or not all(_solid(windows) for windows in work.windows[1:]):
+    if (deep != 1).any() or not all(_is_solid(windows) for windows in work.windows[1:]):
         return None
     sizes = {a * b for a in set(high.tolist()) for b in set(wide.tolist())}
     names = {"read": work.array.dtype.name, "write": work.written.name,
@@ -72,7 +72,7 @@ def choose(work: KernelTask) -> HistogramChoice | None:
     return HistogramChoice(jit.KernelSpec(kernel.make_kernel, (_SINGLE.get(end, end),), arguments, bundled=True))
 
 
-def _solid(windows: Windows) -> bool:
+def _is_solid(windows: Windows) -> bool:
     """Whether windows have no holes, and neither end ever steps back."""
     first, count = windows.present
     return windows.step == 1 and bool(count.all()) and not (np.diff(first) < 0).any() and not (

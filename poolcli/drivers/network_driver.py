@@ -72,7 +72,7 @@ _ADDED: Mapping[int, Callable[[int], int]] = {
 """What is added to a whole number before bits worth ``one`` are cut off; half-even adds the last bit that stays."""
 
 
-def _parameters(work: KernelTask, samples: int, counts: set[int]) -> NDArray[np.float64]:
+def _list_parameters(work: KernelTask, samples: int, counts: set[int]) -> NDArray[np.float64]:
     """Return what the ways of writing want to know, a row for each count of present samples that may be."""
     rows = np.zeros((samples + 1, kernel.PARAMS))
     rows[0, 0] = q_of(work)
@@ -182,7 +182,7 @@ def generate_spec(work: KernelTask, tiles: NetworkTiles, arguments: tuple[str, .
     if not codegen.slots_needed(*shape):
         return None
     end = ending(work, [rank.share])
-    row = _parameters(work, tiles.samples, set())[tiles.samples]
+    row = _list_parameters(work, tiles.samples, set())[tiles.samples]
     share, bits, even, added = (int(number) for number in row[1:])
     fixed = (share, bits, added) if end is kernel.end_fixed and not even else ()
     return jit.KernelSpec(codegen.make_kernel, (end, *shape, *fixed), arguments)
@@ -203,7 +203,7 @@ class _Network:
         if work.nodata is not None:
             missing[kernel.NODATA] = work.nodata[0]
         fill = np.zeros(1, values.dtype) if work.fill is None else work.fill
-        params = _parameters(work, tiles.samples, tiles.sample_counts)
+        params = _list_parameters(work, tiles.samples, tiles.sample_counts)
         self.constants = params, dtypes.limits(work.result), missing, fill
 
     @property

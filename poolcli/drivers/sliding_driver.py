@@ -55,7 +55,7 @@ def choose(work: KernelTask) -> SlidingChoice | None:
     if not all(map(_goes_on, work.windows)):
         return None
     counts = _tile_counts(work.windows)
-    if _nanoseconds(work, counts) > GENERAL_NS[work.reducer.sorts] * _average_samples(work):
+    if _estimate_nanoseconds(work, counts) > GENERAL_NS[work.reducer.sorts] * _average_samples(work):
         return None
     names = {"read": work.array.dtype.name, "write": work.written.name}
     arguments = tuple(names.get(a, a) for a in _ARGUMENTS)
@@ -78,7 +78,7 @@ def _goes_on(windows: Windows) -> bool:
     return bool(count.all()) and (windows.step > 1 or not back)
 
 
-def _spans(windows: Windows, together: int) -> int:
+def _longest_span(windows: Windows, together: int) -> int:
     """Return the most samples from the first to the last of so many windows together, cut from the first on."""
     first, count = windows.present
     begins = np.arange(0, len(first), together)
@@ -91,12 +91,12 @@ def _tile_counts(windows: tuple[Windows, ...]) -> list[int]:
     counts = [1, 1, 1]
     growing = [len(w) > 1 for w in windows]
     while any(growing):
-        shares = [count / _spans(w, 1) if grows else np.inf
+        shares = [count / _longest_span(w, 1) if grows else np.inf
                   for count, w, grows in zip(counts, windows, growing, strict=True)]
         i = int(np.argmin(shares))
         more = [*counts]
         more[i] = min(len(windows[i]), counts[i] + max(1, counts[i] // 4))
-        if np.prod([_spans(w, n) for w, n in zip(windows, more, strict=True)]) > TILE_SAMPLES:
+        if np.prod([_longest_span(w, n) for w, n in zip(windows, more, strict=True)]) > TILE_SAMPLES:
             growing[i] = False
         else:
             counts, growing[i] = more, more[i] < len(windows[i])
@@ -108,9 +108,9 @@ def _average_samples(work: KernelTask) -> float:
     return float(np.prod([w.present[1].mean() for w in work.windows]))
 
 
-def _nanoseconds(work: KernelTask, counts: list[int]) -> float:
+def _estimate_nanoseconds(work: KernelTask, counts: list[int]) -> float:
     """Return about what a window takes; infinity where a tile cannot hold one."""
-    region = np.prod([_spans(w, n) for w, n in zip(work.windows, counts, strict=True)])
+    region = np.prod([_longest_span(w, n) for w, n in zip(work.windows, counts, strict=True)])
     if region > TILE_SAMPLES:
         return float("inf")
     wide = work.windows[2]
@@ -135,7 +135,7 @@ class _Sliding:
     @property
     def milliseconds(self) -> float:
         """By windows."""
-        return 1e-6 * _nanoseconds(self.work, self.counts) * self.values.size
+        return 1e-6 * _estimate_nanoseconds(self.work, self.counts) * self.values.size
 
     def blocks(self, threads: int) -> list[Block]:
         """Return one block a tile."""

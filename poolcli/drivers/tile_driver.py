@@ -101,11 +101,11 @@ def choose(work: KernelTask) -> _TileChoice | None:
         return None
     names = {"read": dtype.name, "write": work.written.name}
     arguments = tuple(names.get(a, a) for a in _ARGUMENTS)
-    spec = jit.KernelSpec(kernel.make_kernel, _parts(work, core), arguments)
+    spec = jit.KernelSpec(kernel.make_kernel, _choose_parts(work, core), arguments)
     return _TileChoice(spec, core, largest)
 
 
-def _parts(work: KernelTask, core: _LaneCore) -> tuple[Callable[..., Any], ...]:
+def _choose_parts(work: KernelTask, core: _LaneCore) -> tuple[Callable[..., Any], ...]:
     """Return what the kernel is made of."""
     written = work.written
     put = kernel.put_floats if written.kind == "f" else kernel.put_wide if written.itemsize == 8 else kernel.put_narrow
@@ -125,7 +125,7 @@ class Tiles:
     @cached_property
     def tables(self) -> list[NDArray[np.int64]]:
         """The windows of D, H and W."""
-        return [_table(windows) for windows in self.work.windows]
+        return [_list_windows(windows) for windows in self.work.windows]
 
     @property
     def milliseconds(self) -> float:
@@ -169,7 +169,7 @@ class Tiles:
                          self.choice.core.inexact and written.kind != "f", precise, work.skip_nan], np.int64)
 
 
-def _table(windows: Windows) -> NDArray[np.int64]:
+def _list_windows(windows: Windows) -> NDArray[np.int64]:
     """Return one axis as the kernel reads it: a row for each window (``kernel.ROW``)."""
     first, count = windows.present
     rows = np.ones((len(windows), kernel.ROW), np.int64)

@@ -29,8 +29,8 @@ class AxisRuns:
     @classmethod
     def of(cls, windows: Windows) -> AxisRuns:
         """Find what the windows of an axis have in common."""
-        size = _constant(windows.starts, windows.stops)
-        stride = _distance(windows.starts)
+        size = _common_size(windows.starts, windows.stops)
+        stride = _common_stride(windows.starts)
         count = len(windows)
         if not size or not stride:
             most = int(windows.present[1].max(initial=0))
@@ -103,7 +103,7 @@ class AxisPart:
         return int(replace(self, windows=self.windows[:1]).starts()[0])
 
 
-def _constant(starts: range | Ints, stops: range | Ints) -> int:
+def _common_size(starts: range | Ints, stops: range | Ints) -> int:
     """The places from start to stop of every window; 0 if they differ."""
     if isinstance(starts, range) and isinstance(stops, range) and starts.step == stops.step:
         return stops.start - starts.start
@@ -111,7 +111,7 @@ def _constant(starts: range | Ints, stops: range | Ints) -> int:
     return int(sizes[0]) if len(sizes) and (sizes == sizes[0]).all() else 0
 
 
-def _distance(starts: range | Ints) -> int:
+def _common_stride(starts: range | Ints) -> int:
     """What lies between the starts of neighbours; 0 if that differs or is less than 1."""
     if isinstance(starts, range) or len(starts) < 2:
         return starts.step if isinstance(starts, range) and starts.step > 0 else int(len(starts) < 2)

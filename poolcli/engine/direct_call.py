@@ -40,7 +40,7 @@ class CallHistory:
     call: _DirectCall | None = None
 
 
-def _address(array: Array) -> int:
+def _find_address(array: Array) -> int:
     """Where an array's memory begins (``.ctypes.data`` takes four times as long)."""
     return int(array.__array_interface__["data"][0])
 
@@ -65,7 +65,7 @@ class _DirectCall:
         self.functions = [(call.function, call.read, call.write) for call in calls]
         self.kept = [array for call in calls for i, array in enumerate(call.arrays)
                      if i not in (call.read, call.write)]  # their addresses are among the arguments
-        self.idle = [[[_address(array) for array in call.arrays] for call in calls]]
+        self.idle = [[[_find_address(array) for array in call.arrays] for call in calls]]
 
     @property
     def kept_bytes(self) -> int:
@@ -83,7 +83,7 @@ class _DirectCall:
         except IndexError:
             return None
         result = np.empty(self.shape, self.result_dtype) if out is None else out
-        source, target, failed = _address(array), _address(result), 0
+        source, target, failed = _find_address(array), _find_address(result), 0
         for (function, read, write), arguments in zip(self.functions, all_arguments, strict=True):
             arguments[read], arguments[write] = source, target
             if failed := function(*arguments):
@@ -103,7 +103,8 @@ def may_repeat(plan: Plan, work: KernelTask, pad_mode: str) -> bool:
 def from_calls(calls: Sequence[jit.RecordedCall], work: KernelTask, values: Array,
                result: tuple[tuple[int, ...], dtypes.Type]) -> _DirectCall | None:
     """The direct call, if a run was a few calls of kernels and nothing beside them."""
-    found = [_kernel_call(function, arrays, _address(work.array), _address(values)) for function, arrays in calls]
+    read, written = _find_address(work.array), _find_address(values)
+    found = [_kernel_call(function, arrays, read, written) for function, arrays in calls]
     kept = [call for call in found if call is not None]
     if not 0 < len(kept) == len(calls) <= _MOST_CALLS:
         return None
@@ -114,7 +115,7 @@ def from_calls(calls: Sequence[jit.RecordedCall], work: KernelTask, values: Arra
 def _kernel_call(function: Callable[..., int] | None, arrays: Sequence[Array], source: int,
                  target: int) -> _KernelCall | None:
     """A call that can be made again: of machine code, on the array and the result as they lie."""
-    places = [_address(array) for array in arrays]
+    places = [_find_address(array) for array in arrays]
     if function is None or places.count(source) != 1 or places.count(target) != 1:
         return None
     return _KernelCall(function, arrays, places.index(source), places.index(target))

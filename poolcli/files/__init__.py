@@ -130,7 +130,7 @@ def read(
     options = {"max_pixels": max_pixels, "allow_truncated": allow_truncated, "indexed": indexed,
                "frames": frames, "shared": shared}
     if name == "-":
-        return _from_stream(_input(stdin), name, key, options)
+        return _from_stream(_open_stdin(stdin), name, key, options)
     if is_url(name):
         from .remote import fsspec_io
 
@@ -214,7 +214,7 @@ def _find_wrong(matrix: str) -> str | None:
     return None
 
 
-def _input(stdin: IO[bytes] | None) -> IO[bytes]:
+def _open_stdin(stdin: IO[bytes] | None) -> IO[bytes]:
     if stdin is not None:
         return stdin
     if sys.stdin is None:
@@ -337,7 +337,7 @@ def npy_data(
     has gone, a disk that is full.
     """
     if os.fspath(path) == "-":
-        stream = _input(stdin)
+        stream = _open_stdin(stdin)
         head = stream.peek(len(MAGIC))[: len(MAGIC)] if hasattr(stream, "peek") else b""
         yield (read_header(stream), stream) if certain or head == MAGIC else None
         return

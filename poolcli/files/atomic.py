@@ -63,7 +63,7 @@ def atomic(path: str | os.PathLike[str], *, overwrite: bool = False, again: bool
             _check_guard()
         return
     with explain_errors(target=os.fspath(path)):
-        old = _status(path)
+        old = _read_status(path)
         if (old is not None and not stat.S_ISREG(old.st_mode)) or _is_descriptor(path):
             opening = _write_through(path, old)
         else:
@@ -91,7 +91,7 @@ def explain_errors(done: str = "written", target: str | None = None) -> Iterator
         raise
 
 
-def _status(path: str | os.PathLike[str]) -> os.stat_result | None:
+def _read_status(path: str | os.PathLike[str]) -> os.stat_result | None:
     try:
         return os.stat(path)
     except FileNotFoundError:

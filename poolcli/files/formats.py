@@ -163,16 +163,16 @@ class Format:
         return self.separator is not None
 
 
-def _png(encoding: Encoding) -> dict[str, Any]:
+def _png_options(encoding: Encoding) -> dict[str, Any]:
     return {"compress_level": DRAWING if encoding.compress_level is None else encoding.compress_level}
 
 
-def _jpeg(encoding: Encoding) -> dict[str, Any]:
+def _jpeg_options(encoding: Encoding) -> dict[str, Any]:
     quality = _JPEG_QUALITY if encoding.quality is None else encoding.quality
     return {"quality": quality, "subsampling": 0 if quality >= _FULL_COLOUR else 2}
 
 
-def _webp(encoding: Encoding) -> dict[str, Any]:
+def _webp_options(encoding: Encoding) -> dict[str, Any]:
     # Without exact=True WebP changes the colour under alpha 0. Lossless quality is only effort: it stays at Pillow's.
     if _is_lossless(encoding):
         return {"lossless": True, "exact": True}
@@ -184,23 +184,23 @@ def _is_lossless(encoding: Encoding) -> bool:
     return encoding.quality is None if encoding.lossless is None else encoding.lossless
 
 
-def _avif(encoding: Encoding) -> dict[str, Any]:
+def _avif_options(encoding: Encoding) -> dict[str, Any]:
     quality = _OTHER_QUALITY if encoding.quality is None else encoding.quality
     return {"quality": quality, "subsampling": "4:4:4" if quality >= _FULL_COLOUR else "4:2:0"}
 
 
-def _heif(encoding: Encoding) -> dict[str, Any]:
+def _heif_options(encoding: Encoding) -> dict[str, Any]:
     quality = _OTHER_QUALITY if encoding.quality is None else encoding.quality
     return {"quality": quality, "chroma": "444" if quality >= _FULL_COLOUR else "420"}
 
 
-def _jxl(encoding: Encoding) -> dict[str, Any]:
+def _jxl_options(encoding: Encoding) -> dict[str, Any]:
     if _is_lossless(encoding):
         return {"lossless": True}
     return {"quality": _OTHER_QUALITY if encoding.quality is None else encoding.quality}
 
 
-def _gif(encoding: Encoding) -> dict[str, Any]:
+def _gif_options(encoding: Encoding) -> dict[str, Any]:
     # Optimised, Pillow drops unused colours: grey comes back as RGB and indices as other indices.
     return {"optimize": False}
 
@@ -229,7 +229,7 @@ _ROWS = (
         side=2**31 - 1,
         icc=True,
         frames=True,
-        options=_png,
+        options=_png_options,
         exif=True,
         magic=(b"\x89PNG\r\n\x1a\n",),
         plugin=("PngImagePlugin", "PngImageFile"),
@@ -266,7 +266,7 @@ _ROWS = (
     Format("IMAGEJ", (), library="tifffile", module="georef.imagej", container="TIFF", variant_of="TIFF",
            places=frozenset({"ImageJ"}), keeps="names of axes, pixel sizes, unit, time step, labels, colours, ranges"),
     # RGB, LA and RGBA as far as 256 colours reach, which only the pixels can say: writing checks it.
-    Format("GIF", (".gif",), _words("L P P+A RGB LA RGBA"), side=65_535, frames=True, options=_gif,
+    Format("GIF", (".gif",), _words("L P P+A RGB LA RGBA"), side=65_535, frames=True, options=_gif_options,
            magic=(b"GIF87a", b"GIF89a"), plugin=("GifImagePlugin", "GifImageFile"), comment=True, few_colours=True,
            timing=_gif_timing, keeps="palette, timing, comment"),
     Format("BMP", (".bmp",), _words("1 L RGB P"), side=2**31 - 1, places=_BESIDE, magic=(b"BM",),
@@ -274,24 +274,24 @@ _ROWS = (
     Format("PPM", (".ppm", ".pgm", ".pbm", ".pnm"), _words("1 L RGB I;16"), side=2**31 - 1,
            magic=(b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"Pf"), plugin=("PpmImagePlugin", "PpmImageFile")),
     # Grey comes back as three channels, so WebP does not hold it.
-    Format("WEBP", (".webp",), _words("RGB RGBA"), side=16_383, icc=True, frames=True, options=_webp,
+    Format("WEBP", (".webp",), _words("RGB RGBA"), side=16_383, icc=True, frames=True, options=_webp_options,
            quality=_OTHER_QUALITY, exif=True, xmp=True, plugin=("WebPImagePlugin", "WebPImageFile"),
            keeps="colour profile, EXIF, XMP, timing"),
-    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _words("L RGB CMYK"), True, 65_500, True, options=_jpeg,
+    Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _words("L RGB CMYK"), True, 65_500, True, options=_jpeg_options,
            quality=_JPEG_QUALITY, exif=True, xmp=True, spare_byte=True, places=_BESIDE,
            magic=(b"\xff\xd8\xff",), plugin=("JpegImagePlugin", "jpeg_factory"), quick_header=True, dpi=True,
            comment=True, exif_limit=65_000, progressive=True, to_descriptor=True,
            keeps="colour profile, EXIF, XMP, comment, world file"),
     # Pillow's encoder of AVIF always goes through YCbCr: at quality 100 samples are off by up to 3.
-    Format("AVIF", (".avif",), _words("L RGB RGBA"), True, 65_535, True, options=_avif,
+    Format("AVIF", (".avif",), _words("L RGB RGBA"), True, 65_535, True, options=_avif_options,
            quality=_OTHER_QUALITY, exif=True, xmp=True, brands=(b"avif", b"avis"),
            plugin=("AvifImagePlugin", "AvifImageFile"), keeps="colour profile, EXIF, XMP"),
-    Format("HEIF", (".heic", ".heif", ".hif"), _words("L RGB RGBA"), True, 16_384, True, options=_heif,
+    Format("HEIF", (".heic", ".heif", ".hif"), _words("L RGB RGBA"), True, 16_384, True, options=_heif_options,
            quality=_OTHER_QUALITY, exif=True, xmp=True, library="pillow_heif",
            brands=(b"mif1", b"msf1", b"miaf", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
            plugin=("pillow_heif.as_plugin", "HeifImageFile"),
            keeps="colour profile, EXIF, XMP"),
-    Format("JXL", (".jxl",), _words("L LA RGB RGBA I;16"), side=2**30 - 1, options=_jxl, quality=_OTHER_QUALITY,
+    Format("JXL", (".jxl",), _words("L LA RGB RGBA I;16"), side=2**30 - 1, options=_jxl_options, quality=_OTHER_QUALITY,
            exif=True, xmp=True, library="pillow_jxl", magic=(b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
            plugin=("pillow_jxl.JpegXLImagePlugin", "JXLImageFile"), keeps="EXIF, XMP"),
     Format("NPY", (".npy",), chunked=True, numpy=True, magic=(b"\x93NUMPY",)),
@@ -442,7 +442,7 @@ def mode_of(dtype: object, shape: tuple[int, ...], mode: str | None = None) -> s
 
     ``dtype`` is a NumPy dtype or its name. ``mode`` is the source's: four channels of CMYK stay CMYK.
     """
-    own = _MODES.get((_name(dtype), _channels(shape)))
+    own = _MODES.get((_dtype_name(dtype), _count_channels(shape)))
     return mode if mode in _TWINS and _TWINS[mode] == own else own
 
 
@@ -493,7 +493,7 @@ def has_tifffile() -> bool:
 
 def _by_tifffile(row: Format, dtype: object) -> bool:
     """Whether TIFF holds it, but not through Pillow: any number of channels of any real numbers."""
-    return row.name == "TIFF" and _name(dtype) != "bool" and has_tifffile()
+    return row.name == "TIFF" and _dtype_name(dtype) != "bool" and has_tifffile()
 
 
 def _takes_mode(row: Format, mode: str | None) -> bool:
@@ -506,8 +506,8 @@ def _list_able_formats(mode: str | None) -> str:
 
 
 def _describe(dtype: object, shape: tuple[int, ...], mode: str | None) -> str:
-    channels = _channels(shape)
-    text = f"{_name(dtype)} with {channels} channel{'s' * (channels != 1)}"
+    channels = _count_channels(shape)
+    text = f"{_dtype_name(dtype)} with {channels} channel{'s' * (channels != 1)}"
     return f"{text} ({mode})" if mode in _TWINS else text
 
 
@@ -516,9 +516,9 @@ def _join_words(names: Iterable[str], word: str = "or") -> str:
     return f"{', '.join(most)} {word} {last}" if most else last
 
 
-def _channels(shape: tuple[int, ...]) -> int:
+def _count_channels(shape: tuple[int, ...]) -> int:
     return shape[2] if len(shape) == 3 else 1
 
 
-def _name(dtype: object) -> str:
+def _dtype_name(dtype: object) -> str:
     return str(getattr(dtype, "name", dtype))

@@ -81,7 +81,7 @@ def _load_picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> L
     width, height = image.size
     if FORMATS[kind].texts and _may_be_turned_later(stream):
         return None
-    if _orientation(image) in _SIDEWAYS:
+    if _read_orientation(image) in _SIDEWAYS:
         width, height = height, width
     mode = "CMYK" if image.mode == "CMYK" else None
     return _load_without_samples(dtype, (height, width, channels), ImageInfo(name, kind, mode))
@@ -112,7 +112,7 @@ def _load_without_samples(dtype: str, shape: tuple[int, int, int], source: Image
     return Loaded(_without_memory(dtype, shape[: len(letters)]), letters, source)
 
 
-def _orientation(image: ImageFile.ImageFile) -> object:
+def _read_orientation(image: ImageFile.ImageFile) -> object:
     from PIL import Image
 
     with suppress(Exception):  # a damaged EXIF block says nothing about the pixels

@@ -128,7 +128,7 @@ class _Sink:
         except OSError:  # closed since: there is nothing to keep clean
             return
         undo.callback(os.close, saved)
-        self._fd = _scratch()
+        self._fd = _open_scratch()
         undo.callback(self._forget)
         os.dup2(self._fd, 2)
         undo.callback(os.dup2, saved, 2)
@@ -145,7 +145,7 @@ class _Sink:
         return b"" if self._fd is None else os.pread(self._fd, 800, start)
 
 
-def _scratch() -> int:
+def _open_scratch() -> int:
     """An unnamed file, in memory where the system has such a thing: 15 us where tempfile takes 5 ms to import."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("poolcli-chatter")

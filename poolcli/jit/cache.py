@@ -50,11 +50,11 @@ def common_key() -> str:
     sources = blake2b()
     for path in [*sorted((own.parent / "kernels").rglob("*.py")), *sorted(own.glob("*.py"))]:
         sources.update(path.read_bytes())
-    versions = __version__, _version("numba"), _version("llvmlite"), sys.version
+    versions = __version__, _find_version("numba"), _find_version("llvmlite"), sys.version
     return repr((versions, sources.hexdigest(), target.describe()))
 
 
-def _version(package: str) -> str:
+def _find_version(package: str) -> str:
     """The version of a package that is found but not imported (numba takes 0.2 s)."""
     import importlib.util
 

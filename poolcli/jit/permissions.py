@@ -29,14 +29,14 @@ def check_folder(folder: Path) -> None:
     if info.st_uid != os.getuid():
         raise PermissionError(0, f"{folder} belongs to another user; POOLCLI_CACHE_DIR names another folder")
     if info.st_mode & _OTHERS:
-        raise PermissionError(0, _advice(folder))
+        raise PermissionError(0, _give_advice(folder))
     lexical, real = Path(os.path.abspath(folder)), folder.resolve()  # noqa: PTH100  # Path.absolute keeps ".."
     for path in dict.fromkeys((*lexical.parents, *real.parents)):
         if is_writable_by_others(path.stat()):
-            raise PermissionError(0, _advice(path))
+            raise PermissionError(0, _give_advice(path))
 
 
-def _advice(folder: Path) -> str:
+def _give_advice(folder: Path) -> str:
     """What is wrong with a folder that others can write to, and what would help."""
     return f"others can write to {folder}; chmod go-w {folder} would work, or another POOLCLI_CACHE_DIR"
 

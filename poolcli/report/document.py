@@ -24,7 +24,7 @@ JSON_END = "\n]}\n"
 """The document goes out piece by piece as files end, so that memory stays flat whatever their number."""
 
 
-def _document(file: FileReport) -> dict[str, Any]:
+def _make_document(file: FileReport) -> dict[str, Any]:
     """One file's part of the document."""
     shown = (f.name for f in fields(file) if f.metadata.get("document", True))
     return {name: plain(getattr(file, name)) for name in shown}
@@ -32,12 +32,12 @@ def _document(file: FileReport) -> dict[str, Any]:
 
 def json_text(file: FileReport) -> str:
     """One file as JSON; undecodable bytes of a name come as \\udcXX."""
-    return _dump(_document(file))
+    return _dump(_make_document(file))
 
 
 def json_line(file: FileReport) -> str:
     """One file as a line that says its schema itself."""
-    return _dump({"schema": SCHEMA, **_document(file)}) + "\n"
+    return _dump({"schema": SCHEMA, **_make_document(file)}) + "\n"
 
 
 def _dump(value: Mapping[str, Any]) -> str:
@@ -54,7 +54,7 @@ def csv_head() -> str:
 
 def csv_line(file: FileReport) -> str:
     """One file as comma-separated values."""
-    return _csv_text([_cell(column, _document(file)) for column in _COLUMNS])
+    return _csv_text([_format_cell(column, _make_document(file)) for column in _COLUMNS])
 
 
 def _csv_text(cells: Sequence[str]) -> str:
@@ -66,7 +66,7 @@ def _csv_text(cells: Sequence[str]) -> str:
     return page.getvalue()
 
 
-def _cell(column: str, values: Mapping[str, Any]) -> str:
+def _format_cell(column: str, values: Mapping[str, Any]) -> str:
     """A value as text: lengths joined by x, notes by a semicolon, what has parts as JSON; nothing for null.
 
     Control characters are escaped, so that each file is one line for whatever reads it.

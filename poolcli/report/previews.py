@@ -36,7 +36,8 @@ def preview(array: Array, letters: str) -> tuple[Plane, ...]:
     grid = [i for i, letter in enumerate(names) if letter not in "NC" and letter.isupper()][-2:] or [len(names) - 1]
     outer = [i for i in range(len(names)) if i not in grid]
     ordered = cells.transpose(*outer, *grid, len(names))
-    return tuple(_plane(ordered, index, [names[i] for i in outer]) for index in _outer_indices(ordered, len(outer)))
+    kept = [names[i] for i in outer]
+    return tuple(_make_plane(ordered, index, kept) for index in _outer_indices(ordered, len(outer)))
 
 
 def _outer_indices(ordered: Array, count: int) -> list[tuple[int, ...]]:
@@ -45,7 +46,7 @@ def _outer_indices(ordered: Array, count: int) -> list[tuple[int, ...]]:
     return [tuple(0 for _ in shape), tuple(n - 1 for n in shape)] if math.prod(shape) > 1 else [(0,) * count]
 
 
-def _plane(ordered: Array, index: tuple[int, ...], names: list[str]) -> Plane:
+def _make_plane(ordered: Array, index: tuple[int, ...], names: list[str]) -> Plane:
     """One plane as text."""
     one = ordered[index]
     one = one if one.ndim == 3 else one[None]

@@ -185,8 +185,8 @@ class Report:
         return replace(self, **{file.status: getattr(self, file.status) + 1}, pixels=self.pixels + file.pixels,
                        without_layout=self.without_layout + needs_layout,
                        bytes_in=self.bytes_in + file.bytes_in,
-                       reasons=_count(self.reasons, file.error, _MOST_REASONS),
-                       shapes=_count(self.shapes, file.shapes, _MOST_SHAPES), sizes=self.sizes.plus(file))
+                       reasons=_count_key(self.reasons, file.error, _MOST_REASONS),
+                       shapes=_count_key(self.shapes, file.shapes, _MOST_SHAPES), sizes=self.sizes.plus(file))
 
     @property
     def count(self) -> int:
@@ -206,7 +206,7 @@ class Report:
 Key = TypeVar("Key")
 
 
-def _count(counts: Mapping[Key, int], key: Key | None, most: int) -> Mapping[Key, int]:
+def _count_key(counts: Mapping[Key, int], key: Key | None, most: int) -> Mapping[Key, int]:
     """The counts with one more of a key: None is no key, and of new ones no more than ``most`` are counted."""
     if key is None or (key not in counts and len(counts) >= most):
         return counts

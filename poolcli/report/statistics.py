@@ -34,7 +34,7 @@ class Tally:
     def add(self, array: Array) -> None:
         """Look at some samples."""
         for block in blocks(array):
-            part = _present(block, self.skip_nan, self.nodata)
+            part = _select_present(block, self.skip_nan, self.nodata)
             if part.size:
                 self.least.append(part.min())
                 self.most.append(part.max())
@@ -45,7 +45,7 @@ class Tally:
         """Minimum, mean and maximum of all of them."""
         if not self.count:
             return Stats(None, None, None)
-        return Stats(_extreme(self.least, min), self.total / self.count, _extreme(self.most, max))
+        return Stats(_merge_extremes(self.least, min), self.total / self.count, _merge_extremes(self.most, max))
 
 
 def stats(array: Array, *, skip_nan: bool = False, nodata: Number | None = None) -> Stats:
@@ -76,7 +76,7 @@ def blocks(array: Array) -> Iterator[Array]:
             yield from blocks(np.ascontiguousarray(part) if part.size <= samples else part)
 
 
-def _present(block: Array, skip_nan: bool, nodata: Number | None) -> Array:
+def _select_present(block: Array, skip_nan: bool, nodata: Number | None) -> Array:
     """The samples that count."""
     import numpy as np
 
@@ -103,7 +103,7 @@ def _block_sum(block: Array) -> Number:
         return float(block.sum(dtype=np.float64))
 
 
-def _extreme(found: list[Any], choose: Any) -> Number:
+def _merge_extremes(found: list[Any], choose: Any) -> Number:
     """The extreme of the blocks' extremes; a NaN wins."""
     values: list[Number] = [value.item() for value in found]
     wrong = next((value for value in values if value != value), None)
@@ -113,5 +113,5 @@ def _extreme(found: list[Any], choose: Any) -> Number:
 
 def _average_scaled(array: Array, skip_nan: bool, nodata: Number | None, scale: float, count: int) -> float:
     """The mean of numbers whose sum is beyond float64."""
-    parts = (_present(block, skip_nan, nodata) for block in blocks(array))
+    parts = (_select_present(block, skip_nan, nodata) for block in blocks(array))
     return math.fsum(float((part / scale).sum(dtype="f8")) for part in parts) / count * scale

@@ -85,7 +85,7 @@ def explain_window(array: Array, pooling: Pooling, plan: Plan, at: Sequence[int]
                  for i, letter in enumerate(plan.axes.letters))
     result = _pool_window(pooling, plan, array, cell, rules)  # refuses what cannot be, weights below 0 among it
     window = read_window(pooling, plan, array, cell, rules)
-    reasoning = _reason(pooling, plan, window, cell)
+    reasoning = _explain_window(pooling, plan, window, cell)
     dtype = result.dtype
     return Explanation(
         pooling.reducer.name, REDUCERS[pooling.reducer.name].value, report.parameters(pooling), plan.axes.letters,
@@ -133,7 +133,7 @@ def _check_index(i: Any, n: int, what: str) -> int:
 # How it comes about.
 
 
-def _reason(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int, ...]) -> Reasoning:
+def _explain_window(pooling: Pooling, plan: Plan, window: WindowSamples, cell: tuple[int, ...]) -> Reasoning:
     """The arithmetic; NaN and empty windows first, for which no reducer has a rule of its own."""
     there = window.there
     x = np.asarray(window.values[there])

@@ -24,9 +24,9 @@ def draw_grid(grid: CellGrid, width: int, *, colour: bool, unicode: bool) -> Tex
     from rich.text import Text
 
     marks = _LINES if unicode else _ASCII_LINES
-    left = _lines(grid.input, grid.rows, grid.columns, grid.winners, marks, colour)
-    right = _lines(grid.output, (), (), (), marks, colour)
-    wide, other = _width(left[0]), _width(right[0])
+    left = _draw_lines(grid.input, grid.rows, grid.columns, grid.winners, marks, colour)
+    right = _draw_lines(grid.output, (), (), (), marks, colour)
+    wide, other = _count_columns(left[0]), _count_columns(right[0])
     if max(wide, other) + 2 > width:
         return None
     below = [*left, [("", "")], [("->", "")], *right]
@@ -40,8 +40,8 @@ def draw_grid(grid: CellGrid, width: int, *, colour: bool, unicode: bool) -> Tex
     return text
 
 
-def _lines(cells: Iterable[tuple[str, ...]], rows: Collection[int], columns: Collection[int],
-           winners: Collection[tuple[int, int]], marks: str, colour: bool) -> list[list[Piece]]:
+def _draw_lines(cells: Iterable[tuple[str, ...]], rows: Collection[int], columns: Collection[int],
+                winners: Collection[tuple[int, int]], marks: str, colour: bool) -> list[list[Piece]]:
     """The lines of one matrix, each as pieces of text with their styles."""
     table = list(cells)
     widths = [max(map(len, column)) + 2 for column in zip(*table, strict=True)]
@@ -60,19 +60,19 @@ def _lines(cells: Iterable[tuple[str, ...]], rows: Collection[int], columns: Col
     return lines
 
 
-def _width(line: Iterable[Piece]) -> int:
+def _count_columns(line: Iterable[Piece]) -> int:
     return sum(len(piece) for piece, _ in line)
 
 
 def _side_by_side(left: list[list[Piece]], right: list[list[Piece]]) -> list[list[Piece]]:
     """The shorter one in the middle of the taller one's height, an arrow between them."""
     tall = max(len(left), len(right))
-    ends = [_centre(side, tall) for side in (left, right)]
+    ends = [_centre_lines(side, tall) for side in (left, right)]
     return [[*one, (f"  {'->' if i == (tall - 1) // 2 else '  '}  ", ""), *other]
             for i, (one, other) in enumerate(zip(*ends, strict=True))]
 
 
-def _centre(lines: list[list[Piece]], tall: int) -> list[list[Any]]:
-    blank = [(" " * _width(lines[0]), "")]
+def _centre_lines(lines: list[list[Piece]], tall: int) -> list[list[Any]]:
+    blank = [(" " * _count_columns(lines[0]), "")]
     above = (tall - len(lines)) // 2
     return [*[blank] * above, *lines, *[blank] * (tall - len(lines) - above)]

@@ -95,7 +95,7 @@ class _RowPrinter:
         console = a_console(page, colour)
         matrices = self.matrices(files, console, page)
         shown = len(files) == 1 and files[0].output is None and matrices[0] is not None
-        head = text(_heading(files[0])) if shown else self.fit_rows(files, console, page)
+        head = text(_format_heading(files[0])) if shown else self.fit_rows(files, console, page)
         parts = [head, *self.values(files, matrices)]
         self.printed += len(files)
         for part in parts:
@@ -107,7 +107,7 @@ class _RowPrinter:
 
         A console that leads to no terminal is made as wide as the table is.
         """
-        rows = self.align([_cells(file) for file in files])
+        rows = self.align([_format_cells(file) for file in files])
         width, console.width = console.width, UNLIMITED
         table = self.table(rows)
         natural, longest = console.measure(table).maximum, _longest_line(row[0] for row in rows)
@@ -116,7 +116,7 @@ class _RowPrinter:
         console.width = width
         room = max(_NARROWEST_NAME, longest - max(0, natural - width))
         if natural - max(0, longest - room) > width:
-            return _blocks(files, apart=self.printed > 0)
+            return _draw_blocks(files, apart=self.printed > 0)
         mark = ELLIPSIS if page.encoding.lower().startswith("utf") else ASCII_ELLIPSIS
         names = ["\n".join(shorten_middle(line, room, mark) for line in row[0].split("\n")) for row in rows]
         self.widths[0] = min(self.widths[0], room)
@@ -164,7 +164,7 @@ class _RowPrinter:
                 for file in files[:MOST_PREVIEWS]]
 
 
-def _heading(file: FileReport) -> str:
+def _format_heading(file: FileReport) -> str:
     """One line on a result that is shown and nothing else: what was pooled, and what came out."""
     left = f", {_format_uncovered(file)} in no window" if any((file.uncovered or {}).values()) else ""
     before, after = (f"{shape(sides)} {dtype}" for sides, dtype in ((file.input_shape, file.input_dtype),
@@ -222,18 +222,18 @@ def text(content: str) -> Any:
     return Text(content)
 
 
-def _cells(file: FileReport) -> list[str]:
+def _format_cells(file: FileReport) -> list[str]:
     """The cells of a file's row."""
     return [f"{printable(file.input)}\n{printable(file.output or '-')}",
-            _arrow(f"{shape(file.input_shape)} {file.layout}", shape(file.output_shape)),
-            _arrow(file.input_dtype or "", file.output_dtype or "") + ("\nlossy" if file.lossy else ""),
+            _format_change(f"{shape(file.input_shape)} {file.layout}", shape(file.output_shape)),
+            _format_change(file.input_dtype or "", file.output_dtype or "") + ("\nlossy" if file.lossy else ""),
             f"{reducer(file)}\n{windows(file)}",
             f"{_format_uncovered(file)}\n{share(file)} read",
             *number_pairs(file),
             duration(file.seconds)]
 
 
-def _arrow(before: str, after: str) -> str:
+def _format_change(before: str, after: str) -> str:
     """Before and after, on two lines; one where nothing changed."""
     return before if before == after else f"{before}\n-> {after}"
 
@@ -281,13 +281,13 @@ def duration(seconds: float) -> str:
 # A block for each file.
 
 
-def _blocks(files: Iterable[FileReport], apart: bool = False) -> Any:
+def _draw_blocks(files: Iterable[FileReport], apart: bool = False) -> Any:
     """The same facts, one a line; an empty line between files, and before the first if they are ``apart``."""
-    lines = ("\n".join(f"{name}: {value}" for name, value in _facts(file).items()) for file in files)
+    lines = ("\n".join(f"{name}: {value}" for name, value in _list_facts(file).items()) for file in files)
     return text("\n" * apart + "\n\n".join(lines))
 
 
-def _facts(file: FileReport) -> dict[str, str]:
+def _list_facts(file: FileReport) -> dict[str, str]:
     """What there is to say of a file."""
     lossy = ", lossy" if file.lossy else ""
     known = {"file": f"{printable(file.input)} -> {printable(file.output or '-')}", "layout": file.layout or "",

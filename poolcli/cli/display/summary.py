@@ -20,10 +20,10 @@ def summary(total: Report, seconds: float, expected: int = 0, unread: Mapping[st
     """How many of each, how fast, of many files also their shapes and sizes, and why some failed."""
     counts = {"skipped": total.skipped, "failed": total.failed, "not begun": max(0, expected - total.count)}
     parts = [f"{total.ok:,} done", *(f"{n:,} {name}" for name, n in counts.items() if n)]
-    many = [*_shapes(total), *_sizes(total)] if total.count >= MANY_FILES else []
+    many = [*_list_shapes(total), *_list_sizes(total)] if total.count >= MANY_FILES else []
     passed = [f"  {unread_line(unread)}"] if unread else []
     return "\n".join([f"{total.count:,} files: {', '.join(parts)}{_format_speed(total, seconds)}", *many, *passed,
-                      *_reasons(total)])
+                      *_list_reasons(total)])
 
 
 def unread_line(unread: Mapping[str, int]) -> str:
@@ -35,23 +35,23 @@ def unread_line(unread: Mapping[str, int]) -> str:
     return f"passed over, for they look like pictures and are not read: {counts}{would}"
 
 
-def _shapes(total: Report) -> list[str]:
+def _list_shapes(total: Report) -> list[str]:
     """The commonest shapes before and after, with the number of files if there are several shapes."""
     if not total.shapes:
         return []
     most = sorted(total.shapes.items(), key=lambda item: -item[1])[:_MOST_SHAPES]
-    named = [f"{_sides(before)} -> {_sides(after)}" + (f" ({n:,})" if n < total.ok else "")
+    named = [f"{_format_shape_of(before)} -> {_format_shape_of(after)}" + (f" ({n:,})" if n < total.ok else "")
              for (before, after), n in most]
     left = total.ok - sum(n for _, n in most)
     return [f"  shapes: {', '.join(named)}" + (f", others ({left:,})" if left else "")]
 
 
-def _sides(shape: Sequence[int]) -> str:
+def _format_shape_of(shape: Sequence[int]) -> str:
     """A shape as it is typed: 480x320x3."""
     return "x".join(map(str, shape))
 
 
-def _sizes(total: Report) -> list[str]:
+def _list_sizes(total: Report) -> list[str]:
     """What the files take before and after, as far as that is known."""
     known = total.sizes
     if not known.files:
@@ -76,7 +76,7 @@ def format_scaled(number: float) -> str:
     return f"{number / 1000**power:.3g} {' kMG'[power].strip()}"
 
 
-def _reasons(total: Report) -> list[str]:
+def _list_reasons(total: Report) -> list[str]:
     """The commonest reasons of failures, a line each."""
     most = sorted(total.reasons.items(), key=lambda item: -item[1])
     lines = [f"  {n:,} failed: {printable(reason)}" for reason, n in most[:_MOST_REASONS]]

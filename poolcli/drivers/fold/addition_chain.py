@@ -33,10 +33,10 @@ def chain(size: int) -> tuple[Step, ...]:
             if rest == 0 or (copies < fold_row.MOST_SOURCES and rest in (1, *map(sum, before))):
                 found.append((*before, (span,) * copies + (rest,) * (rest > 0)))
                 break
-    return min(found, key=_cost)
+    return min(found, key=_estimate_cost)
 
 
-def _cost(steps: tuple[Step, ...]) -> float:
+def _estimate_cost(steps: tuple[Step, ...]) -> float:
     """Reads of a row, about."""
     return sum(len(step) + _PASS for step in steps)
 

@@ -78,7 +78,7 @@ def _has_numbers_only(line: str) -> bool:
 def _parse_rows(lines: Sequence[Line], separator: str | None) -> tuple[Array, tuple[str, ...]]:
     """Return the array that lines of one separator hold, with notes on what was skipped."""
     notes: list[str] = []
-    if lines and _is_header(_cells(lines[0][1], separator)):
+    if lines and _is_header(_split_cells(lines[0][1], separator)):
         notes.append(f"line {lines[0][0]:,} skipped, a header: {_shorten(lines[0][1].strip())}")
         lines = lines[1:]
     if not lines:
@@ -111,9 +111,9 @@ def _load(lines: Sequence[str], separator: str | None, dtypes: Sequence[str]) ->
 def _fill_empty(lines: Sequence[Line], separator: str | None) -> list[str]:
     """Put nan where a cell is empty; PoolError names the first cell that is no number, or line of another length."""
     mended = []
-    first, width = lines[0][0], len(_cells(lines[0][1], separator))
+    first, width = lines[0][0], len(_split_cells(lines[0][1], separator))
     for row, (number, line) in enumerate(lines, 1):
-        cells = _cells(line, separator)
+        cells = _split_cells(line, separator)
         for column, cell in enumerate(cells, 1):
             if cell.lower() not in _MISSING and not _is_number(cell):
                 raise PoolError(f"line {number:,}, column {column:,}: {_shorten(cell)} is no number"
@@ -121,12 +121,13 @@ def _fill_empty(lines: Sequence[Line], separator: str | None) -> list[str]:
         if len(cells) != width:
             where = f"row {row:,}" if number == first else f"line {number:,}"
             other = "the first" if number == first else f"line {first:,}"
-            raise PoolError(f"{where} has {_count(len(cells))}, {other} has {width:,}; rows of one length would work")
+            raise PoolError(f"{where} has {_format_count(len(cells))}, {other} has {width:,}; rows of one length would "
+                            "work")
         mended.append((separator or " ").join("nan" if cell.lower() in _MISSING else cell for cell in cells))
     return mended
 
 
-def _cells(line: str, separator: str | None) -> list[str]:
+def _split_cells(line: str, separator: str | None) -> list[str]:
     if separator is None:
         return line.split()
     if '"' not in line:
@@ -161,7 +162,7 @@ def _suggest_decimal(cell: str) -> str:
     return "; a number, an empty cell (NaN), or # before what is a comment would work"
 
 
-def _count(cells: int) -> str:
+def _format_count(cells: int) -> str:
     return f"{cells:,} number{'s' * (cells != 1)}"
 
 

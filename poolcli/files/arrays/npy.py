@@ -76,10 +76,10 @@ def read_header(stream: IO[bytes], head: bytes = b"") -> Header:
         raise PoolError(f"the .npy header claims {size:,} bytes, and {_MAX_HEADER:,} are the limit; "
                         "save the array anew")
     text = _read_exactly(stream, size).decode("utf-8" if magic[6] == 3 else "latin-1", "replace")
-    return _header(_literal(text), 8 + width + size)
+    return _parse_header(_parse_literal(text), 8 + width + size)
 
 
-def _literal(text: str) -> dict[Any, Any]:
+def _parse_literal(text: str) -> dict[Any, Any]:
     try:
         if _NOISY.search(text):
             raise ValueError("characters that no header has")
@@ -91,18 +91,18 @@ def _literal(text: str) -> dict[Any, Any]:
     return fields
 
 
-def _header(fields: dict[Any, Any], offset: int) -> Header:
-    dtype = _dtype(fields["descr"])
-    order, shape = fields["fortran_order"], _shape(fields["shape"])
+def _parse_header(fields: dict[Any, Any], offset: int) -> Header:
+    dtype = _parse_dtype(fields["descr"])
+    order, shape = fields["fortran_order"], _check_shape(fields["shape"])
     if not isinstance(order, bool):
         raise PoolError("the .npy header's fortran_order is neither True nor False; save the array anew")
     # In Python integers: NumPy's product wraps at 2**64, and 2**32 x 2**32 became 0.
     if math.prod(n or 1 for n in shape) * dtype.itemsize >= 2**63:
-        raise PoolError(f"the .npy header claims the shape {_short(shape)}, more than any machine holds")
+        raise PoolError(f"the .npy header claims the shape {_shorten(shape)}, more than any machine holds")
     return Header(dtype, order, shape, offset, math.prod(shape) * dtype.itemsize)
 
 
-def _dtype(descr: object) -> np.dtype[Any]:
+def _parse_dtype(descr: object) -> np.dtype[Any]:
     """Turn a descr into a dtype without showing hostile text to ``numpy.dtype``."""
     match = _DESCR.fullmatch(descr) if isinstance(descr, str) else None
     if descr in ("<V2", "|V2", ">V2", "bfloat16"):
@@ -125,9 +125,9 @@ def _dtype_name(descr: object) -> str:
     return f"{_KINDS[kind]} ({text})" if kind in _KINDS else f"'{text}'"
 
 
-def _shape(value: object) -> tuple[int, ...]:
+def _check_shape(value: object) -> tuple[int, ...]:
     if not isinstance(value, tuple) or any(type(n) is not int or n < 0 for n in value):
-        raise PoolError(f"the .npy header's shape {_short(value)} is no tuple of whole numbers; save the array anew")
+        raise PoolError(f"the .npy header's shape {_shorten(value)} is no tuple of whole numbers; save the array anew")
     if not value:
         raise PoolError("the array is a single number (0-d) and pooling needs at least one axis")
     if len(value) > 64:
@@ -135,7 +135,7 @@ def _shape(value: object) -> tuple[int, ...]:
     return value
 
 
-def _short(value: object) -> str:
+def _shorten(value: object) -> str:
     text = printable(repr(value))
     return text if len(text) <= 60 else f"{text[:57]}..."
 
@@ -172,7 +172,7 @@ def _map_file(stream: IO[bytes], header: Header) -> Array:
     except (OSError, ValueError):  # no real file, a file system that cannot map, a file that has just shrunk
         stream.seek(header.offset)
         return fill(stream, header)
-    return _array(header, memory, header.offset)
+    return _map_array(header, memory, header.offset)
 
 
 def release_pages(array: Array) -> None:
@@ -184,7 +184,7 @@ def release_pages(array: Array) -> None:
         memory.madvise(mmap.MADV_DONTNEED)
 
 
-def _array(header: Header, buffer: Any, offset: int = 0) -> Array:
+def _map_array(header: Header, buffer: Any, offset: int = 0) -> Array:
     import numpy as np
 
     return np.ndarray(header.shape, header.dtype, buffer, offset, order="F" if header.fortran_order else "C")
@@ -212,7 +212,7 @@ def fill(stream: IO[bytes], header: Header) -> Array:
         if not chunk:
             check_size(header, len(data))
         data += chunk
-    return _array(header, data)
+    return _map_array(header, data)
 
 
 def _read_exactly(stream: IO[bytes], count: int) -> bytes:
@@ -248,11 +248,11 @@ def write_npy(array: Array, stream: IO[bytes]) -> None:
     """Write ``array`` to an open binary stream, which may be a pipe: native byte order, C order, version 1."""
     native = array.dtype.newbyteorder("=")
     write_all(stream, header_bytes(native, array.shape))
-    for block in _blocks(array):
+    for block in _cut_blocks(array):
         _write_block(block, native, stream)
 
 
-def _blocks(array: Array) -> list[Array]:
+def _cut_blocks(array: Array) -> list[Array]:
     """Cut along the first axis, so that the copy of a strided or swapped array stays near 16 MiB."""
     if not array.ndim or not array.size:
         return [array]

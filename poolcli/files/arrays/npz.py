@@ -27,31 +27,31 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 def read_npz(file: str | os.PathLike[str] | IO[bytes], key: str | None = None,
              max_pixels: int = MAX_PIXELS) -> tuple[Array, str]:
     """Return one array of an .npz file and its name; PoolError when ``key`` is needed and missing, or names none."""
-    with _member(file, key) as (member, header, name):
+    with _open_member(file, key) as (member, header, name):
         claim_array(header.shape, header.dtype.itemsize, max_pixels)
         return fill(member, header), name
 
 
 def npz_header(file: str | os.PathLike[str] | IO[bytes], key: str | None = None) -> tuple[Header, str]:
     """Return what the header of that array says, and its name."""
-    with _member(file, key) as (_, header, name):
+    with _open_member(file, key) as (_, header, name):
         return header, name
 
 
 @contextmanager
-def _member(file: str | os.PathLike[str] | IO[bytes], key: str | None) -> Iterator[tuple[IO[bytes], Header, str]]:
+def _open_member(file: str | os.PathLike[str] | IO[bytes], key: str | None) -> Iterator[tuple[IO[bytes], Header, str]]:
     with _zip_errors(), zipfile.ZipFile(file) as archive:
         name = _choose_array(archive.namelist(), key)
         info = archive.getinfo(name)
         if info.file_size > MAX_INFLATED and info.file_size > MAX_RATIO * info.compress_size:
             raise PoolError(
-                f"{_key(name)} inflates from {info.compress_size:,} to {info.file_size:,} bytes, which looks like a "
-                "zip bomb; save it as .npy"
+                f"{_strip_ending(name)} inflates from {info.compress_size:,} to {info.file_size:,} bytes, which looks "
+                "like a zip bomb; save it as .npy"
             )
         with archive.open(info) as member:
             header = read_header(member)
             check_size(header, info.file_size - header.offset)
-            yield member, header, _key(name)
+            yield member, header, _strip_ending(name)
 
 
 @contextmanager
@@ -71,9 +71,9 @@ def _zip_errors() -> Iterator[None]:
 
 def _choose_array(names: list[str], key: str | None) -> str:
     arrays = [name for name in names if name.endswith(".npy")]
-    listed = ", ".join(printable(_key(name)) for name in arrays[:20]) + ", ..." * (len(arrays) > 20)
+    listed = ", ".join(printable(_strip_ending(name)) for name in arrays[:20]) + ", ..." * (len(arrays) > 20)
     if key is not None:
-        found = [name for name in arrays if key in (name, _key(name))]
+        found = [name for name in arrays if key in (name, _strip_ending(name))]
         if not found:
             raise PoolError(f"no array is called '{printable(key)}'; --key takes one of: {listed or '(none)'}")
         return found[0]
@@ -84,7 +84,7 @@ def _choose_array(names: list[str], key: str | None) -> str:
     raise PoolError(f"the .npz file holds {len(arrays)} arrays; --key takes one of: {listed}")
 
 
-def _key(name: str) -> str:
+def _strip_ending(name: str) -> str:
     return name.removesuffix(".npy")
 
 

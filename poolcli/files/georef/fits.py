@@ -65,7 +65,7 @@ class _FitsHeader:
         header = self.pooled(place)
         sizes, units = {}, {}
         for axis in (*place.axes, *place.squeezed):
-            number = _number(axis, place)
+            number = _axis_number(axis, place)
             size = _pixel_size(header, number)
             if size is None:
                 continue
@@ -92,7 +92,7 @@ class _FitsHeader:
     def pooled(self, place: Place) -> Any:
         """Return the cards of a result; those of the array itself are the writer's."""
         header = self.header()
-        axes = {_number(axis, place): axis for axis in (*place.axes, *place.squeezed)}
+        axes = {_axis_number(axis, place): axis for axis in (*place.axes, *place.squeezed)}
         if all(axis.is_whole for axis in axes.values()):
             return header
         is_tpv = any(str(header[name]).endswith("TPV") for name in header if re.fullmatch(r"CTYPE\d+", name))
@@ -135,7 +135,7 @@ class _FitsHeader:
             header[name] = float(header[name]) * factor
 
 
-def _number(axis: AxisPlace, place: Place) -> int:
+def _axis_number(axis: AxisPlace, place: Place) -> int:
     """The number of an axis in FITS, which counts the fastest first."""
     return len(place.axes) + len(place.squeezed) - axis.source
 
@@ -174,7 +174,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
         array, nodata = _apply_scale(_np_native(unit.data), header)
     if array.shape != shape:
         raise PoolError("its header and its samples disagree; save it again from the original")
-    georeference, notes = _georeference(header)
+    georeference, notes = _read_georeference(header)
     info = ImageInfo(name, "FITS", notes=notes, key=key, nodata=nodata, place=Place.of(georeference, shape))
     return Loaded(array, _choose_letters(header, len(shape)), info)
 
@@ -252,7 +252,7 @@ def _apply_scale(array: Array, header: Any) -> tuple[Array, int | None]:
     return values, None
 
 
-def _georeference(header: Any) -> tuple[_FitsHeader, tuple[str, ...]]:
+def _read_georeference(header: Any) -> tuple[_FitsHeader, tuple[str, ...]]:
     """The cards that a result keeps; world coordinates that astropy cannot parse are left out."""
     for name in [name for name in header if _STRUCTURE.fullmatch(name)]:
         header.remove(name, ignore_missing=True, remove_all=True)

@@ -211,7 +211,7 @@ def read_geotiff(tags: Callable[[int], Any], rows: int) -> tuple[_GeoTiff | None
     values = {tag: value for tag in TYPES if (value := tags(tag)) is not None}
     if not values:
         return None, ()
-    bare = _GeoTiff(rows, metadata=_without_statistics(_text(values.get(_METADATA))), had_rpc=_RPC in values)
+    bare = _GeoTiff(rows, metadata=_without_statistics(_encode_text(values.get(_METADATA))), had_rpc=_RPC in values)
     try:
         found = _place_tags(values, bare)
     except _BrokenTags as error:
@@ -230,7 +230,7 @@ def with_page_tags(picture: Picture, tags: Callable[[int], Any], *, big: bool) -
     return replace(picture, georeference=found, storage=read_storage(tags, big=big), notes=(*picture.notes, *notes))
 
 
-def _text(value: object) -> bytes:
+def _encode_text(value: object) -> bytes:
     """The bytes of a text; Pillow gives a character for each byte."""
     if isinstance(value, str):
         value = value.encode("latin-1", "replace")
@@ -250,9 +250,9 @@ def _without_statistics(xml: bytes) -> bytes:
 
 def _place_tags(values: Mapping[int, Any], bare: _GeoTiff) -> _GeoTiff:
     keys = tuple(n for n in _read_floats(values.get(KEYS, ())) if isinstance(n, int))
-    _check_keys(keys, len(_read_floats(values.get(_KEY_DOUBLES, ()))), len(_text(values.get(_KEY_TEXTS))))
+    _check_keys(keys, len(_read_floats(values.get(_KEY_DOUBLES, ()))), len(_encode_text(values.get(_KEY_TEXTS))))
     keyed = replace(bare, keys=keys, key_doubles=_read_floats(values.get(_KEY_DOUBLES, ())),
-                    key_texts=_text(values.get(_KEY_TEXTS)))
+                    key_texts=_encode_text(values.get(_KEY_TEXTS)))
     is_point = keyed.key(_RASTER_TYPE) == _PIXEL_IS_POINT
     keyed = replace(keyed, is_point=is_point)
     scale, points = _read_floats(values.get(SCALE, ())), _read_floats(values.get(TIEPOINTS, ()))

@@ -94,7 +94,7 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
 def _describe_stack(axes: str, known: Mapping[str, Any], page: Any) -> _ImageJStack:
     """Read what a file says of its axes; sizes that are no positive numbers are none."""
     found = {"X": _size_of(page, _X_RESOLUTION), "Y": _size_of(page, _Y_RESOLUTION),
-             "Z": _positive(known.get("spacing")), "T": _positive(known.get("finterval"))}
+             "Z": _parse_positive(known.get("spacing")), "T": _parse_positive(known.get("finterval"))}
     sizes = {axis: size for axis, size in found.items() if size is not None and axis in axes}
     unit = re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), str(known.get("unit", "pixel")))
     labels = known.get("Labels") or ()
@@ -109,10 +109,10 @@ def _size_of(page: Any, tag: int) -> float | None:
     found = page.tags.get(tag)
     if found is None or len(found.value) != 2 or not found.value[0]:
         return None
-    return _positive(found.value[1] / found.value[0])
+    return _parse_positive(found.value[1] / found.value[0])
 
 
-def _positive(value: Any) -> float | None:
+def _parse_positive(value: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) and isfinite(value) and value > 0 else None
 
 

@@ -182,7 +182,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
         dataset = xarray.Dataset({source.key or "values": (dims, array)})
         notes: tuple[str, ...] = ()
     else:
-        dataset, notes = _dataset(array, place.georeference, place, source.cell_methods)
+        dataset, notes = _make_dataset(array, place.georeference, place, source.cell_methods)
     with TemporaryDirectory() as folder:  # older h5netcdf writes to names only
         dataset.to_netcdf(Path(folder) / "result.nc", engine="h5netcdf")
         with (Path(folder) / "result.nc").open("rb") as made:
@@ -191,7 +191,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
     return notes
 
 
-def _dataset(array: Array, found: _NetCdf, place: Place, cell_methods: str) -> tuple[Any, tuple[str, ...]]:
+def _make_dataset(array: Array, found: _NetCdf, place: Place, cell_methods: str) -> tuple[Any, tuple[str, ...]]:
     import xarray
 
     dims = [found.dims[axis.source] for axis in place.axes]

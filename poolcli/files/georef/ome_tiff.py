@@ -153,7 +153,7 @@ def _parse_image(xml: str, number: int, axes: str) -> OmeImage:
     if pixels is None:
         return OmeImage(axes)
     wanted = {axis: f"PhysicalSize{axis}" for axis in _SIZES} | {"T": "TimeIncrement"}
-    sizes = {axis: size for axis, name in wanted.items() if (size := _positive(pixels.get(name))) is not None}
+    sizes = {axis: size for axis, name in wanted.items() if (size := _parse_positive(pixels.get(name))) is not None}
     units = {axis: str(pixels.get(f"{wanted[axis]}Unit", "s" if axis == "T" else "\u00b5m")) for axis in sizes}
     channels = [one for one in pixels if one.tag.endswith("}Channel")]
     found = {name: values for name in ("Name", "Color")
@@ -161,7 +161,7 @@ def _parse_image(xml: str, number: int, axes: str) -> OmeImage:
     return OmeImage(axes, sizes, units, images[number].get("Name"), found)
 
 
-def _positive(text: str | None) -> float | None:
+def _parse_positive(text: str | None) -> float | None:
     try:
         number = float(text or "")
     except ValueError:

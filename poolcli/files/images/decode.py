@@ -102,7 +102,7 @@ def ending_note(name: str, kind: str) -> tuple[str, ...]:
 def _read(file: Opener) -> Loaded:
     picture = _READERS.get(file.kind, _read_plain)(file)
     # Pillow turns TIFF itself, and tifffile's pages are turned where they are read.
-    array = picture.array if FORMATS[file.kind].tagged else turn_upright(picture.array, _orientation(file.image))
+    array = picture.array if FORMATS[file.kind].tagged else turn_upright(picture.array, _read_orientation(file.image))
     carried = None if file.image is None else metadata.read_metadata(file.image)  # before frames are counted: it seeks
     frames, more = (1, ()) if not file.counts else (
         _frames(file.image, file.frame) if picture.frames is None else _list_notes(picture.frames, file.frame))
@@ -175,7 +175,7 @@ _READERS: Mapping[str, Callable[[Opener], Picture]] = MappingProxyType(
 )
 
 
-def _orientation(image: ImageFile.ImageFile | None) -> object:
+def _read_orientation(image: ImageFile.ImageFile | None) -> object:
     with suppress(Exception):  # a damaged EXIF block says nothing about the pixels
         return image.getexif().get(_ORIENTATION) if image is not None else None
     return None

@@ -98,18 +98,19 @@ def _write_one(array: Array, source: ImageInfo, row: Format, target: Target, enc
     lost: tuple[str, ...] = ()
     if encoding.palette and palette is None and mode in ("L", "RGB", "RGBA") and "P" in row.modes:
         picture, mode, palette, lost = with_palette(picture)
-    options = row.options(encoding) | _profile(source, row, mode) | _extras(row, mode, palette, array.nbytes)
+    options = row.options(encoding) | _profile_options(source, row, mode)
+    options |= _picture_options(row, mode, palette, array.nbytes)
     if source.progressive and row.progressive:
         options["progressive"] = True
-    options |= _nodata(source, row, array, options)
-    options |= _metadata(source, row, array, options, encoding)
-    options |= _georeference(source, row, options) | _compression(source, row, encoding)
+    options |= _nodata_options(source, row, array, options)
+    options |= _list_metadata(source, row, array, options, encoding)
+    options |= _georeference_options(source, row, options) | _compression_options(source, row, encoding)
     if row.tagged:
         lost = (*lost, *note_losses(source.storage))
     if (method := _own_method(picture, mode, row, encoding)) is not None:
-        write_pixels(picture, _template(mode, options), method, target)
+        write_pixels(picture, _make_template(mode, options), method, target)
     else:
-        _save(_image(picture, mode, palette), row, target, options)
+        _save(_make_image(picture, mode, palette), row, target, options)
     return lost
 
 
@@ -142,10 +143,11 @@ def _write_several(array: Array, source: ImageInfo, row: Format, target: Target,
 
     frames, mode, lost = frames_for(array, source, row, _prepare)
     first, *rest = [_make_frame(*one) for one in frames]
-    options = row.options(encoding) | _profile(source, row, mode) | _extras(row, mode, None, array.nbytes)
-    options |= _nodata(source, row, array, options)
-    options |= _metadata(source, row, array[0], options, encoding)
-    options |= _georeference(source, row, options) | _compression(source, row, encoding)
+    options = row.options(encoding) | _profile_options(source, row, mode)
+    options |= _picture_options(row, mode, None, array.nbytes)
+    options |= _nodata_options(source, row, array, options)
+    options |= _list_metadata(source, row, array[0], options, encoding)
+    options |= _georeference_options(source, row, options) | _compression_options(source, row, encoding)
     if row.tagged:
         lost = (*lost, *note_losses(source.storage))
     options |= play_times(source.timing, row, len(frames), mode)
@@ -175,7 +177,7 @@ def _write_numbers(array: Array, source: ImageInfo, target: Target, encoding: En
 
 def _make_frame(picture: Array, mode: str, palette: Palette | None) -> Image.Image:
     """A frame; which of its colours is transparent is its own affair."""
-    image = _image(picture, mode, palette)
+    image = _make_image(picture, mode, palette)
     if palette is not None and palette.alpha is not None:
         image.info["transparency"] = gif_transparency(palette)
     return image
@@ -191,7 +193,7 @@ def _own_method(picture: Array, mode: str, row: Format, encoding: Encoding) -> M
     return (level, Z_DEFAULT_STRATEGY) if mode in WIDE else None
 
 
-def _template(mode: str, options: dict[str, Any]) -> bytes:
+def _make_template(mode: str, options: dict[str, Any]) -> bytes:
     """A PNG of one pixel of this mode (of 8 bits in place of 16), with all that the options ask for."""
     from PIL import Image
 
@@ -216,20 +218,20 @@ def _at_start(stream: IO[bytes]) -> bool:
         return False
 
 
-def _metadata(
+def _list_metadata(
     source: ImageInfo, row: Format, array: Array, given: Mapping[str, Any], encoding: Encoding
 ) -> dict[str, Any]:
     """What else the picture carries, unless nothing of it is wanted."""
     return {} if encoding.strip else metadata.options(source.metadata, row, array.shape[1::-1], given)
 
 
-def _nodata(source: ImageInfo, row: Format, array: Array, given: Mapping[str, Any]) -> dict[str, Any]:
+def _nodata_options(source: ImageInfo, row: Format, array: Array, given: Mapping[str, Any]) -> dict[str, Any]:
     """Name the value of missing samples, where the format has room for it."""
     text = nodata_text(source.nodata, array.dtype) if row.tagged else None
     return {} if text is None else {"tiffinfo": {**given.get("tiffinfo", {}), NODATA: text}}
 
 
-def _georeference(source: ImageInfo, row: Format, given: Mapping[str, Any]) -> dict[str, Any]:
+def _georeference_options(source: ImageInfo, row: Format, given: Mapping[str, Any]) -> dict[str, Any]:
     """Say where the picture lies, in the types of fields that GeoTIFF has; Pillow would guess some."""
     fields = list_georeference_fields(source) if row.tagged else ()
     if not fields:
@@ -245,13 +247,13 @@ def _georeference(source: ImageInfo, row: Format, given: Mapping[str, Any]) -> d
     return {"tiffinfo": tags}
 
 
-def _compression(source: ImageInfo, row: Format, encoding: Encoding) -> dict[str, Any]:
+def _compression_options(source: ImageInfo, row: Format, encoding: Encoding) -> dict[str, Any]:
     """Compress a TIFF as it is wished, or as the input was, where Pillow can."""
     codec = encoding.compress or (source.storage.codec if source.storage is not None else None)
     return {"compression": PILLOW[codec]} if row.tagged and codec is not None and codec in PILLOW else {}
 
 
-def _profile(source: ImageInfo, row: Format, mode: str) -> dict[str, Any]:
+def _profile_options(source: ImageInfo, row: Format, mode: str) -> dict[str, Any]:
     """Keep the profile, unless it describes another colour space than the result now has."""
     icc = source.icc_profile
     if not row.icc or not icc or WIDE.get(mode, mode) not in _SPACES.get(icc[16:20], ()):
@@ -259,7 +261,7 @@ def _profile(source: ImageInfo, row: Format, mode: str) -> dict[str, Any]:
     return {"icc_profile": icc}
 
 
-def _extras(row: Format, mode: str, palette: Palette | None, size: int) -> dict[str, Any]:
+def _picture_options(row: Format, mode: str, palette: Palette | None, size: int) -> dict[str, Any]:
     """Save options that follow from the picture and not from the format."""
     options: dict[str, Any] = dict(_SIGNED) if mode in ("int8", "int16") else {}
     if row.tagged and size > 2**32 - 2**16:  # offsets of 32 bits, less some room for the tags
@@ -282,7 +284,7 @@ def _prepare(array: Array, source: ImageInfo, row: Format) -> tuple[Array, str, 
     return squeezed, mode, palette
 
 
-def _image(array: Array, mode: str, palette: Palette | None) -> Image.Image:
+def _make_image(array: Array, mode: str, palette: Palette | None) -> Image.Image:
     import numpy as np
     from PIL import Image
 

@@ -182,10 +182,10 @@ def play_times(timing: AnimationTiming | None, row: Format, count: int, mode: st
     if not row.is_animated:
         return {}
     plays = 0 if timing is None else timing.plays
-    return {"duration": [round(ms) for ms in _durations(timing, count)], **row.timing(plays, mode.endswith("A"))}
+    return {"duration": [round(ms) for ms in _share_durations(timing, count)], **row.timing(plays, mode.endswith("A"))}
 
 
-def _durations(timing: AnimationTiming | None, count: int) -> list[float]:
+def _share_durations(timing: AnimationTiming | None, count: int) -> list[float]:
     """Milliseconds for ``count`` frames: the source's, or its time shared out where frames were pooled too."""
     if timing is None:
         return [_SLIDE] * count

@@ -73,33 +73,34 @@ def read_metadata(image: Image.Image) -> Metadata | None:
     """What an opened image carries; whatever of it is damaged says nothing about the pixels, and is left out."""
     exif: dict[int, Any] = {}
     with suppress(Exception):
-        exif = _exif(image)
+        exif = _read_exif(image)
     xmp = image.info.get("xmp")
-    dpi = _dpi(image.info.get("dpi"))
+    dpi = _parse_dpi(image.info.get("dpi"))
     programs = [program for tag in (_DESCRIPTION, _SOFTWARE) if (program := describes_pixels(exif.get(tag)))]
     if programs:
         exif = {tag: value for tag, value in exif.items() if not describes_pixels(value)}
     left_out = next((program for program in programs if program != "tifffile"), "")
     if left_out:  # of a measured picture the resolution is the size of its pixels, which are larger now
         exif, dpi = {tag: value for tag, value in exif.items() if tag not in _RESOLUTION}, None
-    made = Metadata(exif, _XMP_UNTRUE.sub(b"", xmp) if isinstance(xmp, bytes) else b"", dpi, _text(image), left_out)
+    xmp = _XMP_UNTRUE.sub(b"", xmp) if isinstance(xmp, bytes) else b""
+    made = Metadata(exif, xmp, dpi, _read_text(image), left_out)
     return made if made != Metadata({}) else None
 
 
-def _exif(image: Image.Image) -> dict[int, Any]:
+def _read_exif(image: Image.Image) -> dict[int, Any]:
     whole = image.getexif()
     kept = {tag: value for tag, value in whole.items() if tag in _KEPT}
     return kept | {tag: dict(inner) for tag in (_EXIF, _GPS) if (inner := whole.get_ifd(tag))}
 
 
-def _dpi(value: Any) -> tuple[float, float] | None:
+def _parse_dpi(value: Any) -> tuple[float, float] | None:
     with suppress(Exception):
         x, y = (float(one) for one in value)
         return (x, y) if 0 < x < 1e5 and 0 < y < 1e5 else None
     return None
 
 
-def _text(image: Image.Image) -> tuple[tuple[str, str], ...]:
+def _read_text(image: Image.Image) -> tuple[tuple[str, str], ...]:
     """PNG's texts, or the comment of a JPEG or GIF file."""
     comment = image.info.get("comment")
     if isinstance(comment, bytes):

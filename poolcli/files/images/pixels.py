@@ -150,12 +150,12 @@ def _expand_palette(image: ImageFile.ImageFile, indexed: bool, icc: bytes | None
     if not indexed:
         mode = "RGBA" if transparent else "RGB"
         return Picture(gather(image.convert(mode)), mode, None, icc)
-    palette = _palette(image, transparent and image.mode == "P")
+    palette = _read_palette(image, transparent and image.mode == "P")
     mode = "P+A" if palette.alpha else image.mode
     return Picture(gather(image), mode, palette, icc)
 
 
-def _palette(image: ImageFile.ImageFile, transparent: bool) -> Palette:
+def _read_palette(image: ImageFile.ImageFile, transparent: bool) -> Palette:
     flat = bytes(_rgba_palette(image))
     colours = bytes(value for i, value in enumerate(flat) if i % 4 != 3)
     return Palette(colours, flat[3::4] if transparent else None)

@@ -41,8 +41,8 @@ _RUNS: Method = (1, zlib.Z_RLE)
 def is_photographic(array: Array) -> Method | None:
     """How to compress (H, W) or (H, W, C) if it looks like a photograph; None for a drawing."""
     rows, size = _as_rows(array), _sample_size(array)
-    filtered = b"".join(_filter_rows(rows, size, *band) for band in _bands(*rows.shape))
-    plain = b"".join(rows[a:b].tobytes() for a, b in _bands(*rows.shape))
+    filtered = b"".join(_filter_rows(rows, size, *band) for band in _cut_bands(*rows.shape))
+    plain = b"".join(rows[a:b].tobytes() for a, b in _cut_bands(*rows.shape))
     least, method = min((_pack(filtered, method), method) for method in (HUFFMAN, _RUNS))
     deflated = min(_pack(data, (1, zlib.Z_DEFAULT_STRATEGY)) for data in (filtered, plain))
     return method if deflated > _WORTH * least else None
@@ -52,7 +52,7 @@ def _pack(data: bytes, method: Method) -> int:
     return sum(map(len, _deflate([data], method)))
 
 
-def _bands(height: int, width: int) -> Iterator[tuple[int, int]]:
+def _cut_bands(height: int, width: int) -> Iterator[tuple[int, int]]:
     """Ranges of rows, evenly over the picture."""
     each = max(1, _SAMPLE // (_BANDS * width))
     for i in range(min(_BANDS, height)):
@@ -101,18 +101,18 @@ def write_pixels(array: Array, template: bytes, method: Method, stream: Supports
     """Write ``array`` as a PNG like ``template``, a whole PNG of such pixels, with its own size and data."""
     write_all(stream, _SIGNATURE)
     written = False
-    for kind, data in _chunks(template):
+    for kind, data in _split_chunks(template):
         if kind == b"IHDR":
             data = struct.pack(">IIB", array.shape[1], array.shape[0], 8 * array.dtype.itemsize) + data[9:]
         if kind != b"IDAT":
-            write_all(stream, _chunk(kind, data))
+            write_all(stream, _make_chunk(kind, data))
         elif not written:
             written = True
-            for block in _data(array, method):
-                write_all(stream, _chunk(b"IDAT", block))
+            for block in _compress_pixels(array, method):
+                write_all(stream, _make_chunk(b"IDAT", block))
 
 
-def _data(array: Array, method: Method) -> Iterator[bytes]:
+def _compress_pixels(array: Array, method: Method) -> Iterator[bytes]:
     """The compressed pixels in pieces of some size."""
     rows, size = _as_rows(array), _sample_size(array)
     step = max(1, _ROWS_AT_ONCE // (rows.shape[1] + 1))
@@ -126,7 +126,7 @@ def _data(array: Array, method: Method) -> Iterator[bytes]:
     yield bytes(waiting)
 
 
-def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
+def _split_chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The chunks of a whole PNG that Pillow has just written."""
     at = len(_SIGNATURE)
     while at < len(png):
@@ -135,5 +135,5 @@ def _chunks(png: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += length + 12
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def _make_chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))

@@ -41,14 +41,14 @@ def scan(
     while waiting:  # no recursion: a tree may be deeper than Python's stack
         current = waiting.pop()
         try:
-            entries = _entries(current)
+            entries = _list_entries(current)
         except PoolError as error:
             if failed is None:
                 raise
             failed(current, error)
             continue
         below = os.path.join(current, "")[len(root) :]
-        yield current, _files(entries, below, reducers, globs, note, unread)
+        yield current, _choose_files(entries, below, reducers, globs, note, unread)
         if recursive:
             folders = (entry for entry in reversed(entries)
                        if entry.is_dir(follow_symlinks=False) and not _is_store(entry))
@@ -66,10 +66,10 @@ def find_own_results(paths: Collection[str], reducers: Collection[str]) -> set[s
 def is_own_result(names: set[str], reducers: Collection[str]) -> set[str]:
     """The same for names of one folder."""
     ends = tuple(f"_{reducer}" for reducer in reducers)
-    return {name for name in names if not names.isdisjoint(_origins(name, ends))}
+    return {name for name in names if not names.isdisjoint(_name_origins(name, ends))}
 
 
-def _entries(folder: str) -> list[os.DirEntry[str]]:
+def _list_entries(folder: str) -> list[os.DirEntry[str]]:
     try:
         with os.scandir(folder) as found:
             return sorted(found, key=lambda entry: entry.name)
@@ -77,7 +77,7 @@ def _entries(folder: str) -> list[os.DirEntry[str]]:
         raise PoolError(f"cannot be read: {error.strerror}") from error
 
 
-def _files(
+def _choose_files(
     entries: list[os.DirEntry[str]], below: str, reducers: Collection[str], globs: Globs, note: Note | None,
     unread: Callable[[str], None] | None,
 ) -> list[str]:
@@ -131,7 +131,7 @@ def _explain_skip(entry: os.DirEntry[str], known: bool) -> str:
     return "neither a file nor a folder"
 
 
-def _origins(path: str, ends: tuple[str, ...]) -> list[str]:
+def _name_origins(path: str, ends: tuple[str, ...]) -> list[str]:
     stem, ending = split_ending(path)
     if not stem.endswith(ends):
         return []

@@ -43,11 +43,11 @@ AnyPath = Path | Url
 
 def protocol(name: str | os.PathLike[str]) -> str | None:
     """The protocol of a URL in small letters; None for a path."""
-    return _protocol(os.fspath(name))
+    return _find_protocol(os.fspath(name))
 
 
 @lru_cache(_RECENT)
-def _protocol(name: str) -> str | None:
+def _find_protocol(name: str) -> str | None:
     found = _URL.match(name)
     return found[1].lower() if found else None
 

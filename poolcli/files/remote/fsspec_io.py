@@ -85,13 +85,13 @@ def explain_remote_errors(done: str, target: str | None = None) -> Iterator[None
     except (PoolError, MemoryError):
         raise
     except Exception as error:
-        reason = f"cannot be {done}: {_reason(error)}"
+        reason = f"cannot be {done}: {_describe_reason(error)}"
         raise (PoolError(reason) if target is None else OutputError(reason, target)) from error
 
 
-def _reason(error: Exception) -> str:
+def _describe_reason(error: Exception) -> str:
     if isinstance(error, FileNotFoundError) and isinstance(error.__cause__, OSError):
-        return _reason(error.__cause__)  # that is how fsspec tells of a web server that does not answer
+        return _describe_reason(error.__cause__)  # that is how fsspec tells of a web server that does not answer
     known = {FileNotFoundError: "there is no such object or bucket", PermissionError: "access is denied"}
     text = " ".join(str(error).split())
     for kind, words in known.items():

@@ -47,7 +47,7 @@ def _match(root: str, start: str, below: str) -> Listing:
     from fsspec.utils import glob_translate
 
     fits = re.compile(glob_translate(below)).match
-    for names in _pages(root, start, deep="/" in below or "**" in below):
+    for names in _list_pages(root, start, deep="/" in below or "**" in below):
         if taken := [name for name in names if fits(name) and not name.endswith("/")]:
             yield taken
 
@@ -59,7 +59,7 @@ def list_objects(root: str, *, recursive: bool, skip: Collection[str], globs: Gl
     As ``scan.scan`` has it for folders. Where outputs lie beside inputs, all names are gone through at once, for
     x_max.png may be pages behind x.png.
     """
-    pages = (_take(root, names, skip, globs, note, unread) for names in _pages(root, "", deep=recursive))
+    pages = (_take(root, names, skip, globs, note, unread) for names in _list_pages(root, "", deep=recursive))
     if not reducers:
         yield from filter(None, pages)
         return
@@ -87,13 +87,13 @@ def _take(root: str, names: list[str], skip: Collection[str], globs: Globs,
     return taken
 
 
-def _pages(root: str, start: str, deep: bool) -> Listing:
+def _list_pages(root: str, start: str, deep: bool) -> Listing:
     """Names of objects below a URL that ends in a slash, those that begin with ``start``; folders only as parts."""
     with explain_remote_errors("listed"):
         system, path = find_object(root)
         path = path.rstrip("/") + "/"
         if not is_s3(system):
-            yield from _folders(system, path, deep)
+            yield from _walk_folders(system, path, deep)
             return
         bucket, _, prefix = path.partition("/")
         more: dict[str, str] = {}
@@ -106,7 +106,7 @@ def _pages(root: str, start: str, deep: bool) -> Listing:
             more = {"ContinuationToken": page["NextContinuationToken"]}
 
 
-def _folders(system: Any, path: str, deep: bool) -> Listing:
+def _walk_folders(system: Any, path: str, deep: bool) -> Listing:
     """The same where there are no pages: folder by folder."""
     for folder, _, names in system.walk(path, maxdepth=None if deep else 1, detail=False):
         before = f"{folder.rstrip('/')}/"[len(path) :]

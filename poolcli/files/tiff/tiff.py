@@ -56,7 +56,7 @@ def read_tiff(file: Opener) -> Picture:
     picture = _read_page(file)
     if picture.storage is not None or file.image is None:
         return picture
-    return with_page_tags(picture, _tags(file.image).get, big=_is_big(file.stream))
+    return with_page_tags(picture, _read_tags(file.image).get, big=_is_big(file.stream))
 
 
 def _is_big(stream: IO[bytes]) -> bool:
@@ -70,7 +70,7 @@ def _read_page(file: Opener) -> Picture:
     except PoolError:
         raise
     except Exception as error:
-        return read_tiff_extra(file, _layout(file.stream, error))
+        return read_tiff_extra(file, _describe_page(file.stream, error))
     if lost := _find_lost(image):
         return read_tiff_extra(file, lost)
     if wide := _WIDE.fullmatch(rawmode(image)):
@@ -88,13 +88,13 @@ def _read_small(file: Opener, image: ImageFile.ImageFile) -> Picture:
         for tile in image.tile
     ]
     premultiplied = rawmode(image) in ("RGBa", "La")
-    kind = _name_dtype(_tags(image))
+    kind = _name_dtype(_read_tags(image))
     picture = _reinterpret(plain(image, file.indexed), kind)
-    if picture.mode == "I;16" and _tags(image).get(_PHOTOMETRIC) == 0:
+    if picture.mode == "I;16" and _read_tags(image).get(_PHOTOMETRIC) == 0:
         picture = replace(picture, array=~picture.array)  # white is 0: Pillow inverts 8 bits, and not 16
     notes = ("premultiplied alpha divided out of the colours",) if premultiplied else ()
     picture = replace(picture, notes=(*picture.notes, *notes))
-    inverted = _tags(image).get(_PHOTOMETRIC) == 0 and picture.mode in ("1", "L", "I;16")
+    inverted = _read_tags(image).get(_PHOTOMETRIC) == 0 and picture.mode in ("1", "L", "I;16")
     expanded = image.mode in ("P", "PA") and not file.indexed
     return with_nodata(picture, _nodata_tag(file, image), inverted=inverted, expanded=expanded)
 
@@ -112,13 +112,13 @@ def _reinterpret(picture: Picture, kind: str) -> Picture:
     return replace(picture, array=view(picture.array), mode=kind) if view else picture
 
 
-def _tags(image: ImageFile.ImageFile) -> Any:
+def _read_tags(image: ImageFile.ImageFile) -> Any:
     return image.tag_v2  # type: ignore[attr-defined]  # a TiffImageFile, which only importing its plugin could say
 
 
 def _nodata_tag(file: Opener, image: ImageFile.ImageFile) -> object:
     """The tag of the page, or else of the first page: writers name the value once for all."""
-    tag = _tags(image).get(NODATA)
+    tag = _read_tags(image).get(NODATA)
     return read_first_tags(file.stream).get(NODATA) if tag is None and file.frame else tag
 
 
@@ -133,7 +133,7 @@ def tiff_layout(image: ImageFile.ImageFile) -> tuple[str, tuple[int, int, int], 
 
     None for palettes, unusual colour spaces, and samples that are no whole bytes.
     """
-    tags = _tags(image)
+    tags = _read_tags(image)
     bits, dtype = tags.get(_BITS, (1,)), _name_dtype(tags)
     if tags.get(_PHOTOMETRIC) not in (0, 1, 2, 5) or len(set(bits)) != 1 or bits[0] % 8 or dtype not in _NUMBERS:
         return None
@@ -147,7 +147,7 @@ def first_of(value: Any) -> Any:
 
 def _find_lost(image: ImageFile.ImageFile) -> str:
     """Say what Pillow would drop of this page, or "" when nothing."""
-    tags = _tags(image)
+    tags = _read_tags(image)
     samples, bands = tags.get(_SAMPLES, 1), len(image.getbands())
     text = f"{_name_dtype(tags)} with {samples} channels"
     wide = samples > 1 and first_of(tags.get(_BITS, (1,))) > 8
@@ -156,7 +156,7 @@ def _find_lost(image: ImageFile.ImageFile) -> str:
     return ""
 
 
-def _layout(stream: IO[bytes], error: Exception) -> str:
+def _describe_page(stream: IO[bytes], error: Exception) -> str:
     """Say what a page is that Pillow did not open, when that is why; else raise ``error`` again."""
     if str(error) not in _UNKNOWN:
         raise error

@@ -153,7 +153,7 @@ def as_stored(level: Array, source: ImageInfo) -> tuple[Array, dict[str, Any]]:
         level = np.where(level, np.uint8(255), np.uint8(0))
     if source.palette is not None and level.ndim == 2 and level.dtype == np.uint8:
         if source.palette.alpha is None:
-            return level, {"photometric": "palette", "colormap": _colormap(source.palette)}
+            return level, {"photometric": "palette", "colormap": _make_colormap(source.palette)}
         level = expand_palette(level, source.palette)
     channels = 1 if level.ndim == 2 else level.shape[2]
     return level, _choose_channel_options(source, mode_of(level.dtype, level.shape, source.mode), channels)
@@ -173,7 +173,7 @@ def _choose_channel_options(source: ImageInfo, mode: str | None, channels: int) 
     return options | ({"planarconfig": "separate"} if known.separate else {})
 
 
-def _colormap(palette: Palette) -> Array:
+def _make_colormap(palette: Palette) -> Array:
     """(3, 256) of 16 bits."""
     import numpy as np
 

@@ -51,17 +51,17 @@ class TiffStorage:
 
 def read_storage(tags: Callable[[int], Any], *, big: bool) -> TiffStorage:
     """Read it from a page's tags; ``big`` says whether the file is a BigTIFF."""
-    tile = (_first(tags(_TILE_LENGTH)), _first(tags(_TILE_WIDTH)))
+    tile = (_take_first(tags(_TILE_LENGTH)), _take_first(tags(_TILE_WIDTH)))
     usable = all(0 < side <= _GREATEST_TILE and side % 16 == 0 for side in tile)
     extra = tags(_EXTRA_SAMPLES)
     extra = (extra,) if isinstance(extra, int) else extra
-    return TiffStorage(_CODECS.get(_first(tags(_COMPRESSION)) or 1), _first(tags(_PREDICTOR)) in (2, 3),
-                       tile if usable else None, _first(tags(_PLANAR)) == 2, big, _first(tags(_PHOTOMETRIC)),
+    return TiffStorage(_CODECS.get(_take_first(tags(_COMPRESSION)) or 1), _take_first(tags(_PREDICTOR)) in (2, 3),
+                       tile if usable else None, _take_first(tags(_PLANAR)) == 2, big, _take_first(tags(_PHOTOMETRIC)),
                        tuple(int(one) for one in extra) if isinstance(extra, tuple) else (),
-                       _first(tags(_SAMPLES)) or 1)
+                       _take_first(tags(_SAMPLES)) or 1)
 
 
-def _first(value: Any) -> int:
+def _take_first(value: Any) -> int:
     value = value[0] if isinstance(value, tuple) and value else value
     return int(value) if isinstance(value, (int, float)) else 0
 
@@ -112,12 +112,12 @@ def choose_storage_options(storage: TiffStorage, codec: str, shape: tuple[int, .
         options["tile"] = storage.tile
     if codec != NONE:
         options["compression"] = _TIFFFILE.get(codec, codec)
-        if storage.predicts and codec != "packbits" and (number := _predictor(dtype)) != 1:
+        if storage.predicts and codec != "packbits" and (number := _choose_predictor(dtype)) != 1:
             options["predictor"] = number
     return options
 
 
-def _predictor(dtype: np.dtype[Any]) -> int:
+def _choose_predictor(dtype: np.dtype[Any]) -> int:
     """Differences of whole numbers, or of the bytes of floats, which tifffile does by imagecodecs."""
     from importlib.util import find_spec
 

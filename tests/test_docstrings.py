@@ -18,7 +18,7 @@ PACKAGE = Path(poolcli.__file__).parent
 FUNCTIONS = [name for name in poolcli.__all__ if inspect.isfunction(getattr(poolcli, name))]
 SECTIONS = ("Parameters", "Returns", "Raises", "Examples")
 MODULES = sorted(".".join(("poolcli", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
-                 for path in PACKAGE.rglob("*.py") if ">>> " in path.read_text(encoding="utf-8"))
+                 for path in PACKAGE.rglob("*.py") if re.search("^ *>>> ", path.read_text(encoding="utf-8"), re.M))
 
 
 def read_sections(text: str) -> dict[str, list[str]]:

@@ -293,13 +293,18 @@ def _check_weights(rules: SampleRules, pooling: Pooling, plan: Plan, part: PlanP
             corner = tuple(corner[i] for i in plan.axes.pooled)
         raise PoolError(f"{rules.origin}weights are finite and at least 0, and the one at {place_in(at, corner)} is "
                         f"{weights[at]:g}")
-    whole = high < _LARGEST_WHOLE and (weights.dtype.kind != "f" or bool((weights == np.floor(weights)).all()))
+    whole = high < _LARGEST_WHOLE and (weights.dtype.kind != "f" or _are_whole(weights))
     if whole:
         weights = weights.astype(np.min_scalar_type(int(high)), copy=False)
     elif weights.dtype != np.float32:
         weights = weights.astype(np.float64, copy=False)
     largest = max((1 << int(high).bit_length()) - 1, 2) if whole else 0
     return _Weights(broadcast_samples(weights, plan, "array of weights"), largest)
+
+
+def _are_whole(weights: Array) -> bool:
+    """Whether floats are whole numbers; a few of them tell mostly (1 MP of fractions take 1 ms to look at)."""
+    return all(bool((some == np.floor(some)).all()) for some in (weights[:1], weights))
 
 
 SHARE = "share"

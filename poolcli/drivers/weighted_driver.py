@@ -1,7 +1,8 @@
 """Drive the weighted row kernel (``kernels/fold/weighted_rows.py``): sums with a weight for each place of a window.
 
 Sums are whole numbers of 32 bits or doubles where these hold them exactly, doubles where the result is a float of at
-most 32 bits, and pairs of doubles elsewhere; so whole numbers come out exactly, rounded once.
+most 32 bits or small integers have fractions for weights, and pairs of doubles elsewhere; so whole numbers come out
+exactly, rounded once.
 """
 
 from __future__ import annotations
@@ -153,7 +154,8 @@ def _choose_sum(work: KernelTask, lines: float, row: float) -> Fold:
     dtype, weight = work.array.dtype, lines * row
     largest = weight * (2.0 ** (8 * dtype.itemsize) if dtype.kind != "f" else 1.0)
     near = all(one.kind == "f" and one.itemsize <= 4 for one in (dtype, work.written))
-    if near or (dtype.kind != "f" and largest < 2.0**EXACT_BITS):
+    in_parts = work.weights is not None and not work.largest_weight and work.written.kind == "f"
+    if near or (dtype.kind != "f" and (largest < 2.0**EXACT_BITS or (in_parts and dtype.itemsize <= 2))):
         convert = end.ratio_to_near_float if near else of_ratio(work, weight)
         value: Part = end.mean if convert is not None else end.mean_wide
         convert = of_pair(work) if convert is None else convert
@@ -170,7 +172,8 @@ def _choose_sum(work: KernelTask, lines: float, row: float) -> Fold:
         return Fold(states.lift_pair, kernel.accumulate_parts, value,
                     of_pair(work) if value is kernel.mean_of_parts else convert, (np.float64,) * 2, (0, 0))
     else:
-        apart = work.weights is not None and work.largest_weight != 1
+        near_mass = in_parts or (dtype.kind == work.written.kind == "f")
+        apart = work.weights is not None and work.largest_weight != 1 and not near_mass
         merge, value = (states.merge_two_pairs, end.mean_by_pair) if apart else (states.merge_pair, end.mean_pair)
         fold = Fold(states.lift_pair, merge, value, of_pair(work), (np.float64,) * 2, (0, 0))
         plain = kernel.accumulate_pair

@@ -93,6 +93,20 @@ def test_samples_with_weights_of_their_own(dtype: str, kind: str, tier: str, mon
                                         for value in hidden]
 
 
+@pytest.mark.parametrize("reducer", ["avg", "sum", "blur"])
+@pytest.mark.parametrize("dtype", ["int32", "float64"])
+def test_products_with_fractions_cancel_without_an_error(reducer: str, dtype: str) -> None:
+    """What large samples of both signs leave is right, though no product of theirs is a double."""
+    x, weights = np.array([2**30 + 1, 2**29, -(2**30), 3], dtype), [0.1, 0.2, 0.3, 0.7]
+    x[1], binomial = -x[0] // 3, [comb(3, j) if reducer == "blur" else 1 for j in range(4)]
+    each = [Fraction(w) * b for w, b in zip(weights, binomial, strict=True)]
+    x[3] = round(-sum(w * Fraction(int(v)) for w, v in zip(each[:3], x[:3], strict=True)) / each[3]) + 1
+    exact = sum(w * Fraction(int(v)) for w, v in zip(each, x, strict=True)) / (1 if reducer == "sum" else sum(each))
+    with jit.run_plain():
+        found = poolcli.pool(x, reducer, size=4, weights=weights)
+    np.testing.assert_allclose(found, [float(exact)], rtol=1e-15)
+
+
 def test_weights_of_their_own_in_all_windows() -> None:
     """Equal ones change nothing, of any size."""
     x = np.random.default_rng(1).integers(0, 256, (12, 14, 3), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -69,6 +70,49 @@ def test_weighted_ranks_and_votes_go_to_the_sample_that_they_are(reducer: str) -
                                    & (WEIGHTS[2 * i : 2 * i + 2, 3 * j : 3 * j + 3] > 0))
         wanted[2 * i + rows[0], 3 * j + columns[0]] = 1
     assert np.array_equal(made, wanted)
+
+
+def build_blur_matrix(length: int, size: int, stride: int, padding: int) -> Any:
+    """The binomial weight of each sample of an axis (columns) in each window (rows)."""
+    row = [math.comb(size - 1, j) for j in range(size)]
+    starts = range(-padding, length + padding - size + 1, stride)
+    return np.array([[row[i - start] if 0 <= i - start < size else 0 for i in range(length)] for start in starts])
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+@pytest.mark.parametrize(("size", "stride", "padding"), [(3, 2, 1), (5, 1, 2), (4, 3, 0), (6, 5, 3)])
+def test_weights_of_blur_are_a_dense_matrix(size: int, stride: int, padding: int, hidden: bool) -> None:
+    """Each sample has binomial times given weight over their sum in the window, with masks and channels too."""
+    x, weights = RNG.random((9, 8, 2)), RNG.integers(0, 4, (9, 8)) * 0.75
+    mask = RNG.random((9, 8)) < 0.6 if hidden else np.ones((9, 8), bool)
+    matrix = np.kron(build_blur_matrix(9, size, stride, padding), build_blur_matrix(8, size, stride, padding))
+    matrix = matrix * (weights * mask).reshape(-1)
+    sums = matrix.sum(axis=1, keepdims=True)
+    matrix = np.divide(matrix, sums, out=np.zeros(matrix.shape), where=sums > 0)
+    options = {"size": size, "stride": stride, "padding": padding, "layout": "HWC", "weights": weights, "mask": mask}
+    pooled = poolcli.pool(x, "blur", **options)
+    upstream = RNG.standard_normal(pooled.shape)
+    made = poolcli.grad(x, "blur", upstream, **options)
+    np.testing.assert_allclose(made, (matrix.T @ upstream.reshape(-1, 2)).reshape(x.shape), rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(np.nan_to_num(pooled).reshape(-1, 2), matrix @ x.reshape(-1, 2), rtol=1e-12)
+
+
+def test_weights_of_blur_by_differences_and_of_every_kind() -> None:
+    """Whole and broken weights, volumes, NaN that is passed over; weights of 1 are none."""
+    x = RNG.random((3, 4, 5))
+    x[1, 2, 3] = np.nan
+    for weights in (RNG.integers(0, 9, x.shape).astype(np.uint8), RNG.random(x.shape).astype(np.float32)):
+        options: dict[str, Any] = {"size": 3, "stride": 1, "padding": 1, "layout": "DHW", "nan": "ignore",
+                                   "weights": weights}
+        made, wanted = poolcli.grad(x, "blur", **options), np.zeros(x.shape)
+        for at in np.ndindex(*x.shape):
+            ends = [np.nansum(poolcli.pool(x + step * (np.indices(x.shape).T == at).all(-1).T, "blur", **options))
+                    for step in (1e-5, -1e-5)]
+            wanted[at] = (ends[0] - ends[1]) / 2e-5
+        np.testing.assert_allclose(made, wanted, atol=1e-8)
+    options["weights"] = np.ones(x.shape)
+    np.testing.assert_allclose(poolcli.grad(x, "blur", **options), poolcli.grad(
+        x, "blur", **{**options, "weights": None}), rtol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float16", "uint8"])

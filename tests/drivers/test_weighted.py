@@ -185,9 +185,3 @@ def test_planes_whose_sums_no_double_holds_are_rounded_once(dtype: str, how: str
         floats = poolcli.pool(x, "blur", size=size, stride=1)
     assert result.tolist() == [[ROUND[how](value) for value in row] for row in exact]
     assert floats.tolist() == [[float(value) for value in row] for row in exact]
-
-
-def test_a_gradient_with_weights_is_refused() -> None:
-    """Not taken for that of a pick."""
-    with pytest.raises(poolcli.PoolError, match="no gradient of blur with weights yet; mask would work"):
-        poolcli.grad(np.ones((4, 4)), "blur", size=2, weights=np.ones((4, 4)))

@@ -83,13 +83,11 @@ def differentiate(array: Array, pooling: Pooling, upstream: ArrayLike | None = N
     plan = pooling.plan(array.shape, layout)
     if pooling.reducer.takes_parts:
         plan.check_whole_samples("grad")
-    if pooling.reducer.weighted and rules is not None and rules.weights is not None:
-        raise PoolError(f"there is no gradient of {pooling.reducer.name} with weights yet; mask would work")
     weights = None
     try:
         if rules is not None:
             pooling, array, weights = mark_missing(pooling, array.astype(dtype, copy=False), plan, rules)
-            gradient = gradient if weights is None else differentiate_weighted
+            gradient = gradient if weights is None or pooling.reducer.weighted else differentiate_weighted
         pooling.check_array(array)
         task = GradientTask(pooling, pooling.prepare(plan, array.dtype), array, _to_canonical_upstream(upstream, plan),
                             weights)

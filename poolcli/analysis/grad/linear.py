@@ -57,9 +57,11 @@ def _count_window_samples(task: GradientTask) -> Array:
 
 
 def _pool_presence(task: GradientTask, reducer: str) -> Array:
-    """A pooling of 1 where a sample is present and 0 where none is."""
-    assert task.missing is not None
-    there = (~task.missing).view(np.uint8)
+    """A pooling of 1, or of its weight, where a sample is present and 0 where none is."""
+    shape = task.work.array.shape
+    there = np.ones(shape, np.uint8) if task.missing is None else (~task.missing).view(np.uint8)
+    if task.weights is not None:
+        there = there * _to_canonical_weights(task)
     work = replace(task.work, array=there, reducer=REDUCERS[reducer], parameters=(), source=there.dtype,
                    result=dtypes.FLOAT64, skip_nan=False, nodata=None, fill=None, draws=None)
     return run_task(work)[0]
@@ -73,12 +75,20 @@ def _multiply_axes(lengths: Sequence[Array]) -> Array:
 
 
 def blur_gradient(task: GradientTask) -> Floats:
-    """The binomial weight, of present samples adding up to 1."""
-    if task.missing is None:
+    """The binomial weight, times that of the sample where it has one, of present samples adding up to 1."""
+    if task.missing is None and task.weights is None:
         return _apply_adjoint(task, [_binomial_weights(one) for one in task.work.windows], task.upstream)
     share = _pool_presence(task, "blur")
     upstream = np.where(share > 0, task.upstream / share, 0)
-    return _apply_adjoint(task, [_binomial_weights(one) for one in task.work.windows], upstream)
+    found = _apply_adjoint(task, [_binomial_weights(one) for one in task.work.windows], upstream)
+    return found if task.weights is None else found * _to_canonical_weights(task)
+
+
+def _to_canonical_weights(task: GradientTask) -> Floats:
+    """The samples' weights as a canonical array."""
+    assert task.weights is not None
+    found: Floats = task.settled.plan.axes.canonical(task.weights).astype(np.float64)
+    return found
 
 
 def _binomial_weights(windows: Windows) -> Floats:

@@ -157,7 +157,7 @@ def _describe_bad_usage(message: str) -> str:
 
 
 _OF_SAMPLES = {"mask": ", with stats, chain, explain, grad and bounds, outside of quotes",
-               "weights": ", with stats, chain, explain and grad, outside of quotes",
+               "weights": ", with stats, chain, explain, grad and bounds, outside of quotes",
                "min_valid": ", with stats and chain, outside of quotes", "valid_out": ""}
 """Options of files beside the input, which most studies and stages do not know, and where else they go."""
 

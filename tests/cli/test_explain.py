@@ -73,7 +73,7 @@ def test_masks_and_weights(here: Call, tmp_path: Path, monkeypatch: pytest.Monke
                         (["explain", "--mask", "l.npy", "--html", "p.html"], "--mask l.npy: the mask has the shape"),
                         (["explain", "--mask", "x.npy", "--html", "p.html"], "a mask is of whole numbers or bool"),
                         (["compare", "--mask", "m.npy"], "--mask: goes with the commands of reducers, with stats"),
-                        (["bounds", "--weights", "w.npy"], "--weights: goes with the commands of reducers, with")):
+                        (["shift", "--weights", "w.npy"], "--weights: goes with the commands of reducers, with")):
         done = here(*words, "x.npy", "max -k 2")
         assert done.code in (1, 2) and said in done.err and done.err.count("\n") == 1
     done = here("chain", "x.npy", "max -k 2 --mask m.npy", "-o", "y.npy")

@@ -24,7 +24,7 @@ from ...engine.prepared import describe_unrepresentable
 from ...errors import PoolError
 from ...masked import WIDER, find_empty, pads_missing, pool_without
 from ...pooling import Pooling, as_array, parse_pooling
-from ...valid_samples import find_present
+from ...valid_samples import find_present, parse_rules
 from . import interval_extremes, interval_search, intervals, variance_extremes
 from .outward_rounding import (
     ERROR_MODELS,
@@ -40,6 +40,7 @@ from .outward_rounding import (
     needs_outward_rounding,
     rounds_weights,
 )
+from .weighted_ends import bound_weighted_ends
 
 Array = NDArray[Any]
 _COPIES = ("reflect", "edge", "wrap")
@@ -154,7 +155,7 @@ class Bounds:
 
 
 def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", *, mask: ArrayLike | None = None,
-           **options: Unpack[Keywords]) -> Bounds:
+           weights: ArrayLike | None = None, **options: Unpack[Keywords]) -> Bounds:
     """Bound ``pool(x, reducer, ...)`` for every x of the same dtype with low <= x <= high, sample by sample.
 
     What is missing (NaN, nodata) is missing in both ends, and stays missing; what is present stays present. NaN that
@@ -166,8 +167,9 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", *, mask: Array
         The ends of the intervals, of one shape and dtype; ``interval`` makes them around an array.
     reducer
         The name of a reducer of which enough is known.
-    mask
-        Which samples count, as of ``pool``. Of samples with weights no certified bounds are known.
+    mask, weights
+        Which samples count, and how much, as of ``pool``. With weights bounds are known of sums and means: avg, sum,
+        mixed, blur.
     **options
         The keywords of ``pool``.
 
@@ -197,16 +199,21 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", *, mask: Array
     if pooling.reducer.takes_parts:
         plan.check_whole_samples("bounds")
     missing_value, empty = pooling.fill(pooling.result_dtype(dtype)), None
-    if mask is not None:
+    rules = None if weights is None else parse_rules(mask, weights)
+    if mask is not None and rules is None:
         pooling, a, b, empty = _hide_samples(pooling, plan, a, b, as_array(mask))
-    pooling.check_array(a)
-    pooling.check_array(b)
+    if rules is None:
+        pooling.check_array(a)
+        pooling.check_array(b)
     try:
-        bound = _bound_by_ends if method.solve is None else _bound_by_windows
-        under, over, exact = bound(pooling, plan, a, b, method)
+        if rules is not None:
+            under, over, exact, empty = bound_weighted_ends(pooling, plan, a, b, rules)
+        else:
+            bound = _bound_by_ends if method.solve is None else _bound_by_windows
+            under, over, exact = bound(pooling, plan, a, b, method)
     except MemoryError:
         raise PoolError(f"not enough memory to bound an array of shape {a.shape}") from None
-    rounded = _is_rounded_on_the_way(pooling, plan, a.dtype)
+    rounded = rules is not None or _is_rounded_on_the_way(pooling, plan, a.dtype)
     if empty is not None and empty.any():
         if missing_value is None:
             raise describe_unrepresentable(tuple(int(i) for i in np.argwhere(empty)[0]), under.dtype)

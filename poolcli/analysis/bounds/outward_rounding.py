@@ -130,6 +130,8 @@ class _ErrorModel:
     """The formula gives nothing below 0."""
     of_largest: bool = False
     """What is lost depends on the largest magnitude in the window, not on what the reducer makes of magnitudes."""
+    of_sums: bool = False
+    """The formula is a sum of samples, each times a number, maybe over a number."""
 
 
 def _sum_margin(given: _FloatBounds) -> Array:
@@ -153,7 +155,7 @@ def _variance_margin(given: _FloatBounds) -> Array:
 
 
 ERROR_MODELS: Mapping[str, _ErrorModel] = {
-    "sum": _ErrorModel(_sum_margin),
+    "sum": _ErrorModel(_sum_margin, of_sums=True),
     "rank": _ErrorModel(lambda given: np.asarray(given.far * _PAIRS), of_largest=True),
     "ranks": _ErrorModel(lambda given: np.asarray(given.far * (given.samples * _PAIRS)), of_largest=True),
     "median_deviation": _ErrorModel(lambda given: np.asarray(given.far * 8 * _UNIT), never_negative=True),

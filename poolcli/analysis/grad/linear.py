@@ -59,7 +59,7 @@ def _count_window_samples(task: GradientTask) -> Array:
 def _pool_presence(task: GradientTask, reducer: str) -> Array:
     """A pooling of 1, or of its weight, where a sample is present and 0 where none is."""
     shape = task.work.array.shape
-    there = np.ones(shape, np.uint8) if task.missing is None else (~task.missing).view(np.uint8)
+    there: Array = np.ones(shape, np.uint8) if task.missing is None else (~task.missing).view(np.uint8)
     if task.weights is not None:
         there = there * _to_canonical_weights(task)
     work = replace(task.work, array=there, reducer=REDUCERS[reducer], parameters=(), source=there.dtype,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ...analysis.bounds.bounds import Bounds
     from ...analysis.stages import Stage
     from ...files import Loaded
+    from ...valid_samples import SampleRules
 
     Array = NDArray[Any]
 
@@ -44,8 +45,10 @@ def _answer(asked: StudyContext) -> Answer:
 
     stage, loaded = asked.the_stage(), _first_input(asked)
     low, high = _read_intervals(asked, loaded)
-    found = bounds(low, high, stage.reducer, **_collect_keywords(stage, asked.output, loaded),
-                   mask=_load_mask(asked, loaded))
+    rules = _load_rules(asked, loaded)
+    mask, weights = (None, None) if rules is None else (rules.mask, rules.weights)
+    found = bounds(low, high, stage.reducer, **_collect_keywords(stage, asked.output, loaded), mask=mask,
+                   weights=weights)
     notes = (*_write_bounds(asked, found, loaded.source), *_draw_heat(asked, found))
     return Answer(found, lambda: _render(stage, found), notes)
 
@@ -88,13 +91,10 @@ def _collect_keywords(stage: Stage, output: str | None, loaded: Loaded) -> Mappi
     return chosen
 
 
-def _load_mask(asked: StudyContext, loaded: Loaded) -> Array | None:
-    """Which samples count, by a file of the input's shape or of that of its pooled axes."""
-    if asked.given["mask"] is None:
-        return None
+def _load_rules(asked: StudyContext, loaded: Loaded) -> SampleRules | None:
+    """Which samples count, and how much, by files of the input's shape or of that of its pooled axes."""
     pooling = asked.the_stage().pooling
-    rules = load_sample_rules(asked, pooling, pooling.plan(loaded.array.shape, loaded.layout))
-    return None if rules is None else rules.mask
+    return load_sample_rules(asked, pooling, pooling.plan(loaded.array.shape, loaded.layout))
 
 
 def _write_bounds(asked: StudyContext, found: Bounds, source: Any) -> tuple[str, ...]:
@@ -165,7 +165,7 @@ _OPTIONS = [
                    help="How far each sample may move, in its own units."),
     click.Option(["--clip"], type=param_types.number, nargs=2, metavar="LOW HIGH",
                  help="Samples stay between these. Default: the dtype's range."),
-    sample_options()[0],
+    *sample_options(),
     output_option("Both bounds: FILE.npy with low and high on a new first axis, or two files: out_{bound}.png."),
     options.option("--heat", type=options.path(), metavar="FILE",
                    help="A picture of how wide the bounds are, with its scale."),

@@ -160,6 +160,12 @@ _OF_SAMPLES = {"mask": ", with stats, chain, explain, grad and bounds, outside o
                "weights": ", with stats, chain, explain, grad and bounds, outside of quotes",
                "min_valid": ", with stats and chain, outside of quotes", "valid_out": ""}
 """Options of files beside the input, which most studies and stages do not know, and where else they go."""
+OF_ALL_SAMPLES = {"unpool": "has indices or windows to go by, and no samples that could count",
+                   "compare": "measures results against all samples",
+                   "shift": "compares results of samples that have moved, and a mask does not move with them",
+                   "group": "compares results of samples that have moved, and a mask does not move with them",
+                   "pyramid": "pools its levels again, and they have no masks"}
+"""Why a study takes no mask."""
 
 
 def _describe_unknown_option(error: click.NoSuchOption, command: str) -> str:
@@ -171,8 +177,10 @@ def _describe_unknown_option(error: click.NoSuchOption, command: str) -> str:
     if owners:
         return f"is a parameter of {', '.join(owners)}, not of {command.split()[-1]}"
     if keyword in _OF_SAMPLES:
-        return (f"goes with the commands of reducers{_OF_SAMPLES[keyword]}; samples that are nodata, or "
-                "NaN with --nan ignore, are left out everywhere")
+        study = command.split()[-1]
+        why = f"; {study} {OF_ALL_SAMPLES[study]}" if study in OF_ALL_SAMPLES else ""
+        return (f"goes with the commands of reducers{_OF_SAMPLES[keyword]}{why}; samples that are nodata, or NaN with "
+                "--nan ignore, are left out everywhere")
     near = _find_foreign_option(error, keyword) or (error.possibilities or [f"{command} --help"])[0]
     name = "; a name that begins with - goes behind --" if not error.option_name.startswith("--") else ""
     return f"is no option of {command}; {near} would work{name}"

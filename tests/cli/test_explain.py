@@ -11,6 +11,7 @@ import pytest
 from cli.calls import SAMPLES, Call, Process, save_picture
 
 import poolcli
+from poolcli.cli.error_messages import OF_ALL_SAMPLES
 
 
 def lines(text: str) -> list[str]:
@@ -73,6 +74,7 @@ def test_masks_and_weights(here: Call, tmp_path: Path, monkeypatch: pytest.Monke
                         (["explain", "--mask", "l.npy", "--html", "p.html"], "--mask l.npy: the mask has the shape"),
                         (["explain", "--mask", "x.npy", "--html", "p.html"], "a mask is of whole numbers or bool"),
                         (["compare", "--mask", "m.npy"], "--mask: goes with the commands of reducers, with stats"),
+                        *(([study, "--mask", "m.npy"], f"; {study} {why}; ") for study, why in OF_ALL_SAMPLES.items()),
                         (["shift", "--weights", "w.npy"], "--weights: goes with the commands of reducers, with")):
         done = here(*words, "x.npy", "max -k 2")
         assert done.code in (1, 2) and said in done.err and done.err.count("\n") == 1

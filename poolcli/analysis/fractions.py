@@ -1,4 +1,4 @@
-"""The share of each class in each window: means of indicators, which the fast folds compute exactly.
+"""The share of each class in each window: of the number of its samples, or a mean of indicators, which both are exact.
 
 The indicator of a class is 1 where a sample has it, else 0; its mean over a window is the share of the class, its sum
 the number of its samples. A missing sample gets a third value, which is missing in turn.
@@ -17,6 +17,7 @@ from ..core import dtypes
 from ..core.plans import Plan
 from ..core.pool_options import Keywords
 from ..core.reducers import REDUCERS
+from ..drivers import policy, value_counts_driver
 from ..engine.c_order import in_c_order
 from ..engine.prepared import PreparedPooling
 from ..errors import OptionError, PoolError
@@ -30,6 +31,8 @@ _MOST_CLASSES = 256
 """Of classes that nobody named: as many as a byte has."""
 _MISSING = 2
 """In an indicator, beside 0 and 1."""
+_SPAN = 1 << 16
+"""From the first class to the last of integers: their numbers are looked up, else they are searched for."""
 _BLOCK = 1 << 20
 """Samples that are looked through for classes at once."""
 
@@ -121,10 +124,8 @@ def find_fractions(array: Array, pooling: Pooling, classes: Sequence[int | float
     letters = plan.output_letters + ("K" if "C" in plan.output_letters else "C")
     dtype = np.dtype(np.int64 if counts else pooling.dtype or np.float32)
     try:
-        planes = np.empty((len(asked), *plan.output_shape), dtype)
-        _pool_classes(array, asked, missing if of == _OF[0] and not counts and missing.any() else None, pooling, plan,
-                      planes)
-        values = np.ascontiguousarray(in_c_order(np.moveaxis(planes, 0, -1), dtype))
+        values = _pool_classes(array, asked, missing if of == _OF[0] and not counts and missing.any() else None,
+                               pooling, plan, dtype)
     except MemoryError:
         raise PoolError(f"not enough memory for the shares of {len(asked):,} classes; --classes for fewer, or larger "
                         "windows, would work") from None
@@ -175,14 +176,58 @@ def _split(size: int) -> Iterator[slice]:
 
 
 def _pool_classes(array: Array, classes: Sequence[int | float], missing: NDArray[np.bool_] | None, pooling: Pooling,
-                  plan: Plan, planes: Array) -> None:
-    """Write the shares of each class into a plane of its own, or the numbers where these are integers.
+                  plan: Plan, dtype: dtypes.Type) -> Array:
+    """Return the shares of each class in each window, or the numbers where ``dtype`` is an integer's, classes last.
 
-    ``missing`` are the samples that shares are no shares of. What the classes have in common is prepared once.
+    ``missing`` are the samples that shares are no shares of. All classes are counted in one pass; a kernel that is not
+    compiled yet leaves the work to those of means, class by class, as long as that takes less.
     """
-    row = REDUCERS["avg" if planes.dtype.kind == "f" else "sum"]
+    numbers = np.arange(len(classes))
+    none, gone = len(classes), len(classes) + 1
+    read = dtypes.as_read(array)
+    if value_counts_driver.is_counted(read.dtype):
+        numbers, samples, nodata, padding = np.array(classes), read, pooling.missing(), pooling.pad_value
+    else:
+        samples, nodata = _number_samples(read, classes), gone
+        padding = next((k for k, one in enumerate(classes) if one == pooling.pad_value), none)
+        padding = gone if pooling.pad_value == pooling.nodata else padding
+        if missing is not None:
+            samples[missing] = gone
+    counted = replace(pooling, reducer=REDUCERS["count"], parameters={}, nan="propagate", dtype=None, pad_value=padding,
+                      nodata=None if missing is None else nodata).prepare(plan, samples.dtype)
+    choice = value_counts_driver.choose_shares(counted.work, dtypes.write_dtype(dtype), numbers)
+    of_planes = 1e-6 * len(classes) * (array.size + 2 * choice.samples * float(np.prod(plan.output_shape)))
+    uncompiled = policy.UncompiledKernel(choice.spec, of_planes)
+    if uncompiled.pays():
+        with uncompiled.measured():
+            return _pool_indicators(array, classes, missing, pooling, plan, dtype)
+    return counted.run_counts(samples, choice, len(classes), dtype)
+
+
+def _number_samples(array: Array, classes: Sequence[int | float]) -> Array:
+    """Return the number of each sample's class, one more than the last of those that have none."""
+    count = len(classes)
+    known = np.concatenate([dtypes.scalar(array.dtype, one) for one in classes])
+    order = np.argsort(known)
+    low, high = known[order[:1]], known[order[-1:]]
+    dtype = np.uint8 if count + 2 <= 1 << 8 else np.uint16
+    if array.dtype.kind != "f" and (span := int(high[0]) - int(low[0]) + 1) <= _SPAN:
+        of_value = np.full(span + 1, count, dtype)
+        of_value[known - low] = np.arange(count)
+        looked_up: Array = of_value[np.minimum((array - low).view(f"u{array.itemsize}"), span)]
+        return looked_up
+    at = np.minimum(np.searchsorted(known[order], array), count - 1)
+    found: Array = np.where(known[order[at]] == array, order[at], count).astype(dtype)
+    return found
+
+
+def _pool_indicators(array: Array, classes: Sequence[int | float], missing: NDArray[np.bool_] | None, pooling: Pooling,
+                     plan: Plan, dtype: dtypes.Type) -> Array:
+    """Return the same by a mean of indicators for each class, or a sum. What these have in common is prepared once."""
+    planes = np.empty((len(classes), *plan.output_shape), dtype)
+    row = REDUCERS["avg" if dtype.kind == "f" else "sum"]
     shares = replace(pooling, reducer=row, parameters={one.name: one.default for one in row.parameters},
-                     nan="propagate", nodata=None if missing is None else _MISSING, dtype=planes.dtype,
+                     nan="propagate", nodata=None if missing is None else _MISSING, dtype=dtype,
                      fills_nodata=False)
     prepared: dict[int, PreparedPooling] = {}
     for plane, number in zip(planes, classes, strict=True):
@@ -194,3 +239,4 @@ def _pool_classes(array: Array, classes: Sequence[int | float], missing: NDArray
         if padding not in prepared:
             prepared[padding] = replace(shares, pad_value=padding).prepare(plan, indicator.dtype)
         prepared[padding].run(indicator, out=plane)
+    return np.ascontiguousarray(in_c_order(np.moveaxis(planes, 0, -1), dtype))

@@ -13,6 +13,7 @@ FAST_DRIVERS: Mapping[str, Callable[[Reducer], bool]] = {
     "slicing_driver": lambda row: bool(row.slices),
     "network_driver": lambda row: row.sorts in ("rank", "runs"),
     "counting_driver": lambda row: bool(row.sorts),
+    "value_counts_driver": lambda row: row.sorts not in ("", "rank", "runs"),
     "sliding_driver": lambda row: bool(row.sorts),
     "tile_driver": lambda row: bool(row.lanes),
 }

@@ -120,6 +120,17 @@ class PreparedPooling:
                 self.weighted_choices.clear()
             return self.weighted_choices.setdefault(asked, run.choose_fold(task))
 
+    def run_counts(self, array: Array, choice: KernelChoice, classes: int, dtype: dtypes.Type) -> Array:
+        """Pool an array into numbers of a new last axis, by a kernel that has no other behind it."""
+        work = self.on(array)
+        values = np.empty((*work.output_shape, classes), dtypes.write_dtype(dtype))
+        jit.set_purpose("the kernel that counts classes")
+        run.run_wholly(choice.on(work, values))
+        order = self.plan.axes.order
+        in_order = values.reshape([*(self.plan.full_shape[i] for i in order), classes])
+        found = dtypes.as_result(np.moveaxis(in_order, range(len(order)), order), dtype)
+        return np.ascontiguousarray(found).reshape(*self.plan.output_shape, classes)
+
     def run_whole(self, work: KernelTask, written: Array | None) -> tuple[Array, Array | None]:
         """Run the plan; keep the kernel's calls, if nothing goes beside them, from the second run on."""
         self.repeated.runs += 1

@@ -128,7 +128,7 @@ def _run_deferred(task: KernelTask, values: Array, choice: policy.Deferred) -> b
 def _run_numpy(task: KernelTask, values: Array, kernel: policy.UncompiledKernel, numpy: KernelChoice) -> bool:
     """Let NumPy run a task in a kernel's place; False if it met values that only the kernel can pool."""
     with kernel.measured():
-        return _run_wholly(numpy.on(task, values))
+        return run_wholly(numpy.on(task, values))
 
 
 def choose_fold(task: KernelTask) -> KernelChoice | None:
@@ -145,7 +145,7 @@ def run_fold(task: KernelTask, choice: Any) -> Array | None:
         return values
     jit.set_purpose(f"the {task.reducer.name} kernel for {task.source} with weights")
     with policy.run_small_plainly(choice.spec, general_driver.estimate_plain(task)):
-        served = not values.size or _run_wholly(choice.on(task, values))
+        served = not values.size or run_wholly(choice.on(task, values))
     return values if served else None
 
 
@@ -160,7 +160,7 @@ def _run_fold_by_numpy(task: KernelTask, values: Array, choice: Any) -> bool:
     return _run_numpy(task, values, uncompiled, numpy)
 
 
-def _run_wholly(fast: FastKernel) -> bool:
+def run_wholly(fast: FastKernel) -> bool:
     """Run all blocks by a kernel that has no other behind it; False once it meets one that it does not serve."""
     declined: list[Block] = []
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import poolcli
 from poolcli import fractions
+from poolcli.drivers import policy
 
 
 def shares_of(x: np.ndarray, size: int, stride: int, classes: list[int], missing: int | None,
@@ -44,6 +45,26 @@ def test_shares_are_those_of_numpy(seed: int, dtype: str, size: int, stride: int
     assert counts.dtype == np.int64
     present = poolcli.pool(x, "count", **options)
     np.testing.assert_array_equal(counts.sum(axis=-1), present)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int32", "float32"])
+@pytest.mark.parametrize("tier", ["kernels", "numpy"])
+def test_one_pass_and_a_pass_for_each_class_are_equal(dtype: str, tier: str) -> None:
+    """Of classes below 0 too, those with the largest and the smallest value of a type, and few of a wide range."""
+    x = np.random.default_rng(7).integers(0, 4, (8, 9)).astype(dtype)
+    known = np.array([0, 1, 2, 3])
+    if dtype != "uint8":
+        limits = (-70_000, 70_000) if dtype in ("int32", "float32") else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+        known = np.array([limits[0], 1, 2, limits[1]])
+        x = known[x.astype(int)].astype(dtype)
+    for missing, stride in ((None, 1), (2, 1), (2, 3)):
+        classes = [int(v) for v in known if v != missing]
+        with policy.use_tier(tier):
+            found = fractions(x, size=3, stride=stride, nodata=missing)
+            named = fractions(x, size=3, stride=stride, nodata=missing, classes=classes[::-1], of="window")
+        assert list(found.classes) == classes
+        np.testing.assert_array_equal(found.values, shares_of(x, 3, stride, classes, missing, False))
+        np.testing.assert_array_equal(named.values, shares_of(x, 3, stride, classes[::-1], missing, True))
 
 
 def test_named_classes_keep_their_order() -> None:

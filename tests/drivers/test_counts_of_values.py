@@ -40,7 +40,7 @@ def expected(x: np.ndarray, windows: dict[str, int], missing: float | None) -> t
 
 
 @pytest.mark.parametrize("windows", WINDOWS)
-@pytest.mark.parametrize(("dtype", "missing"), [("uint8", None), ("int64", 2), ("float32", None)])
+@pytest.mark.parametrize(("dtype", "missing"), [("uint8", None), ("int16", 2), ("int64", 2), ("float32", None)])
 def test_all_kernels_count_as_numpy_does(dtype: str, missing: int | None, windows: dict[str, int]) -> None:
     """NaN is one value of ``distinct`` and a sample of ``count``; it wins in ``entropy``."""
     x = made(dtype)
@@ -62,6 +62,28 @@ def test_large_windows_have_kernels_of_their_own() -> None:
             pooling = parse_pooling(reducer, **windows)  # type: ignore[arg-type]
             chosen = pooling.prepare(pooling.plan((310, 310)), np.dtype(np.float32)).choice
             assert isinstance(getattr(chosen, "kernel", chosen), wanted)
+
+
+@pytest.mark.parametrize("reducer", ["distinct", "entropy"])
+def test_small_integers_are_counted(reducer: str) -> None:
+    """By one kernel, overlapping or not, unless NumPy counts large windows."""
+    from poolcli.drivers import value_counts_driver
+    from poolcli.pooling import parse_pooling
+
+    for windows in ({"size": 31, "stride": 1}, {"size": 2}):
+        pooling = parse_pooling(reducer, **windows)  # type: ignore[arg-type]
+        chosen = pooling.prepare(pooling.plan((310, 310)), np.dtype(np.int16)).choice
+        assert isinstance(getattr(chosen, "kernel", chosen), value_counts_driver.ValueCountsChoice)
+
+
+def test_entropies_of_large_windows_are_precise() -> None:
+    """One sample unlike the others: log n - (n - 1) / n log(n - 1) is (1 + log n) / n, almost."""
+    x = np.zeros((101, 102), np.uint8)
+    x[50, 50] = 255
+    n = np.longdouble(100 * 100)
+    wanted = (n * np.log(n) - (n - 1) * np.log(n - 1)) / n
+    found = poolcli.pool(x, "entropy", size=100, stride=1)
+    np.testing.assert_allclose(found, float(wanted), rtol=1e-14)
 
 
 def test_the_core_takes_all_nan_for_one_value() -> None:

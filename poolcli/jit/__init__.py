@@ -49,7 +49,9 @@ _IMPORT_SECONDS = 2
 
 _purpose = "a kernel"
 _lock = threading.Lock()
-_loaded: dict[KernelSpec, KernelFunction] = {}
+_loaded: dict[KernelSpec, KernelFunction] = {}  # the latest used last
+_MOST_LOADED = 1024
+"""How many kernels are held, some SIZE each; random windows ask for a new one in every seven calls, without an end."""
 _requested: dict[KernelSpec, None] | None = None
 
 
@@ -61,9 +63,10 @@ def load(spec: KernelSpec) -> KernelFunction:
             return _do_nothing
         if getattr(_thread_state, "plain", False) and not _is_ready(spec):
             return interpret(spec)
-        if spec not in _loaded:
-            _loaded[spec] = _get_compiled(spec) or interpret(spec)
-        call = _loaded[spec]
+        call = _loaded.pop(spec, None) or _get_compiled(spec) or interpret(spec)
+        _loaded[spec] = call
+        if len(_loaded) > _MOST_LOADED:
+            del _loaded[next(iter(_loaded))]
     calls = getattr(_thread_state, "calls", None)
     return call if calls is None else _wrap_recorder(call, calls)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pkgutil
 import re
 import stat
 import subprocess
 import sys
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -275,7 +277,7 @@ def test_both_ways_into_the_code_are_the_same(reducer: str, dtype: str, calls: s
     assert np.array_equal(poolcli.pool(x, reducer, size=3, stride=2), direct)
 
 
-def refused(made: object_code.ObjectCode) -> int:
+def refused(made: object_code.ObjectCode) -> tuple[int, object]:
     """A system that lets no memory become code."""
     raise PermissionError(13, "Permission denied")
 
@@ -284,7 +286,7 @@ def test_direct_loading_can_be_switched_off(own_folder: Path, monkeypatch: pytes
     """The same file, linked by LLVM; 0 and nothing leave it on."""
     copied: list[object_code.ObjectCode] = []
 
-    def noted(made: object_code.ObjectCode) -> int:
+    def noted(made: object_code.ObjectCode) -> tuple[int, object]:
         copied.append(made)
         raise PermissionError(13, "Permission denied")
 
@@ -318,15 +320,37 @@ def test_a_function_that_the_c_library_lacks_is_no_crash(maximum: KernelSpec) ->
 
 @position_independent
 @pytest.mark.parametrize("load", [loader.map_code, loader.link_code])
-def test_code_is_never_writable_while_it_can_run(load: Callable[[object_code.ObjectCode], int],
-                                                     maximum: KernelSpec) -> None:
+def test_code_is_never_writable_while_it_can_run(load: Callable[[object_code.ObjectCode], tuple[int, object]],
+                                                 maximum: KernelSpec) -> None:
     """The memory map of the process says so, however the code came there."""
     kept = cache.read(cache.object_path(maximum))
     assert kept is not None
-    address = load(kept)
+    address, memory = load(kept)
     lines = [line.split() for line in Path("/proc/self/maps").read_text().splitlines()]
     ranges = [(*(int(end, 16) for end in line[0].split("-")), line[1]) for line in lines]
-    assert [rights for low, high, rights in ranges if low <= address < high] == ["r-xp"]
+    assert memory and [rights for low, high, rights in ranges if low <= address < high] == ["r-xp"]
+
+
+@position_independent
+@pytest.mark.parametrize("linked", ["0", "1"])
+def test_kernels_that_are_used_no_more_leave_the_memory(linked: str, maximum: KernelSpec,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of more than may be held the one unused longest goes, and its code with the last that can call it."""
+    others = [get_spec("min", "uint8"), get_spec("sum", "uint8")]
+    monkeypatch.setattr(jit, "_loaded", {})
+    monkeypatch.setattr(jit, "_MOST_LOADED", 2)
+    monkeypatch.setenv("POOLCLI_NO_DIRECT_LOAD", linked)
+    call = jit.load(maximum)
+    memory = weakref.ref(call.function.memory)  # type: ignore[attr-defined]
+    jit.load(others[0])
+    jit.load(maximum)
+    jit.load(others[1])
+    assert list(jit._loaded) == [maximum, others[1]]
+    jit.load(others[0])
+    assert list(jit._loaded) == [others[1], others[0]] and memory() is not None
+    del call
+    gc.collect()
+    assert memory() is None
 
 
 def test_no_compiler_means_plain_python(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def parts(study: Study, words: list[str]) -> Sequence[Any]:
     """What a study shows."""
     with study.command().make_context(f"poolcli {study.name}", words) as context:
         given = dict(context.params)
-        return study.answer(study.asked(given.pop("arguments"), given)).parts()
+        return study.answer(study.make_context(given.pop("arguments"), given)).parts()
 
 
 def printed(name: str, words: list[str]) -> Text:

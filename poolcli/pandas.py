@@ -59,7 +59,7 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
               "min_valid": min_valid, "return_valid": return_valid}
     found = pool_array(x.to_numpy(), reducer, **options, **beside)
     plan = parse_pooling(reducer, **options).plan(x.shape)
-    place = Place.of(None, x.shape).pooled(plan)
+    place = Place.of(None, x.shape).pool(plan)
     values, *valid = found if isinstance(found, tuple) else (found,)
     if values.ndim != 1:
         return found

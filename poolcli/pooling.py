@@ -86,7 +86,7 @@ class Pooling:
         for number, one in enumerate(windows):
             empty = (one.on_padded_axis() if self.pad_mode != "exclude" else one).empty()
             if empty is not None:
-                letter = resolved.pooled_letters()[number]
+                letter = resolved.pooled_letters[number]
                 raise PoolError(f"window {empty} of axis {letter} lies wholly in the padding; less padding, a smaller "
                                 "dilation, or a pad mode would work")
         plan = Plan(resolved, shape, windows, self.squeeze)

@@ -322,7 +322,7 @@ def make_counting(pooling: Pooling) -> Pooling:
 
 def _count(pooling: Pooling, plan: Plan, there: NDArray[np.bool_]) -> Array:
     """How many samples of each window are there."""
-    return make_counting(pooling).run(there.view(np.uint8), plan.unweighed()).values
+    return make_counting(pooling).run(there.view(np.uint8), plan.count_wholly()).values
 
 
 def _find_shares(pooling: Pooling, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,

@@ -71,7 +71,7 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     beside = {"mask": _fit_dimensions(mask, x, "mask"), "weights": _fit_dimensions(weights, x, "weights"),
               "min_valid": min_valid, "return_valid": return_valid}
     found = pool_array(x.data, reducer, **{**options, **settled, "layout": pooling.layout}, **beside)
-    place = Place.of(None, x.shape).pooled(plan)
+    place = Place.of(None, x.shape).pool(plan)
     coords = pool_coordinates(x.coords, dims, place)
     kept = [x.dims[axis.source] for axis in place.axes]
     attrs = dict(x.attrs)

@@ -75,6 +75,6 @@ def pool_file(source: Path, target: Path, stages: list[pooling.Pooling], key: st
     array, place = loaded.array, loaded.source.place
     for stage in stages:
         plan = stage.plan(array.shape)
-        array, place = stage.run(array, plan).values, None if place is None else place.pooled(plan)
+        array, place = stage.run(array, plan).values, None if place is None else place.pool(plan)
     written = replace(loaded.source, place=place)
     return files.write(target, np.ascontiguousarray(array), written, overwrite=True)

@@ -197,6 +197,16 @@ def test_a_function_is_called_as_what_it_does() -> None:
     assert found == []
 
 
+def test_a_method_is_called_as_what_it_does() -> None:
+    """As functions are; properties are called as what they give, and futures as concurrent.futures calls them."""
+    found = [f"{name(path)}: {node.name}.{method.name}" for path, tree in trees()
+             if not name(path).startswith("kernels/") for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
+             for method in node.body if isinstance(method, ast.FunctionDef) and method.name != "cancelled"
+             and not any("property" in ast.unparse(one) for one in method.decorator_list)
+             and PARTICIPLES.match(method.name) and not method.name.lstrip("_").startswith(VERBS)]
+    assert found == []
+
+
 def dotted(path: Path) -> tuple[str, ...]:
     """A file's module."""
     parts = path.relative_to(ROOT).with_suffix("").parts

@@ -62,7 +62,7 @@ def pool_exactly(pooling: Pooling, plan: Plan, given: Array | Fractions,
     """
     numerators, divisor = (given.numerators, given.divisor) if isinstance(given, Fractions) else (given, 1)
     source = dtypes.FLOAT64 if isinstance(given, Fractions) else given.dtype
-    whole = plan.unweighed() is plan
+    whole = plan.count_wholly() is plan
     exact = _pool_numerators(pooling, plan, numerators, divisor, part) if whole else None
     if exact is None:
         array = given.convert(dtypes.FLOAT64) if isinstance(given, Fractions) else given

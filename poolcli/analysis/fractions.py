@@ -199,7 +199,7 @@ def _pool_classes(array: Array, classes: Sequence[int | float], missing: NDArray
     of_planes = 1e-6 * len(classes) * (array.size + 2 * choice.samples * float(np.prod(plan.output_shape)))
     uncompiled = policy.UncompiledKernel(choice.spec, of_planes)
     if uncompiled.pays():
-        with uncompiled.measured():
+        with uncompiled.measure():
             return _pool_indicators(array, classes, missing, pooling, plan, dtype)
     return counted.run_counts(samples, choice, len(classes), dtype)
 

@@ -64,7 +64,7 @@ class HaarBands:
         """How often the means were halved."""
         return len(self.details)
 
-    def stacked(self) -> Array:
+    def stack(self) -> Array:
         """Return the bands of one level as channels: means, then differences, along a new last axis."""
         if self.levels != 1:
             raise PoolError(f"{self.levels} levels have bands of several sizes, which are no channels; levels=1, or "

@@ -46,7 +46,7 @@ class UnfoldedBlock:
     def present(self) -> NDArray[np.bool_]:
         """Which positions are samples, shaped as the values."""
         d, h, w = (_broadcast_axis(there, axis) for axis, (_, there) in enumerate(self.axes))
-        return self.shaped(d & h & w)
+        return self.reshape(d & h & w)
 
     @property
     def whole(self) -> bool:
@@ -57,9 +57,9 @@ class UnfoldedBlock:
     def flat(self) -> NDArray[np.int64]:
         """The index of each position within the plane of pooled axes."""
         d, h, w = (_broadcast_axis(places, axis) for axis, (places, _) in enumerate(self.axes))
-        return self.shaped((d * self.lengths[0] + h) * self.lengths[1] + w)
+        return self.reshape((d * self.lengths[0] + h) * self.lengths[1] + w)
 
-    def shaped(self, of_positions: Array) -> Array:
+    def reshape(self, of_positions: Array) -> Array:
         """Something of each position, for each of the block's planes and channels, shaped as the values."""
         counts = tuple(places.shape[1] for places, _ in self.axes)
         outer, d, h, w, inner = self.values.shape[1:]

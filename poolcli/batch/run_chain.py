@@ -154,7 +154,7 @@ def _add_place(loaded: Loaded, planned: Sequence[stage_plans.StagePlan]) -> Load
     if place is None:
         return loaded
     for link in planned[:-1]:
-        place = place.pooled(link.plan)
+        place = place.pool(link.plan)
     return replace(loaded, source=replace(loaded.source, place=place))
 
 

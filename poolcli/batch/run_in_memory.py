@@ -201,11 +201,11 @@ class LoadedJob:
         if known.palette is not None and self.pooling.reducer.reads_labels:
             known = replace(known, mode=None, palette=None)
         if known.place is not None:
-            known = replace(known, place=known.place.pooled(self.plan), cell_methods=self.cell_methods())
+            known = replace(known, place=known.place.pool(self.plan), cell_methods=self.cell_methods())
         if not self.job.writes_picture:
             return known
         pages = self.planes if self.picture_axes[1] and self.planes != 1 else None
-        return replace(known, pages=pages, nodata=self.written_nodata())
+        return replace(known, pages=pages, nodata=self.choose_nodata())
 
     def cell_methods(self) -> str:
         """How the result was made of the axes that have names, as CF has it."""
@@ -214,7 +214,7 @@ class LoadedJob:
                   if i < len(names) and (len(one) < one.length or one.size_range()[1] > 1)]
         return " ".join([*pooled, method]) if pooled and method else ""
 
-    def written_nodata(self) -> int | float | None:
+    def choose_nodata(self) -> int | float | None:
         """What stands in the result where a window has no sample; None where no sample counts as missing."""
         if self.pooling.reducer.empty_value is not None:
             return None
@@ -402,7 +402,7 @@ def describe_place(place: Place | None, *plans: Plan) -> PlaceChange | None:
         return None
     before, after = place.with_letters(plans[0].axes.letters), place
     for plan in plans:
-        after = after.pooled(plan)
+        after = after.pool(plan)
     return PlaceChange(before.facts(), after.facts())
 
 

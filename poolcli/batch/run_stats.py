@@ -180,10 +180,10 @@ class StatsRun(BatchRun):
             return run_large_picture.run(opened, job, pooling, self.settings, blank)
         if run_chunked.takes(job):
             return run_chunked.run(job, pooling, self.settings, blank)
-        return pool_loaded(shared.read(job.source, self.settings, self._indexed(job)), job, pooling, self.settings,
-                           blank)
+        loaded = shared.read(job.source, self.settings, self._reads_indices(job))
+        return pool_loaded(loaded, job, pooling, self.settings, blank)
 
-    def _indexed(self, job: _StageJob) -> bool:
+    def _reads_indices(self, job: _StageJob) -> bool:
         """Whether indices of a palette are pooled: by each reducer as alone, but what is one array, or a stream, is
         read in one way."""
         alone = job.number >= 0 and job.source != STDIO
@@ -194,7 +194,7 @@ class StatsRun(BatchRun):
         """All results of an input as channels of one."""
         if run_chunked.takes(job):
             raise PoolError("results are stacked in memory, and a chunked array is none; without --stack it would work")
-        loaded = with_place(shared.read(job.source, self.settings, self._indexed(job)), self.settings)
+        loaded = with_place(shared.read(job.source, self.settings, self._reads_indices(job)), self.settings)
         heeded: tuple[str, ...] = ()
         tasks = []
         for pooling in self.poolings:

@@ -33,14 +33,14 @@ def check_valid_output(given: SampleFiles, job: Job, settings: Settings, reducer
     if settings.again:  # it was settled before the job was sent
         return
     for option in ("valid-out", "sigma-out"):
-        path = given.named(job, reducer).get(option)
+        path = given.name_files(job, reducer).get(option)
         if path is not None and must_keep(Path(path), job, settings):
             raise PoolError(f"{printable(path)} exists; --overwrite would work")
 
 
 def describe(given: SampleFiles, job: Job, reducer: str) -> dict[str, str]:
     """What was asked, for the report."""
-    found = {option: redact_secrets(name) for option, name in given.named(job, reducer).items()}
+    found = {option: redact_secrets(name) for option, name in given.name_files(job, reducer).items()}
     if given.mask is not None and given.mask.startswith(INVERTED):
         found["mask"] = INVERTED + found["mask"]
     found |= {"by": given.by} if given.by is not None and "by" not in found else {}
@@ -58,7 +58,7 @@ def pool_valid(given: SampleFiles, task: Any, settings: Settings) -> tuple[Resul
     if given.by is not None:
         return _pool_whole_pixels(given, task, settings)
     rules = load_rules(given, task.job, task.pooling, task.plan, settings)
-    counted = given.sigma is not None or "valid-out" in given.named(task.job, task.pooling.reducer.name)
+    counted = given.sigma is not None or "valid-out" in given.name_files(task.job, task.pooling.reducer.name)
     found = run(task.pooling, task.array, task.plan, rules, return_indices=task.job.indices is not None,
                 return_valid=counted, shares=given.shares)
     if given.sigma is not None and found.few is not None:
@@ -71,7 +71,7 @@ def _pool_whole_pixels(given: SampleFiles, task: Any, settings: Settings) -> tup
     from ..analysis import whole_pixels
 
     assert given.by is not None
-    file = given.named(task.job, task.pooling.reducer.name).get("by")
+    file = given.name_files(task.job, task.pooling.reducer.name).get("by")
     by = _load(given, "by", file, settings) if file is not None else _parse_by(given.by)
     mask = load_rules(given, task.job, task.pooling, task.plan, settings).mask
     found = whole_pixels.run(task.pooling, task.array, task.plan, by, mask)
@@ -89,7 +89,7 @@ def _write_errors(given: SampleFiles, task: Any, rules: SampleRules, few: NDArra
 
     from ..analysis.standard_errors import find_errors
 
-    named = given.named(task.job, task.pooling.reducer.name)
+    named = given.name_files(task.job, task.pooling.reducer.name)
     sigma = _load(given, "sigma", named["sigma"], settings)
     errors = find_errors(replace(task.pooling, dtype=None), task.array, task.plan, rules, sigma, few)
     known, path = task.source, named["sigma-out"]
@@ -101,7 +101,7 @@ def _write_errors(given: SampleFiles, task: Any, rules: SampleRules, few: NDArra
 
 def write_valid(given: SampleFiles, task: Any, valid: Array | None, settings: Settings) -> None:
     """Write the numbers of valid samples, or their shares, if they are wanted."""
-    path = given.named(task.job, task.pooling.reducer.name).get("valid-out")
+    path = given.name_files(task.job, task.pooling.reducer.name).get("valid-out")
     if path is not None and valid is not None:
         files.write(path, valid.astype("float32" if given.shares else "uint32"), files.ImageInfo(path, "NPY"), "npy",
                     overwrite=settings.overwrite, again=settings.again)
@@ -113,7 +113,7 @@ def load_rules(given: SampleFiles, job: Job, pooling: Pooling, plan: Plan, setti
 
     from ..valid_samples import SampleRules
 
-    named = given.named(job, pooling.reducer.name)
+    named = given.name_files(job, pooling.reducer.name)
     arrays = {option: _load(given, option, named[option], settings)
               for option in ("mask", "weights") if option in named}
     for option, array in arrays.items():
@@ -138,7 +138,7 @@ def check_headers(given: SampleFiles, job: Job, plan: Plan, pooling: Pooling, se
     """
     from ..valid_samples import check_least
 
-    named = given.named(job, pooling.reducer.name)
+    named = given.name_files(job, pooling.reducer.name)
     if given.by is not None and "by" not in named:
         from ..analysis.whole_pixels import check_by
 
@@ -188,7 +188,7 @@ def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Setti
     from ..chunked.sources import MemorySource
     from .study_sources import ErrorSources, PixelSources
 
-    named = given.named(job, pooling.reducer.name)
+    named = given.name_files(job, pooling.reducer.name)
 
     def open_one(option: str) -> ArraySource | None:
         if option not in named:

@@ -77,12 +77,12 @@ class SampleFiles:
 
     def settle(self, source: str, reducer: str) -> SampleFiles:
         """The same with the names of one input's files."""
-        found = self.named(Job(source), reducer)
+        found = self.name_files(Job(source), reducer)
         mask = found.get("mask")
         return replace(self, mask=INVERTED + mask if mask and (self.mask or "").startswith(INVERTED) else mask,
                        weights=found.get("weights"), by=found.get("by", self.by))
 
-    def named(self, job: Job, reducer: str) -> dict[str, str]:
+    def name_files(self, job: Job, reducer: str) -> dict[str, str]:
         """Each file of one input, by its option."""
         if job.beside is not None:
             return dict(job.beside)

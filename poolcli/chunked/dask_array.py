@@ -113,7 +113,7 @@ class _BlockedPooling:
     dtype: dtypes.Type
     rules: _BlockRules | None = None
 
-    def laid(self, blocks: Mapping[tuple[int, ...], Array]) -> tuple[Pooling, Plan, ArraySource]:
+    def lay_out(self, blocks: Mapping[tuple[int, ...], Array]) -> tuple[Pooling, Plan, ArraySource]:
         """The pooling with its padding done, on an array of which these blocks are at hand."""
         return pad_source(self.pooling, self.plan, _BlockSource(self.edges, self.dtype, blocks))
 
@@ -138,7 +138,7 @@ def _build_dask_array(inputs: Sequence[Any], blocked: _BlockedPooling, token: An
     kept = [axis for axis in range(len(edges)) if axis not in gone]
     name = f"poolcli-{tokenize([one.name for one in inputs], token)}"
     graph: dict[Any, Any] = {f"{name}-plan": blocked}
-    _, plan, source = blocked.laid({})
+    _, plan, source = blocked.lay_out({})
     for index in product(*(range(len(one) - 1) for one in edges)):
         outputs = tuple((one[i], one[i + 1]) for one, i in zip(edges, index, strict=True))
         places = sorted(_find_blocks(source, input_box(plan, outputs), blocked.edges))
@@ -187,7 +187,7 @@ def _run_block(blocked: _BlockedPooling, job: _BlockJob, blocks: list[Array], *b
     """One task: values, and where that is wanted the numbers of valid samples."""
     held, *others = ({place: np.asarray(block) for place, block in zip(job.places, each, strict=True)}
                      for each in (blocks, *beside))
-    pooling, plan, source = blocked.laid(held)
+    pooling, plan, source = blocked.lay_out(held)
     inputs = input_box(plan, job.outputs)
     part, place = subplan(plan, job.outputs, inputs)
     shape = [b - a for axis, (a, b) in enumerate(job.outputs) if axis not in find_squeezed(plan)]

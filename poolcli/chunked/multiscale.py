@@ -88,18 +88,18 @@ class _PyramidWriter:
               unrounded: ArraySource) -> tuple[ArraySource, ArraySource]:
         """Make a level; what the next one may be made of, as stored and as it was before it was rounded."""
         if level_plan.whole is None:
-            stored = self.pooled(str(number), self.pooling, level_plan.step, unrounded)
+            stored = self.pool_level(str(number), self.pooling, level_plan.step, unrounded)
             plain = replace(self.pooling, dtype=None)
             same = plain.result_dtype(unrounded.dtype) == stored.dtype or self.pooling.nodata is not None
-            return stored, stored if same else self.pooled(f"{_UNROUNDED_PREFIX}{number}", plain, level_plan.step,
+            return stored, stored if same else self.pool_level(f"{_UNROUNDED_PREFIX}{number}", plain, level_plan.step,
                                                            unrounded)
         own = self.pooling.result_dtype(self.volume.source.dtype) == dtypes.check_dtype(self.volume.source.dtype)
         again = self.pooling.reducer.repeats_exactly and own
         source, plan = (before, level_plan.step) if again else (self.volume.source, level_plan.whole)
-        stored = self.pooled(str(number), self.pooling, plan, source)
+        stored = self.pool_level(str(number), self.pooling, plan, source)
         return stored, stored
 
-    def pooled(self, name: str, pooling: Pooling, plan: Plan, source: ArraySource) -> stores.ZarrArray:
+    def pool_level(self, name: str, pooling: Pooling, plan: Plan, source: ArraySource) -> stores.ZarrArray:
         """A level as an array of the group."""
         ready = prepare_run(pooling, plan, source, self.backend, False)
         target = self.array(name, plan.output_shape, pooling.result_dtype(source.dtype), ready.chunk)

@@ -174,11 +174,11 @@ class _PaddedSource:
         for start, stop in pairwise(edges):
             inside = before <= start < before + n
             if inside or self.mode != "constant":
-                places = np.arange(start - before, stop - before) if inside else self.mirrored(axis)[start:stop]
+                places = np.arange(start - before, stop - before) if inside else self.mirror_axis(axis)[start:stop]
                 low, high = int(places.min()), int(places.max()) + 1
                 yield _PaddedPiece(slice(start - wanted[0], stop - wanted[0]), (low, high), places - low)
 
-    def mirrored(self, axis: int) -> NDArray[np.int64]:
+    def mirror_axis(self, axis: int) -> NDArray[np.int64]:
         """For each place of a padded axis the sample that stands there."""
         numbers: NDArray[np.int64] = np.pad(np.arange(self.inner.shape[axis]), self.widths[axis],
                                             self.mode)  # type: ignore[call-overload]

@@ -73,7 +73,7 @@ def _fold_part(task: BoxContext, portion: _InputPart) -> _FoldedPart:
     task.pooling.check_array(samples, [start for start, _ in portion.inputs])
     plan, _ = subplan(task.plan, portion.outputs, portion.inputs)
     work = task.pooling.prepare(plan, samples.dtype).on(samples)
-    states = tuple(plan.axes.restored(one, plan.full_shape) for one in merger.states(work.array, work.windows))
+    states = tuple(plan.axes.restore(one, plan.full_shape) for one in merger.states(work.array, work.windows))
     there = np.ones(plan.full_shape, bool)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):
         there &= _reshape_along(windows.present[1] > 0, axis, len(plan.full_shape))

@@ -74,7 +74,7 @@ def _take_apart(asked: StudyContext) -> Answer:
         shape = bands.low.shape
     else:
         with file_errors(target):
-            stacked = bands.stacked()
+            stacked = bands.stack()
         notes = (*notes, *asked.write(target, stacked))
         shape = stacked.shape
     if low:
@@ -155,7 +155,7 @@ def _write_low(asked: StudyContext, target: str, loaded: Loaded, bands: HaarBand
         shape = tuple(len(axis) for axis in place.axes)
         sizes = tuple(min(2, shape[i]) for i in bands.axes)
         letters = asked.given["layout"] or loaded.layout
-        place = place.pooled(plan(shape, size=sizes, ceil_mode=True, layout=letters))
+        place = place.pool(plan(shape, size=sizes, ceil_mode=True, layout=letters))
     return asked.write(target, convert_low(bands), replace(loaded.source, place=place, pages=None))
 
 

@@ -50,6 +50,7 @@ class Axes:
         """The axes in canonical order; the order they have already, unless a kept axis lies between pooled ones."""
         return self.outer + self.pooled + self.inner
 
+    @property
     def pooled_letters(self) -> str:
         """The letters of the pooled axes."""
         return "".join(self.letters[i] for i in self.pooled)
@@ -71,7 +72,7 @@ class Axes:
         view = np.ascontiguousarray(array.transpose(self.order))
         return view.reshape(self.canonical_shape(array.shape))
 
-    def restored(self, canonical: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
+    def restore(self, canonical: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
         """The array of ``shape`` that a canonical result stands for (a view)."""
         inverse = sorted(range(len(self.order)), key=self.order.__getitem__)
         return canonical.reshape([shape[i] for i in self.order]).transpose(inverse)

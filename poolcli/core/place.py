@@ -144,7 +144,7 @@ class Place:
     Examples
     --------
     >>> from poolcli import plan
-    >>> place = Place.of(None, (480, 640)).pooled(plan((480, 640), size=4))
+    >>> place = Place.of(None, (480, 640)).pool(plan((480, 640), size=4))
     >>> [(str(step), str(first)) for step, first in (axis.spacing for axis in place.axes)]
     [('4', '3/2'), ('4', '3/2')]
     """
@@ -160,7 +160,7 @@ class Place:
         """Give an array of this shape, as it was read, its place."""
         return cls(georeference, tuple(AxisPlace(i, "", int(n)) for i, n in enumerate(shape)))
 
-    def pooled(self, plan: Plan) -> Place:
+    def pool(self, plan: Plan) -> Place:
         """Return the place of the result of a plan for this array.
 
         Parameters

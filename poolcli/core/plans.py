@@ -67,15 +67,15 @@ class Plan:
 
     def check_whole_samples(self, study: str) -> None:
         """Refuse windows of which samples count by parts, for a study that knows of whole ones only."""
-        if self.unweighed() is not self:
+        if self.count_wholly() is not self:
             raise PoolError(f"{study} does not know of samples that count by their part; --touch all, or adaptive "
                             "windows, would work")
 
-    def unweighed(self) -> Plan:
+    def count_wholly(self) -> Plan:
         """The same where each sample counts wholly."""
         if not any(windows.weighs for windows in self.windows):
             return self
-        return replace(self, windows=tuple(windows.unweighed() for windows in self.windows))
+        return replace(self, windows=tuple(windows.count_wholly() for windows in self.windows))
 
     @cached_property
     def output_letters(self) -> str:
@@ -86,14 +86,14 @@ class Plan:
     @property
     def uncovered(self) -> dict[str, int]:
         """For each pooled axis' letter, how many of its samples no window reaches."""
-        return dict(zip(self.axes.pooled_letters(), (w.uncovered() for w in self.windows), strict=True))
+        return dict(zip(self.axes.pooled_letters, (w.count_uncovered() for w in self.windows), strict=True))
 
     @property
     def coverage(self) -> float:
         """The share of samples that lie in at least one window."""
         share = 1.0
         for windows in self.windows:
-            share *= 1 - windows.uncovered() / windows.length
+            share *= 1 - windows.count_uncovered() / windows.length
         return share
 
 

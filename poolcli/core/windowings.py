@@ -165,7 +165,7 @@ class WindowOptions:
                                       for stride, size in zip(changed["stride"], sizes, strict=True))
         return replace(self, **changed), _pool_only(letters, pooled)
 
-    def requested_stride(self, axis: int, axes: int) -> int:
+    def find_stride(self, axis: int, axes: int) -> int:
         """Return the distance from window to window on one of the pooled axes, as asked; 0 where there is none."""
         size = per_axis(self.size, axes, "size")[axis]
         if not self.windowing.strided or size == ALL:
@@ -517,7 +517,7 @@ def _format_fixed(options: WindowOptions, axis: int, axes: int, windows: Windows
     [PyTorch, aten/src/ATen/native/Pool.h]
     """
     size = per_axis(options.size, axes, "size")[axis]
-    stride = options.requested_stride(axis, axes)
+    stride = options.find_stride(axis, axes)
     extent = windows.step * (size - 1) + 1
     written = str(size) if windows.step == 1 else f"({windows.step} ({size} - 1) + 1)"
     room = " + ".join([str(windows.length), *(str(side) for side in (windows.before, windows.after) if side)])
@@ -531,7 +531,7 @@ def _format_fixed(options: WindowOptions, axis: int, axes: int, windows: Windows
 def _format_same(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:
     """ceil(n / s) [TensorFlow], and the padding that this takes."""
     padded = f", padded by {windows.before} and {windows.after}" if windows.before + windows.after else ""
-    return f"ceil({windows.length} / {options.requested_stride(axis, axes)}) = {len(windows)}{padded}"
+    return f"ceil({windows.length} / {options.find_stride(axis, axes)}) = {len(windows)}{padded}"
 
 
 def _format_whole(options: WindowOptions, axis: int, axes: int, windows: Windows) -> str:

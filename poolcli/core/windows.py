@@ -68,7 +68,7 @@ class Windows:
         """Whether samples count by parts."""
         return self.stretch is not None and self.stretch.weighs
 
-    def unweighed(self) -> Windows:
+    def count_wholly(self) -> Windows:
         """The same where every sample that a window touches counts wholly."""
         return replace(self, stretch=None if self.stretch is None else replace(self.stretch, weighs=False))
 
@@ -149,7 +149,7 @@ class Windows:
         result: NDArray[np.bool_] = covered > 0
         return result
 
-    def uncovered(self) -> int:
+    def count_uncovered(self) -> int:
         """How many samples of the axis lie in no window."""
         return self.length - int(self.reads().sum())
 

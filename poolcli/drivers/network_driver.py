@@ -228,7 +228,7 @@ class _Network:
                 if room[i].size < size:
                     room[i] = _allocate_aligned(size, room[i].dtype)
             run = jit.load(spec)
-            with choice.later.uncompiled.measured() if choice.later else nullcontext():
+            with choice.later.uncompiled.measure() if choice.later else nullcontext():
                 return run((work.array, self.values, piece.code, piece.offsets, piece.kinds, piece.sources,
                             piece.targets, piece.table, piece.geometry, *self.constants, *room)) == 0
 

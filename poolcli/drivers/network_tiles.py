@@ -251,7 +251,7 @@ class NetworkTiles:
         whole = whole and not (self.may_miss and way != "W")
         plan = block[0], *(axis.whole for axis in self.axes)
         in_pairs = block[2][1] - block[2][0] > 1 or not self.pairs(plan)
-        return self.assembled(lanes, sources, targets, kinds, offsets, whole, whole and way == "W" and in_pairs, tile)
+        return self.assemble(lanes, sources, targets, kinds, offsets, whole, whole and way == "W" and in_pairs, tile)
 
     def is_inside(self, block: Block) -> bool:
         """Return whether a block is of windows that have all their samples, in whole tiles."""
@@ -299,7 +299,7 @@ class NetworkTiles:
         return _Lanes(count * inner, inner, part.size, part.stride or (part.size - 1) * step + 1, step, unit, out_unit,
                       part.origin(), length, None if part.stride else part)
 
-    def assembled(self, lanes: _Lanes, sources: Ints, targets: Ints, kinds: Ints, offsets: Ints, whole: bool,
+    def assemble(self, lanes: _Lanes, sources: Ints, targets: Ints, kinds: Ints, offsets: Ints, whole: bool,
                   generated: bool, tile: tuple[int, int]) -> NetworkPiece:
         """Return a piece with the programs that it needs."""
         rows = offsets.shape[1]

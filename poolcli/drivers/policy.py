@@ -62,7 +62,7 @@ class UncompiledKernel:
         return not jit.is_available(self.spec) and _spent.get(self.spec, 0.0) + self.milliseconds < COMPILE_AFTER
 
     @contextmanager
-    def measured(self) -> Iterator[None]:
+    def measure(self) -> Iterator[None]:
         """Note what NumPy takes, or plain Python."""
         start = time.thread_time()
         try:
@@ -85,7 +85,7 @@ def run_small_plainly(spec: jit.KernelSpec, milliseconds: float) -> Iterator[Non
     """Meanwhile kernels run as plain Python, if ``spec`` is not compiled and that takes less time than compiling it."""
     uncompiled = UncompiledKernel(spec, milliseconds)
     if uncompiled.pays():
-        with uncompiled.measured(), jit.run_plain():
+        with uncompiled.measure(), jit.run_plain():
             yield
     else:
         yield

@@ -68,7 +68,7 @@ def _copy(view: Array, read: dtypes.Type, result: Array, write: dtypes.Type, con
     spec = jit.KernelSpec(kernel.make_kernel, (convert,), (read.name, write.name, "int64"))
     uncompiled = policy.UncompiledKernel(spec, 1e-6 * _NANOSECONDS * view.size)
     if uncompiled.pays():
-        with uncompiled.measured(), np.errstate(over="ignore"):
+        with uncompiled.measure(), np.errstate(over="ignore"):
             np.copyto(result, view, casting="same_kind")
         return result
     source, geometry = _span_of(view.reshape(-1) if view.flags.c_contiguous else view, read)

@@ -100,7 +100,7 @@ class PreparedPooling:
         each = c_order.in_c_order(weights.transpose(self.plan.axes.order), weights.dtype)
         each = each.reshape(self.plan.axes.canonical_shape(array.shape))
         if self.pad_mode != "exclude":
-            each = self.padded(each)
+            each = self.pad(each)
         task = replace(self.on(array), weights=each, largest_weight=largest, skip_nan=False, nodata=None)
         choice = self.choose_weighted(task)
         try:
@@ -153,7 +153,7 @@ class PreparedPooling:
         """The work on an array."""
         canonical = self.canonical(array)
         draws = self.draws(part) if self.work.reducer.draws else None
-        return replace(self.work, array=canonical if self.pad_mode == "exclude" else self.padded(canonical),
+        return replace(self.work, array=canonical if self.pad_mode == "exclude" else self.pad(canonical),
                        draws=draws, origin=None if part is None else part.origin)
 
     def canonical(self, array: Array) -> Array:
@@ -164,7 +164,7 @@ class PreparedPooling:
         read = c_order.in_c_order(in_order, dtypes.read_dtype(self.work.source))
         return read.reshape(self.plan.axes.canonical_shape(array.shape))
 
-    def padded(self, canonical: Array) -> Array:
+    def pad(self, canonical: Array) -> Array:
         """The canonical array with its padding filled in."""
         widths = [(0, 0), *((w.before, w.after) for w in canonical_windows(self.plan)), (0, 0)]
         if self.pad_mode != "constant":
@@ -208,7 +208,7 @@ def _output_view(out: Array, array: Array, plan: Plan) -> Array | None:
 
 def from_canonical(canonical: Array, plan: Plan) -> Array:
     """The canonical result in the shape the user expects."""
-    return np.ascontiguousarray(plan.axes.restored(canonical, plan.full_shape)).reshape(plan.output_shape)
+    return np.ascontiguousarray(plan.axes.restore(canonical, plan.full_shape)).reshape(plan.output_shape)
 
 
 def _locate_unrepresentable(index: int, work: KernelTask, plan: Plan, part: PlanPart | None) -> PoolError:

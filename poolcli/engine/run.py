@@ -120,14 +120,14 @@ def _run_deferred(task: KernelTask, values: Array, choice: policy.Deferred) -> b
         choice.decline()
         if not choice.pays():
             return False
-    with choice.measured(), jit.run_plain(), use_one_thread():
+    with choice.measure(), jit.run_plain(), use_one_thread():
         _run_flattened(task, values, choice.kernel)
     return True
 
 
 def _run_numpy(task: KernelTask, values: Array, kernel: policy.UncompiledKernel, numpy: KernelChoice) -> bool:
     """Let NumPy run a task in a kernel's place; False if it met values that only the kernel can pool."""
-    with kernel.measured():
+    with kernel.measure():
         return run_wholly(numpy.on(task, values))
 
 
@@ -140,7 +140,7 @@ def run_fold(task: KernelTask, choice: Any) -> Array | None:
     """Return the canonical result of samples with weights by a quick kernel; None where the general one must do it."""
     values = np.empty(task.output_shape, task.written)
     if policy.is_ready(choice.spec):
-        return values if not values.size or _run_wholly(choice.on(task, values)) else None
+        return values if not values.size or run_wholly(choice.on(task, values)) else None
     if values.size and _run_fold_by_numpy(task, values, choice):
         return values
     jit.set_purpose(f"the {task.reducer.name} kernel for {task.source} with weights")

@@ -60,7 +60,7 @@ def test_bands_are_those_of_pywavelets(shape: tuple[int, ...]) -> None:
     x = RNG.standard_normal(shape)
     bands = haar(x, layout="DHW"[-len(shape):])
     wanted = pywt.dwtn(x, "haar")
-    for name, band in zip(("L" * len(shape), *bands.names), np.moveaxis(bands.stacked(), -1, 0), strict=True):
+    for name, band in zip(("L" * len(shape), *bands.names), np.moveaxis(bands.stack(), -1, 0), strict=True):
         scale = 2 ** ((name.count("H") - name.count("L")) / 2)
         np.testing.assert_allclose(band, wanted[name.replace("L", "a").replace("H", "d")] * scale, atol=1e-14)
 
@@ -95,7 +95,7 @@ def test_a_changed_band_changes_the_array() -> None:
 @pytest.mark.parametrize(("call", "said"), [
     (lambda: haar(np.zeros((4, 4), np.int64)), "need more than 64 bits"),
     (lambda: haar(np.zeros((4, 4)), 3), "up to 2 would work"), (lambda: haar(np.zeros((4, 4)), 0), "whole number >= 1"),
-    (lambda: haar(np.zeros((4, 4)), 2).stacked(), "levels have bands of several sizes"),
+    (lambda: haar(np.zeros((4, 4)), 2).stack(), "levels have bands of several sizes"),
     (lambda: inverse_haar(replace(haar(np.zeros((4, 4))), shape=(6, 6))), "the differences of level 1 have the shape"),
     (lambda: inverse_haar(replace(haar(np.zeros((4, 4))), low=np.zeros((1, 1)))), "the means have the shape")])
 def test_what_cannot_be_is_told(call: object, said: str) -> None:

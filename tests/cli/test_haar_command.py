@@ -33,7 +33,7 @@ def test_one_level_is_channels(here: Any, tmp_path: Path) -> None:
     x = np.random.default_rng(0).integers(0, 256, (5, 8)).astype(np.uint8)
     np.save(tmp_path / "x.npy", x)
     assert here("haar", tmp_path / "x.npy", "-o", tmp_path / "b.npy").code == 0
-    np.testing.assert_array_equal(np.load(tmp_path / "b.npy"), poolcli.haar(x).stacked())
+    np.testing.assert_array_equal(np.load(tmp_path / "b.npy"), poolcli.haar(x).stack())
     done = here("haar", "--inverse", tmp_path / "b.npy", "--output-shape", "5x8", "--dtype", "uint8", "-o",
                 tmp_path / "y.npy")
     assert done.code == 0, done.err

@@ -134,7 +134,7 @@ def test_places_are_evenly_spaced() -> None:
     """By the ratio, from the first window's middle on, whatever samples count; coordinates too."""
     for options in ({"scale": "5/2"}, {"scale": 2.5, "touch": "all"}):
         plan = poolcli.plan((10, 20), **options)
-        place = Place.of(None, (10, 20)).pooled(plan)
+        place = Place.of(None, (10, 20)).pool(plan)
         assert [axis.spacing for axis in place.axes] == [(Fraction(5, 2), Fraction(3, 4))] * 2
         assert place.axes[0].average(np.arange(10.0)).tolist() == pytest.approx([0.75, 3.25, 5.75, 8.25])
 

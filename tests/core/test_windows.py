@@ -62,7 +62,7 @@ def test_a_window_is_the_samples_at_its_positions(windows: Windows, first: int, 
     assert windows.nominal().tolist() == [sum(at < held for at in one) for one in positions]
     covered = {at for one in samples for at in one}
     assert windows.reads().tolist() == [at in covered for at in range(windows.length)]
-    assert windows.uncovered() == windows.length - len(covered)
+    assert windows.count_uncovered() == windows.length - len(covered)
     apart = Windows(windows.length, np.array(windows.starts), np.array(windows.stops), windows.step)
     assert windows.reach() == apart.reach() == (max(0, min(windows.starts)), min(windows.length, max(windows.stops)))
     part = windows[first : first + count]
@@ -74,7 +74,7 @@ def test_a_window_is_the_samples_at_its_positions(windows: Windows, first: int, 
     assert [start - windows.before for start in padded.starts] == list(windows.starts)
     assert [stop - windows.before for stop in padded.stops] == list(windows.stops)
     assert (padded.before, padded.after, padded.step) == (0, 0, windows.step)
-    assert not windows.weighs and windows.unweighed().stretch is None
+    assert not windows.weighs and windows.count_wholly().stretch is None
 
 
 @given(st.integers(1, 30), st.integers(1, 12), st.integers(0, 5), st.integers(1, 8), st.integers(0, 7))
@@ -88,8 +88,8 @@ def test_parts_of_samples_are_the_overlaps_of_stretches(size: int, unit: int, fi
     expected = [[min(begin + size, (j + 1) * unit) - max(begin, j * unit) for j in range(start, stop)]
                 for begin, start, stop in zip(begins, starts, stops, strict=True)]
     assert windows.weighs
-    assert windows.unweighed().stretch == Stretch(size, unit, first, False)
-    assert not windows.unweighed().weighs
+    assert windows.count_wholly().stretch == Stretch(size, unit, first, False)
+    assert not windows.count_wholly().weighs
     for windows_there, rows in ((windows, expected), (windows[skipped:], expected[skipped:])):
         if rows:
             parts, at = windows_there.parts()

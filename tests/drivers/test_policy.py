@@ -13,8 +13,8 @@ def test_what_work_took_is_noted_of_so_many_kernels(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(policy, "MOST_SPENT", 8)
     specs = [KernelSpec(max, (number,), ()) for number in range(40)]
     for spec in specs:
-        with policy.UncompiledKernel(specs[0], 1.0).measured():
+        with policy.UncompiledKernel(specs[0], 1.0).measure():
             pass
-        with policy.UncompiledKernel(spec, 1.0).measured():
+        with policy.UncompiledKernel(spec, 1.0).measure():
             pass
     assert list(policy._spent) == [*specs[-7:-1], specs[0], specs[-1]]

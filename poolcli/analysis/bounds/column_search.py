@@ -46,7 +46,7 @@ class ColumnSearch:
 
     def by_numpy(self) -> AbstractContextManager[None]:
         """What NumPy does meanwhile counts."""
-        return self.uncompiled.measured()
+        return self.uncompiled.measure()
 
     def run(self, low: Array, high: Array, parameters: Sequence[float]) -> tuple[Array, Array, NDArray[np.bool_]]:
         """Return the samples of the least and of the largest, and of which columns the largest may be larger."""

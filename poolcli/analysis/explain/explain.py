@@ -101,7 +101,7 @@ def explain_window(array: Array, pooling: Pooling, plan: Plan, at: Sequence[int]
 
 def _resolve_window(at: Sequence[int] | int | None, plan: Plan) -> tuple[int, ...]:
     """The window on each pooled axis; PoolError where there is none."""
-    letters = plan.axes.pooled_letters()
+    letters = plan.axes.pooled_letters
     if at is None:
         return tuple((len(one) - 1) // 2 for one in plan.windows)
     given = (at,) if isinstance(at, (int, np.integer)) else tuple(at)

@@ -109,7 +109,7 @@ def read_window(pooling: Pooling, plan: Plan, array: Array, cell: Sequence[int],
     The mask and the weights of ``rules`` have the array's shape.
     """
     axes = tuple(_locate_axis_window(letter, windows, cell[i]) for letter, i, windows in
-                 zip(plan.axes.pooled_letters(), plan.axes.pooled, plan.windows, strict=True))
+                 zip(plan.axes.pooled_letters, plan.axes.pooled, plan.windows, strict=True))
     at = tuple(slice(None) if i in plan.axes.pooled else cell[i] for i in range(array.ndim))
     plane = array[at]
     kinds = [_classify_positions(one) for one in axes]
@@ -138,7 +138,7 @@ def read_window(pooling: Pooling, plan: Plan, array: Array, cell: Sequence[int],
 
 def _find_parts(plan: Plan, cell: Sequence[int]) -> Array | None:
     """The part of each sample that lies in a window, as fractions; None where all count wholly."""
-    if plan.unweighed() is plan:
+    if plan.count_wholly() is plan:
         return None
     found: Array = np.array(Fraction(1), object)
     for axis, windows in zip(plan.axes.pooled, plan.windows, strict=True):

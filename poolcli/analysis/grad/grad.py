@@ -95,7 +95,7 @@ def differentiate(array: Array, pooling: Pooling, upstream: ArrayLike | None = N
             found = _fold_padding(gradient(task), plan, pooling.pad_mode)
     except MemoryError:
         raise PoolError(f"not enough memory for a gradient of shape {layouts.describe(array.shape)}") from None
-    return np.ascontiguousarray(plan.axes.restored(found, array.shape), dtype if dtype.kind == "f" else np.float64)
+    return np.ascontiguousarray(plan.axes.restore(found, array.shape), dtype if dtype.kind == "f" else np.float64)
 
 
 Gradient = Callable[[GradientTask], Floats]

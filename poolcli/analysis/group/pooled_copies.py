@@ -73,11 +73,11 @@ class PooledCopy:
         turned = self.transform.box(box, self.shape, self.axes)
         steps = dict(zip(self.axes, self.steps, strict=False))
         along = [_split_shifted(turned[axis], steps.get(axis, 0), n) for axis, n in enumerate(self.plan.full_shape)]
-        pieces = [self.pooled(part) for part in itertools.product(*along)]
+        pieces = [self.pool_box(part) for part in itertools.product(*along)]
         joined = _join_pieces(pieces, [len(parts) for parts in along])
         return _apply_to(joined, lambda array: self.transform.back(array, self.axes, ()))
 
-    def pooled(self, box: Box) -> Array | Fractions:
+    def pool_box(self, box: Box) -> Array | Fractions:
         """A box of the values before they are brought back."""
         if self.pooling.pad_mode != "exclude":
             return _apply_to(self.whole, lambda array: array[slices(box)])

@@ -122,7 +122,7 @@ def _list_shifts(count: int, plan: Plan) -> tuple[Transform, ...]:
 def window_strides(plan: Plan, over: str) -> tuple[int, ...]:
     """How far windows are apart along each pooled axis; of a single window, as long as the axis."""
     found = []
-    for letter, windows in zip(plan.axes.pooled_letters(), plan.windows, strict=True):
+    for letter, windows in zip(plan.axes.pooled_letters, plan.windows, strict=True):
         steps = np.unique(np.diff(np.asarray(windows.starts)))
         if len(steps) > 1 and over.startswith("shift"):
             raise PoolError(f"windows along {letter} are not equally far apart, so a shift cannot be undone; a fixed "

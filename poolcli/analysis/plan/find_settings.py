@@ -155,7 +155,7 @@ def _check_target(target: Sequence[int], resolved: axes.Axes) -> tuple[int, ...]
     wanted = tuple(target)
     if len(wanted) != len(resolved.pooled):
         raise OptionError("target", f"{axes.describe(wanted)} has {len(wanted)} lengths, and {len(resolved.pooled)} "
-                                    f"axes are pooled ({resolved.pooled_letters()}); one for each would work")
+                                    f"axes are pooled ({resolved.pooled_letters}); one for each would work")
     if any(not isinstance(n, int) or n < 1 for n in wanted):
         raise OptionError("target", f"lengths are whole numbers from 1, not {axes.describe(wanted)}")
     return wanted

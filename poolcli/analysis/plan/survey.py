@@ -184,9 +184,9 @@ def _survey_stages(links: Sequence[StagePlan], place: Place | None = None) -> li
     found = []
     for link in links:
         plan, pooling = link.plan, link.stage.pooling
-        place = None if place is None else place.pooled(plan)
+        place = None if place is None else place.pool(plan)
         for number, (i, windows) in enumerate(zip(plan.axes.pooled, plan.windows, strict=True)):
-            stride = pooling.window.requested_stride(number, len(plan.windows)) or window_stride(windows)
+            stride = pooling.window.find_stride(number, len(plan.windows)) or window_stride(windows)
             fields[link.origin[i]] = fields.get(link.origin[i], ReceptiveField()).through(windows, stride)
         found.append(StageSurvey(
             link.stage.title, pooling.reducer.name, pooling.window.windowing.name, plan.axes.letters, plan.input_shape,
@@ -203,10 +203,10 @@ def _survey_axis(link: StagePlan, number: int, fields: Mapping[int, ReceptiveFie
     field, sizes = fields[link.origin[plan.axes.pooled[number]]], windows.sizes
     missing = find_runs(~windows.reads())
     return AxisSurvey(
-        plan.axes.pooled_letters()[number], windows.length, len(windows),
+        plan.axes.pooled_letters[number], windows.length, len(windows),
         link.stage.pooling.window.formula(number, len(plan.windows), windows),
         (int(sizes.min()), int(sizes.max())),
-        _max_overlap(windows), float(windows.present[1].sum()) / windows.length, windows.uncovered(),
+        _max_overlap(windows), float(windows.present[1].sum()) / windows.length, windows.count_uncovered(),
         tuple(missing[:_MOST_RUNS]), field.size, field.least, field.jump, field.start)
 
 

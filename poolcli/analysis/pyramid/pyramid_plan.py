@@ -70,7 +70,7 @@ def plan_levels(shape: Sequence[int], pooling: Pooling, *, levels: int | None = 
             plan = following
         if levels is None and _is_last(plan, number, smallest or 1):
             return
-        fields = [field.through(one, pooling.window.requested_stride(i, len(fields)) or window_stride(one))
+        fields = [field.through(one, pooling.window.find_stride(i, len(fields)) or window_stride(one))
                   for i, (field, one) in enumerate(zip(fields, plan.windows, strict=True))]
         yield _make_level(number, plan, first, pooling, fields, exact)
         number += 1

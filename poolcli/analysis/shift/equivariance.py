@@ -85,7 +85,7 @@ class ShiftedCrops:
         except PoolError as error:
             raise PoolError(f"shifts leave {describe(shape)} of {describe(array.shape)}: {error}") from None
 
-    def pooled(self, at: Places) -> Floats:
+    def pool_at(self, at: Places) -> Floats:
         """The part from ``at`` on, pooled; NaN where there is no number."""
         cut: list[Any] = [slice(None)] * self.array.ndim
         for axis, start in zip(self.plan.axes.pooled, at, strict=True):
@@ -97,13 +97,13 @@ class ShiftedCrops:
     @cached_property
     def first(self) -> Floats:
         """The part that is not shifted, pooled."""
-        return self.pooled((0,) * len(self.strides))
+        return self.pool_at((0,) * len(self.strides))
 
     @cached_property
     def inside(self) -> tuple[tuple[int, int], ...]:
         """Along each pooled axis the cells whose windows lie wholly in the part, from and to."""
         found = []
-        for letter, windows in zip(self.plan.axes.pooled_letters(), self.plan.windows, strict=True):
+        for letter, windows in zip(self.plan.axes.pooled_letters, self.plan.windows, strict=True):
             whole = [start >= 0 and stop <= windows.length
                      for start, stop in zip(windows.starts, windows.stops, strict=True)]
             if not any(whole):
@@ -124,7 +124,7 @@ class ShiftedCrops:
         none = (0,) * len(at)
         cut = self.cells(none, none)
         with np.errstate(invalid="ignore"):
-            found: Floats = np.abs(self.pooled(at)[cut] - self.first[cut])
+            found: Floats = np.abs(self.pool_at(at)[cut] - self.first[cut])
         return found
 
     def equivariance(self) -> float | None:
@@ -137,7 +137,7 @@ class ShiftedCrops:
             if not any(moves):
                 continue
             none = (0,) * len(moves)
-            ours = self.pooled(tuple(s * m for s, m in zip(self.strides, moves, strict=True)))[self.cells(none, moves)]
+            ours = self.pool_at(tuple(s * m for s, m in zip(self.strides, moves, strict=True)))[self.cells(none, moves)]
             theirs = self.first[self.cells(moves, none)]
             with np.errstate(invalid="ignore"):
                 found = np.abs(ours - theirs)

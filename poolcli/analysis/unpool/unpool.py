@@ -196,7 +196,7 @@ def _place_values(values: Array, flat: Ints, tensor: IndexedTensor, rule: str) -
     there = at != NONE
     chosen, where = (given.reshape(-1), places.reshape(-1)) if there.all() else (given[there], places[there])
     DUPLICATES[rule](result.reshape(-1), where, chosen)
-    return np.ascontiguousarray(axes.restored(result, tensor.shape))
+    return np.ascontiguousarray(axes.restore(result, tensor.shape))
 
 
 def _keep_last(result: Array, where: Ints, values: Array) -> None:
@@ -264,7 +264,7 @@ def _plan_inverse(pooling: Pooling, shape: Sequence[int], values: tuple[int, ...
 def _spread_values(values: Array, plan: Plan, how: str, pooling: Pooling) -> Array:
     """An array of the plan's input shape."""
     canonical = SPREADS[how](plan.axes.canonical(values), plan, pooling)
-    return np.ascontiguousarray(plan.axes.restored(canonical, plan.input_shape))
+    return np.ascontiguousarray(plan.axes.restore(canonical, plan.input_shape))
 
 
 def _spread_nearest(values: Array, plan: Plan, pooling: Pooling) -> Array:

@@ -127,7 +127,7 @@ class DaskExecutor:
         self.wait([other.future for other in self.due.values()])
         while True:
             try:
-                return self.watched(number, job, self.some_worker())
+                return self.watch_job(number, job, self.some_worker())
             except _WorkerDied as died:
                 deaths += 1
                 if deaths >= _MAX_WORKER_DEATHS:
@@ -139,7 +139,7 @@ class DaskExecutor:
             sleep(POLL_SECONDS)
         return str(next(iter(found)))
 
-    def watched(self, number: int, job: Job, address: str) -> FileReport | None:
+    def watch_job(self, number: int, job: Job, address: str) -> FileReport | None:
         """One try on a certain worker; Died when that goes away."""
         future = self.send(number, job, workers=[address], allow_other_workers=False)
         while not wait([future], POLL_SECONDS).done:
@@ -185,7 +185,7 @@ class _PendingJob:
         self.cluster, self.number, self.job = cluster, number, job
         self.blank = start_report(job, cluster.pooling)
         given = cluster.settings.samples
-        beside = {} if given is None else given.named(job, cluster.pooling.reducer.name)
+        beside = {} if given is None else given.name_files(job, cluster.pooling.reducer.name)
         self.job = replace(job, beside=beside)
         self.away = with_absolute_names(self.job)
         self.future = cluster.send(number, self.away)

@@ -147,7 +147,7 @@ class WorkerPool:
     def attempt(self, job: Job, alone: bool) -> FileReport:
         """One try."""
         with self.turns.take(alone):
-            worker = self.taken()
+            worker = self.take_worker()
             try:
                 done = worker.do(job, self.settings.timeout)
             except _WorkerError:
@@ -158,7 +158,7 @@ class WorkerPool:
                 self.idle.append(worker)
             return done
 
-    def taken(self) -> _Worker:
+    def take_worker(self) -> _Worker:
         """A worker that has nothing to do, or a new one."""
         with self.lock:
             if self.over:

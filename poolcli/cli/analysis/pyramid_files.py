@@ -212,7 +212,7 @@ def write_files(task: PyramidTask, output: str,
     for level in found:
         if level.number:
             target = targets[level.number - 1]
-            place = None if place is None else place.pooled(task.level_plans[level.number - 1].step)
+            place = None if place is None else place.pool(task.level_plans[level.number - 1].step)
             array = target == STDIO or _choose_format(task, target).is_array
             lost = task.asked.write(target, level.values if array else _to_picture(level.values, task.letters),
                                     None if target == STDIO else replace(task.loaded.source, place=place),

@@ -69,7 +69,7 @@ class Study:
         """Parse, look, print."""
         if given.get("output") == STDIO and stdio.is_terminal(sys.stdout):
             raise OptionError("output", "- is the terminal, and the data are binary; -o FILE, or a pipe, would work")
-        asked = self.asked(arguments, given)
+        asked = self.make_context(arguments, given)
         from ..display.progress_bar import show_parts
         from ..display.run_view import announce_compiling
 
@@ -101,7 +101,7 @@ class Study:
             with file_errors(target):
                 asked.check_free(target)
 
-    def asked(self, arguments: Sequence[str], given: Mapping[str, Any]) -> StudyContext:
+    def make_context(self, arguments: Sequence[str], given: Mapping[str, Any]) -> StudyContext:
         """What was typed, the stages checked."""
         typed, names = calls.split_arguments(arguments)
         taken = {one.name for one in self.options}

@@ -62,7 +62,7 @@ class _FitsHeader:
         """Return the sizes of a pixel in world units, the projection, and the first centre."""
         if place.uneven:
             return None
-        header = self.pooled(place)
+        header = self.pool(place)
         sizes, units = {}, {}
         for axis in (*place.axes, *place.squeezed):
             number = _axis_number(axis, place)
@@ -89,7 +89,7 @@ class _FitsHeader:
                          "unevenly")
         return tuple(notes)
 
-    def pooled(self, place: Place) -> Any:
+    def pool(self, place: Place) -> Any:
         """Return the cards of a result; those of the array itself are the writer's."""
         header = self.header()
         axes = {_axis_number(axis, place): axis for axis in (*place.axes, *place.squeezed)}
@@ -301,7 +301,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
     array = array.astype(_STORED.get(array.dtype.name, array.dtype.name), copy=False)
     place, header = source.place, fits.Header()
     if place is not None and isinstance(place.georeference, _FitsHeader):
-        header = place.georeference.pooled(place)
+        header = place.georeference.pool(place)
         ordered = sorted((*place.axes, *place.squeezed), key=lambda axis: axis.source)
         array = array.reshape([len(axis) for axis in ordered])
         if any(not axis.is_whole for axis in ordered):

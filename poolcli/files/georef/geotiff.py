@@ -127,9 +127,9 @@ class _GeoTiff:
             height, width = (self._find_origin(axis)[0] for axis in (rows, columns))
             yield SCALE, (self.scale[0] * width, self.scale[1] * height, *self.scale[2:])
         elif self.affine is not None:
-            yield TRANSFORMATION, self._pooled_matrix(pool_affine(self.affine, rows, columns))
+            yield TRANSFORMATION, self._pool_matrix(pool_affine(self.affine, rows, columns))
 
-    def _pooled_matrix(self, affine: Affine) -> tuple[float, ...]:
+    def _pool_matrix(self, affine: Affine) -> tuple[float, ...]:
         a, b, c, d, e, f = affine
         if self.is_point:  # the file's coordinates are those of centres
             c, f = c + a / 2 + b / 2, f + d / 2 + e / 2
@@ -314,7 +314,7 @@ def _list_keys(numbers: tuple[float, ...]) -> str:
 
 def place_bands(place: Place, plan: Plan, letters: str, names: Sequence[str]) -> Place:
     """Return where a pooled result lies whose channels have names; they are a last axis where the plan has none."""
-    pooled = place.pooled(plan)
+    pooled = place.pool(plan)
     axis = letters.index("C") if letters == plan.output_letters else len(pooled.axes)
     bands = AxisPlace(-1, letters[axis], len(names))
     return _name_bands(replace(pooled, axes=(*pooled.axes[:axis], bands, *pooled.axes[axis + 1 :])), names)

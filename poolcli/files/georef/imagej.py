@@ -153,7 +153,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
 def _describe_result(stack: _ImageJStack, place: Place, lengths: Mapping[str, int]
                     ) -> tuple[tuple[float, float] | None, dict[str, Any]]:
     """Return pixels in a unit along X and Y, and what else there is to say, as tifffile takes them."""
-    sizes, units = stack.pooled(place)
+    sizes, units = stack.pool(place)
     mixed = any(not axis.is_whole for axis in (*place.axes, *place.squeezed) if stack.axes[axis.source] == "C")
     extra = {name: value for name, value in stack.extra.items() if not mixed or name not in _OF_CHANNELS}
     found: dict[str, Any] = {"axes": _HYPERSTACK, **extra}

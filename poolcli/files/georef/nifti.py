@@ -46,7 +46,7 @@ class _Nifti:
         """Return the same: volumes are never stacked."""
         return self
 
-    def parsed(self) -> Any:
+    def parse_header(self) -> Any:
         """Return the header as nibabel has it, in this machine's byte order."""
         return _parse(self.header, self.version).as_byteswapped("<")
 
@@ -54,7 +54,7 @@ class _Nifti:
         """Return voxel sizes, their units, the space and the first centre; None where samples lie unevenly."""
         if place.uneven:
             return None
-        header = self.pooled(place)
+        header = self.pool(place)
         space, time = int(header["xyzt_units"]) & 7, int(header["xyzt_units"]) & 56
         units = {}
         sizes = {}
@@ -74,16 +74,16 @@ class _Nifti:
         if place.uneven:
             notes.append(f"its place is left out: windows of several sizes along {place.uneven} lie unevenly, and "
                          "NIfTI has one affine")
-        header = self.parsed()
+        header = self.parse_header()
         if int(header["slice_code"]) and not place.axis(2).is_whole:
             notes.append("the times of its slices are left out: they are about the old slices")
         return tuple(notes)
 
-    def pooled(self, place: Place) -> Any:
+    def pool(self, place: Place) -> Any:
         """Return the header of a result, of the same shape of axes; dtype and shape are the writer's."""
         import numpy as np
 
-        header = self.parsed()
+        header = self.parse_header()
         # an affine takes three axes, whatever the array has
         spatial = [place.axis(i).spacing if i < _count_axes(place) else (1, 0) for i in range(3)]
         if place.uneven:
@@ -280,7 +280,7 @@ def _make_header(place: Place | None, shape: tuple[int, ...]) -> tuple[Any, byte
 
     long = max(shape) > 32767
     if place is not None and isinstance(place.georeference, _Nifti):
-        header = place.georeference.pooled(place)
+        header = place.georeference.pool(place)
         if long and place.georeference.version == 1:
             header = Nifti2Header.from_header(header)
         header["magic"] = b"n+2" if isinstance(header, Nifti2Header) else b"n+1"

@@ -53,7 +53,7 @@ class OmeImage:
 
     def facts(self, place: Place) -> PlaceFacts | None:
         """Return physical sizes and their units."""
-        sizes, units = self.pooled(place)
+        sizes, units = self.pool(place)
         letters = {self.axes[axis.source]: axis.letter or self.axes[axis.source]
                    for axis in (*place.axes, *place.squeezed)}
         return PlaceFacts(self.kind, None, None, {letters[axis]: size for axis, size in sizes.items()}, None,
@@ -61,10 +61,10 @@ class OmeImage:
 
     def losses(self, place: Place) -> tuple[str, ...]:
         """Name the axes that have no one size any more."""
-        lost = "".join(axis for axis in self.sizes if axis not in self.pooled(place)[0])
+        lost = "".join(axis for axis in self.sizes if axis not in self.pool(place)[0])
         return (f"physical sizes of {lost} are left out: its windows are of several sizes",) if lost else ()
 
-    def pooled(self, place: Place) -> tuple[dict[str, float], Mapping[str, str]]:
+    def pool(self, place: Place) -> tuple[dict[str, float], Mapping[str, str]]:
         """Return sizes and units of a result."""
         found = {}
         for axis in (*place.axes, *place.squeezed):
@@ -209,7 +209,7 @@ def write(array: Array, source: ImageInfo, stream: IO[bytes], path: str) -> tupl
 
 def _describe(image: OmeImage, place: Place, shape: tuple[int, ...], axes: str) -> dict[str, Any]:
     """Physical sizes, channels and name, as tifffile takes them."""
-    sizes, units = image.pooled(place)
+    sizes, units = image.pool(place)
     found: dict[str, Any] = {}
     for axis, size in sizes.items():
         name = "TimeIncrement" if axis == "T" else f"PhysicalSize{axis}"

@@ -38,7 +38,7 @@ class _WorldFile:
 
     def facts(self, place: Place) -> PlaceFacts | None:
         """Return the sizes of a pixel and the first centre, in whatever unit they are."""
-        affine = self.pooled(place)
+        affine = self.pool(place)
         if affine is None:
             return None
         height, width = measure_pixel(affine)
@@ -47,11 +47,11 @@ class _WorldFile:
 
     def losses(self, place: Place) -> tuple[str, ...]:
         """Say so where a result has no world file."""
-        if self.pooled(place) is not None:
+        if self.pool(place) is not None:
             return ()
         return ("its world file is left out: windows of several sizes lie unevenly, or an axis was squeezed away",)
 
-    def pooled(self, place: Place) -> Affine | None:
+    def pool(self, place: Place) -> Affine | None:
         """Return the affine of a result; None where there is none."""
         rows, columns = place.axis(self.rows), place.axis(self.rows + 1)
         if rows in place.squeezed or columns in place.squeezed or rows.spacing is None or columns.spacing is None:
@@ -118,4 +118,4 @@ def get_affine(source: ImageInfo) -> Affine | None:
     place = source.place
     if place is None or not isinstance(place.georeference, _WorldFile):
         return None
-    return place.georeference.pooled(place)
+    return place.georeference.pool(place)

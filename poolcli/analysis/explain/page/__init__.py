@@ -169,7 +169,7 @@ def _find_length(found: Explanation, letter: str) -> int:
 def _describe_axes(found: Explanation, plan: Plan) -> list[dict[str, Any]]:
     """The windows that were asked for, along three axes; those that the input lacks have no letter."""
     missing = Windows(1, range(1), range(1, 2))
-    every = [("", missing)] * (3 - len(found.axes)) + list(zip(plan.axes.pooled_letters(), plan.windows, strict=True))
+    every = [("", missing)] * (3 - len(found.axes)) + list(zip(plan.axes.pooled_letters, plan.windows, strict=True))
     return [{"letter": letter, "length": one.length, "starts": as_array(one.starts).tolist(),
              "stops": as_array(one.stops).tolist(), "step": one.step, "before": one.before, "after": one.after,
              "stretch": {"size": one.stretch.size, "unit": one.stretch.unit} if one.weighs and one.stretch else None}

@@ -215,10 +215,7 @@ class WideLayout(ChunkLayout):
     def run(self) -> int:
         """States of the scratch row: whole pixels."""
         inner, numbers = int(self.work.array.shape[4]), sum(np.dtype(dtype).itemsize for dtype in self.fold.dtypes)
-        longest = int(self.kinds[-1]) * inner
-        whole = longest >= wide.VERY_LONG or len(self.fold.dtypes) > wide.FEW_NUMBERS
-        room = wide.RUN_BYTES if whole else max(wide.LEAST_RUN_BYTES, longest // 8)
-        pixels: int = max(room // (numbers * inner), 1)
+        pixels: int = max(wide.RUN_BYTES // (numbers * inner), 1)
         return pixels * inner
 
     def identity(self, across: RowWindows) -> int:

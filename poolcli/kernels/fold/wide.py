@@ -1,8 +1,8 @@
 """The wide kernel: folds over windows that are long along a row and hardly overlap there.
 
-A window's samples are merged run by run into one scratch row of up to RUN_BYTES, which stays in the first cache, four
-runs at once; the row is then halved, and halved again, until one state is left. So a window of n samples takes n
-merges and a few more, whatever its size: where a row is folded for windows at every place it takes n log2 n.
+A window's samples are merged run by run into one scratch row of RUN_BYTES, which stays in the first cache, four runs
+at once; the row is then halved, and halved again, until one state is left. So a window of n samples takes n merges and
+a few more, whatever its size: where a row is folded for windows at every place it takes n log2 n.
 """
 
 from __future__ import annotations
@@ -44,13 +44,6 @@ from .rows import (
 
 RUN_BYTES = 1 << 14
 """Bytes of the scratch row: half of a first cache (max of 16 M bytes takes 0.7 ms with a kilobyte, 0.4 with all)."""
-LEAST_RUN_BYTES, VERY_LONG = 1 << 9, 1 << 15
-"""Bytes that it has at least, and samples of a window from which on it has all; below, a byte for each eight samples,
-for to fill and to halve it takes time too (avg of 64 maps of 64 x 64 of float32 takes 0.028 ms so, else 0.047).
-"""
-FEW_NUMBERS = 3
-"""Numbers of a state up to which it has less, and sixteen states stay in registers: of more they do not (var of 512
-maps of 32 x 32 of float64, five numbers, takes 3.1 ms, with a short row 7.6)."""
 MOST_ADDED = 1 << 10
 """States of the scratch row that have at least 16 bytes: for how many additions there are in a row."""
 
@@ -84,20 +77,17 @@ def _halve(fold: Any, n: int, inner: int) -> None:
         n = half
 
 
-_SHORT, _OF_RUN = 1 << 10, 16
-"""Samples of a window up to which it is merged in sixteen states that stay in registers, where there are no channels:
-as short as runs are then, loops take longer to begin than to run. Avg of 8192 maps of 14 x 14 of float32 takes 0.38 ms
-so (as ``KernelSpec.bundled``), in eight states 0.49, by loops 1.0; max of 4096 maps of 28 x 28 0.6, in eight 1.5. At
-most so many runs: states of several numbers fill the registers (avg of 28 x 28 of float64 takes 1.3 ms by loops, else
-2.6).
+_SHORT = 1 << 10
+"""Samples of a window up to which it is merged in eight states that stay in registers, where there are no channels: as
+short as runs are then, loops take longer to begin than to run. Avg of 8192 maps of 14 x 14 of float32 takes 0.4 ms so
+(as ``KernelSpec.bundled``; 0.7 without), by loops 1.0.
 """
 
 
-def _count_short(table_w: Buffer, k: int, most: int, run: int) -> int:
+def _count_short(table_w: Buffer, k: int, most: int) -> int:
     """How many windows from k on are short, at most so many: their values are written by one loop of vector code."""
-    short = min(_SHORT, _OF_RUN * run)
     count = 0
-    while count < most and table_w[ROW * (k + count) + SIZE] <= short:
+    while count < most and table_w[ROW * (k + count) + SIZE] <= _SHORT:
         count += 1
     return count
 
@@ -124,17 +114,10 @@ def _merge_short(fold: Any, src: Buffer, at: int, n: int) -> Any:
     """The state of n neighbouring samples."""
     merge, none = fold.merge, fold.missing.none
     s = (none, none, none, none, none, none, none, none)
-    t = s
-    twice = n // 16 if len(none) <= FEW_NUMBERS else 0
-    for i in range(twice):
-        s = _merge_eight(fold, s, _eight(fold, src, at + 16 * i))
-        t = _merge_eight(fold, t, _eight(fold, src, at + 16 * i + 8))
-    at += 16 * twice
-    for i in range((n - 16 * twice) // 8):
+    for i in range(n // 8):
         s = _merge_eight(fold, s, _eight(fold, src, at + 8 * i))
-    at += (n - 16 * twice) // 8 * 8
-    s = _merge_eight(fold, s, t)
-    a, b, c, d = merge(s[0], s[4]), merge(s[1], s[5]), merge(s[2], s[6]), merge(s[3], s[7])
+    a, b, c, d = merge(s[0], s[1]), merge(s[2], s[3]), merge(s[4], s[5]), merge(s[6], s[7])
+    at += n // 8 * 8
     if n & 4:
         a, b = merge(a, _part(fold, src, at)), merge(b, _part(fold, src, at + 1))
         c, d = merge(c, _part(fold, src, at + 2)), merge(d, _part(fold, src, at + 3))
@@ -169,7 +152,7 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                     single = inner == 1 and table_d[ROW * i + SIZE] * table_h[ROW * j + SIZE] == 1
                     k, windows = 0, geometry[W1] - geometry[W0]
                     while k < windows:
-                        count = _count_short(table_w, k, min(windows - k, run), run) if single else 0
+                        count = _count_short(table_w, k, min(windows - k, run)) if single else 0
                         if count > 0:
                             at = (a * geometry[D] + table_d[ROW * i + START]) * geometry[H] + table_h[ROW * j + START]
                             low, width = geometry[LOW], geometry[W]

@@ -123,9 +123,9 @@ def test_a_tiled_file_that_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize("case", ["OME-TIFF", "ImageJ"])
 def test_axes_that_are_not_those_of_the_planes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
-    """Of damaged directories tifffile names three axes of an array of four."""
+    """Of damaged directories tifffile names three axes of an array of four, or says so itself since 2026.11."""
     name, write, read = CASES[case]
     write(tmp_path / name)
     monkeypatch.setattr(tifffile.TiffPageSeries, "axes", property(lambda series: "ZYX"))
-    with pytest.raises(PoolError, match="broken TIFF: 4 axes of which 3 are named"):
+    with pytest.raises(PoolError, match="4 axes of which 3 are named|dimensions of axes and shape do not match"):
         read(tmp_path / name)

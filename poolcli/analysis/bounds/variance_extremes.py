@@ -62,9 +62,11 @@ def _minimize_variance(low: Array, high: Array) -> Extreme:
 
 def _nearest_whole(c: Array, low: Array, high: Array) -> Array:
     """The whole number nearest to c in each interval."""
-    info = (0, 1) if low.dtype.kind == "b" else (np.iinfo(low.dtype).min, np.iinfo(low.dtype).max)
-    inside = np.where(c >= float(info[1]), info[1], np.where(c <= float(info[0]), info[0], 0)).astype(low.dtype)
-    fits = (c > float(info[0])) & (c < float(info[1]))
+    least, most = (0, 1) if low.dtype.kind == "b" else (np.iinfo(low.dtype).min, np.iinfo(low.dtype).max)
+    inside = np.zeros(c.shape, low.dtype)  # by assignment: np.where takes no Python integer above int64 since NumPy 2.5
+    inside[c >= float(most)] = most
+    inside[c <= float(least)] = least
+    fits = (c > float(least)) & (c < float(most))
     return np.clip(np.where(fits, np.where(fits, c, 0).astype(low.dtype), inside), low, high)
 
 

@@ -127,5 +127,5 @@ def test_axes_that_are_not_those_of_the_planes(tmp_path: Path, monkeypatch: pyte
     name, write, read = CASES[case]
     write(tmp_path / name)
     monkeypatch.setattr(tifffile.TiffPageSeries, "axes", property(lambda series: "ZYX"))
-    with pytest.raises(PoolError, match="4 axes of which 3 are named|dimensions of axes and shape do not match"):
+    with pytest.raises(PoolError, match=r"4 axes of which 3 are named|dimensions of axes and shape do not match"):
         read(tmp_path / name)

@@ -33,6 +33,8 @@ _MISSING = 2
 """In an indicator, beside 0 and 1."""
 _SPAN = 1 << 16
 """From the first class to the last of integers: their numbers are looked up, else they are searched for."""
+_MOST_COUNTED = np.iinfo(np.int32).max
+"""The largest window whose counts the kernel holds."""
 _BLOCK = 1 << 20
 """Samples that are looked through for classes at once."""
 
@@ -198,7 +200,7 @@ def _pool_classes(array: Array, classes: Sequence[int | float], missing: NDArray
     choice = value_counts_driver.choose_shares(counted.work, dtypes.write_dtype(dtype), numbers)
     of_planes = 1e-6 * len(classes) * (array.size + 2 * choice.samples * float(np.prod(plan.output_shape)))
     uncompiled = policy.UncompiledKernel(choice.spec, of_planes)
-    if uncompiled.pays():
+    if choice.samples > _MOST_COUNTED or uncompiled.pays():
         with uncompiled.measure():
             return _pool_indicators(array, classes, missing, pooling, plan, dtype)
     return counted.run_counts(samples, choice, len(classes), dtype)

@@ -67,6 +67,16 @@ def test_one_pass_and_a_pass_for_each_class_are_equal(dtype: str, tier: str) -> 
         np.testing.assert_array_equal(named.values, shares_of(x, 3, stride, classes[::-1], missing, True))
 
 
+def test_windows_of_more_samples_than_a_count_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pass for each class serves them, whatever the kernel would take."""
+    monkeypatch.setattr("poolcli.analysis.fractions._MOST_COUNTED", 8)
+    monkeypatch.setattr("poolcli.engine.prepared.PreparedPooling.run_counts", None)
+    x = np.random.default_rng(8).integers(0, 3, (6, 6)).astype(np.uint8)
+    with policy.use_tier("kernels"):
+        found = fractions(x, size=3)
+    np.testing.assert_array_equal(found.values, shares_of(x, 3, 3, [0, 1, 2], None, False))
+
+
 def test_named_classes_keep_their_order() -> None:
     """One that does not occur has the share 0; others do not count as classes, but as samples."""
     x = np.array([[1, 2], [2, 5]], np.uint8)

@@ -51,8 +51,8 @@ def test_no_corner_and_no_point_between_lies_beyond(reducer: str, dtype: str) ->
                 near = float(exact)
                 if bound.dtype.kind == "f":
                     assert sign * (exact - Fraction(float(bound[i, j]))) >= 0
-                    spread = abs(near) + float(np.abs(end[window].astype(float)).max() * weights[window].sum())
-                    assert abs(float(bound[i, j]) - near) <= spread * float(np.finfo(bound.dtype).eps) * 64
+                    spread = abs(near) + float(np.abs(end[window].astype(float)).max() * max(1, weights[window].sum()))
+                    assert abs(float(bound[i, j]) - near) <= spread * float(np.finfo(bound.dtype).eps) * 128
                 else:
                     assert abs(float(bound[i, j]) - near) <= 1
         for _ in range(200):

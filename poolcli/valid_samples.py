@@ -252,8 +252,8 @@ class _Weights(NamedTuple):
 
     each: Array
     largest: int
-    """At least the largest of them where all are whole numbers below 2^31, and the same for all of so many bits; 0
-    elsewhere."""
+    """At least the largest of them where all are whole numbers below 2^31, and the same for all of so many bits; -1
+    where they are larger whole numbers, 0 elsewhere."""
 
 
 def check_least(least: int | Fraction, pooling: Pooling, plan: Plan) -> None:
@@ -293,12 +293,13 @@ def _check_weights(rules: SampleRules, pooling: Pooling, plan: Plan, part: PlanP
             corner = tuple(corner[i] for i in plan.axes.pooled)
         raise PoolError(f"{rules.origin}weights are finite and at least 0, and the one at {place_in(at, corner)} is "
                         f"{weights[at]:g}")
-    whole = high < _LARGEST_WHOLE and (weights.dtype.kind != "f" or _are_whole(weights))
-    if whole:
+    whole = weights.dtype.kind != "f" or _are_whole(weights)
+    bounded = whole and high < _LARGEST_WHOLE
+    if bounded:
         weights = weights.astype(np.min_scalar_type(int(high)), copy=False)
     elif weights.dtype != np.float32:
         weights = weights.astype(np.float64, copy=False)
-    largest = max((1 << int(high).bit_length()) - 1, 2) if whole else 0
+    largest = max((1 << int(high).bit_length()) - 1, 2) if bounded else -1 if whole else 0
     return _Weights(broadcast_samples(weights, plan, "array of weights"), largest)
 
 

@@ -57,7 +57,8 @@ class KernelTask:
     folds, which take the samples of weight 0 for missing ones and look for no others.
     """
     largest_weight: int = 0
-    """At least the largest of them where all are whole numbers, 1 of a mask; 0 where they may be any."""
+    """At least the largest of them where all are whole numbers below 2^31, 1 of a mask; -1 where they are larger
+    whole numbers, of which integers make exact results too; 0 where they may be any."""
     want_indices: bool = False
     indices: Array | None = None
     """Where the indices of a run are written, of the output's shape."""

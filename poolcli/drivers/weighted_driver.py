@@ -129,7 +129,7 @@ def choose(work: KernelTask) -> _WeightedChoice | None:
     if work.want_indices or not (work.reducer.weighted or (work.in_parts and work.reducer.fold in SUM_FOLDS)):
         return None
     axes = weigh_axes(work, work.windows)
-    whole = all(axis.whole for axis in axes) and (work.weights is None or work.largest_weight)
+    whole = all(axis.whole for axis in axes) and (work.weights is None or work.largest_weight > 0)
     *lines, row = (float(axis.totals.max()) if whole else inf for axis in axes)
     fold = _choose_sum(work, prod(lines) * max(work.largest_weight, 1), row)
     names = {"read": work.array.dtype.name, "write": work.written.name,

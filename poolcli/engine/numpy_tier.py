@@ -575,7 +575,7 @@ def choose(work: KernelTask) -> _NumpyChoice | None:
     if row is None or work.want_indices:
         return None
     if work.weights is not None and work.largest_weight != 1 and not (
-            row.weighs and work.largest_weight and work.array.dtype.kind != "f"):
+            row.weighs and work.largest_weight > 0 and work.array.dtype.kind != "f"):
         return None
     samples = most_samples(work)
     if (row.gathered and samples > _MOST_GATHERED) or (row is _WEIGHTED_MEAN and work.array.dtype.kind == "f"):

@@ -94,6 +94,21 @@ def test_samples_with_weights_of_their_own(dtype: str, kind: str, tier: str, mon
 
 
 @pytest.mark.parametrize("reducer", ["avg", "sum", "blur"])
+@pytest.mark.parametrize("kind", ["int64", "float64"])
+def test_large_whole_weights_are_exact(reducer: str, kind: str) -> None:
+    """Sums of products beyond 2^53 are rounded once, of weights in either kind of numbers."""
+    rng = np.random.default_rng(3)
+    x, weights = rng.integers(0, 256, 80, np.uint8), rng.integers(2**50, 2**53, 80)
+    with jit.run_plain():
+        found = poolcli.pool(x, reducer, size=2, weights=weights.astype(kind), dtype="float64")
+    masses = weights.reshape(-1, 2).tolist()
+    pairs = zip(masses, x.reshape(-1, 2).tolist(), strict=True)
+    totals = [w[0] * v[0] + w[1] * v[1] for w, v in pairs]
+    wanted = [Fraction(t, 1 if reducer == "sum" else sum(w)) for t, w in zip(totals, masses, strict=True)]
+    assert found.tolist() == [float(value) for value in wanted]
+
+
+@pytest.mark.parametrize("reducer", ["avg", "sum", "blur"])
 @pytest.mark.parametrize("dtype", ["int32", "float64"])
 def test_products_with_fractions_cancel_without_an_error(reducer: str, dtype: str) -> None:
     """What large samples of both signs leave is right, though no product of theirs is a double."""

@@ -255,12 +255,12 @@ def _fold_quotient(work: KernelTask, window: Extent) -> Fold:
     """The sum over a divisor."""
     dtype, out = work.array.dtype, work.written
     value: Part
-    if _counts_in_parts(work) and out.kind != "f":
+    in_parts = _counts_in_parts(work)
+    if in_parts and (out.kind != "f" or (work.largest_weight < 0 and dtype.kind != "f")):
         value = end.mean_by_pair if work.reducer.fold == "average" else end.mean_pair
         return Fold(states.lift_pair, states.merge_two_pairs, value, of_pair(work), (np.float64,) * 2, (0, 0),
                     costly=True)
     # Fractions as weights, 3x3/1 on 1 MP: bytes take 1.5 ms in doubles (9.7 in two pairs), float64 5.1 with errors.
-    in_parts = _counts_in_parts(work)
     narrow = dtype.itemsize <= 2 or (dtype.kind == out.kind == "f" and max(dtype.itemsize, out.itemsize) <= 4)
     if _in_pairs(dtype, window) or (in_parts and not narrow):
         merge = states.merge_errors if dtype.kind == "f" or in_parts else states.merge_pair
@@ -444,8 +444,8 @@ def missing(work: KernelTask) -> bool:
 
 
 def _counts_in_parts(work: KernelTask) -> bool:
-    """Whether samples have weights that may be no whole numbers."""
-    return work.weights is not None and not work.largest_weight
+    """Whether samples have weights that may be no whole numbers, or are large ones."""
+    return work.weights is not None and work.largest_weight <= 0
 
 
 def _in_pairs(dtype: dtypes.Type, window: Extent) -> bool:

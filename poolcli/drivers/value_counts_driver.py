@@ -27,8 +27,8 @@ _COUNTED_BYTES = 2
 """Integers of up to so many bytes are counted: a table of 2^16 counts stays in the second cache."""
 _MOST_SAMPLES = 1 << 14
 """The largest window: the terms of its entropy are right to 2^-44, of a sum that is 0 or at least 1."""
-_CHANGE_NS = 2.0
-"""About what it takes to count a sample, or to take it out."""
+_CHANGE_NS, _CLASS_NS = 0.9, 1.1
+"""About what it takes to count a sample, or to take it out; and to write a class of a window."""
 _BLOCK_SAMPLES = 1 << 22
 """Samples of the windows of a block, which Ctrl-C waits for."""
 
@@ -69,6 +69,13 @@ class ValueCountsChoice:
     terms: Terms
     classes: int = 0
     """How many classes have a result each; 0 of what is one result."""
+
+    def estimate(self, work: KernelTask) -> float:
+        """Return about how many milliseconds one thread takes."""
+        first, count = work.windows[2].present
+        moved = (first[-1] - first[0]) / max(1, len(first) - 1) if work.windows[2].step == 1 else np.inf
+        changes = float(2 * self.samples * min(1.0, moved / count.max()))
+        return 1e-6 * float(np.prod(work.output_shape)) * (_CHANGE_NS * changes + _CLASS_NS * self.classes)
 
     def on(self, work: KernelTask, values: Array) -> _ValueCounts:
         """Return the kernel on an array."""
@@ -126,14 +133,7 @@ class _ValueCounts:
     @property
     def milliseconds(self) -> float:
         """Estimate the time of one thread: what leaves and what enters of each window, and its results."""
-        windows = int(np.prod(self.work.output_shape))
-        return 1e-6 * windows * (_CHANGE_NS * self._changes() + self.choice.classes)
-
-    def _changes(self) -> float:
-        """Return how many samples are counted or taken out for a window."""
-        first, count = self.work.windows[2].present
-        moved = (first[-1] - first[0]) / max(1, len(first) - 1) if self.work.windows[2].step == 1 else np.inf
-        return float(2 * self.choice.samples * min(1.0, moved / count.max()))
+        return self.choice.estimate(self.work)
 
     def blocks(self, threads: int) -> list[Block]:
         """Cut the work, by rows where possible, for so many threads."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 import poolcli
 from poolcli import fractions
 from poolcli.drivers import policy
+from poolcli.engine.prepared import PreparedPooling
 
 
 def shares_of(x: np.ndarray, size: int, stride: int, classes: list[int], missing: int | None,
@@ -75,6 +77,25 @@ def test_windows_of_more_samples_than_a_count_holds(monkeypatch: pytest.MonkeyPa
     with policy.use_tier("kernels"):
         found = fractions(x, size=3)
     np.testing.assert_array_equal(found.values, shares_of(x, 3, 3, [0, 1, 2], None, False))
+
+
+@pytest.mark.parametrize(("classes", "size", "stride", "one_pass"), [
+    (2, 31, 1, False), (5, 10, 1, False), (30, 3, 1, True), (30, 4, 4, True)])
+def test_few_classes_of_windows_that_overlap_are_means(classes: int, size: int, stride: int, one_pass: bool,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    """Running sums take the same however tall windows are; many classes are counted."""
+    calls = []
+    counted = PreparedPooling.run_counts
+
+    def note(*given: Any) -> Any:
+        calls.append(1)
+        return counted(*given)
+
+    monkeypatch.setattr(PreparedPooling, "run_counts", note)
+    x = np.arange(48 * 48).reshape(48, 48) % classes
+    with policy.use_tier("kernels"):
+        fractions(x.astype(np.uint8), size=size, stride=stride)
+    assert bool(calls) == one_pass
 
 
 def test_named_classes_keep_their_order() -> None:

@@ -51,7 +51,7 @@ _purpose = "a kernel"
 _lock = threading.Lock()
 _loaded: dict[KernelSpec, KernelFunction] = {}  # the latest used last
 _MOST_LOADED = 1024
-"""How many kernels are held, some SIZE each; random windows ask for a new one in every seven calls, without an end."""
+"""How many kernels are held, 16 KB of code each (46 at most, of 1,717). 1,500 random windows asked for 220."""
 _requested: dict[KernelSpec, None] | None = None
 
 

@@ -20,34 +20,20 @@ _START, _COUNT, _ROW = 0, 1, 2
 """A window of one axis in its table: its first sample, and how many."""
 
 
-def _add(src: Buffer, rows: Buffer, n: int, x: int, stop: int, step: int, mask: int, counts: Buffer,
-         terms: Buffer, sums: int) -> int:
-    """Count the samples of columns of n rows; return what that adds to the sum of terms."""
-    more = 0
+def _count(src: Buffer, rows: Buffer, n: int, x: int, stop: int, step: int, mask: int, counts: Buffer,
+           terms: Buffer, sums: int, change: int) -> int:
+    """Count the samples of columns of n rows, or with a ``change`` of -1 take them out; return what the sum of terms
+    gains."""
+    gained = 0
     for i in range(n):
         at = rows[i] + x
         while at < rows[i] + stop:
             number = src[at] & mask
             count = counts[number]
-            more += terms[count + 1] - terms[count] if sums else 0
-            counts[number] = count + 1
+            gained += terms[count + change] - terms[count] if sums else 0
+            counts[number] = count + change
             at += step
-    return more
-
-
-def _remove(src: Buffer, rows: Buffer, n: int, x: int, stop: int, step: int, mask: int, counts: Buffer,
-            terms: Buffer, sums: int) -> int:
-    """Take them out of the counts; return what that takes from the sum of terms."""
-    less = 0
-    for i in range(n):
-        at = rows[i] + x
-        while at < rows[i] + stop:
-            number = src[at] & mask
-            count = counts[number]
-            less += terms[count] - terms[count - 1] if sums else 0
-            counts[number] = count - 1
-            at += step
-    return less
+    return gained
 
 
 def _clear(src: Buffer, rows: Buffer, n: int, x: int, stop: int, step: int, mask: int, counts: Buffer) -> None:
@@ -141,11 +127,11 @@ def make_kernel(put: Callable[..., bool], sums: int) -> Callable[..., int]:
                     start = wide[w * _ROW + _START] * inner + c
                     beyond = start + wide[w * _ROW + _COUNT] * step
                     if slides and begin <= start and start < stop and stop <= beyond:
-                        found -= _remove(src, rows, n, begin, start, step, mask, counts, terms, sums)
-                        found += _add(src, rows, n, stop, beyond, step, mask, counts, terms, sums)
+                        found += _count(src, rows, n, begin, start, step, mask, counts, terms, sums, -1)
+                        found += _count(src, rows, n, stop, beyond, step, mask, counts, terms, sums, 1)
                     else:
                         _clear(src, rows, n, begin, stop, step, mask, counts)
-                        found = _add(src, rows, n, start, beyond, step, mask, counts, terms, sums)
+                        found = _count(src, rows, n, start, beyond, step, mask, counts, terms, sums, 1)
                     begin, stop = start, beyond
                     good &= put(dst, (to + w) * inner + c, counts, found, n * wide[w * _ROW + _COUNT], geometry, terms,
                                 totals, divisors, limits, fill)

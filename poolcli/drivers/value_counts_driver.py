@@ -19,6 +19,7 @@ from ..core import dtypes
 from ..kernels import sliding
 from ..kernels import value_counts as kernel
 from ..kernels.order_statistics import unit_of_entropy
+from .general_driver import most_samples
 from .kernel_task import Array, Block, KernelTask, Runner, cut, sizes_for
 
 _ARGUMENTS = ("read", "write", "write", *("int64",) * 5, "int32", "int64", "int64", "float64", "float64")
@@ -89,7 +90,7 @@ def is_counted(dtype: dtypes.Type) -> bool:
 
 def choose(work: KernelTask) -> ValueCountsChoice | None:
     """Choose by types and geometry."""
-    samples, sorts = _most_samples(work), work.reducer.sorts
+    samples, sorts = most_samples(work), work.reducer.sorts
     if sorts not in _TERMS or not is_counted(work.array.dtype) or samples > _MOST_SAMPLES or work.want_indices:
         return None
     quick = _TERMS[sorts] is _terms_of_distinct and dtypes.limits(work.result)[2] >= samples
@@ -100,16 +101,11 @@ def choose(work: KernelTask) -> ValueCountsChoice | None:
 
 def choose_shares(work: KernelTask, written: dtypes.Type, classes: NDArray[np.int64]) -> ValueCountsChoice:
     """Choose for shares of classes, or their numbers where ``written`` is an integer."""
-    samples = _most_samples(work)
+    samples = most_samples(work)
     whole = np.arange(samples + 1 if samples <= _MOST_SAMPLES else 1) / samples
     put = kernel.put_shares if written.kind == "f" else kernel.put_counts
     terms = classes & _mask(work.array.dtype), np.array([samples if len(whole) > 1 else -1]), whole
     return ValueCountsChoice(_make_spec(work, written, put, 0), samples, terms, len(classes))
-
-
-def _most_samples(work: KernelTask) -> int:
-    """Return the samples of the largest window."""
-    return int(np.prod([windows.count_range()[1] for windows in work.windows]))
 
 
 def _mask(dtype: dtypes.Type) -> int:

@@ -189,17 +189,16 @@ def _pool_classes(array: Array, classes: Sequence[int | float], missing: NDArray
     """
     numbers = np.arange(len(classes))
     none, gone = len(classes), len(classes) + 1
-    read = dtypes.as_read(array)
-    if value_counts_driver.is_counted(read.dtype):
-        numbers, samples, nodata, padding = np.array(classes), read, pooling.missing(), pooling.pad_value
+    of_samples = dtypes.read_dtype(array.dtype)
+    as_they_are = value_counts_driver.is_counted(of_samples)
+    if as_they_are:
+        numbers, nodata, padding = np.array(classes), pooling.missing(), pooling.pad_value
     else:
-        samples, nodata = _number_samples(read, classes), gone
+        of_samples, nodata = np.dtype(np.uint8 if gone < 1 << 8 else np.uint16), gone
         padding = next((k for k, one in enumerate(classes) if one == pooling.pad_value), none)
         padding = gone if pooling.pad_value == pooling.nodata else padding
-        if missing is not None:
-            samples[missing] = gone
     counted = replace(pooling, reducer=REDUCERS["count"], parameters={}, nan="propagate", dtype=None, pad_value=padding,
-                      nodata=None if missing is None else nodata).prepare(plan, samples.dtype)
+                      nodata=None if missing is None else nodata).prepare(plan, of_samples)
     choice = value_counts_driver.choose_shares(counted.work, dtypes.write_dtype(dtype), numbers)
     outputs = float(np.prod(plan.output_shape))
     of_planes = 1e-6 * len(classes) * (array.size + 2 * choice.samples * outputs)
@@ -209,16 +208,20 @@ def _pool_classes(array: Array, classes: Sequence[int | float], missing: NDArray
     if choice.samples > _MOST_COUNTED or uncompiled.pays():
         with uncompiled.measure():
             return _pool_indicators(array, classes, missing, pooling, plan, dtype)
+    samples = dtypes.as_read(array)
+    if not as_they_are:
+        samples = _number_samples(samples, classes, of_samples)
+        if missing is not None:
+            samples[missing] = gone
     return counted.run_counts(samples, choice, len(classes), dtype)
 
 
-def _number_samples(array: Array, classes: Sequence[int | float]) -> Array:
+def _number_samples(array: Array, classes: Sequence[int | float], dtype: dtypes.Type) -> Array:
     """Return the number of each sample's class, one more than the last of those that have none."""
     count = len(classes)
     known = np.concatenate([dtypes.scalar(array.dtype, one) for one in classes])
     order = np.argsort(known)
     low, high = known[order[:1]], known[order[-1:]]
-    dtype = np.uint8 if count + 2 <= 1 << 8 else np.uint16
     if array.dtype.kind != "f" and (span := int(high[0]) - int(low[0]) + 1) <= _SPAN:
         of_value = np.full(span + 1, count, dtype)
         of_value[known - low] = np.arange(count)

@@ -122,9 +122,7 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, retur
     present = find_present(pooling, array, rules.mask, plan)
     result = find_result_dtype(pooling, array.dtype, None if rules.weights is None else rules.weights.dtype)
     try:
-        if settled is None or settled.work.result != result:
-            settled = replace(pooling, dtype=result).prepare(plan, array.dtype)
-        values = None if return_indices else _run_fold(pooling, array, settled, present, weights, part)
+        values = None if return_indices else _run_fold(pooling, array, plan, present, weights, result, part, settled)
         if values is not None and not return_valid and isinstance(rules.least, int) and rules.least == 1:
             return ValidResult(values, None, None, None)
         if weights is not None:
@@ -146,8 +144,8 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, retur
     return _without_few(pooling, found, valid, few, result, part)
 
 
-def _run_fold(pooling: Pooling, array: Array, settled: PreparedPooling, present: NDArray[np.bool_],
-              weights: _Weights | None, part: PlanPart | None) -> Array | None:
+def _run_fold(pooling: Pooling, array: Array, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,
+              result: dtypes.Type, part: PlanPart | None, settled: PreparedPooling | None) -> Array | None:
     """Pool by a fold of samples with their weights, those that do not count having none; None where none serves."""
     if not (pooling.reducer.fold or pooling.reducer.weighted) or (pooling.pad_mode == "constant"
                                     and (pads_missing(pooling) or pooling.pad_value != 1)):
@@ -159,6 +157,8 @@ def _run_fold(pooling: Pooling, array: Array, settled: PreparedPooling, present:
             each = np.where(present, each, each.dtype.type(0))
     if pooling.nan == "error" or pooling.reducer.nonnegative:
         pooling.check_array(np.where(each != 0, array, array.dtype.type(1)), None if part is None else part.corner)
+    if settled is None or settled.work.result != result:
+        settled = replace(pooling, dtype=result).prepare(plan, array.dtype)
     return settled.run_folded(array, each, largest, part)
 
 

@@ -200,9 +200,9 @@ def bounds(low: ArrayLike, high: ArrayLike, reducer: str = "max", *, mask: Array
         plan.check_whole_samples("bounds")
     missing_value, empty = pooling.fill(pooling.result_dtype(dtype)), None
     rules = None if weights is None else parse_rules(mask, weights)
-    if mask is not None and rules is None:
-        pooling, a, b, empty = _hide_samples(pooling, plan, a, b, as_array(mask))
     if rules is None:
+        if mask is not None:
+            pooling, a, b, empty = _hide_samples(pooling, plan, a, b, as_array(mask))
         pooling.check_array(a)
         pooling.check_array(b)
     try:

@@ -247,6 +247,16 @@ def find_present(pooling: Pooling, array: Array, mask: Array | None, plan: Plan)
     return shown if missing is None else shown & ~missing
 
 
+def find_few(pooling: Pooling, plan: Plan, present: NDArray[np.bool_], least: int | Fraction) -> NDArray[np.bool_]:
+    """Which windows have fewer valid samples than asked for, a number or a share of theirs."""
+    check_least(least, pooling, plan)
+    valid = _count(pooling, plan, present)
+    if isinstance(least, int):
+        return np.asarray(valid < least)
+    whole = _count(pooling, plan, np.ones_like(present))
+    return np.asarray(valid * least.denominator < whole * least.numerator)
+
+
 class _Weights(NamedTuple):
     """Weights of each sample."""
 

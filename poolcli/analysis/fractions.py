@@ -1,7 +1,8 @@
 """The share of each class in each window: of the number of its samples, or a mean of indicators, which both are exact.
 
 The indicator of a class is 1 where a sample has it, else 0; its mean over a window is the share of the class, its sum
-the number of its samples. A missing sample gets a third value, which is missing in turn.
+the number of its samples. A missing sample gets a third value, which is missing in turn. Behind a mask a sample is of
+no class whatever its value, so samples get the numbers of their classes first.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from ..drivers import policy, value_counts_driver
 from ..engine.c_order import in_c_order
 from ..engine.prepared import PreparedPooling
 from ..errors import OptionError, PoolError
-from ..masked import find_missing
+from ..masked import pads_missing
 from ..pooling import Pooling, as_array, parse_pooling
+from ..valid_samples import SampleRules, find_few, find_present, parse_rules, run
 
 Array = NDArray[Any]
 _OF = ("valid", "window")
@@ -71,6 +73,7 @@ class ClassFractions:
 
 def fractions(x: ArrayLike, *, classes: Sequence[int | float] | None = None,
               of: Literal["valid", "window"] = "valid", counts: bool = False, limit: int = _MOST_CLASSES,
+              mask: ArrayLike | None = None, weights: ArrayLike | None = None, min_valid: int | str | None = None,
               **options: Unpack[Keywords]) -> ClassFractions:
     """Find the share that each class has of each window.
 
@@ -86,6 +89,13 @@ def fractions(x: ArrayLike, *, classes: Sequence[int | float] | None = None,
         Numbers of samples, as int64, in place of shares.
     limit
         The most classes that may occur, where none are named.
+    mask
+        Samples count where it is not 0; of the array's shape, or of that of its pooled axes. What it hides is missing.
+    weights
+        How much each sample counts, at least 0, of either shape: shares are of the weight then.
+    min_valid
+        The least valid samples of a window, or the least share of them as in "50%", with weights of its weight. With
+        fewer it has NaN for shares, and counts of 0.
     **options
         The keywords of ``pool`` for windows, missing samples and padding; ``dtype`` of shares is float32 by default.
 
@@ -107,29 +117,37 @@ def fractions(x: ArrayLike, *, classes: Sequence[int | float] | None = None,
     >>> found.classes, found.values.tolist()
     ((1, 2, 3), [[[0.75, 0.25, 0.0], [0.0, 0.25, 0.75]]])
     """
-    return find_fractions(as_array(x), parse_pooling("avg", **options), classes, of=of, counts=counts, limit=limit)
+    return find_fractions(as_array(x), parse_pooling("avg", **options), classes, of=of, counts=counts, limit=limit,
+                          rules=parse_rules(mask, weights, min_valid))
 
 
 def find_fractions(array: Array, pooling: Pooling, classes: Sequence[int | float] | None = None, *, of: str = "valid",
-                   counts: bool = False, limit: int = _MOST_CLASSES, layout: str | None = None) -> ClassFractions:
+                   counts: bool = False, limit: int = _MOST_CLASSES, layout: str | None = None,
+                   rules: SampleRules | None = None) -> ClassFractions:
     """The same for a pooling that is settled; ``layout`` is used where it names none."""
+    rules = rules or SampleRules()
     if of not in _OF:
         raise OptionError("of", f"of must be {' or '.join(_OF)}, not {of!r}")
     if wrong := [name for name in ("count_include_pad", "divisor") if pooling.parameters.get(name)]:
         raise OptionError(wrong[0], f"{wrong[0]} goes not with fractions, whose divisor is the number of samples")
     if pooling.dtype is not None and (counts or pooling.dtype.kind != "f"):
         raise OptionError("dtype", f"dtype {pooling.dtype} is none of shares, which are floats; counts are int64")
+    if counts and rules.weights is not None:
+        raise OptionError("counts", "counts are numbers of samples, which have no weights; shares would work")
     array = array.astype(dtypes.check_dtype(array.dtype), copy=False)
     pooling = pooling.for_axes(array.shape, layout)
     plan = pooling.plan(array.shape, layout)
     plan.check_whole_samples("fractions")
-    missing = find_missing(array, np.zeros(array.shape, np.bool_), pooling)
+    missing = ~find_present(pooling, array, rules.mask, plan)
     asked = _check_classes(classes, array, pooling) if classes is not None else _list_classes(array, missing, limit)
     letters = plan.output_letters + ("K" if "C" in plan.output_letters else "C")
     dtype = np.dtype(np.int64 if counts else pooling.dtype or np.float32)
+    left_out = of == _OF[0] and not counts
     try:
-        values = _pool_classes(array, asked, missing if of == _OF[0] and not counts and missing.any() else None,
-                               pooling, plan, dtype)
+        if rules.weights is not None:
+            values = _pool_weighted(array, asked, missing, left_out, replace(pooling, dtype=dtype), plan, rules)
+        else:
+            values = _pool_shown(array, asked, missing, left_out, pooling, plan, dtype, rules)
     except MemoryError:
         raise PoolError(f"not enough memory for the shares of {len(asked):,} classes; --classes for fewer, or larger "
                         "windows, would work") from None
@@ -179,6 +197,51 @@ def _split(size: int) -> Iterator[slice]:
     return (slice(start, start + _BLOCK) for start in range(0, size, _BLOCK))
 
 
+def _pool_shown(array: Array, classes: Sequence[int | float], missing: NDArray[np.bool_], left_out: bool,
+                pooling: Pooling, plan: Plan, dtype: dtypes.Type, rules: SampleRules) -> Array:
+    """Return the shares, or numbers, of samples that neither a mask hides nor are missing by their value."""
+    few = find_few(pooling, plan, ~missing, rules.least) if rules.least != 1 else None
+    if rules.mask is not None:
+        number = len(classes) + 1
+        array = _number_samples(dtypes.as_read(array), classes, np.dtype(np.uint8 if number < 1 << 8 else np.uint16))
+        array[missing] = number
+        pooling, classes = _renumber(pooling, classes), range(len(classes))
+    hidden = missing if left_out and (missing.any() or _pads_missing(pooling)) else None
+    values = _pool_classes(array, classes, hidden, pooling, plan, dtype)
+    if few is not None:
+        values[few] = np.nan if dtype.kind == "f" else 0
+    return values
+
+
+def _pool_weighted(array: Array, classes: Sequence[int | float], missing: NDArray[np.bool_], left_out: bool,
+                   pooling: Pooling, plan: Plan, rules: SampleRules) -> Array:
+    """Return what weight each class has of each window's: weighted means of indicators."""
+    planes = []
+    weighted = replace(pooling, nan="propagate", nodata=None, fills_nodata=False)
+    few = None if left_out or rules.least == 1 else run(
+        weighted, np.ones(array.shape, np.uint8), plan, replace(rules, mask=~missing)).few
+    for number in classes:
+        indicator = (array == dtypes.scalar(array.dtype, number)[0]) & ~missing
+        shown = replace(rules, mask=~missing) if left_out else replace(rules, mask=None, least=1)
+        planes.append(run(weighted, indicator.view(np.uint8), plan, shown, return_valid=False).values)
+    values = np.stack(planes, axis=-1)
+    if few is not None:
+        values[few] = np.nan
+    return values
+
+
+def _pads_missing(pooling: Pooling) -> bool:
+    """Whether samples are missing that are padding."""
+    return pooling.pad_mode == "constant" and pads_missing(pooling)
+
+
+def _renumber(pooling: Pooling, classes: Sequence[int | float]) -> Pooling:
+    """The same pooling of the numbers of classes: one more than the last has none, two more is missing."""
+    padding = next((k for k, one in enumerate(classes) if one == pooling.pad_value), len(classes))
+    gone = len(classes) + 1
+    return replace(pooling, nan="propagate", nodata=gone, pad_value=gone if pads_missing(pooling) else padding)
+
+
 def _pool_classes(array: Array, classes: Sequence[int | float], missing: NDArray[np.bool_] | None, pooling: Pooling,
                   plan: Plan, dtype: dtypes.Type) -> Array:
     """Return the shares of each class in each window, or the numbers where ``dtype`` is an integer's, classes last.
@@ -188,15 +251,14 @@ def _pool_classes(array: Array, classes: Sequence[int | float], missing: NDArray
     overlap much and classes are few: 2 classes in 31x31/1 take 6 ms a megapixel by means, counted 61.
     """
     numbers = np.arange(len(classes))
-    none, gone = len(classes), len(classes) + 1
+    gone = len(classes) + 1
     of_samples = dtypes.read_dtype(array.dtype)
     as_they_are = value_counts_driver.is_counted(of_samples)
     if as_they_are:
         numbers, nodata, padding = np.array(classes), pooling.missing(), pooling.pad_value
     else:
         of_samples, nodata = np.dtype(np.uint8 if gone < 1 << 8 else np.uint16), gone
-        padding = next((k for k, one in enumerate(classes) if one == pooling.pad_value), none)
-        padding = gone if pooling.pad_value == pooling.nodata else padding
+        padding = _renumber(pooling, classes).pad_value
     counted = replace(pooling, reducer=REDUCERS["count"], parameters={}, nan="propagate", dtype=None, pad_value=padding,
                       nodata=None if missing is None else nodata).prepare(plan, of_samples)
     choice = value_counts_driver.choose_shares(counted.work, dtypes.write_dtype(dtype), numbers)
@@ -246,7 +308,7 @@ def _pool_indicators(array: Array, classes: Sequence[int | float], missing: NDAr
         padding = int(pooling.pad_value == number)
         if missing is not None:
             indicator[missing] = _MISSING
-            padding = _MISSING if pooling.pad_value == pooling.nodata else padding
+            padding = _MISSING if pads_missing(pooling) else padding
         if padding not in prepared:
             prepared[padding] = replace(shares, pad_value=padding).prepare(plan, indicator.dtype)
         prepared[padding].run(indicator, out=plane)

@@ -156,9 +156,9 @@ def _describe_bad_usage(message: str) -> str:
     return "takes no value" if "not take" in message else format_sentence(message)
 
 
-_OF_SAMPLES = {"mask": ", with stats, chain, explain, grad and bounds, outside of quotes",
-               "weights": ", with stats, chain, explain, grad and bounds, outside of quotes",
-               "min_valid": ", with stats and chain, outside of quotes", "valid_out": ""}
+_OF_SAMPLES = {"mask": ", with stats, chain, fractions, explain, grad and bounds, outside of quotes",
+               "weights": ", with stats, chain, fractions, explain, grad and bounds, outside of quotes",
+               "min_valid": ", with stats, chain and fractions, outside of quotes", "valid_out": ""}
 """Options of files beside the input, which most studies and stages do not know, and where else they go."""
 OF_ALL_SAMPLES = {"unpool": "has indices or windows to go by, and no samples that could count",
                    "compare": "measures results against all samples",

@@ -11,7 +11,9 @@ from ..errors import OptionError, PoolError
 from ..redact import printable
 from . import options, param_types
 from .analysis import output_checks
+from .analysis.chain_command import SAMPLES
 from .analysis.context import STDIO, Answer, FileError, StudyContext, file_errors
+from .analysis.explain_command import load_sample_rules
 from .analysis.study import Study, output_option
 from .display.study_output import make_table
 
@@ -59,8 +61,9 @@ def _answer(asked: StudyContext) -> Answer:
 
         stage = replace(stage, keywords={**stage.keywords, "nodata": loaded.source.nodata})
         notes = (*notes, nodata_note(loaded.source.nodata))
+    rules = load_sample_rules(asked, stage.pooling, stage.pooling.plan(loaded.array.shape, loaded.layout))
     found = find_fractions(loaded.array, stage.pooling, given["classes"], of=given["of"] or _OF[0],
-                           counts=given["counts"], limit=given["limit"] or 256, layout=loaded.layout)
+                           counts=given["counts"], limit=given["limit"] or 256, layout=loaded.layout, rules=rules)
     lost = _write(asked, target, found, loaded)
     report = _FractionsReport(name, target, given["of"] or _OF[0], given["counts"], found.classes, loaded.array.shape,
                               found.values.shape, found.letters, found.values.dtype.name, _find_means(found),
@@ -141,7 +144,7 @@ _STUDY = Study(
     "fractions", "The share of each class in each window, a channel for each class.",
     ["poolcli fractions labels.png -k 10 -o shares.npy",
      "poolcli fractions landcover.tif -k 30 --classes 1,2,5 -o shares.tif",
-     "poolcli fractions tiles/ -k 10 --classes 1,2,5 -o shares/",
+     "poolcli fractions tiles/ -k 10 --classes 1,2,5 --mask 'masks/{stem}.png' -o shares/",
      "poolcli fractions labels.npy --adaptive 8 --counts --of window --json -o counts.npy"],
     _answer, usage="FILE...", default=(), formats=(), name_outputs=_name_outputs,
     options=[options.option("--classes", type=_parse_classes, metavar="LIST",
@@ -153,6 +156,7 @@ _STUDY = Study(
              options.flag("--counts", help="Numbers of samples in place of shares: int64, exact."),
              options.option("--limit", type=param_types.positive, metavar="N",
                             help="The most classes that may occur, where none are named. Default 256."),
+             *(one for one in options.valid_samples() if one.name in SAMPLES),
              output_option("A file, a FOLDER/, a pattern with {stem}, or - for stdout. Default: {stem}_fractions.npy "
                            "beside the input, of a TIFF a TIFF.")])
 command = _STUDY.command()

@@ -154,3 +154,99 @@ def test_what_cannot_be_is_told(options: dict[str, object], said: str) -> None:
     """In one line."""
     with pytest.raises(poolcli.PoolError, match=said):
         fractions(np.arange(4, dtype=np.uint8).reshape(2, 2), **options)  # type: ignore[arg-type]
+
+
+def masked_shares_of(x: np.ndarray, there: np.ndarray, weights: np.ndarray, size: int, stride: int, classes: list[int],
+                     window: bool, least: Fraction | int) -> np.ndarray:
+    """The same of samples that are there, each with its weight; NaN with fewer valid ones than asked for."""
+    rows, columns = (range(0, n - size + 1, stride) for n in x.shape)
+    found = np.full((len(rows), len(columns), len(classes)), np.nan, np.float32)
+    for a, i in enumerate(rows):
+        for b, j in enumerate(columns):
+            part = np.s_[i : i + size, j : j + size]
+            samples = list(zip(x[part].ravel().tolist(), there[part].ravel().tolist(), weights[part].ravel().tolist(),
+                               strict=True))
+            valid, whole = sum(w for _, shown, w in samples if shown), sum(w for *_, w in samples)
+            number = sum(shown and w > 0 for _, shown, w in samples)
+            few = number < least if isinstance(least, int) else valid < whole * least
+            total = whole if window else valid
+            if total and not (few and (least != 1 or not window)):
+                for k, one in enumerate(classes):
+                    share = Fraction(sum(w for v, shown, w in samples if shown and v == one), total)
+                    found[a, b, k] = np.float32(share)
+    return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from(["uint8", "int16", "int32", "float64"]), st.integers(1, 4),
+       st.integers(1, 3), st.sampled_from([None, 0, 3]), st.booleans(), st.booleans(), st.sampled_from([1, 3, "40%"]),
+       st.sampled_from(["kernels", "numpy"]))
+def test_what_a_mask_hides_is_missing(seed: int, dtype: str, size: int, stride: int, nodata: int | None, window: bool,
+                                      weighs: bool, least: int | str, tier: str) -> None:
+    """Of any windows, with weights or without; classes are those that are shown, and counts are of these."""
+    draws = np.random.default_rng(seed)
+    x, mask = draws.integers(0, 5, (7, 9)).astype(dtype), draws.integers(0, 2, (7, 9))
+    weights = draws.integers(0, 4, (7, 9)) if weighs else np.ones((7, 9), int)
+    there = (mask != 0) & (x != (-1 if nodata is None else nodata))
+    fewest = Fraction(40, 100) if least == "40%" else least if size * size >= 3 else 1
+    options: dict[str, Any] = {"size": size, "stride": stride, "nodata": nodata, "mask": mask,
+                               "min_valid": "40%" if least == "40%" else fewest}
+    classes = np.unique(x[there]).astype(int).tolist()
+    with policy.use_tier(tier):
+        found = fractions(x, of="window" if window else "valid", weights=weights if weighs else None, **options)
+    assert list(found.classes) == classes
+    wanted = masked_shares_of(x, there, weights, size, stride, classes, window, fewest)
+    np.testing.assert_array_equal(found.values, wanted)
+    if not weighs:
+        with policy.use_tier(tier):
+            counts = fractions(x, counts=True, **options).values
+        np.testing.assert_array_equal(counts.sum(axis=-1), poolcli.pool(x, "count", **options))
+
+
+@pytest.mark.parametrize("tier", ["kernels", "numpy"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+@pytest.mark.parametrize(("pad_value", "nodata"), [(2, None), (2, 2), (7, None)])
+def test_padding_that_is_data_stands_before_a_mask(dtype: str, tier: str, pad_value: int, nodata: int | None) -> None:
+    """A class of its own, none, or missing; a class that is hidden everywhere may be named."""
+    draws = np.random.default_rng(4)
+    x, mask = draws.integers(0, 2, (5, 5)).astype(dtype), draws.integers(0, 2, (5, 5)).astype(bool)
+    classes = [1, 0, 3] if nodata == 2 else [1, 2, 0]
+    padded, shown = np.pad(x, 1, constant_values=pad_value), np.pad(mask, 1, constant_values=nodata is None)
+    for window in (False, True):
+        with policy.use_tier(tier):
+            found = fractions(x, classes=classes, size=3, stride=2, padding=1, pad_mode="constant", pad_value=pad_value,
+                              nodata=nodata, mask=mask, of="window" if window else "valid")
+        wanted = masked_shares_of(padded, shown, np.ones(padded.shape, int), 3, 2, classes, window, 1)
+        np.testing.assert_array_equal(found.values, wanted)
+
+
+@pytest.mark.parametrize("tier", ["kernels", "numpy"])
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_padding_of_the_nodata_value_is_missing_where_nothing_else_is(dtype: str, tier: str) -> None:
+    """It is part of no share of valid samples."""
+    x = np.random.default_rng(5).integers(0, 2, (5, 5)).astype(dtype)
+    padded = np.pad(x, 1, constant_values=9)
+    with policy.use_tier(tier):
+        found = fractions(x, size=3, stride=2, padding=1, pad_mode="constant", pad_value=9, nodata=9)
+    np.testing.assert_array_equal(found.values, shares_of(padded, 3, 2, [0, 1], 9, False))
+
+
+def test_a_mask_of_the_pooled_axes_and_of_many_classes() -> None:
+    """It hides the same of every channel; 255 classes and more have numbers of two bytes."""
+    x = np.arange(2 * 20 * 20, dtype=np.int16).reshape(2, 20, 20) % 300
+    mask = np.random.default_rng(6).integers(0, 2, (20, 20))
+    found = fractions(x, size=4, layout="CHW", mask=mask, limit=300)
+    for channel in range(2):
+        wanted = masked_shares_of(x[channel], mask != 0, np.ones(mask.shape, int), 4, 4, list(found.classes), False, 1)
+        np.testing.assert_array_equal(found.values[channel], wanted)
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ({"mask": np.ones((3, 2), int)}, "the mask has the shape 3x2"), ({"mask": np.ones((2, 2))}, "a mask is of whole"),
+    ({"weights": [[1, -1], [1, 1]]}, "at least 0"), ({"weights": [[1, 1], [1, 1]], "counts": True}, "have no weights"),
+    ({"mask": [[0, 0], [0, 0]]}, "no sample is present"), ({"min_valid": 5}, "more than a window"),
+    ({"min_valid": "0%"}, "min_valid must be")])
+def test_wrong_masks_and_weights_are_told(options: dict[str, object], said: str) -> None:
+    """In one line."""
+    with pytest.raises(poolcli.PoolError, match=said):
+        fractions(np.arange(4, dtype=np.uint8).reshape(2, 2), size=2, **options)  # type: ignore[arg-type]

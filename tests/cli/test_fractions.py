@@ -43,7 +43,30 @@ def test_a_raster_keeps_its_place_and_names_its_bands(here: Any, tmp_path: Path)
         np.testing.assert_array_equal(file.read().transpose(1, 2, 0), wanted)
 
 
+def test_masks_by_a_pattern(here: Any, tmp_path: Path) -> None:
+    """Each file has its own; weights and a least share go with it as in Python, and one wrong mask fails its file."""
+    draws = np.random.default_rng(3)
+    (tmp_path / "maps").mkdir()
+    for name in ("a", "b"):
+        np.save(tmp_path / "maps" / f"{name}.npy", draws.integers(0, 4, (8, 9)))
+        Image.fromarray(draws.integers(0, 2, (8, 9)).astype(np.uint8) * 255).save(tmp_path / f"{name}_mask.png")
+    np.save(tmp_path / "w.npy", draws.integers(0, 3, (8, 9)))
+    words = ("fractions", tmp_path / "maps", "-k", "3", "--classes", "1,2", "-o", f"{tmp_path / 'out'}/",
+             "--weights", tmp_path / "w.npy", "--min-valid", "40%")
+    assert here(*words, "--mask", f"!{tmp_path}/{{stem}}_mask.png").code == 0
+    for name in ("a", "b"):
+        wanted = poolcli.fractions(np.load(tmp_path / "maps" / f"{name}.npy"), size=3, classes=[1, 2], min_valid="40%",
+                                   mask=np.asarray(Image.open(tmp_path / f"{name}_mask.png")) == 0,
+                                   weights=np.load(tmp_path / "w.npy")).values
+        np.testing.assert_array_equal(np.load(tmp_path / "out" / f"{name}_fractions.npy"), wanted)
+    (tmp_path / "b_mask.png").unlink()
+    failed = here(*words, "--mask", f"{tmp_path}/{{stem}}_mask.png", "--overwrite")
+    assert failed.code == 1 and "b_mask.png: cannot be read" in failed.err and "a_mask" not in failed.err
+
+
 @pytest.mark.parametrize(("options", "code", "said"), [
+    (["--mask", str(SAMPLES / "noisy.png")], 1, "the mask has the shape"),
+    (["--min-valid", "0"], 2, "must be a whole number"),
     (["--classes", "1,,2"], 2, "is no list of classes"), (["--classes", "700"], 1, "class 700 is no uint8 value"),
     (["--limit", "3"], 1, "more than 3 classes"), (["max -k 3"], 2, "takes windows, and no pooling"),
     (["-o", "x.png"], 1, "PNG cannot hold float32"), (["--of", "all"], 2, "")])

@@ -55,6 +55,18 @@ NAMED = {
 }
 """Files beside the tables in which a tuple, set, list or comparison holds the name of a reducer or a windowing."""
 
+USED = {
+    "analysis/bounds/bounds.py": "max finds the largest error of a window",
+    "analysis/bounds/outward_rounding.py": "max finds the largest magnitude of a window",
+    "analysis/exact_stages.py": "sum adds up the numerators of a mean",
+    "analysis/fractions.py": "count, sum and avg count the samples of a class, as whole numbers and as shares",
+    "analysis/standard_errors.py": "l2 and sum are the formula of the error of a mean",
+    "colour.py": "sum adds up colours times alpha",
+    "masked.py": "max finds windows with a sample",
+    "valid_samples.py": "sum counts samples and adds up weights",
+}
+"""Files beside the table that pool by a reducer of their own choice, whichever one was asked for."""
+
 NAMED_FORMATS = {
     "cli/validate.py": "the format of an ending that says nothing: .npy",
     "files/__init__.py": "NumPy's own files, which this module reads and writes itself",
@@ -132,6 +144,22 @@ def test_only_the_tables_know_reducers_and_windowings() -> None:
     """A list of names elsewhere is a fact that a new row lacks; the exceptions are none, and each is needed."""
     found = {name(path) for path, tree in trees() if any(map(decides, ast.walk(tree)))}
     assert found - {"core/reducers.py", "core/windowings.py"} == set(NAMED), "make it a trait of the row (or see NAMED)"
+
+
+def takes_row(node: ast.AST) -> bool:
+    """Whether this is a row of a table, by a name that stands there."""
+    return (isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name)
+            and node.value.id in ("REDUCERS", "WINDOWINGS")
+            and any(isinstance(part, ast.Constant) and isinstance(part.value, str) for part in ast.walk(node.slice)))
+
+
+def test_no_row_is_compared_with_one_that_was_asked_for() -> None:
+    """``row is REDUCERS["avg"]`` is a fact about avg; a row taken to pool by it has a reason."""
+    found = {name(path) for path, tree in trees() if any(map(takes_row, ast.walk(tree)))}
+    assert found == set(USED), "make it a trait of the row (or see USED)"
+    decisions = {name(path) for path, tree in trees() for node in ast.walk(tree)
+                 if isinstance(node, (ast.Compare, ast.Dict, ast.MatchValue)) and any(map(takes_row, ast.walk(node)))}
+    assert decisions == set(), "make it a trait of the row"
 
 
 def decides_format(node: ast.AST) -> bool:

@@ -96,11 +96,11 @@ def _pool_numerators(pooling: Pooling, plan: Plan, x: Array, divisor: int, part:
     padded = pooling.parameters.get("count_include_pad")
     counts = [one.nominal() if padded else one.present[1] for one in plan.windows]
     most = math.prod(int(one.max(initial=0)) for one in counts)
-    if row is REDUCERS["avg"]:
+    if row.linear == "mean":
         return _sum_over_divisor(pooling, plan, x, divisor, counts, part)
-    if divisor == 1 or not (row is REDUCERS["sum"] or (row.picks and not row.draws)):
+    if divisor == 1 or not (row.linear or (row.picks and not row.draws)):
         return None
-    if row is REDUCERS["sum"] and _find_largest_magnitude(x) * most >= 1 << _MAX_BITS:
+    if row.linear and _find_largest_magnitude(x) * most >= 1 << _MAX_BITS:
         return None
     return Fractions(replace(pooling, dtype=np.dtype(np.int64)).run(x, plan, part=part).values, divisor)
 

@@ -18,6 +18,7 @@ from ..core.windowings import WINDOW_KEYWORDS
 from ..errors import OptionError
 from ..redact import printable
 from . import options
+from .study_table import STUDIES, find_takers
 
 USAGE, INTERRUPTED, READER_GONE = 2, 130, 141
 
@@ -156,16 +157,8 @@ def _describe_bad_usage(message: str) -> str:
     return "takes no value" if "not take" in message else format_sentence(message)
 
 
-_OF_SAMPLES = {"mask": ", with stats, chain, fractions, explain, grad and bounds, outside of quotes",
-               "weights": ", with stats, chain, fractions, explain, grad and bounds, outside of quotes",
-               "min_valid": ", with stats, chain and fractions, outside of quotes", "valid_out": ""}
-"""Options of files beside the input, which most studies and stages do not know, and where else they go."""
-OF_ALL_SAMPLES = {"unpool": "has indices or windows to go by, and no samples that could count",
-                   "compare": "measures results against all samples",
-                   "shift": "compares results of samples that have moved, and a mask does not move with them",
-                   "group": "compares results of samples that have moved, and a mask does not move with them",
-                   "pyramid": "pools its levels again, and they have no masks"}
-"""Why a study takes no mask."""
+_OF_SAMPLES = ("mask", "weights", "min_valid", "valid_out")
+"""Options of files beside the input, which most studies and stages do not know."""
 
 
 def _describe_unknown_option(error: click.NoSuchOption, command: str) -> str:
@@ -177,13 +170,19 @@ def _describe_unknown_option(error: click.NoSuchOption, command: str) -> str:
     if owners:
         return f"is a parameter of {', '.join(owners)}, not of {command.split()[-1]}"
     if keyword in _OF_SAMPLES:
-        study = command.split()[-1]
-        why = f"; {study} {OF_ALL_SAMPLES[study]}" if study in OF_ALL_SAMPLES else ""
-        return (f"goes with the commands of reducers{_OF_SAMPLES[keyword]}{why}; samples that are nodata, or NaN with "
-                "--nan ignore, are left out everywhere")
+        return _describe_samples_option(keyword, command.split()[-1])
     near = _find_foreign_option(error, keyword) or (error.possibilities or [f"{command} --help"])[0]
     name = "; a name that begins with - goes behind --" if not error.option_name.startswith("--") else ""
     return f"is no option of {command}; {near} would work{name}"
+
+
+def _describe_samples_option(keyword: str, study: str) -> str:
+    """Where an option of masks and weights goes, and why not here."""
+    takers = find_takers(keyword)
+    others = f", with {' and '.join((', '.join(takers[:-1]), takers[-1]))}, outside of quotes" if takers else ""
+    why = f"; {study} {STUDIES[study].all_samples}" if study in STUDIES and STUDIES[study].all_samples else ""
+    return (f"goes with the commands of reducers{others}{why}; samples that are nodata, or NaN with --nan ignore, "
+            "are left out everywhere")
 
 
 def _find_foreign_option(error: click.NoSuchOption, keyword: str) -> str | None:

@@ -10,9 +10,7 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
-from importlib import import_module
 from typing import Any
 
 import click
@@ -23,41 +21,11 @@ from ..errors import NO_MEMORY, OptionError, PoolError, describe_unexpected, lac
 from ..redact import printable
 from . import error_messages, options, stdio
 from .error_messages import INTERRUPTED, READER_GONE, USAGE
+from .study_table import MODULES, OTHERS, STUDIES
 
 _NAME = "poolcli"
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python looks for garbage after 700, a hundred times while modules are imported, which make none: 7 ms of 119."""
-
-STUDIES: Mapping[str, tuple[str, str]] = {
-    "plan": ("analysis.plan_command",
-             "What a chain of poolings makes of a shape: sizes, fields, bytes, what is left out."),
-    "explain": ("analysis.explain_command", "Explain one output value: its window, the arithmetic, the rounding."),
-    "compare": ("analysis.compare_command", "Many reducers side by side: pictures, and what each keeps in numbers."),
-    "chain": ("analysis.chain_command", "Several poolings one after another, without files between them."),
-    "stats": ("stats_command", "Several reducers over the same windows of files that are read once."),
-    "pyramid": ("analysis.pyramid_command",
-                "An array pooled again and again: levels, hypercolumns, spatial pyramid pooling."),
-    "fractions": ("fractions_command", "The share of each class in each window, a channel each."),
-    "group": ("analysis.group_command", "Pool over a stack of arrays, or over turned, flipped or shifted copies."),
-    "grad": ("analysis.grad_command",
-             "Where a gradient goes: which samples a pooling listens to, as numbers and as a picture."),
-    "unpool": ("analysis.unpool_command", "Undo a pooling: values back to where they stood, or over their windows."),
-    "haar": ("haar_command", "Haar's wavelet: means and differences, a pooling that loses nothing, and its inverse."),
-    "convert-indices": ("analysis.convert_indices_command", "Renumber indices for PyTorch, ONNX or TensorFlow."),
-    "shift": ("analysis.shift_command",
-              "How stable poolings are when the picture moves, and what their strides fold back."),
-    "bounds": ("analysis.bounds_command", "What every output can become when inputs move within intervals."),
-}
-"""Commands that look inside, in the order in which people ask: the module here that has them as ``command``, and their
-line of help."""
-_OTHERS: Mapping[str, tuple[str, str]] = {
-    "list": ("list_command", "Print the reducers and the windowings."),
-    "warmup": ("warmup_command", "Compile the usual kernels in advance."),
-    "bench": ("bench_command", "Measure pooling on this machine, in copies of the input."),
-}
-"""The rest, in the same form."""
-MODULES = {**STUDIES, **_OTHERS}
-"""All that are no reducer."""
 
 _EXAMPLES = """\
 Examples:
@@ -82,8 +50,7 @@ class CommandTable(click.Group):
 
             return command(REDUCERS[cmd_name])
         if cmd_name in MODULES:
-            made: click.Command = import_module(f".{MODULES[cmd_name][0]}", __package__).command
-            return made
+            return MODULES[cmd_name].build()
         return None
 
     def resolve_command(self, ctx: click.Context,
@@ -125,7 +92,7 @@ class CommandTable(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Reducers, studies, then the rest, from the tables."""
         texts = _list_help()
-        for title, names in (("Reducers", REDUCERS), ("Looking inside", STUDIES), ("Other commands", _OTHERS)):
+        for title, names in (("Reducers", REDUCERS), ("Looking inside", STUDIES), ("Other commands", OTHERS)):
             with formatter.section(title):
                 formatter.write_dl([(name, texts[name]) for name in names])
         formatter.write(f"\n{_NAME} max -h prints the everyday options of a command, --help all of them.\n"
@@ -134,7 +101,7 @@ class CommandTable(click.Group):
 
 def _list_help() -> dict[str, str]:
     """Every command's line of help."""
-    return {name: row.help for name, row in REDUCERS.items()} | {name: row[1] for name, row in MODULES.items()}
+    return {name: row.help for name, row in REDUCERS.items()} | {name: row.help for name, row in MODULES.items()}
 
 
 def _describe_unknown(name: str) -> str:

@@ -116,6 +116,9 @@ class Reducer:
     """The order of the samples in a window does not matter."""
     composes: bool = False
     """A pooling of poolings is the pooling of all samples below, but for rounding."""
+    linear: Literal["", "sum", "mean"] = ""
+    """Of fractions the result is their sum, or that over how many there are: a chain keeps it exactly between stages.
+    "" is rounded to float64 there; one that picks needs none."""
     suits_labels: bool = False
     """Gives one of the samples whatever they stand for: classes of a map, entries of a palette."""
     reads_labels: bool = False
@@ -222,15 +225,15 @@ _ROWS = (
         "avg", "The mean, exact for integers.", "sum x / n", "mean", arithmetic.average,
         parameters=(_COUNT_INCLUDE_PAD, _DIVISOR), average=True, alpha="weighs", light="mixes", result_range="samples",
         aliases=("mean", "average", "area", "box", "blockmean"),
-        monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, derivative="average",
-        explanation="average", fold="average", memory_bound=True, cell_method="mean",
+        monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, linear="mean",
+        derivative="average", explanation="average", fold="average", memory_bound=True, cell_method="mean",
         standard_error="sqrt(sum s^2) / n, with weights sqrt(sum w^2 s^2) / sum w",
         weighted_core=weighted_cores.average),
     Reducer(
         "sum", "The sum; integers saturate instead of wrapping.", "sum x", "sum", arithmetic.total,
         result_range="nonnegative", aliases=("add", "total"),
-        monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, derivative="total",
-        explanation="total", fold="total", cell_method="sum",
+        monotone=True, error_model="sum", exact_bits=64, any_order=True, composes=True, linear="sum",
+        derivative="total", explanation="total", fold="total", cell_method="sum",
         standard_error="sqrt(sum s^2), with weights sqrt(sum w^2 s^2)",
         weighted_core=weighted_cores.total, extensive=True),
     Reducer(

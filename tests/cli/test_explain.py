@@ -11,7 +11,7 @@ import pytest
 from cli.calls import SAMPLES, Call, Process, save_picture
 
 import poolcli
-from poolcli.cli.error_messages import OF_ALL_SAMPLES
+from poolcli.cli.study_table import STUDIES
 
 
 def lines(text: str) -> list[str]:
@@ -73,8 +73,9 @@ def test_masks_and_weights(here: Call, tmp_path: Path, monkeypatch: pytest.Monke
                         (["explain", "--weights", "w.npy"], "--weights: mean nothing to max"),
                         (["explain", "--mask", "l.npy", "--html", "p.html"], "--mask l.npy: the mask has the shape"),
                         (["explain", "--mask", "x.npy", "--html", "p.html"], "a mask is of whole numbers or bool"),
-                        (["compare", "--mask", "m.npy"], "--mask: goes with the commands of reducers, with stats"),
-                        *(([study, "--mask", "m.npy"], f"; {study} {why}; ") for study, why in OF_ALL_SAMPLES.items()),
+                        (["compare", "--mask", "m.npy"], "--mask: goes with the commands of reducers, with explain, "),
+                        *(([name, "--mask", "m.npy"], f"; {name} {row.all_samples}; ")
+                          for name, row in STUDIES.items() if row.all_samples),
                         (["shift", "--weights", "w.npy"], "--weights: goes with the commands of reducers, with")):
         done = here(*words, "x.npy", "max -k 2")
         assert done.code in (1, 2) and said in done.err and done.err.count("\n") == 1

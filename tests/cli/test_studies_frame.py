@@ -13,7 +13,7 @@ from cli.calls import Call
 
 from poolcli import jit
 from poolcli.analysis.stages import as_stages
-from poolcli.cli import main
+from poolcli.cli import main, study_table
 from poolcli.cli.analysis.context import Answer, StudyContext
 from poolcli.cli.analysis.stage_arguments import split_arguments
 from poolcli.cli.analysis.study import Study, output_option
@@ -38,7 +38,7 @@ def study(monkeypatch: pytest.MonkeyPatch) -> None:
     made = Study("look", "Look.", ["poolcli look x.npy"], look, usage="FILE [STAGE]...",
                  options=[output_option("Out.")])
     build = main.CommandTable.get_command
-    monkeypatch.setitem(main.MODULES, "look", ("", ""))
+    monkeypatch.setitem(study_table.MODULES, "look", study_table.StudyRow("", ""))
     monkeypatch.setattr(main.CommandTable, "get_command",
                         lambda self, ctx, name: made.command() if name == "look" else build(self, ctx, name))
 
@@ -143,7 +143,7 @@ def test_a_file_may_be_called_almost_as_a_reducer(here: Call, numbers: Path, mon
     assert here("look", "maxx", "-q").code == 0
 
 
-@pytest.mark.parametrize("name", main.STUDIES)
+@pytest.mark.parametrize("name", study_table.STUDIES)
 def test_what_a_study_does_is_told_within_the_terminal(here: Call, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """The words before the examples are wrapped, and one empty line follows them."""
     monkeypatch.setenv("COLUMNS", "60")

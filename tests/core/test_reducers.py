@@ -117,6 +117,22 @@ def test_the_others_do_not_compose(reducer: str) -> None:
             f"{reducer} of {reducer} was that of all samples: if it always is, its row has composes=True")
 
 
+@pytest.mark.parametrize("reducer", names("linear"))
+def test_linear_ones_are_sums_and_means(reducer: str) -> None:
+    """Of whole numbers, as fractions of whole numbers say."""
+    over = 1 if REDUCERS[reducer].linear == "sum" else 9
+    x = np.random.default_rng(9).integers(-99, 99, (40, 9))
+    assert pooled(x, reducer).tolist() == [float(Fraction(sum(map(int, row)), over)) for row in x]
+
+
+@pytest.mark.parametrize("reducer", names("linear", False))
+def test_the_others_are_no_sums_and_no_means(reducer: str) -> None:
+    """So that a chain is right to round them between its stages."""
+    x = SAMPLES[0]
+    assert not any(np.allclose(pooled(x, reducer), made) for made in (x.sum(axis=1), x.mean(axis=1))), (
+        f"{reducer} was the sum or the mean here: if it always is, its row has linear=")
+
+
 @pytest.mark.parametrize("reducer", names("keeps_scale"))
 def test_results_lie_between_the_samples(reducer: str) -> None:
     """Of those on the samples' scale."""

@@ -46,7 +46,10 @@ def print_error(text: str) -> None:
     """One line on stderr; there is nowhere to say that this failed."""
     try:
         print(f"poolcli: {text}", file=sys.stderr, flush=True)
-    except (OSError, ValueError):
+    except ValueError:  # closed, or without an encoder, for which ``reconfigure`` got no memory: UnsupportedOperation
+        with suppress(OSError):
+            os.write(2, f"poolcli: {text}\n".encode(errors="backslashreplace"))
+    except OSError:
         silence(sys.stderr)
 
 

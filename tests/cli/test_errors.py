@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from cli.calls import SAMPLES, Call, names, save_picture
 
-from poolcli.cli import main
+from poolcli.cli import main, stdio
 
 SEVERAL = "a folder with a slash at its end, or a pattern with {stem}, would work"
 FIELDS = "{stem} {ext} {reducer} {parent} would work"
@@ -306,3 +308,12 @@ def test_a_file_name_in_a_message_stays_as_it_was_typed(here: Call, numbers: Pat
     called = here("max", numbers, numbers, "-o", "my_result.npy")
     assert called.code == 2 and called.err.startswith("poolcli: --output: my_result.npy takes one result")
     assert "--pad-mode" in here("max", "--pad-value", "1", numbers).err
+
+
+def test_an_error_is_told_where_the_stream_itself_fails(capfd: pytest.CaptureFixture[str],
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream whose encoder could not be made refuses text by an error that is an OSError and a ValueError."""
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO()))
+    monkeypatch.setattr(sys.stderr, "write", Mock(side_effect=io.UnsupportedOperation("not writable")), raising=False)
+    stdio.print_error("not enough memory for \udcff")
+    assert capfd.readouterr().err == "poolcli: not enough memory for \\udcff\n"

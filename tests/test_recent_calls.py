@@ -162,6 +162,24 @@ def test_the_calls_of_several_blocks_are_made_again(reducer: str, shape: tuple[i
         np.testing.assert_allclose(result, expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["mask", "weights"])
+def test_calls_with_weights_are_made_again(kind: str) -> None:
+    """Each call takes its own samples and its own weights, however these lie; a window without any has no value."""
+    rng = np.random.default_rng(8)
+    plain = [(rng.integers(0, 99, (8, 10)).astype(np.float32), rng.integers(0, 2, (8, 10), np.uint8)) for _ in range(5)]
+    for _, each in plain:
+        each[:2, :2] = 1
+    plain[4][1][:2, :2] = 0
+    otherwise = [(plain[0][0], np.asfortranarray(plain[0][1])), (np.asfortranarray(plain[1][0]), plain[1][1])]
+    for x, each in plain + otherwise:
+        with np.errstate(invalid="ignore"):
+            wanted = ((x * each).reshape(4, 2, 5, 2).sum((1, 3)) / each.reshape(4, 2, 5, 2).sum((1, 3)))
+        np.testing.assert_array_equal(poolcli.pool(x, "avg", size=2, **{kind: each}), wanted.astype(np.float32))
+    if jit.is_enabled():
+        (runs,) = pooling.prepare_cached(plain[0][0], "avg", {"size": 2}, False)[1].weighted.values()
+        assert runs.repeated.call is not None
+
+
 def test_calls_that_need_much_room_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many plans are remembered, so each may keep little scratch space."""
     monkeypatch.setattr(direct_call, "_MOST_BYTES", 100)

@@ -223,6 +223,23 @@ def test_shares_are_of_samples_or_of_their_weight() -> None:
         np.testing.assert_array_equal(np.isnan(found.reshape(-1)), (wanted < 0.6) | (wanted == 0))
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int64", "uint64", "float16", "float32", "float64"])
+def test_weights_of_every_dtype_are_looked_at(dtype: str) -> None:
+    """-0.0 is 0; one that is negative, infinite or NaN among others is named, wherever it lies."""
+    weights = np.arange(X.size).reshape(X.shape).astype(dtype)[:, ::-1]
+    wrong_ones = {"f": [-1.0, -0.5, np.inf, -np.inf, np.nan], "i": [-1, -128], "u": []}
+    for one in wrong_ones[weights.dtype.kind]:
+        wrong = weights.copy()
+        wrong[1, 3] = one
+        with pytest.raises(PoolError, match=r"the one at \(1, 3\) is"):
+            poolcli.pool(X, "avg", size=2, weights=wrong)
+    if weights.dtype.kind == "f":
+        weights = 9 * weights
+        plain = poolcli.pool(X, "avg", size=2, weights=weights)
+        weights[weights == 0] = -0.0
+        np.testing.assert_array_equal(poolcli.pool(X, "avg", size=2, weights=weights), plain)
+
+
 @pytest.mark.parametrize(("options", "said"), [
     ({"mask": MASK[:3]}, "the mask has the shape 3x8, the samples 6x8; that shape would work"),
     ({"mask": PARTS}, "a mask is of whole numbers or bool, 0 where a sample does not count, not of float64"),

@@ -28,7 +28,7 @@ _MOST_CALLS = 64
 """The most calls that are kept: a block beyond them is large enough for its call not to count."""
 _MOST_BYTES = 1 << 22
 """Bytes of scratch space and tables that are kept for one plan: there may be 256 of them."""
-RECORDED_RUNS = {2, 3, 10, 100, 1000, 10000}
+_RECORDED_RUNS = {2, 3, 10, 100, 1000, 10000}
 """Which runs of a plan are looked at: the first may be the only one, and NumPy may do all before a kernel is ready."""
 
 
@@ -39,6 +39,10 @@ class CallHistory:
     runs: int = 0
     call: _DirectCall | None = None
 
+    def wants_calls(self) -> bool:
+        """Whether the run that begins is one of which the calls are kept."""
+        return self.call is None and self.runs in _RECORDED_RUNS
+
 
 def _find_address(array: Array) -> int:
     """Where an array's memory begins (``.ctypes.data`` takes four times as long)."""
@@ -46,25 +50,25 @@ def _find_address(array: Array) -> int:
 
 
 class _KernelCall(NamedTuple):
-    """A call that was made, and which of its arrays are the plan's array and the result."""
+    """A call that was made, and which of its arrays are the plan's array, the result and the weights, if there are any.
+    """
 
     function: Callable[..., int]
     arrays: Sequence[Array]
-    read: int
-    write: int
+    places: tuple[int, ...]
 
 
 class _DirectCall:
-    """Kernel calls whose arguments are kept, but for the array and the result.
+    """Kernel calls whose arguments are kept, but for the array, its weights and the result.
 
     ``idle`` holds lists of arguments that nobody uses: scratch space must not serve two threads.
     """
 
     def __init__(self, calls: Sequence[_KernelCall], result: tuple[tuple[int, ...], dtypes.Type]) -> None:
         self.shape, self.result_dtype = result
-        self.functions = [(call.function, call.read, call.write) for call in calls]
+        self.functions = [(call.function, call.places) for call in calls]
         self.kept = [array for call in calls for i, array in enumerate(call.arrays)
-                     if i not in (call.read, call.write)]  # their addresses are among the arguments
+                     if i not in call.places]  # their addresses are among the arguments
         self.idle = [[[_find_address(array) for array in call.arrays] for call in calls]]
 
     @property
@@ -72,9 +76,13 @@ class _DirectCall:
         """How much memory the calls keep; blocks may share some of it."""
         return sum({id(array): array.nbytes for array in self.kept}.values())
 
-    def run(self, array: Array, out: Array | None) -> Array | None:
-        """Pool an array of the plan's shape and dtype; None where the long way must be gone."""
+    def run(self, array: Array, out: Array | None, weights: Array | None = None) -> Array | None:
+        """Pool an array of the plan's shape and dtype, with weights of its shape if the calls were made with such; None
+        where the long way must be gone.
+        """
         if not array.flags.c_contiguous or not array.dtype.isnative:
+            return None
+        if weights is not None and not weights.flags.c_contiguous:
             return None
         if out is not None and (not out.flags.c_contiguous or np.may_share_memory(out, array)):
             return None
@@ -83,9 +91,11 @@ class _DirectCall:
         except IndexError:
             return None
         result = np.empty(self.shape, self.result_dtype) if out is None else out
-        source, target, failed = _find_address(array), _find_address(result), 0
-        for (function, read, write), arguments in zip(self.functions, all_arguments, strict=True):
-            arguments[read], arguments[write] = source, target
+        given = [_find_address(one) for one in (array, result, weights) if one is not None]
+        failed = 0
+        for (function, places), arguments in zip(self.functions, all_arguments, strict=True):
+            for place, address in zip(places, given, strict=True):
+                arguments[place] = address
             if failed := function(*arguments):
                 break
         self.idle.append(all_arguments)
@@ -103,8 +113,8 @@ def may_repeat(plan: Plan, work: KernelTask, pad_mode: str) -> bool:
 def from_calls(calls: Sequence[jit.RecordedCall], work: KernelTask, values: Array,
                result: tuple[tuple[int, ...], dtypes.Type]) -> _DirectCall | None:
     """The direct call, if a run was a few calls of kernels and nothing beside them."""
-    read, written = _find_address(work.array), _find_address(values)
-    found = [_kernel_call(function, arrays, read, written) for function, arrays in calls]
+    given = [_find_address(one) for one in (work.array, values, work.weights) if one is not None]
+    found = [_kernel_call(function, arrays, given) for function, arrays in calls]
     kept = [call for call in found if call is not None]
     if not 0 < len(kept) == len(calls) <= _MOST_CALLS:
         return None
@@ -112,10 +122,10 @@ def from_calls(calls: Sequence[jit.RecordedCall], work: KernelTask, values: Arra
     return direct if direct.kept_bytes <= _MOST_BYTES else None
 
 
-def _kernel_call(function: Callable[..., int] | None, arrays: Sequence[Array], source: int,
-                 target: int) -> _KernelCall | None:
-    """A call that can be made again: of machine code, on the array and the result as they lie."""
-    places = [_find_address(array) for array in arrays]
-    if function is None or places.count(source) != 1 or places.count(target) != 1:
+def _kernel_call(function: Callable[..., int] | None, arrays: Sequence[Array], given: Sequence[int]
+                 ) -> _KernelCall | None:
+    """A call that can be made again: of machine code, on what is given as it lies."""
+    addresses = [_find_address(array) for array in arrays]
+    if function is None or any(addresses.count(one) != 1 for one in given):
         return None
-    return _KernelCall(function, arrays, places.index(source), places.index(target))
+    return _KernelCall(function, arrays, tuple(addresses.index(one) for one in given))

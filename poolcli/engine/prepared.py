@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,13 @@ class Result:
     indices: Array | None
 
 
+class _WeightedRuns(NamedTuple):
+    """Runs of samples with weights of one kind: their kernel, None for the general one, and what runs before left."""
+
+    choice: KernelChoice | None
+    repeated: direct_call.CallHistory
+
+
 @dataclass(frozen=True, eq=False)
 class PreparedPooling:
     """A plan, and the work that it is for arrays of one dtype."""
@@ -46,7 +53,7 @@ class PreparedPooling:
     seed: int = 0
     repeated: direct_call.CallHistory = field(default_factory=direct_call.CallHistory)
     """What runs before have left."""
-    weighted_choices: dict[tuple[dtypes.Type, int], KernelChoice | None] = field(default_factory=dict)
+    weighted: dict[tuple[dtypes.Type, int], _WeightedRuns] = field(default_factory=dict)
     """The kernels of samples with weights, by the dtype of these and the largest one."""
 
     @cached_property
@@ -97,28 +104,42 @@ class PreparedPooling:
 
         Samples of weight 0 are missing, and no others are. None where a window is one for the general kernel.
         """
+        known = self.weighted.get((weights.dtype, largest))
+        if part is None and known is not None and known.repeated.call is not None:
+            values = known.repeated.call.run(array, None, weights)
+            if values is not None:
+                return values
         each = c_order.in_c_order(weights.transpose(self.plan.axes.order), weights.dtype)
         each = each.reshape(self.plan.axes.canonical_shape(array.shape))
         if self.pad_mode != "exclude":
             each = self.pad(each)
         task = replace(self.on(array), weights=each, largest_weight=largest, skip_nan=False, nodata=None)
-        choice = self.choose_weighted(task)
+        known = known or self._choose_weighted(task)
         try:
-            values = None if choice is None else run.run_fold(task, choice)
+            values = None if known.choice is None else self._run_chosen(task, known, part is None)
         except UnrepresentableValue as failure:
             raise _locate_unrepresentable(failure.index, task, self.plan, part) from None
         return None if values is None else from_canonical(c_order.as_result(values, self.work.result), self.plan)
 
-    def choose_weighted(self, task: KernelTask) -> KernelChoice | None:
-        """The kernel of samples with such weights, found once; None for the general one."""
+    def _choose_weighted(self, task: KernelTask) -> _WeightedRuns:
+        """The kernel of samples with such weights, None for the general one; kept."""
         assert task.weights is not None
-        asked = task.weights.dtype, task.largest_weight
-        try:
-            return self.weighted_choices[asked]
-        except KeyError:
-            if len(self.weighted_choices) >= _MOST_WEIGHTED:
-                self.weighted_choices.clear()
-            return self.weighted_choices.setdefault(asked, run.choose_fold(task))
+        if len(self.weighted) >= _MOST_WEIGHTED:
+            self.weighted.clear()
+        found = _WeightedRuns(run.choose_fold(task), direct_call.CallHistory())
+        return self.weighted.setdefault((task.weights.dtype, task.largest_weight), found)
+
+    def _run_chosen(self, task: KernelTask, known: _WeightedRuns, whole: bool) -> Array | None:
+        """Run that kernel; keep its calls as ``run_whole`` does."""
+        history = known.repeated
+        history.runs += whole
+        if not (whole and history.wants_calls() and self.may_repeat and getattr(known.choice, "plain_calls", False)):
+            return run.run_fold(task, known.choice)
+        with jit.record_calls() as calls:
+            values = run.run_fold(task, known.choice)
+        if values is not None:
+            history.call = direct_call.from_calls(calls, task, values, self.result)
+        return values
 
     def run_counts(self, array: Array, choice: KernelChoice, classes: int, dtype: dtypes.Type) -> Array:
         """Pool an array into numbers of a new last axis, by a kernel that has no other behind it."""
@@ -134,7 +155,7 @@ class PreparedPooling:
     def run_whole(self, work: KernelTask, written: Array | None) -> tuple[Array, Array | None]:
         """Run the plan; keep the kernel's calls, if nothing goes beside them, from the second run on."""
         self.repeated.runs += 1
-        if self.repeated.runs not in direct_call.RECORDED_RUNS or self.repeated.call is not None or not self.may_repeat:
+        if not (self.repeated.wants_calls() and self.may_repeat):
             return run.run_task(work, written, self.choice)
         kernel = self.choice.kernel if isinstance(self.choice, policy.Deferred) else self.choice
         plain_calls = getattr(kernel, "plain_calls", kernel is None)  # before the run, which may change it

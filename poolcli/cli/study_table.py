@@ -35,8 +35,7 @@ STUDIES: Mapping[str, StudyRow] = {
         "Explain one output value: its window, the arithmetic, the rounding."),
     "compare": StudyRow(
         "analysis.compare_command",
-        "Many reducers side by side: pictures, and what each keeps in numbers.",
-        "measures results against all samples"),
+        "Many reducers side by side: pictures, and what each keeps in numbers."),
     "chain": StudyRow("analysis.chain_command", "Several poolings one after another, without files between them."),
     "stats": StudyRow("stats_command", "Several reducers over the same windows of files that are read once."),
     "pyramid": StudyRow(

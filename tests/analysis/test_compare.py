@@ -282,3 +282,46 @@ def test_psnr_and_ssim_are_the_same_in_any_unit(power: int) -> None:
     plain, scaled = (poolcli.compare(one, ["max"], size=2).rows[0] for one in (x, np.ldexp(x, power)))
     assert scaled.psnr == pytest.approx(plain.psnr, rel=1e-9)
     assert scaled.ssim == pytest.approx(plain.ssim, rel=1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "int64", "float32"])
+@pytest.mark.parametrize(("stage", "upsample"), [("max", "nearest"), ("avg", "bilinear"), ("median", "nearest"),
+                                                 ("subsample", "nearest")])
+def test_what_a_mask_hides_is_left_out_as_nan_is(dtype: str, stage: str, upsample: str) -> None:
+    """Of windows and measures; whole windows behind it have no value, and bytes may take all values that there are."""
+    draws = np.random.default_rng(2)
+    x = draws.permutation(np.arange(30 * 40) % 256).reshape(30, 40).astype(dtype)
+    mask = np.ones((30, 40), np.bool_)
+    mask[7:16, 12:26] = mask[25, 36:] = False
+    found = only(x, (stage, {"dtype": "float64"}), size=4, mask=mask, upsample=upsample, data_range=255)
+    floats = np.where(mask, x, np.float64(np.nan))
+    wanted = only(floats, (stage, {"dtype": "float64"}), size=4, nan="ignore", upsample=upsample, data_range=255)
+    for name in ("psnr", "ssim", "mean_squared_error", "largest_error", "noise_variance", "edge_energy"):
+        assert getattr(found, name) == pytest.approx(getattr(wanted, name), rel=1e-12), name
+    own = only(x, stage, size=4, mask=mask.astype(np.uint8) * 3, upsample=upsample, data_range=255)
+    assert own.dtype == poolcli.pool(x, stage, size=4).dtype.name and own.picture.shape == found.picture.shape
+
+
+def test_errors_behind_a_mask_are_those_of_numpy() -> None:
+    """Window by window, of samples that are shown; those of whole bytes, the largest of which may be hidden."""
+    draws = np.random.default_rng(3)
+    x, mask = draws.integers(0, 256, (16, 20)).astype(np.uint8), draws.integers(0, 2, (16, 20)).astype(bool)
+    mask[:4, :4] = False
+    squares = []
+    for i in range(0, 16, 4):
+        for j in range(0, 20, 4):
+            shown = x[i : i + 4, j : j + 4][mask[i : i + 4, j : j + 4]].astype(float)
+            squares += list((shown - shown.max()) ** 2) if shown.size else []
+    found = poolcli.compare(x, ["max"], size=4, mask=mask)
+    assert found.dtype == found.rows[0].dtype == "uint8" and found.data_range == 255
+    assert found.rows[0].mean_squared_error == pytest.approx(np.mean(squares), rel=1e-12)
+    assert found.rows[0].largest_error == max(squares) ** 0.5
+    assert not found.picture.reshape(16, 20, -1)[~mask].any()
+
+
+@pytest.mark.parametrize(("mask", "said"), [(np.ones((2, 3), int), "the mask has the shape 2x3"),
+                                            (np.ones((4, 4)), "a mask is of whole numbers")])
+def test_a_mask_that_does_not_fit_is_told(mask: NDArray[Any], said: str) -> None:
+    """In one line."""
+    with pytest.raises(PoolError, match=said):
+        poolcli.compare(np.ones((4, 4)), ["max"], size=2, mask=mask)

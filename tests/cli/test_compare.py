@@ -13,6 +13,7 @@ from cli.calls import SAMPLES, Call, save_picture
 from PIL import Image
 from rich.console import Console
 
+import poolcli
 from poolcli.cli.display.half_blocks import UPPER, ImagePreview
 
 
@@ -104,3 +105,16 @@ def test_alpha_is_composed_and_cmyk_is_read(here: Call, tmp_path: Path) -> None:
     assert here("compare", SAMPLES / "cutout.png", "avg", "-o", tmp_path / "a.png").code == 0
     cmyk = save_picture(tmp_path / "cmyk.jpg", np.zeros((16, 16, 3), np.uint8), "CMYK")
     assert here("compare", cmyk, "avg", "-o", tmp_path / "b.png").code == 0
+
+
+def test_a_mask(here: Call, tmp_path: Path) -> None:
+    """As in Python; inverted too, and what does not fit is one line."""
+    x, mask = np.arange(64.0).reshape(8, 8), np.arange(64).reshape(8, 8) % 5
+    for name, array in (("x", x), ("m", mask), ("i", mask == 0), ("l", mask[:2])):
+        np.save(tmp_path / f"{name}.npy", array)
+    wanted = poolcli.compare(x, ["max"], size=2, mask=mask).rows[0]
+    for name in (tmp_path / "m.npy", f"!{tmp_path / 'i.npy'}"):
+        row, = json.loads(here("compare", tmp_path / "x.npy", "max -k 2", "--mask", name, "--json").out)["rows"]
+        assert row["mean_squared_error"] == wanted.mean_squared_error and row["psnr"] == wanted.psnr
+    done = here("compare", tmp_path / "x.npy", "max -k 2", "--mask", tmp_path / "l.npy")
+    assert done.code == 1 and "l.npy: the mask has the shape 2x8" in done.err and done.err.count("\n") == 1

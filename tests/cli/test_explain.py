@@ -73,7 +73,7 @@ def test_masks_and_weights(here: Call, tmp_path: Path, monkeypatch: pytest.Monke
                         (["explain", "--weights", "w.npy"], "--weights: mean nothing to max"),
                         (["explain", "--mask", "l.npy", "--html", "p.html"], "--mask l.npy: the mask has the shape"),
                         (["explain", "--mask", "x.npy", "--html", "p.html"], "a mask is of whole numbers or bool"),
-                        (["compare", "--mask", "m.npy"], "--mask: goes with the commands of reducers, with explain, "),
+                        (["compare", "--weights", "m.npy"], "--weights: goes with the commands of reducers, with "),
                         *(([name, "--mask", "m.npy"], f"; {name} {row.all_samples}; ")
                           for name, row in STUDIES.items() if row.all_samples),
                         (["shift", "--weights", "w.npy"], "--weights: goes with the commands of reducers, with")):

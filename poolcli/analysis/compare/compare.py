@@ -15,7 +15,9 @@ from ...core.plans import Plan
 from ...drawing.heat import enlarge
 from ...drawing.sheet import draw_sheet
 from ...errors import OptionError, PoolError
+from ...masked import allow_any_fill
 from ...pooling import as_array
+from ...valid_samples import SampleRules, broadcast_rules, run
 from .. import float_planes
 from ..defaults import default_stages
 from ..float_planes import FloatPlanes
@@ -119,7 +121,7 @@ _MOST = 1.7976931348623157e308
 
 
 def compare(x: ArrayLike, stages: Any = None, *, upsample: str = "nearest", data_range: float | None = None,
-            tile: int = TILE, **shared: Any) -> Comparison:
+            tile: int = TILE, mask: ArrayLike | None = None, **shared: Any) -> Comparison:
     """Pool an array in several ways and measure what each keeps.
 
     Each result is laid over the array again. Against that:
@@ -151,6 +153,9 @@ def compare(x: ArrayLike, stages: Any = None, *, upsample: str = "nearest", data
         min of the finite samples.
     tile
         Pictures show the middle, at most so many samples of each side.
+    mask
+        Samples count where it is not 0; of the array's shape, or of that of its pooled axes. What it hides is no part
+        of any window nor of any measure, and black in the pictures.
     **shared
         Keywords of ``pool`` for each stage that does not say its own.
 
@@ -176,7 +181,8 @@ def compare(x: ArrayLike, stages: Any = None, *, upsample: str = "nearest", data
     plans = [stage.pooling.plan(array.shape) for stage in chosen]
     try:
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is left out of the means
-            return _compare_stages(array, chosen, plans, upsample, data_range, tile)
+            return _compare_stages(array, chosen, plans, upsample, data_range, tile,
+                                   None if mask is None else as_array(mask))
     except MemoryError:
         raise PoolError(f"not enough memory to compare poolings of shape {axes.describe(array.shape)}") from None
 
@@ -193,13 +199,17 @@ def _check_options(upsample: str, data_range: float | None, tile: int) -> None:
 
 def _compare_stages(array: Array, stages: Sequence[Stage], plans: Sequence[Plan], upsample: str,
                     data_range: float | None,
-                    tile: int) -> Comparison:
+                    tile: int, mask: Array | None) -> Comparison:
     """All of it, a pooling on each thread, so that few results are in memory at a time."""
     first = plans[0].axes
+    whole = array
+    if mask is not None:
+        shown = broadcast_rules(SampleRules(mask), plans[0]).mask
+        array = np.where(shown != 0, array, np.float64(np.nan))
     subject = FloatPlanes.of(array, first, stages[0].pooling.missing())
     low, high = float_planes.sample_extent(subject)
-    span = float(data_range or float_planes.choose_data_range(array.dtype, low, high))
-    black, white = float_planes.dtype_span(array.dtype) or (low, high)
+    span = float(data_range or float_planes.choose_data_range(whole.dtype, low, high))
+    black, white = float_planes.dtype_span(whole.dtype) or (low, high)
     exponent = float_planes.choose_exponent(low, high)
     noise, slope = _measure_texture(replace(subject, exponent=exponent),
                                     [np.ones(max(0, n - 1)) for n in subject.lengths])
@@ -207,16 +217,28 @@ def _compare_stages(array: Array, stages: Sequence[Stage], plans: Sequence[Plan]
     def score(which: tuple[Stage, Plan]) -> ReducerScores:
         stage, plan = which
         own = FloatPlanes.of(array, plan.axes, stage.pooling.missing(), low / 2 + high / 2, exponent)
-        values = stage.pooling.run(array, plan).values.reshape(plan.full_shape)
-        picture = _render_result(values, stage, plan, (black, white), tile, array.dtype.kind == "u")
-        return _score_stage(stage, plan, own, values, span, upsample, slope, picture)
+        values = _pool_shown(whole, stage, plan, mask)
+        picture = _render_result(values, stage, plan, (black, white), tile, whole.dtype.kind == "u")
+        scores = _score_stage(stage, plan, own, values, span, upsample, slope, picture)
+        return scores if mask is None else replace(scores, dtype=stage.pooling.result_dtype(whole.dtype).name)
 
     rows = run_parts(score, list(zip(stages, plans, strict=True)))
     part = choose_region(array.shape, first, tile)
-    picture = to_bytes(read_region(array, part), black, white, array.dtype.kind == "u")
-    return Comparison(array.shape, array.dtype.name, span, upsample, _scale_square(noise, exponent),
-                      _scale_square(slope, exponent), _describe_view(array, part, black, white),
+    picture = to_bytes(read_region(array, part), black, white, whole.dtype.kind == "u")
+    return Comparison(array.shape, whole.dtype.name, span, upsample, _scale_square(noise, exponent),
+                      _scale_square(slope, exponent), _describe_view(whole, part, black, white),
                       tuple(rows), picture)
+
+
+def _pool_shown(array: Array, stage: Stage, plan: Plan, mask: Array | None) -> Array:
+    """A result; NaN of windows in which a mask hides every sample, whatever the dtype."""
+    if mask is None:
+        return stage.pooling.run(array, plan).values.reshape(plan.full_shape)
+    found = run(allow_any_fill(stage.pooling), array, plan, SampleRules(mask))
+    values = found.values
+    if found.few is not None and found.few.any() and stage.pooling.reducer.empty_value is None:
+        values = np.where(found.few, np.nan, values.astype(np.float64))
+    return values.reshape(plan.full_shape)
 
 
 def _render_result(values: Array, stage: Stage, plan: Plan, ends: tuple[float, float], tile: int,

@@ -14,6 +14,7 @@ from .. import options, param_types
 from ..display.formatting import format_percent, format_shape
 from ..display.study_output import make_table
 from .context import Answer, StudyContext, apply_layout
+from .explain_command import load_sample_rules, sample_options
 from .study import Study, output_option
 
 if TYPE_CHECKING:
@@ -33,8 +34,10 @@ def _answer(asked: StudyContext) -> Answer:
     stages = apply_layout(stages, loaded)
     given = asked.given
     with file_errors(name):
+        pooling = stages[0].pooling
+        rules = load_sample_rules(asked, pooling, pooling.plan(loaded.array.shape, loaded.layout))
         found = compare(loaded.array, stages, upsample=given["upsample"] or "nearest", data_range=given["data_range"],
-                        tile=given["tile"] or TILE)
+                        tile=given["tile"] or TILE, mask=None if rules is None else rules.mask)
     notes = [*loaded.source.notes, *_list_notes(found, bool(asked.output or given["preview"]))]
     if asked.output:
         notes += asked.write(asked.output, found.sheet())
@@ -111,6 +114,7 @@ def _list_options() -> Sequence[Any]:
                            help="How a result is laid over the original again: nearest (default) or bilinear."),
             options.option("--data-range", type=param_types.number, metavar="R",
                            help="The range of PSNR and SSIM. Default: that of bool, 8 and 16 bits, else max - min."),
+            *(one for one in sample_options() if one.name == "mask"),
             options.option("--tile", type=param_types.positive, metavar="N",
                            help="Pictures show the middle, at most N samples of each side. Default 360.")]
 

@@ -107,9 +107,14 @@ def choose(work: KernelTask) -> _TileChoice | None:
 
 def _choose_parts(work: KernelTask, core: _LaneCore) -> tuple[Callable[..., Any], ...]:
     """Return what the kernel is made of."""
+    mend = kernel.mend_pick if work.reducer.picks else kernel.mend_value
+    return core.core, work.reducer.core, mend, choose_put(work)
+
+
+def choose_put(work: KernelTask) -> Callable[..., bool]:
+    """Return how values of lanes are written."""
     written = work.written
-    put = kernel.put_floats if written.kind == "f" else kernel.put_wide if written.itemsize == 8 else kernel.put_narrow
-    return core.core, work.reducer.core, kernel.mend_pick if work.reducer.picks else kernel.mend_value, put
+    return kernel.put_floats if written.kind == "f" else kernel.put_wide if written.itemsize == 8 else kernel.put_narrow
 
 
 class Tiles:

@@ -32,6 +32,7 @@ def _lazy_driver(driver: str, serves: Callable[[Reducer], bool]) -> Callable[[Ke
 
 FOLD_CHOICE = _lazy_driver("fold.fold_driver", lambda row: bool(row.fold))
 _WEIGHTED_CHOICE = _lazy_driver("weighted_driver", lambda row: True)
+_AREA_RANK_CHOICE = _lazy_driver("area_rank_driver", lambda row: row.sorts == "rank")
 CHOICES: Sequence[Callable[[KernelTask], KernelChoice | None]] = [_lazy_driver(*row) for row in FAST_DRIVERS.items()]
 """Who may have a faster kernel than the general one; the first that serves is taken."""
 
@@ -39,7 +40,7 @@ CHOICES: Sequence[Callable[[KernelTask], KernelChoice | None]] = [_lazy_driver(*
 def choose_kernel(task: KernelTask) -> KernelChoice | policy.Deferred | None:
     """Return the kernel for a plan, if one is faster than the general one; None where that must do it."""
     if task.in_parts:
-        kernel: Any = _WEIGHTED_CHOICE(task)
+        kernel: Any = _WEIGHTED_CHOICE(task) or _AREA_RANK_CHOICE(task)
         return policy.decide(task, kernel, _spec_of_general, _choose_numpy)
     flat, merging = flatten(task) or (None, None)
     kernel = None if flat is None else _find_fast(flat)

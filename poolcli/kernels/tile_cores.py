@@ -405,6 +405,12 @@ def sort(tile: LaneTile) -> None:
         for i in range(tile.m):
             x = slots[tile.first + p * room + i]
             slots[to + p * room + i] = x if x == x else INFINITY
+    merge_exchange(tile, to, _exchange)
+
+
+def merge_exchange(tile: LaneTile, to: int, exchange: Callable[[LaneTile, int, int], None]) -> None:
+    """Sort the slots from one on by exchanges of two."""
+    room = tile.room
     most = 1
     while 2 * most < tile.n:
         most *= 2
@@ -414,7 +420,7 @@ def sort(tile: LaneTile) -> None:
         while d > 0:
             for k in range(tile.n - d):
                 if (k & p) == r:
-                    _exchange(tile, to + k * room, to + (k + d) * room)
+                    exchange(tile, to + k * room, to + (k + d) * room)
             r = p
             d = q - p
             q = q // 2

@@ -263,7 +263,7 @@ def mend_pick(tile: LaneTile, lane: int, core: Callable[..., Any], work: Buffer)
 # How values reach the output. False: a NaN has no place there, and nothing stands for it.
 
 
-class _LaneOutput(NamedTuple):
+class LaneOutput(NamedTuple):
     """Where results go, and how."""
 
     dst: Buffer
@@ -274,7 +274,7 @@ class _LaneOutput(NamedTuple):
     rounding: int
 
 
-def put_floats(tile: LaneTile, output: _LaneOutput, dst: Buffer, to: int) -> bool:
+def put_floats(tile: LaneTile, output: LaneOutput, dst: Buffer, to: int) -> bool:
     """Write the values of a tile to neighbours in a float buffer."""
     slots, room = tile.slots, tile.room
     for i in range(tile.m):
@@ -282,7 +282,7 @@ def put_floats(tile: LaneTile, output: _LaneOutput, dst: Buffer, to: int) -> boo
     return True
 
 
-def put_narrow(tile: LaneTile, output: _LaneOutput, dst: Buffer, to: int) -> bool:
+def put_narrow(tile: LaneTile, output: LaneOutput, dst: Buffer, to: int) -> bool:
     """Round values to integers of up to 32 bits, saturated, as vector code."""
     slots, room, low, high = tile.slots, tile.room, output.limits[0], output.limits[2]
     fill, lost = double(output.fill[0]), 0
@@ -298,7 +298,7 @@ def put_narrow(tile: LaneTile, output: _LaneOutput, dst: Buffer, to: int) -> boo
     return lost == 0 or output.has_fill != 0
 
 
-def put_wide(tile: LaneTile, output: _LaneOutput, dst: Buffer, to: int) -> bool:
+def put_wide(tile: LaneTile, output: LaneOutput, dst: Buffer, to: int) -> bool:
     """Round values to integers of 64 bits, saturated."""
     slots, room = tile.slots, tile.room
     good = True
@@ -311,11 +311,11 @@ def put_wide(tile: LaneTile, output: _LaneOutput, dst: Buffer, to: int) -> bool:
 
 def rounded_narrow(hi: float, lo: float, rounding: int) -> float:
     """The pair rounded once to a whole number, for |hi| < 2^34: ``double_double.rounded`` without branches."""
-    f = _floor_narrow(hi)
+    f = floor_narrow(hi)
     f = f - 1.0 if (f == hi) & (lo < 0.0) else f  # a fraction in hi is >= ulp(hi), so lo cannot lead out of [f, f + 1)
     rest = (hi - f) + lo
     beyond_half = ((hi - f) - 0.5) + lo
-    odd = _floor_narrow(f * 0.5) * 2.0 != f
+    odd = floor_narrow(f * 0.5) * 2.0 != f
     even_up = (beyond_half > 0.0) | ((beyond_half == 0.0) & odd)
     up = (rounding == CEIL) & (rest > 0.0)
     up |= (rounding == HALF_UP) & (beyond_half >= 0.0)
@@ -323,7 +323,7 @@ def rounded_narrow(hi: float, lo: float, rounding: int) -> float:
     return f + 1.0 if up else f
 
 
-def _floor_narrow(x: float) -> float:
+def floor_narrow(x: float) -> float:
     """The largest whole number <= x, for |x| < 2^51."""
     t = (x + 6755399441055744.0) - 6755399441055744.0
     return t - 1.0 if t > x else t
@@ -335,7 +335,7 @@ def _list_offsets(tile: LaneTile, shape: _Shape, lanes: Buffer) -> None:
         lanes[LANE * tile.room + p] = _offset(shape, p)
 
 
-def _write_run_indices(tile: LaneTile, output: _LaneOutput, to: int, place: int, channels: int, apart: int,
+def _write_run_indices(tile: LaneTile, output: LaneOutput, to: int, place: int, channels: int, apart: int,
                        lanes: Buffer) -> None:
     """Write the indices of a run whose first window starts at ``place`` of its plane."""
     picks, listed = PICK * tile.room, LANE * tile.room
@@ -358,7 +358,7 @@ def _scatter(tile: LaneTile, dst: Buffer, staging: Buffer, lanes: Buffer) -> Non
         dst[lanes[TARGET * tile.room + i]] = staging[i]
 
 
-def _write_lane_indices(tile: LaneTile, output: _LaneOutput, lanes: Buffer) -> None:
+def _write_lane_indices(tile: LaneTile, output: LaneOutput, lanes: Buffer) -> None:
     """Write the indices of lanes anywhere."""
     room = tile.room
     for i in range(tile.m):
@@ -424,7 +424,7 @@ def make_kernel(core_in_lanes: Callable[..., None], core: Callable[..., Any], me
                    table_d: Buffer, table_h: Buffer, table_w: Buffer, lanes: Buffer, nodata: Buffer, draws: Buffer,
                    params: Buffer, limits: Buffer, slots: Buffer, work: Buffer) -> int:
         height, width, inner, room = geometry[H], geometry[W], geometry[INNER], geometry[ROOM]
-        output = _LaneOutput(dst, index, fill, geometry[HAS_FILL], limits, geometry[ROUNDING])
+        output = LaneOutput(dst, index, fill, geometry[HAS_FILL], limits, geometry[ROUNDING])
         steps = geometry[STEP_D] * height * width, geometry[STEP_H] * width, geometry[STEP_W]
         largest = _Shape(geometry[LARGEST_D], geometry[LARGEST_H], geometry[LARGEST_W], steps[0], steps[1], steps[2])
         most = largest.deep * largest.high * largest.wide

@@ -91,13 +91,21 @@ class _TextLowering(NativeLowering):
         return True
 
 
+_UNUSED = {"WithLifting", "InlineClosureLikes", "RewriteDynamicRaises", "MakeFunctionToJitFunction", "InlineInlinables",
+           "FindLiterallyCalls", "LiteralUnroll", "LiteralPropagationSubPipelinePass", "InlineOverloads",
+           "NopythonRewrites", "NopythonSupportedFeatureValidation", "AnnotateTypes"}
+"""Passes for what no kernel has: closures made within, context managers, computed errors, literals to unroll, array
+expressions. A tenth of Numba's time (of five kernels 3.26 and 2.97 s); machine code is the same without them."""
+
+
 class TextCompiler(CompilerBase):
-    """Numba's passes, with its own lowering at the end."""
+    """Numba's passes that kernels need, with its own lowering at the end."""
 
     def define_pipelines(self) -> list[Any]:
         """Give the one pipeline."""
         manager = DefaultPassBuilder.define_nopython_pipeline(self.state)  # type: ignore[no-untyped-call]
-        manager.passes = [(_TextLowering if one is NativeLowering else one, said) for one, said in manager.passes]
+        manager.passes = [(_TextLowering if one is NativeLowering else one, said) for one, said in manager.passes
+                          if one.__name__ not in _UNUSED]
         manager.finalize()
         return [manager]
 

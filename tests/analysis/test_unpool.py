@@ -11,7 +11,7 @@ import pytest
 
 import poolcli
 from poolcli import PoolError
-from poolcli.analysis.unpool.index_formats import FORMATS
+from poolcli.analysis.unpool.index_formats import INDEX_FORMATS
 from poolcli.core.dtypes import round_to
 
 LAYOUTS = [((9,), "L"), ((2, 9, 8), "CHW"), ((7, 9, 3), "HWC"), ((6, 7, 8), "DHW"), ((2, 7, 2, 6, 3), "NHCDW")]
@@ -73,7 +73,7 @@ def numbered(name: str, x: np.ndarray, layout: str) -> np.ndarray:
     return x.transpose([layout.index(letter) for letter in order if letter in layout])
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", INDEX_FORMATS)
 @pytest.mark.parametrize("layout", ["NCHW", "HWNC", "NDHWC", "CHW", "HW", "L"])
 def test_indices_of_each_format_lead_to_the_samples(name: str, layout: str) -> None:
     """In the flat view that the format is about; back again they are what they were."""
@@ -93,7 +93,7 @@ def test_indices_of_each_format_lead_to_the_samples(name: str, layout: str) -> N
 
 def test_no_sample_is_no_sample_in_every_format() -> None:
     """-1 stays, and nothing is placed."""
-    for name in FORMATS:
+    for name in INDEX_FORMATS:
         assert (poolcli.convert_indices([[-1, 0]], "torch", name, (1, 2)) == [[-1, 0]]).all()
     values, indices = poolcli.pool([[np.nan, np.nan, 2, 1]], "max", size=(1, 2), nan="ignore", return_indices=True)
     assert poolcli.unpool(values, indices, size=(1, 2)).tolist() == [[0, 0, 2, 0]]

@@ -28,8 +28,8 @@ def folder(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_names_are_the_librarys() -> None:
     """Which the command cannot import before it runs."""
-    here = command.SPREADS, command.DUPLICATES, command.FORMATS
-    for names, table in zip(here, (library.SPREADS, library.DUPLICATES, index_formats.FORMATS), strict=True):
+    here = command.SPREADS, command.DUPLICATES, command.INDEX_FORMATS
+    for names, table in zip(here, (library.SPREADS, library.DUPLICATES, index_formats.INDEX_FORMATS), strict=True):
         assert names == tuple(table)
 
 

@@ -79,7 +79,7 @@ def _drop_channels(index: Ints, tensor: IndexedTensor) -> Ints:
     return (index - tensor.along("C")) // tensor.count("C")
 
 
-FORMATS: Mapping[str, _IndexFormat] = {
+INDEX_FORMATS: Mapping[str, _IndexFormat] = {
     "torch": _IndexFormat("flat within each plane, as PyTorch and poolcli", lambda flat, _: flat, lambda i, _: i),
     "onnx": _IndexFormat("flat within the whole tensor of N, C and the plane", lambda flat, t: flat + t.starts,
                          lambda i, t: i - t.starts),
@@ -95,10 +95,10 @@ FORMATS: Mapping[str, _IndexFormat] = {
 
 
 def check_format(option: str, name: Any) -> _IndexFormat:
-    """A row of FORMATS, or OptionError."""
-    if name not in FORMATS:
-        raise OptionError(option, f"{option} must be one of {', '.join(FORMATS)}, not {name!r}")
-    return FORMATS[name]
+    """A row of INDEX_FORMATS, or OptionError."""
+    if name not in INDEX_FORMATS:
+        raise OptionError(option, f"{option} must be one of {', '.join(INDEX_FORMATS)}, not {name!r}")
+    return INDEX_FORMATS[name]
 
 
 def check_integers(given: ArrayLike) -> Ints:
@@ -138,7 +138,7 @@ def convert_indices(indices: ArrayLike, source: str, target: str, shape: Sequenc
     indices
         Integers, with the pooled array's axes. -1, for no sample, stays.
     source, target
-        torch, onnx, onnx-column-major, tensorflow or tensorflow-batch (``FORMATS``); ONNX counts planes in the order N,
+        torch, onnx, onnx-column-major, tensorflow or tensorflow-batch (``INDEX_FORMATS``); ONNX counts planes in the order N,
         C wherever these axes lie.
     shape
         The shape of the array that was pooled, whose samples the indices name.

@@ -10,7 +10,7 @@ from ...redact import printable
 from .. import options, param_types
 from .context import Answer, StudyContext
 from .study import Study, file_options, output_option
-from .unpool_command import FORMATS, choice_option
+from .unpool_command import INDEX_FORMATS, choice_option
 
 if TYPE_CHECKING:
     from ...report import Plane
@@ -41,7 +41,7 @@ def _answer(asked: StudyContext) -> Answer:
     for needed in ("shape", "output"):
         if given[needed] is None:
             raise OptionError(needed, f"{needed} is missing; --shape 1x3x8x8 -o converted.npy would work")
-    source, target = given["from"] or FORMATS[0], given["to"] or FORMATS[0]
+    source, target = given["from"] or INDEX_FORMATS[0], given["to"] or INDEX_FORMATS[0]
     letters = resolve(given["shape"], given["layout"] or options.default_layout(len(given["shape"]))).letters
     made = convert_indices(asked.load(name).array, source, target, given["shape"], letters)
     asked.write(given["output"], made)
@@ -64,8 +64,8 @@ _STUDY = Study(
     "convert-indices", "Renumber indices for PyTorch, ONNX or TensorFlow.",
     ["poolcli convert-indices where.npy --to onnx --shape 1x3x8x8 --layout NCHW -o onnx.npy"], _answer, usage="FILE",
     pools=False, files=[one for one in file_options() if one.name in ("overwrite", "key")],
-    options=[choice_option("--from", FORMATS, "FORMAT", f"How FILE counts: {', '.join(FORMATS)}. Default torch."),
-             choice_option("--to", FORMATS, "FORMAT", "How the result counts. Default torch."),
+    options=[choice_option("--from", INDEX_FORMATS, "FORMAT", f"How FILE counts: {', '.join(INDEX_FORMATS)}. Default torch."),
+             choice_option("--to", INDEX_FORMATS, "FORMAT", "How the result counts. Default torch."),
              options.option("--shape", type=param_types.lengths, metavar="SHAPE", help="Of what was pooled: 1x3x8x8."),
              *(one for one in options.values() if one.name == "layout"),
              output_option("A .npy file, or - for stdout.")])

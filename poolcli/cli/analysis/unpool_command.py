@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SPREADS = ("nearest", "average")
 DUPLICATES = ("last", "first", "sum", "max", "error")
-FORMATS = ("torch", "onnx", "onnx-column-major", "tensorflow", "tensorflow-batch")
+INDEX_FORMATS = ("torch", "onnx", "onnx-column-major", "tensorflow", "tensorflow-batch")
 """The library has these names too, in rooms that import NumPy; tests/cli/test_unpool.py holds them together."""
 
 
@@ -100,7 +100,7 @@ def _describe_rule(given: Mapping[str, Any]) -> str:
     """By what rule, in words."""
     if given["spread"]:
         return f"{given['spread']} over the windows"
-    return f"at {given['index_format'] or FORMATS[0]} indices, {given['duplicates'] or DUPLICATES[0]} of duplicates"
+    return f"at {given['index_format'] or INDEX_FORMATS[0]} indices, {given['duplicates'] or DUPLICATES[0]} of duplicates"
 
 
 def _render(found: _Unpooled, planes: tuple[Plane, ...]) -> list[Any]:
@@ -132,8 +132,8 @@ _STUDY = Study(
      "poolcli unpool small.png --spread average -k 4 -o large.png"],
     _answer, formats=(),
     options=[options.option("--indices", type=options.path(), metavar="FILE", help="Where each value stood: .npy."),
-             choice_option("--index-format", FORMATS, "FORMAT",
-                           f"How they count: {', '.join(FORMATS)}. Default torch, as poolcli writes."),
+             choice_option("--index-format", INDEX_FORMATS, "FORMAT",
+                           f"How they count: {', '.join(INDEX_FORMATS)}. Default torch, as poolcli writes."),
              choice_option("--duplicates", DUPLICATES, "WHICH",
                            f"Of an index that several values have: {', '.join(DUPLICATES)}. Default last."),
              choice_option("--spread", SPREADS, "HOW", "Without indices: nearest, or average of overlapping windows."),

@@ -8,18 +8,19 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import exp, log
 from pathlib import Path
 from typing import Any, cast
 
+import click
 import numpy as np
 import pytest
 
 import poolcli
-from poolcli import REDUCERS, WINDOWINGS, PoolError, files
+from poolcli import REDUCERS, WINDOWINGS, PoolError, files, warmup
 from poolcli.cli.display import run_view
-from poolcli.cli.main import run
+from poolcli.cli.main import program, run
 from poolcli.core.reducers import Reducer
 from poolcli.core.windowings import Windowing, WindowOptions
 from poolcli.core.windows import Windows
@@ -47,16 +48,22 @@ def geometric_mean(window: Window) -> Pair:
     return exp(s / window.n), 0.0
 
 
+WARMUP = "poolcli.cli.warmup_command"
+
+
 @pytest.fixture(autouse=True)
 def _rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The two rows, for the time of a test."""
+    monkeypatch.setattr(warmup, "compile_all", lambda wanted, jobs: iter([None] * len(wanted)))
     monkeypatch.setattr(run_view, "COMPILING_AFTER", 600)  # whether a kernel is compiled is no matter of these tests
     row = Reducer("logmean", "The geometric mean.", "(prod x)^(1/n)", "float", geometric_mean)
     monkeypatch.setitem(cast(dict[str, Reducer], REDUCERS), "logmean", row)
     halves = Windowing("halves", "Two windows.", "[0, n/2), [n/2, n)", "--size 77", ("size",), build_halves,
                        lambda asked: asked.get("size") == HALVES)
     monkeypatch.setitem(cast(dict[str, Windowing], WINDOWINGS), "halves", halves)
+    monkeypatch.delitem(sys.modules, WARMUP, raising=False)  # whose choices are the rows there were at its import
     yield
+    sys.modules.pop(WARMUP, None)
 
 
 def build_halves(options: WindowOptions, lengths: Any) -> tuple[Windows, ...]:
@@ -148,10 +155,14 @@ ON_WINDOWS: dict[str, int] = {
     "pyramid x.npy avg -k 77 --levels 1 --json": 0, "group x.npy avg -k 77 --over rot4 --json": 0,
     "bounds x.npy max -k 77 --eps 1 --json": 0, "grad x.npy max -k 77 --json": 0,
     "unpool v.npy --spread nearest -k 77 --output-shape 8x12 -o u.npy --json": 0,
-    "fractions x.npy -k 77 -o f.npy": 0, "shift x.npy 'max -k 77'": 1, "max -k 77 x.npy --pad-mode edge": 2,
+    "fractions x.npy -k 77 -o f.npy --json": 0, "stats max avg -k 77 x.npy -o s/ --json": 0, "list": 0,
+    "stats max avg -k 77 x.npy -n": 0, "shift x.npy 'max -k 77'": 1, "max -k 77 x.npy --pad-mode edge": 2,
     "max -k 77 -s 2 x.npy": 2,
 }
-"""Every command that takes windows, and its exit code: 1 or 2 where more must be known of them than the row says."""
+ON_NO_WINDOWS = {"haar": "halves by definition", "convert-indices": "indices, and no windows",
+                 "warmup": "windows of its own table", "bench": "work of its own table"}
+"""Every command that takes windows or tells of them, with its exit code: 1 or 2 where more must be known of them than
+the row says. Why the others do not."""
 
 
 @pytest.mark.parametrize(("line", "code"), ON_WINDOWS.items())
@@ -235,20 +246,28 @@ def test_a_format_is_read_and_written(sgi: None, call: Call, tmp_path: Path, sha
     assert files.read(tmp_path / "nameless").source.format == "SGI"
 
 
-@pytest.mark.parametrize("command", [
-    ("chain", "max -k 2", "max -k 2"), ("pyramid", "avg", "--levels", "2"), ("plan",), ("compare", "max", "avg"),
-    ("explain", "max", "-k", "2", "--at", "0,0"), ("bounds", "max", "-k", "2", "--eps", "1"),
-    ("group", "avg", "-k", "2", "--over", "rot4")], ids=lambda command: command[0])
-def test_commands_on_such_a_format(sgi: None, call: Call, tmp_path: Path, command: tuple[str, ...]) -> None:
-    """They serve it as any picture, or refuse in one line."""
+ON_FORMAT = (
+    "max -k 2 x.sgi", "stats max avg -k 2 x.sgi --stack -o s.npy", "chain 'max -k 2' 'max -k 2' x.sgi -o c.sgi",
+    "pyramid avg --levels 2 x.sgi -o levels/", "plan x.sgi 'max -k 2'", "compare max avg x.sgi -o sheet.sgi",
+    "explain max -k 2 --at 0,0 x.sgi", "explain x.sgi 'max -k 2' --html page.html",
+    "bounds max -k 2 --eps 1 x.sgi", "group avg -k 2 --over rot4 x.sgi -o g.sgi --dtype uint8",
+    "fractions -k 2 x.sgi -o f.npy", "grad x.sgi avg --map m.sgi", "shift x.sgi max",
+    "unpool x.sgi --spread nearest -k 2 --output-shape 16x16 -o u.sgi", "haar x.sgi -o bands.npz --low low.sgi",
+    "convert-indices x.sgi --from torch --to onnx --shape 16x16 -o i.npy",
+)
+ON_NO_FORMAT = {"list": "reducers and windowings", "warmup": "no files", "bench": "no files"}
+"""Every command that reads files, and why the others do not."""
+
+
+@pytest.mark.parametrize("line", ON_FORMAT)
+def test_commands_on_such_a_format(sgi: None, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                   line: str) -> None:
+    """They serve it as any picture."""
     from PIL import Image
 
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8)).astype(np.uint8)).save(tmp_path / "x.sgi")
-    name, *rest = command
-    given = ["max -k 2"] if name == "plan" else rest
-    output = {"chain": ["-o", tmp_path / "out.sgi"], "pyramid": ["-o", f"{tmp_path}/levels/"]}.get(name, [])
-    arguments = [tmp_path / "x.sgi", *given] if name == "plan" else [*given, tmp_path / "x.sgi"]
-    code, said = call(name, *arguments, *output, "-q")
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (8, 8)).astype(np.uint8)).save("x.sgi")
+    code, said = call(*shlex.split(line), "-q")
     assert code == 0 and said == "", said
 
 
@@ -267,9 +286,24 @@ COMMANDS = {
     "plan 8x12 logmean --json": 0, "explain x.npy logmean": 0, "explain x.npy logmean --json": 0,
     "compare x.npy logmean avg --json": 0, "chain x.npy logmean max -o chain.npy --json": 0,
     "pyramid x.npy logmean --levels 2 --json": 0, "group x.npy logmean --over rot4 --json": 0,
-    "shift x.npy logmean --json": 0, "bounds x.npy logmean --eps 1": 1, "grad x.npy logmean": 1,
+    "shift x.npy logmean --json": 0, "stats logmean max x.npy -o s/ --json": 0, "list --json": 0,
+    "list": 0, "stats logmean max x.npy --stack -o s.npy": 0, "warmup logmean --dtype uint8": 0,
+    "bounds x.npy logmean --eps 1": 1, "grad x.npy logmean": 1,
 }
-"""Every command that takes a reducer, and its exit code: 1 where more must be known than the row says."""
+ON_NO_REDUCER = {"fractions": "shares", "unpool": "values that are pooled", "haar": "means and differences",
+                 "convert-indices": "indices", "bench": "work of its own table"}
+"""Every command that takes a reducer, and its exit code: 1 where more must be known than the row says; why the others
+take none."""
+
+
+@pytest.mark.parametrize(("lines", "others"), [
+    (COMMANDS, ON_NO_REDUCER), (ON_WINDOWS, ON_NO_WINDOWS), (ON_FORMAT, ON_NO_FORMAT)],
+    ids=["reducer", "windowing", "format"])
+def test_no_command_is_left_out(lines: Iterable[str], others: dict[str, str]) -> None:
+    """Each that the program lists is tried here, or has a reason why it takes nothing of the kind."""
+    tried = {shlex.split(line)[0] for line in lines}
+    assert tried.isdisjoint(others) and tried & {*REDUCERS}
+    assert {*tried, *others} - {*REDUCERS} == {*program.list_commands(click.Context(program))} - {*REDUCERS}
 
 
 @pytest.mark.parametrize(("line", "code"), COMMANDS.items())

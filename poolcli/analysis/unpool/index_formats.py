@@ -138,8 +138,8 @@ def convert_indices(indices: ArrayLike, source: str, target: str, shape: Sequenc
     indices
         Integers, with the pooled array's axes. -1, for no sample, stays.
     source, target
-        torch, onnx, onnx-column-major, tensorflow or tensorflow-batch (``INDEX_FORMATS``); ONNX counts planes in the order N,
-        C wherever these axes lie.
+        torch, onnx, onnx-column-major, tensorflow or tensorflow-batch (``INDEX_FORMATS``); ONNX counts planes in the
+        order N, C wherever these axes lie.
     shape
         The shape of the array that was pooled, whose samples the indices name.
     layout

@@ -100,7 +100,8 @@ def _describe_rule(given: Mapping[str, Any]) -> str:
     """By what rule, in words."""
     if given["spread"]:
         return f"{given['spread']} over the windows"
-    return f"at {given['index_format'] or INDEX_FORMATS[0]} indices, {given['duplicates'] or DUPLICATES[0]} of duplicates"
+    numbers, duplicates = given["index_format"] or INDEX_FORMATS[0], given["duplicates"] or DUPLICATES[0]
+    return f"at {numbers} indices, {duplicates} of duplicates"
 
 
 def _render(found: _Unpooled, planes: tuple[Plane, ...]) -> list[Any]:

@@ -6,6 +6,7 @@ Named after the rows of the project's catalogue of faults: one row, one syntheti
 from __future__ import annotations
 
 import io
+import mmap
 import os
 import struct
 import subprocess
@@ -26,6 +27,7 @@ from hypothesis.extra import numpy as hnp
 from poolcli import files
 from poolcli.errors import PoolError
 from poolcli.files import ImageInfo
+from poolcli.files.arrays import npy as npy_files
 from poolcli.files.arrays.npy import header_bytes, read_header, read_npy, read_npy_stream, write_npy
 from poolcli.files.arrays.npz import read_npz, write_npz
 
@@ -314,6 +316,64 @@ def test_other_dtypes_are_named(dtype: str) -> None:
     header = data[: read_length(data)]
     with pytest.raises(PoolError, match=rf"dtype {REFUSED[dtype]}.* cannot be pooled; bool, integers and float16"):
         read(header)
+
+
+@pytest.mark.parametrize(("descr", "said"), [
+    ("q" * 41, "'" + "q" * 40 + "'"), ("S" + "5" * 40, f"string (S{'5' * 39})"), ("fx", "float (fx)"),
+])
+def test_a_long_or_odd_dtype_is_shown_short(descr: str, said: str) -> None:
+    """Forty letters of it, and how many bits only where the kind counts them."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": descr, "fortran_order": False, "shape": (2,)})
+    with pytest.raises(PoolError) as refused:
+        read(header.getvalue())
+    assert f"dtype {said} cannot be pooled" in str(refused.value)
+
+
+@pytest.mark.parametrize(("letters", "end"), [(58, "'"), (59, "...")])
+def test_a_long_shape_is_shown_short(letters: int, end: str) -> None:
+    """Sixty letters whole, of more the first 57 and three dots."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": "q" * letters})
+    with pytest.raises(PoolError) as refused:
+        read(header.getvalue())
+    kept = "'" + "q" * (letters if end == "'" else 56) + end
+    assert len(kept) == 60
+    assert f"shape {kept} is no tuple" in str(refused.value)
+
+
+def test_a_header_without_data_says_that_none_is_there(tmp_path: Path) -> None:
+    """The number of bytes that are there is 0."""
+    data = saved(np.zeros((2, 3)))
+    (tmp_path / "in.npy").write_bytes(data[: read_length(data)])
+    with pytest.raises(PoolError, match="claims 48 bytes of data, 0 are there"):
+        read_npy(tmp_path / "in.npy")
+
+
+def test_only_a_mapped_array_lets_go_of_its_pages(tmp_path: Path) -> None:
+    """The kernel is told once; an array in memory has nothing to let go of."""
+    told = []
+
+    class Noting(mmap.mmap):
+        def madvise(self, option: int, *rest: int) -> None:
+            told.append(option)
+
+    npy_files.release_pages(np.zeros(3))
+    path = tmp_path / "in.bin"
+    path.write_bytes(bytes(24))
+    with path.open("rb") as stream:
+        npy_files.release_pages(np.ndarray(3, np.float64, Noting(stream.fileno(), 24, access=mmap.ACCESS_READ)))
+    assert told == [mmap.MADV_DONTNEED]
+
+
+@pytest.mark.parametrize(("chunk", "rows"), [(16, 1), (64, 2), (95, 2), (96, 3), (1000, 10)])
+def test_blocks_are_as_many_rows_as_fit_a_chunk(chunk: int, rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of ten rows of 32 bytes; one row where not even one fits."""
+    monkeypatch.setattr(npy_files, "_CHUNK", chunk)
+    blocks = npy_files._cut_blocks(np.arange(40.0).reshape(10, 4))
+    assert [len(block) for block in blocks[:-1]] == [rows] * (len(blocks) - 1)
+    assert len(blocks) == -(-10 // rows)
+    assert np.concatenate(blocks).tolist() == np.arange(40.0).reshape(10, 4).tolist()
 
 
 def test_bfloat16_is_named_with_what_helps() -> None:

@@ -131,6 +131,43 @@ def test_all_problems_are_reported_together(tmp_path: Path) -> None:
     assert len(str(caught.value).splitlines()) == 3
 
 
+def test_a_shared_output_is_called_as_the_first_input_has_it() -> None:
+    """Two names of one output: the first is told."""
+    with pytest.raises(PoolError, match=r"would both be written to o/A\.npy;"):
+        check_targets(pairs(("a.png", "o/A.npy"), ("a.jpg", "o/a.npy")))
+
+
+def test_a_path_that_ends_in_dots_is_resolved(tmp_path: Path) -> None:
+    """The folder above and this one by any of their names."""
+    for output in ("p/q/..", "p/.", "p/"):
+        with pytest.raises(PoolError, match="would both be written"):
+            check_targets(pairs(("a.png", tmp_path / "p"), ("b.png", f"{tmp_path}/{output}")))
+
+
+@pytest.mark.parametrize("in_first", [True, False])
+def test_inputs_are_found_among_many_outputs_of_two_folders(in_first: bool, tmp_path: Path) -> None:
+    """Where so many go to a folder that it is listed: an input of the other folder is not looked for there."""
+    for folder in "ab":
+        (tmp_path / folder).mkdir()
+    own = tmp_path / "ab"[not in_first] / "x"
+    own.touch()
+    work = [(tmp_path / "nowhere" / str(i), tmp_path / folder / str(i)) for folder in "ab" for i in range(150)]
+    for place in (0, 120, 149, 150, 270, 299):
+        with pytest.raises(PoolError, match=r"x is the output of .* and an input itself"):
+            check_targets(pairs(*work[:place], (tmp_path / "other", own), *work[place:], (own, tmp_path / "c")))
+    check_targets(pairs(*work))
+
+
+def test_files_of_one_number_on_two_devices_are_two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The device is part of what tells files apart."""
+    from poolcli.files.paths import collisions
+
+    for name in "ab":
+        (tmp_path / name).touch()
+    monkeypatch.setattr(collisions, "identity", lambda path: (1 if path.endswith("a") else 2, 7))
+    check_targets(pairs((tmp_path / "a", tmp_path / "b")))
+
+
 def test_different_outputs_pass() -> None:
     """Nothing to say."""
     check_targets(pairs(("a.png", "o/a.npy"), ("b.png", "o/b.npy"), ("a.png", "p/a.npy")))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import importlib.util
 import os
 import shutil
@@ -83,3 +85,23 @@ def test_a_mutant_is_killed_by_its_test_alone(every_mutant: ModuleType, tmp_path
     for one in changed:
         fates = [every_mutant.run_tests("twice", path, one.tree, [str(test)], 60) for test in (sees, blind)]
         assert fates == [every_mutant.KILLED, every_mutant.SURVIVED]
+
+
+def test_a_function_of_an_imported_module_gets_other_code(every_mutant: ModuleType, tmp_path: Path,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function, a method, a property and what is kept, by those who have imported them already."""
+    (tmp_path / "several.py").write_text(
+        "import functools\n\ndef plain(x):\n    return x * 5\n\n@functools.cache\ndef kept(x):\n    return x * 5\n\n"
+        "class One:\n    @property\n    def size(self):\n        return 3 * 5\n\n    @staticmethod\n"
+        "    def still(x):\n        return x * 5\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = importlib.import_module("several")
+    source = (tmp_path / "several.py").read_text()
+    plain, kept, one = module.plain, module.kept, module.One()
+    assert (plain(3), kept(3), one.size, one.still(3)) == (15, 15, 15, 15)
+    changed = [one for one in every_mutant.mutants(source) if (one.before, one.after) == ("5", "6")]
+    functions = every_mutant.list_functions(ast.parse(source))
+    for mutant in changed:
+        name = next(found.name for found in functions if found.first <= mutant.line <= found.last)
+        assert every_mutant.put_code(module, name, mutant.tree)
+    assert (plain(3), kept(3), one.size, one.still(3)) == (18, 18, 18, 18)

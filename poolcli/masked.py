@@ -67,8 +67,8 @@ def allow_any_fill(base: Pooling) -> _MaskedPooling:
 
 
 def pads_missing(pooling: Pooling) -> bool:
-    """Whether padding is missing samples: of their value, where that is given."""
-    return pooling.nodata is not None and pooling.pad_value == pooling.nodata
+    """Whether padding is missing samples: of their value, where that is given, or NaN that is ignored."""
+    return pooling.pad_value == pooling.nodata or (pooling.skips_nan() and pooling.pad_value != pooling.pad_value)
 
 
 def pool_without(base: Pooling, array: Array, missing: NDArray[np.bool_],
@@ -76,8 +76,10 @@ def pool_without(base: Pooling, array: Array, missing: NDArray[np.bool_],
     """Return a pooling of another array that passes over what is missing, and that array."""
     pooling = replace(allow_any_fill(base), dtype=result, nodata=None)
     if missing.any():
-        array, value = _mark_missing(array, missing, None if pads_missing(base) else base.pad_value)
-        pooling = replace(pooling, nodata=value, pad_value=value if pads_missing(base) else base.pad_value)
+        # NaN is no value of integers, and refused as such
+        pads = pads_missing(base) and (array.dtype.kind == "f" or base.pad_value == base.nodata)
+        array, value = _mark_missing(array, missing, None if pads else base.pad_value)
+        pooling = replace(pooling, nodata=value, pad_value=value if pads else base.pad_value)
     _check_numbers(array, missing, pooling)
     return pooling, array
 

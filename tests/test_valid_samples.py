@@ -260,3 +260,27 @@ def test_what_cannot_be_is_said(options: dict[str, Any], said: str) -> None:
         poolcli.pool(X, options.pop("reducer", "max"), **options)
     with pytest.raises(PoolError, match="go with arrays that are not masked themselves"):
         poolcli.pool(np.ma.MaskedArray(X), "max", mask=MASK)
+
+
+@pytest.mark.parametrize("pads", [{"pad_value": np.nan}, {"pad_value": -9, "nodata": -9}])
+def test_padding_that_is_missing_counts_nowhere(pads: dict[str, float]) -> None:
+    """NaN that is ignored as well as nodata: in numbers of valid samples, in the least of them, and in shares."""
+    x = np.array([[1, np.nan, 2], [3, 4, 5]])
+    padded = np.pad(x, 1, constant_values=np.nan)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
+    there = np.isfinite(windows).sum((2, 3))
+    how: dict[str, Any] = {"size": 3, "stride": 1, "padding": 1, "pad_mode": "constant", "nan": "ignore", **pads}
+    values, valid = poolcli.pool(x, "avg", return_valid=True, **how)
+    assert valid.tolist() == there.tolist() and np.allclose(values, np.nanmean(windows, (2, 3)), rtol=1e-15)
+    few = poolcli.pool(x, "avg", min_valid=4, **how)
+    assert np.isnan(few).tolist() == (there < 4).tolist()
+    shares = poolcli.fractions(x, classes=(1, 2, 3, 4, 5), **how).values
+    assert np.allclose(shares.sum(-1), 1, rtol=1e-6)
+
+
+def test_padding_of_nan_is_no_value_of_integers() -> None:
+    """With a mask as without."""
+    for more in ({}, {"mask": [[1, 0], [1, 1]]}):
+        with pytest.raises(PoolError, match="pad_value nan is no int64 value"):
+            poolcli.pool(np.array([[1, 2], [3, 4]]), "avg", size=3, stride=1, padding=1, pad_mode="constant",
+                         pad_value=np.nan, nan="ignore", **more)

@@ -54,10 +54,17 @@ class SampleRules:
     """True, or a number that is not 0, where a sample counts; of the array's shape, or of that of its pooled axes."""
     weights: Array | None = None
     """How much it counts, at least 0; of either shape."""
-    least: int | Fraction = 1
-    """The valid samples that a window must have: a number, or a share of its samples; with weights, of its weight."""
+    least: int | Fraction = 0
+    """The valid samples that a window must have: a number, or a share of its samples; with weights, of its weight. 0:
+    nobody asks."""
     origin: str = ""
     """Where the weights come from, ahead of what is said of one of them."""
+    checked: _Weights | None = None
+    """The weights of each sample, where several runs have them in common."""
+
+    def check_weights(self, pooling: Pooling, plan: Plan) -> SampleRules:
+        """The same, its weights checked once for several runs; PoolError for what is none."""
+        return self if self.weights is None else replace(self, checked=_check_weights(self, pooling, plan, None))
 
 
 def pool(x: Any, reducer: str = "max", *, mask: Any = None, weights: Any = None, min_valid: Any = None,
@@ -93,7 +100,7 @@ def pool(x: Any, reducer: str = "max", *, mask: Any = None, weights: Any = None,
 def parse_rules(mask: Any, weights: Any, min_valid: Any = None) -> SampleRules:
     """Which samples count, by the keywords of ``pool``."""
     return SampleRules(None if mask is None else as_array(mask), None if weights is None else as_array(weights),
-                       1 if min_valid is None else parse_min_valid(min_valid))
+                       0 if min_valid is None else parse_min_valid(min_valid))
 
 
 def parse_return_valid(value: Any) -> str | None:
@@ -118,12 +125,14 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, retur
     if part is None:
         check_least(rules.least, pooling, plan)
     array = array.astype(dtypes.check_dtype(array.dtype), copy=False)
-    weights = None if rules.weights is None else _check_weights(rules, pooling, plan, part)
+    weights = rules.checked
+    if weights is None and rules.weights is not None:
+        weights = _check_weights(rules, pooling, plan, part)
     present = find_present(pooling, array, rules.mask, plan)
     result = find_result_dtype(pooling, array.dtype, None if rules.weights is None else rules.weights.dtype)
     try:
         values = None if return_indices else _run_fold(pooling, array, plan, present, weights, result, part, settled)
-        if values is not None and not return_valid and isinstance(rules.least, int) and rules.least == 1:
+        if values is not None and not return_valid and rules.least in (0, 1):
             return ValidResult(values, None, None, None)
         if weights is not None:
             present = present & (weights.each != 0)

@@ -200,7 +200,7 @@ def _split(size: int) -> Iterator[slice]:
 def _pool_shown(array: Array, classes: Sequence[int | float], missing: NDArray[np.bool_], left_out: bool,
                 pooling: Pooling, plan: Plan, dtype: dtypes.Type, rules: SampleRules) -> Array:
     """Return the shares, or numbers, of samples that neither a mask hides nor are missing by their value."""
-    few = find_few(pooling, plan, ~missing, rules.least) if rules.least != 1 else None
+    few = find_few(pooling, plan, ~missing, rules.least) if rules.least else None
     if rules.mask is not None:
         number = len(classes) + 1
         array = _number_samples(dtypes.as_read(array), classes, np.dtype(np.uint8 if number < 1 << 8 else np.uint16))
@@ -218,11 +218,12 @@ def _pool_weighted(array: Array, classes: Sequence[int | float], missing: NDArra
     """Return what weight each class has of each window's: weighted means of indicators."""
     planes = []
     weighted = replace(pooling, nan="propagate", nodata=None, fills_nodata=False)
-    few = None if left_out or rules.least == 1 else run(
+    rules = rules.check_weights(weighted, plan)
+    few = None if left_out or not rules.least else run(
         weighted, np.ones(array.shape, np.uint8), plan, replace(rules, mask=~missing)).few
     for number in classes:
         indicator = (array == dtypes.scalar(array.dtype, number)[0]) & ~missing
-        shown = replace(rules, mask=~missing) if left_out else replace(rules, mask=None, least=1)
+        shown = replace(rules, mask=~missing) if left_out else replace(rules, mask=None, least=0)
         planes.append(run(weighted, indicator.view(np.uint8), plan, shown, return_valid=False).values)
     values = np.stack(planes, axis=-1)
     if few is not None:

@@ -121,7 +121,7 @@ def load_rules(given: SampleFiles, job: Job, pooling: Pooling, plan: Plan, setti
     mask = arrays.get("mask")
     if mask is not None and mask.dtype.kind in "biu" and (given.mask or "").startswith(INVERTED):
         mask = np.equal(mask, 0)
-    return SampleRules(mask, arrays.get("weights"), 1 if given.least is None else given.least,
+    return SampleRules(mask, arrays.get("weights"), 0 if given.least is None else given.least,
                        _name_origin("weights", named))
 
 
@@ -203,7 +203,7 @@ def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Setti
 
     name = named.get("valid-out")
     valid = None if name is None else ValidOutput(name, given.shares, may_replace(Path(name), job, settings))
-    common = (open_one("mask"), open_one("weights"), 1 if given.least is None else given.least,
+    common = (open_one("mask"), open_one("weights"), 0 if given.least is None else given.least,
               (given.mask or "").startswith(INVERTED), _name_origin("mask", named), _name_origin("weights", named),
               valid)
     if given.by is not None:

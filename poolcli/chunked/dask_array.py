@@ -67,7 +67,7 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     beside = {what: _fit_blocks(one, x, plan, what)
               for what, one in (("mask", mask), ("weights", weights)) if one is not None}
     rules = _BlockRules({what: one.dtype for what, one in beside.items()},
-                        1 if min_valid is None else parse_min_valid(min_valid), parse_return_valid(return_valid))
+                        0 if min_valid is None else parse_min_valid(min_valid), parse_return_valid(return_valid))
     dtype = find_result_dtype(pooling, dtypes.check_dtype(x.dtype), rules.dtypes.get("weights"))
     blocked = _BlockedPooling(replace(pooling, dtype=dtype), plan, edges, x.dtype, rules)
     sources = rules.open(blocked, {})

@@ -59,7 +59,7 @@ class SampleSources:
 
     mask: ArraySource | None = None
     weights: ArraySource | None = None
-    least: int | Fraction = 1
+    least: int | Fraction = 0
     inverted: bool = False
     """Whether samples count where the mask is 0."""
     of_mask: str = ""

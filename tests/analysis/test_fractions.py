@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import poolcli
-from poolcli import fractions
+from poolcli import fractions, valid_samples
 from poolcli.drivers import policy
 from poolcli.engine.prepared import PreparedPooling
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_is_told(options: dict[str, object], said: str) -> None:
 
 
 def masked_shares_of(x: np.ndarray, there: np.ndarray, weights: np.ndarray, size: int, stride: int, classes: list[int],
-                     window: bool, least: Fraction | int) -> np.ndarray:
+                     window: bool, least: Fraction | int | None) -> np.ndarray:
     """The same of samples that are there, each with its weight; NaN with fewer valid ones than asked for."""
     rows, columns = (range(0, n - size + 1, stride) for n in x.shape)
     found = np.full((len(rows), len(columns), len(classes)), np.nan, np.float32)
@@ -168,9 +168,9 @@ def masked_shares_of(x: np.ndarray, there: np.ndarray, weights: np.ndarray, size
                                strict=True))
             valid, whole = sum(w for _, shown, w in samples if shown), sum(w for *_, w in samples)
             number = sum(shown and w > 0 for _, shown, w in samples)
-            few = number < least if isinstance(least, int) else valid < whole * least
+            few = number < (least or 0) if not isinstance(least, Fraction) else valid < whole * least
             total = whole if window else valid
-            if total and not (few and (least != 1 or not window)):
+            if total and (window or number) and not few:
                 for k, one in enumerate(classes):
                     share = Fraction(sum(w for v, shown, w in samples if shown and v == one), total)
                     found[a, b, k] = np.float32(share)
@@ -179,16 +179,16 @@ def masked_shares_of(x: np.ndarray, there: np.ndarray, weights: np.ndarray, size
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(["uint8", "int16", "int32", "float64"]), st.integers(1, 4),
-       st.integers(1, 3), st.sampled_from([None, 0, 3]), st.booleans(), st.booleans(), st.sampled_from([1, 3, "40%"]),
-       st.sampled_from(["kernels", "numpy"]))
+       st.integers(1, 3), st.sampled_from([None, 0, 3]), st.booleans(), st.booleans(),
+       st.sampled_from([None, 1, 3, "40%"]), st.sampled_from(["kernels", "numpy"]))
 def test_what_a_mask_hides_is_missing(seed: int, dtype: str, size: int, stride: int, nodata: int | None, window: bool,
-                                      weighs: bool, least: int | str, tier: str) -> None:
+                                      weighs: bool, least: int | str | None, tier: str) -> None:
     """Of any windows, with weights or without; classes are those that are shown, and counts are of these."""
     draws = np.random.default_rng(seed)
     x, mask = draws.integers(0, 5, (7, 9)).astype(dtype), draws.integers(0, 2, (7, 9))
     weights = draws.integers(0, 4, (7, 9)) if weighs else np.ones((7, 9), int)
     there = (mask != 0) & (x != (-1 if nodata is None else nodata))
-    fewest = Fraction(40, 100) if least == "40%" else least if size * size >= 3 else 1
+    fewest = Fraction(40, 100) if least == "40%" else None if least is None else min(int(least), size * size)
     options: dict[str, Any] = {"size": size, "stride": stride, "nodata": nodata, "mask": mask,
                                "min_valid": "40%" if least == "40%" else fewest}
     classes = np.unique(x[there]).astype(int).tolist()
@@ -201,6 +201,26 @@ def test_what_a_mask_hides_is_missing(seed: int, dtype: str, size: int, stride: 
         with policy.use_tier(tier):
             counts = fractions(x, counts=True, **options).values
         np.testing.assert_array_equal(counts.sum(axis=-1), poolcli.pool(x, "count", **options))
+
+
+@pytest.mark.parametrize("of", ["valid", "window"])
+@pytest.mark.parametrize("weights", [None, np.ones((2, 4), int)])
+def test_a_window_without_valid_samples_is_empty_where_one_must_be(of: Any, weights: Any) -> None:
+    """Of all samples of a window each class has the share 0 where nobody asks for valid ones."""
+    x, mask = np.array([[1, 1, 2, 2], [1, 2, 1, 2]]), np.array([[0, 0, 1, 0], [0, 0, 0, 0]])
+    options: dict[str, Any] = {"size": 2, "mask": mask, "weights": weights, "of": of, "classes": [1, 2]}
+    share = [0.0, 0.25 if of == "window" else 1.0]
+    empty = [np.nan, np.nan] if of == "valid" else [0.0, 0.0]
+    np.testing.assert_array_equal(fractions(x, **options).values, [[empty, share]])
+    np.testing.assert_array_equal(fractions(x, min_valid=1, **options).values, [[[np.nan, np.nan], share]])
+
+
+def test_weights_are_looked_at_once_for_all_classes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once for each class."""
+    looked, look = [], valid_samples._find_largest
+    monkeypatch.setattr(valid_samples, "_find_largest", lambda weights: looked.append(1) or look(weights))
+    fractions(np.arange(16).reshape(4, 4), size=2, weights=np.ones((4, 4)), min_valid=1, of="window")
+    assert len(looked) == 1
 
 
 @pytest.mark.parametrize("tier", ["kernels", "numpy"])
@@ -216,7 +236,7 @@ def test_padding_that_is_data_stands_before_a_mask(dtype: str, tier: str, pad_va
         with policy.use_tier(tier):
             found = fractions(x, classes=classes, size=3, stride=2, padding=1, pad_mode="constant", pad_value=pad_value,
                               nodata=nodata, mask=mask, of="window" if window else "valid")
-        wanted = masked_shares_of(padded, shown, np.ones(padded.shape, int), 3, 2, classes, window, 1)
+        wanted = masked_shares_of(padded, shown, np.ones(padded.shape, int), 3, 2, classes, window, None)
         np.testing.assert_array_equal(found.values, wanted)
 
 

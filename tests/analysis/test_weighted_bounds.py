@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import poolcli
+from poolcli import valid_samples
 from poolcli.errors import PoolError
 
 RNG = np.random.default_rng(5)
@@ -90,3 +91,12 @@ def test_what_has_no_bounds_is_one_line(reducer: str, weights: Any, said: str) -
     """Reducers of which nobody knows, and weights that are none."""
     with pytest.raises(PoolError, match=said):
         poolcli.bounds(np.zeros((4, 4)), np.ones((4, 4)), reducer, weights=weights, size=2)
+
+
+def test_weights_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once for each end, and for each rounding of it."""
+    looked, look = [], valid_samples._find_largest
+    monkeypatch.setattr(valid_samples, "_find_largest", lambda weights: looked.append(1) or look(weights))
+    x = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    poolcli.bounds(x, x + 1, "avg", weights=np.ones((4, 4)), size=2, dtype="uint8")
+    assert len(looked) == 1

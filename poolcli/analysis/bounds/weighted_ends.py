@@ -28,6 +28,7 @@ def bound_weighted_ends(pooling: Pooling, plan: Plan, low: Array, high: Array,
     _check_weighted(pooling, plan)
     assert rules.weights is not None
     result = find_result_dtype(pooling, low.dtype, rules.weights.dtype)
+    rules = rules.check_weights(pooling, plan)
     missing = intervals.is_missing(low, pooling.missing())
     ends = intervals.avoid_nodata(low, high, ~missing, pooling.missing())
     far = np.abs(intervals.farthest_from_zero(low, high).astype(np.float64))

@@ -32,7 +32,7 @@ from .core.pool_options import (
 from .core.reducers import REDUCERS, Reducer, check_windows, suggest_reducers
 from .core.windowings import WindowOptions, check_flag, check_seed
 from .drivers.kernel_task import KernelTask
-from .engine.prepared import PreparedPooling, Result, canonical_windows, placeholder
+from .engine.prepared import PreparedPooling, Result, plan_input
 from .errors import OptionError, PoolError
 
 Array = NDArray[Any]
@@ -124,8 +124,7 @@ class Pooling:
         dtype = dtypes.check_dtype(np.dtype(dtype))
         if self.nodata is not None and not dtypes.holds(dtype, self.nodata):
             raise PoolError(f"nodata {self.nodata} is no {dtype} value; a value of that type would work")
-        windows = canonical_windows(plan, self.pad_mode != "exclude")
-        array = placeholder(plan, windows, dtypes.read_dtype(dtype))
+        array, windows = plan_input(plan, self.pad_mode != "exclude", dtypes.read_dtype(dtype))
         result, missing = self.result_dtype(dtype), self.missing()
         work = KernelTask(
             array, windows, self.reducer, self.kernel_parameters(), dtype, result,

@@ -42,19 +42,6 @@ class StopRequest(BaseException):
         self.number = number
 
 
-class ReaderGone(Exception):
-    """Whoever read our data has left. click would make exit code 1 of the BrokenPipeError."""
-
-
-@contextmanager
-def catch_broken_pipe() -> Iterator[None]:
-    """Take BrokenPipeError out of click's sight."""
-    try:
-        yield
-    except BrokenPipeError as error:
-        raise ReaderGone from error
-
-
 _received: list[int] = []
 
 

@@ -36,6 +36,10 @@ Examples:
 """
 
 
+class _ReaderGone(Exception):
+    """Whoever read our data has left. click would make exit code 1 of the BrokenPipeError."""
+
+
 class CommandTable(click.Group):
     """A group whose commands come from tables; only the one that is called is built."""
 
@@ -68,13 +72,17 @@ class CommandTable(click.Group):
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Parse; this is where --help and --version print."""
-        with error_messages.catch_broken_pipe():
+        try:
             return super().make_context(*args, **extra)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        with error_messages.catch_broken_pipe():
+        try:
             return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderGone from error
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """Complete command names from the tables, options as click does."""
@@ -186,7 +194,7 @@ def _report_error(error: Exception) -> int:
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.message, err=True)
         return USAGE
-    if isinstance(error, error_messages.ReaderGone):
+    if isinstance(error, _ReaderGone):
         stdio.silence(sys.stdout)
         return READER_GONE
     code, lines = _describe_error(error)

@@ -197,12 +197,13 @@ def _check_usage(inputs: Sequence[str], listed: bool, row: Reducer | None, setti
         raise OptionError("overwrite", "overwrite and --skip-existing exclude each other; one of them would work")
     remote = [name for name in inputs if is_url(name)]
     _check_urls(remote, settings)
-    folders = [name for name in inputs if is_folder(name)]
-    several = listed or len(inputs) > 1 or bool(folders) or any(map(stands_for_many, remote))
+    one_file = settings.output or settings.indices or settings.samples or settings.stream
+    several = bool(one_file and (listed or len(inputs) > 1 or any(map(is_folder, inputs))
+                                 or any(map(stands_for_many, remote))))
     if settings.stream and any(name != STDIO and _is_text(name) for name in inputs):
         raise OptionError("stream", "takes .npy arrays one after another, and a text holds one matrix; without "
                                     "--stream it would work")
-    _check_output(inputs, folders, several, settings)
+    _check_output(inputs, several, settings)
     _check_stores(inputs, settings)
     if settings.indices is not None and row is not None:
         _check_indices(several, row, settings.indices)
@@ -284,14 +285,12 @@ def check_scheduled_output(scheduler: str | None, output: str) -> None:
                                        "see, would work")
 
 
-def _check_output(inputs: Sequence[str], folders: Sequence[str], several: bool, settings: Settings) -> None:
+def _check_output(inputs: Sequence[str], several: bool, settings: Settings) -> None:
     """Refuse outputs that cannot take these inputs."""
     output = settings.output
     if output is None:
         if STDIO in inputs and not _is_typed_text(STDIO):
             raise OptionError("output", "is needed when - is the input; -o FILE or -o - would work")
-        if folders and not settings.in_place:
-            raise OptionError("output", "is needed when a folder is the input; -o FOLDER/ would work")
         if settings.in_place and settings.format is not None:
             raise OptionError("format", "a file in its own place keeps its format; -o would work with it")
         return

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import inf, isfinite
 from typing import Any, Literal
 
@@ -143,27 +144,27 @@ class Reducer:
     variants: Mapping[str, Reducer] = field(default_factory=dict)
     """A flag that makes it another reducer."""
 
-    @property
+    @cached_property
     def takes_parts(self) -> bool:
         """A sample at the end of an area counts by the part of it that lies there, not wholly."""
         return self.weighted_core is not None and not self.weighted
 
-    @property
+    @cached_property
     def keeps_scale(self) -> bool:
         """Results lie on the samples' scale, so that errors against the samples mean something."""
         return self.result_range == "samples"
 
-    @property
+    @cached_property
     def repeats_exactly(self) -> bool:
         """A pooling of poolings is the pooling of all samples below, to the last bit."""
         return self.picks and self.composes
 
-    @property
+    @cached_property
     def takes_labels(self) -> bool:
         """Of a palette picture it is the numbers of the colours that are pooled."""
         return self.suits_labels or self.reads_labels
 
-    @property
+    @cached_property
     def agrees(self) -> bool:
         """Makes of samples that are all equal what they are, in any order."""
         return self.keeps_scale and self.any_order

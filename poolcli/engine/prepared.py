@@ -212,10 +212,11 @@ def canonical_windows(plan: Plan, padded: bool = False) -> Canonical:
     return d, h, w
 
 
-def placeholder(plan: Plan, windows: Canonical, dtype: dtypes.Type) -> Array:
-    """An array of the shape and dtype that a kernel will read, without the memory."""
+def plan_input(plan: Plan, padded: bool, dtype: dtypes.Type) -> tuple[Array, Canonical]:
+    """An array of the shape and dtype that a kernel will read, without the memory, and its windows."""
+    windows = canonical_windows(plan, padded)
     outer, *_, inner = plan.axes.canonical_shape(plan.input_shape)
-    return np.broadcast_to(np.zeros(1, dtype), (outer, *(w.length for w in windows), inner))
+    return np.broadcast_to(np.zeros(1, dtype), (outer, *(w.length for w in windows), inner)), windows
 
 
 def _output_view(out: Array, array: Array, plan: Plan) -> Array | None:

@@ -52,7 +52,7 @@ from .georef.world_file import check_world_file, get_affine, with_world_file, wr
 from .header import load_header
 from .image_info import MAX_PIXELS, Frames, ImageInfo, Loaded, Palette
 from .images.arrow import pack, widen
-from .images.decode import ending_note, open_file, read_image, sniff
+from .images.decode import ending_note, read_image, sniff
 from .images.pillow_open import cause, image_kind
 from .paths.urls import is_url, strip_query
 from .size_limits import check_samples
@@ -144,7 +144,7 @@ def read(
         check_samples(array.shape, max_pixels)
         return Loaded(array, None, ImageInfo(name, "TEXT", notes=notes))
     try:
-        with open_file(path) as stream:
+        with explain_errors("read"), open(path, "rb") as stream:
             if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
                 loaded = _from_file(stream, name, key, options)
                 return loaded if loaded.source.place or not _has_world_file(loaded) else with_world_file(loaded, name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -52,7 +52,7 @@ _FULL_COLOUR = 90
 """The JPEG quality from which chroma is kept at full resolution; below it nobody sees the difference."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Format:
     """One row: a file format, the modes that it gives back unchanged (or takes, when ``lossy``), its limits."""
 
@@ -142,22 +142,22 @@ class Format:
         """Other processes have the same table: a row goes there by its name."""
         return format_named, (self.name,)
 
-    @property
+    @cached_property
     def is_array(self) -> bool:
         """True for the formats of arrays, which hold any real dtype, and any shape but for ``max_axes``."""
         return not self.modes
 
-    @property
+    @cached_property
     def is_animated(self) -> bool:
         """True for formats whose several pictures are frames: each is drawn over the one before."""
         return self.frames and not self.pages
 
-    @property
+    @cached_property
     def keeps_dtype(self) -> bool:
         """True for formats whose results have the input's dtype unless another is asked for."""
         return not self.is_array or self.variant_of is not None
 
-    @property
+    @cached_property
     def is_text(self) -> bool:
         """True for rows of numbers that people read."""
         return self.separator is not None
@@ -222,44 +222,17 @@ _BESIDE = frozenset({"world file"})
 # The order is the order in which a format that can is suggested. Sides: Pillow raises OSError, ValueError or
 # OverflowError above them, by format, and JPEG prints to fd 2 as well.
 _ROWS = (
-    Format(
-        "PNG",
-        (".png", ".apng"),
-        _words("1 L LA RGB RGBA I;16 P P+A LA;16 RGB;16 RGBA;16"),
-        side=2**31 - 1,
-        icc=True,
-        frames=True,
-        options=_png_options,
-        exif=True,
-        magic=(b"\x89PNG\r\n\x1a\n",),
-        plugin=("PngImagePlugin", "PngImageFile"),
-        quick_header=True,
-        dpi=True,
-        texts=True,
-        own_encoder=True,
-        timing=_png_timing,
-        places=_BESIDE,
-        keeps="colour profile, EXIF, texts, palette, timing, world file",
-    ),
-    Format(
-        "TIFF",
-        (".tif", ".tiff"),
-        _words("1 L LA RGB RGBA I;16 I F CMYK LAB P PA int8 int16"),
-        side=2**31 - 1,
-        icc=True,
-        frames=True,
-        pages=True,
-        exif=True,
-        magic=(b"II*\0", b"MM\0*", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0"),
-        plugin=("TiffImagePlugin", "TiffImageFile"),
-        quick_header=True,
-        tagged=True,
-        dpi=True,
-        places=frozenset({"GeoTIFF", "world file"}),
-        boxes="tiff.tiff_array",
-        tiled=True,
-        keeps="place and reference system, nodata, band names, compression, tiles, planes, EXIF, colour profile, pages",
-    ),
+    Format("PNG", (".png", ".apng"), _words("1 L LA RGB RGBA I;16 P P+A LA;16 RGB;16 RGBA;16"), side=2**31 - 1,
+           icc=True, frames=True, options=_png_options, exif=True, magic=(b"\x89PNG\r\n\x1a\n",),
+           plugin=("PngImagePlugin", "PngImageFile"), quick_header=True, dpi=True, texts=True, own_encoder=True,
+           timing=_png_timing, places=_BESIDE, keeps="colour profile, EXIF, texts, palette, timing, world file"),
+    Format("TIFF", (".tif", ".tiff"), _words("1 L LA RGB RGBA I;16 I F CMYK LAB P PA int8 int16"), side=2**31 - 1,
+           icc=True, frames=True, pages=True, exif=True,
+           magic=(b"II*\0", b"MM\0*", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0"),
+           plugin=("TiffImagePlugin", "TiffImageFile"), quick_header=True, tagged=True, dpi=True,
+           places=frozenset({"GeoTIFF", "world file"}), boxes="tiff.tiff_array", tiled=True,
+           keeps="place and reference system, nodata, band names, compression, tiles, planes, EXIF, "
+                 "colour profile, pages"),
     Format("OME", (".ome.tif", ".ome.tiff"), library="tifffile", module="georef.ome_tiff", container="TIFF",
            places=frozenset({"OME-TIFF", "ImageJ"}),
            keeps="names of axes, physical sizes, time step, channels, compression, tiles"),
@@ -278,19 +251,17 @@ _ROWS = (
            quality=_OTHER_QUALITY, exif=True, xmp=True, plugin=("WebPImagePlugin", "WebPImageFile"),
            keeps="colour profile, EXIF, XMP, timing"),
     Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), _words("L RGB CMYK"), True, 65_500, True, options=_jpeg_options,
-           quality=_JPEG_QUALITY, exif=True, xmp=True, spare_byte=True, places=_BESIDE,
-           magic=(b"\xff\xd8\xff",), plugin=("JpegImagePlugin", "jpeg_factory"), quick_header=True, dpi=True,
-           comment=True, exif_limit=65_000, progressive=True, to_descriptor=True,
-           keeps="colour profile, EXIF, XMP, comment, world file"),
+           quality=_JPEG_QUALITY, exif=True, xmp=True, spare_byte=True, places=_BESIDE, magic=(b"\xff\xd8\xff",),
+           plugin=("JpegImagePlugin", "jpeg_factory"), quick_header=True, dpi=True, comment=True, exif_limit=65_000,
+           progressive=True, to_descriptor=True, keeps="colour profile, EXIF, XMP, comment, world file"),
     # Pillow's encoder of AVIF always goes through YCbCr: at quality 100 samples are off by up to 3.
-    Format("AVIF", (".avif",), _words("L RGB RGBA"), True, 65_535, True, options=_avif_options,
-           quality=_OTHER_QUALITY, exif=True, xmp=True, brands=(b"avif", b"avis"),
-           plugin=("AvifImagePlugin", "AvifImageFile"), keeps="colour profile, EXIF, XMP"),
+    Format("AVIF", (".avif",), _words("L RGB RGBA"), True, 65_535, True, options=_avif_options, quality=_OTHER_QUALITY,
+           exif=True, xmp=True, brands=(b"avif", b"avis"), plugin=("AvifImagePlugin", "AvifImageFile"),
+           keeps="colour profile, EXIF, XMP"),
     Format("HEIF", (".heic", ".heif", ".hif"), _words("L RGB RGBA"), True, 16_384, True, options=_heif_options,
            quality=_OTHER_QUALITY, exif=True, xmp=True, library="pillow_heif",
            brands=(b"mif1", b"msf1", b"miaf", b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"),
-           plugin=("pillow_heif.as_plugin", "HeifImageFile"),
-           keeps="colour profile, EXIF, XMP"),
+           plugin=("pillow_heif.as_plugin", "HeifImageFile"), keeps="colour profile, EXIF, XMP"),
     Format("JXL", (".jxl",), _words("L LA RGB RGBA I;16"), side=2**30 - 1, options=_jxl_options, quality=_OTHER_QUALITY,
            exif=True, xmp=True, library="pillow_jxl", magic=(b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"),
            plugin=("pillow_jxl.JpegXLImagePlugin", "JXLImageFile"), keeps="EXIF, XMP"),

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from ..core.place import Place
 from ..errors import PoolError
 from .arrays.npy import read_header
+from .atomic import explain_errors
 from .formats import FORMATS, list_variants
 from .georef.geotiff import with_page_tags
 from .georef.world_file import with_world_file
 from .image_info import ImageInfo, Loaded
-from .images.decode import open_file
 from .images.metadata import describes_pixels
 from .images.pillow_open import Opener, sniff
 from .images.pixels import Picture, rawmode
 from .size_limits import check_samples
-from .stderr_capture import capture_stderr, pillow_limits
+from .stderr_capture import guard_decoding
 
 if TYPE_CHECKING:
     from typing import IO
@@ -44,7 +44,7 @@ def load_header(path: str | os.PathLike[str], *, max_pixels: int, key: str | Non
     """
     if not os.path.isfile(path):  # a FIFO would wait for a writer
         return None
-    with open_file(path) as stream:
+    with explain_errors("read"), open(path, "rb") as stream:
         kind = sniff(stream.read(12))
         stream.seek(0)
         if kind == "NPY":
@@ -65,7 +65,7 @@ def load_header(path: str | os.PathLike[str], *, max_pixels: int, key: str | Non
 
 
 def _load_picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded | None:
-    with pillow_limits(max_pixels, allow_truncated=False), capture_stderr():
+    with guard_decoding(max_pixels, allow_truncated=False):
         try:
             image = Opener(name, stream, kind, max_pixels).open()
         except PoolError:

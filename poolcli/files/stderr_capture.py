@@ -169,6 +169,13 @@ def capture_stderr() -> Iterator[_CapturedStderr]:
         yield _CapturedStderr(_sink)
 
 
+@contextmanager
+def guard_decoding(max_pixels: int, allow_truncated: bool) -> Iterator[_CapturedStderr]:
+    """Decode as ``pillow_limits`` says, and keep what C libraries print as ``capture_stderr`` does."""
+    with pillow_limits(max_pixels, allow_truncated), capture_stderr() as captured:
+        yield captured
+
+
 def keep_stderr() -> None:
     """Give Python's ``sys.stderr`` a file descriptor of its own, so that capturing never swallows its words.
 

@@ -85,7 +85,7 @@ USAGE: list[tuple[str, str]] = [
      "--indices: i.npy takes the indices of one result, and there may be several; " + SEVERAL),
     ("max -", "--output: is needed when - is the input; -o FILE or -o - would work"),
     ("max - - -o out/", "INPUT: - can be read only once"),
-    ("max .", "--output: is needed when a folder is the input; -o FOLDER/ would work"),
+    ("max .", "--output: is needed when a folder is the input, as . is; -o FOLDER/ would work"),
     ("max x.png -o y.png --format tiff", "--format: TIFF and the ending of y.png disagree; one of them would work"),
     ("max x.png --overwrite --skip-existing",
      "--overwrite: and --skip-existing exclude each other; one of them would work"),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING
@@ -15,7 +14,7 @@ from ...errors import PoolError
 from ..atomic import explain_errors
 from ..formats import FORMATS, find_format
 from ..image_info import MAX_FRAMES, MAX_PIXELS, MAX_STACK, Frames, ImageInfo, Loaded
-from ..stderr_capture import capture_stderr, pillow_limits
+from ..stderr_capture import guard_decoding
 from ..tiff.tiff import read_tiff
 from . import metadata
 from .jpeg import decode_jpeg
@@ -33,7 +32,7 @@ _ORIENTATION = 274
 
 
 def read_image(
-    file: str | os.PathLike[str] | IO[bytes],
+    stream: IO[bytes],
     name: str,
     *,
     max_pixels: int = MAX_PIXELS,
@@ -42,14 +41,14 @@ def read_image(
     frames: Frames | int | None = None,
     shared: bool = False,
 ) -> Loaded:
-    """Read a picture of a file (a path or a seekable binary stream): (H, W) or (H, W, C), native byte order.
+    """Read a picture of a binary stream that can be sought: (H, W) or (H, W, C), native byte order.
 
     Palettes are expanded to their colours; ``indexed=True`` gives the indices instead and keeps the palette in the
     source. The EXIF orientation is applied. ``frames`` is the number of one picture, from 1, or Frames: those lie
     along a first axis N, as they are seen. With ``shared`` the array may be the decoder's own memory: read-only, and
     RGB a view of three of four channels. Everything wrong with the file raises PoolError, without ``name`` in it.
     """
-    with open_file(file) as stream, pillow_limits(max_pixels, allow_truncated), capture_stderr() as chatter:
+    with guard_decoding(max_pixels, allow_truncated) as chatter:
         kind = image_kind(stream)
         asked = Opener(name, stream, kind, max_pixels, allow_truncated, indexed, shared=shared)
         try:
@@ -81,16 +80,6 @@ def _read_frames(asked: Opener, frames: Frames | int) -> Loaded:
         made = pages(replace(asked, image=None), numbers, _read)
         made = replace(made, source=replace(made.source, frames=count))
     return one_frame(made) if isinstance(frames, int) else made
-
-
-@contextmanager
-def open_file(file: str | os.PathLike[str] | IO[bytes]) -> Iterator[IO[bytes]]:
-    """Open a path for reading, or pass a stream through; OSError becomes PoolError."""
-    if not isinstance(file, (str, os.PathLike)):
-        yield file
-        return
-    with explain_errors("read"), open(file, "rb") as stream:
-        yield stream
 
 
 def ending_note(name: str, kind: str) -> tuple[str, ...]:
@@ -196,7 +185,7 @@ def read_carried(path: str, count: Callable[[], int]) -> tuple[metadata.Metadata
 
     ``count`` counts them where Pillow does not open the file.
     """
-    with open_file(path) as stream, pillow_limits(sys.maxsize, allow_truncated=False), capture_stderr():
+    with explain_errors("read"), open(path, "rb") as stream, guard_decoding(sys.maxsize, allow_truncated=False):
         opener = Opener(path, stream, "TIFF", sys.maxsize)
         try:
             image = opener.open()

@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import stat
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 
 from .paths.urls import AnyPath, Url
@@ -34,9 +34,12 @@ def temporary(folder: str) -> tuple[int, str]:
     while True:
         path = _name_new(folder)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-        with _undo_unless_kept(os.unlink, path):
+        try:
             if _keep_locked(path, descriptor):
                 return descriptor, path
+        except BaseException:
+            _undo(os.unlink, path)
+            raise
 
 
 def temporary_folder(folder: str) -> tuple[int, str]:
@@ -44,12 +47,15 @@ def temporary_folder(folder: str) -> tuple[int, str]:
     while True:
         path = _name_new(folder)
         os.mkdir(path)
-        with _undo_unless_kept(os.rmdir, path):
+        try:
             if not hasattr(os, "O_DIRECTORY"):
                 return -1, path
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
             if _keep_locked(path, descriptor):
                 return descriptor, path
+        except BaseException:
+            _undo(os.rmdir, path)
+            raise
 
 
 def _name_new(folder: str) -> str:
@@ -57,15 +63,13 @@ def _name_new(folder: str) -> str:
     return os.path.join(folder, f"{_name_prefix()}{os.urandom(8).hex()}{_ENDING}")
 
 
-@contextmanager
-def _undo_unless_kept(undo: Callable[[str], None], path: str) -> Iterator[None]:
-    """Undo what was just made where a call fails, or Ctrl-C comes, before anybody else knows of it."""
-    try:
-        yield
-    except BaseException:
-        with suppress(OSError):
-            undo(path)
-        raise
+def _undo(undo: Callable[[str], None], path: str) -> None:
+    """Undo what was just made where a call fails, memory lacks or Ctrl-C comes, before anybody else knows of it.
+
+    No context manager: its making takes memory, between the making of the file and the block.
+    """
+    with suppress(OSError):
+        undo(path)
 
 
 def _keep_locked(path: str, descriptor: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import os
 import signal
 import subprocess
@@ -151,3 +152,41 @@ def test_ctrl_c_while_a_folder_is_made_leaves_none(tmp_path: Path, monkeypatch: 
     with pytest.raises(KeyboardInterrupt):
         tempfiles.temporary_folder(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+WITHOUT_MEMORY = """
+import os, sys, _testcapi
+from poolcli.files import atomic, atomic_folder
+opening = {"file": atomic, "folder": atomic_folder}[sys.argv[1]]
+left = []
+def write():
+    with opening("out") as made:
+        pass
+for opened in (write, write):  # whatever is imported or kept on the way is there then
+    opened()
+    os.rmdir("out") if os.path.isdir("out") else os.remove("out")
+for number in range(1, 2000):
+    _testcapi.set_nomemory(number, number + 1)
+    try:
+        write()
+    except Exception:  # CPython has several for it
+        pass
+    else:
+        break
+    finally:
+        _testcapi.remove_mem_hooks()
+    left += [(number, name) for name in os.listdir() if name != "out"]
+    for name in os.listdir():
+        os.rmdir(name) if os.path.isdir(name) else os.remove(name)
+print(number, left)
+"""
+
+
+@pytest.mark.skipif(importlib.util.find_spec("_testcapi") is None, reason="this CPython has no _testcapi")
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_no_memory_leaves_nothing(kind: str, tmp_path: Path) -> None:
+    """Each allocation of a writer fails once; whichever it is, no temporary file or folder is left."""
+    ended = subprocess.run([sys.executable, "-c", WITHOUT_MEMORY, kind], cwd=tmp_path, capture_output=True, text=True,
+                           timeout=60, check=True)
+    number, _, left = ended.stdout.partition(" ")
+    assert (int(number) > 30, left.strip()) == (True, "[]")

@@ -160,7 +160,7 @@ def _choose_sum(work: KernelTask, lines: float, row: float) -> Fold:
         value: Part = end.mean if convert is not None else end.mean_wide
         convert = of_pair(work) if convert is None else convert
         few = dtype.kind != "f" and dtype.itemsize <= 2 and weight < 2.0**31
-        if few and in_range(work) and work.rounding in NARROW:
+        if few and divides(work) and in_range(work) and work.rounding in NARROW:
             value, convert = NARROW[work.rounding], end.as_it_is
         state = _sum_state(dtype, largest)
         fold = Fold(states.lift_sum, states.merge_sum, value, convert, (state,), (0,))

@@ -104,7 +104,7 @@ def same(driver: Any, x: np.ndarray, reducer: str, batch: int = 0, channel: int 
     want = poolcli.pool(x, reducer, **options)
     layout = options.get("layout") or reference.letters(x.ndim)
     want = want[tuple({"N": batch, "C": channel}.get(letter, slice(None)) for letter in layout)]
-    assert len(got) == want.size
+    assert len(got) == want.size and driver.execute_script("return resultType()") == want.dtype.name
     scale = float(np.nanmax(np.abs(np.where(np.isfinite(x), x, 0).astype(np.float64)), initial=0))
     for (_, result), expected in zip(got, want.reshape(-1), strict=True):
         expected = float(expected)

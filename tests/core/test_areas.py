@@ -14,6 +14,7 @@ from poolcli import PoolError
 from poolcli.core.boxes import input_box, subplan
 from poolcli.core.place import Place
 from poolcli.core.reducers import REDUCERS
+from poolcli.drivers import policy
 
 RNG = np.random.default_rng(5)
 X = RNG.integers(0, 256, (13, 17)).astype(np.uint8)
@@ -72,6 +73,10 @@ def test_bytes_are_rounded_once(how: str) -> None:
     for options, ratios in ASKED:
         found = poolcli.pool(X, "avg", dtype="uint8", round=how, **options)
         assert found.reshape(-1).tolist() == [rules[how](value("avg", one)) for one in weighed(X, ratios)]
+        with policy.use_tier("kernels"):
+            sums = poolcli.pool(X, "sum", dtype="uint8", round=how, **options)
+        wanted = [min(rules[how](value("sum", one)), 255) for one in weighed(X, ratios)]
+        assert sums.reshape(-1).tolist() == wanted
     assert poolcli.pool(X, "sum", scale=2.5).dtype == np.float64
 
 

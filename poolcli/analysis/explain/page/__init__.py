@@ -18,7 +18,8 @@ import numpy as np
 
 from ....core import dtypes
 from ....core.plans import Plan
-from ....core.reducers import REDUCERS, Reducer
+from ....core.reducers import REDUCERS, Reducer, check_windows
+from ....core.windowings import WindowOptions
 from ....core.windows import Windows, as_array
 from ....errors import PoolError
 from ....pooling import Pooling
@@ -187,16 +188,19 @@ def _describe_controls(found: Explanation, pooling: Pooling) -> dict[str, Any]:
 
 
 def _describe_reducer(row: Reducer, pooling: Pooling, array: Array, rules: SampleRules) -> dict[str, Any]:
-    """A reducer as the page needs it: its parameters, and the result's dtype, also that of a variant."""
+    """A reducer as the page needs it: its parameters, and the result's dtypes, by the flag of a variant."""
     weights = None if rules.weights is None else rules.weights.dtype
+    rows = {"": row, **row.variants}
 
-    def result(one: Reducer) -> str:
-        return find_result_dtype(replace(pooling, reducer=one), array.dtype, weights).name
+    def name_types(window: WindowOptions) -> dict[str, str]:
+        return {flag: find_result_dtype(replace(pooling, reducer=one, window=window), array.dtype, weights).name
+                for flag, one in rows.items()}
 
     parameters = [{"name": p.name, "kind": p.kind, "default": p.default, "help": p.help} for p in row.parameters
                   if weights is None or p.name not in OF_DIVISOR]
-    return {"name": row.name, "help": row.help, "value": row.value, "parameters": parameters, "dtype": result(row),
-            "takesParts": row.takes_parts, "variants": {flag: result(one) for flag, one in row.variants.items()}}
+    return {"name": row.name, "help": row.help, "value": row.value, "parameters": parameters,
+            "takesParts": row.takes_parts,
+            "dtypes": {"given": name_types(pooling.window), "chosen": name_types(check_windows(row, {"size": 2}))}}
 
 
 # The file.

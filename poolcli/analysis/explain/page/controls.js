@@ -18,9 +18,8 @@ function read() {
 const rowOf = () => data.reducers.find((one) => one.name === state.settings.reducer);
 
 function resultType() {
-  const row = rowOf();
-  const variant = Object.keys(row.variants).find((flag) => state.settings.parameters[flag]);
-  return variant ? row.variants[variant] : row.dtype;
+  const types = rowOf().dtypes[state.settings.windowing === "given" ? "given" : "chosen"];
+  return types[Object.keys(types).find((flag) => state.settings.parameters[flag]) ?? ""];
 }
 
 // What was chosen.

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from cli.calls import Call
 
-from poolcli import jit
+from poolcli import files, jit
 from poolcli.analysis.stages import as_stages
 from poolcli.cli import main, study_table
 from poolcli.cli.analysis.context import Answer, StudyContext
@@ -48,6 +48,29 @@ def numbers(tmp_path: Path) -> Path:
     """4 x 6 numbers from 0."""
     np.save(tmp_path / "numbers.npy", np.arange(24.0).reshape(4, 6))
     return tmp_path / "numbers.npy"
+
+
+@pytest.mark.parametrize("words", [
+    ("explain", "avg -k 2"), ("grad", "avg -k 2", "-o", "g.npy"), ("bounds", "avg -k 2", "--eps", "1"),
+    ("compare", "avg -k 2", "max -k 2"), ("fractions", "-k", "2", "-o", "s.npy"),
+    ("chain", "avg -k 2", "max -k 2", "-o", "c.npy"), ("avg", "-k", "2", "-o", "a.npy")], ids=lambda words: words[0])
+def test_a_mask_that_does_not_fit_is_told_before_the_input_is_read(
+    here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """By both headers: the picture itself is cut short, which only its pixels tell."""
+    monkeypatch.chdir(tmp_path)
+    np.save("m.npy", np.ones((3, 5), np.uint8))
+    np.save("f.npy", np.ones((40, 60)))
+    noise = np.random.default_rng(1).integers(0, 256, (40, 60)).astype(np.uint8)
+    files.write("x.png", noise, files.ImageInfo("x.png", "PNG", mode="L"))
+    Path("x.png").write_bytes(Path("x.png").read_bytes()[:600])
+    operation, *rest = words
+    for mask, said in (("m.npy", "--mask m.npy: the mask has the shape 3x5"), ("f.npy", "a mask is of whole numbers"),
+                       ("gone.png", "--mask gone.png: cannot be read")):
+        done = here(operation, "x.png", *rest, "--mask", mask)
+        assert done.code == 1 and said in done.err and done.err.count("\n") == 1
+    np.save("m.npy", np.ones((40, 60), np.uint8))
+    assert "truncated" in here(operation, "x.png", *rest, "--mask", "m.npy").err
 
 
 @pytest.mark.usefixtures("study")

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...core.reducers import REDUCERS
+from ...core.reducers import REDUCERS, check_weighted
+from ...core.windowings import parse_min_valid
 from ...errors import OptionError, PoolError
+from ...files.paths import urls
 from .. import options, stdio
 from . import output_checks
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ...analysis.stages import Stage
+    from ...batch.settings import SampleFiles
     from ...files import Loaded
 
     Array = NDArray[Any]
@@ -93,10 +97,48 @@ class StudyContext:
         if name == STDIO and stdio.is_terminal(sys.stdin):
             raise OptionError("INPUT", "- is the terminal; a file name, or a pipe into poolcli, would work")
         with file_errors(name):
+            if len(self.read) == 1:
+                self._check_beside(name)
             loaded = files.read(name, key=self.given.get("key"), frames=self.given.get("frames"), indexed=indexed,
                                 max_pixels=self.given.get("max_pixels") or files.MAX_PIXELS, stdin=sys.stdin.buffer)
         loaded = replace(loaded, layout=loaded.layout or options.default_layout(loaded.array.ndim))
         return self.with_alpha(loaded if keeps_nodata else self.with_nodata(loaded))
+
+    @cached_property
+    def beside(self) -> SampleFiles | None:
+        """The mask and the weights that go with the first input, if there are some."""
+        from ...batch.settings import SampleFiles
+
+        mask, weights, least = (self.given.get(name) for name in ("mask", "weights", "min_valid"))
+        if mask is None and weights is None and least is None:
+            return None
+        return SampleFiles(mask, weights, None if least is None else parse_min_valid(least))
+
+    def _check_beside(self, name: str) -> None:
+        """Refuse a mask and weights that mean nothing or, by both headers, do not go with an input, before that is
+        read."""
+        from ...analysis.stages import as_stage
+
+        if self.beside is None:
+            return
+        pooling = (self.stages[0] if self.stages else as_stage("avg", self.shared)).pooling
+        if self.beside.weights is not None:
+            check_weighted(pooling.reducer)
+        if name == STDIO or urls.is_url(name):
+            return
+        from ... import files
+        from ...batch import Job, Settings
+        from ...batch.sample_files import check_headers
+
+        try:
+            hollow = files.load_header(name, key=self.given.get("key"),
+                                       max_pixels=self.given.get("max_pixels") or files.MAX_PIXELS)
+            if hollow is None:
+                return
+            plan = pooling.plan(hollow.array.shape, hollow.layout or options.default_layout(hollow.array.ndim))
+        except PoolError:
+            return  # reading says what is wrong
+        check_headers(self.beside, Job(name), plan, pooling, Settings())
 
     def with_alpha(self, loaded: Loaded) -> Loaded:
         """Note that a study averages a picture with transparency channel by channel."""

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ...core.reducers import check_weighted
-from ...core.windowings import parse_min_valid
 from ...redact import printable
 from .. import options, param_types
 from ..display.report_table import text
@@ -45,15 +43,8 @@ def load_sample_rules(asked: StudyContext, pooling: Pooling, plan: Plan) -> Samp
     """The mask and the weights beside the first input, if there are some."""
     from ...batch import Job, Settings
     from ...batch.sample_files import load_rules
-    from ...batch.settings import SampleFiles
 
-    mask, weights, least = (asked.given.get(name) for name in ("mask", "weights", "min_valid"))
-    if mask is None and weights is None and least is None:
-        return None
-    if weights is not None:
-        check_weighted(pooling.reducer)
-    least = None if least is None else parse_min_valid(least)
-    return load_rules(SampleFiles(mask, weights, least), Job(asked.names[0]), pooling, plan, Settings())
+    return None if asked.beside is None else load_rules(asked.beside, Job(asked.names[0]), pooling, plan, Settings())
 
 
 def prepare_file(asked: StudyContext) -> tuple[Loaded, Pooling, Plan, tuple[str, ...]]:

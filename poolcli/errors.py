@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 
 class PoolError(ValueError):
     """What was given cannot be pooled; the message says what, why not, and what would work."""
@@ -46,6 +48,10 @@ _LACKS_OF_MEMORY = {"can't allocate lock", "can't allocate read lock", "can't st
 def lacks_memory(error: BaseException) -> bool:
     """Whether an error says that there is no memory left, in whichever way."""
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and str(error) in _LACKS_OF_MEMORY)
+
+
+lost_memory_listeners: list[Callable[[], None]] = []
+"""Called where a library's thread lacked memory and can tell nobody: who waits for what it was to do waits for ever."""
 
 
 def describe_unexpected(error: BaseException, text: str | None = None) -> str:

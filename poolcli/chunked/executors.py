@@ -5,6 +5,7 @@ The words are those of ``concurrent.futures``. An executor takes jobs of one kin
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from typing import Any, Generic, Protocol, TypeVar
+
+from ..errors import lacks_memory, lost_memory_listeners
 
 Job_contra = TypeVar("Job_contra", contravariant=True)
 Result_co = TypeVar("Result_co", covariant=True)
@@ -88,6 +91,28 @@ class SerialExecutor(Generic[Job, Result]):
     def shutdown(self) -> Sequence[Future[Result]]:
         """Do nothing: no job is under way."""
         return ()
+
+
+class LostErrors(logging.Handler):
+    """What a library logs of errors in its threads, which reach nobody else: of a lack of memory the program is told,
+    all else is another handler's.
+    """
+
+    def __init__(self, others: logging.Handler) -> None:
+        super().__init__()
+        self.others = others
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell, or pass on; asyncio's errors that were "never retrieved" are those of work that has ended."""
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None and lacks_memory(error) and lost_memory_listeners:
+            for tell in lost_memory_listeners if "never retrieved" not in record.msg else ():
+                tell()
+        else:
+            self.others.handle(record)
+
+
+logging.getLogger("concurrent.futures").addHandler(LostErrors(logging.lastResort or logging.NullHandler()))
 
 
 class ThreadExecutor(Generic[Job, Result]):

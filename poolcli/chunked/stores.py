@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 
 from ..core import dtypes
 from ..core.boxes import Box, box_shape, slices
-from ..errors import PoolError
+from ..errors import PoolError, lacks_memory
 from ..files.paths.zarr_paths import check_extra
 from ..redact import printable
 from . import ome
+from .executors import LostErrors
 from .sources import UnpaddedSource
 from .zarr_metadata import DIMENSIONS, ArrayMetadata, Coordinate, dimension_names, is_coordinate, read_metadata
 
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
-logging.getLogger("asyncio").addHandler(logging.NullHandler())  # zarr raises one chunk's error, the others' go there
+# zarr raises one chunk's error, the others' go there
+logging.getLogger("asyncio").addHandler(LostErrors(logging.NullHandler()))
 
 _UNSAFE = ("pickle",)
 """Codecs that run what they read."""
@@ -109,15 +111,11 @@ class ZarrArray(UnpaddedSource):
         if not Path(self.path).is_dir():  # a run that is cut short removes it, and writing would make it anew
             raise PoolError("cannot be written: its folder has gone")
         with _zarr_errors("written"):
-            try:
-                self.array[slices(ranges)] = values
-            except Exception:
-                _wait_for_chunks()
-                raise
+            self.array[slices(ranges)] = values
 
 
-def _wait_for_chunks() -> None:
-    """Wait for what zarr still does: it raises at the first chunk that fails, while threads write the other ones, and
+def _wait_for_threads() -> None:
+    """Wait for what zarr still does: it raises at the first file that fails, while threads write the other ones, and
     such a one makes its folder anew where that has been removed meanwhile.
     """
     from zarr.core.sync import sync
@@ -128,14 +126,19 @@ def _wait_for_chunks() -> None:
             await asyncio.wait(others, timeout=_PATIENCE)
 
     with suppress(Exception):  # what went wrong has been raised; this only tidies up
-        sync(wait_for_others())
+        sync(wait_for_others(), timeout=2 * _PATIENCE)  # the loop itself may have ended
 
 
 @contextmanager
 def _zarr_errors(done: str) -> Iterator[None]:
     """Whatever the library and its codecs raise, as one line."""
     try:
-        yield
+        try:
+            yield
+        except Exception:
+            if done == "written":
+                _wait_for_threads()
+            raise
     except (PoolError, MemoryError):
         raise
     except FileNotFoundError as error:
@@ -143,6 +146,8 @@ def _zarr_errors(done: str) -> Iterator[None]:
     except OSError as error:
         raise PoolError(f"cannot be {done}: {error.strerror or _one_line(error)}") from error
     except Exception as error:  # codecs raise what they like
+        if lacks_memory(error):
+            raise MemoryError from error
         raise PoolError(f"cannot be {done} as Zarr: {_one_line(error)}") from error
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -15,7 +16,7 @@ import click
 from ..core import choices
 from ..core.reducers import REDUCERS
 from ..core.windowings import WINDOW_KEYWORDS
-from ..errors import OptionError
+from ..errors import OptionError, lacks_memory, lost_memory_listeners
 from ..redact import printable
 from . import options
 from .study_table import STUDIES, find_takers
@@ -43,10 +44,14 @@ class StopRequest(BaseException):
 
 
 _received: list[int] = []
+_threads_lack: list[bool] = []
+"""Not empty once a thread lacked memory and told nobody."""
 
 
 def stop(number: int, _: FrameType | None) -> None:
     """End the work; the same signal again ends the process at once."""
+    if _threads_lack and number == signal.SIGTERM:
+        raise MemoryError
     signal.signal(number, signal.SIG_DFL)
     _received.append(number)
     raise StopRequest(number)
@@ -58,20 +63,46 @@ def check_stop() -> None:
         raise StopRequest(_received[0])
 
 
+def _wake_main_thread() -> None:
+    """Have the main thread raise MemoryError, wherever it waits."""
+    _threads_lack.append(True)
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+
+
 @contextmanager
-def _silence_lost_stops() -> Iterator[None]:
-    """Let Python print nothing of a Stopped that is lost, for ``check_stop`` finds it."""
-    old = sys.unraisablehook
+def _catch_lost_errors() -> Iterator[None]:
+    """Take note of errors that Python would print, for nobody can catch them.
+
+    A Stopped that is lost is found by ``check_stop``. A thread that lacks memory may not have begun, and who started it
+    waits for that for ever, or it ends with others waiting for its work: the main thread raises MemoryError for it.
+    """
+    old, old_of_threads = sys.unraisablehook, threading.excepthook
 
     def report(unraisable: sys.UnraisableHookArgs) -> None:
-        if not isinstance(unraisable.exc_value, StopRequest):
+        error = unraisable.exc_value
+        if isinstance(error, StopRequest):
+            return
+        is_thread = threading.get_ident() != threading.main_thread().ident
+        if is_thread and error is not None and lacks_memory(error.__context__ or error):
+            _wake_main_thread()  # the context: threading's own tidying up fails where its thread has not begun
+        else:
             old(unraisable)
 
-    sys.unraisablehook = report
+    def report_thread(ended: threading.ExceptHookArgs) -> None:
+        if ended.exc_value is not None and lacks_memory(ended.exc_value):
+            _wake_main_thread()
+        else:
+            old_of_threads(ended)
+
+    sys.unraisablehook, threading.excepthook = report, report_thread
+    lost_memory_listeners.append(_wake_main_thread)
     try:
         yield
     finally:
-        sys.unraisablehook = old
+        sys.unraisablehook, threading.excepthook = old, old_of_threads
+        lost_memory_listeners.remove(_wake_main_thread)
+        _threads_lack.clear()
 
 
 @contextmanager
@@ -84,7 +115,7 @@ def signals_as_exceptions() -> Iterator[None]:
             signal.signal(number, stop)
     _received.clear()
     try:
-        with _silence_lost_stops():
+        with _catch_lost_errors():
             yield
         check_stop()
     finally:

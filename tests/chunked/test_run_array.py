@@ -253,6 +253,22 @@ def test_a_chunk_that_cannot_be_written_waits_for_the_others(tmp_path: Path, mon
     assert sorted(done) == ["c/1/0", "c/2/0", "c/3/0"]
 
 
+def test_metadata_that_cannot_be_written_waits_for_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An array of version 2 has two files of them."""
+    done: list[str] = []
+
+    async def put(self: Any, key: str, value: Any) -> None:
+        if key == ".zarray":
+            raise MemoryError
+        await asyncio.sleep(0.1)
+        done.append(key)
+
+    monkeypatch.setattr(zarr.storage.LocalStore, "set", put)
+    with pytest.raises(MemoryError):
+        stores.create_array(str(tmp_path / "x.zarr"), "", (8, 2), np.dtype("uint8"), (2, 2), 2)
+    assert done == [".zattrs"]
+
+
 def test_what_asyncio_logs_stays_off_stderr() -> None:
     """zarr raises the error of one chunk; asyncio tells of the others by a traceback in its log."""
     script = "import logging, poolcli.chunked.stores; logging.getLogger('asyncio').error('never retrieved')"

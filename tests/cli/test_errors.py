@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import logging
 import shutil
+import subprocess
 import sys
+import threading
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -12,7 +15,7 @@ import numpy as np
 import pytest
 from cli.calls import SAMPLES, Call, names, save_picture
 
-from poolcli.cli import main, stdio
+from poolcli.cli import error_messages, main, stdio
 
 SEVERAL = "a folder with a slash at its end, or a pattern with {stem}, would work"
 FIELDS = "{stem} {ext} {reducer} {parent} would work"
@@ -317,3 +320,74 @@ def test_an_error_is_told_where_the_stream_itself_fails(capfd: pytest.CaptureFix
     monkeypatch.setattr(sys.stderr, "write", Mock(side_effect=io.UnsupportedOperation("not writable")), raising=False)
     stdio.print_error("not enough memory for \udcff")
     assert capfd.readouterr().err == "poolcli: not enough memory for \\udcff\n"
+
+
+# Threads without memory.
+
+NO_THREAD = """
+import sys, threading
+from poolcli.cli.main import start
+begin = threading.Thread._bootstrap_inner
+name, how = sys.argv[1:3]
+def fail(self):
+    if not self.name.startswith(name):
+        begin(self)
+    elif how == "context":  # threading's own tidying up hides it
+        try:
+            raise RuntimeError("can't allocate lock")
+        finally:
+            {}[self]
+    else:
+        raise MemoryError
+threading.Thread._bootstrap_inner = fail
+sys.argv[1:] = sys.argv[3:]
+start()
+"""
+
+
+@pytest.mark.parametrize(("thread", "how"), [("ThreadPool", "plain"), ("ThreadPool", "context"), ("zarr_io", "plain")])
+def test_a_thread_that_gets_no_memory_is_no_hang(thread: str, how: str, tmp_path: Path) -> None:
+    """CPython waits for ever for a thread that ended before it began: one line, and exit code 1."""
+    if thread == "zarr_io":
+        zarr = pytest.importorskip("zarr")
+        zarr.create_array(str(tmp_path / "in"), data=np.zeros((4, 4), np.uint8))
+        words = ["in", "-o", "out.zarr"]
+    else:
+        (tmp_path / "in").mkdir()
+        for name in "ab":
+            np.save(tmp_path / "in" / f"{name}.npy", np.zeros((4, 4), np.uint8))
+        words = ["in", "-o", "out/", "-j", "2"]
+    ended = subprocess.run([sys.executable, "-c", NO_THREAD, thread, how, "max", "-k", "2", "-q", *words], cwd=tmp_path,
+                           capture_output=True, text=True, timeout=60, check=False)
+    lines = ended.stderr.split("Exception ignored in atexit callback: <function cleanup_resources")[0]  # zarr's own
+    name = "in: not enough memory for it" if thread == "zarr_io" else "not enough memory"
+    assert (ended.returncode, lines) == (1, f"poolcli: {name}\n")
+
+
+@pytest.mark.parametrize("log", ["asyncio", "concurrent.futures"])
+def test_a_callback_that_gets_no_memory_is_no_hang(log: str) -> None:
+    """asyncio and pools of threads only log it, and who waits for what it was to do waits for ever."""
+    import poolcli.chunked.stores  # noqa: F401  # with the handlers of both
+
+    def tell() -> None:
+        logging.getLogger(log).error("a task's exception was never retrieved", exc_info=MemoryError())
+        logging.getLogger(log).error("another error", exc_info=ValueError())
+        logging.getLogger(log).error("exception in callback", exc_info=MemoryError())
+
+    thread = threading.Thread(target=tell)
+    with pytest.raises(MemoryError), error_messages.signals_as_exceptions():
+        thread.start()
+        threading.Event().wait(20)
+    thread.join()
+
+
+def test_a_thread_that_ends_without_memory_is_no_hang() -> None:
+    """A library's own thread, whose work others wait for."""
+    def fail() -> None:
+        raise MemoryError
+
+    thread = threading.Thread(target=fail)
+    with pytest.raises(MemoryError), error_messages.signals_as_exceptions():
+        thread.start()
+        threading.Event().wait(20)
+    thread.join()

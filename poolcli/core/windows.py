@@ -97,7 +97,7 @@ class Windows:
         import numpy as np
 
         start, stop = as_array(self.starts), as_array(self.stops)
-        first = np.where(start < 0, start + ceil_div(-start, self.step) * self.step, start)
+        first = start + ceil_div(np.maximum(-start, 0), self.step) * self.step
         count = ceil_div(np.minimum(stop, self.length) - first, self.step)
         return first, np.maximum(count, 0)
 
@@ -125,8 +125,8 @@ class Windows:
         """How many positions each window has, overhang and all."""
         import numpy as np
 
-        if isinstance(self.starts, range) and isinstance(self.stops, range) and self.starts.step == self.stops.step:
-            return np.full(len(self), ceil_div(self.stops.start - self.starts.start, self.step))
+        if self.regular:
+            return np.full(len(self), self.distinct_sizes[0])
         result: Ints = ceil_div(as_array(self.stops) - as_array(self.starts), self.step)
         return result
 
@@ -145,7 +145,7 @@ class Windows:
         change = np.bincount(first, minlength=rows * self.step).astype(np.int64)
         change -= np.bincount(first + count * self.step, minlength=rows * self.step)
         # summing every step-th place counts the windows of each phase of the dilation apart
-        covered = change.reshape(rows, self.step).cumsum(axis=0).reshape(-1)[: self.length]
+        covered = change.reshape(rows, self.step).cumsum(axis=0).ravel()[: self.length]
         result: NDArray[np.bool_] = covered > 0
         return result
 
@@ -164,8 +164,7 @@ class Windows:
         assert isinstance(self.starts, range) and isinstance(self.stops, range)
         step, n = self.starts.step, len(self)
         head = min(n, max(0, ceil_div(-self.starts.start, step)))
-        tail = min(n, max(0, (self.length - self.stops.start) // step + 1))
-        return (head, tail) if head < tail else (n, n)
+        return head, min(n, max(head, (self.length - self.stops.start) // step + 1))
 
     def size_range(self) -> tuple[int, int]:
         """The fewest and the most positions that a window has, overhang and all."""
@@ -195,7 +194,7 @@ class Windows:
     def count_at(self, i: int) -> int:
         """How many samples one window has."""
         start, stop = int(self.starts[i]), min(int(self.stops[i]), self.length)
-        first = start if start >= 0 else start + ceil_div(-start, self.step) * self.step
+        first = start + ceil_div(max(-start, 0), self.step) * self.step
         return max(0, int(ceil_div(stop - first, self.step)))
 
     def empty(self) -> int | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from poolcli.core.windowings import window_options
@@ -106,6 +107,8 @@ def test_ceil_mode_may_leave_windows_empty() -> None:
     assert irregular.present[1].tolist() == [2, 0, 3]
     assert irregular.empty() == 1 and irregular.distinct_sizes == (2, 3)
     assert irregular.count_range() == (0, 3)
+    padded = replace(irregular, before=2).on_padded_axis()
+    assert (padded.starts.tolist(), padded.stops.tolist()) == ([2, 9, 3], [4, 11, 6])
 
 
 @given(axes())
@@ -116,11 +119,14 @@ def test_the_first_empty_window_is_found(windows: Windows) -> None:
 
 
 @given(axes())
+@example(Windows(3, range(0, 4, 2), range(5, 9, 2), after=4))
 def test_windows_between_the_edges_are_whole(windows: Windows) -> None:
     """None of them is clipped."""
     if windows.regular:
         head, tail = windows.edges()
         assert (windows[head:tail].present[1] == windows.sizes[head:tail]).all()
+        assert head == sum(start < 0 for start in windows.starts)
+        assert tail == max(head, sum(stop <= windows.length for stop in windows.stops))
 
 
 def test_many_windows_are_planned_in_no_time() -> None:
@@ -130,6 +136,20 @@ def test_many_windows_are_planned_in_no_time() -> None:
     assert windows.count_range() == (2, 3)
     assert windows.size_range() == (3, 3)
     assert windows.empty() is None
+    assert windows.reach() == (0, n)
+
+
+def test_a_dilated_window_begins_at_one_of_its_own_positions() -> None:
+    """Of those at -3, -1, 1, 3 the third is the first sample, of those at 0, 2, 4, 6 the first."""
+    windows = Windows(7, range(-3, 1, 3), range(4, 8, 3), 2)
+    assert [one.tolist() for one in windows.present] == [[1, 0], [2, 4]]
+    assert windows.offsets().tolist() == [2, 0]
+
+
+def test_windows_in_no_order_reach_from_the_first_of_their_samples_to_the_last() -> None:
+    """Wherever those are in the list, and where only the starts or only the stops are listed."""
+    assert Windows(9, np.array([2, 0, 5]), range(6, 9)).reach() == (0, 8)
+    assert Windows(9, range(1, 4), np.array([3, 8, 5])).reach() == (1, 8)
 
 
 @pytest.mark.parametrize("reducer", ["max", "avg", "sum", "var", "l2"])

@@ -4,15 +4,17 @@
     python tests/faults/every_mutant.py poolcli/core/windows.py [TESTS ...] [--minutes 9] [--seed 0]
 
 Each mutant is the module with one comparison, sign, number, condition, call, result, ``and``, ``or`` or ``not``
-changed; texts, annotations and ``if TYPE_CHECKING`` are left alone. The file is not touched. Kernels run as plain
-Python.
+changed; texts, annotations, ``if TYPE_CHECKING``, asserts and zip's ``strict`` are left alone. The file is not touched.
+Kernels run as plain Python.
 
 Where the change is in a function, pytest collects the tests once, one run notes which lines of the module each of them
 executes, and every mutant is a fork in which the function has other code and the tests that execute the line run,
-those first that killed others: 0.1 to 0.3 s. Other changes need a new import of all: 5 s.
+those first that killed others: 0.1 to 0.3 s. Other changes, and what is left alive, need a new import of all: 5 s.
+Long tests are left out, and those that take more than some seconds.
 
-A mutant is killed when a test fails, or takes more than ten times its time and 2 s. Prints each survivor with its line;
-the exit code is 1 if more than 5 % survive.
+A mutant is killed when a test fails, or works for more than ten times its time and 2 s. Prints each survivor with its
+line; the exit code is 1 if more than 5 % survive. ``equivalent_mutants.toml`` has those that change no result, with the
+reason; they are not tried (``--all`` tries them).
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ import sys
 import tempfile
 import threading
 import time
+import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -61,11 +64,14 @@ TESTS = {
     "batch/planning.py": ("batch", "files/test_output_paths.py", "cli/test_main.py", "cli/test_unread.py"),
 }
 """The tests below tests/ that are asked about a module of poolcli/ where none are named."""
-QUIET = ("-q", "-p", "no:cacheprovider", "-p", "no:randomly")
+EQUIVALENT = ROOT / "tests" / "faults" / "equivalent_mutants.toml"
+QUIET = ("-q", "--tb=no", "-p", "no:cacheprovider", "-p", "no:randomly")
 ENOUGH = 6.0
 """Seconds of tests that a mutant has to survive."""
-LONGEST = 60.0
-"""What all tests may take where a mutant is imported."""
+LONGEST = 120.0
+"""What all tests of a mutant may take."""
+SLOW, CALLS = 4.0, 2000
+"""Seconds of work after which a test is left out; calls of a function by a test after which its lines are known."""
 SECONDS, MEMORY = 2.0, 4 << 30
 """What a test may take beside ten times its time, and what a process with a mutant may take."""
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
@@ -77,6 +83,7 @@ OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
     ast.Mod: ast.FloorDiv, ast.BitOr: ast.BitAnd, ast.BitAnd: ast.BitOr, ast.Pow: ast.Mult,
     ast.LShift: ast.RShift, ast.RShift: ast.LShift,
 }
+UNTOUCHED = ("annotation", "returns", "decorator_list")
 TWINS = {"min": "max", "max": "min", "any": "all", "all": "any", "floor": "ceil", "ceil": "floor"}
 KILLED, SURVIVED, TIME_OUT = "killed", "survived", "killed by its time"
 
@@ -88,6 +95,8 @@ class Mutant(NamedTuple):
     line: int
     before: str
     after: str
+    same: int = 1
+    """Which of the same changes of its line it is."""
 
 
 def change_places(tree: ast.Module) -> Iterator[ast.AST]:
@@ -95,13 +104,33 @@ def change_places(tree: ast.Module) -> Iterator[ast.AST]:
     waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            continue
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")) | ast.Assert() | ast.keyword(arg="strict"):
+                continue
         yield node
         for name, value in reversed(list(ast.iter_fields(node))):
-            if name not in ("annotation", "returns", "decorator_list"):
+            if name not in UNTOUCHED:
                 children = value if isinstance(value, list) else [value]
                 waiting += [child for child in reversed(children) if isinstance(child, ast.AST)]
+
+
+class TestIsSlow(BaseException):
+    """Ends a test that takes too long; hypothesis and pytest.raises let it pass."""
+
+
+def stop_test(number: int, frame: FrameType | None) -> None:
+    """End the test under way: a handler of SIGPROF."""
+    raise TestIsSlow
+
+
+def settle_hypothesis(items: Sequence[Any]) -> None:
+    """Have hypothesis try the same examples each time, and stop at the first that fails: no shrinking."""
+    from hypothesis import Phase, settings
+
+    for item in items:
+        if (found := getattr(item.obj, "_hypothesis_internal_use_settings", None)) is not None:
+            item.obj._hypothesis_internal_use_settings = settings(
+                found, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
 
 
 def _set(name: str, value: object) -> Callable[[ast.AST], None]:
@@ -137,6 +166,7 @@ def changes(node: ast.AST) -> list[Callable[[ast.AST], None]]:
 def mutants(source: str) -> Iterator[Mutant]:
     """Give every mutant of a module."""
     original = ast.parse(source)
+    same: Counter[tuple[int, str, str]] = Counter()
     for number, node in enumerate(change_places(original)):
         for k in range(len(changes(node))):
             tree = copy.deepcopy(original)
@@ -144,7 +174,22 @@ def mutants(source: str) -> Iterator[Mutant]:
             shown = ast.unparse(getattr(place, "test", place))
             changes(place)[k](place)
             ast.fix_missing_locations(tree)
-            yield Mutant(tree, getattr(node, "lineno", 0), shown, ast.unparse(getattr(place, "test", place)))
+            found = (getattr(node, "lineno", 0), shown, ast.unparse(getattr(place, "test", place)))
+            same[found] += 1
+            yield Mutant(tree, *found, same[found])
+
+
+def describe(source: str, mutant: Mutant) -> str:
+    """Name a mutant by texts that stay when lines move: its line, and the change."""
+    line = source.splitlines()[mutant.line - 1].strip()
+    change = f"{line} :: {mutant.before.splitlines()[0]} -> {mutant.after.splitlines()[0]}"
+    return change if mutant.same == 1 else f"{change} #{mutant.same}"
+
+
+def read_equivalent(module: str) -> set[str]:
+    """Return the mutants of a module that change no result, by their texts."""
+    rows = tomllib.loads(EQUIVALENT.read_text()).get(module, {}) if EQUIVALENT.exists() else {}
+    return {text for texts in rows.values() for text in texts}
 
 
 class OneModule(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -183,12 +228,12 @@ def fork(work: Callable[[], object], limit: float = math.inf, silent: bool = Tru
         finally:
             os._exit(code)
     os.close(writer)
-    given = b""
-    with os.fdopen(reader, "rb") as answer:
-        while not (ended := os.waitpid(child, os.WNOHANG))[0]:
-            if select.select([answer], [], [], 0.005)[0]:
-                given += answer.read1()
-        given += answer.read1() if select.select([answer], [], [], 0)[0] else b""
+    given, ended = b"", (0, 0)
+    while not ended[0]:  # what the child has started may hold the pipe open after its end
+        ended = os.waitpid(child, os.WNOHANG)
+        while select.select([reader], [], [], 0 if ended[0] else 0.005)[0] and (part := os.read(reader, 1 << 20)):
+            given += part
+    os.close(reader)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(child, signal.SIGKILL)  # what a killed test has started
     return os.waitstatus_to_exitcode(ended[1]), given
@@ -200,6 +245,7 @@ def run_tests(name: str, path: Path, tree: ast.Module, tests: Sequence[str], lim
 
     class Asked:
         def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+            settle_hypothesis(items)
             items[:] = sorted((one for one in items if one.nodeid in asked),
                               key=lambda one: asked.index(one.nodeid)) if asked else items
 
@@ -302,8 +348,7 @@ class OneByOne:
 
     def __init__(self, name: str, path: Path, source: str, chosen: Sequence[tuple[str, Mutant]], end: float) -> None:
         self.name, self.path, self.tree, self.chosen, self.end = name, path, ast.parse(source), chosen, end
-        self.survivors: list[Mutant] = []
-        self.again: list[Mutant] = []
+        self.again: list[tuple[Mutant, Sequence[str]]] = []
         self.tried = 0
         self.start = time.monotonic()
         self.kills: Counter[int] = Counter()
@@ -311,7 +356,8 @@ class OneByOne:
 
     def pytest_runtestloop(self, session: Any) -> bool:
         """Run all mutants in place of the tests."""
-        items = [one for one in session.items if not one.get_closest_marker("long")]
+        settle_hypothesis(session.items)
+        items = [one for one in session.items if not sys.modules["selection"].is_long(one)]
         seen = self._look(session, items)
         print(f"{len(items)} tests, {len(seen)} of them pass and execute the module; {len(self.chosen)} mutants of "
               f"functions; {time.monotonic() - self.start:.0f} s", flush=True)
@@ -320,18 +366,19 @@ class OneByOne:
         unchanged = Mutant(self.tree, 0, "", "")
         if self.chosen and self._run(session, items, seen, module, self.chosen[0][0], unchanged,
                                      within_budget(range(len(items)), seen)) != SURVIVED:
-            raise SystemExit("the tests fail without a mutant")
+            print("the tests fail without a mutant", flush=True)
+            os._exit(2)
         for function, mutant in self.chosen:
             if time.monotonic() > self.end:
                 break
-            fate = self._try(session, items, seen, module, function, mutant)
-            if fate is None:
-                self.again.append(mutant)
-                continue
-            self.tried += 1
-            if fate == SURVIVED:
-                self.survivors.append(mutant)
-                print(f"{self.path.relative_to(ROOT)}:{mutant.line}: {mutant.before} -> {mutant.after}", flush=True)
+            lines = set(statement_lines(self.tree, mutant.line))
+            asked = within_budget(sorted((i for i, one in seen.items() if one.lines & lines),
+                                         key=lambda i: (-self.kills[i], seen[i].seconds)), seen)
+            if self._run(session, items, seen, module, function, mutant, asked) in (None, SURVIVED):
+                # of what was done on import nothing is told by other code of a function
+                self.again.append((mutant, [items[i].nodeid for i in asked] or self.asked))
+            else:
+                self.tried += 1
         return True
 
     def _look(self, session: Any, items: Sequence[Any]) -> dict[int, Seen]:
@@ -339,6 +386,8 @@ class OneByOne:
 
         def look() -> dict[int, Seen]:
             found, lines, file = {}, set(), str(self.path)
+            calls: Counter[CodeType] = Counter()
+            signal.signal(signal.SIGPROF, stop_test)
 
             def note(frame: FrameType, event: str, argument: object) -> Any:
                 lines.add(frame.f_lineno)
@@ -347,15 +396,21 @@ class OneByOne:
             def trace(frame: FrameType, event: str, argument: object) -> Any:
                 if frame.f_code.co_filename != file:
                     return None
+                calls[frame.f_code] += 1
+                if calls[frame.f_code] > CALLS:
+                    return None
                 lines.add(frame.f_lineno)
                 return note
 
             for i, item in enumerate(items):
                 lines.clear()
+                calls.clear()
                 failed, start = session.testsfailed, time.monotonic()
                 sys.settrace(trace)
                 threading.settrace(trace)
+                signal.setitimer(signal.ITIMER_PROF, SLOW)
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+                signal.setitimer(signal.ITIMER_PROF, 0)
                 sys.settrace(None)
                 threading.settrace(None)  # type: ignore[arg-type]
                 if lines and session.testsfailed == failed:
@@ -368,14 +423,6 @@ class OneByOne:
         found: dict[int, Seen] = pickle.loads(given)
         return found
 
-    def _try(self, session: Any, items: Sequence[Any], seen: dict[int, Seen], module: ModuleType, function: str,
-             mutant: Mutant) -> str | None:
-        """Run the tests that execute a mutant's line, those first that killed others, then the quick ones."""
-        lines = set(statement_lines(self.tree, mutant.line))
-        asked = within_budget(sorted((i for i, one in seen.items() if one.lines & lines),
-                                     key=lambda i: (-self.kills[i], seen[i].seconds)), seen)
-        return self._run(session, items, seen, module, function, mutant, asked)
-
     def _run(self, session: Any, items: Sequence[Any], seen: dict[int, Seen], module: ModuleType, function: str,
              mutant: Mutant, asked: Sequence[int]) -> str | None:
         """Run these tests on a mutant, in a fork; None where its function cannot get other code."""
@@ -385,16 +432,16 @@ class OneByOne:
             if not put_code(module, function, mutant.tree):
                 return None
             for at, i in enumerate(asked):
-                signal.setitimer(signal.ITIMER_REAL, 10 * seen[i].seconds + SECONDS)
+                signal.setitimer(signal.ITIMER_PROF, 10 * seen[i].seconds + SECONDS)
                 following = items[asked[at + 1]] if at + 1 < len(asked) else None
                 items[i].config.hook.pytest_runtest_protocol(item=items[i], nextitem=following)
                 if session.testsfailed:
                     return i
             return -1
 
-        code, given = fork(run)
+        code, given = fork(run, LONGEST)
         if code:
-            return TIME_OUT if code == -signal.SIGALRM else KILLED
+            return TIME_OUT if code in (-signal.SIGALRM, -signal.SIGPROF) else KILLED
         killer: int | None = pickle.loads(given)
         if killer is None:
             return None
@@ -410,19 +457,21 @@ def main() -> int:
     parser.add_argument("tests", nargs="*", help="its tests, as pytest takes them; those of TESTS")
     parser.add_argument("--minutes", type=float, default=math.inf, help="for as many as that gives, in a seeded order")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--all", action="store_true", help="those that are known to change no result too")
     options = parser.parse_args()
     os.environ["NUMBA_DISABLE_JIT"] = "1"
     path = options.module.resolve()
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    rows = TESTS.get(path.relative_to(ROOT / "poolcli").as_posix(), ())
-    tests = options.tests or [str(ROOT / "tests" / row) for row in rows]
+    module = path.relative_to(ROOT / "poolcli").as_posix()
+    tests = options.tests or [str(ROOT / "tests" / row) for row in TESTS.get(module, ())]
     if not tests:
         parser.error("no row of TESTS has this module; name its tests")
     source = path.read_text()
     for one in IMPORTED_ONCE:
         importlib.import_module(one)
     functions = list_functions(ast.parse(source))
-    all_mutants = list(mutants(source))
+    equivalent = set() if options.all else read_equivalent(module)
+    all_mutants = [one for one in mutants(source) if describe(source, one) not in equivalent]
     random.Random(options.seed).shuffle(all_mutants)
     inside: list[tuple[str, Mutant]] = []
     outside = []
@@ -438,26 +487,26 @@ def main() -> int:
 
     loop = OneByOne(name, path, source, inside, end)
 
-    def collect_and_loop() -> tuple[OneByOne, ...]:
+    def collect_and_loop() -> tuple[Any, ...]:
         with tempfile.TemporaryDirectory(prefix="every-mutant-") as folder:
             pytest.main([*QUIET, "-s", "--no-header", "--no-summary", f"--basetemp={folder}/base", *tests],
                         plugins=[loop])
-        return loop.survivors, loop.again, loop.tried, loop.asked
+        return loop.again, loop.tried, loop.asked
 
     code, given = fork(collect_and_loop, silent=False)
     if code:
         return 2
-    survivors, again, tried, asked = pickle.loads(given)
-    for mutant in [*again, *outside]:
+    again, tried, asked = pickle.loads(given)
+    survived = 0
+    for mutant, first in [*again, *((one, asked) for one in outside)]:
         if time.monotonic() > end:
             break
         tried += 1
-        if run_tests(name, path, mutant.tree, tests, LONGEST, asked) == SURVIVED:
-            survivors.append(mutant)
-            print(f"{options.module}:{mutant.line}: {mutant.before} -> {mutant.after}", flush=True)
-    survived = len(survivors)
+        if run_tests(name, path, mutant.tree, tests, LONGEST, first) == SURVIVED:
+            survived += 1
+            print(f"{options.module}:{mutant.line}: {describe(source, mutant)}", flush=True)
     print(f"{options.module}: {len(all_mutants)} mutants, {tried} tried, {tried - survived} killed, "
-          f"{(time.monotonic() - start) / max(tried, 1):.2f} s each")
+          f"{len(equivalent)} more change no result; {(time.monotonic() - start) / max(tried, 1):.2f} s each")
     return 1 if survived > 0.05 * tried else 0
 
 

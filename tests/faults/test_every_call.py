@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from types import ModuleType
 
@@ -70,6 +71,14 @@ def test_mutants_differ_in_one_thing(every_mutant: ModuleType) -> None:
         (1, "2", "3"), (3, "x < 5", "not x < 5"), (3, "x < 5", "x <= 5"), (3, "5", "6"), (4, "1", "2"),
         (4, "x + 1", "x - 1"), (5, "7", "8"), (5, "max", "min"), (5, "return max(x, 7)", "return None"),
     ])
+
+
+def test_a_change_without_an_effect_is_one_of_the_module(every_mutant: ModuleType) -> None:
+    """Where a line has changed since, the list of those goes with it."""
+    for name in tomllib.loads(every_mutant.EQUIVALENT.read_text()):
+        source = (HERE.parents[1] / "poolcli" / name).read_text()
+        there = {every_mutant.describe(source, one) for one in every_mutant.mutants(source)}
+        assert every_mutant.read_equivalent(name) - there == set()
 
 
 def test_a_mutant_is_killed_by_its_test_alone(every_mutant: ModuleType, tmp_path: Path) -> None:

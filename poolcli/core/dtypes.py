@@ -33,9 +33,7 @@ def check_dtype(dtype: Type) -> Type:
     if dtype.name == "bfloat16" or (dtype.kind == "V" and dtype.itemsize == 2 and dtype.names is None):
         raise PoolError(f"{'' if dtype.name == 'bfloat16' else 'two bytes that are no number of NumPy, perhaps '}"
                         "bfloat16 cannot be pooled; x.astype(float32) would work")
-    if dtype.kind not in "biuf" or dtype.itemsize > 8:
-        raise PoolError(f"dtype {dtype} cannot be pooled; bool, (u)int8 to 64 and float16 to 64 can")
-    return dtype.newbyteorder("=")
+    raise PoolError(f"dtype {dtype} cannot be pooled; bool, (u)int8 to 64 and float16 to 64 can")
 
 
 def parse_dtype(value: Any) -> Type:
@@ -115,10 +113,10 @@ def parse_nodata(value: Any) -> int | float:
     try:
         number = value if isinstance(value, int) else float(value)
         if isinstance(value, str) and value.strip().lstrip("+-").isdigit():
-            return int(value)
-    except (TypeError, ValueError, OverflowError):
+            number = int(value)
+        return int(number) if math.isfinite(number) and number == int(number) else number
+    except (TypeError, ValueError, OverflowError):  # the last of a whole number beyond all doubles
         raise OptionError("nodata", f"nodata must be a number, not {value!r}") from None
-    return int(number) if math.isfinite(number) and number == int(number) else number
 
 
 def holds(dtype: Type, number: int | float) -> bool:

@@ -108,6 +108,15 @@ def test_a_box_needs_what_its_windows_reach() -> None:
     assert boxes.input_box(plan, ((0, 1), (1, 3))) == ((0, 2), (5, 12))
 
 
+def test_windows_in_the_padding_need_nothing() -> None:
+    """Neither before the axis nor behind it; a window of one sample needs that one."""
+    plan = parse_pooling("sum", size=2, stride=1, padding=((3, 4),), layout="L", pad_mode="edge").plan((5,))
+    assert [boxes.input_box(plan, ((start, stop),)) for start, stop in ((0, 3), (0, 4), (7, 11), (6, 11))] == [
+        ((0, 1),), ((0, 2),), ((4, 5),), ((3, 5),)]
+    plan = parse_pooling("sum", size=1, stride=1, layout="L").plan((5,))
+    assert boxes.input_box(plan, ((1, 3),)) == ((1, 3),)
+
+
 def test_dilation_keeps_its_phase_in_a_box() -> None:
     """A window that begins in the padding has its first sample where the dilation says."""
     plan = parse_pooling("max", size=3, dilation=2, padding=2, stride=1, layout="L").plan((9,))

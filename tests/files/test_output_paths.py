@@ -28,6 +28,7 @@ import pytest
 from poolcli import files
 from poolcli.errors import PoolError
 from poolcli.files import ImageInfo, atomic
+from poolcli.files.paths import collisions
 from poolcli.files.paths.collisions import check_targets
 from poolcli.files.paths.output_paths import is_folder, is_pattern, target
 from poolcli.files.paths.scan import find_own_results, scan
@@ -160,8 +161,6 @@ def test_inputs_are_found_among_many_outputs_of_two_folders(in_first: bool, tmp_
 
 def test_files_of_one_number_on_two_devices_are_two(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The device is part of what tells files apart."""
-    from poolcli.files.paths import collisions
-
     for name in "ab":
         (tmp_path / name).touch()
     monkeypatch.setattr(collisions, "identity", lambda path: (1 if path.endswith("a") else 2, 7))
@@ -171,6 +170,62 @@ def test_files_of_one_number_on_two_devices_are_two(monkeypatch: pytest.MonkeyPa
 def test_different_outputs_pass() -> None:
     """Nothing to say."""
     check_targets(pairs(("a.png", "o/a.npy"), ("b.png", "o/b.npy"), ("a.png", "p/a.npy")))
+
+
+def test_urls_are_compared_as_they_are() -> None:
+    """Case counts in them, and one that is its own input is told without a look at the disk."""
+    check_targets(pairs(("a", "s3://b/x.npy"), ("b", "s3://b/X.npy"), ("s3://b/y.npy", "s3://b/z.npy")))
+    with pytest.raises(PoolError, match=r"a and b would both be written to s3://b/x\.npy"):
+        check_targets(pairs(("a", "s3://b/x.npy"), ("b", "s3://b/x.npy")))
+    with pytest.raises(PoolError, match=r"s3://b/x\.npy is its own input"):
+        check_targets(pairs(("s3://b/x.npy", "s3://b/x.npy")))
+
+
+def test_names_of_one_hash_are_two_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes say what is looked at; names say what is one."""
+    monkeypatch.setattr(collisions, "hash", lambda text: 7, raising=False)
+    check_targets(pairs(("a", "o/a"), ("b", "o/b"), ("c", "o/c")))
+    with pytest.raises(PoolError, match=r"^a and c would both be written to o/a;[^\n]*$"):
+        check_targets(pairs(("a", "o/a"), ("b", "o/b"), ("c", "o/A")))
+
+
+def test_only_suspects_are_looked_at_again(tmp_path: Path) -> None:
+    """Names that come once, and outputs that are not there, take no second walk."""
+    (tmp_path / "there").touch()
+    new = pairs(*((str(i), tmp_path / str(i)) for i in range(5)))
+    assert collisions._find_suspects(new, False) == (set(), False)
+    twice, there = collisions._find_suspects([*new, new[3]], False)
+    assert (len(twice), there) == (1, False)
+    own = pairs((tmp_path / "there", tmp_path / "there"))
+    assert [collisions._find_suspects(own, in_place)[1] for in_place in (False, True)] == [True, False]
+
+
+@pytest.mark.parametrize("folder", ["there", "missing"])
+def test_a_folder_of_many_outputs_is_listed_once(folder: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """99 looks at single names, one at the folder, and none at the others; the same for the next folder."""
+    looks: list[str] = []
+    for module, name in ((os.path, "lexists"), (os, "listdir")):
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda path, name=name, real=real: (looks.append(name), real(path))[1])
+    present = collisions._ExistingOutputs()
+    for place in (tmp_path / "a", tmp_path / "b"):
+        if folder == "there":
+            place.mkdir()
+            (place / "X120").touch()
+        looks.clear()
+        found = [i for i in range(250) if present(f"{place}/x{i}")]
+        assert found == ([120] if folder == "there" else [])
+        assert looks == ["lexists"] * 99 + ["listdir"]
+
+
+def test_few_resolved_folders_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch may have a folder for each file."""
+    monkeypatch.setattr(collisions, "_FOLDERS_KEPT", 3)
+    key, held = collisions._Key(), []
+    for i in (0, 1, 1, 2, 3, 4, 5, 6):
+        key(f"/nowhere/{i}/x")
+        held.append(len(key._folders))
+    assert held == [1, 2, 2, 3, 1, 2, 3, 1]
 
 
 @pytest.mark.parametrize("link", ["itself", "hard", "symbolic"])

@@ -237,7 +237,7 @@ ELSEWHERE: Mapping[str, str] = {"dask": ".chunked.dask_array", "xarray": ".xarra
 @overload
 def pool(x: _Lazy, reducer: str = ..., *, out: None = ..., return_indices: Literal[False] = ...,
          mask: Any = ..., weights: Any = ..., min_valid: int | str | None = ..., return_valid: bool | str = ...,
-         **options: Unpack[Keywords]) -> Any: ...
+         by: Any = ..., sigma: Any = ..., **options: Unpack[Keywords]) -> Any: ...
 @overload
 def pool(x: ArrayLike | _Lazy, reducer: list[str] | tuple[str, ...], *, out: None = ...,
          return_indices: Literal[False] = ..., mask: ArrayLike | None = ..., weights: ArrayLike | None = ...,

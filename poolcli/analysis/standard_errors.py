@@ -8,6 +8,7 @@ Analysis, 3.2). A root of a sum of squares is the norm ``l2``, which overflows n
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,13 @@ Array = NDArray[Any]
 def pool(x: Any, reducer: str, *, sigma: Any, mask: Any = None, weights: Any = None, min_valid: Any = None,
          out: Any = None, **options: Any) -> tuple[Any, Any]:
     """Return ``poolcli.pool`` of the samples that count, and the standard errors of its values."""
-    if isinstance(x, np.ma.MaskedArray) or type(x).__module__.partition(".")[0] in ELSEWHERE:
-        raise PoolError("sigma goes with plain arrays in memory; np.asarray(x) would work")
+    elsewhere = ELSEWHERE.get(type(x).__module__.partition(".")[0])
+    if elsewhere == ELSEWHERE["dask"]:
+        lazy: tuple[Any, Any] = import_module(elsewhere, "poolcli").pool(
+            x, reducer, sigma=sigma, mask=mask, weights=weights, min_valid=min_valid, out=out, **options)
+        return lazy
+    if isinstance(x, np.ma.MaskedArray) or elsewhere is not None:
+        raise PoolError("sigma goes with plain arrays, in memory or of Dask; np.asarray(x) would work")
     array = as_array(x)
     pooling = parse_pooling(reducer, **options).for_axes(array.shape)
     plan = pooling.plan(array.shape)

@@ -7,6 +7,7 @@ the indices of what it picked gather the pixels.
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import import_module
 from math import prod
 from typing import Any
 
@@ -32,8 +33,12 @@ _LUMA_WEIGHTS = 299, 587, 114
 def pool(x: Any, reducer: str, *, by: Any, mask: Any = None, out: Any = None, return_indices: bool = False,
          **options: Any) -> Any:
     """Return ``poolcli.pool`` of whole pixels, and the indices if they are wanted."""
-    if isinstance(x, np.ma.MaskedArray) or type(x).__module__.partition(".")[0] in ELSEWHERE:
-        raise PoolError("by goes with plain arrays in memory; np.asarray(x) would work")
+    elsewhere = ELSEWHERE.get(type(x).__module__.partition(".")[0])
+    if elsewhere == ELSEWHERE["dask"]:
+        return import_module(elsewhere, "poolcli").pool(x, reducer, by=by, mask=mask, out=out,
+                                                          return_indices=return_indices, **options)
+    if isinstance(x, np.ma.MaskedArray) or elsewhere is not None:
+        raise PoolError("by goes with plain arrays, in memory or of Dask; np.asarray(x) would work")
     array = as_array(x)
     pooling = parse_pooling(reducer, **options).for_axes(array.shape)
     wanted = check_flag("return_indices", as_python(return_indices))

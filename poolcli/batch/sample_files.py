@@ -185,8 +185,8 @@ def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Setti
     """The masks, weights, scores and errors of a job that is done box by box."""
     from ..chunked.run_array import open_array
     from ..chunked.sample_sources import ErrorsOutput, SampleSources, ValidOutput
+    from ..chunked.score_sources import ErrorSources, PixelSources
     from ..chunked.sources import MemorySource
-    from .study_sources import ErrorSources, PixelSources
 
     named = given.name_files(job, pooling.reducer.name)
 

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..analysis.whole_pixels import check_pixels
 from ..core import dtypes
 from ..core.boxes import Box, box_shape, input_box, subplan
 from ..core.plans import Plan, find_squeezed
-from ..core.pool_options import refuse_array_options
+from ..core.pool_options import as_python, refuse_array_options
 from ..core.windowings import parse_min_valid
 from ..engine import threads
 from ..errors import PoolError
@@ -28,11 +29,12 @@ from ..valid_samples import (
     SHARE,
     check_shape,
     check_weighable,
-    find_result_dtype,
+    find_errors_dtype,
     make_counting,
     parse_return_valid,
 )
 from .sample_sources import SampleSources
+from .score_sources import ErrorSources, PixelSources
 from .sources import ArraySource, UnpaddedSource, pad_source
 
 Array = NDArray[Any]
@@ -42,12 +44,13 @@ Edges = tuple[tuple[int, ...], ...]
 
 
 def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool = False, mask: Any = None,
-         weights: Any = None, min_valid: Any = None, return_valid: Any = False, **options: Any) -> Any:
+         weights: Any = None, min_valid: Any = None, return_valid: Any = False, by: Any = None, sigma: Any = None,
+         **options: Any) -> Any:
     """The same as ``poolcli.pool`` of the array's values, dtype and shape known at once, computed block by block.
 
-    A block of the result is where the windows are that begin in one block of ``x``. Masks and weights are arrays of
-    Dask, or in memory; the numbers of valid samples are as lazy as the values. Raises PoolError for what cannot be
-    pooled, and from ``compute`` for values that cannot.
+    A block of the result is where the windows are that begin in one block of ``x``. Masks, weights, scores and errors
+    are arrays of Dask, or in memory; numbers of valid samples and errors of results are as lazy as the values. Raises
+    PoolError for what cannot be pooled, and from ``compute`` for values that cannot.
     """
     import dask.array
 
@@ -60,47 +63,75 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     pooling = parse_pooling(reducer, **options)
     plan = pooling.plan(x.shape, held=False)
     edges = tuple(tuple(int(n) for n in np.cumsum((0, *chunks))) for chunks in x.chunks)
-    if mask is None and weights is None and min_valid is None and return_valid is False:
+    beside = {what: one for what, one in (("mask", mask), ("weights", weights), ("by", by), ("sigma", sigma))
+              if one is not None}
+    if not beside and min_valid is None and return_valid is False:
         return _build_dask_array([x], _BlockedPooling(pooling, plan, edges, x.dtype), (reducer, options))
     if weights is not None:
         check_weighable(pooling, plan)
-    beside = {what: _fit_blocks(one, x, plan, what)
-              for what, one in (("mask", mask), ("weights", weights)) if one is not None}
+    channel = None if by is None else as_python(beside.pop("by")) if isinstance(by, (int, str, np.generic)) else None
+    without = plan.axes.letters.find("C") if by is not None else -1
+    beside = {what: _fit_blocks(one, x, plan, what, without) for what, one in beside.items()}
+    second = _ERRORS if sigma is not None else parse_return_valid(return_valid)
     rules = _BlockRules({what: one.dtype for what, one in beside.items()},
-                        0 if min_valid is None else parse_min_valid(min_valid), parse_return_valid(return_valid))
-    dtype = find_result_dtype(pooling, dtypes.check_dtype(x.dtype), rules.dtypes.get("weights"))
-    blocked = _BlockedPooling(replace(pooling, dtype=dtype), plan, edges, x.dtype, rules)
+                        0 if min_valid is None else parse_min_valid(min_valid), second, without, channel, pooling.dtype)
+    blocked = _BlockedPooling(pooling, plan, edges, x.dtype, rules)
     sources = rules.open(blocked, {})
     sources.check(pooling, plan)
     sources.pad(pooling, plan)
-    return _build_dask_array([x, *beside.values()], blocked, (reducer, options, min_valid, return_valid))
+    blocked = replace(blocked, pooling=replace(pooling, dtype=sources.find_result_dtype(
+        pooling, dtypes.check_dtype(x.dtype))))
+    return _build_dask_array([x, *beside.values()], blocked, (reducer, options, min_valid, second, channel))
 
 
-def _fit_blocks(given: Any, x: Any, plan: Plan, what: str) -> Any:
-    """A mask or weights as an array of Dask with the blocks of the samples; PoolError for what does not fit."""
+_ERRORS = "errors"
+"""What is told beside the values where samples have errors."""
+_CALLED = {"weights": "array of weights", "by": "score", "sigma": "array of errors"}
+
+
+def _fit_blocks(given: Any, x: Any, plan: Plan, what: str, without: int) -> Any:
+    """What lies beside the samples as an array of Dask with their blocks, or ``without`` an axis those of whole pixels;
+    PoolError for what does not fit."""
     import dask.array
 
     lazy = given if isinstance(given, dask.array.Array) else dask.array.from_array(as_array(given))
-    check_shape(lazy.shape, plan, "array of weights" if what == "weights" else what)
-    if lazy.shape != x.shape:
-        lazy = lazy[tuple(slice(None) if axis in plan.axes.pooled else None for axis in range(x.ndim))]
-    return dask.array.broadcast_to(lazy, x.shape).rechunk(x.chunks)
+    (check_shape if without < 0 and what != "by" else check_pixels)(lazy.shape, plan, _CALLED.get(what, what))
+    kept = [axis for axis in range(x.ndim) if axis != without]
+    shape = tuple(x.shape[axis] for axis in kept)
+    if lazy.shape != shape:
+        lazy = lazy[tuple(slice(None) if axis in plan.axes.pooled else None for axis in kept)]
+    return dask.array.broadcast_to(lazy, shape).rechunk(tuple(x.chunks[axis] for axis in kept))
 
 
 @dataclass(frozen=True, eq=False)
 class _BlockRules:
-    """Which samples count, of arrays in blocks."""
+    """Which samples count, and what else lies beside them, of arrays in blocks."""
 
-    dtypes: Mapping[str, dtypes.Type]
-    """Of the mask and of the weights, as far as there are such, in the order of their blocks."""
+    types: Mapping[str, dtypes.Type]
+    """Of mask, weights, scores and errors, as far as there are such, in the order of their blocks."""
     least: int | Fraction
-    counted: str | None
-    """What is told of valid samples beside the values."""
+    second: str | None
+    """What is told beside the values: of valid samples, or errors."""
+    without: int
+    """The axis that they do not have, of whole pixels; -1: they have all."""
+    channel: int | str | None
+    """Which channel decides between pixels."""
+    asked: dtypes.Type | None
+    """The dtype asked for, which errors have too if it is a float."""
 
     def open(self, blocked: _BlockedPooling, blocks: Mapping[str, _Blocks]) -> SampleSources:
-        """The sources of a mask and weights of which some blocks are at hand."""
-        found = {what: _BlockSource(blocked.edges, dtype, blocks.get(what, {})) for what, dtype in self.dtypes.items()}
-        return SampleSources(found.get("mask"), found.get("weights"), self.least)
+        """The sources of all that lies beside samples, of which some blocks are at hand."""
+        edges = self.drop_axis(blocked.edges)
+        found = {what: _BlockSource(edges, dtype, blocks.get(what, {})) for what, dtype in self.types.items()}
+        common = found.get("mask"), found.get("weights"), self.least
+        if self.channel is not None or "by" in found:
+            return PixelSources(*common, by=found["by"] if self.channel is None else self.channel)
+        return ErrorSources(*common, sigma=found["sigma"], dtype=self.asked) if "sigma" in found else SampleSources(
+            *common)
+
+    def drop_axis(self, each: tuple[Any, ...]) -> tuple[Any, ...]:
+        """What there is for each axis, of those that it has."""
+        return tuple(one for axis, one in enumerate(each) if axis != self.without)
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +155,8 @@ class _BlockedPooling:
             first = np.maximum.accumulate(windows.present[0])
             begins = np.searchsorted(first, self.edges[axis][:-1])
             found[axis] = tuple(sorted({0, *(int(i) for i in begins if i < len(windows)), len(windows)}))
+        if self.rules is not None and self.rules.without >= 0:
+            found[self.rules.without] = found[self.rules.without][:: len(found[self.rules.without]) - 1]
         return tuple(found)
 
 
@@ -142,18 +175,21 @@ def _build_dask_array(inputs: Sequence[Any], blocked: _BlockedPooling, token: An
     for index in product(*(range(len(one) - 1) for one in edges)):
         outputs = tuple((one[i], one[i + 1]) for one, i in zip(edges, index, strict=True))
         places = sorted(_find_blocks(source, input_box(plan, outputs), blocked.edges))
-        blocks = [[(one.name, *place) for place in places] for one in inputs]
+        blocks = [[(one.name, *(place if blocked.rules is None or one is inputs[0] else blocked.rules.drop_axis(place)))
+                   for place in places] for one in inputs]
         graph[name, *(index[axis] for axis in kept)] = (_run_block, f"{name}-plan", _BlockJob(outputs, tuple(places)),
                                                         *blocks)
     chunks = tuple(tuple(b - a for a, b in pairwise(edges[axis])) for axis in kept)
     dtype = blocked.pooling.result_dtype(blocked.dtype)
-    counted = None if blocked.rules is None else blocked.rules.counted
-    if counted is None:
+    rules = blocked.rules
+    if rules is None or rules.second is None:
         return _make_array(name, graph, inputs, chunks, dtype)
     keys = [key for key in graph if isinstance(key, tuple)]
-    of_valid = dtypes.FLOAT64 if counted == SHARE else make_counting(blocked.pooling).result_dtype(np.dtype(np.uint8))
+    of_second = find_errors_dtype(replace(blocked.pooling, dtype=rules.asked), blocked.dtype) if (
+        rules.second == _ERRORS) else dtypes.FLOAT64 if rules.second == SHARE else (
+        make_counting(blocked.pooling).result_dtype(np.dtype(np.uint8)))
     return tuple(_make_array(f"{name}-{i}", {**graph, **{(f"{name}-{i}", *key[1:]): (getitem, key, i) for key in keys}},
-                             inputs, chunks, found) for i, found in enumerate((dtype, of_valid)))
+                             inputs, chunks, found) for i, found in enumerate((dtype, of_second)))
 
 
 def _make_array(name: str, graph: dict[Any, Any], inputs: Sequence[Any], chunks: Any, dtype: dtypes.Type) -> Any:
@@ -184,9 +220,8 @@ class _BlockJob:
 
 
 def _run_block(blocked: _BlockedPooling, job: _BlockJob, blocks: list[Array], *beside: list[Array]) -> Any:
-    """One task: values, and where that is wanted the numbers of valid samples."""
-    held, *others = ({place: np.asarray(block) for place, block in zip(job.places, each, strict=True)}
-                     for each in (blocks, *beside))
+    """One task: values, and where that is wanted the numbers of valid samples, or errors."""
+    held = _hold_blocks(job.places, blocks)
     pooling, plan, source = blocked.lay_out(held)
     inputs = input_box(plan, job.outputs)
     part, place = subplan(plan, job.outputs, inputs)
@@ -194,14 +229,21 @@ def _run_block(blocked: _BlockedPooling, job: _BlockJob, blocks: list[Array], *b
     with threads.use_one_thread():
         if blocked.rules is None:
             return pooling.run(source.read(inputs), part, part=place).values.reshape(shape)
-        sources = blocked.rules.open(blocked, dict(zip(blocked.rules.dtypes, others, strict=True)))
-        counted = blocked.rules.counted
-        found = sources.pad(blocked.pooling, blocked.plan).pool_box(
-            pooling, source.read(inputs), inputs, part, place, counted=counted is not None, shares=counted == SHARE)
+        rules, samples = blocked.rules, source.read(inputs)
+        places = [rules.drop_axis(one) for one in job.places]
+        others = {what: _hold_blocks(places, each) for what, each in zip(rules.types, beside, strict=True)}
+        sources = rules.open(blocked, others).pad(blocked.pooling, blocked.plan)
+        found = sources.pool_box(pooling, samples, inputs, part, place, counted=rules.second is not None,
+                                 shares=rules.second == SHARE)
+        second = sources.find_errors(pooling, samples, inputs, part, place, found) if (
+            rules.second == _ERRORS) else found.valid
     values = found.values.reshape(shape)
-    if counted is None or found.valid is None:
-        return values
-    return values, found.valid.reshape(shape)
+    return values if rules.second is None or second is None else (values, second.reshape(shape))
+
+
+def _hold_blocks(places: Sequence[tuple[int, ...]], blocks: Sequence[Array]) -> _Blocks:
+    """The blocks at hand, by their places."""
+    return {place: np.asarray(block) for place, block in zip(places, blocks, strict=True)}
 
 
 @dataclass(frozen=True, eq=False)

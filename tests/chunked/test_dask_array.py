@@ -137,6 +137,58 @@ def test_masks_and_weights_of_blocks_are_those_of_the_whole(data: st.DataObject)
         assert made.compute(scheduler="threads").tobytes() == wanted.tobytes()
 
 
+@settings(max_examples=20)
+@given(data=st.data())
+def test_whole_pixels_of_blocks_are_those_of_the_whole(data: st.DataObject) -> None:
+    """By a channel, by luma, or by scores in blocks of their own or in memory; channels in blocks too."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    layout = data.draw(st.sampled_from(["HW", "HWC", "NCHW"]))
+    shape, channel = LAYOUTS[layout], layout.find("C")
+    options: dict[str, Any] = {"layout": layout, **data.draw(st.sampled_from(
+        [one for one in WINDOWS if "pad_mode" not in one]))}
+    x = rng.integers(0, 9, shape).astype(data.draw(st.sampled_from(["uint8", "float32"])))
+    pixels = tuple(n for n, letter in zip(shape, layout, strict=True) if letter != "C")
+    lies = data.draw(st.sampled_from([pixels, pixels[-2:]]))
+    kinds: list[Any] = [2, "luma", np.int64(1), None] if channel >= 0 else [None]
+    by = data.draw(st.sampled_from(kinds))
+    by = rng.integers(0, 50, lies) if by is None else 0 if layout == "NCHW" and by in (2, "luma") else by
+    mask = data.draw(st.sampled_from([None, rng.random(lies) < 0.8]))
+    asked: dict[str, Any] = {"mask": mask, "nodata": None if mask is None else 0, **options}
+    chunks = tuple(data.draw(chunked(n)) for n in shape)
+    lazy_by = da.from_array(by, chunks=4) if isinstance(by, np.ndarray) and data.draw(st.booleans()) else by
+    reducer = data.draw(st.sampled_from(["max", "min", "median-low", "last"]))
+    lazy = poolcli.pool(da.from_array(x, chunks=chunks), reducer, by=lazy_by, **asked)
+    whole = poolcli.pool(x, reducer, by=by, **asked)
+    assert (lazy.shape, lazy.dtype) == (whole.shape, whole.dtype)
+    assert lazy.compute(scheduler="threads").tobytes() == whole.tobytes()
+
+
+@settings(max_examples=20)
+@given(data=st.data())
+def test_standard_errors_of_blocks_are_those_of_the_whole(data: st.DataObject) -> None:
+    """With masks, weights and a least of valid samples; values and errors are lazy, their types known."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    layout = data.draw(st.sampled_from(["HW", "HWC", "NCHW"]))
+    shape = LAYOUTS[layout]
+    options: dict[str, Any] = {"layout": layout, **data.draw(st.sampled_from(
+        [one for one in WINDOWS if "pad_mode" not in one]))}
+    x = (rng.random(shape) * 90).astype(data.draw(st.sampled_from(["uint8", "float32", "float64"])))
+    pooled = tuple(n for n, letter in zip(shape, layout, strict=True) if letter not in "NC")
+    lies = data.draw(st.sampled_from([shape, pooled]))
+    beside: dict[str, Any] = {"sigma": rng.random(lies).astype("float32")}
+    beside |= {"mask": rng.random(lies) < 0.7} if data.draw(st.booleans()) else {}
+    beside |= {"weights": rng.integers(0, 4, lies)} if data.draw(st.booleans()) else {}
+    rules = {"min_valid": data.draw(st.sampled_from([None, 2, "40%"])), "nodata": 0,
+             "dtype": data.draw(st.sampled_from([None, "float32", "float64", "int32"]))}
+    chunks = tuple(data.draw(chunked(n)) for n in shape)
+    given_ = {name: da.from_array(one, chunks=3) if data.draw(st.booleans()) else one for name, one in beside.items()}
+    reducer = data.draw(st.sampled_from(["avg", "sum"]))
+    lazy = poolcli.pool(da.from_array(x, chunks=chunks), reducer, **given_, **rules, **options)
+    for made, wanted in zip(lazy, poolcli.pool(x, reducer, **beside, **rules, **options), strict=True):
+        assert (made.shape, made.dtype) == (wanted.shape, wanted.dtype)
+        assert made.compute(scheduler="threads").tobytes() == wanted.tobytes()
+
+
 @pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
 def test_a_mask_is_padded_as_the_samples_are(mode: str) -> None:
     """NumPy pads the samples, NaN where the mask hides them, and takes means of what is there."""
@@ -159,6 +211,12 @@ def test_a_mask_is_padded_as_the_samples_are(mode: str) -> None:
     ({"reducer": "avg", "weights": da.ones((6, 6)), "padding": 1, "pad_mode": "edge"}, "padding that is data has no"),
     ({"mask": np.ones((6, 6), bool), "min_valid": 5}, "a least of 5 valid samples is more"),
     ({"return_valid": "part"}, "return_valid is True, False, number or share"),
+    ({"by": "luma"}, "has no channels"), ({"by": np.ones((5, 6))}, "the score has the shape 5x6, the pixels 6x6"),
+    ({"by": np.ones((6, 6)), "reducer": "avg"}, "avg picks no sample"),
+    ({"by": np.ones((6, 6)), "dtype": "uint8"}, "whole pixels keep their type"),
+    ({"by": np.ones((6, 6)), "return_indices": True}, "goes with arrays in memory"),
+    ({"sigma": np.ones((5, 6)), "reducer": "avg"}, "the array of errors has the shape 5x6"),
+    ({"sigma": da.ones((6, 6))}, "max has no standard error here"),
     ({"mask": np.ones((6, 6), bool), "padding": 1, "pad_mode": "constant", "pad_value": 4, "nodata": 4},
      "padding that is missing is no data"),
 ])

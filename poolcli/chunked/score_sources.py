@@ -6,18 +6,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..analysis import standard_errors, whole_pixels
-from ..chunked.sample_sources import SampleSources, read_beside
 from ..core import dtypes
 from ..errors import PoolError
+from ..valid_samples import ValidResult
+from .sample_sources import SampleSources, read_beside
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..chunked.sources import ArraySource
     from ..core.boxes import Box
     from ..core.plans import Plan, PlanPart
     from ..pooling import Pooling
-    from ..valid_samples import ValidResult
+    from .sources import ArraySource
 
     Array = NDArray[Any]
 
@@ -55,11 +55,13 @@ class PixelSources(SampleSources):
         return tuple((0, n) if letter == "C" else one
                      for one, n, letter in zip(outputs, plan.full_shape, plan.axes.letters, strict=True))
 
-    def pool(self, pooling: Pooling, samples: Array, inputs: Box, plan: Plan, part: PlanPart) -> Array:
-        """The whole pixels of a box."""
+    def pool_box(self, pooling: Pooling, samples: Array, inputs: Box, plan: Plan, part: PlanPart, *, counted: bool,
+                 shares: bool = False) -> ValidResult:
+        """The whole pixels of a box; nobody asks for the numbers of valid ones."""
         by = self.by if isinstance(self.by, (int, str)) else read_beside(self.by, inputs, plan)
         assert by is not None
-        return whole_pixels.run(pooling, samples, plan, by, self.read_mask(inputs, plan), part).values
+        found = whole_pixels.run(pooling, samples, plan, by, self.read_mask(inputs, plan), part)
+        return ValidResult(found.values, None, None, None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +71,8 @@ class ErrorSources(SampleSources):
     sigma: ArraySource | None = None
     of_sigma: str = ""
     """Where errors come from, ahead of what is said of them."""
+    dtype: dtypes.Type | None = None
+    """Of the errors of results, if it is a float; None: by that of the samples."""
 
     def check(self, pooling: Pooling, plan: Plan) -> None:
         """PoolError for errors that do not fit, too, and for what has no errors of independent samples."""
@@ -84,7 +88,7 @@ class ErrorSources(SampleSources):
         sigma = read_beside(self.sigma, inputs, plan)
         assert sigma is not None and found.few is not None
         try:
-            return standard_errors.find_errors(replace(pooling, dtype=None), samples, plan,
+            return standard_errors.find_errors(replace(pooling, dtype=self.dtype), samples, plan,
                                                self.read_rules(inputs, plan), sigma, found.few, part)
         except PoolError as error:
             raise PoolError(f"{self.of_sigma}{error}") from None

@@ -14,7 +14,6 @@ from ..errors import PoolError
 from ..files import pack, widen
 
 if TYPE_CHECKING:
-    from ..core.plans import Plan
     from ..engine.prepared import Result
 
 T = TypeVar("T", bound=Any)
@@ -37,13 +36,9 @@ def unpack_channels(task: T, alone: bool) -> T:
 
 def _pays(task: Any) -> bool:
     pooling, plan = task.pooling, task.plan
+    times_read = prod(len(windows) * windows.size_range()[1] / windows.length for windows in plan.windows)
     return (pooling.reducer.memory_bound and pooling.nodata is None and plan.axes.letters == "HWC"
-            and task.job.indices is None and _times_read(plan) <= _MOST_READ)
-
-
-def _times_read(plan: Plan) -> float:
-    """How often a sample is read by some window, at most, on average."""
-    return prod(len(windows) * windows.size_range()[1] / windows.length for windows in plan.windows)
+            and task.job.indices is None and times_read <= _MOST_READ)
 
 
 def pool_four(task: Any) -> Result | None:

@@ -166,15 +166,12 @@ def for_picture(array: Array, stages: Sequence[Stage]) -> tuple[Array, tuple[Sta
     if array.dtype == np.bool_ and any(one.reducer.result not in STAYS_BILEVEL and one.dtype != np.bool_
                                        for one in poolings):
         array = np.where(array, np.uint8(255), np.uint8(0))
-        stages = [replace(stage, keywords={**stage.keywords, **_scale_to_grey(stage.keywords)}) for stage in stages]
+        stages = [replace(stage, keywords={  # values of samples too: white is 255
+            name: value * 255 if name in ("nodata", "pad_value") and value in (0, 1) else value
+            for name, value in stage.keywords.items()}) for stage in stages]
     *before, last = stages
     dtype = poolings[-1].dtype or array.dtype.newbyteorder("=")
     return array, (*before, replace(last, keywords={**last.keywords, "dtype": dtype}))
-
-
-def _scale_to_grey(keywords: Any) -> dict[str, Any]:
-    """Values of samples, white being 255."""
-    return {name: keywords[name] * 255 for name in ("nodata", "pad_value") if keywords.get(name) in (0, 1)}
 
 
 def _finish_report(task: LoadedJob, planned: Sequence[stage_plans.StagePlan], done: Chain, settings: Settings,

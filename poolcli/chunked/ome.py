@@ -88,7 +88,8 @@ def read_placement(attributes: Mapping[str, Any], path: str, letters: str) -> _S
     named = [dict(axis) for axis in axes if isinstance(axis, Mapping)] if isinstance(axes, list) else []
     rest = {key: image[key] for key in ("name", "coordinateTransformations") if key in image}
     omero = find_omero(attributes)
-    return _SpatialMetadata(tuple(named) if len(named) == len(letters) else tuple(map(_axis_of, letters)),
+    return _SpatialMetadata(tuple(named) if len(named) == len(letters) else tuple(
+        _NAMED.get(letter, {"name": letter.lower(), "type": "space"}) for letter in letters),
                             _read_transformation(steps, "scale", letters, 1.0),
                             _read_transformation(steps, "translation", letters, 0.0), rest, omero)
 
@@ -113,11 +114,6 @@ _NAMED: Mapping[str, Mapping[str, str]] = {
 """Axes by their letters, as OME names them."""
 _ORDER = ("time", "channel", "space")
 """In which axes stand, by type."""
-
-
-def _axis_of(letter: str) -> Mapping[str, str]:
-    """The axis of a letter."""
-    return _NAMED.get(letter, {"name": letter.lower(), "type": "space"})
 
 
 def check_axes(axes: Sequence[Mapping[str, Any]], letters: str) -> None:

@@ -169,7 +169,7 @@ def _settle(task: BoxContext, gathered: _MergedStates, values: Array, bad: Flags
     with np.errstate(all="ignore"):
         found = sums / shares
     at = place_in(np.argwhere(bad)[0], [start for start, _ in gathered.outputs])
-    if merger.work.fill is None and _may_lack_samples(merger):
+    if merger.work.fill is None and (merger.work.skip_nan or merger.work.nodata is not None):
         raise describe_unrepresentable(at, result)
     if task.source.dtype.itemsize == 8 and task.source.dtype.kind == "f" and not _find_infinite(task, gathered, bad):
         raise PoolError(f"the sum of the window at {at} overflows, and the window is too large to be scaled in one "
@@ -181,11 +181,6 @@ def _settle(task: BoxContext, gathered: _MergedStates, values: Array, bad: Flags
         values[bad] = np.where(found[bad] > 0, high, low)
         return
     values[bad] = found[bad]
-
-
-def _may_lack_samples(merger: Merger) -> bool:
-    """Whether samples may be missing, so that a window may have none."""
-    return merger.work.skip_nan or merger.work.nodata is not None
 
 
 def _find_infinite(task: BoxContext, gathered: _MergedStates, bad: Flags) -> bool:

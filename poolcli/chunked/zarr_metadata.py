@@ -117,7 +117,8 @@ def fit_attributes(attributes: Mapping[str, Any], before: dtypes.Type, after: dt
         if number is None or (after.kind in "iu" and fit_fill_value(number, after) != number):
             del fitted[name]
         elif name == "_FillValue" and (isinstance(value, str) or after.kind == "f"):
-            fitted[name] = _encode_number(number) if after.kind == "f" else int(number)
+            fitted[name] = (base64.b64encode(struct.pack("<d", number)).decode("ascii") if after.kind == "f"
+                            else int(number))
     return fitted
 
 
@@ -130,8 +131,3 @@ def _decode_number(value: Any) -> float | int | None:
         return found
     except (TypeError, ValueError, struct.error):
         return None
-
-
-def _encode_number(value: float) -> str:
-    """The base64 of a little-endian double."""
-    return base64.b64encode(struct.pack("<d", value)).decode("ascii")

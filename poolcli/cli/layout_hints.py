@@ -20,16 +20,11 @@ def explain_layout(error: LayoutError, name: str | None = None) -> str:
     """Return one line: the shape, and for each layout the user's own command with it; of several inputs for ``name``
     alone.
     """
-    ways = " or ".join(f"{_repeat_command(letters, name)} ({_describe_layout(error.shape, letters)})"
-                       for letters in error.layouts)
+    ways = " or ".join(f"{_repeat_command(letters, name)} ({error.shape[letters.index('C')]} channels of "
+                       f"{describe([error.shape[i] for i in Axes(letters).pooled])})" for letters in error.layouts)
     volume = "; --layout DHW takes it as a volume" if len(error.shape) == 3 else ""
     return (f"{describe(error.shape)} may have its channels first or last: {ways} would work{volume}; "
             f"{options.LAYOUT}={error.layouts[0]} is for all commands")
-
-
-def _describe_layout(shape: Sequence[int], letters: str) -> str:
-    """Return what a layout makes of a shape: 8 channels of 15x17."""
-    return f"{shape[letters.index('C')]} channels of {describe([shape[i] for i in Axes(letters).pooled])}"
 
 
 def _repeat_command(letters: str, name: str | None = None) -> str:

@@ -51,9 +51,9 @@ def make_settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str
     wishes = ("quality", "compress_level", "compress", "palette", "strip")
     encoding = {name: given[name] for name in wishes if given[name] is not None}
     reports = report_format(given) is not None or not given["quiet"]
-    frames = given["frames"]
+    frames, alpha = given["frames"], given["alpha"]  # a number is a reducer's own alpha
     made = Settings(**kept, **named, frames=Frames(*frames) if isinstance(frames, tuple) else frames,
-                    linear=given["linear"], premultiplied=_parse_alpha(given["alpha"]),
+                    linear=given["linear"], premultiplied=alpha == "premultiplied" if isinstance(alpha, str) else None,
                     heeds_nodata=given["nodata"] != NO_NODATA, keeps_place=given["place"] != "none",
                     encoding=Encoding(**encoding),
                     globs=Globs(given["include"], given["exclude"]),
@@ -116,11 +116,6 @@ def _check_samples(several: bool, settings: Settings) -> None:
             what = "numbers" if option == "valid_out" else "errors"
             raise OptionError(option, f"{printable(name)} takes the {what} of one result, and there may be several; "
                                       "a pattern with {stem} would work")
-
-
-def _parse_alpha(alpha: str | float | None) -> bool | None:
-    """What --alpha asks for; None where nothing was asked, or a number, which is a reducer's own."""
-    return alpha == "premultiplied" if isinstance(alpha, str) else None
 
 
 def _apply_text_output(inputs: Sequence[str], settings: Settings, *, quiet: bool) -> Settings:

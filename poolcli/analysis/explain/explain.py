@@ -86,13 +86,14 @@ def explain_window(array: Array, pooling: Pooling, plan: Plan, at: Sequence[int]
     result = _pool_window(pooling, plan, array, cell, rules)  # refuses what cannot be, weights below 0 among it
     window = read_window(pooling, plan, array, cell, rules)
     reasoning = _explain_window(pooling, plan, window, cell)
+    has_none = not window.there.any() and reasoning.value != reasoning.value  # no sample, and no value for that
     dtype = result.dtype
     return Explanation(
         pooling.reducer.name, REDUCERS[pooling.reducer.name].value, report.parameters(pooling), plan.axes.letters,
         plan.full_shape, cell, place, kept, window.axes, window.values, window.states, STATES,
         int(window.there.sum()), window.nominal, reasoning.setup, reasoning.steps, reasoning.rule,
         _find_winner(pooling, window, reasoning), _lay_out_shares(window, reasoning.shares), reasoning.meaning,
-        None if _has_no_value(window, reasoning) else reasoning.value, _format_value(window, reasoning),
+        None if has_none else reasoning.value, "none" if has_none else format_exact(reasoning.value),
         _describe_rounding(pooling, window, reasoning, dtype), result, dtype.name, array.dtype.name)
 
 
@@ -148,7 +149,9 @@ def _explain_window(pooling: Pooling, plan: Plan, window: WindowSamples, cell: t
     each = window.weights if pooling.reducer.weighted else window.distances if pooling.reducer.central else None
     weights = None if each is None else each()[there]
     if window.given is not None:
-        weights = window.given[there] if weights is None else _multiply_exactly(weights, window.given[there])
+        given = window.given[there]
+        weights = given if weights is None else np.array(
+            [Fraction(x) * Fraction(y) for x, y in zip(weights.tolist(), given.tolist(), strict=True)], object)
     draw = _draw_number(pooling, plan, cell) if pooling.reducer.draws else 0.0
     present = PresentSamples(x, window.nominal, weights, draw, pooling.parameters)
     explainers = EXPLAINERS if window.given is None else WEIGHTED_EXPLAINERS
@@ -158,11 +161,6 @@ def _explain_window(pooling: Pooling, plan: Plan, window: WindowSamples, cell: t
             window.given is None) else _reason_by_weighted_core(pooling, present)
     written = format_number(found.value)
     return found if found.steps[-1] == written else replace(found, steps=(*found.steps, written))
-
-
-def _multiply_exactly(a: Array, b: Array) -> Array:
-    """The products of two lists of numbers, as fractions."""
-    return np.array([Fraction(x) * Fraction(y) for x, y in zip(a.tolist(), b.tolist(), strict=True)], object)
 
 
 def _draw_number(pooling: Pooling, plan: Plan, cell: tuple[int, ...]) -> float:
@@ -218,16 +216,6 @@ def _lay_out_shares(window: WindowSamples, shares: Array | None) -> Array | None
     found = np.full(window.states.shape, np.nan)
     found[window.there] = shares
     return found
-
-
-def _has_no_value(window: WindowSamples, reasoning: Reasoning) -> bool:
-    """Whether no sample is there, and the reducer has no value for that."""
-    return not window.there.any() and reasoning.value != reasoning.value
-
-
-def _format_value(window: WindowSamples, reasoning: Reasoning) -> str:
-    """The value before rounding."""
-    return "none" if _has_no_value(window, reasoning) else format_exact(reasoning.value)
 
 
 def _describe_rounding(pooling: Pooling, window: WindowSamples, reasoning: Reasoning, dtype: np.dtype[Any]) -> str:

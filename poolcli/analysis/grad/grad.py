@@ -143,12 +143,7 @@ def _fold_padding(found: Floats, plan: Plan, mode: str) -> Floats:
     return result
 
 
-def _zero_gradient(task: GradientTask) -> Floats:
-    """0 everywhere: no sample's value has to do with how many there are."""
-    return np.zeros(task.work.array.shape)
-
-
-GRADIENTS: Mapping[str, Gradient] = {"constant": _zero_gradient,
+GRADIENTS: Mapping[str, Gradient] = {"constant": lambda task: np.zeros(task.work.array.shape),
                                      "average": linear.avg_gradient, "total": linear.sum_gradient,
                                      "weighted": linear.blur_gradient, "mix": linear.mix_gradient,
                                      "difference": linear.range_gradient}

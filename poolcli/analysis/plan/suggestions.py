@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -91,17 +91,13 @@ def _read_to_end(plan: Plan, base: Changes) -> Iterator[Changes]:
     """Ways to read on to the end: a partial window, padding behind, padding on both sides."""
     if not base.get("ceil_mode"):
         yield {"ceil_mode": True}
-    missing = tuple(-_remaining_length(one.length, *parts) % parts[1] for one, *parts in zip(
-        plan.windows, base["size"], base["stride"], base["dilation"], base["padding"], strict=True))
+    missing = tuple(0 if size == ALL else (dilation * (size - 1) + 1 - one.length - sum(padding)) % stride
+                    for one, size, stride, dilation, padding in zip(
+                        plan.windows, base["size"], base["stride"], base["dilation"], base["padding"], strict=True))
     if any(missing):
         yield {"padding": tuple((b, a + more) for (b, a), more in zip(base["padding"], missing, strict=True))}
     for more in range(1, min(_MOST_TRIED, *(one for one in base["size"] if one != ALL), _MOST_TRIED)):
         yield {"padding": tuple((b + more, a + more) for b, a in base["padding"])}
-
-
-def _remaining_length(length: int, size: Any, stride: int, dilation: int, padding: Sequence[int]) -> int:
-    """What is left beside one window; none beside one over everything."""
-    return 0 if size == ALL else length + sum(padding) - (dilation * (size - 1) + 1)
 
 
 def _close_gaps(plan: Plan, base: Changes) -> Iterator[Changes]:

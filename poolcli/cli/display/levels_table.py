@@ -53,7 +53,8 @@ def render_levels(made: Sequence[WrittenLevel]) -> list[Any]:
     columns: list[tuple[str, Callable[[WrittenLevel], str]]] = [("level", lambda one: str(one.number))]
     if len(written) > 1:
         columns.append(("output", lambda one: printable(one.output or "the input")))
-    columns += [("shape", lambda one: format_shape(one.shape)), ("scale", lambda one: _find_scale(one.scale))]
+    columns += [("shape", lambda one: format_shape(one.shape)), ("scale", lambda one: (
+        "x".join(dict.fromkeys(f"{n:.4g}" for n in one.scale if n != 1)) or "1"))]
     drifts = any(one.drift is not None and one.drift.max for one in made)
     columns += _DRIFT if drifts else []
     columns += _LABELS if made[-1].labels is not None else []
@@ -74,11 +75,6 @@ def _describe_levels(made: Sequence[WrittenLevel], written: set[str | None], dri
         yield "off, mean off, differ: what pooling each level as it is stored would get wrong"
     if len(written) == 1:
         yield f"{', '.join(printable(name or STDIO) for name in written)}: {sum(one.number > 0 for one in made)} levels"
-
-
-def _find_scale(found: Sequence[float]) -> str:
-    """One number where all axes that change have the same."""
-    return "x".join(dict.fromkeys(f"{n:.4g}" for n in found if n != 1)) or "1"
 
 
 _MOST_LOST = 20

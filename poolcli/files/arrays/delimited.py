@@ -121,8 +121,8 @@ def _fill_empty(lines: Sequence[Line], separator: str | None) -> list[str]:
         if len(cells) != width:
             where = f"row {row:,}" if number == first else f"line {number:,}"
             other = "the first" if number == first else f"line {first:,}"
-            raise PoolError(f"{where} has {_format_count(len(cells))}, {other} has {width:,}; rows of one length would "
-                            "work")
+            raise PoolError(f"{where} has {len(cells):,} number{'s' * (len(cells) != 1)}, {other} has {width:,}; rows "
+                            "of one length would work")
         mended.append((separator or " ").join("nan" if cell.lower() in _MISSING else cell for cell in cells))
     return mended
 
@@ -160,10 +160,6 @@ def _suggest_decimal(cell: str) -> str:
     if re.search(r"[\d.]\s+[-+.\d]", cell):
         return "; one kind of separator in the whole file would work"
     return "; a number, an empty cell (NaN), or # before what is a comment would work"
-
-
-def _format_count(cells: int) -> str:
-    return f"{cells:,} number{'s' * (cells != 1)}"
 
 
 def _shorten(text: str) -> str:

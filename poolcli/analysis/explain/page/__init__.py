@@ -67,17 +67,12 @@ def build_page(found: Explanation, array: Array, pooling: Pooling, plan: Plan, n
         "picture": mode is not None,
         "rgb": (mode or "").startswith("RGB"), "palette": _palette_colours(palette),
         "settings": _describe_controls(found, pooling),
-        "reducers": [_describe_reducer(row, pooling, array, rules) for row in _page_reducers()
-                     if rules.weights is None or row.weighted_core is not None],
+        "reducers": [_describe_reducer(row, pooling, array, rules) for row in REDUCERS.values()
+                     if row.explanation and (rules.weights is None or row.weighted_core is not None)],
         "round": pooling.round, "nodata": pooling.missing(), "skipNaN": pooling.skips_nan(), "seed": str(pooling.seed),
         "padMode": pooling.pad_mode, "padValue": pooling.pad_value, "notes": _describe_omissions(found, samples, shown),
     }
     return _fill_template(name, data)
-
-
-def _page_reducers() -> list[Reducer]:
-    """The reducers that the page can compute; a test holds the scripts to them."""
-    return [row for row in REDUCERS.values() if row.explanation]
 
 
 # The samples.

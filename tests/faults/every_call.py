@@ -102,10 +102,9 @@ exec(prepare)
 start()
 """
 """Runs command lines one after another, each in a fork of a process that has imported what they need."""
-FOREIGN = re.compile(r"read\(1000<|close\(\d+<socket:|mmap\(NULL, 16384, ")
-"""Calls without a file that are not the run's own: that in which a child waits, those of asyncio on its own sockets,
-and those for the frames of CPython: a thread that gets none ends before it has said that it began, for which
-``Thread.start`` waits for ever."""
+FOREIGN = re.compile(r"read\(1000<|close\(\d+<socket:")
+"""Calls without a file that are not the run's own: that in which a child waits, and those of asyncio on its own
+sockets."""
 ZARRS_OWN = re.compile(r"Exception ignored in atexit callback: <function cleanup_resources.*", re.DOTALL)
 """What zarr prints at its end where its thread could not be started."""
 

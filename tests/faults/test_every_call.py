@@ -33,10 +33,10 @@ def can_trace() -> bool:
 
 @pytest.mark.long
 def test_a_call_that_fails_is_one_line() -> None:
-    """A twentieth of those of five runs, each on the run's own files."""
+    """A tenth of those of five runs, each on the run's own files."""
     if not can_trace():
         pytest.skip("strace cannot watch processes here")
-    call_script("every_call.py", "--share", "0.05", "--seed", "1", "picture", "batch", "stream", "indices", "zarr")
+    call_script("every_call.py", "--share", "0.1", "--seed", "1", "picture", "batch", "stream", "indices", "zarr")
 
 
 @pytest.mark.long

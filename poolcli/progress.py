@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 
-def _unseen(results: Iterator[Any], total: int) -> Iterator[Any]:
+def _pass_results(results: Iterator[Any], total: int) -> Iterator[Any]:
     """The results as they are."""
     return results
 
 
-shown: Callable[[Iterator[Any], int], Iterator[Any]] = _unseen
+shown: Callable[[Iterator[Any], int], Iterator[Any]] = _pass_results
 """Passes on parts, ``total`` of them, as they come; the command line sets it to draw a bar.
 
 Parts of parts ask here too, such as the blocks of a slab: whoever shows them shows the outermost.

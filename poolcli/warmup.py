@@ -25,7 +25,7 @@ _SHAPES = ((60, 60), (600, 600), (600, 600, 3))
 """Small, and grey and colour so large that the kernels for large arrays are asked for."""
 
 
-def specs(reducers: Iterable[str] = USUAL, dtypes: Iterable[str] = DTYPES) -> list[jit.KernelSpec]:
+def list_specs(reducers: Iterable[str] = USUAL, dtypes: Iterable[str] = DTYPES) -> list[jit.KernelSpec]:
     """The kernels that usual windows of these reducers and types need, by the engine's own choice.
 
     Integers are asked for twice: with the result of an array, and of a picture, which has its input's type.
@@ -62,7 +62,7 @@ def _check_names(reducers: Iterable[str]) -> list[str]:
     return names
 
 
-def missing(wanted: Iterable[jit.KernelSpec]) -> list[jit.KernelSpec]:
+def drop_cached(wanted: Iterable[jit.KernelSpec]) -> list[jit.KernelSpec]:
     """Those that are still to be compiled."""
     return [spec for spec in wanted if not jit.is_cached(spec)]
 

@@ -155,8 +155,8 @@ def _pool_valid(pooling: Pooling, link: StagePlan, array: Array, rules: SampleRu
 def _record_stage(link: StagePlan, values: Array, seconds: float, look: bool) -> StageRecord:
     """What a stage did."""
     pooling, plan = link.stage.pooling, link.plan
-    stats = report.stats(values, skip_nan=pooling.nan == "ignore", nodata=pooling.nodata) if look else None
-    return StageRecord(link.stage.title, pooling.reducer.name, report.parameters(pooling),
+    stats = report.measure_samples(values, skip_nan=pooling.nan == "ignore", nodata=pooling.nodata) if look else None
+    return StageRecord(link.stage.title, pooling.reducer.name, report.list_parameters(pooling),
                        pooling.window.windowing.name, plan.axes.letters,
-                       report.windows(pooling, plan), plan.input_shape, plan.output_shape,
+                       report.describe_windows(pooling, plan), plan.input_shape, plan.output_shape,
                        link.dtype.name, link.result.name, plan.uncovered, stats, round(seconds, 6))

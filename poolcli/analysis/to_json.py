@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..report import plain as plain_value
+from ..report import to_plain as plain_value
 
 _SCHEMA = 2
 _MOST_VALUES = 1 << 20

@@ -53,11 +53,11 @@ def is_nonnegative(pooling: Pooling, dtype: Any) -> bool:
 
 def _contains(result: dtypes.Type, source: dtypes.Type) -> bool:
     """Whether an integer type has all values of another."""
-    (low, high), (least, most) = bounds(result), bounds(source)
+    (low, high), (least, most) = find_limits(result), find_limits(source)
     return low <= least and most <= high
 
 
-def bounds(dtype: dtypes.Type) -> tuple[int, int]:
+def find_limits(dtype: dtypes.Type) -> tuple[int, int]:
     """The smallest and the largest value of an integer type or of bool."""
     return (0, 1) if dtype == dtypes.BOOL else (int(np.iinfo(dtype).min), int(np.iinfo(dtype).max))
 
@@ -96,7 +96,7 @@ class ClipCounter:
 
     def is_suspect(self, values: Array) -> bool:
         """Whether any value is an end of its type's range."""
-        low, high = bounds(self.result)
+        low, high = find_limits(self.result)
         return bool(values.size) and bool(values.max() == high or (not self.never_below and values.min() == low))
 
     def compare(self, array: Array, plan: Plan, part: PlanPart | None, outputs: Box) -> None:
@@ -114,7 +114,7 @@ class ClipCounter:
 
     def above(self, wide: Array) -> Array:
         """Which values are rounded to more than the largest."""
-        high = bounds(self.result)[1]
+        high = find_limits(self.result)[1]
         if wide.dtype.kind != "f" or self.round == "ceil":
             return np.asarray(wide > high)
         # the largest of every integer type is odd, so a tie above it is rounded upwards by half-even too
@@ -122,7 +122,7 @@ class ClipCounter:
 
     def below(self, wide: Array) -> Array:
         """Which values are rounded to less than the smallest."""
-        low = bounds(self.result)[0]
+        low = find_limits(self.result)[0]
         if wide.dtype.kind != "f":
             return np.asarray(wide < low) if wide.dtype.kind == "i" else np.zeros(wide.shape, np.bool_)
         if self.round == "ceil":
@@ -134,7 +134,7 @@ class ClipCounter:
         kind = "int" if self.least < 0 or self.result.kind == "i" else "uint"
         for bits in (8, 16, 32, 64):
             dtype = np.dtype(f"{kind}{bits}")
-            low, high = bounds(dtype)
+            low, high = find_limits(dtype)
             if low <= self.least and self.most < high and _contains(dtype, self.result):
                 return dtype
         return dtypes.FLOAT64
@@ -143,7 +143,7 @@ class ClipCounter:
         """A line for the report that says how many were clipped, and what would hold them; None where none was."""
         if not self.count:
             return None
-        low, high = bounds(self.result)
+        low, high = find_limits(self.result)
         ends = " or ".join(str(end) for end, hit in ((low, self.least < low), (high, self.most > high)) if hit)
         return f"{self.count:,} of {self.total:,} samples are clipped to {ends}; {holders} would hold them"
 

@@ -28,13 +28,13 @@ def unpack_channels(task: T, alone: bool) -> T:
     Four channels stay where ``alone``, that is where nothing but the kernel reads the samples, and where a third more
     work is less than a copy.
     """
-    if widen(task.array) is None or (alone and _pays(task)):
+    if widen(task.array) is None or (alone and _saves_time(task)):
         return task
     array = pack(task.array)
     return replace(task, loaded=replace(task.loaded, array=array), array=array)
 
 
-def _pays(task: Any) -> bool:
+def _saves_time(task: Any) -> bool:
     pooling, plan = task.pooling, task.plan
     times_read = prod(len(windows) * windows.size_range()[1] / windows.length for windows in plan.windows)
     return (pooling.reducer.memory_bound and pooling.nodata is None and plan.axes.letters == "HWC"

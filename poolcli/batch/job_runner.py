@@ -54,7 +54,7 @@ def catch_errors(job: Job, blank: FileReport, attempt: Callable[[], FileReport])
 def start_report(job: Job, pooling: Pooling) -> FileReport:
     """What there is to say of a job before anything is done."""
     return FileReport(job.source_name, job.output_name(), "ok", reducer=pooling.reducer.name,
-                      parameters=report.parameters(pooling), notes=job.notes)
+                      parameters=report.list_parameters(pooling), notes=job.notes)
 
 
 def fail_report(blank: FileReport, error: Exception) -> FileReport:

@@ -194,7 +194,7 @@ def _check_folder(option: str, output: str | None) -> None:
     """Refuse a folder in which every file would fail after all its work."""
     if output is None or output == STDIO or not output_paths.is_folder(output) or output_paths.is_pattern(output):
         return
-    reason = output_paths.unwritable(output)
+    reason = output_paths.explain_unwritable(output)
     if reason is not None:
         raise OptionError(option, reason)
 

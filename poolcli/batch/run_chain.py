@@ -185,6 +185,6 @@ def _finish_report(task: LoadedJob, planned: Sequence[stage_plans.StagePlan], do
     if not settings.statistics:
         return made
     pooling = first.stage.pooling
-    before = report.stats(task.loaded.array, skip_nan=pooling.nan == "ignore", nodata=pooling.nodata)
+    before = report.measure_samples(task.loaded.array, skip_nan=pooling.nan == "ignore", nodata=pooling.nodata)
     return add_values(replace(made, input_stats=before, output_stats=done.stages[-1].output_stats), done.values,
                       last.plan)

@@ -80,7 +80,7 @@ def clip_notes(pooling: Pooling, done: PoolResult, settings: Settings) -> tuple[
     may_clip = done.result.kind != "f" and clipping.may_clip(pooling, done.source)
     if not settings.notes or done.stats is None or not may_clip:
         return ()
-    low, high = clipping.bounds(done.result)
+    low, high = clipping.find_limits(done.result)
     if done.stats.max != high and (done.stats.min != low or clipping.is_nonnegative(pooling, done.source)):
         return ()
     return (f"samples beyond {done.result} are clipped, and not counted in a chunked array; a wider --dtype would hold "

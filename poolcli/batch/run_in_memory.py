@@ -380,10 +380,10 @@ def lossy_notes(job: Job, settings: Settings, of_lossy: bool) -> tuple[str, ...]
 def _add_statistics(done: FileReport, task: LoadedJob, values: Array) -> FileReport:
     """The same with what it takes a look at every sample to say."""
     skip_nan, nodata = task.pooling.nan == "ignore", task.pooling.nodata
-    done = replace(done, input_stats=report.stats(task.array, skip_nan=skip_nan, nodata=nodata),
-                   output_stats=report.stats(values, skip_nan=skip_nan, nodata=nodata))
+    done = replace(done, input_stats=report.measure_samples(task.array, skip_nan=skip_nan, nodata=nodata),
+                   output_stats=report.measure_samples(values, skip_nan=skip_nan, nodata=nodata))
     return replace(add_values(done, values, task.plan),
-                   grid=report.grid(task.array, values, task.plan, task.pooling.reducer))
+                   grid=report.list_cells(task.array, values, task.plan, task.pooling.reducer))
 
 
 # What the report says of a job that is done, for whole arrays and streams alike.
@@ -392,7 +392,7 @@ def _add_statistics(done: FileReport, task: LoadedJob, values: Array) -> FileRep
 def plan_fields(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     """The fields of a report that follow from the plan."""
     return {"windowing": pooling.window.windowing.name, "layout": plan.axes.letters,
-            "windows": report.windows(pooling, plan),
+            "windows": report.describe_windows(pooling, plan),
             "input_shape": plan.input_shape, "output_shape": plan.output_shape, "uncovered": plan.uncovered}
 
 
@@ -410,4 +410,4 @@ def add_values(done: FileReport, values: Array, plan: Plan) -> FileReport:
     """The same with values to look at."""
     small = values.size <= report.MOST_VALUES
     return replace(done, values=values.tolist() if small else None,
-                   preview=report.preview(values, plan.output_letters))
+                   preview=report.cut_planes(values, plan.output_letters))

@@ -104,7 +104,7 @@ def _pool_held(task: LoadedJob, source: Any, settings: Settings, blank: FileRepo
     lost = write(task, Result(values, None), settings)
     if not settings.statistics:
         return _report_result(task, settings, blank, None, lost)
-    seen = report.stats(values, skip_nan=task.pooling.nan == "ignore", nodata=task.pooling.nodata)
+    seen = report.measure_samples(values, skip_nan=task.pooling.nan == "ignore", nodata=task.pooling.nodata)
     return add_values(_report_result(task, settings, blank, seen, lost), values, task.plan)
 
 

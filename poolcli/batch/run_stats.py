@@ -213,10 +213,10 @@ class StatsRun(BatchRun):
         if not self.settings.statistics:
             return done
         skip_nan, nodata = tasks[0].pooling.nan == "ignore", tasks[0].pooling.nodata
-        seen = replace(done, input_stats=report.stats(array, skip_nan=skip_nan, nodata=nodata),
-                       output_stats=report.stats(values, skip_nan=skip_nan, nodata=nodata))
+        seen = replace(done, input_stats=report.measure_samples(array, skip_nan=skip_nan, nodata=nodata),
+                       output_stats=report.measure_samples(values, skip_nan=skip_nan, nodata=nodata))
         return replace(seen, values=values.tolist() if values.size <= report.MOST_VALUES else None,
-                       preview=report.preview(values, _letters_of_bands(plan.output_letters)))
+                       preview=report.cut_planes(values, _letters_of_bands(plan.output_letters)))
 
 
 def _as_stage_job(job: Job) -> _StageJob:

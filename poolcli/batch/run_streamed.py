@@ -72,7 +72,7 @@ def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> Fi
                    notes=(*blank.notes, *_clip_notes(counter)))
     if not settings.statistics:
         return done
-    done = replace(done, input_stats=tallies[0].stats(), output_stats=tallies[1].stats())
+    done = replace(done, input_stats=tallies[0].to_stats(), output_stats=tallies[1].to_stats())
     return add_values(done, _join_blocks(kept, plan), plan) if kept else done
 
 

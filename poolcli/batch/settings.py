@@ -253,4 +253,4 @@ def may_replace(path: AnyPath, job: Job, settings: Settings) -> bool:
     """Whether an old file may give way."""
     if settings.overwrite:
         return True
-    return settings.in_place and output_paths.identity(path) == output_paths.identity(job.source)
+    return settings.in_place and output_paths.identify(path) == output_paths.identify(job.source)

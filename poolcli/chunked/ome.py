@@ -21,7 +21,7 @@ def _find_multiscale(attributes: Mapping[str, Any]) -> Mapping[str, Any] | None:
     return first if isinstance(first, Mapping) else None
 
 
-def paths(attributes: Mapping[str, Any]) -> list[str]:
+def list_levels(attributes: Mapping[str, Any]) -> list[str]:
     """The arrays of its levels, the largest first."""
     image = _find_multiscale(attributes)
     levels = image.get("datasets") if image is not None else None
@@ -40,7 +40,7 @@ _NAMES = {**_SPACE, "c": "C", "channel": "C", "channels": "C", "band": "C", "t":
 """Letters of axes that are known by their names."""
 
 
-def letters(attributes: Mapping[str, Any], names: Sequence[str | None] | None, ndim: int) -> str | None:
+def find_letters(attributes: Mapping[str, Any], names: Sequence[str | None] | None, ndim: int) -> str | None:
     """The layout that metadata say: of OME axes, or of Zarr's dimension names; None where they say too little."""
     image = _find_multiscale(attributes)
     axes = image.get("axes") if image is not None else None

@@ -86,7 +86,7 @@ def open_array(path: str, key: str | None, read: Callable[[], files.Loaded]) -> 
         array, notes = stores.open_zarr(path, key)
         array.dtype  # noqa: B018  (refuses what cannot be pooled)
         attributes = stores.read_attributes(path)
-        letters = ome.letters(attributes, array.names, len(array.shape))
+        letters = ome.find_letters(attributes, array.names, len(array.shape))
         return OpenedArray(array, letters, array.names, array.version, notes, attributes, array.name,
                            array.metadata())
     if path.lower().endswith(".npy") and Path(path).is_file():
@@ -139,7 +139,7 @@ def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool 
             tally = ready.run(backend, target)
             small = looks and prod(plan.output_shape) <= _MAX_SHOWN_VALUES
             values = target.read(full_box(plan.output_shape)) if small else None
-    return PoolResult(plan, volume.source.dtype, result, tally.stats() if looks else None, values, volume.notes)
+    return PoolResult(plan, volume.source.dtype, result, tally.to_stats() if looks else None, values, volume.notes)
 
 
 @dataclass(frozen=True, eq=False)

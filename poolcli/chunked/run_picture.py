@@ -75,7 +75,7 @@ def pool_to_file(pooling: Pooling, plan: Plan, source: ArraySource, target: _Ord
     else:
         done = _run_in_order(task, target, unit, backend)
     tally = sum_tallies(task, done)
-    return tally.stats() if looks else None
+    return tally.to_stats() if looks else None
 
 
 def _make_context(pooling: Pooling, plan: Plan, source: ArraySource, backend: ChunkBackend, looks: bool) -> BoxContext:

@@ -96,7 +96,7 @@ class ZarrArray(UnpaddedSource):
 
         with _zarr_errors("read"):
             group = zarr.open_group(self.path, mode="r") if self.name and "/" not in self.name else None
-            if group is not None and ome.paths(dict(group.attrs)):
+            if group is not None and ome.list_levels(dict(group.attrs)):
                 group = None  # of levels, which are no variables
             return read_metadata(self.array, group)
 
@@ -196,7 +196,7 @@ def _choose_array(group: zarr.Group, key: str | None) -> tuple[str, tuple[str, .
         if not isinstance(group.get(key), zarr.Array):
             raise PoolError(f"has no array {printable(key)}; {_describe_keys(group)}")
         return key, ()
-    levels = ome.paths(dict(group.attrs))
+    levels = ome.list_levels(dict(group.attrs))
     if levels:
         return levels[0], (f"level {printable(levels[0])} of {len(levels)} is pooled; --key takes another",)
     names = sorted(name for name, array in group.arrays() if not is_coordinate(name, array))

@@ -120,7 +120,7 @@ def _name_outputs(asked: StudyContext) -> list[str]:
     name, low = asked.the_file(), asked.given["low"]
     pattern = "{stem}_inverse.npy" if asked.given["inverse"] else "{stem}_haar.npz"
     found = [output_checks.name_output(name, asked.output, pattern, "haar")]
-    return found if low is None else [*found, str(output_paths.target(name, low, "haar"))]
+    return found if low is None else [*found, str(output_paths.name_output(name, low, "haar"))]
 
 
 def _check_outputs(asked: StudyContext) -> list[str]:

@@ -51,15 +51,15 @@ def _find_matches(pattern: str) -> list[str]:
     return [f"./{name}" if name == STDIO else name for name in found]
 
 
-def lists(given: Mapping[str, Any]) -> dict[str, str]:
+def find_lists(given: Mapping[str, Any]) -> dict[str, str]:
     """The lists that were given, by option."""
     return {option: given[option] for option in LISTS if given[option] is not None}
 
 
-def names(inputs: Sequence[str], given: Mapping[str, Any]) -> Iterator[str]:
+def read_inputs(inputs: Sequence[str], given: Mapping[str, Any]) -> Iterator[str]:
     """All of them, as they are read."""
     yield from inputs
-    for option, path in lists(given).items():
+    for option, path in find_lists(given).items():
         try:
             with nullcontext(sys.stdin.buffer) if path == STDIO else Path(path).open("rb") as stream:
                 for name in read_names(stream, LISTS[option]):

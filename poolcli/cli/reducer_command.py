@@ -125,11 +125,11 @@ def _make_callback(row: Reducer) -> Callable[..., int]:
 
         from .. import batch
         from . import validate
-        from .inputs import expand_globs, names
+        from .inputs import expand_globs, read_inputs
 
         inputs = expand_globs(inputs)
         settings = validate.make_settings(inputs, row, given)
-        planned = batch.plan_jobs(names(inputs, given), row, settings)
+        planned = batch.plan_jobs(read_inputs(inputs, given), row, settings)
 
         from .. import pooling
         from .display import run_view

@@ -30,7 +30,7 @@ def _run_stats_command(arguments: tuple[str, ...], stacked: bool, **given: Any) 
     from ..batch.run_stats import StatsPlan, StatsRun
     from . import validate
     from .display import run_view
-    from .inputs import expand_globs, names
+    from .inputs import expand_globs, read_inputs
 
     given = {**given, **NOT_FOR_SEVERAL}
     if given.get("weights") is not None:
@@ -38,7 +38,7 @@ def _run_stats_command(arguments: tuple[str, ...], stacked: bool, **given: Any) 
             check_weighted(stage.pooling.reducer)
     inputs = expand_globs(named)
     settings = validate.make_settings(inputs, None, given)
-    planned = StatsPlan(names(inputs, given), stages, settings, stacked)
+    planned = StatsPlan(read_inputs(inputs, given), stages, settings, stacked)
     settings = run_view.choose_statistics(given, settings, len(planned))
     running = StatsRun(planned, stages, options.default_layouts(), settings, share_cores(given["jobs"], len(planned)))
     return run_view.show_run(running, planned, given, settings)

@@ -17,7 +17,7 @@ from . import options, stdio
 from .analysis.context import STDIO, Answer, FileError, StudyContext, file_errors
 from .display.study_output import FAILED, print_answer
 from .error_messages import USAGE
-from .inputs import lists, names
+from .inputs import find_lists, read_inputs
 from .layout_hints import explain_layout
 
 _OPTIONS = ("skip_existing", "recursive", "include", "exclude", "files_from", "files_from0", "jobs", "fail_fast")
@@ -60,7 +60,7 @@ def is_batch(asked: StudyContext) -> bool:
 
     given = asked.given
     one_file = len(asked.names) == 1 and not is_folder(asked.names[0])
-    return bool(lists(given)) or (bool(asked.names) and (not one_file or bool(given["skip_existing"])))
+    return bool(find_lists(given)) or (bool(asked.names) and (not one_file or bool(given["skip_existing"])))
 
 
 def run_batch(study: str, operation: str, asked: StudyContext, answer: Callable[[StudyContext], Answer],
@@ -106,7 +106,7 @@ def _list_files(operation: str, asked: StudyContext) -> Iterator[_StudyFile]:
     settings = Settings(output=output, recursive=given["recursive"], globs=Globs(given["include"], given["exclude"]))
     if output == STDIO:
         raise OptionError("output", "takes one result, and there are several; a FOLDER/ would work")
-    planned = plan_jobs(names(asked.names, given), _Operation(operation), settings)
+    planned = plan_jobs(read_inputs(asked.names, given), _Operation(operation), settings)
     for lot in planned.lots:
         for source in lot.sources():
             below = "" if lot.root is None else source[len(lot.root):].rpartition("/")[0]

@@ -33,7 +33,7 @@ from ..files.paths.urls import is_url
 from ..files.paths.zarr_paths import check_extra, is_store, is_store_name, strip_slashes
 from ..redact import printable
 from .display.report_writers import REPORT_WRITERS, report_format
-from .inputs import lists, resolve_file_url
+from .inputs import find_lists, resolve_file_url
 from .options import NO_NODATA
 from .stdio import is_terminal
 
@@ -61,7 +61,7 @@ def make_settings(inputs: Sequence[str], row: Reducer | None, given: Mapping[str
                     stdin=sys.stdin.buffer, stdout=sys.stdout.buffer)
     made = _apply_text_output(inputs, made, quiet=given["quiet"])
     _check_report(given)
-    listed = lists(given)
+    listed = find_lists(given)
     _check_lists(inputs, listed)
     _check_usage(inputs, bool(listed), row, made)
     _check_terminals(inputs, made.output, made.format)
@@ -170,7 +170,7 @@ def _check_lists(inputs: Sequence[str], listed: Mapping[str, str]) -> None:
 
 def explain_no_match(given: Mapping[str, Any]) -> str:
     """Why nothing may have matched."""
-    if lists(given):
+    if find_lists(given):
         return "the list has no names, and its folders no file whose ending is known"
     if given["include"] or given["exclude"]:
         return "the folders have no file whose ending is known and that --include and --exclude let through"
@@ -225,7 +225,7 @@ def _check_urls(remote: Sequence[str], settings: Settings) -> None:
         raise OptionError("stream", "takes pipes and files of this machine, no URL")
     if settings.output is None and not settings.in_place:
         for name in remote:
-            if urls.protocol(name) in urls.WEB:
+            if urls.find_protocol(name) in urls.WEB:
                 raise OptionError("output", f"is needed, for nothing can be written beside {printable(name)}")
 
 

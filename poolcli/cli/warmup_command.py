@@ -30,8 +30,8 @@ def _warm_up(reducers: tuple[str, ...], dtypes: tuple[str, ...], every: bool, jo
         return 1
     begun = time.perf_counter()
     chosen = every or reducers or dtypes
-    wanted = warmup.specs(reducers or warmup.USUAL, dtypes or warmup.DTYPES) if chosen else warmup.list_day_specs()
-    lacking = warmup.missing(wanted)
+    wanted = warmup.list_specs(reducers or warmup.USUAL, dtypes or warmup.DTYPES) if chosen else warmup.list_day_specs()
+    lacking = warmup.drop_cached(wanted)
     failures = [why for why in _compile_with_bar(lacking, jobs or threads.count_threads(), quiet) if why is not None]
     for why in dict.fromkeys(failures):
         stdio.print_error(why)

@@ -53,7 +53,7 @@ from .header import load_header
 from .image_info import MAX_PIXELS, Frames, ImageInfo, Loaded, Palette
 from .images.arrow import pack, widen
 from .images.decode import ending_note, read_image, sniff
-from .images.pillow_open import cause, image_kind
+from .images.pillow_open import describe_cause, image_kind
 from .paths.urls import is_url, strip_query
 from .size_limits import check_samples
 from .stderr_capture import pillow_limits
@@ -271,8 +271,8 @@ def _by_module(stream: IO[bytes], name: str, row: Format, key: str | None, optio
         except MemoryError:
             raise PoolError(f"not enough memory to read this {row.name} file; a machine with more would work") from None
         except Exception as error:  # hostile files draw any kind of error out of a library
-            raise PoolError(f"broken or truncated {row.name} file ({cause(error, '')}); save it again from the "
-                            "original") from error
+            raise PoolError(f"broken or truncated {row.name} file ({describe_cause(error, '')}); save it again from "
+                            "the original") from error
     return loaded
 
 

@@ -316,7 +316,7 @@ def unread_ending(name: str) -> str | None:
     return ending if ending in UNREAD or missing else None
 
 
-def remedies(endings: Iterable[str]) -> dict[str, str]:
+def list_installs(endings: Iterable[str]) -> dict[str, str]:
     """What reads files of these endings, by ending, where an extra does."""
     libraries = {ending: ENDINGS[ending].library for ending in endings if ending in ENDINGS}
     return {ending: f'pip install "poolcli[{BRINGS[library]}]"' for ending, library in libraries.items() if library}

@@ -17,7 +17,7 @@ from .georef.world_file import with_world_file
 from .image_info import ImageInfo, Loaded
 from .images.metadata import describes_pixels
 from .images.pillow_open import Opener, sniff
-from .images.pixels import Picture, rawmode
+from .images.pixels import Picture, find_rawmode
 from .size_limits import check_samples
 from .stderr_capture import guard_decoding
 
@@ -74,7 +74,7 @@ def _load_picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> L
             return None
     if FORMATS[kind].tagged:
         return _load_tiff(image, name)
-    raw = rawmode(image)
+    raw = find_rawmode(image)
     dtype, channels = ("uint16", _WIDE[raw]) if raw in _WIDE else _MODES.get(image.mode, ("", 0))
     if not channels or "transparency" in image.info:
         return None

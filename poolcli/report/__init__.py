@@ -5,9 +5,9 @@ The exit code is a property of the whole report, so that it and the ``status`` f
 
 from __future__ import annotations
 
-from .document import JSON_BETWEEN, JSON_END, JSON_START, SCHEMA, csv_head, csv_line, json_line, json_text, plain
-from .grids import grid
-from .previews import MOST_VALUES, preview, short, short_stats
+from .document import JSON_BETWEEN, JSON_END, JSON_START, SCHEMA, csv_head, csv_line, json_line, json_text, to_plain
+from .grids import list_cells
+from .previews import MOST_VALUES, cut_planes, short, short_stats
 from .records import (
     FAILED,
     LOSSY,
@@ -22,10 +22,10 @@ from .records import (
     Report,
     Stats,
     Status,
-    parameters,
-    windows,
+    describe_windows,
+    list_parameters,
 )
-from .statistics import Tally, stats
+from .statistics import Tally, measure_samples
 
 __all__ = [
     "FAILED",
@@ -49,14 +49,14 @@ __all__ = [
     "Tally",
     "csv_head",
     "csv_line",
-    "grid",
+    "cut_planes",
+    "describe_windows",
     "json_line",
     "json_text",
-    "parameters",
-    "plain",
-    "preview",
+    "list_cells",
+    "list_parameters",
+    "measure_samples",
     "short",
     "short_stats",
-    "stats",
-    "windows",
+    "to_plain",
 ]

@@ -27,7 +27,7 @@ JSON_END = "\n]}\n"
 def _make_document(file: FileReport) -> dict[str, Any]:
     """One file's part of the document."""
     shown = (f.name for f in fields(file) if f.metadata.get("document", True))
-    return {name: plain(getattr(file, name)) for name in shown}
+    return {name: to_plain(getattr(file, name)) for name in shown}
 
 
 def json_text(file: FileReport) -> str:
@@ -80,16 +80,16 @@ def _format_cell(column: str, values: Mapping[str, Any]) -> str:
     return _dump(value) if isinstance(value, dict) else printable(str(value))
 
 
-def plain(value: Any) -> Any:
+def to_plain(value: Any) -> Any:
     """What JSON can hold: NaN and infinities as strings, records as objects."""
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, Stats):
-        return {"min": plain(value.min), "mean": plain(value.mean), "max": plain(value.max)}
+        return {"min": to_plain(value.min), "mean": to_plain(value.mean), "max": to_plain(value.max)}
     if isinstance(value, Mapping):
-        return {name: plain(one) for name, one in value.items()}
+        return {name: to_plain(one) for name, one in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(one) for one in value]
+        return [to_plain(one) for one in value]
     if is_dataclass(value):
-        return plain(vars(value))
+        return to_plain(vars(value))
     return value

@@ -21,7 +21,7 @@ _MOST_CELLS_AN_AXIS = 16
 """Rows and columns up to which an input is shown whole beside its result, on a screen of 24 lines."""
 
 
-def grid(array: Array, values: Array, plan: Plan, reducer: Reducer) -> CellGrid | None:
+def list_cells(array: Array, values: Array, plan: Plan, reducer: Reducer) -> CellGrid | None:
     """Return the cells of a small array of one or two pooled axes and of its result; None for any other."""
     if not 1 <= array.ndim <= 2 or len(plan.windows) != array.ndim or not 0 < max(array.shape) <= _MOST_CELLS_AN_AXIS:
         return None

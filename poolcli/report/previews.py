@@ -21,7 +21,7 @@ _CORNER = 3
 _GAP = "..."
 
 
-def preview(array: Array, letters: str) -> tuple[Plane, ...]:
+def cut_planes(array: Array, letters: str) -> tuple[Plane, ...]:
     """A few planes of the last two pooled axes: small ones whole, large ones by their corners.
 
     A cell of a picture holds its channels together.

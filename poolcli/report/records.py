@@ -216,7 +216,7 @@ def _count_key(counts: Mapping[Key, int], key: Key | None, most: int) -> Mapping
 _KINDS: Mapping[str, Callable[[float], Any]] = {"float": float, "int": int, "flag": bool}
 
 
-def parameters(pooling: Pooling) -> dict[str, Any]:
+def list_parameters(pooling: Pooling) -> dict[str, Any]:
     """The reducer's own parameters, the seed if it draws, and the value options that are not at their defaults."""
     kinds = {p.name: _KINDS[p.kind] for p in REDUCERS[pooling.reducer.name].parameters}
     found = {name: None if value is None else kinds[name](value) for name, value in pooling.parameters.items()}
@@ -228,7 +228,7 @@ def parameters(pooling: Pooling) -> dict[str, Any]:
     return found | {name: value for name, value in asked.items() if value != defaults[name]}
 
 
-def windows(pooling: Pooling, plan: Plan) -> dict[str, Any]:
+def describe_windows(pooling: Pooling, plan: Plan) -> dict[str, Any]:
     """Where the windows lie: for each pooled axis in order, how many there are and what made them."""
     options = pooling.window
     counts = [plan.full_shape[axis] for axis in plan.axes.pooled]

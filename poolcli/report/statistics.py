@@ -41,18 +41,18 @@ class Tally:
                 self.count += part.size
                 self.total += _block_sum(part)
 
-    def stats(self) -> Stats:
+    def to_stats(self) -> Stats:
         """Minimum, mean and maximum of all of them."""
         if not self.count:
             return Stats(None, None, None)
         return Stats(_merge_extremes(self.least, min), self.total / self.count, _merge_extremes(self.most, max))
 
 
-def stats(array: Array, *, skip_nan: bool = False, nodata: Number | None = None) -> Stats:
+def measure_samples(array: Array, *, skip_nan: bool = False, nodata: Number | None = None) -> Stats:
     """Minimum, mean and maximum of the present samples: no overflow, one pass over memory, exact for small integers."""
     tally = Tally(skip_nan, nodata)
     tally.add(array)
-    found = tally.stats()
+    found = tally.to_stats()
     if found.mean is None or found.min is None or found.max is None or math.isfinite(found.mean):
         return found
     scale = max(abs(found.min), abs(found.max))

@@ -154,7 +154,7 @@ def test_the_summary_counts(here: Call) -> None:
     assert [summary.format_scaled(n) for n in (0, 0.5, 999.4, 999.6, 1000, 123456, 5.55e9, 1e13)] == [
         "0 ", "0.5 ", "999 ", "1 k", "1 k", "123 k", "5.55 G", "1e+04 G"]
     reasons = {f"reason {i}": i + 1 for i in range(12)}
-    lines = summary.summary(Report(failed=sum(reasons.values()), reasons=reasons), 1.0).splitlines()
+    lines = summary.format_summary(Report(failed=sum(reasons.values()), reasons=reasons), 1.0).splitlines()
     assert lines[:2] == ["78 files: 0 done, 78 failed", "  12 failed: reason 11"]
     assert lines[-1] == "  3 failed for other reasons" and len(lines) == 12
 
@@ -166,7 +166,7 @@ def test_the_summary_counts(here: Call) -> None:
 ])
 def test_the_bar_shows_what_there_is_room_for(width: int, kinds: list[str]) -> None:
     """In 20 columns how many of how many, and the time left."""
-    assert [type(column).__name__ for column in progress_bar.columns(width, "files")] == kinds
+    assert [type(column).__name__ for column in progress_bar.choose_columns(width, "files")] == kinds
 
 
 def test_skipping_completes_a_pair_of_which_only_the_indices_exist(here: Call, numbers: Path, tmp_path: Path) -> None:

@@ -145,5 +145,5 @@ def test_what_makes_no_pyramid_says_so(here: Call, tmp_path: Path) -> None:
 ])
 def test_metadata_are_believed_as_far_as_they_go(attributes: dict[str, Any], shape: int, letters: str | None) -> None:
     """Axes by type or name; what says too little, or nonsense, says nothing."""
-    assert ome.letters(attributes, None, shape) == letters
+    assert ome.find_letters(attributes, None, shape) == letters
     assert ome.read_placement(attributes, "0", "HW").scale == (1.0, 1.0)

@@ -475,5 +475,5 @@ def test_names_of_urls() -> None:
     """The query of what lies on the web is no part of a name; a key may have any sign."""
     assert urls.strip_query("https://h/a.png?b=c#d") == "https://h/a.png"
     assert urls.strip_query("s3://b/a#1.png") == "s3://b/a#1.png"
-    assert urls.protocol("C:/a.png") is None and urls.protocol("./s3://a") is None
+    assert urls.find_protocol("C:/a.png") is None and urls.find_protocol("./s3://a") is None
     assert urls.Url("s3://b/c/a.png").parent == "s3://b/c"

@@ -25,7 +25,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[jit.KernelSpec]:
 
 def test_the_set_is_what_runs_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """A picture, small or large, grey or coloured, pooled by a usual window finds its kernel in the set."""
-    wanted = set(warmup.specs(["max", "avg"], ["uint8"]))
+    wanted = set(warmup.list_specs(["max", "avg"], ["uint8"]))
     monkeypatch.setattr(jit, "_loaded", {})
     for shape in ((60, 80), (700, 500), (700, 500, 3)):
         for options in ({}, {"size": 3, "stride": 2, "padding": 1}, {"size": 3, "stride": 1, "padding": "same"}):
@@ -62,7 +62,7 @@ def test_recording_runs_and_compiles_nothing(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_reducer_and_a_type_can_be_named(here: Call, kept: list[jit.KernelSpec]) -> None:
     """The second time all of it is there."""
     done = here("warmup", "max", "--dtype", "uint8")
-    assert done.code == 0 and kept == warmup.specs(["max"], ["uint8"])
+    assert done.code == 0 and kept == warmup.list_specs(["max"], ["uint8"])
     assert done.out.startswith(f"{len(kept)} compiled in ") and ", 0 were there: " in done.out
     again = here("warmup", "max", "--dtype", "uint8")
     assert again.out.startswith("0 compiled in ") and f", {len(kept)} were there: " in again.out
@@ -95,7 +95,7 @@ def test_nothing_to_do_without_a_compiler(here: Call, monkeypatch: pytest.Monkey
 def test_processes_compile_and_keep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For real, one kernel: the next process would find it."""
     monkeypatch.setenv("POOLCLI_CACHE_DIR", str(tmp_path / "cache"))
-    spec = warmup.specs(["max"], ["uint8"])[0]
+    spec = warmup.list_specs(["max"], ["uint8"])[0]
     assert not jit.is_cached(spec)
     assert list(warmup.compile_all([spec], jobs=2)) == [None]
     assert jit.is_cached(spec)
@@ -107,4 +107,4 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, monkeypatch: py
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("POOLCLI_CACHE_DIR", str(tmp_path / "file" / "cache"))
     monkeypatch.setattr("poolcli.jit.compiler.build", lambda spec: ObjectCode(b"x"))
-    assert (warmup.compile_one(warmup.specs(["max"], ["uint8"])[0]) or "").startswith("kernels are not kept: ")
+    assert (warmup.compile_one(warmup.list_specs(["max"], ["uint8"])[0]) or "").startswith("kernels are not kept: ")

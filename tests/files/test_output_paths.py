@@ -30,7 +30,7 @@ from poolcli.errors import PoolError
 from poolcli.files import ImageInfo, atomic
 from poolcli.files.paths import collisions
 from poolcli.files.paths.collisions import check_targets
-from poolcli.files.paths.output_paths import is_folder, is_pattern, target
+from poolcli.files.paths.output_paths import is_folder, is_pattern, name_output
 from poolcli.files.paths.scan import find_own_results, scan
 from poolcli.redact import printable
 
@@ -59,30 +59,30 @@ SOURCE = ImageInfo("x", "NPY")
 )
 def test_output_names(source: str, output: str | None, want: str) -> None:
     """Beside the input, into a folder, by a pattern, or as given."""
-    assert target(source, output, "max") == Path(want)
+    assert name_output(source, output, "max") == Path(want)
 
 
 def test_standard_output_has_no_path() -> None:
     """-o - is a stream."""
-    assert target("a.png", "-", "max") is None
+    assert name_output("a.png", "-", "max") is None
 
 
 def test_an_existing_folder_needs_no_slash(tmp_path: Path) -> None:
     """As cp has it."""
-    assert target("d/a.png", str(tmp_path), "max") == tmp_path / "a.png"
+    assert name_output("d/a.png", str(tmp_path), "max") == tmp_path / "a.png"
     assert is_folder(str(tmp_path)) and not is_folder(str(tmp_path / "no")) and is_folder("no/")
 
 
 def test_the_path_below_the_root_is_kept(tmp_path: Path) -> None:
     """Two files of one name in two folders do not collide."""
-    names = [target(tmp_path / sub / "a.png", "out/", "max", root=tmp_path) for sub in ("x", "y")]
+    names = [name_output(tmp_path / sub / "a.png", "out/", "max", root=tmp_path) for sub in ("x", "y")]
     assert names == [Path("out/x/a.png"), Path("out/y/a.png")]
 
 
 @pytest.mark.parametrize("stem", ["a{b}", "{stem}", "{0}", "{ext!r}", "{parent}", "%s", "$HOME", "a}{"])
 def test_braces_in_a_stem_are_no_fields(stem: str) -> None:
     """Replaced once and by hand."""
-    assert target(f"{stem}.png", "{stem}_{reducer}{ext}", "max") == Path(f"{stem}_max.png")
+    assert name_output(f"{stem}.png", "{stem}_{reducer}{ext}", "max") == Path(f"{stem}_max.png")
 
 
 def test_patterns_are_known_by_their_fields() -> None:
@@ -163,7 +163,7 @@ def test_files_of_one_number_on_two_devices_are_two(monkeypatch: pytest.MonkeyPa
     """The device is part of what tells files apart."""
     for name in "ab":
         (tmp_path / name).touch()
-    monkeypatch.setattr(collisions, "identity", lambda path: (1 if path.endswith("a") else 2, 7))
+    monkeypatch.setattr(collisions, "identify", lambda path: (1 if path.endswith("a") else 2, 7))
     check_targets(pairs((tmp_path / "a", tmp_path / "b")))
 
 

@@ -67,7 +67,7 @@ def same(one: Stats, other: Stats) -> bool:
 @pytest.mark.parametrize(("name", "array", "stats"), ARRAYS, ids=[name for name, _, _ in ARRAYS])
 def test_statistics(name: str, array: Any, stats: Stats) -> None:
     """Of every kind of array; warnings are errors."""
-    assert same(report.stats(array), stats), report.stats(array)
+    assert same(report.measure_samples(array), stats), report.measure_samples(array)
 
 
 @given(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=40))
@@ -75,7 +75,7 @@ def test_means_of_integers_are_exact(values: list[int]) -> None:
     """Against fractions, in blocks of any size."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(statistics, "BLOCK", 28)
-        assert report.stats(np.array(values, np.uint32)) == exact(values)
+        assert report.measure_samples(np.array(values, np.uint32)) == exact(values)
 
 
 @pytest.mark.parametrize("shape", [(50,), (5, 10), (2, 5, 5)])
@@ -95,16 +95,16 @@ def test_blocks_are_all_of_the_array_once(monkeypatch: pytest.MonkeyPatch, shape
 def test_sums_of_narrow_integers_are_exact(dtype: str, size: int) -> None:
     """They are taken in twice the width at first: the extremes fill it to the brim."""
     for value in (np.iinfo(dtype).min, np.iinfo(dtype).max):
-        assert report.stats(np.full(size, value, dtype)).mean == value
+        assert report.measure_samples(np.full(size, value, dtype)).mean == value
 
 
 def test_missing_samples_do_not_count() -> None:
     """--nan ignore and --nodata; nothing left is no number."""
     array = np.array([1, NAN, -9999, 3])
-    assert report.stats(array, skip_nan=True, nodata=-9999) == Stats(1.0, 2.0, 3.0)
-    assert report.stats(np.array([1, NAN]), nodata=NAN) == Stats(1.0, 1.0, 1.0)
-    assert report.stats(np.array([NAN]), skip_nan=True) == Stats(None, None, None)
-    assert report.stats(np.array([0, 5, 0], np.uint8), nodata=0) == Stats(5, 5.0, 5)
+    assert report.measure_samples(array, skip_nan=True, nodata=-9999) == Stats(1.0, 2.0, 3.0)
+    assert report.measure_samples(np.array([1, NAN]), nodata=NAN) == Stats(1.0, 1.0, 1.0)
+    assert report.measure_samples(np.array([NAN]), skip_nan=True) == Stats(None, None, None)
+    assert report.measure_samples(np.array([0, 5, 0], np.uint8), nodata=0) == Stats(5, 5.0, 5)
 
 
 # The document.
@@ -290,7 +290,7 @@ def test_exit_codes(statuses: list[Any], code: int) -> None:
 
 def rows(array: Any, letters: str) -> dict[str, list[str]]:
     """A preview as lines under labels."""
-    return {one.label: [" | ".join(row) for row in one.rows] for one in report.preview(np.asarray(array), letters)}
+    return {one.label: [" | ".join(row) for row in one.rows] for one in report.cut_planes(np.asarray(array), letters)}
 
 
 def test_a_small_map_is_shown_whole() -> None:

@@ -260,8 +260,9 @@ def _score_stage(stage: Stage, plan: Plan, subject: FloatPlanes, values: Array, 
     squares, likeness = _measure_differences(subject, result, [UPSAMPLINGS[upsample](w) for w in plan.windows], span)
     noise, energy = _measure_texture(result, [np.diff(window_centres(w)) for w in plan.windows])
     share = None if energy is None or not slope else energy / slope
-    return ReducerScores(stage.title, stage.reducer, values.shape, values.dtype.name, metrics.psnr(squares.value, span),
-                         likeness.value, _scale_square(squares.value, exponent),
+    return ReducerScores(stage.title, stage.reducer, values.shape, values.dtype.name,
+                         metrics.compute_psnr(squares.value, span), likeness.value,
+                         _scale_square(squares.value, exponent),
                          _scale_by_power(squares.largest ** 0.5, exponent) if squares.count else None,
                          _scale_square(noise, exponent), share,
                          stage.pooling.reducer.keeps_scale, picture)

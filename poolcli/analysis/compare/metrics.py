@@ -66,7 +66,7 @@ def split_row_blocks(shape: Sequence[int]) -> Iterator[tuple[int, int]]:
         yield start, min(start + rows, shape[0])
 
 
-def psnr(error: float | None, span: float) -> float | None:
+def compute_psnr(error: float | None, span: float) -> float | None:
     """The peak signal-to-noise ratio in dB, 10 log10(span^2 / error), of a mean squared error; inf where it is 0."""
     if error is None or (error > 0 and span == 0):
         return None

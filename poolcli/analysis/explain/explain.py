@@ -89,7 +89,7 @@ def explain_window(array: Array, pooling: Pooling, plan: Plan, at: Sequence[int]
     has_none = not window.there.any() and reasoning.value != reasoning.value  # no sample, and no value for that
     dtype = result.dtype
     return Explanation(
-        pooling.reducer.name, REDUCERS[pooling.reducer.name].value, report.parameters(pooling), plan.axes.letters,
+        pooling.reducer.name, REDUCERS[pooling.reducer.name].value, report.list_parameters(pooling), plan.axes.letters,
         plan.full_shape, cell, place, kept, window.axes, window.values, window.states, STATES,
         int(window.there.sum()), window.nominal, reasoning.setup, reasoning.steps, reasoning.rule,
         _find_winner(pooling, window, reasoning), _lay_out_shares(window, reasoning.shares), reasoning.meaning,

@@ -42,7 +42,7 @@ def _run_chain_command(arguments: tuple[str, ...], layout: str | None, **given: 
     from ...batch.run_chain import ChainRun, ChainSpec
     from .. import validate
     from ..display import run_view
-    from ..inputs import expand_globs, names
+    from ..inputs import expand_globs, read_inputs
 
     given = {**given, **NOT_FOR_SEVERAL}
     if given["weights"] is not None:
@@ -50,7 +50,7 @@ def _run_chain_command(arguments: tuple[str, ...], layout: str | None, **given: 
     inputs = expand_globs(named)
     settings = validate.make_settings(inputs, None, given)
     poolings = ChainSpec(stages, layout, options.default_layouts())
-    planned = batch.plan_jobs(names(inputs, given), poolings, settings)
+    planned = batch.plan_jobs(read_inputs(inputs, given), poolings, settings)
     settings = run_view.choose_statistics(given, settings, len(planned))
     workers = share_cores(given["jobs"], len(planned))
     return run_view.show_run(ChainRun(planned, poolings, settings, workers), planned, given, settings, _render)

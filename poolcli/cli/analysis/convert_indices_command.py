@@ -35,7 +35,7 @@ def _answer(asked: StudyContext) -> Answer:
     """Read, convert, write."""
     from ...analysis.unpool.index_formats import convert_indices
     from ...core.axes import resolve
-    from ...report import MOST_VALUES, preview
+    from ...report import MOST_VALUES, cut_planes
 
     name, given = asked.the_file("where.npy"), asked.given
     for needed in ("shape", "output"):
@@ -47,7 +47,7 @@ def _answer(asked: StudyContext) -> Answer:
     asked.write(given["output"], made)
     found = _Converted(name, given["output"], source, target, given["shape"], letters,
                        made if made.size <= MOST_VALUES else None)
-    return Answer(found, lambda: _render(found, preview(made, letters)))
+    return Answer(found, lambda: _render(found, cut_planes(made, letters)))
 
 
 def _render(found: _Converted, planes: tuple[Plane, ...]) -> list[Any]:

@@ -54,7 +54,7 @@ def _answer(asked: StudyContext) -> Answer:
     import numpy as np
 
     from ...analysis.grad.grad import differentiate
-    from ...report import MOST_VALUES, preview, stats
+    from ...report import MOST_VALUES, cut_planes, measure_samples
     from .explain_command import load_sample_rules, prepare_file
 
     name, stage = asked.the_file(), asked.the_stage()
@@ -66,10 +66,10 @@ def _answer(asked: StudyContext) -> Answer:
     wins = _count_wins(made) if pooling.reducer.picks and upstream is None else None
     found = _GradientReport(name, stage.title, asked.given["upstream"], asked.output, asked.given["map"], letters,
                             made.shape,
-                            made.dtype.name, stats(made), float(made.sum(dtype=np.float64)),
+                            made.dtype.name, measure_samples(made), float(made.sum(dtype=np.float64)),
                             float(np.mean(made == 0)) if made.size else None, wins,
                             made if made.size <= MOST_VALUES else None)
-    return Answer(found, lambda: _render(found, preview(made, letters)), notes)
+    return Answer(found, lambda: _render(found, cut_planes(made, letters)), notes)
 
 
 def _count_wins(made: Array) -> dict[int, int]:

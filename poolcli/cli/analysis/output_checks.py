@@ -36,7 +36,7 @@ def name_output(source: str, output: str | None, pattern: str, operation: str) -
         output = "{parent}/" + pattern
     elif output_paths.is_folder(output) and not output_paths.is_pattern(output):
         output = f"{output.rstrip('/')}/{pattern}"
-    return str(output_paths.target(source, output, operation) or STDIO)
+    return str(output_paths.name_output(source, output, operation) or STDIO)
 
 
 def check_ending(option: str, target: str) -> None:
@@ -58,8 +58,8 @@ def check_free(target: str, inputs: Iterable[str], overwrite: bool) -> None:
     """Raise PoolError for an output that is an input, or that exists and may not be written over."""
     if target == STDIO or is_special(target):
         return
-    found = output_paths.identity(target)
-    if found is not None and any(found == output_paths.identity(name) for name in inputs if name != STDIO):
+    found = output_paths.identify(target)
+    if found is not None and any(found == output_paths.identify(name) for name in inputs if name != STDIO):
         raise PoolError("is the input; another name would work")
     if os.path.lexists(target) and not Path(target).is_dir() and not overwrite:
         raise PoolError("exists; --overwrite would work")

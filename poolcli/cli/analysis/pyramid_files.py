@@ -68,7 +68,7 @@ def default_name(name: str, ending: str) -> str:
     """A name beside the input."""
     if name == STDIO:
         raise OptionError("output", "is needed where - is the input; -o FOLDER/ would work")
-    if urls.protocol(name) in urls.WEB:
+    if urls.find_protocol(name) in urls.WEB:
         raise OptionError("output", "is needed where the input is on the web, which takes no files; -o FOLDER/ would "
                                     "work")
     # the name as text: a Path would make one slash of the two in s3://

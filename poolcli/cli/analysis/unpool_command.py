@@ -46,7 +46,7 @@ def _answer(asked: StudyContext) -> Answer:
 
     from ...analysis.unpool.unpool import unpool
     from ...core.axes import resolve
-    from ...report import MOST_VALUES, preview, stats
+    from ...report import MOST_VALUES, cut_planes, measure_samples
 
     name, given, keywords = asked.the_file(), asked.given, _collect_keywords(asked)
     target = _output_name(asked, name)
@@ -63,9 +63,9 @@ def _answer(asked: StudyContext) -> Answer:
     notes = asked.write(target, made, loaded.source)
     found = _Unpooled(name, given["indices"], target, _describe_rule(given), keywords["layout"], loaded.array.shape,
                       made.shape,
-                      loaded.array.dtype.name, made.dtype.name, stats(loaded.array), stats(made),
+                      loaded.array.dtype.name, made.dtype.name, measure_samples(loaded.array), measure_samples(made),
                       made if made.size <= MOST_VALUES else None)
-    return Answer(found, lambda: _render(found, preview(made, found.layout)), (*loaded.source.notes, *notes))
+    return Answer(found, lambda: _render(found, cut_planes(made, found.layout)), (*loaded.source.notes, *notes))
 
 
 def _collect_keywords(asked: StudyContext) -> dict[str, Any]:
@@ -84,7 +84,7 @@ def _output_name(asked: StudyContext, name: str) -> str:
     """The output's name."""
     from ...files.paths import output_paths
 
-    found = str(output_paths.target(name, asked.output, "unpool") or STDIO)
+    found = str(output_paths.name_output(name, asked.output, "unpool") or STDIO)
     asked.check_outputs(name, {"output": found})
     return found
 

@@ -101,10 +101,10 @@ def _make_progress(colour: bool | None, unit: str) -> Progress:
     from rich.progress import Progress
 
     console = Console(file=sys.stderr, no_color=True if colour is False else None)
-    return Progress(*columns(console.width, unit), console=console, transient=True)
+    return Progress(*choose_columns(console.width, unit), console=console, transient=True)
 
 
-def columns(width: int, unit: str) -> list[ProgressColumn]:
+def choose_columns(width: int, unit: str) -> list[ProgressColumn]:
     """What there is room for."""
     from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, TimeRemainingColumn
     from rich.text import Text

@@ -27,7 +27,7 @@ from ..layout_hints import explain_layout
 from ..stdio import SafeWriter, is_terminal
 from .progress_bar import Bar, show_parts
 from .report_writers import REPORT_WRITERS, NameWriter, ReportWriter, SilentWriter, report_format
-from .summary import MANY_FILES, summary, unread_line
+from .summary import MANY_FILES, format_summary, unread_line
 
 if TYPE_CHECKING:
     from ...batch.planning import JobPlan
@@ -84,7 +84,7 @@ class _RunView:
             self.bar.stop()
         several = max(self.total.count, self.expected) > 1
         self.count_notes()
-        text = summary(self.total, perf_counter() - self.begun, self.expected, self.unread) if several else ""
+        text = format_summary(self.total, perf_counter() - self.begun, self.expected, self.unread) if several else ""
         self.body.end(text)
         if text and self.talk.files and not self.body.shows_summary:
             stdio.print_error(text)

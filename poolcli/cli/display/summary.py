@@ -16,7 +16,7 @@ _MOST_SHAPES = 4
 """Shapes that are named; of the others only how many there are."""
 
 
-def summary(total: Report, seconds: float, expected: int = 0, unread: Mapping[str, int] | None = None) -> str:
+def format_summary(total: Report, seconds: float, expected: int = 0, unread: Mapping[str, int] | None = None) -> str:
     """How many of each, how fast, of many files also their shapes and sizes, and why some failed."""
     counts = {"skipped": total.skipped, "failed": total.failed, "not begun": max(0, expected - total.count)}
     parts = [f"{total.ok:,} done", *(f"{n:,} {name}" for name, n in counts.items() if n)]
@@ -28,10 +28,10 @@ def summary(total: Report, seconds: float, expected: int = 0, unread: Mapping[st
 
 def unread_line(unread: Mapping[str, int]) -> str:
     """Say how many files of the folders look like pictures and were not read, and what reads them."""
-    from ...files.formats import remedies
+    from ...files.formats import list_installs
 
     counts = ", ".join(f"{n:,} {ending}" for ending, n in sorted(unread.items(), key=lambda item: (-item[1], item[0])))
-    would = "".join(f"; {remedy} reads {ending}" for ending, remedy in remedies(sorted(unread)).items())
+    would = "".join(f"; {remedy} reads {ending}" for ending, remedy in list_installs(sorted(unread)).items())
     return f"passed over, for they look like pictures and are not read: {counts}{would}"
 
 

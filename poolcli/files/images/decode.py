@@ -20,8 +20,8 @@ from . import metadata
 from .jpeg import decode_jpeg
 from .jxl import read_jxl_header
 from .netpbm import read_ppm
-from .pillow_open import Opener, cause, image_kind, sniff
-from .pixels import Picture, combine_alpha, gather, plain, rawmode, turn_upright, with_rawmode
+from .pillow_open import Opener, describe_cause, image_kind, sniff
+from .pixels import Picture, combine_alpha, decode_plain, find_rawmode, gather, turn_upright, with_rawmode
 
 if TYPE_CHECKING:
     from PIL import ImageFile
@@ -61,7 +61,7 @@ def read_image(
 
 def _read_frames(asked: Opener, frames: Frames | int) -> Loaded:
     """One picture of several, or a stack; a file of one picture gives that one, whatever may be asked of others."""
-    from .frames import animation, count_frames, one_frame, pages
+    from .frames import count_frames, one_frame, read_animation, read_pages
 
     first = None if FORMATS[asked.kind].is_animated else _read(asked)
     # What else a JPEG holds is a preview of the same picture.
@@ -74,10 +74,10 @@ def _read_frames(asked: Opener, frames: Frames | int) -> Loaded:
     if count == 1:
         return first or _read(asked)
     if first is None:
-        made = animation(asked, numbers)
+        made = read_animation(asked, numbers)
         made = replace(made, source=replace(made.source, notes=ending_note(asked.name, asked.kind)))
     else:
-        made = pages(replace(asked, image=None), numbers, _read)
+        made = read_pages(replace(asked, image=None), numbers, _read)
         made = replace(made, source=replace(made.source, frames=count))
     return one_frame(made) if isinstance(frames, int) else made
 
@@ -94,7 +94,7 @@ def _read(file: Opener) -> Loaded:
     array = picture.array if FORMATS[file.kind].tagged else turn_upright(picture.array, _read_orientation(file.image))
     carried = None if file.image is None else metadata.read_metadata(file.image)  # before frames are counted: it seeks
     frames, more = (1, ()) if not file.counts else (
-        _frames(file.image, file.frame) if picture.frames is None else _list_notes(picture.frames, file.frame))
+        _describe_frames(file.image, file.frame) if picture.frames is None else _list_notes(picture.frames, file.frame))
     source = ImageInfo(
         name=file.name,
         format=file.kind,
@@ -115,21 +115,21 @@ def _read(file: Opener) -> Loaded:
 
 def _read_plain(file: Opener) -> Picture:
     # of formats with several frames Pillow may draw the next one into the memory of the first
-    return plain(file.open(), file.indexed, file.shared and not FORMATS[file.kind].frames)
+    return decode_plain(file.open(), file.indexed, file.shared and not FORMATS[file.kind].frames)
 
 
 def _read_jpeg(file: Opener) -> Picture:
     image = file.open()
     array = None if file.allow_truncated or file.frame else decode_jpeg(image, file.stream)
     if array is None:
-        return plain(image, file.indexed, file.shared)
+        return decode_plain(image, file.indexed, file.shared)
     return Picture(array, image.mode, None, image.info.get("icc_profile"))
 
 
 def _read_png(file: Opener) -> Picture:
     """16-bit colour comes in two halves; 16-bit grey with alpha lies like four 8-bit channels, and is read as such."""
     image = file.open()
-    raw = rawmode(image)
+    raw = find_rawmode(image)
     if raw == "LA;16B":
         image.tile = [tile._replace(args=with_rawmode(tile.args, "RGBA")) for tile in image.tile]
         image.load()
@@ -140,12 +140,12 @@ def _read_png(file: Opener) -> Picture:
         keyed = "transparency" in image.info
         notes = ("its one transparent colour is kept as colour: 16 bits",) if keyed else ()
         return Picture(array, raw[:-1], None, image.info.get("icc_profile"), notes)
-    return plain(image, file.indexed)
+    return decode_plain(image, file.indexed)
 
 
 def _read_deep(file: Opener) -> Picture:
     """Formats whose samples may have more bits than the 8 that come."""
-    picture = plain(file.open(), file.indexed)
+    picture = decode_plain(file.open(), file.indexed)
     file.stream.seek(0)
     head = file.stream.read(_HEAD)
     at = head.find(b"av1C") if file.kind == "AVIF" else head.find(b"hvcC")
@@ -170,7 +170,7 @@ def _read_orientation(image: ImageFile.ImageFile | None) -> object:
     return None
 
 
-def _frames(image: ImageFile.ImageFile | None, frame: int = 0) -> tuple[int, tuple[str, ...]]:
+def _describe_frames(image: ImageFile.ImageFile | None, frame: int = 0) -> tuple[int, tuple[str, ...]]:
     """Count the frames, and say which was taken; it is good whatever is wrong with the others."""
     if image is None:  # read without Pillow
         return 1, ()
@@ -191,7 +191,7 @@ def read_carried(path: str, count: Callable[[], int]) -> tuple[metadata.Metadata
             image = opener.open()
         except Exception:  # a mode that it does not know
             return None, *_list_notes(count(), 0)
-        return metadata.read_metadata(image), *_frames(image)
+        return metadata.read_metadata(image), *_describe_frames(image)
 
 
 def _list_notes(count: int, frame: int) -> tuple[int, tuple[str, ...]]:
@@ -232,4 +232,4 @@ def _explain_errors(error: Exception, kind: str, chatter: str) -> str:
         return f"not enough memory to decode this {kind} image; a machine with more would work"
     if isinstance(error, OSError) and error.strerror:
         return f"cannot be read: {error.strerror}"
-    return f"broken or truncated {kind} image ({cause(error, chatter)}); save it again from the original"
+    return f"broken or truncated {kind} image ({describe_cause(error, chatter)}); save it again from the original"

@@ -30,7 +30,7 @@ from . import metadata
 from .arrow import pack, widen
 from .nodata import NODATA, nodata_text
 from .palettes import expand_palette, find_few_colours, gif_transparency, with_palette
-from .pillow_open import cause, plugin
+from .pillow_open import describe_cause, import_plugin
 from .png import Method, is_photographic, write_pixels
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def write_image(
     target = _Plain(stream) if _at_start(stream) and not chained else io.BytesIO()
     with capture_stderr() as chatter:
         try:
-            plugin(row.name)
+            import_plugin(row.name)
             if row.tagged and not _by_pillow(array, source, row, encoding):
                 lost = _write_numbers(array, source, target, encoding)
             elif source.pages is None:
@@ -86,7 +86,7 @@ def write_image(
         except Exception as error:
             if isinstance(error, PoolError) or getattr(error, "errno", None):
                 raise
-            why = cause(error, chatter.first_line())
+            why = describe_cause(error, chatter.first_line())
             raise PoolError(f"cannot be encoded as {row.name} ({why}); .npy would work") from error
     if isinstance(target, io.BytesIO):
         write_all(stream, target.getbuffer())
@@ -222,7 +222,7 @@ def _list_metadata(
     source: ImageInfo, row: Format, array: Array, given: Mapping[str, Any], encoding: Encoding
 ) -> dict[str, Any]:
     """What else the picture carries, unless nothing of it is wanted."""
-    return {} if encoding.strip else metadata.options(source.metadata, row, array.shape[1::-1], given)
+    return {} if encoding.strip else metadata.list_options(source.metadata, row, array.shape[1::-1], given)
 
 
 def _nodata_options(source: ImageInfo, row: Format, array: Array, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ..image_info import AnimationTiming, ImageInfo, Loaded
 from ..size_limits import check_total
 from . import metadata
 from .palettes import TooManyColours, quantise
-from .pixels import gather, rawmode
+from .pixels import find_rawmode, gather
 
 if TYPE_CHECKING:
     from PIL import Image, ImageFile
@@ -40,10 +40,10 @@ def _count_stills(image: ImageFile.ImageFile) -> int:
     return int(bool(image.info.get("default_image")))
 
 
-def animation(file: Opener, numbers: range) -> Loaded:
+def read_animation(file: Opener, numbers: range) -> Loaded:
     """The frames of these numbers, composited whole, disposal done; all of one mode, with their timing."""
     image = file.open()
-    if rawmode(image).endswith(";16B"):
+    if find_rawmode(image).endswith(";16B"):
         raise PoolError("frames of 16 bits, of which Pillow keeps 8; --frames first would work")
     still = _count_stills(image)
     check_total(image.size, len(numbers), file.max_pixels)
@@ -76,7 +76,7 @@ def _count_plays(image: ImageFile.ImageFile) -> int:
     return 1 if loop is None else int(loop) + 1 if loop else 0
 
 
-def pages(file: Opener, numbers: range, read: Callable[[Opener], Loaded]) -> Loaded:
+def read_pages(file: Opener, numbers: range, read: Callable[[Opener], Loaded]) -> Loaded:
     """The pages of these numbers, each read by ``read``; PoolError where they are of several sizes or kinds."""
     chain = _open_chained(file)
     found: list[Loaded] = []

@@ -120,7 +120,8 @@ def list_losses(metadata: Metadata | None, row: Format) -> tuple[str, ...]:
     return (f"its {metadata.left_out} description and resolution are left out: they are about the old pixels",)
 
 
-def options(metadata: Metadata | None, row: Format, size: tuple[int, int], given: Mapping[str, Any]) -> dict[str, Any]:
+def list_options(metadata: Metadata | None, row: Format, size: tuple[int, int],
+                 given: Mapping[str, Any]) -> dict[str, Any]:
     """How Pillow is told to write it into format ``row`` for a picture of (width, height), ``given`` other options."""
     if metadata is None:
         return {}

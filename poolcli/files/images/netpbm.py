@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...errors import PoolError
-from .pixels import Picture, gather, plain
+from .pixels import Picture, decode_plain, gather
 
 if TYPE_CHECKING:
     from PIL import ImageFile
@@ -20,7 +20,7 @@ def read_ppm(file: Opener) -> Picture:
     codec, _, offset, args = image.tile[0]
     maxval = _find_maxval(codec, args)
     if maxval in (None, 255):
-        return plain(image)
+        return decode_plain(image)
     if codec == "ppm_plain":
         return _plain_text(image, maxval)
     return _scale_to_white(_read_levels(file, image, offset, maxval), maxval, image.mode)

@@ -45,7 +45,7 @@ def image_kind(stream: IO[bytes]) -> str:
     return kind
 
 
-def plugin(kind: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
+def import_plugin(kind: str) -> Callable[[IO[bytes]], ImageFile.ImageFile]:
     """Import the plugin for a format, which registers its writer too, and return what opens a stream."""
     row = FORMATS[kind]
     assert row.plugin is not None
@@ -104,7 +104,7 @@ class Opener:
             if self.kind == "JXL" and (header := read_jxl_header(self.stream)):  # its plugin decodes all to open it
                 check_pixels(header.size, self.max_pixels)
             self.stream.seek(0)
-            image = plugin(self.kind)(self.stream)
+            image = import_plugin(self.kind)(self.stream)
             if self.frame:
                 image.seek(self.frame)
         check_pixels(image.size, self.max_pixels)
@@ -116,7 +116,7 @@ class Opener:
         return image
 
 
-def cause(error: Exception, chatter: str) -> str:
+def describe_cause(error: Exception, chatter: str) -> str:
     """Put what Pillow raised, and what its C library printed, on one line. KeyError(320) alone would say only 320."""
     text = printable(" ".join(str(error).split()))
     if not text or not isinstance(error, (OSError, SyntaxError, ValueError)):

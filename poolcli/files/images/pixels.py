@@ -54,12 +54,12 @@ class Picture:
     """How a TIFF stores it."""
 
 
-def plain(image: ImageFile.ImageFile, indexed: bool = False, shared: bool = False) -> Picture:
+def decode_plain(image: ImageFile.ImageFile, indexed: bool = False, shared: bool = False) -> Picture:
     """Decode ``image`` as Pillow understands it, palettes and transparent colours expanded unless ``indexed``.
 
     With ``shared`` the array may be the image's own memory, which must not be changed from then on.
     """
-    raw = rawmode(image)
+    raw = find_rawmode(image)
     image.load()
     icc = image.info.get("icc_profile")
     if image.mode in ("P", "PA"):
@@ -73,7 +73,7 @@ def plain(image: ImageFile.ImageFile, indexed: bool = False, shared: bool = Fals
     return _add_key_alpha(Picture(array, mode, None, icc), image.info.get("transparency"), _STRETCHED.get(raw, 1))
 
 
-def rawmode(image: ImageFile.ImageFile) -> str:
+def find_rawmode(image: ImageFile.ImageFile) -> str:
     """Return how the pixels lie in the file, by Pillow's name; it says what the mode hides."""
     args = image.tile[0].args if image.tile else ""
     return str(args[0] if isinstance(args, tuple) and args else args)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 from ...errors import PoolError
 from ...redact import printable
-from .output_paths import identity
+from .output_paths import identify
 from .urls import is_url
 
 Pairs = Iterable[tuple[str, str]]
@@ -109,7 +109,7 @@ def _find_overwritten(pairs: Pairs, in_place: bool) -> Iterator[str]:
 
 def _file_number(path: str) -> int | None:
     """What tells a regular file from all others, in one number."""
-    found = identity(path)
+    found = identify(path)
     return None if found is None else found[0] << 64 | found[1]
 
 

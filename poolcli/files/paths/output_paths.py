@@ -74,10 +74,10 @@ def _strip_root(source: str, root: str | None) -> str:
     return "stdin" if source == STDIO else os.path.basename(source)
 
 
-def target(
+def name_output(
     source: str | os.PathLike[str], output: str | None, reducer: str, *, root: str | os.PathLike[str] | None = None
 ) -> AnyPath | None:
-    """Return the output path of one input, as :class:`Naming` has it."""
+    """Return the output path of one input, as ``OutputNamer`` has it."""
     named = OutputNamer(output, reducer)(os.fspath(source), None if root is None else os.path.join(root, ""))
     return None if named is None else parse_path(named)
 
@@ -112,7 +112,7 @@ def check_fields(option: str, output: str | None, known: Sequence[str] = FIELDS)
         raise OptionError(option, f"{printable(unknown)} is no field of a pattern; {fields} would work")
 
 
-def unwritable(folder: str) -> str | None:
+def explain_unwritable(folder: str) -> str | None:
     """Say why nothing can be written into a folder that may have to be made, or None."""
     if is_url(folder):  # who may write there is found out by writing
         return None
@@ -126,7 +126,7 @@ def unwritable(folder: str) -> str | None:
     return None
 
 
-def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+def identify(path: str | os.PathLike[str]) -> tuple[int, int] | None:
     """Return what tells a regular file or folder from all others, through links of both kinds; None without one.
 
     Of a URL, whether there is anything or not: it is one name of one object.

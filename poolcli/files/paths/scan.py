@@ -10,7 +10,7 @@ from ...errors import PoolError
 from ..formats import ENDINGS, KNOWN, in_folders, split_ending, unread_ending
 from ..tempfiles import TEMPORARY
 from .globs import ALL, Globs
-from .output_paths import identity
+from .output_paths import identify
 from .zarr_paths import is_store_name
 
 Note = Callable[[str, str], None]
@@ -35,7 +35,7 @@ def scan(
     x.png is an output of ours, and no input. A folder that cannot be read is told to ``failed``, or raises its
     PoolError. ``unread`` gets the ending of each file that looks like a picture and cannot be read.
     """
-    skipped = {identity(path) for path in skip} - {None}
+    skipped = {identify(path) for path in skip} - {None}
     root = os.path.join(os.fspath(folder), "")
     waiting = [os.fspath(folder)]
     while waiting:  # no recursion: a tree may be deeper than Python's stack
@@ -53,7 +53,7 @@ def scan(
             folders = (entry for entry in reversed(entries)
                        if entry.is_dir(follow_symlinks=False) and not _is_store(entry))
             paths = (entry.path for entry in folders if not globs.drops(below + entry.name))
-            waiting += [path for path in paths if not skipped or identity(path) not in skipped]
+            waiting += [path for path in paths if not skipped or identify(path) not in skipped]
 
 
 def find_own_results(paths: Collection[str], reducers: Collection[str]) -> set[str]:

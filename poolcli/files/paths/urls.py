@@ -41,7 +41,7 @@ class Url(str):
 AnyPath = Path | Url
 
 
-def protocol(name: str | os.PathLike[str]) -> str | None:
+def find_protocol(name: str | os.PathLike[str]) -> str | None:
     """The protocol of a URL in small letters; None for a path."""
     return _find_protocol(os.fspath(name))
 
@@ -54,7 +54,7 @@ def _find_protocol(name: str) -> str | None:
 
 def is_url(name: str | os.PathLike[str]) -> bool:
     """Whether a name is a URL."""
-    return protocol(name) is not None
+    return find_protocol(name) is not None
 
 
 def parse_path(name: str) -> AnyPath:
@@ -64,7 +64,7 @@ def parse_path(name: str) -> AnyPath:
 
 def path_from_file_url(name: str) -> str:
     """A ``file://`` URL as the path that it stands for; every other name as it is. PoolError where it names a host."""
-    if protocol(name) != "file":
+    if find_protocol(name) != "file":
         return name
     host, slash, path = name[len("file://") :].partition("/")
     if host not in ("", "localhost"):
@@ -74,12 +74,12 @@ def path_from_file_url(name: str) -> str:
 
 def strip_query(name: str) -> str:
     """The part of a URL that is a name: of one on the web not the query, which may hold a signature."""
-    return re.split(r"[?#]", name, maxsplit=1)[0] if protocol(name) in WEB else name
+    return re.split(r"[?#]", name, maxsplit=1)[0] if find_protocol(name) in WEB else name
 
 
 def check_url(name: str) -> None:
     """Raise PoolError where a URL cannot be followed for want of the extra."""
-    found = protocol(name)
+    found = find_protocol(name)
     lacking = None if found is None else optional_deps.lacking(*_NEEDS.get(found, ("fsspec",)))
     if lacking is not None:
         raise PoolError(f"{printable(name)} {lacking}")
@@ -87,6 +87,6 @@ def check_url(name: str) -> None:
 
 def check_output(name: str) -> None:
     """The same for what is to be written; the web takes no files."""
-    if protocol(name) in WEB:
+    if find_protocol(name) in WEB:
         raise PoolError(f"{printable(name)} is on the web, which takes no files; a folder, or s3://bucket/, would work")
     check_url(name)

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from ...errors import OutputError, PoolError
 from ...redact import printable
-from ..paths.urls import EXISTS, check_url, protocol
+from ..paths.urls import EXISTS, check_url, find_protocol
 
 _BLOCK = 8 << 20
 """Bytes that are fetched at once: a photograph is one request for its size and one for itself."""
@@ -70,7 +70,7 @@ async def _ask_again(request: Any, handler: Any) -> Any:
 def find_object(url: str) -> tuple[Any, str]:
     """A file system of fsspec, and the path in it."""
     check_url(url)
-    system = _make_file_system(protocol(url) or "")
+    system = _make_file_system(find_protocol(url) or "")
     return system, system._strip_protocol(url)
 
 

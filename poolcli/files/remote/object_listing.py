@@ -9,7 +9,7 @@ from typing import Any
 from ..formats import KNOWN
 from ..paths.globs import MAGIC, Globs
 from ..paths.scan import is_own_result, is_wanted, unread_picture
-from ..paths.urls import protocol
+from ..paths.urls import find_protocol
 from .fsspec_io import explain_remote_errors, find_object, is_s3
 
 _PAGE = 1_000
@@ -22,8 +22,8 @@ def is_folder(url: str) -> bool:
     """Whether a URL stands for all objects below it: by a slash at its end, or where its name has no known ending by
     what the store says. The web has no folders."""
     if url.endswith("/"):
-        return protocol(url) not in ("http", "https")
-    if url.lower().endswith(KNOWN) or is_pattern(url) or protocol(url) in ("http", "https"):
+        return find_protocol(url) not in ("http", "https")
+    if url.lower().endswith(KNOWN) or is_pattern(url) or find_protocol(url) in ("http", "https"):
         return False
     with explain_remote_errors("looked for"):
         system, path = find_object(url)
@@ -32,7 +32,7 @@ def is_folder(url: str) -> bool:
 
 def is_pattern(url: str) -> bool:
     """Whether a URL has ``*``, ``?`` or ``[`` where a store would not."""
-    return protocol(url) not in (None, "http", "https") and any(sign in url for sign in MAGIC)
+    return find_protocol(url) not in (None, "http", "https") and any(sign in url for sign in MAGIC)
 
 
 def list_matching(pattern: str) -> tuple[str, Listing]:

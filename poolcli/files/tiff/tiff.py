@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ...errors import PoolError
 from ..georef.geotiff import with_page_tags
 from ..images.nodata import NODATA, with_nodata
-from ..images.pixels import Picture, combine_alpha, plain, rawmode, with_rawmode
+from ..images.pixels import Picture, combine_alpha, decode_plain, find_rawmode, with_rawmode
 from .tiff_extra import read_tiff_extra
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _read_page(file: Opener) -> Picture:
         return read_tiff_extra(file, _describe_page(file.stream, error))
     if lost := _find_lost(image):
         return read_tiff_extra(file, lost)
-    if wide := _WIDE.fullmatch(rawmode(image)):
+    if wide := _WIDE.fullmatch(find_rawmode(image)):
         array = combine_alpha(file, f"{wide[1]};16{_OTHER_ORDER[wide[2]]}")
         picture = Picture(array, f"{wide[1]};16", None, image.info.get("icc_profile"))
         return with_nodata(picture, _nodata_tag(file, image))
@@ -82,14 +82,14 @@ def _read_page(file: Opener) -> Picture:
 
 def _read_small(file: Opener, image: ImageFile.ImageFile) -> Picture:
     image.tile = [
-        tile._replace(args=with_rawmode(tile.args, _NATIVE.get(rawmode(image), rawmode(image))))
+        tile._replace(args=with_rawmode(tile.args, _NATIVE.get(find_rawmode(image), find_rawmode(image))))
         if tile.codec_name == "libtiff"
         else tile
         for tile in image.tile
     ]
-    premultiplied = rawmode(image) in ("RGBa", "La")
+    premultiplied = find_rawmode(image) in ("RGBa", "La")
     kind = _name_dtype(_read_tags(image))
-    picture = _reinterpret(plain(image, file.indexed), kind)
+    picture = _reinterpret(decode_plain(image, file.indexed), kind)
     if picture.mode == "I;16" and _read_tags(image).get(_PHOTOMETRIC) == 0:
         picture = replace(picture, array=~picture.array)  # white is 0: Pillow inverts 8 bits, and not 16
     notes = ("premultiplied alpha divided out of the colours",) if premultiplied else ()
@@ -151,7 +151,7 @@ def _find_lost(image: ImageFile.ImageFile) -> str:
     samples, bands = tags.get(_SAMPLES, 1), len(image.getbands())
     text = f"{_name_dtype(tags)} with {samples} channels"
     wide = samples > 1 and first_of(tags.get(_BITS, (1,))) > 8
-    if samples > bands or (wide and (tags.get(_PLANAR, 1) == 2 or not _WIDE.fullmatch(rawmode(image)))):
+    if samples > bands or (wide and (tags.get(_PLANAR, 1) == 2 or not _WIDE.fullmatch(find_rawmode(image)))):
         return text
     return ""
 

@@ -23,7 +23,7 @@ from ..georef.geotiff import with_page_tags
 from ..image_info import MAX_PIXELS, ImageInfo, Loaded, Palette
 from ..images.decode import read_carried
 from ..images.nodata import NODATA, with_nodata
-from ..images.pillow_open import cause, silence_warnings, sniff
+from ..images.pillow_open import describe_cause, silence_warnings, sniff
 from ..images.pixels import Picture
 from ..stderr_capture import pillow_limits
 from .tiff import first_of, read_first_tags
@@ -216,9 +216,9 @@ def _tiff_errors() -> Iterator[None]:
     except (PoolError, MemoryError):
         raise
     except OSError as error:
-        raise PoolError(f"cannot be read: {error.strerror or cause(error, '')}") from error
+        raise PoolError(f"cannot be read: {error.strerror or describe_cause(error, '')}") from error
     except Exception as error:  # codecs raise what they like
-        raise PoolError(f"broken or truncated TIFF image ({cause(error, '')}); save it again from the "
+        raise PoolError(f"broken or truncated TIFF image ({describe_cause(error, '')}); save it again from the "
                         "original") from error
 
 

@@ -13,7 +13,7 @@ from rich.cells import cell_len
 
 from poolcli import report
 from poolcli.cli.display import report_table
-from poolcli.cli.display.summary import summary
+from poolcli.cli.display.summary import format_summary
 from poolcli.cli.stdio import SafeWriter
 from poolcli.report import FileReport, Report, Stats
 
@@ -23,13 +23,13 @@ IMAGE = FileReport(
              "ceil": False, "pad_mode": "exclude"},
     input_shape=(320, 480, 3), output_shape=(160, 240, 3), input_dtype="uint8", output_dtype="uint8",
     uncovered={"H": 0, "W": 0}, input_stats=Stats(9, 63.7272265625, 255), output_stats=Stats(9, 72.4165, 255),
-    preview=report.preview(np.arange(160 * 240 * 3).reshape(160, 240, 3) % 251, "HWC"), seconds=0.0123)
+    preview=report.cut_planes(np.arange(160 * 240 * 3).reshape(160, 240, 3) % 251, "HWC"), seconds=0.0123)
 SMALL = FileReport(
     "a map.npy", "-", "ok", reducer="lp", parameters={"p": 3.0}, windowing="fractional", layout="HW",
     windows={"count": [2, 2], "fractional": [1.5, 2], "size": None, "overlapping": True, "random": False, "seed": 7},
     input_shape=(3, 4), output_shape=(2, 2), input_dtype="int64", output_dtype="float64",
     uncovered={"H": 1, "W": 2}, input_stats=Stats(-5, 0.5, 11), output_stats=Stats(float("nan"), None, float("inf")),
-    preview=report.preview(np.array([[0.5, np.nan], [1e10, -3]]), "HW"), seconds=2.5)
+    preview=report.cut_planes(np.array([[0.5, np.nan], [1e10, -3]]), "HW"), seconds=2.5)
 
 
 class Stream(io.TextIOWrapper):
@@ -60,7 +60,7 @@ def drawn(*files: FileReport, columns: int | None = None, colour: bool | None = 
         for file in files:
             view.add(file)
         total = total or Report.of(files)
-        view.end(summary(total, 0) if total.count > 1 else "")
+        view.end(format_summary(total, 0) if total.count > 1 else "")
     return stream.printed()
 
 
@@ -262,7 +262,7 @@ def test_only_the_commonest_shapes_are_named() -> None:
     total = Report.of([*files, *[IMAGE] * 2])
     assert len(total.shapes) == 100
     assert "shapes: 2x2x3 -> 1x1x3 (1), 3x2x3 -> 1x1x3 (1), 4x2x3 -> 1x1x3 (1), 5x2x3 -> 1x1x3 (1), others (298)" in (
-        summary(total, 0))
+        format_summary(total, 0))
 
 
 @pytest.mark.parametrize("columns", [None, 40, 80, 120])

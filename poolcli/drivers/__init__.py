@@ -11,7 +11,7 @@ FAST_DRIVERS: Mapping[str, Callable[[Reducer], bool]] = {
     "histogram_driver": lambda row: row.sorts == "rank",
     "weighted_driver": lambda row: row.weighted,
     "slicing_driver": lambda row: bool(row.slices),
-    "network_driver": lambda row: row.sorts in ("rank", "runs"),
+    "network_driver": lambda row: bool(row.sorts),
     "counting_driver": lambda row: bool(row.sorts),
     "value_counts_driver": lambda row: row.sorts not in ("", "rank", "runs"),
     "sliding_driver": lambda row: bool(row.sorts),

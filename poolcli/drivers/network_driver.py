@@ -1,4 +1,5 @@
-"""Drive the network kernel (``kernels/network/interpreter.py``): medians, quantiles and modes of up to 300 samples.
+"""Drive the network kernel (``kernels/network/interpreter.py``): medians, quantiles and modes of up to 300 samples,
+numbers of values and entropies.
 
 ``network_tiles.py`` cuts the windows into blocks of one kind; each has a program.
 """
@@ -18,6 +19,7 @@ from ..kernels.double_double import CEIL, FLOOR, HALF_EVEN, HALF_UP
 from ..kernels.network import codegen
 from ..kernels.network import interpreter as kernel
 from . import policy
+from .general_driver import most_samples
 from .kernel_task import Array, Block, KernelTask, Runner
 from .network_tiles import WHOLE_BYTES, NetworkPiece, NetworkTiles, Rank, q_of
 
@@ -28,7 +30,9 @@ _MAX_SAMPLES = 300
 """The largest window, in samples. 17x17 of float32 takes about half of what the sliding kernel takes; to write the
 programs of larger ones, in Python, takes longer than they save on a megapixel."""
 _MAX_SAMPLES_COUNTED = 127
-"""The same where equal samples are counted in their own type."""
+"""The same where equal samples are counted in their own type: for modes, and for numbers of values, of which 1 MP of
+bytes 3x3/1 takes 1.0 ms so (by counts of each value 12), 7x7/1 7.9 (20), 11x11/1 27 (31); of int32 3x3/1 4.4 (by lanes
+240)."""
 GENERATED = 1 << 16
 """Results from which on a kernel of its own for one window's shape is worth compiling (0.4 to 0.9 s), once calls have
 taken as long as that: on 16 MP of uint8 3x3/1 takes 1.9 ms by it instead of 6, 5x5/1 5.2 instead of 13."""
@@ -37,6 +41,11 @@ _GENERATED_MOST = 25
 _LISTED_SAMPLES, _LISTED_LANES = 100, 32
 """Windows that may lack samples and are listed along W: from so many samples on, up to so many windows for another
 kernel."""
+_ASKED: Mapping[str, int] = {"rank": kernel.RANKS, "runs": kernel.MODES, "distinct": kernel.VALUES,
+                             "entropy": kernel.LENGTHS}
+"""What the kernel is asked for, by the word of the reducer's row."""
+_KEYED_BYTES = 2
+"""Integers of up to so many bytes have entropies that another kernel tells to the same bit, by whole numbers."""
 _FEW_BITS = 20
 """Of a share between two ranks: with no more, a point between float32 or 32-bit integers is exact in doubles."""
 
@@ -46,6 +55,9 @@ _FEW_BITS = 20
 
 def ending(work: KernelTask, shares: Sequence[float]) -> Callable[..., bool]:
     """The quickest way to write that is exact for all these shares of the way between two ranks."""
+    asked = _ASKED[work.reducer.sorts]
+    if asked in (kernel.VALUES, kernel.LENGTHS):
+        return kernel.end_sample if asked == kernel.VALUES else kernel.end_key
     to, dtype = work.written, work.array.dtype
     own = work.source == work.result and dtype == to
     few = _bits_of(shares)
@@ -74,6 +86,10 @@ _ADDED: Mapping[int, Callable[[int], int]] = {
 
 def _list_parameters(work: KernelTask, samples: int, counts: set[int]) -> NDArray[np.float64]:
     """Return what the ways of writing want to know, a row for each count of present samples that may be."""
+    if _ASKED[work.reducer.sorts] == kernel.LENGTHS:
+        from .value_counts_driver import list_entropies
+
+        return list_entropies(samples, most_samples(work), work.parameters)
     rows = np.zeros((samples + 1, kernel.PARAMS))
     rows[0, 0] = q_of(work)
     for n in counts | {samples}:
@@ -126,15 +142,17 @@ def choose(work: KernelTask) -> NetworkChoice | None:
     """Choose by types and geometry, without a look at the data; None where another kernel serves."""
     if not work.reducer.sorts or work.want_indices:
         return None
+    if not _may_ask(work):
+        return None
     tiles = NetworkTiles(work.bare())
     if tiles.may_miss and _has_short_lists(work, tiles):
         return None
-    if not 0 < tiles.samples <= (_MAX_SAMPLES_COUNTED if work.reducer.sorts == "runs" else _MAX_SAMPLES):
+    if not 0 < tiles.samples <= (_MAX_SAMPLES if work.reducer.sorts == "rank" else _MAX_SAMPLES_COUNTED):
         return None
     end = ending(work, [Rank.of(n, q_of(work)).share for n in tiles.sample_counts])
     names = {"read": work.array.dtype.name, "write": work.written.name}
     whole = WHOLE_BYTES // work.array.itemsize
-    parts = end, whole, int(work.reducer.sorts == "runs")
+    parts = end, whole, _ASKED[work.reducer.sorts]
     spec = jit.KernelSpec(kernel.make_kernel, parts, tuple(names.get(a, a) for a in _ARGUMENTS))
     generated = generate_spec(work, tiles, spec.arguments)
     if not generated:
@@ -142,6 +160,15 @@ def choose(work: KernelTask) -> NetworkChoice | None:
     fused = NetworkChoice(spec, generated, NetworkTiles(work.bare(), single=True))
     uncompiled = policy.UncompiledKernel(generated, 4e-8 * _results_of(work, tiles) * tiles.samples)
     return NetworkChoice(spec, None, tiles, _Later(fused, uncompiled))
+
+
+def _may_ask(work: KernelTask) -> bool:
+    """Return whether what is asked can be told by the order of samples in lanes of their dtype."""
+    asked, whole = _ASKED[work.reducer.sorts], work.array.dtype.kind != "f"
+    if asked == kernel.VALUES:
+        return whole
+    keyed = whole and work.array.itemsize <= _KEYED_BYTES and most_samples(work) <= kernel.MOST_KEYED
+    return asked != kernel.LENGTHS or (keyed and work.written.kind == "f")
 
 
 def _has_short_lists(work: KernelTask, tiles: NetworkTiles) -> bool:
@@ -173,7 +200,7 @@ def generate_spec(work: KernelTask, tiles: NetworkTiles, arguments: tuple[str, .
     inner = work.array.shape[4]
     w = tiles.axes[2]
     few = _results_of(work, tiles) < GENERATED
-    if few or tiles.samples > _GENERATED_MOST or work.reducer.sorts == "runs" or tiles.may_miss:
+    if few or tiles.samples > _GENERATED_MOST or work.reducer.sorts != "rank" or tiles.may_miss:
         return None
     if not ((inner <= 4 and w.stride == 1) or (inner == 1 and w.stride <= 4)):
         return None

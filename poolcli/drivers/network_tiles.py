@@ -77,8 +77,8 @@ class Rank:
 
 
 def q_of(work: KernelTask) -> float:
-    """Return the quantile asked for (0 for the mode, whose result is a sample as well)."""
-    return work.parameters[0] if work.parameters else 0.0
+    """Return the quantile asked for (0 for the mode, whose result is a sample as well, and for what has none)."""
+    return work.parameters[0] if work.parameters and work.reducer.sorts == "rank" else 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +137,7 @@ class NetworkTiles:
     def tile(self) -> tuple[int, int]:
         """How many windows down and across are one lane's: those at stride 1 have the more in common the larger."""
         d, h, w = self.axes
-        one = self.single or self.may_miss or self.work.reducer.sorts == "runs" or d.size > 1
+        one = self.single or self.may_miss or self.work.reducer.sorts != "rank" or d.size > 1
         if one or h.windows.step > 1 or w.windows.step > 1 or w.stride != 1 or self.work.array.shape[4] > 1:
             return 1, 1
         return (2 if h.size >= 5 and h.stride == 1 else 1), 4 if w.size >= 7 else 2 if w.size >= 5 else 1
@@ -305,7 +305,7 @@ class NetworkTiles:
         rows = offsets.shape[1]
         shape = rows, lanes.columns, lanes.stride, lanes.step
         floating = self.work.array.dtype.kind == "f" and not self.work.skip_nan
-        mode = self.work.reducer.sorts == "runs"
+        runs = self.work.reducer.sorts != "rank"
         samples = (rows - tile[0] + 1) * (lanes.columns - tile[1] + 1)
         programs: list[Program | None] = [None, None]
         if whole:
@@ -315,9 +315,9 @@ class NetworkTiles:
                 window = rows - tile[0] + 1, lanes.columns - tile[1] + 1
                 programs[0] = tile_selection(*window, *tile, *ranks, floating)
             else:
-                programs[0] = most_frequent(*shape, floating) if mode else selection(*shape, *ranks, floating)
+                programs[0] = most_frequent(*shape, floating) if runs else selection(*shape, *ranks, floating)
         if self.may_miss or not whole:
-            programs[1] = (partial_most_frequent(*shape, floating) if mode
+            programs[1] = (partial_most_frequent(*shape, floating) if runs
                            else partial_selection(*shape, *self.ranks, floating))
         known = [program for program in programs if program]
         beyond, slots = (max(getattr(program, name) for program in known) for name in ("reach", "slots"))

@@ -70,10 +70,49 @@ def test_small_integers_are_counted(reducer: str) -> None:
     from poolcli.drivers import value_counts_driver
     from poolcli.pooling import parse_pooling
 
-    for windows in ({"size": 31, "stride": 1}, {"size": 2}):
+    for windows in ({"size": 31, "stride": 1}, {"size": 12}):
         pooling = parse_pooling(reducer, **windows)  # type: ignore[arg-type]
         chosen = pooling.prepare(pooling.plan((310, 310)), np.dtype(np.int16)).choice
         assert isinstance(getattr(chosen, "kernel", chosen), value_counts_driver.ValueCountsChoice)
+
+
+@pytest.mark.parametrize(("reducer", "dtype"), [("distinct", "int32"), ("distinct", "uint8"), ("entropy", "int8"),
+                                                ("entropy", "uint16")])
+def test_few_samples_are_put_in_order(reducer: str, dtype: str) -> None:
+    """By the network kernel, to the bit what counts of values tell: borders, missing samples, the base and channels."""
+    from poolcli.drivers import network_driver, value_counts_driver
+    from poolcli.engine import run
+    from poolcli.pooling import parse_pooling
+
+    x = RNG.integers(0, 5, (13, 29, 3)).astype(dtype)
+    base = {"base": 2} if reducer == "entropy" else {}
+    for windows in ({"size": 3, "stride": 1, "padding": 1}, {"size": 2}, {"size": (5, 2), "stride": (1, 2)},
+                    {"adaptive": (7, 15)}):
+        for nodata in (None, 3):
+            pooling = parse_pooling(reducer, layout="HWC", nodata=nodata, **windows, **base)  # type: ignore[arg-type]
+            settled = pooling.prepare(pooling.plan(x.shape), x.dtype)
+            assert isinstance(network_driver.choose(settled.work), network_driver.NetworkChoice)
+            found = poolcli.pool(x, reducer, layout="HWC", nodata=nodata, **windows, **base)  # type: ignore[call-overload]
+            by_counts = parse_pooling(reducer, layout="HWC", nodata=nodata, **windows, **base)  # type: ignore[arg-type]
+            small = x.astype(np.int16)  # wider numbers have no counts of each value
+            other = by_counts.prepare(by_counts.plan(x.shape), small.dtype)
+            choice = value_counts_driver.choose(other.work)
+            expected, _ = run.run_task(other.on(small), None, choice)
+            np.testing.assert_array_equal(found.ravel(), expected.ravel())
+
+
+def test_keys_tell_apart_what_runs_a_window_has() -> None:
+    """No two ways to have up to MOST_KEYED samples in runs have one key; of more samples some have."""
+    from poolcli.drivers.value_counts_driver import _split_samples
+    from poolcli.kernels.network import interpreter
+
+    def keys(n: int) -> list[int]:
+        steps = np.cumsum([0, *(interpreter.step_key(run) for run in range(1, n + 1))])
+        return [int(steps[list(runs)].sum()) % interpreter.KEYS for runs in _split_samples(n, n)]
+
+    most = interpreter.MOST_KEYED
+    assert all(len(set(keys(n))) == len(keys(n)) for n in range(1, most + 1))
+    assert len(set(keys(most + 1))) < len(keys(most + 1))
 
 
 def test_entropies_of_large_windows_are_precise() -> None:

@@ -226,6 +226,73 @@ def _count_present_runs(slots: Buffer, a: int, b: int, best: int, room: int, n: 
         slots[best + room + i] = going if better else most
 
 
+def _start_values(slots: Buffer, a: int, best: int, room: int, n: int) -> None:
+    """How many different samples there are so far, of one: a slot at ``best``."""
+    for i in range(n):
+        slots[best + i] = 1
+
+
+def _count_values(slots: Buffer, a: int, b: int, best: int, room: int, n: int) -> None:
+    """The same with one more sample (a) after its neighbour in order (b)."""
+    for i in range(n):
+        x = slots[a + i]
+        y = slots[b + i]
+        slots[best + i] = slots[best + i] + (0 if x == y else 1)
+
+
+def _count_present_values(slots: Buffer, a: int, b: int, best: int, room: int, n: int, number: int, counts: Buffer,
+                          spare: int) -> None:
+    """``_count_values`` for sample ``number`` of the order, in the lanes that have so many samples."""
+    counts[spare] = number
+    least = counts[spare]
+    for i in range(n):
+        new = (slots[a + i] != slots[b + i]) & (counts[i] > least)
+        slots[best + i] = slots[best + i] + (1 if new else 0)
+
+
+KEYS, MOST_KEYED = 256, 11
+"""How many keys there are, and the most samples of a window whose runs they tell apart."""
+
+
+def step_key(run: int) -> int:
+    """What a run that has become ``run`` long adds to a window's key.
+
+    Of up to MOST_KEYED samples no two sets of lengths of runs have sums that are equal in their last eight bits.
+    """
+    return (run - 1) * (run + 5)
+
+
+def _start_key(slots: Buffer, a: int, best: int, room: int, n: int) -> None:
+    """The key of the lengths of all runs so far, and the run that goes on: two slots from ``best`` on."""
+    for i in range(n):
+        slots[best + i] = 0
+        slots[best + room + i] = 1
+
+
+def _add_key(slots: Buffer, a: int, b: int, best: int, room: int, n: int) -> None:
+    """The same with one more sample (a) after its neighbour in order (b)."""
+    for i in range(n):
+        x = slots[a + i]
+        y = slots[b + i]
+        longer = slots[best + room + i] + 1
+        slots[best + room + i] = longer if x == y else 1
+    for i in range(n):
+        slots[best + i] = slots[best + i] + step_key(slots[best + room + i])
+
+
+def _add_present_key(slots: Buffer, a: int, b: int, best: int, room: int, n: int, number: int, counts: Buffer,
+                     spare: int) -> None:
+    """``_add_key`` for sample ``number`` of the order, in the lanes that have so many samples."""
+    counts[spare] = number
+    least = counts[spare]
+    for i in range(n):
+        longer = slots[best + room + i] + 1
+        slots[best + room + i] = longer if slots[a + i] == slots[b + i] else 1
+    for i in range(n):
+        step = step_key(slots[best + room + i])
+        slots[best + i] = slots[best + i] + (step if counts[i] > least else 0)
+
+
 def _add_counts(counts: Buffer, counter: int, n: int) -> None:
     """Add the present samples of a column to each lane's."""
     for i in range(n):
@@ -271,6 +338,13 @@ def end_sample(a: Any, b: Any, dst: Buffer, at: int, params: Buffer, row: int, l
     return True
 
 
+def end_key(a: Any, b: Any, dst: Buffer, at: int, params: Buffer, row: int, limits: Buffer,
+            rounding: int) -> bool:
+    """What a key stands for: ``params`` has KEYS values for each count of present samples."""
+    dst[at] = params[row // PARAMS * KEYS + (signed(a) & (KEYS - 1))]
+    return True
+
+
 def end_middle_up(a: Any, b: Any, dst: Buffer, at: int, params: Buffer, row: int, limits: Buffer,
                     rounding: int) -> bool:
     """The mean of two integers, a half rounded up."""
@@ -312,12 +386,20 @@ def end_integer(a: Any, b: Any, dst: Buffer, at: int, params: Buffer, row: int, 
     return put_integer(dst, at, hi, lo, limits, rounding)
 
 
+RANKS, MODES, VALUES, LENGTHS = range(4)
+"""What is asked of samples in their order: some of them; of runs of equal ones the longest, how many, how long."""
+_RUNS = ((_start_runs, _count_runs, _count_present_runs), (_start_runs, _count_runs, _count_present_runs),
+         (_start_values, _count_values, _count_present_values), (_start_key, _add_key, _add_present_key))
+"""START, RUN and RUN_PRESENT of each; ranks have none."""
+
+
 def make_kernel(end: Callable[..., bool], whole: int, runs: int) -> Callable[..., int]:
-    """Return the kernel for one way to write a result, of modes (``runs`` 1) or of ranks (0).
+    """Return the kernel for one way to write a result, of RANKS or of one of the others.
 
     Instructions do a multiple of ``whole`` lanes, whole vectors. The kernel returns 0, or 1 where some window of the
     block needs the general kernel.
     """
+    start_runs, count_runs, count_present_runs = _RUNS[runs]
 
     def pool_network(src: Buffer, dst: Buffer, code: Buffer, offsets: Buffer, kinds: Buffer, sources: Buffer,
                      targets: Buffer, table: Buffer, geometry: Buffer, params: Buffer, limits: Buffer, missing: Buffer,
@@ -372,11 +454,11 @@ def make_kernel(end: Callable[..., bool], whole: int, runs: int) -> Callable[...
                     elif op == COUNT:
                         _add_counts(counts, a, n)
                     elif runs and op == START:
-                        _start_runs(slots, a, low, room, count)
+                        start_runs(slots, a, low, room, count)
                     elif runs and op == RUN:
-                        _count_runs(slots, a, b, low, room, count)
+                        count_runs(slots, a, b, low, room, count)
                     elif runs and op == RUN_PRESENT:
-                        _count_present_runs(slots, a, b, low, room, count, number, counts, spare)
+                        count_present_runs(slots, a, b, low, room, count, number, counts, spare)
                     elif not runs and op == RANK:
                         _find_ranks(counts, ranks, params[0], count)
                     elif not runs and op == ZIP:

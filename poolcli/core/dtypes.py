@@ -130,7 +130,7 @@ def holds(dtype: Type, number: int | float) -> bool:
 def scalar(dtype: Type, number: int | float) -> NDArray[Any]:
     """The number as one sample of ``dtype``."""
     with np.errstate(over="ignore"):
-        return np.array([number]).astype(dtype) if dtype.kind == "f" else np.array([number], dtype)
+        return np.array([number], dtype)
 
 
 def round_doubles(values: NDArray[Any], rounding: int) -> NDArray[Any]:

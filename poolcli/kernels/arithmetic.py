@@ -190,11 +190,13 @@ def deviation(window: Window) -> Pair:
 
 
 def _scale_of(window: Window) -> float:
-    """A power of two that brings the samples' differences to where their squares are in range."""
+    """A power of two that brings the samples' differences to where their squares are in range; equal ones have none,
+    and may be too large for more.
+    """
     widest = spread(window)[0]
     if widest > _LARGE:
         return 2.0**-540
-    return 2.0**540 if widest < 1.0 / _LARGE else 1.0
+    return 2.0**540 if 0.0 < widest < 1.0 / _LARGE else 1.0
 
 
 def _variance_scaled(window: Window, scale: float) -> Pair:

@@ -87,6 +87,7 @@ def test_runs_are_the_stretches_of_flat_numbers(lengths: list[int], data: st.Dat
     layout = "NDHW"[-len(shape):] if len(shape) > 1 else "L"
     pooled = axes.resolve(shape, layout)
     whole = Plan(pooled, shape, tuple(keep_axis(shape[i]) for i in pooled.pooled))
+    assert whole.output_shape == shape
     first = tuple(data.draw(st.integers(0, n - 1)) for n in shape)
     box = tuple((start, data.draw(st.integers(start + 1, n))) for start, n in zip(first, shape, strict=True))
     flat = np.arange(prod(shape)).reshape(shape)

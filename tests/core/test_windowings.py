@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import reference
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import poolcli
@@ -63,6 +63,7 @@ ASKED = st.one_of(
 )
 
 
+@settings(max_examples=600)
 @given(ASKED, st.tuples(st.integers(1, 30), st.integers(1, 30)))
 def test_windows_are_the_oracles_lists(asked: dict[str, Any], lengths: tuple[int, int]) -> None:
     """Position by position, with the padding at both ends; where there is none it is an error."""
@@ -99,6 +100,13 @@ def test_an_axis_that_named_areas_keep_has_a_window_for_each_sample() -> None:
     kept, (other,) = window_options({"area": ("all", 2)}).windows([3, 5])[0], window_options({"area": 2}).windows([5])
     assert positions(kept) == [[0], [1], [2]] and kept.stretch is None
     assert positions(window_options({"area": ("all", 2)}).windows([3, 5])[1]) == positions(other)
+
+
+def test_windows_at_equal_distances_are_known_as_such() -> None:
+    """Of as many as divide the axis, and of whole ratios: without a table of each."""
+    for asked in ({"adaptive": 3}, {"area": 3}, {"scale": 3}, {"size": "all"}, {"adaptive": "all"}):
+        assert window_options(asked).windows([9])[0].regular
+    assert not window_options({"adaptive": 2}).windows([9])[0].regular
 
 
 def test_axes_of_an_array_share_one_stream_of_words() -> None:
@@ -176,6 +184,7 @@ def test_digits_of_a_scale_end_where_doubles_are_whole() -> None:
     ({"size": ()}, "size", "size takes one value, or one for each of up to 3 axes, not ()"),
     ({"size": (1, 2, 3, 4)}, "size", "size takes one value, or one for each of up to 3 axes, not (1, 2, 3, 4)"),
     ({"size": {}}, "size", "size by names is a number for each, as in H=2,W=3, not {}"),
+    ({"size": {"H": 2, 1: 2}}, "size", "size by names is a number for each, as in H=2,W=3, not {'H': 2, 1: 2}"),
     ({"size": {1: 2}}, "size", "size by names is a number for each, as in H=2,W=3, not {1: 2}"),
     ({"size": {"H": 0}}, "size", "size must be a whole number from 1"),
     ({"stride": 0}, "stride", "stride must be a whole number from 1"),

@@ -69,8 +69,7 @@ class BatchRun:
 
     def clear_up(self, job: Job) -> Job:
         """Remove what a killed run left where this job writes, once for each folder; return the job."""
-        paths = (path for path in (job.output, job.indices) if path is not None)
-        for folder in {path.parent for path in paths} - self.cleared if not self.settings.dry_run else ():
+        for folder in job.output_folders - self.cleared if not self.settings.dry_run else ():
             files.sweep(folder)
             self.cleared.add(folder)
         return job

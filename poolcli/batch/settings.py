@@ -193,6 +193,11 @@ class Job:
         """Whether the output is a file of pictures: no stream and no array."""
         return self.format is not None and not self.format.is_array
 
+    @property
+    def output_folders(self) -> set[AnyPath]:
+        """The folders in which results are written."""
+        return {path.parent for path in (self.output, self.indices) if path is not None}
+
     def output_name(self) -> str | None:
         """The output as the report names it."""
         if self.output is None and (self.problem is not None or self.shown):

@@ -20,3 +20,8 @@ FAST_DRIVERS: Mapping[str, Callable[[Reducer], bool]] = {
 """The drivers that may be faster than the general one, in the order in which they are asked, and whether each may serve
 a reducer: so that a run imports only those that it needs (17 ms of 34 for a picture's maximum).
 """
+PART_DRIVERS: Mapping[str, Callable[[Reducer], bool]] = {
+    "weighted_driver": lambda row: row.weighted or bool(row.fold),
+    "area_rank_driver": lambda row: row.sorts == "rank",
+}
+"""The same where samples have weights, or count by their part in windows that end between samples."""

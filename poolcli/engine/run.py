@@ -11,13 +11,14 @@ import numpy as np
 
 from .. import jit
 from ..core.reducers import Reducer
-from ..drivers import FAST_DRIVERS, general_driver, policy
+from ..drivers import FAST_DRIVERS, PART_DRIVERS, general_driver, policy
 from ..drivers.flatten import Flattened, flatten
 from ..drivers.kernel_task import Array, Block, FastKernel, KernelChoice, KernelTask, Runner
 from .threads import choose_thread_count, count_threads, run_blocks, use_one_thread
 
 BLOCK_SAMPLES = 1 << 22
 """Samples read by one call: up to 0.2 s for the slowest reducers, since Ctrl-C waits for a kernel to return."""
+_Choices = Sequence[Callable[[KernelTask], KernelChoice | None]]
 
 
 def _lazy_driver(driver: str, serves: Callable[[Reducer], bool]) -> Callable[[KernelTask], KernelChoice | None]:
@@ -31,23 +32,22 @@ def _lazy_driver(driver: str, serves: Callable[[Reducer], bool]) -> Callable[[Ke
 
 
 FOLD_CHOICE = _lazy_driver("fold.fold_driver", lambda row: bool(row.fold))
-_WEIGHTED_CHOICE = _lazy_driver("weighted_driver", lambda row: True)
-_AREA_RANK_CHOICE = _lazy_driver("area_rank_driver", lambda row: row.sorts == "rank")
-CHOICES: Sequence[Callable[[KernelTask], KernelChoice | None]] = [_lazy_driver(*row) for row in FAST_DRIVERS.items()]
+CHOICES: _Choices = [_lazy_driver(*row) for row in FAST_DRIVERS.items()]
 """Who may have a faster kernel than the general one; the first that serves is taken."""
+PART_CHOICES: _Choices = [_lazy_driver(*row) for row in PART_DRIVERS.items()]
+"""The same for windows that end between samples."""
 
 
 def choose_kernel(task: KernelTask) -> KernelChoice | policy.Deferred | None:
     """Return the kernel for a plan, if one is faster than the general one; None where that must do it."""
     if task.in_parts:
-        kernel: Any = _WEIGHTED_CHOICE(task) or _AREA_RANK_CHOICE(task)
-        return policy.decide(task, kernel, _spec_of_general, _choose_numpy)
+        return policy.decide(task, _find_fast(task, PART_CHOICES), _spec_of_general, _choose_numpy)
     flat, merging = flatten(task) or (None, None)
-    kernel = None if flat is None else _find_fast(flat)
+    kernel: Any = None if flat is None else _find_fast(flat, CHOICES)
     if merging is not None and getattr(kernel, "flattens", False):
         kernel = Flattened(kernel, kernel.spec, merging)
     else:
-        kernel = _find_fast(task)
+        kernel = _find_fast(task, CHOICES)
     return policy.decide(task, kernel, _spec_of_general, _choose_numpy)
 
 
@@ -56,9 +56,9 @@ def _spec_of_general(task: KernelTask) -> jit.KernelSpec:
     return general_driver.make_spec(task, task.written)
 
 
-def _find_fast(task: KernelTask) -> Any:
-    """Return the first kernel of ``CHOICES`` that serves, or None."""
-    return next((choice for find in CHOICES if (choice := find(task)) is not None), None)
+def _find_fast(task: KernelTask, choices: _Choices) -> Any:
+    """Return the first kernel that serves, or None."""
+    return next((choice for find in choices if (choice := find(task)) is not None), None)
 
 
 def _choose_numpy(task: KernelTask) -> tuple[KernelChoice | None, float, float]:
@@ -134,7 +134,7 @@ def _run_numpy(task: KernelTask, values: Array, kernel: policy.UncompiledKernel,
 
 def choose_fold(task: KernelTask) -> KernelChoice | None:
     """Return the quick kernel of samples with weights; None where only the general one serves."""
-    return None if task.in_parts else FOLD_CHOICE(task) or _WEIGHTED_CHOICE(task)
+    return None if task.in_parts else FOLD_CHOICE(task) or _find_fast(task, PART_CHOICES)
 
 
 def run_fold(task: KernelTask, choice: Any) -> Array | None:

@@ -76,7 +76,7 @@ def test_samples_with_weights_of_their_own(dtype: str, kind: str, tier: str, mon
     weights = rng.random(x.shape) if most is None else rng.integers(0, most, x.shape, endpoint=True)
     weights[:4, :4] = 0
     if tier == "general":
-        monkeypatch.setattr("poolcli.engine.run._WEIGHTED_CHOICE", lambda task: None)
+        monkeypatch.setattr("poolcli.engine.run.PART_CHOICES", ())
     options: dict[str, Any] = {"size": 3, "stride": 1, "padding": 1, "weights": weights}
     exact = exact_weighted_blur(x, weights, 3)
     compiled = tier == policy.KERNELS and (dtype, kind) in COMPILED

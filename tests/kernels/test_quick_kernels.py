@@ -491,7 +491,7 @@ def test_drivers_are_asked_for_what_they_serve() -> None:
     chooses = re.compile(r"def choose\(work: KernelTask\) -> \w+Choice \| None:")  # partial.py's gives a Merger
     found = {".".join(path.relative_to(folder).with_suffix("").parts)
              for path in folder.rglob("*.py") if chooses.search(path.read_text("utf-8"))}
-    assert found == set(drivers.FAST_DRIVERS)
+    assert found == {*drivers.FAST_DRIVERS, *drivers.PART_DRIVERS}
 
 
 THREADED = [("max", "uint8", {"size": 2}), ("max", "float32", {"size": 5, **SAME}),

@@ -23,10 +23,10 @@ from pathlib import Path
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from ... import __version__, jit
+from ... import __version__, files, jit
 from ...chunked.executors import CompletedFuture, Future
 from ...errors import PoolError
-from ...files.paths.urls import is_url
+from ...files.paths.urls import AnyPath, is_url
 from ...report import FileReport
 from ..job_runner import fail_report, run_job, skip_report, start_report
 from ..run_chunked import has_chunks
@@ -76,6 +76,8 @@ class DaskExecutor:
         self.due: dict[int, _PendingJob] = {}
         self.able: Sequence[str] | None = None
         """Addresses of the workers that can do our jobs where others cannot; empty: all, and those that come."""
+        self.folders: set[AnyPath] = set()
+        """Where jobs write, and a worker that died may have left what it was writing."""
 
     @property
     def max_pending(self) -> int:
@@ -102,6 +104,7 @@ class DaskExecutor:
             settings = replace(self.settings, backend=DaskBackend(self.client, self.able))
             return CompletedFuture(run_job(job, self.pooling, settings))
         self.count += 1
+        self.folders |= job.output_folders
         try:
             with _signals_deferred():  # a job that is sent must be known
                 sent = _PendingJob(self, self.count, job)
@@ -163,6 +166,8 @@ class DaskExecutor:
         if self.local is not None:
             with suppress(Exception):
                 self.local.close(CONNECT_SECONDS)
+        for folder in self.folders:
+            files.sweep(folder)
         return [one for one in sent if not one.is_held]
 
 

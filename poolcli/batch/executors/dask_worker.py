@@ -62,8 +62,8 @@ def run_on_worker(errand: RunContext, number: int, packed: bytes) -> FileReport 
             return None
         announce_to_scheduler()
         job: Job = pickle.loads(packed)
-        for path in {path.parent for path in (job.output, job.indices) if path is not None}:
-            _clear_up(errand.run, path)
+        for folder in job.output_folders:
+            _clear_up(errand.run, folder)
         pooling, settings = _unpack_context(errand.packed)
         set_limit(settings.memory)
         with guarding_outputs(partial(_check_not_abandoned, errand.run)):

@@ -182,8 +182,8 @@ class WorkerPool:
             self.busy.discard(worker)
             if self.over:
                 raise _Cancelled
-        if job.output is not None:
-            files.sweep(job.output.parent)
+        for folder in job.output_folders:
+            files.sweep(folder)
 
     def drop(self) -> None:
         """End all at once: what they are doing is dropped."""

@@ -10,7 +10,6 @@ import gc
 import os
 import signal
 import sys
-from contextlib import suppress
 from typing import Any
 
 import click
@@ -147,10 +146,11 @@ def start() -> None:
     code = run()
     if sys.gettrace() is not None or sys.getprofile() is not None:
         sys.exit(code)
-    atexit._run_exitfuncs()
-    with suppress(OSError, ValueError):
+    try:
+        atexit._run_exitfuncs()
         sys.stderr.flush()
-    os._exit(code)
+    finally:  # a full disk, a closed stream, no memory: there is nobody to tell
+        os._exit(code)
 
 
 def run() -> int:

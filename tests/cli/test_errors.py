@@ -381,6 +381,20 @@ def test_a_callback_that_gets_no_memory_is_no_hang(log: str) -> None:
     thread.join()
 
 
+def test_no_memory_for_the_last_flush_changes_no_exit_code() -> None:
+    """The work is done, and there is nobody to tell."""
+    script = """
+import sys
+from unittest.mock import Mock
+from poolcli.cli import main
+main.run, main.atexit = lambda: 3, Mock()
+sys.stderr = Mock(flush=Mock(side_effect=MemoryError), write=sys.__stderr__.write)
+main.start()
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (3, "")
+
+
 def test_a_thread_that_ends_without_memory_is_no_hang() -> None:
     """A library's own thread, whose work others wait for."""
     def fail() -> None:

@@ -62,7 +62,7 @@ int posix_memalign(void **p, size_t a, size_t n) { return !fails() && (*p = __li
 """The C library's allocations, of which one fails; glibc's own names of them need no look-up, which would allocate.
 The library that asked for it is written to a file."""
 KINDS = {
-    "Python": "import _testcapi; _testcapi.set_nomemory({0}, {0} + 1)",
+    "Python": "import faulthandler, _testcapi; faulthandler.enable(); _testcapi.set_nomemory({0}, {0} + 1)",
     "C": "import ctypes, os; ctypes.CDLL(None).fail_allocation({0}, os.open({1!r}, os.O_CREAT | os.O_WRONLY))",
 }
 """What is run just before the command line, from the number of the allocation and the path of that file."""
@@ -70,9 +70,10 @@ LOST = re.compile(r"not foreseen: poolcli: (.*: )?unexpected "
                   r"(SystemError: .*without (setting an |)exception|TypeError: .*os.PathLike.* not PosixPath)")
 """CPython's or NumPy's C code met the failure and forgot of what kind it was, or took it for a path without
 ``__fspath__``; a line and exit code 1 are all."""
-CRASHES = re.compile(r"/PIL/_imaging\.")
-"""Libraries that crash where they get no memory, for they clean up what they have not set: Pillow's decoders
-(``PyImaging_DecoderNew`` of Pillow 13). The files must be whole all the same."""
+CRASHES = re.compile(r'/PIL/_imaging\.|Current thread .*\n  File ".*/jit/loader\.py"')
+"""Where libraries crash that get no memory, for they clean up what they have not set: Pillow's decoders
+(``PyImaging_DecoderNew`` of Pillow 13), and NumPy's ``__array_interface__``, from which kernels get addresses. The
+outputs must be whole all the same."""
 
 
 def build_shim(top: Path) -> Path | None:
@@ -101,8 +102,9 @@ def take_once(reference: every_call.Reference, server: every_call.Server, kind: 
         left = [path.name for path in folder.rglob(f"{every_call.TEMPORARY}*")]
         found = every_call.contents(folder, scenario.outputs)
         rules = every_call.broken_rules(scenario, "allocation", "", ended, old, reference, found, left)
-        crashed = ended.code == -signal.SIGSEGV and CRASHES.search(caller.read_text())
-        what = [rule for rule in rules if not LOST.match(rule) and not (crashed and rule.startswith("exit code"))]
+        crashed = ended.code == -signal.SIGSEGV and CRASHES.search(caller.read_text() + ended.stderr)
+        excused = ("exit code", "left behind") if crashed else ()
+        what = [rule for rule in rules if not LOST.match(rule) and not rule.startswith(excused)]
         if ended.code or what:
             shutil.rmtree(folder)
             folder.mkdir()

@@ -96,7 +96,6 @@ SMALL = {
     "files/paths/zarr_paths.py": "names of stores, without the library", "files/foreign.py": "a table of texts",
     "cli/display/formatting.py": "shared by all displays", "jit/object_code.py": "one value and its bytes",
     "analysis/defaults.py": "a choice, apart from facts", "analysis/explain/explainers.py": "the table",
-    "analysis/to_json.py": "the document of every study",
 }
 """Files of fewer than 40 lines, and why."""
 BY_NAME = {

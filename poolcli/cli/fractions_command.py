@@ -10,9 +10,8 @@ import click
 from ..errors import OptionError, PoolError
 from ..redact import printable
 from . import options, param_types
-from .analysis import output_checks
 from .analysis.chain_command import SAMPLES
-from .analysis.context import STDIO, Answer, FileError, StudyContext, file_errors
+from .analysis.context import STDIO, Answer, FileError, StudyContext, file_errors, name_output
 from .analysis.explain_command import load_sample_rules
 from .analysis.study import Study, output_option
 from .display.study_output import make_table
@@ -84,7 +83,7 @@ def _name_outputs(asked: StudyContext) -> list[str]:
     name = asked.the_file("labels.png")
     is_tiff = name.lower().endswith((".tif", ".tiff"))
     pattern = "{stem}_fractions" + (name[name.rfind("."):] if is_tiff else ".npy")
-    return [output_checks.name_output(name, asked.output, pattern, "fractions")]
+    return [name_output(name, asked.output, pattern, "fractions")]
 
 
 def _check_output(asked: StudyContext) -> str:

@@ -9,8 +9,7 @@ from ..core.choices import DTYPES
 from ..errors import OptionError, PoolError
 from ..redact import printable
 from . import options, param_types
-from .analysis import output_checks
-from .analysis.context import Answer, FileError, StudyContext, file_errors
+from .analysis.context import Answer, FileError, StudyContext, file_errors, name_output
 from .analysis.study import Study, output_option
 from .display.study_output import make_table
 
@@ -119,7 +118,7 @@ def _name_outputs(asked: StudyContext) -> list[str]:
 
     name, low = asked.the_file(), asked.given["low"]
     pattern = "{stem}_inverse.npy" if asked.given["inverse"] else "{stem}_haar.npz"
-    found = [output_checks.name_output(name, asked.output, pattern, "haar")]
+    found = [name_output(name, asked.output, pattern, "haar")]
     return found if low is None else [*found, str(output_paths.name_output(name, low, "haar"))]
 
 

@@ -5,7 +5,17 @@ The exit code is a property of the whole report, so that it and the ``status`` f
 
 from __future__ import annotations
 
-from .document import JSON_BETWEEN, JSON_END, JSON_START, SCHEMA, csv_head, csv_line, json_line, json_text, to_plain
+from .document import (
+    JSON_BETWEEN,
+    JSON_END,
+    JSON_START,
+    SCHEMA,
+    csv_head,
+    csv_line,
+    json_line,
+    json_text,
+    study_document,
+)
 from .grids import list_cells
 from .previews import MOST_VALUES, cut_planes, short, short_stats
 from .records import (
@@ -58,5 +68,5 @@ __all__ = [
     "measure_samples",
     "short",
     "short_stats",
-    "to_plain",
+    "study_document",
 ]

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ...batch import is_special
 from ...core.reducers import REDUCERS, check_weighted
 from ...core.windowings import parse_min_valid
 from ...errors import OptionError, PoolError
-from ...files.paths import urls
+from ...files import format_of
+from ...files.paths import output_paths, urls
+from ...redact import printable
 from .. import options, stdio
-from . import output_checks
+from ..inputs import resolve_file_url
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,6 +32,10 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 STDIO = "-"
+OUTPUT_OPTIONS = ("output", "heat", "map")
+"""Those that take a file to write."""
+PATHS = (*OUTPUT_OPTIONS, "indices", "upstream")
+"""Those that take a file."""
 
 
 class FileError(Exception):
@@ -192,13 +201,13 @@ class StudyContext:
         if source == STDIO and self.output is None:
             raise OptionError("output", "output is missing; -o FILE says where the result goes")
         for option, target in targets.items():
-            output_checks.check_ending(option, target)
+            check_ending(option, target)
             with file_errors(target):
                 self.check_free(target)
 
     def check_free(self, target: str) -> None:
         """Refuse to write over an input, or over what is there without --overwrite."""
-        output_checks.check_free(target, (*self.names, *self.read), bool(self.given.get("overwrite")))
+        _check_free(target, (*self.names, *self.read), bool(self.given.get("overwrite")))
 
 
 def apply_layout(stages: Sequence[Stage], loaded: Loaded) -> tuple[Stage, ...]:
@@ -221,3 +230,60 @@ class file_errors:
         """PoolError becomes FileError."""
         if isinstance(error, PoolError) and not isinstance(error, OptionError):
             raise FileError(self.name, error) from error
+
+
+# Outputs that cannot be written, found before a study reads or computes anything.
+
+
+def local_path(name: str, option: str) -> str:
+    """A file's name as it was typed, a file:// URL as the path that it is; OptionError of a URL that cannot work."""
+    found = resolve_file_url(name, option)
+    try:
+        (urls.check_output if option in OUTPUT_OPTIONS else urls.check_url)(found)
+    except PoolError as error:
+        raise OptionError(option, str(error)) from None
+    return found
+
+
+def name_output(source: str, output: str | None, pattern: str, operation: str) -> str:
+    """The output of one input, which has a name of its own beside it, and in a folder."""
+    if output is None:
+        output = "{parent}/" + pattern
+    elif output_paths.is_folder(output) and not output_paths.is_pattern(output):
+        output = f"{output.rstrip('/')}/{pattern}"
+    return str(output_paths.name_output(source, output, operation) or STDIO)
+
+
+def check_ending(option: str, target: str) -> None:
+    """Raise OptionError for a name whose ending says no format that a study writes."""
+    if target == STDIO:
+        return
+    if Path(target).is_dir():
+        raise OptionError(option, f"{printable(target)} is a folder; a file in it would work")
+    try:
+        chunked = format_of(target).is_folder
+    except PoolError as error:
+        raise OptionError(option, f"{printable(target)}: {error}") from None
+    if chunked:
+        raise OptionError(option, f"{printable(target)}: chunked arrays are written by reducers and by pyramid; "
+                                  "another ending would work")
+
+
+def _check_free(target: str, inputs: Iterable[str], overwrite: bool) -> None:
+    """Raise PoolError for an output that is an input, or that exists and may not be written over."""
+    if target == STDIO or is_special(target):
+        return
+    found = output_paths.identify(target)
+    if found is not None and any(found == output_paths.identify(name) for name in inputs if name != STDIO):
+        raise PoolError("is the input; another name would work")
+    if os.path.lexists(target) and not Path(target).is_dir() and not overwrite:
+        raise PoolError("exists; --overwrite would work")
+
+
+def check_page(option: str, target: str) -> None:
+    """Raise OptionError for a name that promises a picture or an array, where a page is written."""
+    try:
+        found = format_of(target).name
+    except PoolError:
+        return
+    raise OptionError(option, f"{printable(target)}: a page is no {found}; a name that ends in .html would work")

@@ -11,8 +11,7 @@ from ...redact import printable
 from .. import options, param_types
 from ..display.report_table import text
 from ..display.study_output import make_table
-from . import output_checks
-from .context import Answer, StudyContext
+from .context import Answer, StudyContext, check_page
 from .study import Study
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def _answer(asked: StudyContext) -> Answer:
     from ...analysis.explain.explain import explain_window
 
     if asked.output:
-        output_checks.check_page("html", asked.output)
+        check_page("html", asked.output)
     loaded, pooling, plan, notes = prepare_file(asked)
     rules = load_sample_rules(asked, pooling, plan)
     at, channel, batch = (asked.given[name] for name in ("at", "channel", "batch"))

@@ -25,9 +25,18 @@ from ..inputs import expand_globs
 from ..layout_hints import explain_layout
 from ..reducer_command import SectionedCommand
 from ..study_batch import batch_options, is_batch, run_batch
-from . import output_checks
 from . import stage_arguments as calls
-from .context import STDIO, Answer, FileError, StudyContext, file_errors
+from .context import (
+    OUTPUT_OPTIONS,
+    PATHS,
+    STDIO,
+    Answer,
+    FileError,
+    StudyContext,
+    check_ending,
+    file_errors,
+    local_path,
+)
 
 
 @dataclass(frozen=True)
@@ -45,7 +54,7 @@ class Study:
     pools: bool = True
     """Takes stages, and their options."""
     files: Sequence[click.Option] = field(default_factory=lambda: file_options())
-    formats: Sequence[str] = output_checks.OUTPUT_OPTIONS
+    formats: Sequence[str] = OUTPUT_OPTIONS
     """Options whose files have formats by their endings, none of them chunked."""
     name_outputs: Callable[[StudyContext], Sequence[str]] | None = None
     """The names of one file's outputs, where several files may be named at once."""
@@ -95,9 +104,11 @@ class Study:
 
     def check_outputs(self, asked: StudyContext) -> None:
         """Refuse what cannot be written before anything is computed; names that are made later are checked then."""
-        for option, target in output_checks.list_outputs(asked.given).items():
+        for option in OUTPUT_OPTIONS:
+            if (target := asked.given.get(option)) is None:
+                continue
             if option in self.formats:
-                output_checks.check_ending(option, target)
+                check_ending(option, target)
             with file_errors(target):
                 asked.check_free(target)
 
@@ -108,9 +119,8 @@ class Study:
         shared = collect_keywords({name: value for name, value in given.items() if name not in taken})
         found = tuple(calls.parse_stage(text, shared) for text in typed or (self.default if self.pools else ()))
         check_owned(found, shared)
-        paths = {option: output_checks.local_path(given[option], option)
-                 for option in output_checks.PATHS if given.get(option)}
-        inputs = tuple(output_checks.local_path(name, "INPUT") for name in expand_globs(names))
+        paths = {option: local_path(given[option], option) for option in PATHS if given.get(option)}
+        inputs = tuple(local_path(name, "INPUT") for name in expand_globs(names))
         return StudyContext(found, inputs, shared, {**given, **paths})
 
 

@@ -20,9 +20,9 @@ def print_answer(name: str, answer: Answer, given: Mapping[str, Any]) -> int:
     if given["as_json"]:
         import json
 
-        from ...analysis.to_json import to_document
+        from ...report import study_document
 
-        pen.write(json.dumps(to_document(name, answer.data), allow_nan=False) + "\n")
+        pen.write(json.dumps(study_document(name, answer.data), allow_nan=False) + "\n")
     elif not given["quiet"]:
         pen.write(_draw_parts(answer.parts(), pen, options.wants_color(given)))
     for note in answer.notes if not given["quiet"] else ():

@@ -62,6 +62,11 @@ class SampleRules:
     checked: _Weights | None = None
     """The weights of each sample, where several runs have them in common."""
 
+    @property
+    def given(self) -> bool:
+        """Whether anything was asked."""
+        return self.mask is not None or self.weights is not None or bool(self.least)
+
     def check_weights(self, pooling: Pooling, plan: Plan) -> SampleRules:
         """The same, its weights checked once for several runs; PoolError for what is none."""
         return self if self.weights is None else replace(self, checked=_check_weights(self, pooling, plan, None))

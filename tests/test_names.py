@@ -60,6 +60,7 @@ USED = {
     "analysis/bounds/outward_rounding.py": "max finds the largest magnitude of a window",
     "analysis/exact_stages.py": "sum adds up the numerators of a mean",
     "analysis/fractions.py": "count, sum and avg count the samples of a class, as whole numbers and as shares",
+    "analysis/pyramid/level_rules.py": "avg is the mean weight of what a sample was made of",
     "analysis/standard_errors.py": "l2 and sum are the formula of the error of a mean",
     "colour.py": "sum adds up colours times alpha",
     "masked.py": "max finds windows with a sample",

@@ -40,8 +40,7 @@ STUDIES: Mapping[str, StudyRow] = {
     "stats": StudyRow("stats_command", "Several reducers over the same windows of files that are read once."),
     "pyramid": StudyRow(
         "analysis.pyramid_command",
-        "An array pooled again and again: levels, hypercolumns, spatial pyramid pooling.",
-        "pools its levels again, and they have no masks"),
+        "An array pooled again and again: levels, hypercolumns, spatial pyramid pooling."),
     "fractions": StudyRow("fractions_command", "The share of each class in each window, a channel each."),
     "group": StudyRow(
         "analysis.group_command",

@@ -172,3 +172,30 @@ def test_what_is_wrong_is_said_in_one_line(
     found = here("pyramid", noise, *given)
     assert (found.code, found.out) == (code, "") and said in found.err and found.err.count("\n") == 1, found.err
     assert names(noise.parent) == ["noise.png"]
+
+
+def test_which_samples_count(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of levels in files, in one TIFF and of a hypercolumn; what has no masks says so in one line."""
+    monkeypatch.chdir(tmp_path)
+    x, mask = np.random.default_rng(3).random((16, 16)).astype(np.float32), np.ones((16, 16), np.uint8)
+    mask[:4, :5] = 0
+    weights = np.random.default_rng(4).integers(1, 4, (16, 16))
+    for name, array in (("x", x), ("m", mask), ("i", mask == 0), ("w", weights), ("l", mask[:2])):
+        np.save(f"{name}.npy", array)
+    words = ("pyramid", "x.npy", "--levels", "2", "--mask", "!i.npy", "--weights", "w.npy", "--min-valid", "60%")
+    wanted = poolcli.pyramid(x, "avg", levels=2, mask=mask, weights=weights, min_valid="60%", size=2).levels
+    assert here(*words, "-o", "out/").code == here(*words, "-o", "all.tif").code == 0
+    for level in (1, 2):
+        np.testing.assert_array_equal(np.load(f"out/x_level{level}.npy"), wanted[level].values)
+        assert np.isnan(wanted[level].values).any()
+    with tifffile.TiffFile("all.tif") as opened:
+        np.testing.assert_array_equal(opened.series[0].levels[2].asarray(), wanted[2].values)
+    assert here(*words, "--hypercolumn", "-o", "h.npy").code == 0
+    np.testing.assert_array_equal(np.load("h.npy")[::4, ::4, 2], wanted[2].values)
+    for more, said in ((("--mask", "l.npy"), "x.npy: --mask l.npy: the mask has the shape 2x16"),
+                       (("--mask", "m.npy", "--spp", "1,2"), "--mask: goes with levels, and --spp has grids"),
+                       (("--mask", "m.npy", "-o", "p.zarr"), "not with those of a .zarr"),
+                       (("--weights", "w.npy", "max"), "--weights: mean nothing to max"),
+                       (("--mask", "m.npy", "--scale", "3/2"), "samples of areas count by their part")):
+        done = here("pyramid", "x.npy", *more)
+        assert done.code in (1, 2) and said in done.err and done.err.count("\n") == 1

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...core import axes
 from ...errors import PoolError
 from ...pooling import as_array
+from ...valid_samples import parse_rules
 from ..stages import as_stage
 from .pyramid import Level, iterate_levels
 from .pyramid_plan import plan_levels
@@ -19,7 +20,8 @@ Array = NDArray[Any]
 
 
 def hypercolumn(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None, smallest: int | None = None,
-                exact: bool | None = None, layout: str | None = None, **keywords: Any) -> Array:
+                exact: bool | None = None, layout: str | None = None, mask: ArrayLike | None = None,
+                weights: ArrayLike | None = None, min_valid: int | str | None = None, **keywords: Any) -> Array:
     """Stack all levels of a pyramid, the input first, at the input's size, as channels.
 
     Each sample of the input gets the value of each level's sample whose centre is nearest (the earlier one of two).
@@ -29,7 +31,7 @@ def hypercolumn(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None
     ----------
     x
         The array.
-    reducer, levels, smallest, exact, layout
+    reducer, levels, smallest, exact, layout, mask, weights, min_valid
         As in ``pyramid``.
     **keywords
         The keywords of ``pool``.
@@ -53,7 +55,7 @@ def hypercolumn(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None
     array, pooling = as_array(x), as_stage(reducer, keywords).pooling
     level_plans = plan_levels(array.shape, pooling, levels=levels, smallest=smallest, exact=exact, layout=layout)
     resolved = axes.resolve(array.shape, pooling.layout or layout)
-    made = [level for level, _ in iterate_levels(array, pooling, level_plans)]
+    made = [one[0] for one in iterate_levels(array, pooling, level_plans, parse_rules(mask, weights, min_valid))]
     return stack_levels(made, resolved)
 
 

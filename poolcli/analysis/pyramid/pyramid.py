@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...core import axes
+from ...core.plans import Plan
 from ...errors import PoolError
 from ...pooling import Pooling, as_array
+from ...valid_samples import SampleRules, parse_rules
 from ..stages import as_stage
+from .level_rules import LevelRules, check_levels, start_rules
 from .pyramid_plan import LevelPlan, plan_levels
 
 Array = NDArray[Any]
@@ -94,7 +97,8 @@ class _Pyramid:
 
 
 def pyramid(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None, smallest: int | None = None,
-            exact: bool | None = None, drift: bool = True, layout: str | None = None, **keywords: Any) -> _Pyramid:
+            exact: bool | None = None, drift: bool = True, layout: str | None = None, mask: ArrayLike | None = None,
+            weights: ArrayLike | None = None, min_valid: int | str | None = None, **keywords: Any) -> _Pyramid:
     """Pool an array again and again.
 
     Averages, sums, extremes and norms are exact where windows tile (no overlap, no gaps): level L is the pooling of all
@@ -118,6 +122,10 @@ def pyramid(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None, sm
         Tell for each level how pooling the level before *as it is stored* would differ.
     layout
         A letter for each axis of ``x``.
+    mask, weights, min_valid
+        Which samples of ``x`` count, and how much, as of ``pool``. A level made from the one before weighs each sample
+        by the mean weight of what it was made of, 0 for what does not count, of means and votes; of all other reducers
+        those that have a value count alike.
     **keywords
         The keywords of ``pool``.
 
@@ -141,39 +149,54 @@ def pyramid(x: ArrayLike, reducer: Any = "avg", *, levels: int | None = None, sm
     array, pooling = as_array(x), as_stage(reducer, keywords).pooling
     level_plans = plan_levels(array.shape, pooling, levels=levels, smallest=smallest, exact=exact, layout=layout)
     try:
-        made = tuple(report_levels(array, pooling, level_plans, drift))
+        made = tuple(report_levels(array, pooling, level_plans, drift, parse_rules(mask, weights, min_valid)))
     except MemoryError:
         raise PoolError(f"not enough memory for the levels of {axes.describe(array.shape)}") from None
     return _Pyramid(pooling.reducer.name, axes.resolve(array.shape, pooling.layout or layout).letters, made)
 
 
-def iterate_levels(array: Array, pooling: Pooling,
-                   level_plans: Iterator[LevelPlan]) -> Iterator[tuple[Level, LevelPlan | None]]:
-    """The levels, one by one, the input first; nothing is rounded between them.
+def iterate_levels(array: Array, pooling: Pooling, level_plans: Iterator[LevelPlan], rules: SampleRules | None = None,
+                   ) -> Iterator[tuple[Level, LevelPlan | None, LevelRules | None]]:
+    """The levels, one by one, the input first, with the rules of the samples of the one before; nothing is rounded
+    between them.
 
     Only the input and the level before are held. Where samples are missing by a nodata value, a level of whole numbers
     is pooled as it is stored: only there that value stands for what is missing.
     """
-    yield Level(0, array, (1.0,) * array.ndim, (0.0,) * array.ndim, True), None
-    before, plain = array, replace(pooling, dtype=None)
-    for level_plan in level_plans:
-        source, plan = (before, level_plan.step) if level_plan.whole is None else (array, level_plan.whole)
-        values = pooling.run(source, plan).values
+    plans = tuple(level_plans)
+    first = start_rules(pooling, array, plans[0].step, rules) if rules is not None and rules.given else None
+    if first is not None:
+        check_levels(pooling, plans, first.rules)
+    yield Level(0, array, (1.0,) * array.ndim, (0.0,) * array.ndim, True), None, None
+    before, plain, here = array, replace(pooling, dtype=None), first
+    for level_plan in plans:
+        whole = level_plan.whole is not None
+        source, plan = (array, level_plan.whole) if level_plan.whole is not None else (before, level_plan.step)
+        values = _pool(pooling, source, plan, first if whole else here)
         stored = pooling.nodata is not None or plain.result_dtype(before.dtype) == values.dtype
-        if level_plan.whole is None:
-            before = values if stored else plain.run(before, plan).values
-        yield Level(level_plan.number, values, level_plan.scale, level_plan.offset, level_plan.whole is not None,
-                    centres=level_plan.centres()), level_plan
+        if not whole:
+            before = values if stored else _pool(plain, before, plan, here)
+        yield Level(level_plan.number, values, level_plan.scale, level_plan.offset, whole,
+                    centres=level_plan.centres()), level_plan, here
+        here = None if here is None else here.follow(pooling, level_plan.step)
 
 
-def report_levels(array: Array, pooling: Pooling, level_plans: Iterator[LevelPlan], drift: bool) -> Iterator[Level]:
+def _pool(pooling: Pooling, array: Array, plan: Plan, rules: LevelRules | None) -> Array:
+    """All samples pooled, or those that count."""
+    return pooling.run(array, plan).values if rules is None else rules.pool(pooling, array, plan)
+
+
+def report_levels(array: Array, pooling: Pooling, level_plans: Iterator[LevelPlan], drift: bool,
+                  rules: SampleRules | None = None) -> Iterator[Level]:
     """The same with drift and labels."""
-    named = _count_labels(array, pooling) if pooling.reducer.suits_labels else None
+    named = None
     stored = array
-    for level, level_plan in iterate_levels(array, pooling, level_plans):
+    for level, level_plan, here in iterate_levels(array, pooling, level_plans, rules):
+        if pooling.reducer.suits_labels and level_plan is not None and level_plan.number == 1:
+            named = _count_labels(array if here is None else array[here.there > 0], pooling)
         if level_plan is not None and drift:
             as_stored = replace(pooling, dtype=level.values.dtype)
-            stored = level.values if level_plan.number == 1 else as_stored.run(stored, level_plan.step).values
+            stored = level.values if level_plan.number == 1 else _pool(as_stored, stored, level_plan.step, here)
             level = replace(level, drift=_measure_drift(stored, level.values))
         if level_plan is not None and named is not None:
             there = _count_labels(level.values, pooling)

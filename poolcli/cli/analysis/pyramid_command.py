@@ -15,6 +15,7 @@ from .. import options, param_types
 from ..display.formatting import format_shape
 from ..display.levels_table import WrittenLevels, plain_text, render_levels
 from ..display.study_output import make_table
+from .chain_command import SAMPLES
 from .context import STDIO, Answer, StudyContext, file_errors
 from .pyramid_files import (
     LEVEL,
@@ -96,7 +97,7 @@ def _make_hypercolumn(task: PyramidTask, output: str) -> Answer:
     from ...analysis.pyramid.pyramid import iterate_levels
 
     with file_errors(task.name):
-        made = [level for level, _ in iterate_levels(task.array, task.pooling, iter(task.level_plans))]
+        made = [one[0] for one in iterate_levels(task.array, task.pooling, iter(task.level_plans), task.rules)]
         whole = stack_levels(made, task.level_plans[0].step.axes)
     shapes = tuple(level.values.shape for level in made)
     return _write_array(task.asked, task.name, output, task.letters, shapes, whole, task.pooling.reducer.name, "level")
@@ -107,7 +108,7 @@ def _make_spatial(asked: StudyContext) -> Answer:
     from ...analysis.pyramid.hypercolumn import spp
 
     name = asked.the_file()
-    for given in ("levels", "smallest", "how"):
+    for given in ("levels", "smallest", "how", *SAMPLES):
         if asked.given[given] is not None:
             raise OptionError(given if given != "how" else "exact", "goes with levels, and --spp has grids")
     stage = get_stage(asked, "max")
@@ -152,6 +153,7 @@ def _list_options() -> list[click.Option]:
                      help="Every level straight from the input. Default for averages, sums, extremes and norms."),
         click.Option(["--repeated", "how"], flag_value="repeated", help="Every level from the one before, unrounded."),
         options.flag("--cog", help="Write a cloud-optimised GeoTIFF: tiles, overviews, directories first."),
+        *(one for one in options.valid_samples() if one.name in SAMPLES),
         options.place(), options.compress(),
         options.option("--scheduler", metavar="WHERE", help="Make the levels of a .zarr on a Dask cluster: "
                        "tcp://host:8786, a scheduler file, or local."),
@@ -168,6 +170,7 @@ def _list_options() -> list[click.Option]:
 _STUDY = Study(
     "pyramid", "An array pooled again and again; averages stay exact at every level.",
     ["poolcli pyramid photo.jpg --levels 4 -o levels/", "poolcli pyramid scan.tif -k 2 --smallest 256 -o pyramid.tif",
-     "poolcli pyramid labels.png mode --levels 3", "poolcli pyramid image.png --levels 3 --hypercolumn -o columns.npy",
+     "poolcli pyramid labels.png mode --levels 3", "poolcli pyramid dem.tif --mask clear.png -o levels/",
+     "poolcli pyramid image.png --levels 3 --hypercolumn -o columns.npy",
      "poolcli pyramid maps.npy --layout NCHW --spp 1,2,4"], _answer, _list_options(), default=(), formats=())
 command = _STUDY.command()

@@ -16,6 +16,7 @@ from ...redact import printable
 from .. import options
 from ..display.levels_table import WrittenLevel
 from .context import STDIO, StudyContext, file_errors
+from .explain_command import load_sample_rules
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ...analysis.pyramid.pyramid_plan import LevelPlan
     from ...files import Format, Loaded
     from ...pooling import Pooling
+    from ...valid_samples import SampleRules
 
     Array = NDArray[Any]
 
@@ -42,6 +44,8 @@ class PyramidTask:
     pooling: Pooling
     layout: str | None
     level_plans: tuple[LevelPlan, ...]
+    rules: SampleRules | None = None
+    """Which samples of the input count."""
 
     def notes(self, outputs: Sequence[str]) -> tuple[str, ...]:
         """What is worth knowing of the input, and of outputs that are not read back as they were written."""
@@ -100,7 +104,8 @@ def prepare_task(asked: StudyContext, name: str, output: str) -> PyramidTask:
     with file_errors(name):
         level_plans = tuple(plan_levels(array.shape, pooling, levels=asked.given["levels"], exact=exact, layout=layout,
                                         smallest=asked.given["smallest"]))
-    return PyramidTask(asked, name, loaded, array, pooling, layout, level_plans)
+        rules = load_sample_rules(asked, pooling, level_plans[0].step)
+    return PyramidTask(asked, name, loaded, array, pooling, layout, level_plans, rules)
 
 
 def _with_file_nodata(asked: StudyContext, loaded: Loaded, stage: Stage) -> tuple[Loaded, Stage]:
@@ -185,7 +190,7 @@ def _make_levels(task: PyramidTask, records: list[WrittenLevel], targets: Sequen
     """The levels as they are made, each noted down."""
     from ...analysis.pyramid.pyramid import report_levels
 
-    for level in report_levels(task.array, task.pooling, iter(task.level_plans), drift=True):
+    for level in report_levels(task.array, task.pooling, iter(task.level_plans), True, task.rules):
         target = None if level.number == 0 else targets[level.number - 1]
         records.append(WrittenLevel(level.number, level.values.shape, level.values.dtype.name, level.scale,
                                     level.offset,

@@ -34,6 +34,9 @@ def write_store(asked: StudyContext, name: str) -> Answer:
     name = strip_slashes(name)
     output = strip_slashes(asked.output) if asked.output is not None else default_name(name, f"_levels{ENDING}")
     _check_store(asked, name, output)
+    if asked.beside is not None:
+        raise OptionError("mask", "and what else says which samples count goes with levels in pictures and arrays, not "
+                                  "with those of a .zarr; -o NAME.tif or FOLDER/ would work")
     from ...chunked import multiscale, run_array
 
     with file_errors(name):

@@ -37,7 +37,7 @@ SAMPLED = {
     "analysis/test_explain.py::test_every": 8, "analysis/test_explain.py::test_extremes": 4,
     "analysis/test_explain.py::test_missing": 4, "analysis/test_grad.py::test_gradients_are": 6,
     "analysis/test_group.py::test_a_turned": 12, "analysis/test_group.py::test_an_invariant": 8,
-    "chunked/test_slabs.py": 8, "cli/test_large_tiff.py::test_boxes": 6, "core/test_boxes.py": 8,
+    "chunked/test_slabs.py": 8, "cli/test_large_tiff.py::test_boxes": 6, "core/test_boxes.py::test_boxes": 8,
     "drivers/test_addition_chain.py": 4, "drivers/test_flatten.py": 6, "drivers/test_weighted.py::test_narrow": 8,
     "engine/test_numpy_tier.py::test_results": 6, "kernels/test_fold_parts.py::test_parts": 6,
     "kernels/test_network.py": 8, "kernels/test_quick_kernels.py": 12, "kernels/test_quick_rounding.py": 4,

@@ -111,7 +111,7 @@ class JobPlan:
     """All jobs of a run, made one by one each time that they are gone through; and what was passed over."""
 
     def __init__(self, lots: Sequence[_PackedNames], row: _NamedOperation, settings: Settings,
-                 notes: _SkippedNames, *, several: bool = False) -> None:
+                 notes: _SkippedNames, *, several: bool) -> None:
         self.lots, self.settings, self.notes = lots, settings, notes
         self.output = output_paths.OutputNamer(settings.output, row.name, several=several)
         self.indices = None if settings.indices is None else output_paths.OutputNamer(settings.indices, row.name)
@@ -283,7 +283,7 @@ def _pack_names(names: list[str], settings: Settings, notes: _SkippedNames,
                 reducers: tuple[str, ...]) -> Iterator[_PackedNames]:
     """Inputs as they were named; x_max.png is none where x.png is too: a second run over *.png must not pool its own
     results."""
-    if len(names) > 1 and _is_beside_input(settings):
+    if _is_beside_input(settings):
         made = find_own_results(names, reducers)
         for name in (name for name in names if name in made):
             notes.add(name, "named like a result of another input, so it is no input itself; alone it would be")

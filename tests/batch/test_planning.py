@@ -159,6 +159,8 @@ def test_an_output_of_no_known_format_is_a_problem_of_its_file(tmp_path: Path) -
     assert [one[1] for one in pairs][1:] == ["i/x.npy"] and len(pairs) == 2
     assert list(plan("a.png", "b.npy", output="o/").pairs()) == [("a.png", "o/a.png"), ("b.npy", "o/b.npy")]
     assert list(plan("-").pairs()) == []
+    assert len(list(plan("a.png", output="o/x.jpgg", format=formats.FORMATS["PNG"]).pairs())) == 1
+    assert list(plan("a.png", output="/dev/null").pairs()) == [("a.png", "/dev/null")]
 
 
 def test_several_results_of_an_input_are_named_apart() -> None:
@@ -193,6 +195,7 @@ def test_results_of_other_inputs_are_passed_over() -> None:
     assert list(made.notes) == [
         ("x_max.png", "named like a result of another input, so it is no input itself; alone it would be")]
     assert [job.source for job in plan("x_max.png")] == ["x_max.png"]
+    assert [job.source for job in plan("x_max.png", "x.png")] == ["x.png"]
     assert [job.source for job in plan("x.png", "x_max.png", output="o/")] == ["x.png", "x_max.png"]
     with pytest.raises(poolcli.PoolError, match=r"is the output of|would both"):
         plan("x.png", "x.png", in_place=True)

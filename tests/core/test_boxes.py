@@ -117,6 +117,32 @@ def test_windows_in_the_padding_need_nothing() -> None:
     assert boxes.input_box(plan, ((1, 3),)) == ((1, 3),)
 
 
+def test_a_box_is_a_range_of_each_axis() -> None:
+    """All of a shape, its own shape, and what NumPy takes."""
+    assert boxes.full_box((4, 1)) == ((0, 4), (0, 1))
+    assert boxes.box_shape(((1, 4), (0, 2))) == (3, 2)
+    assert boxes.slices(((1, 4), (0, 2))) == (slice(1, 4), slice(0, 2))
+
+
+@pytest.mark.parametrize("options", [{"size": 5, "stride": 2, "padding": ((3, 4),), "pad_mode": "edge"},
+                                     {"size": 4, "stride": 5, "ceil_mode": True, "padding": ((0, 1),)}, {"area": 5},
+                                     {"fractional": 1.7, "seed": 2, "overlapping": True}], ids=str)
+def test_windows_on_a_part_of_their_axis_are_the_same(options: dict[str, Any]) -> None:
+    """Their samples, from the part's first on; the positions that count; and how much of each sample they hold."""
+    (whole,) = parse_pooling("sum", layout="L", **options).plan((17,)).windows
+    for first, last, start, stop in ((1, 4, 0, 17), (2, 4, 3, 15), (0, 2, 0, 9), (3, 5, 7, 17)):
+        one = whole[first:last]
+        if not (one.present[0].min() >= start and (one.present[0] + (one.present[1] - 1) * one.step).max() < stop):
+            continue
+        part = boxes.cut_windows(one, start, stop)
+        assert part.length == stop - start
+        assert (part.present[0] + start).tolist() == one.present[0].tolist()
+        assert part.present[1].tolist() == one.present[1].tolist()
+        assert part.nominal().tolist() == one.nominal().tolist()
+        if one.stretch is not None:
+            assert [numbers.tolist() for numbers in part.parts()] == [numbers.tolist() for numbers in one.parts()]
+
+
 def test_dilation_keeps_its_phase_in_a_box() -> None:
     """A window that begins in the padding has its first sample where the dilation says."""
     plan = parse_pooling("max", size=3, dilation=2, padding=2, stride=1, layout="L").plan((9,))

@@ -73,12 +73,11 @@ def test_mutants_differ_in_one_thing(every_mutant: ModuleType) -> None:
     ])
 
 
-def test_a_change_without_an_effect_is_one_of_the_module(every_mutant: ModuleType) -> None:
+def test_a_change_without_an_effect_is_of_a_line_of_the_module(every_mutant: ModuleType) -> None:
     """Where a line has changed since, the list of those goes with it."""
     for name in tomllib.loads(every_mutant.EQUIVALENT.read_text()):
-        source = (HERE.parents[1] / "poolcli" / name).read_text()
-        there = {every_mutant.describe(source, one) for one in every_mutant.mutants(source)}
-        assert every_mutant.read_equivalent(name) - there == set()
+        lines = map(str.strip, (HERE.parents[1] / "poolcli" / name).read_text().splitlines())
+        assert {one.partition(" :: ")[0] for one in every_mutant.read_equivalent(name)} <= set(lines)
 
 
 def test_a_mutant_is_killed_by_its_test_alone(every_mutant: ModuleType, tmp_path: Path) -> None:

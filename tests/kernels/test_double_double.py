@@ -77,12 +77,23 @@ def test_a_product_too_large_to_be_split_has_no_second_part(a: float, b: float) 
     assert dd.two_product(a, b) == (a * b, 0.0)
 
 
+@pytest.mark.parametrize(("a", "b"), [(1e290, 3e-100), (3e-100, -1e290), (1e144, 3e145)])
+def test_large_products_that_can_be_split_are_exact(a: float, b: float) -> None:
+    """Up to 1e290."""
+    assert exact(dd.two_product(a, b)) == Fraction(a) * Fraction(b)
+
+
 @given(WHOLE_PAIRS, WHOLE_PAIRS)
 def test_sums_of_whole_numbers_are_exact(a: int, b: int) -> None:
     """Below 2^105."""
     a, b = int(exact(split(a))), int(exact(split(b)))
     found = dd.add(*split(a), *split(b))
     assert exact(found) == a + b and found[0] + found[1] == found[0]
+
+
+def test_what_cancels_leaves_the_rest_whole() -> None:
+    """The error of the second parts' sum too."""
+    assert exact(dd.add(1.0, 2.0**-54, -1.0, 2.0**-120)) == Fraction(1, 2**54) + Fraction(1, 2**120)
 
 
 @given(MODERATE, MODERATE, MODERATE, MODERATE)

@@ -265,7 +265,7 @@ def _write_block(block: Array, dtype: np.dtype[Any], stream: IO[bytes]) -> None:
 
     if block.size:
         plain = np.ascontiguousarray(block, dtype)
-        write_all(stream, plain.reshape(-1).view(np.uint8).data)
+        write_all(stream, plain.ravel().view(np.uint8).data)
 
 
 class SupportsWrite(Protocol):

@@ -79,7 +79,7 @@ def test_quantiles_count_samples_by_their_part(name: str, dtype: str, shape: tup
         x[RNG.random(shape) < 0.7] = 2
     made = []
     choose = area_rank_driver.choose
-    monkeypatch.setattr(run, "_AREA_RANK_CHOICE", lambda work: made.append(choose(work)) or made[-1])
+    monkeypatch.setattr(run, "PART_CHOICES", (lambda work: made.append(choose(work)) or made[-1],))
     # every window has its value from this kernel: the general one is not asked again
     monkeypatch.setattr(general_driver.General, "runner", lambda *_, **__: pytest.fail("the general kernel"))
     pooling.cache_clear()
@@ -111,6 +111,6 @@ def test_any_share_is_that_of_the_general_kernel(monkeypatch: pytest.MonkeyPatch
         pooling.cache_clear()
         found = poolcli.pool(x, "quantile", q=q, scale=(2, 2.5))
         with monkeypatch.context() as patch:
-            patch.setattr(run, "_AREA_RANK_CHOICE", lambda work: None)
+            patch.setattr(run, "PART_CHOICES", ())
             pooling.cache_clear()
             assert np.array_equal(found, poolcli.pool(x, "quantile", q=q, scale=(2, 2.5)))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import reference
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import poolcli
@@ -44,29 +44,32 @@ def positions(windows: Windows) -> list[list[int]]:
 
 NUMBERS = st.integers(1, 6)
 PADS = st.one_of(st.integers(0, 4), st.tuples(st.integers(0, 4), st.integers(0, 4)))
-ASKED = st.one_of(
-    st.just({"size": "all"}),
-    st.fixed_dictionaries({"size": st.one_of(NUMBERS, st.tuples(NUMBERS, st.just("all")))},
-                          optional={"stride": NUMBERS, "dilation": NUMBERS, "ceil_mode": st.booleans(),
-                                    "padding": st.tuples(PADS, PADS)}),
-    st.fixed_dictionaries({"padding": st.sampled_from(["same", "same-lower"])},
-                          optional={"size": st.tuples(NUMBERS, st.just("all")), "stride": NUMBERS,
-                                    "dilation": NUMBERS}),
-    st.fixed_dictionaries({"adaptive": st.one_of(NUMBERS, st.tuples(st.just("all"), NUMBERS))}),
-    st.fixed_dictionaries({"fractional": st.sampled_from([1, 1.3, "1.7", (2.5, 1.1)])},
-                          optional={"u": st.sampled_from([0, 0.25, "0.9"]), "overlapping": st.booleans()}),
-    st.fixed_dictionaries({"fractional": st.sampled_from([1.3, 2, (2.5, 1.5)])},
-                          optional={"seed": st.integers(0, 9), "random": st.booleans(), "size": NUMBERS}),
-    st.fixed_dictionaries({"area": NUMBERS}, optional={"touch": st.sampled_from(["all", "half"])}),
-    st.fixed_dictionaries({"scale": st.sampled_from([1, 1.5, "2.25", (3, "1.2")])},
-                          optional={"touch": st.sampled_from(["all", "half"])}),
-)
+ASKED = {
+    "global": st.just({"size": "all"}),
+    "fixed": st.fixed_dictionaries({"size": st.one_of(NUMBERS, st.tuples(NUMBERS, st.just("all")))},
+                                   optional={"stride": NUMBERS, "dilation": NUMBERS, "ceil_mode": st.booleans(),
+                                             "padding": st.tuples(PADS, PADS)}),
+    "same": st.fixed_dictionaries({"padding": st.sampled_from(["same", "same-lower"])},
+                                  optional={"size": st.tuples(NUMBERS, st.just("all")), "stride": NUMBERS,
+                                            "dilation": NUMBERS}),
+    "adaptive": st.fixed_dictionaries({"adaptive": st.one_of(NUMBERS, st.tuples(st.just("all"), NUMBERS))}),
+    "fractional": st.fixed_dictionaries({"fractional": st.sampled_from([1, 1.3, "1.7", (2.5, 1.1)])},
+                                        optional={"u": st.sampled_from([0, 0.25, "0.9"]),
+                                                  "overlapping": st.booleans()}),
+    "drawn": st.fixed_dictionaries({"fractional": st.sampled_from([1.3, 2, (2.5, 1.5)])},
+                                   optional={"seed": st.integers(0, 9), "random": st.booleans(), "size": NUMBERS}),
+    "area": st.fixed_dictionaries({"area": NUMBERS}, optional={"touch": st.sampled_from(["all", "half"])}),
+    "scale": st.fixed_dictionaries({"scale": st.sampled_from([1, 1.5, "2.25", (3, "1.2")])},
+                                   optional={"touch": st.sampled_from(["all", "half"])}),
+}
 
 
-@settings(max_examples=600)
-@given(ASKED, st.tuples(st.integers(1, 30), st.integers(1, 30)))
-def test_windows_are_the_oracles_lists(asked: dict[str, Any], lengths: tuple[int, int]) -> None:
+@pytest.mark.parametrize("kind", ASKED)
+@given(data=st.data())
+def test_windows_are_the_oracles_lists(kind: str, data: st.DataObject) -> None:
     """Position by position, with the padding at both ends; where there is none it is an error."""
+    asked: dict[str, Any] = data.draw(ASKED[kind])
+    lengths = data.draw(st.tuples(st.integers(1, 30), st.integers(1, 30)))
     words, options = reference.raw_words(asked.get("seed", 0)), reference.Options(**asked)
     try:
         wanted = [reference.axis(n, i, words, options) for i, n in enumerate(lengths)]

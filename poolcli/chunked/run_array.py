@@ -28,7 +28,7 @@ from ..report import Stats, Tally
 from ..valid_samples import find_errors_dtype
 from . import chunk_shapes, ome, tree_reduce
 from .executors import ChunkBackend, ThreadBackend, map_ordered
-from .run_box import NULL_TARGET, BoxContext, pool_box, run_box, split_jobs, write_box
+from .run_box import NULL_TARGET, BoxContext, RelayedTarget, run_box, run_relayed, split_jobs
 from .sample_sources import SampleSources
 from .sources import ArraySource, MemorySource, NpySource, Target, array_bytes, pad_source
 from .zarr_metadata import ArrayMetadata, Coordinate, fit_attributes, fit_fill_value
@@ -119,11 +119,6 @@ def pool(pooling: Pooling, volume: OpenedArray, output: str, *, overwrite: bool 
     plan = pooling.plan(volume.source.shape, volume.letters, held=False)
     if beside is not None:
         beside.check(pooling, plan)
-        for what, option, wanted in (("numbers of valid samples", "--valid-out", beside.valid),
-                                     ("errors of results", "--sigma-out", beside.errors)):
-            if wanted is not None and not backend.shares_memory:
-                raise PoolError(f"the {what} of a chunked array are written by threads of this machine; without "
-                                f"--scheduler, or without {option}, it would work")
         beside = beside.pad(pooling, plan)
         pooling = replace(pooling, dtype=beside.find_result_dtype(pooling, volume.source.dtype))
     result = pooling.result_dtype(volume.source.dtype)
@@ -169,17 +164,27 @@ def prepare_run(pooling: Pooling, plan: Plan, source: ArraySource, backend: Chun
 
 def run_jobs(backend: ChunkBackend, task: BoxContext, merger: Merger | None,
              chunk: tuple[int, ...]) -> Generator[Tally, None, None]:
-    """All jobs, done; values go through here where workers elsewhere cannot write into the target."""
+    """All jobs, done; values go through here where workers elsewhere cannot write into a target."""
     if merger is not None:
         yield from tree_reduce.run_reduction(task, merger, chunk, backend)
         return
     boxes = list(split_jobs(task, chunk, 2 * backend.workers))
-    if backend.shares_memory or not isinstance(task.target, MappedTarget):
+    relayed: list[MappedTarget] = []
+
+    def relay(target: Target | None) -> Target | None:
+        if not isinstance(target, MappedTarget):
+            return target
+        relayed.append(target)
+        return RelayedTarget(len(relayed) - 1)
+
+    sent = task if backend.shares_memory else task.map_targets(relay)
+    if not relayed:
         yield from progress.shown(map_ordered(backend, run_box, task, boxes), len(boxes))
         return
-    values = progress.shown(map_ordered(backend, pool_box, replace(task, target=NULL_TARGET), boxes), len(boxes))
-    for box, found in zip(boxes, values, strict=True):
-        yield write_box(task, box, found)
+    for tally, written in progress.shown(map_ordered(backend, run_relayed, sent, boxes), len(boxes)):
+        for number, ranges, values in written:
+            relayed[number].write(ranges, values)
+        yield tally
 
 
 def make_task(pooling: Pooling, plan: Plan, source: ArraySource, most: int, looks: bool) -> BoxContext:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -48,6 +48,13 @@ class BoxContext:
     beside: SampleSources | None = None
     """Which samples count, and how much, where not all do the same."""
 
+    def map_targets(self, change: Callable[[Target | None], Target | None]) -> BoxContext:
+        """The same with other targets in place of all that there are."""
+        beside = self.beside
+        if beside is not None:
+            beside = replace(beside, target=change(beside.target), errors_target=change(beside.errors_target))
+        return replace(self, target=change(self.target) or NULL_TARGET, beside=beside)
+
     @property
     def itemsize(self) -> int:
         """Bytes of a sample."""
@@ -57,6 +64,25 @@ class BoxContext:
 def run_box(task: BoxContext, outputs: Box) -> Tally:
     """One job: its values are in the target when it returns. PoolError for what cannot be pooled or read."""
     return write_box(task, outputs, pool_box(task, outputs))
+
+
+@dataclass(frozen=True)
+class RelayedTarget:
+    """Stands for a target that a worker elsewhere cannot write into: what is written goes back with its job."""
+
+    number: int
+    written: list[tuple[int, Box, Array]] = field(default_factory=list)
+
+    def write(self, ranges: Box, values: Array) -> None:
+        """Keep values and their place."""
+        self.written.append((self.number, ranges, values))
+
+
+def run_relayed(task: BoxContext, outputs: Box) -> tuple[Tally, list[tuple[int, Box, Array]]]:
+    """One job, and what it wrote into the targets that are relayed."""
+    written: list[tuple[int, Box, Array]] = []
+    own = task.map_targets(lambda one: replace(one, written=written) if isinstance(one, RelayedTarget) else one)
+    return run_box(own, outputs), written
 
 
 def write_box(task: BoxContext, outputs: Box, values: Array) -> Tally:

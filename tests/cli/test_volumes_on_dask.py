@@ -40,6 +40,27 @@ def test_chunks_go_to_workers(here: Call, tmp_path: Path) -> None:
     assert names(tmp_path) == ["negative.zarr", "volume.zarr", "y.npy", "y.zarr"]
 
 
+@pytest.mark.parametrize("ending", ["npy", "zarr"])
+def test_what_goes_with_results_comes_back_from_workers(here: Call, tmp_path: Path, ending: str) -> None:
+    """Numbers of valid samples, and standard errors, in a .npy as in chunks: those of one machine."""
+    rng = np.random.default_rng(1)
+    x, sigma, mask = (rng.random((32, 30, 31)).astype(np.float32) for _ in range(3))
+    for name, array in (("sigma", sigma), ("mask", (mask < 0.6).astype(np.uint8))):
+        np.save(tmp_path / f"{name}.npy", array)
+    path = stored(tmp_path, x, (8, 8, 8), name="volume.zarr")
+    words = ("avg", path, "--layout", "DHW", "-q", "-k", "3", "-s", "2", "--mask", tmp_path / "mask.npy", "--sigma",
+             tmp_path / "sigma.npy", "--min-valid", "3")
+    for where, more in (("here", ()), ("there", ("--scheduler", "local", "--jobs", "2"))):
+        done = here(*words, "--sigma-out", tmp_path / f"e_{where}.{ending}", "--valid-out", tmp_path / f"v_{where}.npy",
+                    "-o", tmp_path / f"y_{where}.{ending}", *more)
+        assert (done.code, done.err) == (0, "")
+    for name, form in (("y", ending), ("e", ending), ("v", "npy")):
+        ours, theirs = (tmp_path / f"{name}_{where}.{form}" for where in ("here", "there"))
+        load = read if form == "zarr" else np.load
+        assert load(ours).tobytes() == load(theirs).tobytes()  # type: ignore[operator]
+    assert np.load(tmp_path / "v_there.npy").max() > 10
+
+
 HOOK = """
 import os, sys, time
 

@@ -35,6 +35,7 @@ def unpack_channels(task: T, alone: bool) -> T:
 
 
 def _saves_time(task: Any) -> bool:
+    """Whether a kernel over four channels takes less than copying three of them."""
     pooling, plan = task.pooling, task.plan
     times_read = prod(len(windows) * windows.size_range()[1] / windows.length for windows in plan.windows)
     return (pooling.reducer.memory_bound and pooling.nodata is None and plan.axes.letters == "HWC"

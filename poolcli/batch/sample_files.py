@@ -191,6 +191,7 @@ def open_sources(given: SampleFiles, job: Job, pooling: Pooling, settings: Setti
     named = given.name_files(job, pooling.reducer.name)
 
     def open_one(option: str) -> ArraySource | None:
+        """The file of an option as a source of boxes; None where it was not given."""
         if option not in named:
             return None
         name = named[option]

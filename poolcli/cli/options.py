@@ -240,6 +240,7 @@ def files() -> list[click.Option]:
 def memory() -> click.Option:
     """What a run may hold, which is said to all that reads and pools in this process while the command runs."""
     def limit(context: click.Context, _: click.Parameter, value: int | None) -> int | None:
+        """Hold no more than that as long as the command runs."""
         if value is not None:
             context.with_resource(limit_to(value))
         return value

@@ -121,6 +121,7 @@ def _make_callback(row: Reducer) -> Callable[..., int]:
     """Parse, plan, pool, report."""
 
     def pool_files(inputs: tuple[str, ...], **given: Any) -> int:
+        """Run the command; the exit code."""
         keywords, windows = options.check_keywords(row, given)
 
         from .. import batch

@@ -223,6 +223,7 @@ def _open_stdin(stdin: IO[bytes] | None) -> IO[bytes]:
 
 
 def _from_file(stream: IO[bytes], name: str, key: str | None, options: dict[str, Any]) -> Loaded:
+    """Read from a stream that can be sought: the first bytes, then the name, say which reader."""
     head = stream.read(12)
     kind = sniff(head)
     stream.seek(0)
@@ -346,6 +347,7 @@ def npy_data(
 
 
 def _npy_file(path: str | os.PathLike[str], least: int, stack: ExitStack) -> tuple[Header, IO[bytes]] | None:
+    """The header of a .npy of at least so many bytes, and its stream; None of anything else."""
     with suppress(OSError):  # reading the file will tell what is wrong with it
         if not os.path.isfile(path) or os.path.getsize(path) < max(least, 1):
             return None
@@ -358,6 +360,7 @@ def _npy_file(path: str | os.PathLike[str], least: int, stack: ExitStack) -> tup
 
 
 def _copy(head: bytes, stream: IO[bytes], max_pixels: int) -> IO[bytes]:
+    """The whole of a stream in memory; PoolError where it is longer than any picture of so many pixels."""
     limit = 8 * max_pixels + (1 << 24)  # 16-bit RGBA is 8 bytes a pixel; all other pictures are smaller
     copy = io.BytesIO(head)
     copy.seek(0, io.SEEK_END)
@@ -455,6 +458,7 @@ def _drop_lost_place(source: ImageInfo, notes: tuple[str, ...], path: str) -> tu
 
 def _encode(array: Array, source: ImageInfo, row: Format, stream: IO[bytes], encoding: Encoding,
             path: str = "") -> tuple[str, ...]:
+    """Write an array into a stream by the writer of a format; return notes of what was lost."""
     if row.name == "NPY":
         write_npy(array, stream)
     elif row.name == "NPZ":

@@ -65,6 +65,7 @@ def load_header(path: str | os.PathLike[str], *, max_pixels: int, key: str | Non
 
 
 def _load_picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded | None:
+    """What the header of a picture says, as Pillow reads it; None where that is not all."""
     with guard_decoding(max_pixels, allow_truncated=False):
         try:
             image = Opener(name, stream, kind, max_pixels).open()

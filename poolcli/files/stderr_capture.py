@@ -29,6 +29,7 @@ class _Gate:
 
     @contextmanager
     def hold(self, wanted: object, enter: Callable[[ExitStack], None]) -> Iterator[None]:
+        """Wait until nobody is inside who wants something else, and be inside for the length of a block."""
         with self._turn:
             self._turn.wait_for(lambda: not self.inside or self._wanted == wanted)
             if not self.inside:

@@ -164,6 +164,7 @@ def _differentiate_ranks(ranks: Callable[[int, Sequence[float]], tuple[int, int,
     """The slope of a mean of ranks: equal parts to the samples of those ranks, among equal ones in their order, and to
     both ends what counts as them."""
     def slope(x: Array, present: Present, parameters: Sequence[float]) -> Floats:
+        """The slope with respect to each sample of a window, windows along the second axis."""
         order = _order_present(x, present)
         counts = _list_present(x, present).sum(axis=0)
         weights = np.zeros((len(x), len(x) + 1))

@@ -275,6 +275,7 @@ def _reduce_copies(by: Pooling, copies: Sequence[PooledCopy | PlainCopy]) -> Arr
 def _split_boxes(shape: Sequence[int], most: int) -> Iterator[Box]:
     """Cut an array into boxes of about so many values: the longest side is halved until they fit."""
     def cut(box: Box) -> Iterator[Box]:
+        """Halve the box along its longest side until it is small enough."""
         lengths = box_shape(box)
         longest = max(range(len(lengths)), key=lambda axis: lengths[axis]) if lengths else 0
         if math.prod(lengths) <= most or lengths[longest] < 2:
@@ -333,11 +334,13 @@ def _measure_deviations(recipe: _GroupPooling, array: Array, plan: Plan, promise
     axes, apart = plan.axes.pooled, window_strides(plan, recipe.over)
     plain = recipe.plain(array)
 
-    def off(pool: Callable[[Array], Array], result: Array, one: Transform) -> tuple[float, float]:
+    def measure_copy(pool: Callable[[Array], Array], result: Array, one: Transform) -> tuple[float, float]:
+        """How far the result of a transformed copy is from what was promised."""
         wanted = result if promise == "invariant" else one.forward(result, axes, apart)
         return _measure_difference(pool(one.forward(array, axes)), wanted)
 
-    return [_Deviation(one.name, *off(recipe.run, values, one), *off(recipe.plain, plain, one)) for one in some]
+    return [_Deviation(one.name, *measure_copy(recipe.run, values, one), *measure_copy(recipe.plain, plain, one))
+            for one in some]
 
 
 def _measure_difference(found: Array, wanted: Array) -> tuple[float, float]:

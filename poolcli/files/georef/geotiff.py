@@ -213,7 +213,7 @@ def read_geotiff(tags: Callable[[int], Any], rows: int) -> tuple[_GeoTiff | None
         return None, ()
     bare = _GeoTiff(rows, metadata=_without_statistics(_encode_text(values.get(_METADATA))), had_rpc=_RPC in values)
     try:
-        found = _place_tags(values, bare)
+        found = _read_place(values, bare)
     except _BrokenTags as error:
         return bare if bare.metadata or bare.had_rpc else None, (f"its place is left out: {error}",)
     return found, ()
@@ -248,7 +248,8 @@ def _without_statistics(xml: bytes) -> bytes:
     return kept if b"<Item" in kept else b""
 
 
-def _place_tags(values: Mapping[int, Any], bare: _GeoTiff) -> _GeoTiff:
+def _read_place(values: Mapping[int, Any], bare: _GeoTiff) -> _GeoTiff:
+    """What the tags say of the place; _BrokenTags where they contradict themselves."""
     keys = tuple(n for n in _read_floats(values.get(KEYS, ())) if isinstance(n, int))
     _check_keys(keys, len(_read_floats(values.get(_KEY_DOUBLES, ()))), len(_encode_text(values.get(_KEY_TEXTS))))
     keyed = replace(bare, keys=keys, key_doubles=_read_floats(values.get(_KEY_DOUBLES, ())),
@@ -257,8 +258,8 @@ def _place_tags(values: Mapping[int, Any], bare: _GeoTiff) -> _GeoTiff:
     keyed = replace(keyed, is_point=is_point)
     scale, points = _read_floats(values.get(SCALE, ())), _read_floats(values.get(TIEPOINTS, ()))
     if matrix := _read_floats(values.get(TRANSFORMATION, ())):
-        affine, vertical = _of_matrix(matrix)
-        return replace(keyed, affine=_at_corner(affine, is_point), vertical=vertical)
+        affine, vertical = _read_matrix(matrix)
+        return replace(keyed, affine=_move_to_corner(affine, is_point), vertical=vertical)
     if not points:
         if scale:
             raise _BrokenTags("it has a pixel scale without a tie point")
@@ -267,11 +268,12 @@ def _place_tags(values: Mapping[int, Any], bare: _GeoTiff) -> _GeoTiff:
         raise _BrokenTags(f"its tie point is {_list_keys(points[:6])}")
     if not scale:
         return replace(keyed, points=points[: len(points) // 6 * 6])
-    affine = _of_scale(scale, points)
-    return replace(keyed, affine=_at_corner(affine, is_point), scale=scale[:3], points=points[:6])
+    affine = _read_scale(scale, points)
+    return replace(keyed, affine=_move_to_corner(affine, is_point), scale=scale[:3], points=points[:6])
 
 
-def _of_scale(scale: tuple[float, ...], points: tuple[float, ...]) -> Affine:
+def _read_scale(scale: tuple[float, ...], points: tuple[float, ...]) -> Affine:
+    """The affine map of a pixel scale and the first tie point."""
     if len(scale) < 2:
         raise _BrokenTags("its pixel scale has one number")
     column, row, _, x, y, _ = points[:6]
@@ -294,7 +296,8 @@ def _check_keys(keys: tuple[int, ...], doubles: int, texts: int) -> None:
             raise _BrokenTags("its GeoKeys are broken")
 
 
-def _of_matrix(matrix: tuple[float, ...]) -> tuple[Affine, tuple[float, float]]:
+def _read_matrix(matrix: tuple[float, ...]) -> tuple[Affine, tuple[float, float]]:
+    """The affine map of a transformation of 4 x 4 numbers, and its scale and offset along the vertical."""
     if len(matrix) < 16:
         raise _BrokenTags(f"its transformation has {len(matrix)} numbers in place of 16")
     affine = (matrix[0], matrix[1], matrix[3], matrix[4], matrix[5], matrix[7])
@@ -303,7 +306,8 @@ def _of_matrix(matrix: tuple[float, ...]) -> tuple[Affine, tuple[float, float]]:
     return affine, (matrix[10], matrix[11])
 
 
-def _at_corner(affine: Affine, is_point: bool) -> Affine:
+def _move_to_corner(affine: Affine, is_point: bool) -> Affine:
+    """The map from corners of pixels, of one from their middles where a pixel is a point."""
     a, b, c, d, e, f = affine
     return (a, b, c - a / 2 - b / 2, d, e, f - d / 2 - e / 2) if is_point else affine
 

@@ -89,6 +89,7 @@ def ending_note(name: str, kind: str) -> tuple[str, ...]:
 
 
 def _read(file: Opener) -> Loaded:
+    """One picture that is open: pixels upright, metadata and notes."""
     picture = _READERS.get(file.kind, _read_plain)(file)
     # Pillow turns TIFF itself, and tifffile's pages are turned where they are read.
     array = picture.array if FORMATS[file.kind].tagged else turn_upright(picture.array, _read_orientation(file.image))

@@ -94,6 +94,7 @@ def write_image(
 
 
 def _write_one(array: Array, source: ImageInfo, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:
+    """Write one picture through Pillow, or by our own encoder; return notes of what was lost."""
     picture, mode, palette = _prepare(array if row.spare_byte else pack(array), source, row)
     lost: tuple[str, ...] = ()
     if encoding.palette and palette is None and mode in ("L", "RGB", "RGBA") and "P" in row.modes:
@@ -139,6 +140,7 @@ def _file_in_memory() -> IO[bytes] | None:
 
 
 def _write_several(array: Array, source: ImageInfo, row: Format, target: Target, encoding: Encoding) -> tuple[str, ...]:
+    """Write frames or pages, which lie along the first axis, through Pillow; return notes of what was lost."""
     from .frames import frames_for, play_times
 
     frames, mode, lost = frames_for(array, source, row, _prepare)
@@ -167,6 +169,7 @@ def _by_pillow(array: Array, source: ImageInfo, row: Format, encoding: Encoding)
 
 
 def _write_numbers(array: Array, source: ImageInfo, target: Target, encoding: Encoding) -> tuple[str, ...]:
+    """Write a TIFF of numbers that Pillow does not write; return notes of what was lost."""
     from ..tiff.tiff_extra import write_tiff_extra
 
     whole = io.BytesIO()
@@ -285,6 +288,7 @@ def _prepare(array: Array, source: ImageInfo, row: Format) -> tuple[Array, str, 
 
 
 def _make_image(array: Array, mode: str, palette: Palette | None) -> Image.Image:
+    """The array as an image of Pillow's; RGB of four bytes a pixel without a copy."""
     import numpy as np
     from PIL import Image
 

@@ -137,7 +137,7 @@ def list_options(metadata: Metadata | None, row: Format, size: tuple[int, int],
     if row.comment and (comment := dict(metadata.text).get("Comment", "")):
         told["comment"] = comment.encode()[:_SEGMENT]
     if row.texts and (metadata.text or metadata.xmp):
-        told["pnginfo"] = _png_info(metadata)
+        told["pnginfo"] = _make_png_info(metadata)
     return told
 
 
@@ -147,14 +147,15 @@ def _exif_bytes(tags: Mapping[int, Any], row: Format, size: tuple[int, int]) -> 
         return b""
     inner = dict(tags.get(_EXIF, {}))
     inner.update({tag: side for tag, side in zip((_WIDTH, _HEIGHT), size, strict=True) if tag in inner})
-    data = _pack({**tags, _EXIF: inner} if inner else tags)
+    data = _pack_exif({**tags, _EXIF: inner} if inner else tags)
     if row.exif_limit is not None and len(data) >= row.exif_limit:
         inner.pop(_MAKER_NOTE, None)
-        data = _pack({**tags, _EXIF: inner})
+        data = _pack_exif({**tags, _EXIF: inner})
     return data if row.exif_limit is None or len(data) < row.exif_limit else b""
 
 
-def _pack(tags: Mapping[int, Any]) -> bytes:
+def _pack_exif(tags: Mapping[int, Any]) -> bytes:
+    """EXIF tags as bytes; none where a value cannot be written."""
     from PIL import Image
 
     exif = Image.Exif()
@@ -165,7 +166,8 @@ def _pack(tags: Mapping[int, Any]) -> bytes:
     return b""
 
 
-def _png_info(metadata: Metadata) -> Any:
+def _make_png_info(metadata: Metadata) -> Any:
+    """Texts and XMP as Pillow writes them into PNG."""
     from PIL.PngImagePlugin import PngInfo
 
     info = PngInfo()

@@ -146,6 +146,7 @@ def with_rawmode(args: Any, mode: str) -> Any:
 
 
 def _expand_palette(image: ImageFile.ImageFile, indexed: bool, icc: bytes | None) -> Picture:
+    """The colours of a picture with a palette, or its indices with the palette where these are asked for."""
     transparent = image.has_transparency_data
     if not indexed:
         mode = "RGBA" if transparent else "RGB"
@@ -156,12 +157,14 @@ def _expand_palette(image: ImageFile.ImageFile, indexed: bool, icc: bytes | None
 
 
 def _read_palette(image: ImageFile.ImageFile, transparent: bool) -> Palette:
+    """The palette's colours, with their alpha where it is transparent."""
     flat = bytes(_rgba_palette(image))
     colours = bytes(value for i, value in enumerate(flat) if i % 4 != 3)
     return Palette(colours, flat[3::4] if transparent else None)
 
 
 def _rgba_palette(image: ImageFile.ImageFile) -> list[int]:
+    """Red, green, blue and alpha of each entry in turn; PoolError where there is no palette."""
     image.apply_transparency()  # folds tRNS, one index or a table, into the palette
     palette = image.getpalette("RGBA")
     if palette is None:

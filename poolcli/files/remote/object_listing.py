@@ -44,6 +44,7 @@ def list_matching(pattern: str) -> tuple[str, Listing]:
 
 
 def _match(root: str, start: str, below: str) -> Listing:
+    """The objects below a start that fit the rest of a pattern, page by page."""
     from fsspec.utils import glob_translate
 
     fits = re.compile(glob_translate(below)).match
@@ -70,6 +71,7 @@ def list_objects(root: str, *, recursive: bool, skip: Collection[str], globs: Gl
 
 def _take(root: str, names: list[str], skip: Collection[str], globs: Globs,
           note: Callable[[str, str], None], unread: Callable[[str], None] | None = None) -> list[str]:
+    """Those names of a page that are inputs; notes of names that are passed over, a call for each unread picture."""
     taken = []
     for name in names:
         parts = name.split("/")

@@ -161,13 +161,14 @@ class _OpenedPage:
     def blocks(self, rows: tuple[int, int], columns: tuple[int, int],
                channels: tuple[int, int]) -> Iterator[tuple[tuple[int, int, int], Array]]:
         """All blocks (H, W, C) that reach into a box, each with its first row, column and channel."""
-        read = self._bands(rows) if self.in_one_piece else self._segments(rows, columns)
+        read = self._make_band_reader(rows) if self.in_one_piece else self._make_segment_reader(rows, columns)
         apart = self.planes > 1
         for plane in range(*channels) if apart else (0,):
             for (top, left), block in read(plane):
                 yield (top, left, plane if apart else 0), block
 
-    def _bands(self, rows: tuple[int, int]) -> Any:
+    def _make_band_reader(self, rows: tuple[int, int]) -> Any:
+        """A function of a plane that yields its rows, band by band, of a file without compression."""
         page, (height, _) = self.page, self.segment
         dtype = np.dtype(page.dtype).newbyteorder(page.parent.byteorder)
 
@@ -175,30 +176,33 @@ class _OpenedPage:
             start = page.dataoffsets[0] + plane * page.imagelength * self.row_bytes
             for top in range(rows[0], rows[1], height):
                 count = min(height, rows[1] - top)
-                data = self._take(start + top * self.row_bytes, count * self.row_bytes)
+                data = self._read_bytes(start + top * self.row_bytes, count * self.row_bytes)
                 yield (top, 0), np.frombuffer(data, dtype).reshape(count, page.imagewidth, -1)
         return read
 
-    def _segments(self, rows: tuple[int, int], columns: tuple[int, int]) -> Any:
+    def _make_segment_reader(self, rows: tuple[int, int], columns: tuple[int, int]) -> Any:
+        """A function of a plane that yields those strips or tiles, decoded, that lie in rows and columns."""
         page, (height, width) = self.page, self.segment
         down, across = ceil(page.imagelength / height), ceil(page.imagewidth / width)
 
         def read(plane: int) -> Iterator[tuple[tuple[int, int], Array]]:
             for i in range(rows[0] // height, ceil(rows[1] / height)):
                 for j in range(columns[0] // width, ceil(columns[1] / width)):
-                    yield (i * height, j * width), self._decode((plane * down + i) * across + j)
+                    yield (i * height, j * width), self._decode_segment((plane * down + i) * across + j)
         return read
 
-    def _decode(self, number: int) -> Array:
+    def _decode_segment(self, number: int) -> Array:
+        """The samples of a strip or tile; nodata where the file leaves it out."""
         page, (height, width) = self.page, self.segment
         offset, count = page.dataoffsets[number], page.databytecounts[number]
-        data = self._take(offset, count) if offset and count else None
+        data = self._read_bytes(offset, count) if offset and count else None
         found = page.decode(data, number, jpegtables=page.jpegtables, jpegheader=page.jpegheader)[0]
         if found is None:
             return np.full((height, width, page.shaped[4]), page.nodata, page.dtype)
         return np.asarray(found[0])
 
-    def _take(self, offset: int, count: int) -> bytes:
+    def _read_bytes(self, offset: int, count: int) -> bytes:
+        """So many bytes from an offset, whole; one thread at a time."""
         with self.lock:
             self.stream.seek(offset)
             data = self.stream.read(count)

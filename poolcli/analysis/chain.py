@@ -137,7 +137,7 @@ def run_chain(array: Array, links: Sequence[StagePlan], look: bool = True, rules
                 handed_on = pool_exactly(pooling, link.plan, handed_on)
         seconds = perf_counter() - begun
         given = to_array(handed_on) if look or last or not isinstance(handed_on, Fractions) else given
-        records.append(_record_stage(link, given, seconds, look))
+        records.append(_record_stage(link, given, seconds, look, rules is not None))
     return Chain(given, tuple(records))
 
 
@@ -152,10 +152,11 @@ def _pool_valid(pooling: Pooling, link: StagePlan, array: Array, rules: SampleRu
     return found.values, SampleRules(None if counts is None else counts.reshape(found.values.shape), None, rules.least)
 
 
-def _record_stage(link: StagePlan, values: Array, seconds: float, look: bool) -> StageRecord:
-    """What a stage did."""
+def _record_stage(link: StagePlan, values: Array, seconds: float, look: bool, some_count: bool) -> StageRecord:
+    """What a stage did; where only some samples count, a NaN result is an empty window."""
     pooling, plan = link.stage.pooling, link.plan
-    stats = report.measure_samples(values, skip_nan=pooling.nan == "ignore", nodata=pooling.nodata) if look else None
+    stats = report.measure_samples(values, skip_nan=pooling.nan == "ignore" or some_count,
+                                   nodata=pooling.nodata) if look else None
     return StageRecord(link.stage.title, pooling.reducer.name, report.list_parameters(pooling),
                        pooling.window.windowing.name, plan.axes.letters,
                        report.describe_windows(pooling, plan), plan.input_shape, plan.output_shape,

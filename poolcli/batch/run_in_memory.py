@@ -364,7 +364,7 @@ def finish_report(task: LoadedJob, result: Result, settings: Settings, blank: Fi
                    input_dtype=task.loaded.array.dtype.name,
                    output_dtype=values.dtype.name, notes=(*blank.notes, *task.notes, *lost),
                    place=describe_place(task.loaded.source.place, plan))
-    return _add_statistics(done, task, values) if settings.statistics else done
+    return _add_statistics(done, task, values, settings.samples is not None) if settings.statistics else done
 
 
 def lossy_notes(job: Job, settings: Settings, of_lossy: bool) -> tuple[str, ...]:
@@ -377,11 +377,12 @@ def lossy_notes(job: Job, settings: Settings, of_lossy: bool) -> tuple[str, ...]
     return (f"{report.LOSSY}: {job.format.name} of quality {encoding.quality}",)
 
 
-def _add_statistics(done: FileReport, task: LoadedJob, values: Array) -> FileReport:
-    """The same with what it takes a look at every sample to say."""
+def _add_statistics(done: FileReport, task: LoadedJob, values: Array, some_count: bool) -> FileReport:
+    """The same with what it takes a look at every sample to say; where only some count a NaN result is an empty window.
+    """
     skip_nan, nodata = task.pooling.nan == "ignore", task.pooling.nodata
     done = replace(done, input_stats=report.measure_samples(task.array, skip_nan=skip_nan, nodata=nodata),
-                   output_stats=report.measure_samples(values, skip_nan=skip_nan, nodata=nodata))
+                   output_stats=report.measure_samples(values, skip_nan=skip_nan or some_count, nodata=nodata))
     return replace(add_values(done, values, task.plan),
                    grid=report.list_cells(task.array, values, task.plan, task.pooling.reducer))
 

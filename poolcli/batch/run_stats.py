@@ -214,7 +214,8 @@ class StatsRun(BatchRun):
             return done
         skip_nan, nodata = tasks[0].pooling.nan == "ignore", tasks[0].pooling.nodata
         seen = replace(done, input_stats=report.measure_samples(array, skip_nan=skip_nan, nodata=nodata),
-                       output_stats=report.measure_samples(values, skip_nan=skip_nan, nodata=nodata))
+                       output_stats=report.measure_samples(values, skip_nan=skip_nan or given is not None,
+                                                           nodata=nodata))
         return replace(seen, values=values.tolist() if values.size <= report.MOST_VALUES else None,
                        preview=report.cut_planes(values, _letters_of_bands(plan.output_letters)))
 

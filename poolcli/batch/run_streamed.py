@@ -55,7 +55,8 @@ def run(job: Job, pooling: Pooling, settings: Settings, blank: FileReport) -> Fi
             return pool_loaded(_load_whole(job, header, source, reason), job, pooling, settings, blank)
         if beside is not None:
             pooling = replace(pooling, dtype=beside.find_result_dtype(pooling, header.dtype))
-        tallies = [report.Tally(pooling.nan == "ignore", pooling.nodata) for _ in range(2)]
+        tallies = [report.Tally(pooling.nan == "ignore" or skips, pooling.nodata)
+                   for skips in (False, beside is not None)]
         looks: list[BlockCallback] = [tally.add if settings.statistics else streaming.ignore for tally in tallies]
         kept: list[Array] = []
         if settings.statistics and prod(plan.output_shape) <= _MAX_KEPT_VALUES:

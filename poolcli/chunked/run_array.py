@@ -195,7 +195,7 @@ def make_task(pooling: Pooling, plan: Plan, source: ArraySource, most: int, look
 
 def sum_tallies(task: BoxContext, done: Generator[Tally, None, None]) -> Tally:
     """Wait for all jobs, and put together what they saw."""
-    total = Tally(task.pooling.nan == "ignore", task.pooling.nodata)
+    total = task.start_tally()
     with closing(done):  # a run that is cut short waits for its jobs: none writes into a folder that is being removed
         for tally in done:
             total.least += tally.least

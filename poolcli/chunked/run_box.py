@@ -55,6 +55,10 @@ class BoxContext:
             beside = replace(beside, target=change(beside.target), errors_target=change(beside.errors_target))
         return replace(self, target=change(self.target) or NULL_TARGET, beside=beside)
 
+    def start_tally(self) -> Tally:
+        """A tally of results; where only some samples count, NaN is an empty window."""
+        return Tally(self.pooling.nan == "ignore" or self.beside is not None, self.pooling.nodata)
+
     @property
     def itemsize(self) -> int:
         """Bytes of a sample."""
@@ -94,7 +98,7 @@ def write_box(task: BoxContext, outputs: Box, values: Array) -> Tally:
 
 def tally_values(task: BoxContext, values: Array) -> Tally:
     """Look at a job's values, where that is wanted."""
-    tally = Tally(task.pooling.nan == "ignore", task.pooling.nodata)
+    tally = task.start_tally()
     if task.looks:
         tally.add(values)
     return tally

@@ -211,3 +211,24 @@ def test_transparent_pictures_say_what_would_work(run: Call, tmp_path: Path) -> 
     save_picture(tmp_path / "t.png", RNG.integers(0, 200, (4, 6, 4)).astype(np.uint8))
     assert "--alpha apart, without --linear, would work" in run("avg", "-k", "2", "t.png", "--mask", "masks/a.png").err
     assert run("avg", "-k", "2", "t.png", "--mask", "masks/a.png", "--alpha", "apart", "--nodata", "0").code == 0
+
+
+@pytest.mark.parametrize("words", [
+    ("avg", "-k", "2", "-o", "y.npy"), ("avg", "-k", "2", "--stream", "-o", "y.npy"),
+    ("stats", "avg", "max", "-k", "2", "-o", "o/"), ("chain", "avg -k 2", "max -k 1", "-o", "y.npy")],
+    ids=lambda words: " ".join(words))
+def test_empty_windows_are_no_part_of_the_statistics(run: Call, words: tuple[str, ...]) -> None:
+    """A mask leaves NaN; the least and the largest are of the other results. A NaN of the input is told by its row."""
+    x, mask = np.arange(24, dtype=np.float32).reshape(4, 6), np.ones((4, 6), bool)
+    mask[:2, 2:4] = False
+    np.save("f.npy", x)
+    np.save("m.npy", mask)
+    done = run(words[0], "f.npy", *words[1:], "--mask", "m.npy", "--json")
+    assert done.code == 0
+    found = json.loads(done.out)["files"][0]["output_stats"]
+    assert (found["min"], found["max"]) == (3.5, 19.5)
+    x[3, 0] = np.nan
+    np.save("f.npy", x)
+    done = run(words[0], "f.npy", *words[1:], "--mask", "m.npy", "--json", "--overwrite")
+    found = json.loads(done.out)["files"][0]
+    assert found["input_stats"]["max"] != 23

@@ -483,5 +483,11 @@ def _encode(array: Array, source: ImageInfo, row: Format, stream: IO[bytes], enc
 def _write_by_module(array: Array, source: ImageInfo, row: Format, stream: IO[bytes], path: str) -> tuple[str, ...]:
     if row.library is not None and (reason := lacking(row.library)):
         raise PoolError(f"{row.name} {reason}")
-    notes: tuple[str, ...] = import_module(f".{row.module}", __package__).write(array, source, stream, path)
+    try:
+        notes: tuple[str, ...] = import_module(f".{row.module}", __package__).write(array, source, stream, path)
+    except (PoolError, OSError, MemoryError):
+        raise
+    except Exception as error:  # what a damaged header says may be nothing that its own library writes
+        raise PoolError(f"what its header says cannot be written as {row.name} ({describe_cause(error, '')}); .npy can "
+                        "hold the samples") from error
     return notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import random
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -164,3 +165,20 @@ def test_damage_of_any_kind(tmp_path: Path) -> None:
         except PoolError:
             continue
         assert loaded.array.size < 10_000
+
+
+@pytest.mark.parametrize(("card", "note"), [
+    (b"CDELT1  \x7f                0.25", "damaged cards of its header are left out: 1"),
+    (b"CDELT1  = 'much'", "its world coordinates are left out: CDELT1 is no number"),
+])
+def test_a_damaged_card_is_left_out(tmp_path: Path, here: Call, card: bytes, note: str) -> None:
+    """A note says so; astropy's warnings, and what it cannot write, do not come later."""
+    whole = image(tmp_path / "in.fits", samples(), CDELT1=0.25, CDELT2=0.5)
+    found = (tmp_path / "in.fits").read_bytes()
+    at = found.index(b"CDELT1")
+    (tmp_path / "in.fits").write_bytes(found[:at] + card.ljust(80) + found[at + 80 :])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        result = here("max", "-k", "2", tmp_path / "in.fits", "-o", tmp_path / "out.fits")
+    assert (result.code, result.err) == (0, f"poolcli: {tmp_path / 'in.fits'}: note: {note}\n")
+    assert np.array_equal(fits.getdata(tmp_path / "out.fits"), pool(whole, size=2))

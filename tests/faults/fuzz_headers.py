@@ -2,10 +2,10 @@
 """Damaged headers in one process: python tests/faults/fuzz_headers.py [--inputs 10000] [--seed 0] [FORMAT ...]
 
 A small file of each format is written by the format's own library, a few of its first or last bytes are changed or its
-end is cut off, and it is read as a command does, over and over. What comes must be an array that its limit allows or a
-PoolError of one line, within two seconds; no warning, no other exception. Prints a Markdown table and each input that
-breaks a rule, which is kept in the folder --keep; the exit code is 1 if there is one. A format whose library is
-missing is left out.
+end is cut off, and it is read as a command does, over and over; where it has a place, a result with the place of its
+windows is written. What comes must be an array that its limit allows or a PoolError of one line, within two seconds; no
+warning, no other exception. Prints a Markdown table and each input that breaks a rule, which is kept in the folder
+--keep; the exit code is 1 if there is one. A format whose library is missing is left out.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from PIL import Image
 
 from poolcli import files
 from poolcli.errors import PoolError
+from poolcli.pooling import parse_pooling
 
 ARRAY = np.random.default_rng(0).integers(0, 250, (2, 3, 8, 10)).astype("uint16")
 PLANE = ARRAY[0, 0].astype("uint8")
@@ -99,6 +101,15 @@ def damage(chance: random.Random, data: bytes) -> bytes:
     return bytes(found)
 
 
+def write_result(path: Path, loaded: files.Loaded) -> None:
+    """Pool and write, by a name of the same ending: a result has the header of its input."""
+    pooling = parse_pooling("max", size=2, layout=loaded.layout)
+    plan = pooling.plan(loaded.array.shape)
+    place = None if loaded.source.place is None else loaded.source.place.pool(plan)
+    files.write(path.with_name(f"result-{path.name}"), pooling.run(loaded.array, plan).values,
+                replace(loaded.source, place=place), overwrite=True)
+
+
 def find_fault(path: Path) -> tuple[str | None, bool]:
     """What is wrong with how a file is read, and whether it was read at all."""
     start, fault, was_read = time.thread_time(), None, False
@@ -106,12 +117,13 @@ def find_fault(path: Path) -> tuple[str | None, bool]:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             loaded = files.read(path, max_pixels=MAX_PIXELS)
-        was_read = True
         if loaded.array.size > 4 * MAX_PIXELS:
             fault = f"{loaded.array.shape} is more than may be"
         if loaded.source.place is not None:
             loaded.source.place.facts()
             loaded.source.place.losses()
+            write_result(path, loaded)
+        was_read = True
     except PoolError as error:
         fault = "several lines" if "\n" in str(error) else None
     except Exception as error:

@@ -129,3 +129,15 @@ def test_axes_that_are_not_those_of_the_planes(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(tifffile.TiffPageSeries, "axes", property(lambda series: "ZYX"))
     with pytest.raises(PoolError, match=r"4 axes of which 3 are named|dimensions of axes and shape do not match"):
         read(tmp_path / name)
+
+
+def test_axes_that_cannot_be_written(tmp_path: Path) -> None:
+    """Of a damaged description tifffile names an axis I, which OME does not know: a result of it is one line."""
+    tifffile.imwrite(tmp_path / "x.ome.tif", np.zeros((2, 3, 8, 10), np.uint16), ome=True,
+                     photometric="minisblack", metadata={"axes": "ZCYX"})
+    found = (tmp_path / "x.ome.tif").read_bytes()
+    (tmp_path / "x.ome.tif").write_bytes(found.replace(b"<Pixels", b"<Pixelz"))
+    loaded = files.read(tmp_path / "x.ome.tif")
+    with pytest.raises(PoolError, match=r"cannot be written as OME .*; .npy can hold the samples"):
+        files.write(tmp_path / "y.ome.tif", loaded.array, loaded.source)
+    assert [path.name for path in tmp_path.iterdir()] == ["x.ome.tif"]

@@ -30,6 +30,7 @@ _STRUCTURE = re.compile(r"SIMPLE|BITPIX|NAXIS\d*|EXTEND|XTENSION|PCOUNT|GCOUNT|G
                         r"|DATAMAX|CHECKSUM|DATASUM")
 _WORLD = re.compile(r"(CRPIX|CDELT|CRVAL|CTYPE|CUNIT|CROTA)\d+[A-Z]?|(CD|PC|PV|PS)\d+_\d+[A-Z]?|WCSAXES[A-Z]?")
 _DISTORTION = re.compile(r"[AB]P?_(ORDER|DMAX|\d+_\d+)|[CD][PQ](DIS|ERR)\d[A-Z]?|[DC][PQ]\d.*|D2IM(DIS|ERR|ARR)?\d.*")
+_NUMBERS = re.compile(r"(CRPIX|CDELT|CRVAL|CROTA)\d+[A-Z]?|(CD|PC)\d+_\d+[A-Z]?")
 _PIXEL = re.compile(r"LTV\d|LTM\d_\d")
 """What another program noted about the place of these very pixels."""
 _STORED = {"bool": "uint8", "int8": "int16", "float16": "float32"}
@@ -256,14 +257,37 @@ def _read_georeference(header: Any) -> tuple[_FitsHeader, tuple[str, ...]]:
     """The cards that a result keeps; world coordinates that astropy cannot parse are left out."""
     for name in [name for name in header if _STRUCTURE.fullmatch(name)]:
         header.remove(name, ignore_missing=True, remove_all=True)
+    damaged = _drop_damaged(header)
     try:
         distorted = _parse_wcs(header)
     except Exception as error:  # astropy raises a dozen kinds of errors here
         for name in [name for name in header if _WORLD.fullmatch(name) or _DISTORTION.fullmatch(name)]:
             header.remove(name, ignore_missing=True, remove_all=True)
         why = printable(" ".join(str(error).split())[:120])
-        return _FitsHeader(header.tostring()), (f"its world coordinates are left out: {why}",)
-    return _FitsHeader(header.tostring(), distorted), ()
+        return _FitsHeader(header.tostring()), (*damaged, f"its world coordinates are left out: {why}")
+    return _FitsHeader(header.tostring(), distorted), damaged
+
+
+def _drop_damaged(header: Any) -> tuple[str, ...]:
+    """Leave out cards that astropy cannot parse or write, of which it would warn again and again; return a note."""
+    dropped = [number for number, card in enumerate(header.cards) if not _is_whole(card)]
+    for number in reversed(dropped):
+        del header[number]
+    return (f"damaged cards of its header are left out: {len(dropped)}",) if dropped else ()
+
+
+def _is_whole(card: Any) -> bool:
+    """Whether a card can be read as it stands, and written."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        try:
+            again = type(card).fromstring(str(card))
+            again.verify("exception")
+            return str(again.keyword) == card.keyword and again.comment == card.comment and again.value == card.value
+        except Exception:  # astropy raises a dozen kinds of errors and warnings here
+            return False
 
 
 def _parse_wcs(header: Any) -> bool:
@@ -274,6 +298,8 @@ def _parse_wcs(header: Any) -> bool:
     if any(name in header for name in ("A_ORDER", "CPDIS1", "D2IMDIS1", "D2IM1")) or any(
             kind.endswith(("-SIP", "TPV")) for kind in kinds):
         return True
+    if wrong := [name for name in header if _NUMBERS.fullmatch(name) and isinstance(header[name], str)]:
+        raise ValueError(f"{wrong[0]} is no number")
     WCS(header, fix=False).wcs.set()
     return False
 

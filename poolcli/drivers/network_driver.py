@@ -31,8 +31,7 @@ _MAX_SAMPLES = 300
 programs of larger ones, in Python, takes longer than they save on a megapixel."""
 _MAX_SAMPLES_COUNTED = 127
 """The same where equal samples are counted in their own type: for modes, and for numbers of values, of which 1 MP of
-bytes 3x3/1 takes 1.0 ms so (by counts of each value 12), 7x7/1 7.9 (20), 11x11/1 27 (31); of int32 3x3/1 4.4 (by lanes
-240)."""
+bytes 3x3/1 takes 1.0 ms so (by counts of each value 12), 7x7/1 7.9, 11x11/1 27; of int32 3x3/1 4.4."""
 GENERATED = 1 << 16
 """Results from which on a kernel of its own for one window's shape is worth compiling (0.4 to 0.9 s), once calls have
 taken as long as that: on 16 MP of uint8 3x3/1 takes 1.9 ms by it instead of 6, 5x5/1 5.2 instead of 13."""

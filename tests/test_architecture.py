@@ -109,6 +109,31 @@ def test_no_file_needs_itself() -> None:
     TopologicalSorter({module(path): own_imports(path) for path in FILES}).prepare()
 
 
+def test_no_cached_property_needs_itself() -> None:
+    """Python 3.11 has one lock for a cached property of all objects: two in a circle stop two threads for ever."""
+    circles = []
+    for path in FILES:
+        for each in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not isinstance(each, ast.ClassDef):
+                continue
+            functions = {one.name: one for one in each.body if isinstance(one, ast.FunctionDef)}
+            uses = {name: {node.attr for node in ast.walk(one) if isinstance(node, ast.Attribute)
+                           and isinstance(node.value, ast.Name) and node.value.id == "self"} & functions.keys()
+                    for name, one in functions.items()}
+            for name, one in functions.items():
+                reached: set[str] = set()
+                ahead = list(uses[name])
+                while ahead:
+                    following = ahead.pop()
+                    if following not in reached:
+                        reached.add(following)
+                        ahead += uses[following]
+                marks = [ast.unparse(mark) for mark in one.decorator_list]
+                if name in reached and ("cached_property" in marks or "functools.cached_property" in marks):
+                    circles.append(f"{module(path)}.{each.name}.{name}")
+    assert not circles
+
+
 @pytest.mark.parametrize("library", HOMES)
 def test_libraries_stay_in_their_rooms(library: str) -> None:
     """And the room that is said to have one does."""

@@ -126,9 +126,13 @@ class Windows:
         import numpy as np
 
         if self.regular:
-            return np.full(len(self), self.distinct_sizes[0])
+            return np.full(len(self), self._size_of_regular())
         result: Ints = ceil_div(as_array(self.stops) - as_array(self.starts), self.step)
         return result
+
+    def _size_of_regular(self) -> int:
+        """How many positions each of regular windows has, overhang and all."""
+        return int(ceil_div(self.stops[0] - self.starts[0], self.step))
 
     def offsets(self) -> Ints:
         """Which of its own positions a window's first sample is: more than 0 where padding was clipped off."""
@@ -177,7 +181,7 @@ class Windows:
         import numpy as np
 
         if self.regular:
-            return (int(ceil_div(self.stops[0] - self.starts[0], self.step)),)
+            return (self._size_of_regular(),)
         ordered = np.sort(self.sizes)  # np.unique imports numpy.ma, 20 ms
         return tuple(ordered[np.append(True, ordered[1:] != ordered[:-1])].tolist())
 

@@ -285,7 +285,7 @@ def _is_whole(card: Any) -> bool:
         try:
             again = type(card).fromstring(str(card))
             again.verify("exception")
-            return str(again.keyword) == card.keyword and again.comment == card.comment and again.value == card.value
+            return bool((again.keyword, again.comment, again.value) == (card.keyword, card.comment, card.value))
         except Exception:  # astropy raises a dozen kinds of errors and warnings here
             return False
 

@@ -137,7 +137,7 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, retur
     result = find_result_dtype(pooling, array.dtype, None if rules.weights is None else rules.weights.dtype)
     try:
         values = None if return_indices else _run_fold(pooling, array, plan, present, weights, result, part, settled)
-        if values is not None and not return_valid and rules.least in (0, 1):
+        if values is not None and not return_valid and isinstance(rules.least, int) and rules.least <= 1:
             return ValidResult(values, None, None, None)
         if weights is not None:
             present = present & (weights.each != 0)

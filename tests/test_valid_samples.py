@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 import poolcli
-from poolcli import PoolError, pooling
+from poolcli import PoolError, jit, pooling
 from poolcli.core.reducers import REDUCERS
+from poolcli.drivers import policy
 
 RNG = np.random.default_rng(15)
 X = RNG.integers(1, 60, (6, 8)).astype(np.uint8)
@@ -158,8 +159,10 @@ def test_windows_with_few_valid_samples_have_no_value(least: Any, wanted: list[f
     x = np.array([1, np.nan, 7, 9, 2, 3, 99, 99, 5, 6, 0, 0])
     mask = np.array([1, 1, 1, 0] + [1] * 8)
     weights = np.array([1.0, 1, 0, 1] + [1.0] * 8)
-    found = poolcli.pool(x, "avg", size=4, mask=mask, weights=weights, nan="ignore", min_valid=least, nodata=99)
-    assert [None if math.isnan(v) else v for v in found.tolist()] == wanted
+    for tier in (policy.NUMPY, policy.KERNELS):
+        with policy.use_tier(tier), jit.run_plain():
+            found = poolcli.pool(x, "avg", size=4, mask=mask, weights=weights, nan="ignore", min_valid=least, nodata=99)
+        assert [None if math.isnan(v) else v for v in found.tolist()] == wanted
 
 
 def test_integers_without_samples_need_a_nodata_value() -> None:

@@ -88,8 +88,7 @@ def find_errors(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, 
         if pooling.reducer.result == "mean":
             found = found / _find_divisors(pooling, plain, plan, missing, shares, part)
         found = found.astype(find_errors_dtype(pooling, array.dtype))
-    found[few] = np.nan
-    return found
+    return np.where(few, found.dtype.type(np.nan), found)  # no assignment: squeezed to a number it takes none
 
 
 def _find_divisors(pooling: Pooling, plain: Pooling, plan: Plan, missing: NDArray[np.bool_],

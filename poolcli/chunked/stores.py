@@ -115,8 +115,8 @@ class ZarrArray(UnpaddedSource):
 
 
 def _wait_for_threads() -> None:
-    """Wait for what zarr still does: it raises at the first file that fails, while threads write the other ones, and
-    such a one makes its folder anew where that has been removed meanwhile.
+    """Wait for what zarr still does: it raises at the first file that fails, and at Ctrl-C, while threads write the
+    other ones, and such a one makes its folder anew where that has been removed meanwhile.
     """
     from zarr.core.sync import sync
 
@@ -135,7 +135,7 @@ def _zarr_errors(done: str) -> Iterator[None]:
     try:
         try:
             yield
-        except Exception:
+        except BaseException:  # Ctrl-C too
             if done == "written":
                 _wait_for_threads()
             raise

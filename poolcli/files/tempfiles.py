@@ -33,8 +33,8 @@ def temporary(folder: str) -> tuple[int, str]:
     """Create a file that is held until its descriptor is closed; 38 bytes of name, however long the output's is."""
     while True:
         path = _name_new(folder)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
         try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
             if _keep_locked(path, descriptor):
                 return descriptor, path
         except BaseException:
@@ -46,8 +46,8 @@ def temporary_folder(folder: str) -> tuple[int, str]:
     """Create a folder that is held until its descriptor is closed; -1 where folders cannot be held."""
     while True:
         path = _name_new(folder)
-        os.mkdir(path)
         try:
+            os.mkdir(path)
             if not hasattr(os, "O_DIRECTORY"):
                 return -1, path
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -59,14 +59,15 @@ def temporary_folder(folder: str) -> tuple[int, str]:
 
 
 def _name_new(folder: str) -> str:
-    """Name a file or a folder that is not there."""
+    """Name a file or a folder that is not there: no two of 64 random bits are alike."""
     return os.path.join(folder, f"{_name_prefix()}{os.urandom(8).hex()}{_ENDING}")
 
 
 def _undo(undo: Callable[[str], None], path: str) -> None:
     """Undo what was just made where a call fails, memory lacks or Ctrl-C comes, before anybody else knows of it.
 
-    No context manager: its making takes memory, between the making of the file and the block.
+    Ctrl-C can come between a call and the next line, so the call that makes it is within the block that undoes it. No
+    context manager: its making takes memory, between the making of the file and the block.
     """
     with suppress(OSError):
         undo(path)

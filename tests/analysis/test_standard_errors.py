@@ -47,6 +47,17 @@ def test_errors_are_those_of_the_formula(seed: int, reducer: str, size: int, str
         np.testing.assert_allclose(errors[i, j], wanted, rtol=1e-13)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+def test_errors_of_one_number_are_one_number(dtype: str) -> None:
+    """Of squeezed axes nothing is left to assign to."""
+    x = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    options: dict[str, Any] = {"size": "all", "squeeze": True, "sigma": np.full((3, 4), 2.0), "dtype": dtype}
+    _, errors = poolcli.pool(x, "avg", **options)
+    assert errors.shape == () and math.isclose(float(errors), 2 / math.sqrt(12), rel_tol=1e-6)
+    _, none = poolcli.pool(x, "avg", mask=np.zeros((3, 4), np.uint8), nodata=7, **options)
+    assert none.shape == () and math.isnan(none)
+
+
 def test_they_are_what_samples_drawn_anew_scatter_by() -> None:
     """4,000 arrays with these errors: the deviation of their means is within 6 % of what is said."""
     x, s = RNG.random((6, 6)), RNG.random((6, 6)) + 0.1

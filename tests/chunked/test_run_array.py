@@ -7,6 +7,7 @@ import errno
 import pickle
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,6 +25,7 @@ from poolcli.chunked.stores import ZarrArray
 from poolcli.core.boxes import input_box
 from poolcli.core.reducers import REDUCERS
 from poolcli.errors import PoolError
+from poolcli.files import atomic_folder
 from poolcli.pooling import parse_pooling
 
 WINDOWS: list[dict[str, Any]] = [
@@ -55,6 +57,28 @@ def small_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs of a chunk or two, and chunks as small as they come."""
     monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 4000)
     monkeypatch.setattr(chunk_shapes, "CHUNK_BYTES", 64)
+
+
+def test_ctrl_c_while_an_array_is_made_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """zarr's own threads go on writing, and make a folder anew that was removed under them."""
+    from zarr.storage import LocalStore
+
+    put, wait = LocalStore.set, zarr.core.sync.wait
+
+    async def put_slowly(self: LocalStore, *given: Any, **named: Any) -> None:
+        await asyncio.sleep(0.2)
+        await put(self, *given, **named)
+
+    def interrupt(*_: object, **__: object) -> None:
+        monkeypatch.setattr(zarr.core.sync, "wait", wait)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(LocalStore, "set", put_slowly)
+    monkeypatch.setattr(zarr.core.sync, "wait", interrupt)
+    with pytest.raises(KeyboardInterrupt), atomic_folder(tmp_path / "out.zarr") as folder:
+        stores.create_array(folder, "", (4, 4), np.dtype("uint8"), (2, 2), 3)
+    time.sleep(0.5)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.usefixtures("small_jobs")

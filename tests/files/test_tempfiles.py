@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -152,6 +153,25 @@ def test_ctrl_c_while_a_folder_is_made_leaves_none(tmp_path: Path, monkeypatch: 
     with pytest.raises(KeyboardInterrupt):
         tempfiles.temporary_folder(str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("create", "call"), [(tempfiles.temporary, "open"), (tempfiles.temporary_folder, "mkdir")])
+def test_ctrl_c_right_after_it_is_made_leaves_none(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, create: Callable[[str], tuple[int, str]], call: str) -> None:
+    """Python looks for signals when a call returns, before the next line."""
+    make, made = getattr(os, call), []
+
+    def interrupt(*given: Any) -> None:
+        made.append(make(*given))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tempfiles.os, call, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            create(str(tmp_path))
+    for descriptor in filter(None, made):
+        os.close(descriptor)
+    assert made and list(tmp_path.iterdir()) == []
 
 
 WITHOUT_MEMORY = """

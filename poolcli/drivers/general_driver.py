@@ -81,7 +81,7 @@ class General:
     @cached_property
     def most(self) -> int:
         """The samples of the largest window."""
-        return most_samples(self.work)
+        return self.work.max_window_samples
 
     @property
     def cost(self) -> int:
@@ -149,17 +149,9 @@ class General:
                          *itertools.chain(*block), *flags, work.rounding, repair], np.int64)
 
 
-def most_samples(work: KernelTask) -> int:
-    """The samples of the largest window."""
-    most = 1
-    for windows in work.windows:
-        most *= windows.count_range()[1]
-    return most
-
-
 def estimate_plain(work: KernelTask) -> float:
     """About how many milliseconds a kernel takes as plain Python."""
-    return 1e-3 * float(np.prod(work.output_shape)) * (_PLAIN_WINDOW + _PLAIN_SAMPLE * most_samples(work))
+    return 1e-3 * float(np.prod(work.output_shape)) * (_PLAIN_WINDOW + _PLAIN_SAMPLE * work.max_window_samples)
 
 
 def needs_whole_weights(work: KernelTask) -> bool:

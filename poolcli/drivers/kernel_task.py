@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -87,6 +88,11 @@ class KernelTask:
         """The most positions that a window has along D, H and W, overhang and all."""
         depth, height, width = (w.distinct_sizes[-1] for w in self.windows)
         return depth, height, width
+
+    @cached_property
+    def max_window_samples(self) -> int:
+        """The samples of the largest window, at least 1; padding is not counted."""
+        return prod(max(1, one.count_range()[1]) for one in self.windows)
 
     @cached_property
     def in_parts(self) -> bool:

@@ -19,7 +19,6 @@ from ..kernels.double_double import CEIL, FLOOR, HALF_EVEN, HALF_UP
 from ..kernels.network import codegen
 from ..kernels.network import interpreter as kernel
 from . import policy
-from .general_driver import most_samples
 from .kernel_task import Array, Block, KernelTask, Runner
 from .network_tiles import WHOLE_BYTES, NetworkPiece, NetworkTiles, Rank, q_of
 
@@ -88,7 +87,7 @@ def _list_parameters(work: KernelTask, samples: int, counts: set[int]) -> NDArra
     if _ASKED[work.reducer.sorts] == kernel.LENGTHS:
         from .value_counts_driver import list_entropies
 
-        return list_entropies(samples, most_samples(work), work.parameters)
+        return list_entropies(samples, work.max_window_samples, work.parameters)
     rows = np.zeros((samples + 1, kernel.PARAMS))
     rows[0, 0] = q_of(work)
     for n in counts | {samples}:
@@ -166,7 +165,7 @@ def _may_ask(work: KernelTask) -> bool:
     asked, whole = _ASKED[work.reducer.sorts], work.array.dtype.kind != "f"
     if asked == kernel.VALUES:
         return whole
-    keyed = whole and work.array.itemsize <= _KEYED_BYTES and most_samples(work) <= kernel.MOST_KEYED
+    keyed = whole and work.array.itemsize <= _KEYED_BYTES and work.max_window_samples <= kernel.MOST_KEYED
     return asked != kernel.LENGTHS or (keyed and work.written.kind == "f")
 
 

@@ -20,7 +20,6 @@ from ..kernels import sliding
 from ..kernels import value_counts as kernel
 from ..kernels.network import interpreter as network
 from ..kernels.order_statistics import unit_of_entropy
-from .general_driver import most_samples
 from .kernel_task import Array, Block, KernelTask, Runner, cut, sizes_for
 
 _ARGUMENTS = ("read", "write", "write", *("int64",) * 5, "int32", "int64", "int64", "float64", "float64")
@@ -115,7 +114,7 @@ def is_counted(dtype: dtypes.Type) -> bool:
 
 def choose(work: KernelTask) -> ValueCountsChoice | None:
     """Choose by types and geometry."""
-    samples, sorts = most_samples(work), work.reducer.sorts
+    samples, sorts = work.max_window_samples, work.reducer.sorts
     if sorts not in _TERMS or not is_counted(work.array.dtype) or samples > _MOST_SAMPLES or work.want_indices:
         return None
     quick = _TERMS[sorts] is _terms_of_distinct and dtypes.limits(work.result)[2] >= samples
@@ -126,7 +125,7 @@ def choose(work: KernelTask) -> ValueCountsChoice | None:
 
 def choose_shares(work: KernelTask, written: dtypes.Type, classes: NDArray[np.int64]) -> ValueCountsChoice:
     """Choose for shares of classes, or their numbers where ``written`` is an integer."""
-    samples = most_samples(work)
+    samples = work.max_window_samples
     whole = np.arange(samples + 1 if samples <= _MOST_SAMPLES else 1) / samples
     put = kernel.put_shares if written.kind == "f" else kernel.put_counts
     terms = classes & _mask(work.array.dtype), np.array([samples if len(whole) > 1 else -1]), whole

@@ -21,7 +21,6 @@ from ..core import dtypes
 from ..core.boxes import cut_windows
 from ..core.windows import Windows
 from ..drivers.fold.fold_table import divisors, missing, sum_dtype
-from ..drivers.general_driver import most_samples
 from ..drivers.kernel_task import Array, Block, KernelTask, Runner, UnrepresentableValue, cut, sizes_for
 from ..drivers.weighted_driver import AxisWeights, divides, weigh_axes
 from ..kernels import double_double, order_statistics
@@ -133,7 +132,7 @@ def _check_small(x: Array, times: int) -> None:
 
 def _sum_whole(part: _BlockWindows) -> NDArray[np.int64]:
     """The exact sum of integers."""
-    x, samples = part.x, most_samples(part.work) * max(part.work.largest_weight, 1)
+    x, samples = part.x, part.work.max_window_samples * max(part.work.largest_weight, 1)
     state = np.dtype(np.int64)
     if x.dtype.itemsize == 8:
         _check_small(x, 2 * samples)
@@ -227,7 +226,7 @@ def _round_quotient(total: Array, n: Array, rounding: int) -> Array:
 def _sum_squares(part: _BlockWindows) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """The sums and the sums of squares of integers, and how many there are, at least 1: all whole numbers, exactly."""
     work, present = part.work, part.present
-    if part.x.dtype.kind == "f" or most_samples(work) ** 2 << 16 * part.x.dtype.itemsize >= _EXACT:
+    if part.x.dtype.kind == "f" or work.max_window_samples ** 2 << 16 * part.x.dtype.itemsize >= _EXACT:
         raise _Declined
     x = (part.x if present is None else np.where(present, part.x, 0)).astype(np.int64)
     total, squares = fold((x, x * x), part.windows, lambda a, b: (a[0] + b[0], a[1] + b[1]), (0, 0))
@@ -262,7 +261,7 @@ def _find_root_mean_square(part: _BlockWindows) -> Array:
 def _find_mix(part: _BlockWindows) -> Array:
     """(w n max + (1 - w) sum) / n of integers, for a w of few bits."""
     weight, unit = part.work.parameters[0] * _MIX_UNIT, int(_MIX_UNIT)
-    largest = most_samples(part.work) * unit << 8 * part.x.dtype.itemsize + 1
+    largest = part.work.max_window_samples * unit << 8 * part.x.dtype.itemsize + 1
     if part.x.dtype.kind == "f" or not weight.is_integer() or largest >= _EXACT:
         raise _Declined
     n = _find_divisor(part).astype(np.int64)
@@ -419,7 +418,7 @@ def _find_mean_of_ranks(ranks: Callable[[int, Any], tuple[int, int, int]], part:
     if part.x.dtype.kind == "f" or missing(part.work):
         raise _Declined
     if part.x.dtype.itemsize == 8:
-        _check_small(part.x, 2 * most_samples(part.work))
+        _check_small(part.x, 2 * part.work.max_window_samples)
 
     def compute(part: _BlockWindows, windows: Array) -> Array:
         first, stop, again = ranks(windows.shape[-1], part.work.parameters)
@@ -577,7 +576,7 @@ def choose(work: KernelTask) -> _NumpyChoice | None:
     if work.weights is not None and work.largest_weight != 1 and not (
             row.weighs and work.largest_weight > 0 and work.array.dtype.kind != "f"):
         return None
-    samples = most_samples(work)
+    samples = work.max_window_samples
     if (row.gathered and samples > _MOST_GATHERED) or (row is _WEIGHTED_MEAN and work.array.dtype.kind == "f"):
         return None
     return _NumpyChoice(row, samples)

@@ -35,7 +35,6 @@ from .outward_rounding import (
     convert_bounds,
     count_samples,
     error_margin,
-    max_samples,
     move_outward,
     needs_outward_rounding,
     rounds_weights,
@@ -318,7 +317,7 @@ def _bound_by_ends(pooling: Pooling, plan: Plan, low: Array, high: Array,
     work = pooling.prepare(plan, low.dtype).work
     far = _pool_magnitudes(pooling, plan, low, high)
     lost = WEIGHTS * _pool_magnitudes(pooling, plan, low, high, largest=True) if rounds_weights(work) else 0.0
-    samples, finite = max_samples(work), are_finite(low, high)
+    samples, finite = work.max_window_samples, are_finite(low, high)
     found = []
     for value, side in zip(values, (LOW, HIGH), strict=True):
         by = error_margin(pooling, low.dtype, samples, value, far, far) + lost

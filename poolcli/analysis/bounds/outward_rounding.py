@@ -44,11 +44,6 @@ def count_samples(work: KernelTask) -> NDArray[np.int64] | None:
     return found
 
 
-def max_samples(work: KernelTask) -> int:
-    """Of the largest window."""
-    return int(np.prod([int(one.present[1].max(initial=1)) for one in work.windows]))
-
-
 def are_finite(*arrays: Array) -> bool:
     """Whether no infinity or NaN is among the samples."""
     return all(one.dtype.kind != "f" or bool(np.isfinite(one).all()) for one in arrays)

@@ -15,7 +15,7 @@ from ...pooling import Pooling
 from ...valid_samples import SampleRules, find_result_dtype
 from ...valid_samples import run as run_valid
 from . import intervals
-from .outward_rounding import ERROR_MODELS, HIGH, LOW, Array, are_finite, convert_bounds, max_samples, move_outward
+from .outward_rounding import ERROR_MODELS, HIGH, LOW, Array, are_finite, convert_bounds, move_outward
 
 _LOST = 2.0**-50
 """Of the magnitudes, for each sample: its product and its addition are each off by 2^-53 of them, in the sum and in the
@@ -36,7 +36,7 @@ def bound_weighted_ends(pooling: Pooling, plan: Plan, low: Array, high: Array,
     in_doubles = replace(pooling, dtype=dtypes.FLOAT64)
     skips = pooling.skips_nan() or bool(missing.any())
     of_magnitudes = replace(in_doubles, nodata=None, nan="ignore" if skips else "propagate")
-    margin = _LOST * (max_samples(pooling.prepare(plan, low.dtype).work) + 16) * run_valid(
+    margin = _LOST * (pooling.prepare(plan, low.dtype).work.max_window_samples + 16) * run_valid(
         of_magnitudes, far, plan, rules, return_valid=False).values
     found, finite = [], are_finite(low, high)
     for end, side in zip(ends, (LOW, HIGH), strict=True):

@@ -93,7 +93,7 @@ class SerialExecutor(Generic[Job, Result]):
         return ()
 
 
-class LostErrors(logging.Handler):
+class _LostErrors(logging.Handler):
     """What a library logs of errors in its threads, which reach nobody else: of a lack of memory the program is told,
     all else is another handler's.
     """
@@ -112,7 +112,21 @@ class LostErrors(logging.Handler):
             self.others.handle(record)
 
 
-logging.getLogger("concurrent.futures").addHandler(LostErrors(logging.lastResort or logging.NullHandler()))
+_LOST_ERRORS = {"concurrent.futures": _LostErrors(logging.lastResort or logging.NullHandler()),
+                "asyncio": _LostErrors(logging.NullHandler())}
+"""Handlers by their loggers. zarr raises the error of one chunk; asyncio's log tells of the others."""
+
+
+def handle_lost_errors() -> None:
+    """Put the handlers on their loggers, in a process of the command line: any other has its own way of logging."""
+    for name, handler in _LOST_ERRORS.items():
+        logging.getLogger(name).addHandler(handler)
+
+
+def release_lost_errors() -> None:
+    """Take the handlers from their loggers."""
+    for name, handler in _LOST_ERRORS.items():
+        logging.getLogger(name).removeHandler(handler)
 
 
 class ThreadExecutor(Generic[Job, Result]):
@@ -140,6 +154,8 @@ class OrderedResults(Generic[Job, Result]):
     """The results of many jobs in their order, with at most ``max_pending`` of them under way."""
 
     def __init__(self, executor: Executor[Job, Result]) -> None:
+        if lost_memory_listeners:
+            handle_lost_errors()
         self.executor = executor
         self.pending: deque[Future[Result]] = deque()
 

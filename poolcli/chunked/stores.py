@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,11 +16,11 @@ from numpy.typing import NDArray
 
 from ..core import dtypes
 from ..core.boxes import Box, box_shape, slices
-from ..errors import PoolError, lacks_memory
+from ..errors import PoolError, lacks_memory, lost_memory_listeners
 from ..files.paths.zarr_paths import check_extra
 from ..redact import printable
 from . import ome
-from .executors import LostErrors
+from .executors import handle_lost_errors
 from .sources import UnpaddedSource
 from .zarr_metadata import DIMENSIONS, ArrayMetadata, Coordinate, dimension_names, is_coordinate, read_metadata
 
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     import zarr
 
 Array = NDArray[Any]
-
-# zarr raises one chunk's error, the others' go there
-logging.getLogger("asyncio").addHandler(LostErrors(logging.NullHandler()))
 
 _UNSAFE = ("pickle",)
 """Codecs that run what they read."""
@@ -132,6 +128,8 @@ def _wait_for_threads() -> None:
 @contextmanager
 def _zarr_errors(done: str) -> Iterator[None]:
     """Whatever the library and its codecs raise, as one line."""
+    if lost_memory_listeners:
+        handle_lost_errors()
     try:
         try:
             yield

@@ -102,6 +102,10 @@ def _catch_lost_errors() -> Iterator[None]:
     finally:
         sys.unraisablehook, threading.excepthook = old, old_of_threads
         lost_memory_listeners.remove(_wake_main_thread)
+        if "logging" in sys.modules:  # which help and completion do without
+            from ..chunked.executors import release_lost_errors
+
+            release_lost_errors()
         _threads_lack.clear()
 
 

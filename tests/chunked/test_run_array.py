@@ -293,8 +293,27 @@ def test_metadata_that_cannot_be_written_waits_for_the_rest(tmp_path: Path, monk
     assert done == [".zattrs"]
 
 
-def test_what_asyncio_logs_stays_off_stderr() -> None:
-    """zarr raises the error of one chunk; asyncio tells of the others by a traceback in its log."""
-    script = "import logging, poolcli.chunked.stores; logging.getLogger('asyncio').error('never retrieved')"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stderr == ""
+@pytest.mark.parametrize(("main", "lines"), [("True", 0), ("False", 1)])
+def test_what_libraries_log_is_kept_back_by_the_command_line_alone(main: str, lines: int, tmp_path: Path) -> None:
+    """zarr raises the error of one chunk; asyncio tells of the others by a traceback in its log, which a program that
+    logs sees once, by its own handler.
+    """
+    script = f"""
+import logging, zarr, numpy, poolcli.chunked.stores as stores
+from poolcli.chunked.executors import ThreadBackend, map_ordered
+from poolcli.cli import error_messages
+zarr.create_array("x.zarr", data=numpy.zeros((4, 4), numpy.uint8))
+def use():
+    list(map_ordered(ThreadBackend(2), lambda common, job: job, None, "ab"))
+    stores.ZarrArray("x.zarr").read(((0, 4), (0, 4)))
+    logging.getLogger("asyncio").error("never retrieved")
+if {main}:
+    with error_messages.signals_as_exceptions():
+        use()
+else:
+    logging.basicConfig()
+    use()
+assert not any(logging.getLogger(name).handlers for name in ("asyncio", "concurrent.futures"))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stderr.splitlines() == ["ERROR:asyncio:never retrieved"] * lines

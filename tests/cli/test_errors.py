@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from cli.calls import SAMPLES, Call, names, save_picture
 
+from poolcli.chunked.executors import OrderedResults, SerialExecutor
 from poolcli.cli import error_messages, main, stdio
 
 SEVERAL = "a folder with a slash at its end, or a pattern with {stem}, would work"
@@ -367,8 +368,6 @@ def test_a_thread_that_gets_no_memory_is_no_hang(thread: str, how: str, tmp_path
 @pytest.mark.parametrize("log", ["asyncio", "concurrent.futures"])
 def test_a_callback_that_gets_no_memory_is_no_hang(log: str) -> None:
     """asyncio and pools of threads only log it, and who waits for what it was to do waits for ever."""
-    import poolcli.chunked.stores  # noqa: F401  # with the handlers of both
-
     def tell() -> None:
         logging.getLogger(log).error("a task's exception was never retrieved", exc_info=MemoryError())
         logging.getLogger(log).error("another error", exc_info=ValueError())
@@ -376,9 +375,11 @@ def test_a_callback_that_gets_no_memory_is_no_hang(log: str) -> None:
 
     thread = threading.Thread(target=tell)
     with pytest.raises(MemoryError), error_messages.signals_as_exceptions():
+        OrderedResults(SerialExecutor(str))  # as every run makes
         thread.start()
         threading.Event().wait(20)
     thread.join()
+    assert not logging.getLogger(log).handlers
 
 
 def test_no_memory_for_the_last_flush_changes_no_exit_code() -> None:

@@ -9,6 +9,7 @@ import traceback
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 
+from ...chunked.executors import handle_lost_errors
 from ...core.memory_budget import set_limit
 from ...errors import PoolError
 from ...report import FileReport
@@ -46,6 +47,7 @@ def serve(pipe: Connection, pooling: Pooling, settings: Settings, stdin: IO[byte
     signal.signal(signal.SIGTERM, _stop)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     jit.announce = pipe.send
+    handle_lost_errors()
     set_limit(settings.memory)
     settings = replace(settings, stdin=stdin, stdout=os.fdopen(1, "wb", closefd=False))
     pipe.send(_READY)

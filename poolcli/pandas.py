@@ -18,7 +18,8 @@ from .pooling import pool as pool_array
 
 
 def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool = False, mask: Any = None,
-         weights: Any = None, min_valid: Any = None, return_valid: Any = False, **options: Any) -> Any:
+         weights: Any = None, min_valid: Any = None, return_valid: Any = False, by: Any = None,
+         sigma: Any = None, **options: Any) -> Any:
     """Pool a Series; the same values as ``poolcli.pool`` gives for its array.
 
     Parameters
@@ -29,13 +30,13 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
         As of ``poolcli.pool``.
     out, return_indices
         For arrays alone.
-    mask, weights, min_valid, return_valid
+    mask, weights, min_valid, return_valid, by, sigma
         As of ``poolcli.pool``; a Series of them has the same index.
 
     Returns
     -------
     Series
-        With ``return_valid`` a second one, of the numbers or shares of valid samples.
+        With ``return_valid`` a second one, of the numbers or shares of valid samples, with ``sigma`` of the errors.
         Its index is where the windows are centred: the middle between the first and the last sample of each, as if the
         index went on beyond its ends.
 
@@ -56,20 +57,23 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
                         "x.to_numpy() would work")
     refuse_array_options(out, return_indices, "goes with arrays, not with Series; x.to_numpy() would work")
     beside = {"mask": _fit_index(mask, x, "mask"), "weights": _fit_index(weights, x, "weights"),
-              "min_valid": min_valid, "return_valid": return_valid}
+              "min_valid": min_valid, "return_valid": return_valid, "by": _fit_index(by, x, "by"),
+              "sigma": _fit_index(sigma, x, "sigma")}
     found = pool_array(x.to_numpy(), reducer, **options, **beside)
     plan = parse_pooling(reducer, **options).plan(x.shape)
     place = Place.of(None, x.shape).pool(plan)
-    values, *valid = found if isinstance(found, tuple) else (found,)
+    values, *second = found if isinstance(found, tuple) else (found,)
     if values.ndim != 1:
         return found
     index = _place_index(x.index, place.axes[0].centres())
     made = pandas.Series(values, index=index, name=x.name)
-    return (made, pandas.Series(valid[0], index=index, name="valid")) if valid else made
+    if not second:
+        return made
+    return made, pandas.Series(second[0], index=index, name="valid" if sigma is None else "sigma")
 
 
 def _fit_index(given: Any, x: Any, what: str) -> Any:
-    """The array of a mask or weights; PoolError for a Series with another index."""
+    """The array of what lies beside the samples; PoolError for a Series with another index."""
     if not isinstance(given, pandas.Series):
         return given
     if not given.index.equals(x.index):

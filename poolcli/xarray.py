@@ -22,7 +22,8 @@ from .pooling import pool as pool_array
 
 
 def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool = False, mask: Any = None,
-         weights: Any = None, min_valid: Any = None, return_valid: Any = False, **options: Any) -> Any:
+         weights: Any = None, min_valid: Any = None, return_valid: Any = False, by: Any = None, sigma: Any = None,
+         **options: Any) -> Any:
     """Pool a DataArray; the same values as ``poolcli.pool`` gives for its array.
 
     Parameters
@@ -35,16 +36,17 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
         two dimensions.
     out, return_indices
         For arrays alone.
-    mask, weights
+    mask, weights, by, sigma
         As of ``poolcli.pool``, or DataArrays: of some of the dimensions of ``x``, in any order, with the same
-        coordinates.
+        coordinates. Of whole pixels, which ``by`` gives, ``by`` and ``mask`` are without the channels.
     min_valid, return_valid
         As of ``poolcli.pool``.
 
     Returns
     -------
     DataArray
-        With ``return_valid`` a second one, of the numbers or shares of valid samples.
+        With ``return_valid`` a second one, of the numbers or shares of valid samples, with ``sigma`` of the standard
+        errors.
         Coordinates are means over the windows, name and attributes stay, and ``cell_methods`` says what was done.
 
     Raises
@@ -68,23 +70,31 @@ def pool(x: Any, reducer: str = "max", *, out: Any = None, return_indices: bool 
     pooling = parse_pooling(reducer, **{**options, "layout": letters}).for_axes(x.shape, letters, dims)
     settled = {name: getattr(pooling.window, name) for name in NAMED_DEFAULTS if name in options}
     plan = pooling.plan(x.shape, held=False)
-    beside = {"mask": _fit_dimensions(mask, x, "mask"), "weights": _fit_dimensions(weights, x, "weights"),
+    channel = plan.axes.letters.find("C") if by is not None else -1
+    pixels = x if channel < 0 else x.isel({x.dims[channel]: 0}, drop=True)
+    beside = {"mask": _fit_dimensions(mask, pixels, "mask"), "weights": _fit_dimensions(weights, x, "weights"),
+              "by": _fit_dimensions(by, pixels, "by"), "sigma": _fit_dimensions(sigma, x, "sigma"),
               "min_valid": min_valid, "return_valid": return_valid}
     found = pool_array(x.data, reducer, **{**options, **settled, "layout": pooling.layout}, **beside)
     place = Place.of(None, x.shape).pool(plan)
     coords = pool_coordinates(x.coords, dims, place)
     kept = [x.dims[axis.source] for axis in place.axes]
     attrs = dict(x.attrs)
-    if pooling.reducer.cell_method:
+    if pooling.reducer.cell_method and by is None:  # of a pixel that wins by something else it tells nothing
         methods = " ".join([*(f"{dims[i]}:" for i in plan.axes.pooled), pooling.reducer.cell_method])
         attrs["cell_methods"] = f"{attrs.get('cell_methods', '')} {methods}".strip()
-    values, *valid = found if isinstance(found, tuple) else (found,)
+    values, *second = found if isinstance(found, tuple) else (found,)
     made = xarray.DataArray(values, dims=kept, coords=coords, name=x.name, attrs=attrs)
-    return (made, xarray.DataArray(valid[0], dims=kept, coords=coords, name="valid")) if valid else made
+    if not second:
+        return made
+    units = {name: value for name, value in x.attrs.items() if name == "units" and sigma is not None}
+    return made, xarray.DataArray(second[0], dims=kept, coords=coords, attrs=units,
+                                  name="valid" if sigma is None else "sigma")
 
 
 def _fit_dimensions(given: Any, x: Any, what: str) -> Any:
-    """The array of a mask or weights, its dimensions those of ``x``; PoolError for other dimensions or coordinates."""
+    """The array of what lies beside the samples, its dimensions those of ``x``; PoolError for other dimensions or
+    coordinates."""
     if not isinstance(given, xarray.DataArray):
         return given
     if unknown := [dim for dim in given.dims if dim not in x.dims]:

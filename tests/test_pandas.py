@@ -80,3 +80,17 @@ def test_masks_and_weights_of_a_series() -> None:
     assert (high.name, valid.name) == ("speed", "valid")
     with pytest.raises(PoolError, match="mask has another index than the samples"):
         poolcli.pool(series, "max", size=4, mask=mask.reset_index(drop=True))
+
+
+def test_scores_and_errors_of_a_series() -> None:
+    """The value at the highest score, and standard errors with the values' index."""
+    series = pandas.Series(VALUES, pandas.date_range("2024-01-01", periods=24, freq="h"))
+    score = pandas.Series(np.random.default_rng(0).permutation(24), series.index)
+    best = poolcli.pool(series, "max", size=4, by=score)
+    at = score.to_numpy().reshape(6, 4).argmax(1) + np.arange(0, 24, 4)
+    assert list(best) == list(VALUES[at]) and best.index.equals(poolcli.pool(series, "max", size=4).index)
+    mean, error = poolcli.pool(series, "avg", size=4, sigma=pandas.Series(np.full(24, 3.0), series.index))
+    assert error.index.equals(mean.index) and error.name == "sigma" and set(error) == {1.5}
+    for what in ("by", "sigma"):
+        with pytest.raises(PoolError, match=f"{what} has another index than the samples"):
+            poolcli.pool(series, "max" if what == "by" else "avg", size=4, **{what: score.reset_index(drop=True)})

@@ -206,3 +206,42 @@ def test_a_mask_of_other_axes_is_refused(mask: Any, said: str) -> None:
     """With what would work."""
     with pytest.raises(PoolError, match=said):
         temperature().pool("max", size={"lat": 2, "lon": 2}, mask=mask)
+
+
+def test_whole_pixels_and_errors_by_the_names_of_dimensions() -> None:
+    """As of plain arrays, lazy where x is; coordinates are means, and errors have the units."""
+    rng, size = np.random.default_rng(5), {"lat": 2, "lon": 3}
+    x = temperature().astype("float64").drop_vars("station")
+    scores = xarray.DataArray(rng.random((18, 12)), dims=("lon", "lat"))
+    mask = xarray.DataArray(rng.random((12, 18)) < 0.7, dims=("lat", "lon"))
+    bands = x.rename(time="band")
+    best = bands.pool("max", size=size, by=scores, mask=mask, layout="CHW", nan="ignore")
+    wanted = poolcli.pool(bands.values, "max", size=(2, 3), by=scores.values.T, mask=mask.values, layout="CHW")
+    np.testing.assert_array_equal(best.values, wanted)
+    assert best.dims == bands.dims and "cell_methods" not in best.attrs
+    np.testing.assert_allclose(best.lat, bands.lat.coarsen(lat=2).mean())
+    np.testing.assert_array_equal(
+        bands.pool("max", size=size, by=1, layout="CHW").values,
+        poolcli.pool(bands.values, "max", size=(2, 3), by=1, layout="CHW"))
+    sigma = xarray.DataArray(rng.random((18, 12)), dims=("lon", "lat"))
+    mean, error = poolcli.pool(x, "avg", size=size, sigma=sigma, mask=mask)
+    present = mask.broadcast_like(x).transpose(*x.dims)
+    squares = (sigma**2).broadcast_like(x).where(present)
+    np.testing.assert_allclose(error, np.sqrt(squares.coarsen(size).sum().transpose(*x.dims))
+                               / present.coarsen(size).sum(), rtol=1e-12)
+    np.testing.assert_allclose(mean, x.where(present).coarsen(size).mean(), rtol=1e-12)
+    assert (error.name, error.attrs, error.dims) == ("sigma", {"units": "K"}, x.dims)
+    np.testing.assert_array_equal(error.lon, mean.lon)
+    pytest.importorskip("dask.array")
+    lazy = bands.chunk({"lat": 5, "lon": 7}).pool("max", size=size, by=scores, mask=mask, layout="CHW")
+    assert type(lazy.data) is not np.ndarray
+    np.testing.assert_array_equal(lazy.values, wanted)
+
+
+@pytest.mark.parametrize("what", ["by", "mask"])
+def test_a_score_for_each_channel_is_refused(what: str) -> None:
+    """There is one for each pixel; the message names the dimension."""
+    bands = temperature().rename(time="band")
+    given = {"by": bands.isel(band=0, drop=True), what: bands}
+    with pytest.raises(poolcli.PoolError, match=f"{what} has the dimension band, and the samples have lat, lon"):
+        bands.pool("max", size={"lat": 2, "lon": 2}, layout="CHW", **given)

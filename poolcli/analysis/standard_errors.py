@@ -30,12 +30,12 @@ def pool(x: Any, reducer: str, *, sigma: Any, mask: Any = None, weights: Any = N
          out: Any = None, **options: Any) -> tuple[Any, Any]:
     """Return ``poolcli.pool`` of the samples that count, and the standard errors of its values."""
     elsewhere = ELSEWHERE.get(type(x).__module__.partition(".")[0])
-    if elsewhere == ELSEWHERE["dask"]:
-        lazy: tuple[Any, Any] = import_module(elsewhere, "poolcli").pool(
+    if elsewhere is not None:
+        both: tuple[Any, Any] = import_module(elsewhere, "poolcli").pool(
             x, reducer, sigma=sigma, mask=mask, weights=weights, min_valid=min_valid, out=out, **options)
-        return lazy
-    if isinstance(x, np.ma.MaskedArray) or elsewhere is not None:
-        raise PoolError("sigma goes with plain arrays, in memory or of Dask; np.asarray(x) would work")
+        return both
+    if isinstance(x, np.ma.MaskedArray):
+        raise PoolError("sigma goes not with masked arrays; x.data, with mask=~x.mask, would work")
     array = as_array(x)
     pooling = parse_pooling(reducer, **options).for_axes(array.shape)
     plan = pooling.plan(array.shape)

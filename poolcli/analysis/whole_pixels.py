@@ -34,11 +34,11 @@ def pool(x: Any, reducer: str, *, by: Any, mask: Any = None, out: Any = None, re
          **options: Any) -> Any:
     """Return ``poolcli.pool`` of whole pixels, and the indices if they are wanted."""
     elsewhere = ELSEWHERE.get(type(x).__module__.partition(".")[0])
-    if elsewhere == ELSEWHERE["dask"]:
+    if elsewhere is not None:
         return import_module(elsewhere, "poolcli").pool(x, reducer, by=by, mask=mask, out=out,
                                                           return_indices=return_indices, **options)
-    if isinstance(x, np.ma.MaskedArray) or elsewhere is not None:
-        raise PoolError("by goes with plain arrays, in memory or of Dask; np.asarray(x) would work")
+    if isinstance(x, np.ma.MaskedArray):
+        raise PoolError("by goes not with masked arrays; x.data, with mask=~x.mask of each pixel, would work")
     array = as_array(x)
     pooling = parse_pooling(reducer, **options).for_axes(array.shape)
     wanted = check_flag("return_indices", as_python(return_indices))

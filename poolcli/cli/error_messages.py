@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -61,6 +62,19 @@ def check_stop() -> None:
     """Raise Stopped again where it was lost: what is raised while Python frees an object goes no further."""
     if _received:
         raise StopRequest(_received[0])
+
+
+def drop_frames(stopped: StopRequest) -> None:
+    """Free what a run that was cut short still held, so that files end now; what complains of that, as coroutines that
+    were never awaited and half an event loop do, is told nobody.
+    """
+    old, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            stopped.__traceback__ = stopped.__context__ = None
+    finally:
+        sys.unraisablehook = old
 
 
 def _wake_main_thread() -> None:

@@ -141,11 +141,15 @@ def start() -> None:
     """What the shell starts: run, and leave at once.
 
     Nobody needs the memory given back object by object: that takes 16 ms after NumPy and Pillow, 30 ms after LLVM. Who
-    watches the process (a debugger, a profiler, coverage) sees an ordinary end.
+    watches the process (a debugger, a profiler, coverage) sees an ordinary end. Ctrl-C before the work begins, or after
+    its end, is that of any program: Python would print a traceback.
     """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     code = run()
     if sys.gettrace() is not None or sys.getprofile() is not None:
         sys.exit(code)
+    sys.unraisablehook = lambda unraisable: None  # zarr's: "cannot join thread before it is started"
     try:
         atexit._run_exitfuncs()
         sys.stderr.flush()
@@ -172,7 +176,9 @@ def _run_with_signals() -> int:
         with error_messages.signals_as_exceptions():
             return get_exit_code({})
     except error_messages.StopRequest as stopped:
-        return _end_by_signal(stopped)
+        number = stopped.number
+        error_messages.drop_frames(stopped)
+    return _end_by_signal(number)
 
 
 def get_exit_code(state: dict[str, Any]) -> int:
@@ -220,11 +226,11 @@ def _describe_error(error: Exception) -> tuple[int, list[str]]:
     return 1, [describe_unexpected(error, error_messages.format_sentence(str(error)))]
 
 
-def _end_by_signal(stopped: error_messages.StopRequest) -> int:
+def _end_by_signal(number: int) -> int:
     """130 after Ctrl-C; of other signals the process dies, as its parent expects."""
-    if stopped.number != signal.SIGINT:
+    if number != signal.SIGINT:
         _flush_output(0)
-        os.kill(os.getpid(), stopped.number)
+        os.kill(os.getpid(), number)
     stdio.print_error("interrupted")
     return INTERRUPTED
 

@@ -233,13 +233,24 @@ def _put_in_place(name: str, path: str) -> None:
     try:
         old = os.path.join(aside, "old")
         os.rename(path, old)
-        try:
-            os.rename(name, path)
-        except OSError:
+        os.rename(name, path)
+    except BaseException:  # Ctrl-C too, which may come behind either
+        if not os.path.lexists(path):
             os.rename(old, path)
-            raise
-        with suppress(OSError):
-            remove(aside)
+        raise
     finally:
+        if os.path.lexists(path):  # else the old one is still there
+            _remove_whole(aside)
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def _remove_whole(path: str) -> None:
+    """Remove a folder, and what is left of it where Ctrl-C comes meanwhile."""
+    try:
+        with suppress(OSError):
+            remove(path)
+    except BaseException:
+        with suppress(OSError):
+            remove(path)
+        raise

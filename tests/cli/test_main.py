@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -304,6 +305,76 @@ def test_the_second_ctrl_c_ends_at_once() -> None:
             error_messages.stop(signal.SIGINT, None)
         assert signal.getsignal(signal.SIGINT) == signal.SIG_DFL
     error_messages.check_stop()  # what comes after knows nothing of it
+
+
+def start_with(patch: str, *words: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a command line after some lines of Python, and Ctrl-C is not ignored, as it is in the background."""
+    code = (f"import os, signal\nsignal.signal(signal.SIGINT, signal.default_int_handler)\n"
+            f"from poolcli.cli import main\n{patch}\nmain.start()")
+    return subprocess.run([sys.executable, "-W", "always", "-c", code, *words], capture_output=True, text=True,
+                          cwd=cwd, check=False)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes die of no signal there")
+def test_ctrl_c_before_the_work_and_after_it_is_no_traceback() -> None:
+    """The process dies of it, as any program."""
+    done = start_with("main.run = lambda: os.kill(os.getpid(), signal.SIGINT)")
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
+
+
+CUT_SHORT = """
+import asyncio
+from contextlib import contextmanager
+
+class HalfMade:
+    def __del__(self):
+        self.never_set
+
+@contextmanager
+def ends():
+    try:
+        yield
+    finally:
+        print("in order")
+
+def work(state):
+    held = ends()
+    held.__enter__()
+    waiting, half = asyncio.sleep(1), HalfMade()
+    os.kill(os.getpid(), signal.%s)
+
+main.get_exit_code = work
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="processes die of no signal there")
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", -signal.SIGTERM)])
+def test_what_was_cut_short_ends_before_the_process_and_in_silence(name: str, code: int) -> None:
+    """Coroutines that were never awaited, and destructors that fail, as of half an event loop, say nothing."""
+    done = start_with(CUT_SHORT % name)
+    assert (done.returncode, done.stdout) == (code, "in order\n")
+    assert done.stderr == ("poolcli: interrupted\n" if name == "SIGINT" else "")
+
+
+def test_what_a_library_cannot_tidy_up_at_the_end_is_told_nobody() -> None:
+    """The files are written, and there is nothing that anybody could do."""
+    done = start_with("import atexit\natexit.register(lambda: 1 / 0)\nmain.run = lambda: 3")
+    assert (done.returncode, done.stderr) == (3, "")
+
+
+def test_what_fails_by_the_signal_alone_is_no_failure(tmp_path: Path) -> None:
+    """A library that makes another error of it: a lock that was not taken, and is given back."""
+    shutil.copy(FEATURES, tmp_path / "in.npy")
+    done = start_with("""
+from poolcli import errors, files
+def read(*_, **__):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+    except BaseException:
+        raise errors.PoolError("release unlocked lock")
+files.read = read
+""", "max", "--layout", "CHW", "in.npy", "-o", "out.npy", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (130, "poolcli: interrupted\n")
 
 
 # The rest of what a run prints.

@@ -30,6 +30,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -86,11 +87,14 @@ for line in asked:
     asked.readline()
     os.write(opener, b"x")
     os.close(opener)
-    end = time.monotonic() + one["seconds"]
-    while not (ended := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < end:
-        time.sleep(min(0.002, one["seconds"] / 100))
+    for seconds, kill in ((one["seconds"], one["kill"]), (one["limit"], signal.SIGKILL)):
+        end = time.monotonic() + seconds
+        while not (ended := os.waitpid(child, os.WNOHANG))[0] and time.monotonic() < end:
+            time.sleep(min(0.002, seconds / 100))
+        if ended[0]:
+            break
+        os.kill(child, kill)
     if not ended[0]:
-        os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
     print(os.waitstatus_to_exitcode(ended[1]) if ended[0] else "too long", file=answers, flush=True)
 else:
@@ -105,8 +109,6 @@ start()
 FOREIGN = re.compile(r"read\(1000<|close\(\d+<socket:")
 """Calls without a file that are not the run's own: that in which a child waits, and those of asyncio on its own
 sockets."""
-ZARRS_OWN = re.compile(r"Exception ignored in atexit callback: <function cleanup_resources.*", re.DOTALL)
-"""What zarr prints at its end where its thread could not be started."""
 
 FAILURES: dict[str, tuple[str, ...]] = {
     "openat": ("error=EIO", "error=EMFILE", "error=EACCES", "error=ENOMEM", "error=ESTALE", "error=EINTR"),
@@ -296,8 +298,9 @@ class Server:
         return self._answers.readline().strip()
 
     def run(self, scenario: Scenario, folder: Path, cache: Path, inject: str | None = None,
-            modules: Path | None = None, prepare: str = "", seconds: float = TIME_LIMIT) -> Ended:
-        """Run a scenario's command in a folder; after so many seconds it is killed.
+            modules: Path | None = None, prepare: str = "", seconds: float = TIME_LIMIT,
+            kill: int = signal.SIGKILL) -> Ended:
+        """Run a scenario's command in a folder; after so many seconds it is killed, or gets another signal.
 
         ``inject`` is strace's word for what fails, None for nothing; a word without a failure only traces. ``modules``
         is a file to write the names of all imported modules to, ``prepare`` is Python that is run just before.
@@ -307,6 +310,7 @@ class Server:
             streams[name] = str(self.top / name)
             Path(streams[name]).write_bytes(b"")
         child = self._tell(json.dumps({**streams, "folder": str(folder), "cache": str(cache), "seconds": seconds,
+                                       "kill": int(kill), "limit": TIME_LIMIT if kill != signal.SIGKILL else 0.0,
                                        "arguments": scenario.arguments, "prepare": prepare,
                                        "modules": str(modules) if modules else None}))
         log, tracer = self.top / "strace", None
@@ -349,7 +353,7 @@ def broken_rules(scenario: Scenario, call: str, failure: str, ended: Ended, old:
         return
     if ended.code not in EXIT_CODES:
         yield f"exit code {ended.code}"
-    if "Traceback" in ZARRS_OWN.sub("", ended.stderr):
+    if "Traceback" in ended.stderr:
         yield f"a traceback: {ended.stderr.strip().splitlines()[-1]}"
     if ended.code and not re.search(r"^poolcli: ", ended.stderr, re.MULTILINE) and call != "write":
         yield f"exit code {ended.code} without a reason: {ended.stderr[-200:]!r}"

@@ -40,6 +40,13 @@ def test_a_call_that_fails_is_one_line() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+def test_a_signal_leaves_whole_files_and_nothing_else() -> None:
+    """A two-hundredth of the moments of three runs, and some at random."""
+    call_script("every_signal.py", "--share", "0.005", "--random", "10", "picture", "batch", "overwritten zarr")
+
+
+@pytest.mark.long
 def test_bytes_are_the_same_everywhere() -> None:
     """By another processor's kernels, on threads, in small blocks, not linked, by plain Python and by NumPy."""
     call_script("same_bytes.py", "--cases", "60", "--seed", "1", "--kernels", os.environ["POOLCLI_CACHE_DIR"],

@@ -201,3 +201,24 @@ def test_an_old_folder_comes_back_where_the_new_one_cannot_take_its_place(tmp_pa
     with pytest.raises(OutputError, match="No space left"):
         put_folder(tmp_path / "x", "new", overwrite=True)
     assert len(calls) == 3 and (tmp_path / "x" / "chunk").read_text() == "old"
+
+
+@pytest.mark.parametrize(("call", "number", "there"), [("rename", 1, "old"), ("rename", 2, "new"), ("rmdir", 1, "new")])
+def test_ctrl_c_while_an_old_folder_is_replaced_leaves_one_of_both(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, there: str) -> None:
+    """Python looks for signals when a call returns: the old one is aside, the new one there, or half is removed."""
+    put_folder(tmp_path / "x", "old")
+    real, calls = getattr(os, call), []
+
+    def interrupt(*given: Any, **named: Any) -> None:
+        real(*given, **named)
+        calls.append(given)
+        if len(calls) == number:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            put_folder(tmp_path / "x", "new", overwrite=True)
+    assert (tmp_path / "x" / "chunk").read_text() == there
+    assert os.listdir(tmp_path) == ["x"]  # noqa: PTH208

@@ -102,6 +102,8 @@ class _RunView:
         try:
             with show_parts(self.talk.bar and self.expected == 1, self.talk.colour):
                 for file in running:
+                    if file.status == "failed":
+                        check_stop()  # perhaps of the signal alone: a lock that was not taken, left
                     self.add(file)
                     check_stop()
         except BaseException:

@@ -146,7 +146,7 @@ WIDE = [
     ({"size": (2, 9), "stride": (1, 9), "padding": (1, 4)}, (6, 30)), ({"size": "all", "layout": "W"}, (133,)),
     ({"size": (1, 13), "stride": (1, 10), "ceil_mode": True}, (4, 33)),
     ({"size": (3, 16), "layout": "HWC"}, (6, 50, 3)),
-    ({"size": "all", "layout": "DHW"}, (3, 4, 29)), ({"fractional": (1, 9.3)}, (3, 60)),
+    ({"size": (1, 63)}, (2, 126)), ({"size": "all", "layout": "DHW"}, (3, 4, 29)), ({"fractional": (1, 9.3)}, (3, 60)),
 ]
 
 

@@ -120,7 +120,8 @@ def choose(work: KernelTask) -> _FoldChoice | None:
     if fold is None:
         return None
     if _is_wide(work, kinds):
-        spec = jit.KernelSpec(wide.make_kernel, fold.steps, _dtypes_of(work, fold), bundled=True)
+        steps = fold.steps if fold.costly or len(fold.dtypes) > 1 else (*fold.steps, 1)
+        spec = jit.KernelSpec(wide.make_kernel, steps, _dtypes_of(work, fold), bundled=True)
         return _FoldChoice(fold, spec, kinds, 0)
     if work.array.size < LARGE:
         return _FoldChoice(fold, _make_spec(work, fold, None, 0), kinds, 0)

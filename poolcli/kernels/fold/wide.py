@@ -77,17 +77,19 @@ def _halve(fold: Any, n: int, inner: int) -> None:
         n = half
 
 
-_SHORT = 1 << 10
+_SHORT, _LIGHT = 1 << 10, 1 << 13
 """Samples of a window up to which it is merged in eight states that stay in registers, where there are no channels: as
 short as runs are then, loops take longer to begin than to run. Avg of 8192 maps of 14 x 14 of float32 takes 0.4 ms so
-(as ``KernelSpec.bundled``; 0.7 without), by loops 1.0.
+(as ``KernelSpec.bundled``; 0.7 without), by loops 1.0. The other for light folds, in 32 states: one addition waits for
+the next less (avg and max of 256 maps of 28 x 28 of float32 27 and 21 us, in eight 49 and 72; of 56 x 56, by loops, 1.5
+times as long). States of more numbers, or powers, leave no registers (var of float64 1.3 ms in eight, 2.0 in 32).
 """
 
 
-def _count_short(table_w: Buffer, k: int, most: int) -> int:
+def _count_short(table_w: Buffer, k: int, most: int, longest: int) -> int:
     """How many windows from k on are short, at most so many: their values are written by one loop of vector code."""
     count = 0
-    while count < most and table_w[ROW * (k + count) + SIZE] <= _SHORT:
+    while count < most and table_w[ROW * (k + count) + SIZE] <= longest:
         count += 1
     return count
 
@@ -110,14 +112,36 @@ def _merge_eight(fold: Any, s: Any, t: Any) -> Any:
             merge(s[5], t[5]), merge(s[6], t[6]), merge(s[7], t[7]))
 
 
+def _start_eight(fold: Any) -> Any:
+    """Eight states of no sample."""
+    none = fold.missing.none
+    return none, none, none, none, none, none, none, none
+
+
+def _merge_light(fold: Any, src: Buffer, at: int, n: int) -> Any:
+    """``_merge_short`` in 32 states."""
+    s, t, u, v = _start_eight(fold), _start_eight(fold), _start_eight(fold), _start_eight(fold)
+    for _ in range(n // 32):
+        s = _merge_eight(fold, s, _eight(fold, src, at))
+        t = _merge_eight(fold, t, _eight(fold, src, at + 8))
+        u = _merge_eight(fold, u, _eight(fold, src, at + 16))
+        v = _merge_eight(fold, v, _eight(fold, src, at + 24))
+        at += 32
+    return _add_eights(fold, src, at, n % 32, _merge_eight(fold, _merge_eight(fold, s, t), _merge_eight(fold, u, v)))
+
+
 def _merge_short(fold: Any, src: Buffer, at: int, n: int) -> Any:
     """The state of n neighbouring samples."""
-    merge, none = fold.merge, fold.missing.none
-    s = (none, none, none, none, none, none, none, none)
-    for i in range(n // 8):
-        s = _merge_eight(fold, s, _eight(fold, src, at + 8 * i))
-    a, b, c, d = merge(s[0], s[1]), merge(s[2], s[3]), merge(s[4], s[5]), merge(s[6], s[7])
-    at += n // 8 * 8
+    return _add_eights(fold, src, at, n, _start_eight(fold))
+
+
+def _add_eights(fold: Any, src: Buffer, at: int, n: int, s: Any) -> Any:
+    """Eight states and n neighbouring samples, merged into one: halves onto halves, which is vector code."""
+    merge = fold.merge
+    for _ in range(n // 8):
+        s = _merge_eight(fold, s, _eight(fold, src, at))
+        at += 8
+    a, b, c, d = merge(s[0], s[4]), merge(s[1], s[5]), merge(s[2], s[6]), merge(s[3], s[7])
     if n & 4:
         a, b = merge(a, _part(fold, src, at)), merge(b, _part(fold, src, at + 1))
         c, d = merge(c, _part(fold, src, at + 2)), merge(d, _part(fold, src, at + 3))
@@ -127,12 +151,14 @@ def _merge_short(fold: Any, src: Buffer, at: int, n: int) -> Any:
         at += 2
     if n & 1:
         c = merge(c, _part(fold, src, at))
-    return merge(merge(a, b), merge(c, d))
+    return merge(merge(a, c), merge(b, d))
 
 
 def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Callable[..., Any],
-                save: Callable[..., None], end: Callable[..., bool]) -> Callable[..., int]:
-    """Return the wide kernel of one fold; as ``rows.make_kernel``. The scratch row ends at IDENTITY."""
+                save: Callable[..., None], end: Callable[..., bool], light: int = 0) -> Callable[..., int]:
+    """Return the wide kernel of one fold, light or not; as ``rows.make_kernel``. The scratch row ends at IDENTITY."""
+    longest = _LIGHT if light else _SHORT
+    merge_short = _merge_light if light else _merge_short
 
     def pool_wide(src: Buffer, dst: Buffer, nodata: Buffer, fill: Buffer, geometry: Buffer, table_d: Buffer,
                   table_h: Buffer, table_w: Buffer, kinds: Buffer, share_d: Buffer, share_h: Buffer, share_w: Buffer,
@@ -152,14 +178,14 @@ def make_kernel(lift: Callable[..., Any], merge: Callable[..., Any], load: Calla
                     single = inner == 1 and table_d[ROW * i + SIZE] * table_h[ROW * j + SIZE] == 1
                     k, windows = 0, geometry[W1] - geometry[W0]
                     while k < windows:
-                        count = _count_short(table_w, k, min(windows - k, run)) if single else 0
+                        count = _count_short(table_w, k, min(windows - k, run), longest) if single else 0
                         if count > 0:
                             at = (a * geometry[D] + table_d[ROW * i + START]) * geometry[H] + table_h[ROW * j + START]
                             low, width = geometry[LOW], geometry[W]
                             for m in range(count):
                                 begin = max(low + table_w[ROW * (k + m) + START], 0)
                                 stop = min(low + table_w[ROW * (k + m) + START] + table_w[ROW * (k + m) + SIZE], width)
-                                fold.save(scratch, m, _merge_short(fold, src, at * width + begin, stop - begin))
+                                fold.save(scratch, m, merge_short(fold, src, at * width + begin, stop - begin))
                             share = share_d[i] * share_h[j]
                             for m in range(count):
                                 n = share * share_w[k + m]

@@ -161,8 +161,8 @@ def run(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules, *, retur
 def _run_fold(pooling: Pooling, array: Array, plan: Plan, present: NDArray[np.bool_], weights: _Weights | None,
               result: dtypes.Type, part: PlanPart | None, settled: PreparedPooling | None) -> Array | None:
     """Pool by a fold of samples with their weights, those that do not count having none; None where none serves."""
-    if not (pooling.reducer.fold or pooling.reducer.weighted) or (pooling.pad_mode == "constant"
-                                    and (pads_missing(pooling) or pooling.pad_value != 1)):
+    of_constant = pooling.pad_mode == "constant" and (pads_missing(pooling) or pooling.pad_value != 1)
+    if of_constant or not (weights is not None or pooling.reducer.fold or pooling.reducer.weighted):
         return None
     each, largest = present.view(np.uint8), 1
     if weights is not None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import warnings
+from contextlib import nullcontext
 from fractions import Fraction
 from typing import Any
 
@@ -14,6 +16,7 @@ import poolcli
 from poolcli import PoolError, jit, pooling
 from poolcli.core.reducers import REDUCERS
 from poolcli.drivers import policy
+from poolcli.drivers.tile_driver import WEIGHTED_LANE_CORES
 
 RNG = np.random.default_rng(15)
 X = RNG.integers(1, 60, (6, 8)).astype(np.uint8)
@@ -126,6 +129,63 @@ def test_folds_of_masks_and_weights_are_the_general_kernel(reducer: str, dtype: 
             else:
                 np.testing.assert_allclose(values.astype(float), wanted.astype(float), atol=result == "int32",
                                            rtol=3e-7 if "float32" in (dtype, result) else 1e-13)
+
+
+TILED = [(name, dtype) for name, row in REDUCERS.items() if row.weighted_core in WEIGHTED_LANE_CORES
+         for dtype in ("uint8", "int16", "uint32", "float32", "float64")]
+
+
+@pytest.mark.parametrize(("reducer", "dtype"), TILED)
+def test_windows_with_weights_side_by_side_are_the_general_kernel(reducer: str, dtype: str,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    """To the last bit where that is promised; weights of sums that round show which of two samples it is."""
+    rng = np.random.default_rng(4)
+    x = (rng.integers(1, 9, (6, 17, 3)) * (0.1 if dtype[0] == "f" else 1)).astype(dtype)
+    if dtype[0] == "f":
+        x[2, 3:5], x[4, 12, 0], x[0, 15, 0] = np.nan, np.inf, -np.inf
+    weights = rng.integers(0, 4, (6, 17)) / 10
+    weights[2, 3] = 0
+    given: list[dict[str, Any]] = [{"weights": kind} for kind in (weights, weights.astype(np.float32), weights * 10)]
+    given += [{"weights": weights, "nan": "ignore", "nodata": x.flat[0]}, {"weights": weights, "mask": weights != 0.2}]
+    given += [{"weights": weights, "dtype": "int16", "nodata": 3, "nan": "ignore"}]
+    found = []
+    for tiles in (True, False):
+        if not tiles:
+            monkeypatch.setattr("poolcli.engine.run.PART_CHOICES", ())
+            pooling.cache_clear()
+        with nullcontext() if dtype == "int16" else jit.run_plain():
+            found.append([poolcli.pool(x[:, :, : 1 + 2 * (i % 3 == 0)], reducer, layout="HWc", **WINDOWS[i % 4],
+                                       **{"nodata": 0, **each})
+                          for i, each in enumerate((*given, *given[::-1]))])
+    for got, wanted in zip(*found, strict=True):
+        assert got.dtype == wanted.dtype
+        if reducer in ("lse", "soft") and got.dtype.kind == "f":
+            np.testing.assert_allclose(got, wanted, rtol=3e-7 if got.dtype == np.float32 else 1e-13)
+        else:
+            assert np.array_equal(got, wanted, equal_nan=got.dtype.kind == "f")
+
+
+@pytest.mark.parametrize("reducer", ["var", "std"])
+def test_equal_integers_do_not_vary(reducer: str) -> None:
+    """At all, whatever their weights; of others the result is the nearest double of the exact one."""
+    weights = RNG.random((40, 9)) * 10.0 ** RNG.integers(-9, 9, (40, 1))
+    x = np.repeat(RNG.integers(-2**31, 2**31, (40, 1)), 9, 1).astype(np.int32)
+    assert not poolcli.pool(x, reducer, weights=weights, size=(1, 9)).any()
+    x[:, 4] //= 3
+    found = poolcli.pool(x, reducer, weights=weights, size=(1, 9))[:, 0].tolist()
+    for got, samples, each in zip(found, x.tolist(), weights.tolist(), strict=True):
+        wanted = weighted(reducer, samples, [Fraction(b) for b in each])
+        assert got == (wanted if reducer == "var" else pytest.approx(wanted, rel=3e-16))
+
+
+def test_windows_without_samples_give_the_nodata_value_in_floats_too() -> None:
+    """Where it stands for missing ones, as in files: by every kernel."""
+    x = X.astype(np.float32)
+    x[:2, :2] = -1
+    for reducer in ("lse", "soft", "avg", "median"):
+        base = pooling.parse_pooling(reducer, size=2, nodata=-1)
+        found = dataclasses.replace(base, fills_nodata=True).run(x, base.plan(x.shape)).values
+        assert found[0, 0] == -1 and (found.ravel()[1:] >= 0).all()
 
 
 def test_a_mask_over_many_windows_is_nan_that_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

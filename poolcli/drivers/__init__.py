@@ -23,5 +23,6 @@ a reducer: so that a run imports only those that it needs (17 ms of 34 for a pic
 PART_DRIVERS: Mapping[str, Callable[[Reducer], bool]] = {
     "weighted_driver": lambda row: row.weighted or bool(row.fold),
     "area_rank_driver": lambda row: row.sorts == "rank",
+    "tile_driver": lambda row: row.weighted_core is not None,
 }
 """The same where samples have weights, or count by their part in windows that end between samples."""

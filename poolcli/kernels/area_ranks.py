@@ -130,8 +130,9 @@ def make_kernel(put: Callable[..., bool]) -> Callable[..., int]:
             k, c = geometry[W0] + piece % across * at_once, piece // across * channels
             lanes = min(at_once, geometry[W1] - k) * min(channels, inner - c)
             n = deep * high * wide
-            filled = LaneTile(slots, EXTRA * room, n, lanes, room, params, 1)
-            tile = LaneTile(slots, EXTRA * room, n, (lanes + TOGETHER - 1) // TOGETHER * TOGETHER, room, params, 1)
+            filled = LaneTile(slots, EXTRA * room, n, lanes, room, params, 1, 0)
+            whole = (lanes + TOGETHER - 1) // TOGETHER * TOGETHER
+            tile = LaneTile(slots, EXTRA * room, n, whole, room, params, 1, 0)
             for row in range(deep * high):
                 d, h = row // high, row % high
                 plane = a * geometry[D] + min(starts_d[i] + d, geometry[D] - 1)

@@ -211,14 +211,19 @@ def mixed(tile: LaneTile) -> None:
 # Exponentials.
 
 
+def write_base(tile: LaneTile, sharpness: float, to: int) -> None:
+    """Slot ``to`` = the sample of each window that exponents are counted from, so that none is above 0."""
+    if sharpness >= 0.0:
+        _write_extreme(tile, _is_larger, to)
+    else:
+        _write_extreme(tile, _is_smaller, to)
+
+
 def log_mean_exp(tile: LaneTile) -> None:
     """m + log(mean e^(r (x - m))) / r, m the largest for r > 0, else the smallest."""
     slots, room, r = tile.slots, tile.room, tile.params[0]
     value, top = VALUE * room, SPARE_A * room
-    if r > 0.0:
-        _write_extreme(tile, _is_larger, SPARE_A)
-    else:
-        _write_extreme(tile, _is_smaller, SPARE_A)
+    write_base(tile, r, SPARE_A)
     fill_slot(tile, VALUE, 0.0)
     for p in range(tile.n):
         at = tile.first + p * room
@@ -235,10 +240,7 @@ def softmax_mean(tile: LaneTile) -> None:
     """Sum x e^(a (x-m)) / sum e^(a (x-m)), m the largest for a >= 0, else the smallest."""
     slots, room, sharpness = tile.slots, tile.room, tile.params[0]
     value, top, mass = VALUE * room, SPARE_A * room, SPARE_B * room
-    if sharpness >= 0.0:
-        _write_extreme(tile, _is_larger, SPARE_A)
-    else:
-        _write_extreme(tile, _is_smaller, SPARE_A)
+    write_base(tile, sharpness, SPARE_A)
     fill_slot(tile, VALUE, 0.0)
     fill_slot(tile, SPARE_B, 0.0)
     for p in range(tile.n):
@@ -471,7 +473,7 @@ def mode(tile: LaneTile) -> None:
             wins = (length > longest) & (number < slots[PRESENT * room + i])
             slots[most + i] = length if wins else longest
             slots[value + i] = x if wins else best
-    _pick_value(tile)
+    pick_value(tile)
 
 
 def distinct(tile: LaneTile) -> None:
@@ -507,7 +509,7 @@ def entropy(tile: LaneTile) -> None:
             slots[run + i] = 1.0 if ends else length + 1.0
 
 
-def _pick_value(tile: LaneTile) -> None:
+def pick_value(tile: LaneTile) -> None:
     """Pick the first sample that has the value of its window."""
     slots, room = tile.slots, tile.room
     for p in range(tile.n - 1, -1, -1):
@@ -520,7 +522,7 @@ def _pick_value(tile: LaneTile) -> None:
 def ranked_sample(tile: LaneTile) -> None:
     """Pick the first sample that has the value of a rank."""
     quantile(tile)
-    _pick_value(tile)
+    pick_value(tile)
 
 
 def topk(tile: LaneTile) -> None:

@@ -22,7 +22,8 @@ from .general import Window
 
 # The whole numbers that describe one block of work, by their place in ``geometry``.
 (D, H, W, INNER, OUT_D, OUT_H, OUT_W, STEP_D, STEP_H, STEP_W, A0, A1, D0, D1, H0, H1, W0, W1, LARGEST_D, LARGEST_H,
- LARGEST_W, ROOM, NAN_WINS, HAS_NODATA, HAS_FILL, WANT_INDEX, DRAWS, ROUNDING, NEAR_TIES, PRECISE, SKIP_NAN) = range(31)
+ LARGEST_W, ROOM, NAN_WINS, HAS_NODATA, HAS_FILL, WANT_INDEX, DRAWS, ROUNDING, NEAR_TIES, PRECISE, SKIP_NAN,
+ WEIGHED) = range(32)
 
 START, COUNT, RUN, APART = 0, 1, 2, 3
 """A window of an axis in its table; RUN windows from it on have its COUNT and start APART from one another."""
@@ -54,6 +55,8 @@ class LaneTile(NamedTuple):
     params: Buffer
     precise: int
     """Whether a value is wanted to more digits than float32 has."""
+    weights: int
+    """The first of n slots of the samples' weights, 0 for a missing one; 0 where they have none."""
 
 
 class _Shape(NamedTuple):
@@ -143,6 +146,41 @@ def _gather_clipped(src: Buffer, tile: LaneTile, shape: _Shape, inner: int, lane
             slots[LAST_NAN * room + i] = number if here & (x != x) else last
 
 
+def _gather(src: Buffer, at: int, tile: LaneTile, shape: _Shape, inner: int, channels: int, apart: int, kind: int,
+            lanes: Buffer) -> None:
+    """Fill the slots of the windows of a run, or of those anywhere."""
+    if kind == _RUN_TILE:
+        _gather_run(src, at, tile, shape, inner, channels, apart)
+    elif kind == _CLIPPED_TILE:
+        _gather_clipped(src, tile, shape, inner, lanes)
+    else:
+        _gather_lanes(src, tile, shape, inner, lanes)
+
+
+def no_weights(each: Buffer, at: int, tile: LaneTile, shape: _Shape, inner: int, channels: int, apart: int, kind: int,
+               lanes: Buffer) -> None:
+    """``weigh`` for samples that all count the same."""
+
+
+def weigh(each: Buffer, at: int, tile: LaneTile, shape: _Shape, inner: int, channels: int, apart: int, kind: int,
+          lanes: Buffer) -> None:
+    """Fill the slots of weights, those of samples outside their window with NaN; a sample of no weight is missing."""
+    of_weights = LaneTile(tile.slots, tile.weights, tile.n, tile.m, tile.room, tile.params, tile.precise, 0)
+    _gather(each, at, of_weights, shape, inner, channels, apart, kind, lanes)
+    slots, room = tile.slots, tile.room
+    fill_slot(tile, LAST_NAN, -1.0)
+    fill_slot(tile, PRESENT, 0.0)
+    for p in range(tile.n):
+        at, and_at, number = tile.first + p * room, tile.weights + p * room, double(p)
+        for i in range(tile.m):
+            x, weight, last = slots[at + i], slots[and_at + i], slots[LAST_NAN * room + i]
+            there = weight > 0.0
+            slots[at + i] = x if there else NOT_A_NUMBER
+            slots[and_at + i] = weight if there else 0.0
+            slots[PRESENT * room + i] += 1.0 if there else 0.0
+            slots[LAST_NAN * room + i] = number if there & (x != x) else last
+
+
 def _find_nans(tile: LaneTile) -> int:
     """Write the number of each lane's last NaN; return how many there are, which most often is none."""
     slots, last, found = tile.slots, LAST_NAN * tile.room, 0
@@ -191,7 +229,8 @@ def fill_slot(tile: LaneTile, slot: int, value: float) -> None:
 # What a core in lanes could not do.
 
 
-def _settle(tile: LaneTile, core: Callable[..., Any], mend: Callable[..., None], near_ties: int, work: Buffer) -> None:
+def _settle(tile: LaneTile, core: Callable[..., Any], mend: Callable[..., None], near_ties: int, work: Buffer,
+            weights: Buffer) -> None:
     """Do those lanes again whose value cannot be trusted."""
     slots, room = tile.slots, tile.room
     doubtful = 0
@@ -202,7 +241,7 @@ def _settle(tile: LaneTile, core: Callable[..., Any], mend: Callable[..., None],
         for i in range(tile.m):
             x = slots[VALUE * room + i]
             if x - x != 0.0 or (near_ties and _is_near_tie(x)):
-                mend(tile, i, core, work)
+                mend(tile, i, core, work, weights)
 
 
 def _lose(tile: LaneTile) -> None:
@@ -227,28 +266,30 @@ def _is_near_tie(x: float) -> bool:
     return abs(twice - nearest) <= 1e-13 * abs(twice)
 
 
-def _window_of(tile: LaneTile, lane: int, work: Buffer) -> Window:
-    """The present samples of one lane, behind the scratch of a reducer's own core."""
+def _window_of(tile: LaneTile, lane: int, work: Buffer, weights: Buffer) -> Window:
+    """The present samples of one lane, behind the scratch of a reducer's own core, and their weights."""
     n = 0
     for p in range(tile.n):
         x = tile.slots[tile.first + p * tile.room + lane]
         if x == x:
             work[tile.n + n] = x
+            if tile.weights > 0:
+                weights[n] = tile.slots[tile.weights + p * tile.room + lane]
             n += 1
-    return Window(work, tile.n, n, 0, work, tile.slots[DRAW * tile.room + lane], tile.params, work)
+    return Window(work, tile.n, n, 0, weights, tile.slots[DRAW * tile.room + lane], tile.params, work)
 
 
-def mend_value(tile: LaneTile, lane: int, core: Callable[..., Any], work: Buffer) -> None:
+def mend_value(tile: LaneTile, lane: int, core: Callable[..., Any], work: Buffer, weights: Buffer) -> None:
     """Compute one window by the reducer's own core."""
-    window = _window_of(tile, lane, work)
+    window = _window_of(tile, lane, work, weights)
     if window.n > 0:
         hi, lo = core(window)
         tile.slots[VALUE * tile.room + lane], tile.slots[LOW * tile.room + lane] = hi, lo
 
 
-def mend_pick(tile: LaneTile, lane: int, core: Callable[..., Any], work: Buffer) -> None:
+def mend_pick(tile: LaneTile, lane: int, core: Callable[..., Any], work: Buffer, weights: Buffer) -> None:
     """Pick a sample of one window by the reducer's own core."""
-    window = _window_of(tile, lane, work)
+    window = _window_of(tile, lane, work, weights)
     if window.n > 0:
         left = core(window)
         for p in range(tile.n):
@@ -276,9 +317,10 @@ class LaneOutput(NamedTuple):
 
 def put_floats(tile: LaneTile, output: LaneOutput, dst: Buffer, to: int) -> bool:
     """Write the values of a tile to neighbours in a float buffer."""
-    slots, room = tile.slots, tile.room
+    slots, room, fill = tile.slots, tile.room, output.fill[0]
     for i in range(tile.m):
-        dst[to + i] = to_double(slots[VALUE * room + i], slots[LOW * room + i])
+        value = to_double(slots[VALUE * room + i], slots[LOW * room + i])
+        dst[to + i] = fill if slots[PRESENT * room + i] == 0.0 else value
     return True
 
 
@@ -379,8 +421,17 @@ def _reset(tile: LaneTile) -> None:
 
 
 def _compute(tile: LaneTile, core_in_lanes: Any, core: Any, mend: Any, clipped: int, geometry: Buffer, nodata: Buffer,
-             work: Buffer) -> None:
-    """Settle what is missing, then let the core work."""
+             work: Buffer, weights: Buffer) -> None:
+    """Settle what is missing, unless weights tell, then let the core work."""
+    lost = 1 if geometry[WEIGHED] else _settle_missing(tile, clipped, geometry, nodata)
+    core_in_lanes(tile)
+    _settle(tile, core, mend, geometry[NEAR_TIES], work, weights)
+    if lost:
+        _lose(tile)
+
+
+def _settle_missing(tile: LaneTile, clipped: int, geometry: Buffer, nodata: Buffer) -> int:
+    """Make a NaN of each missing sample, count the others; whether a window may have none, or a NaN that wins."""
     lossy = 1 if clipped or geometry[HAS_NODATA] or geometry[SKIP_NAN] else 0
     lost = lossy
     if geometry[NAN_WINS] == 0:
@@ -391,10 +442,7 @@ def _compute(tile: LaneTile, core_in_lanes: Any, core: Any, mend: Any, clipped: 
         _drop_nodata(tile, nodata[0])
     if lossy:
         _count_present(tile)
-    core_in_lanes(tile)
-    _settle(tile, core, mend, geometry[NEAR_TIES], work)
-    if lost:
-        _lose(tile)
+    return lost
 
 
 def _collect(lanes: Buffer, room: int, at: int, shape: _Shape, source: int, place: int, target: int,
@@ -409,11 +457,11 @@ def _collect(lanes: Buffer, room: int, at: int, shape: _Shape, source: int, plac
         lanes[TARGET * room + at + c] = target + c
 
 
-_RUN_TILE, _LANES_TILE = 1, 2
+_RUN_TILE, _LANES_TILE, _CLIPPED_TILE = 1, 2, 3
 
 
 def make_kernel(core_in_lanes: Callable[..., None], core: Callable[..., Any], mend: Callable[..., None],
-                put: Callable[..., bool]) -> Callable[..., int]:
+                put: Callable[..., bool], take_weights: Callable[..., None]) -> Callable[..., int]:
     """Return the tile kernel of one reducer and one way of writing: a function over flat buffers.
 
     It returns 0, or 1 where some value has no place in the output's dtype. Each turn of its loop takes a window, or
@@ -422,7 +470,7 @@ def make_kernel(core_in_lanes: Callable[..., None], core: Callable[..., Any], me
 
     def pool_tiles(src: Buffer, dst: Buffer, fill: Buffer, staging: Buffer, index: Buffer, geometry: Buffer,
                    table_d: Buffer, table_h: Buffer, table_w: Buffer, lanes: Buffer, nodata: Buffer, draws: Buffer,
-                   params: Buffer, limits: Buffer, slots: Buffer, work: Buffer) -> int:
+                   params: Buffer, limits: Buffer, slots: Buffer, work: Buffer, each: Buffer, weights: Buffer) -> int:
         height, width, inner, room = geometry[H], geometry[W], geometry[INNER], geometry[ROOM]
         output = LaneOutput(dst, index, fill, geometry[HAS_FILL], limits, geometry[ROUNDING])
         steps = geometry[STEP_D] * height * width, geometry[STEP_H] * width, geometry[STEP_W]
@@ -464,19 +512,18 @@ def make_kernel(core_in_lanes: Callable[..., None], core: Callable[..., Any], me
                     continue
                 in_run = kind == _RUN_TILE
                 shape = shape if in_run else largest
-                tile = LaneTile(slots, EXTRA * room, shape.deep * shape.high * shape.wide,
-                                some * now if in_run else waiting, room, params, geometry[PRECISE])
+                n = shape.deep * shape.high * shape.wide
+                tile = LaneTile(slots, EXTRA * room, n, some * now if in_run else waiting, room, params,
+                                geometry[PRECISE], (EXTRA + 2 * n) * room if geometry[WEIGHED] else 0)
                 _reset(tile)
-                if in_run:
-                    _gather_run(src, origin + place * inner + c, tile, shape, inner, now, apart)
-                elif clipped:
-                    _gather_clipped(src, tile, shape, inner, lanes)
-                else:
-                    _gather_lanes(src, tile, shape, inner, lanes)
+                kind = _CLIPPED_TILE if clipped and not in_run else kind
+                _gather(src, origin + place * inner + c, tile, shape, inner, now, apart, kind, lanes)
+                take_weights(each, origin + place * inner + c, tile, shape, inner, now, apart, kind, lanes)
                 if geometry[DRAWS]:
                     for lane in range(tile.m):
                         slots[DRAW * room + lane] = draws[to + lane if in_run else lanes[TARGET * room + lane]]
-                _compute(tile, core_in_lanes, core, mend, 0 if in_run else clipped, geometry, nodata, work)
+                _compute(tile, core_in_lanes, core, mend, 0 if in_run else clipped, geometry, nodata, work,
+                         weights)
                 if geometry[WANT_INDEX]:
                     _list_offsets(tile, shape, lanes)
                     if in_run:

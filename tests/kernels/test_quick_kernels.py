@@ -446,7 +446,7 @@ def test_sorting_in_lanes(n: int) -> None:
     slots[tiles.EXTRA : tiles.EXTRA + n] = samples
     slots[tiles.EXTRA, ::3] = np.nan
     wanted = np.sort(np.where(np.isnan(slots), np.inf, slots)[tiles.EXTRA : tiles.EXTRA + n], 0)
-    tile_cores.sort(tiles.LaneTile(slots.reshape(-1), tiles.EXTRA * patterns, n, patterns, patterns, np.zeros(1), 1))
+    tile_cores.sort(tiles.LaneTile(slots.reshape(-1), tiles.EXTRA * patterns, n, patterns, patterns, np.zeros(1), 1, 0))
     assert np.array_equal(slots[tiles.EXTRA + n :], wanted)
 
 

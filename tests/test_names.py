@@ -108,6 +108,7 @@ BY_NAME = {
     "pool": "what pools arrays of other libraries, by the library's name",
     "recognises": "a format's, by the module in its row",
     "read": "a format's, by the module in its row",
+    "read_header": "a format's, by the module in its row",
     "write": "a format's, by the module in its row",
 }
 """Functions that are found by the name of their module."""

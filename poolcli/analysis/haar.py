@@ -192,7 +192,7 @@ def _find_wide_dtype(dtype: dtypes.Type) -> dtypes.Type:
     if dtype.kind == "f":
         return dtypes.FLOAT64
     if dtype.itemsize > _LONGEST_INTEGER:
-        raise PoolError(f"differences of {dtype} need more than 64 bits; x.astype(np.int32), or float64, would work")
+        raise PoolError(f"differences of {dtype} need more than 64 bits; an array of int32, or of float64, would work")
     return np.dtype(f"i{2 * dtype.itemsize}")
 
 
@@ -206,6 +206,8 @@ def _check_levels(levels: int, lengths: Sequence[int]) -> None:
     if isinstance(levels, bool) or not isinstance(levels, (int, np.integer)) or levels < 1:
         raise OptionError("levels", f"levels must be a whole number >= 1, not {levels!r}")
     most = max(max(lengths) - 1, 0).bit_length()
+    if not most:
+        raise PoolError(f"axes of {layouts.describe(lengths)} samples cannot be halved; one of 2 or more would work")
     if levels > most:
         raise PoolError(f"{levels} levels are too many for axes of {layouts.describe(lengths)} samples; up to {most} "
                         "would work")

@@ -53,7 +53,11 @@ def preflight_samples(job: Job, settings: Settings, fit: Callable[[Loaded, Job],
 
 
 def fit_header(job: Job, settings: Settings, fit: Callable[[Loaded, Job], LoadedJob]) -> LoadedJob | None:
-    """What the header of an input tells of a job; None where it does not, for reading says what is wrong."""
+    """What the header of an input tells of a job; None where it does not, for reading says what is wrong, and where
+    frames are chosen, of which the header tells no shape.
+    """
+    if settings.frames is not None:
+        return None
     try:
         hollow = files.load_header(job.source, max_pixels=settings.max_pixels, key=settings.key)
         return fit(hollow, job) if hollow is not None else None

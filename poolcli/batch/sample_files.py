@@ -151,7 +151,8 @@ def check_headers(given: SampleFiles, job: Job, plan: Plan, pooling: Pooling, se
         if not is_url(name) and not file_mode(name):
             raise PoolError(f"--{option} {printable(name)}: cannot be read: No such file or directory")
         try:
-            hollow = None if is_url(name) else files.load_header(name, max_pixels=settings.max_pixels)
+            hollow = None if is_url(name) else files.load_header(
+                name, max_pixels=settings.max_pixels, indexed=option == "mask")
         except PoolError as error:
             raise PoolError(f"--{option} {printable(name)}: {error}") from error
         except OSError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core.choices import DTYPES
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _LOW, _SHAPE, _TYPE, _AXES, _LEVEL = "low", "shape", "like", "axes", "level"
 """The arrays of an .npz of bands: the means, the shape before, one sample of its dtype, the axes that were pooled, and
 the differences of each level, from level1 on."""
+_ALL_LEVELS = ".npz"
+"""The ending of a file that holds bands of several sizes."""
 
 
 @dataclass(frozen=True)
@@ -59,21 +62,24 @@ def _take_apart(asked: StudyContext) -> Answer:
     from ..analysis.haar import haar, inverse_haar
 
     name, given = asked.the_file(), asked.given
+    for option in ("output_shape", "dtype"):
+        if given[option] is not None:
+            raise OptionError(option, "goes with --inverse of a stacked array")
     target, *low = _check_outputs(asked)
-    if given["output_shape"] is not None:
-        raise OptionError("output_shape", "goes with --inverse")
+    if (given["levels"] or 1) > 1 and not target.lower().endswith(_ALL_LEVELS):
+        raise OptionError("levels", f"{given['levels']} levels have bands of several sizes, which only .npz holds; "
+                                    f"-o {printable(Path(target).stem)}.npz, or --levels 1, would work")
     loaded = asked.load(name)
     with file_errors(name):
         bands = haar(loaded.array, given["levels"] or 1, layout=given["layout"] or loaded.layout)
     back = inverse_haar(bands)
     error = _measure_error(loaded.array, back)
     notes = loaded.source.notes
-    if target.lower().endswith(".npz"):
+    if target.lower().endswith(_ALL_LEVELS):
         _write_bands(asked, target, bands)
         shape = bands.low.shape
     else:
-        with file_errors(target):
-            stacked = bands.stack()
+        stacked = bands.stack()
         notes = (*notes, *asked.write(target, stacked))
         shape = stacked.shape
     if low:
@@ -91,6 +97,11 @@ def _put_together(asked: StudyContext) -> Answer:
     for option in ("levels", "low"):
         if asked.given[option] is not None:
             raise OptionError(option, "goes not with --inverse, which has all levels from its file")
+    for option in ("output_shape", "dtype") if name.lower().endswith(_ALL_LEVELS) else ():
+        if asked.given[option] is not None:
+            raise OptionError(option, f"goes with --inverse of a stacked array; {_ALL_LEVELS} says it itself")
+    if asked.given["layout"] is not None:
+        raise OptionError("layout", "goes not with --inverse, which has the axes from its file")
     target, = _check_outputs(asked)
     bands = _read_bands(asked, name)
     with file_errors(name):
@@ -166,7 +177,7 @@ def _read_bands(asked: StudyContext, name: str) -> HaarBands:
     from ..analysis.haar import HaarBands, list_bands, split_stacked
 
     asked.read.append(name)
-    if not name.lower().endswith(".npz"):
+    if not name.lower().endswith(_ALL_LEVELS):
         loaded = asked.load(name)
         with file_errors(name):
             return split_stacked(loaded.array, asked.given["output_shape"], asked.given["dtype"])
@@ -175,7 +186,11 @@ def _read_bands(asked: StudyContext, name: str) -> HaarBands:
         return files.read(name, key=key).array
 
     with file_errors(name):
-        shape, axes = (tuple(int(n) for n in read(key).reshape(-1)) for key in (_SHAPE, _AXES))
+        try:
+            shape, axes = (tuple(int(n) for n in read(key).reshape(-1)) for key in (_SHAPE, _AXES))
+            low, dtype = read(_LOW), np.dtype(read(_TYPE).dtype)
+        except PoolError as error:
+            raise PoolError(f"is no file of bands, which poolcli haar writes: {error}") from error
         if not 1 <= len(axes) <= 3 or list(axes) != sorted({i for i in axes if 0 <= i < len(shape)}) or min(shape) < 0:
             raise PoolError(f"axes {axes} and shape {shape} do not go together")
         names, found = list_bands(len(axes)), []
@@ -187,7 +202,7 @@ def _read_bands(asked: StudyContext, name: str) -> HaarBands:
                 break
         if not found:
             raise FileError(name, PoolError(f"holds no {_LEVEL}1, so it is no file of bands; poolcli haar writes one"))
-        return HaarBands(read(_LOW), tuple(found), names, shape, np.dtype(read(_TYPE).dtype), axes)
+        return HaarBands(low, tuple(found), names, shape, dtype, axes)
 
 
 def _render(found: _HaarReport) -> list[Any]:

@@ -89,7 +89,8 @@ class Format:
     """The module below PIL, or of the library, and the class or function in it that opens a stream; None where Pillow
     does not read it."""
     quick_header: bool = False
-    """Whether Pillow reads no more than the header to open it, and that says all of its shape and dtype."""
+    """Whether Pillow, or ``read_header`` of its module, reads no more than the header, and that says all of its shape
+    and dtype."""
     tagged: bool = False
     """Whether it is a directory of tags, TIFF: nodata, place, compression and XMP are fields of it, and its pages are
     turned where they are read."""
@@ -269,9 +270,11 @@ _ROWS = (
     Format("NPZ", (".npz",), numpy=True, magic=(b"PK\3\4", b"PK\5\6")),
     Format("ZARR", (".zarr",), chunked=True, is_folder=True,
            keeps="attributes, names of axes, fill value, coordinates, scales of OME-Zarr"),
-    Format("NIFTI", (".nii", ".nii.gz"), library="nibabel", module="georef.nifti", places=frozenset({"NIfTI"}),
+    Format("NIFTI", (".nii", ".nii.gz"), library="nibabel", module="georef.nifti", quick_header=True,
+           places=frozenset({"NIfTI"}),
            keeps="both affines with their codes, voxel sizes, units, time step, extensions"),
     Format("FITS", (".fits", ".fit", ".fts", ".fits.gz", ".fits.fz"), library="astropy", module="georef.fits",
+           quick_header=True,
            places=frozenset({"FITS"}), keeps="world coordinates, units, BLANK, all other cards"),
     Format("NETCDF", (".nc", ".nc4", ".cdf"), library="xarray", module="georef.netcdf", places=frozenset({"NetCDF"}),
            keeps="coordinates, bounds, attributes, packing, cell_methods"),

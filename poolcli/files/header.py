@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import warnings
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ..core.place import Place
 from ..errors import PoolError
 from .arrays.npy import read_header
 from .atomic import explain_errors
-from .formats import FORMATS, list_variants
+from .formats import FORMATS, find_format, list_variants
 from .georef.geotiff import with_page_tags
 from .georef.world_file import with_world_file
 from .image_info import ImageInfo, Loaded
@@ -26,21 +28,26 @@ if TYPE_CHECKING:
 
     from PIL import ImageFile
 
+    from .formats import Format
     from .image_info import Array
 
 # Modes that come as they are.
-_MODES = {"L": ("uint8", 1), "LA": ("uint8", 2), "RGB": ("uint8", 3), "RGBA": ("uint8", 4), "CMYK": ("uint8", 4)}
+_MODES = {"1": ("bool", 1), "L": ("uint8", 1), "LA": ("uint8", 2), "RGB": ("uint8", 3), "RGBA": ("uint8", 4),
+          "CMYK": ("uint8", 4)}
+_INDEXED = {"P": ("uint8", 1)}
+"""Where indices of a palette are asked for."""
 _SIDEWAYS = {5, 6, 7, 8}
 """EXIF orientations whose rows stand up as columns."""
 _TEXTS = (b"tEXt", b"zTXt", b"iTXt")
 _WIDE = {"I;16B": 1, "LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}
 
 
-def load_header(path: str | os.PathLike[str], *, max_pixels: int, key: str | None = None) -> Loaded | None:
+def load_header(path: str | os.PathLike[str], *, max_pixels: int, key: str | None = None,
+                indexed: bool = False) -> Loaded | None:
     """Return what ``read`` would, with an array that has no memory behind it; None where the header does not say.
 
-    Of .npy and .npz, of grey, RGB and CMYK as TIFF, and of PNG, JPEG and BMP pictures without a palette, a transparent
-    colour or 1-bit pixels. PoolError as ``read`` raises it.
+    Of .npy and .npz, of NIfTI and FITS, of grey, RGB and CMYK as TIFF, and of PNG, JPEG and BMP pictures without a
+    transparent colour; of those with a palette if it is ``indexed``. PoolError as ``read`` raises it.
     """
     if not os.path.isfile(path):  # a FIFO would wait for a writer
         return None
@@ -58,13 +65,30 @@ def load_header(path: str | os.PathLike[str], *, max_pixels: int, key: str | Non
             check_samples(header.shape, max_pixels)
             source = ImageInfo(os.fspath(path), kind, key=found)
             return Loaded(_without_memory(header.dtype.name, header.shape), None, source)
+        named = find_format(os.fspath(path))
+        if named is not None and named.module is not None and kind in (None, named.name):
+            return _load_by_module(stream, os.fspath(path), named, key, max_pixels) if named.quick_header else None
         if kind is None or not FORMATS[kind].quick_header:
             return None
-        loaded = _load_picture(stream, os.fspath(path), kind, max_pixels)
+        loaded = _load_picture(stream, os.fspath(path), kind, max_pixels, indexed)
     return loaded if loaded is None or loaded.source.place else with_world_file(loaded, os.fspath(path))
 
 
-def _load_picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> Loaded | None:
+def _load_by_module(stream: IO[bytes], name: str, row: Format, key: str | None, max_pixels: int) -> Loaded | None:
+    """What the header says to a format's own module; None where that is not all, or reading will say what is wrong."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # libraries warn of what they put right
+        try:
+            module = import_module(f".{row.module}", __package__)
+            found: Loaded | None = module.read_header(stream, name, key, max_pixels)
+        except PoolError:
+            raise
+        except Exception:  # no such library either
+            return None
+    return found
+
+
+def _load_picture(stream: IO[bytes], name: str, kind: str, max_pixels: int, indexed: bool) -> Loaded | None:
     """What the header of a picture says, as Pillow reads it; None where that is not all."""
     with guard_decoding(max_pixels, allow_truncated=False):
         try:
@@ -76,8 +100,9 @@ def _load_picture(stream: IO[bytes], name: str, kind: str, max_pixels: int) -> L
     if FORMATS[kind].tagged:
         return _load_tiff(image, name)
     raw = find_rawmode(image)
-    dtype, channels = ("uint16", _WIDE[raw]) if raw in _WIDE else _MODES.get(image.mode, ("", 0))
-    if not channels or "transparency" in image.info:
+    modes = _INDEXED if indexed and image.mode in _INDEXED else _MODES
+    dtype, channels = ("uint16", _WIDE[raw]) if raw in _WIDE else modes.get(image.mode, ("", 0))
+    if not channels or ("transparency" in image.info and modes is _MODES):
         return None
     width, height = image.size
     if FORMATS[kind].texts and _may_be_turned_later(stream):

@@ -55,17 +55,27 @@ def test_the_means_keep_their_place(here: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("line", "code", "said"), [
     ("haar x.npy --levels 9", 1, "levels are too many"),
-    ("haar x.npy --levels 2 -o b.npy", 1, "bands of several sizes"),
+    ("haar x.npy --levels 2 -o b.npy", 2, "bands of several sizes, which only .npz holds; -o b.npz, or --levels 1,"),
+    ("haar x.npy --dtype uint8", 2, "--dtype: goes with --inverse of a stacked"),
+    ("haar x.npy --output-shape 6x6", 2, "--output-shape: goes with --inverse of a stacked"),
+    ("haar --inverse odd.npz --dtype uint8", 2, "--dtype: goes with --inverse of a stacked"),
+    ("haar --inverse odd.npz --output-shape 6x6", 2, "--output-shape: goes with --inverse of a stacked"),
+    ("haar --inverse x.npy --layout HW", 2, "--layout: goes not with --inverse"),
+    ("haar one.npy", 1, "axes of 1x1 samples cannot be halved; one of 2 or more would work"),
+    ("haar --inverse part.npz", 1, "is no file of bands, which poolcli haar writes: no array is called 'like'"),
     ("haar --inverse odd.npz", 1, "do not go together"),
     ("haar --inverse x.npy", 1, "is no stack of bands"), ("haar --inverse other.npz", 1, "no array is called"),
     ("haar x.npy max", 2, "takes no pooling"), ("haar --inverse x.npy --levels 2", 2, "goes not with --inverse"),
-    ("haar long.npy", 1, "need more than 64 bits"), ("haar gone.npy", 1, "cannot be read")])
+    ("haar long.npy", 1, "need more than 64 bits; an array of int32, or of float64, would work"),
+    ("haar gone.npy", 1, "cannot be read")])
 def test_what_cannot_be_is_one_line(here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, code: int,
                                     said: str) -> None:
     """And an exit code."""
     monkeypatch.chdir(tmp_path)
     np.save("x.npy", np.zeros((6, 6), np.uint8))
     np.save("long.npy", np.zeros((6, 6), np.int64))
+    np.save("one.npy", np.zeros((1, 1), np.uint8))
+    np.savez("part.npz", low=np.zeros((3, 3)), shape=[6, 6], axes=[0, 1], level1=np.zeros((3, 3, 3)))
     np.savez("other.npz", a=np.zeros(3))
     np.savez("odd.npz", low=np.zeros((3, 3)), shape=[6, 6], axes=[0, 0], like=np.zeros(1), level1=np.zeros((3, 3, 3)))
     done = here(*line.split())

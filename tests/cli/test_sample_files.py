@@ -14,6 +14,7 @@ from cli.calls import Call, save_picture
 from PIL import Image
 
 import poolcli
+from poolcli import files
 from poolcli.chunked import slabs, streaming
 from poolcli.chunked.sample_sources import SampleSources
 
@@ -112,6 +113,40 @@ def test_headers_tell_before_any_sample(run: Call, words: str, said: str) -> Non
     options = [one.replace("e.npy", "{stem}_e.npy") if one == "e.npy" else one for one in options]
     done = run(reducer, "-k", "2", "x.npy", "y.npy", *options, "-o", "out/")
     assert done.code == 1 and done.err.count(said) == 2
+
+
+@pytest.mark.parametrize("name", ["bits.png", "palette.png", "long.nii", "long.fits"])
+def test_a_mask_of_another_shape_costs_no_decoding(run: Call, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its header tells, whatever holds it; so does that of an input of the same kind."""
+    if name == "long.nii":
+        nibabel = pytest.importorskip("nibabel")
+        nibabel.save(nibabel.Nifti1Image(np.ones((9, 6), np.uint8), np.eye(4)), name)
+        nibabel.save(nibabel.Nifti1Image(X, np.eye(4)), "x.nii")
+    elif name == "long.fits":
+        fits = pytest.importorskip("astropy.io.fits")
+        fits.PrimaryHDU(np.ones((9, 6), np.uint8)).writeto(name)
+        fits.PrimaryHDU(X).writeto("x.fits")
+    else:
+        Image.new("1" if name == "bits.png" else "P", (6, 9)).save(name)
+    source = "in/a.png" if name.endswith("png") else f"x{Path(name).suffix}"
+    monkeypatch.setattr(files, "read", None)
+    done = run("max", "-k", "2", source, "--mask", name, "-o", "z.npy")
+    said = f"--mask {name}: the mask has the shape 9x6, the samples 4x6; that shape would work\n"
+    assert done.code == 1 and done.err.endswith(said), done.err
+
+
+def test_a_mask_of_all_frames(run: Call) -> None:
+    """The header of a picture tells the shape of one of them, and each has its own part of the mask."""
+    frames = np.stack([X, X[::-1], X + 1])
+    first, *others = map(Image.fromarray, frames)
+    first.save("s.tif", save_all=True, append_images=others)
+    mask = RNG.random(frames.shape) < 0.7
+    np.save("m.npy", mask)
+    words = ("-k", "2", "s.tif", "--frames", "all", "--mask", "m.npy", "--nodata", "0", "-q")
+    done = run("avg", *words, "-o", "y.npy")
+    assert (done.code, done.err) == (0, "")
+    wanted = poolcli.pool(frames, "avg", size=2, mask=mask, nodata=0, layout="NHW")
+    np.testing.assert_array_equal(np.load("y.npy"), wanted)
 
 
 def test_a_negative_weight_is_named_where_it_stands_in_its_file(run: Call) -> None:

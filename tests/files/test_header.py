@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 from pathlib import Path
 from typing import Any
@@ -82,3 +83,93 @@ def test_an_orientation_behind_the_pixels_is_not_guessed(tmp_path: Path) -> None
     path.write_bytes(data[:start] + data[stop:end] + data[start:stop] + data[end:])
     assert files.read(path).array.shape == (7, 5)
     assert files.load_header(path, max_pixels=files.MAX_PIXELS) is None
+
+
+def palette_picture(transparent: bool) -> Image.Image:
+    """Seven columns of indices, four bits each in the file."""
+    image = Image.fromarray(np.zeros((5, 7), np.uint8), "L").convert("P")
+    if transparent:
+        image.info["transparency"] = 0
+    return image
+
+
+@pytest.mark.parametrize(("image", "indexed"), [
+    (Image.new("1", (7, 5)), False), (Image.new("1", (7, 5)), True), (palette_picture(False), True),
+    (palette_picture(True), True)], ids=["bits", "bits of a mask", "palette", "transparent"])
+@pytest.mark.parametrize("ending", ["png", "bmp"])
+def test_bits_and_palettes(tmp_path: Path, image: Image.Image, indexed: bool, ending: str,
+                           monkeypatch: pytest.MonkeyPatch) -> None:
+    """One-bit pixels are bool, and a palette's indices, where these are asked for, bytes."""
+    path = tmp_path / f"x.{ending}"
+    image.save(path)
+    wanted = files.read(path, indexed=indexed)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", None)
+    found = files.load_header(path, max_pixels=files.MAX_PIXELS, indexed=indexed)
+    assert found is not None
+    assert (found.array.shape, found.array.dtype, found.layout) == (wanted.array.shape, wanted.array.dtype, "HW")
+
+
+def list_facts(found: files.Loaded) -> tuple[Any, ...]:
+    """What is known of an array beside its samples."""
+    source, place = found.source, found.source.place
+    assert place is not None
+    return (found.array.shape, found.array.dtype, found.layout, source.nodata, source.notes, place.georeference,
+            [axis.spacing for axis in place.axes])
+
+
+@pytest.mark.parametrize(("dtype", "slope", "packed"), [("int16", 1, False), ("uint8", 1, True), ("float32", 1, False),
+                                                        ("int16", 0.5, True)])
+def test_nifti_by_its_header(tmp_path: Path, dtype: str, slope: float, packed: bool,
+                             monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shape, type, axes and place are those that reading gives; scaled numbers are float64."""
+    nibabel = pytest.importorskip("nibabel")
+    from poolcli.files.georef import nifti
+
+    path = tmp_path / ("x.nii.gz" if packed else "x.nii")
+    volume = nibabel.Nifti1Image(np.zeros((3, 4, 5), dtype), np.diag([2, 2, 3, 1]))
+    volume.header.set_slope_inter(slope, 0)
+    nibabel.save(volume, path)
+    wanted = files.read(path)
+    monkeypatch.setattr(nifti, "_read_samples", None)
+    found = files.load_header(path, max_pixels=files.MAX_PIXELS)
+    assert found is not None
+    assert list_facts(found) == list_facts(wanted)
+    with pytest.raises(PoolError, match="60 samples"):
+        files.load_header(path, max_pixels=59)
+
+
+@pytest.mark.parametrize("options", [{}, {"BZERO": 2**15}, {"BZERO": 7}, {"BSCALE": 0.5, "BLANK": -1}, {"BLANK": 3}],
+                         ids=str)
+@pytest.mark.parametrize("compressed", [False, True])
+def test_fits_by_its_header(tmp_path: Path, options: dict[str, float], compressed: bool,
+                            monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shape, type, missing value and place are those that reading gives; of a packed file nothing is said."""
+    fits = pytest.importorskip("astropy.io.fits")
+    from poolcli.files.georef import fits as module
+
+    path, array = tmp_path / "x.fits", np.arange(20, dtype=np.int16).reshape(4, 5)
+    unit = fits.CompImageHDU(array) if compressed else fits.PrimaryHDU(array)
+    unit.header["CTYPE1"] = "VELO"
+    fits.HDUList([unit] if not compressed else [fits.PrimaryHDU(), unit]).writeto(path)
+    if not compressed:  # astropy would scale what it writes
+        data = path.read_bytes()
+        cards = "".join(f"{name:8}= {value:>20}".ljust(80) for name, value in options.items())
+        end = data.index(b"END" + b" " * 77)
+        path.write_bytes(data[:end] + cards.encode() + data[end : 2880 - len(cards)] + data[2880:])
+    wanted = files.read(path)
+    monkeypatch.setattr(module, "_np_native", None)
+    found = files.load_header(path, max_pixels=files.MAX_PIXELS)
+    assert found is not None
+    assert list_facts(found) == list_facts(wanted)
+    (tmp_path / "y.fits.gz").write_bytes(gzip.compress(path.read_bytes()))
+    assert files.load_header(tmp_path / "y.fits.gz", max_pixels=files.MAX_PIXELS) is None
+
+
+def test_damaged_headers_of_modules_are_for_reading(tmp_path: Path) -> None:
+    """Whatever a library raises there is said when the file is read."""
+    pytest.importorskip("astropy")
+    (tmp_path / "x.fits").write_bytes(b"SIMPLE  =                    T".ljust(80) + b"BITPIX  = x".ljust(2800))
+    try:
+        assert files.load_header(tmp_path / "x.fits", max_pixels=files.MAX_PIXELS) is None
+    except PoolError as error:
+        assert "\n" not in str(error)

@@ -133,7 +133,7 @@ class StudyContext:
         pooling = (self.stages[0] if self.stages else as_stage("avg", self.shared)).pooling
         if self.beside.weights is not None:
             check_weighted(pooling.reducer)
-        if name == STDIO or urls.is_url(name):
+        if name == STDIO or urls.is_url(name) or self.given.get("frames") is not None:
             return
         from ... import files
         from ...batch import Job, Settings

@@ -18,7 +18,7 @@ from ...core.place import Place, PlaceFacts
 from ...errors import PoolError
 from ...redact import printable
 from ..image_info import ImageInfo, Loaded
-from ..size_limits import claim_array
+from ..size_limits import check_samples, claim_array
 
 if TYPE_CHECKING:
     from ...core.place import AxisPlace
@@ -35,6 +35,8 @@ _PIXEL = re.compile(r"LTV\d|LTM\d_\d")
 """What another program noted about the place of these very pixels."""
 _STORED = {"bool": "uint8", "int8": "int16", "float16": "float32"}
 """Types that FITS lacks, and those that hold them."""
+_TYPES = {8: "u1", 16: "i2", 32: "i4", 64: "i8", -32: "f4", -64: "f8"}
+"""Of stored samples, by BITPIX."""
 _ALTERNATES = ("", *"ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 _MOST_AXES = 8
 
@@ -175,9 +177,33 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
         array, nodata = _apply_scale(_np_native(unit.data), header)
     if array.shape != shape:
         raise PoolError("its header and its samples disagree; save it again from the original")
+    return _describe(array, header, nodata, name, key)
+
+
+def read_header(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Loaded | None:
+    """Return what ``read`` would, with an array that has no memory behind it; None of a packed file."""
+    import numpy as np
+    from astropy.io import fits
+
+    if stream.read(2) == b"\x1f\x8b":
+        return None
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    with fits.open(stream, mode="readonly", memmap=False, lazy_load_hdus=True, do_not_scale_image_data=True,
+                   output_verify="ignore") as file:
+        unit = _choose_unit(file, key)
+        shape = _check_shape(unit, 8 * max_pixels if _is_compressed(unit) else size)
+        check_samples(shape, max_pixels)
+        header = unit.header.copy()
+    sample, nodata = _apply_scale(np.zeros(1, _TYPES[int(header["BITPIX"])]), header)
+    return _describe(np.broadcast_to(sample[0], shape), header, nodata, name, key)
+
+
+def _describe(array: Array, header: Any, nodata: int | None, name: str, key: str | None) -> Loaded:
+    """Samples with what the header says of them."""
     georeference, notes = _read_georeference(header)
-    info = ImageInfo(name, "FITS", notes=notes, key=key, nodata=nodata, place=Place.of(georeference, shape))
-    return Loaded(array, _choose_letters(header, len(shape)), info)
+    info = ImageInfo(name, "FITS", notes=notes, key=key, nodata=nodata, place=Place.of(georeference, array.shape))
+    return Loaded(array, _choose_letters(header, array.ndim), info)
 
 
 def _unpack(stream: IO[bytes], limit: int) -> io.BytesIO:

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ...core.place import Place, PlaceFacts
 from ...errors import PoolError
 from ..image_info import ImageInfo, Loaded
-from ..size_limits import claim_array
+from ..size_limits import check_samples, claim_array
 
 if TYPE_CHECKING:
     from ..image_info import Array
@@ -145,14 +145,29 @@ def read(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Load
                         "--max-pixels raises the limit")
     claim_array(shape, dtype.itemsize, max_pixels)
     extensions = _read_extensions(source, header, len(data))
-    array = _read_samples(source, shape, dtype, count)
-    array, notes = _apply_scale(array, header)
-    georeference = _Nifti(data, version, extensions)
-    place: Place | None = Place.of(georeference, shape)
+    array, notes = _apply_scale(_read_samples(source, shape, dtype, count), header)
+    return _describe(array, header, _Nifti(data, version, extensions), name, notes)
+
+
+def read_header(stream: IO[bytes], name: str, key: str | None, max_pixels: int) -> Loaded:
+    """Return what ``read`` would, with an array that has no memory behind it."""
+    import numpy as np
+
+    packed = stream.read(2) == b"\x1f\x8b"
+    stream.seek(0)
+    version, header, data = _read_header(gzip.GzipFile(fileobj=stream) if packed else stream)
+    shape, dtype, _ = _check_shape(header, version)
+    check_samples(shape, max_pixels)
+    sample, notes = _apply_scale(np.zeros(1, dtype.newbyteorder("=")), header)
+    return _describe(np.broadcast_to(sample[0], shape), header, _Nifti(data, version), name, notes)
+
+
+def _describe(array: Array, header: Any, georeference: _Nifti, name: str, notes: tuple[str, ...]) -> Loaded:
+    """Samples with what the header says of them."""
+    place: Place | None = Place.of(georeference, array.shape)
     if not _is_usable(header):
         place, notes = None, (*notes, "its place is left out: its affine is no finite one that keeps voxels apart")
-    info = ImageInfo(name, "NIFTI", notes=notes, place=place)
-    return Loaded(array, _LETTERS[: len(shape)], info)
+    return Loaded(array, _LETTERS[: array.ndim], ImageInfo(name, "NIFTI", notes=notes, place=place))
 
 
 def _is_usable(header: Any) -> bool:

@@ -5,20 +5,25 @@ Which windows a level has is said from outside; here they are run, each level fr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
 from .. import files, progress
+from ..analysis.pyramid.level_rules import count_largest, make_mean, weighs_levels
 from ..core import dtypes
 from ..core.boxes import Box, full_box
 from ..core.plans import Plan
 from ..pooling import Pooling
 from . import chunk_shapes, ome, stores
 from .executors import ChunkBackend, map_ordered
+from .level_sources import InputWeights, LevelSources, ScaledWeights
 from .run_array import OpenedArray, prepare_run
 from .run_box import BoxContext
+from .sample_sources import SampleSources
 from .sources import ArraySource
 from .zarr_metadata import fit_attributes, fit_fill_value
 
@@ -30,6 +35,10 @@ _LONGEST = 128
 
 class _PyramidLevel(Protocol):
     """The plans of one level."""
+
+    @property
+    def number(self) -> int:
+        """From 1 on."""
 
     @property
     def step(self) -> Plan:
@@ -49,11 +58,11 @@ class _PyramidLevel(Protocol):
 
 
 def write(pooling: Pooling, volume: OpenedArray, level_plans: Sequence[_PyramidLevel], output: str, *,
-          backend: ChunkBackend, overwrite: bool = False) -> None:
+          backend: ChunkBackend, overwrite: bool = False, beside: SampleSources | None = None) -> None:
     """Write the input as level 0 and a level for each of the plans, as an OME-Zarr group that appears when it is whole.
 
     Of a store that has metadata the axes, the scale and the place of the first sample are kept. PoolError where the
-    axes are none of OME-Zarr's, or a level cannot be made.
+    axes are none of OME-Zarr's, or a level cannot be made. What is ``beside`` says which samples of the input count.
     """
     letters = level_plans[0].step.axes.letters
     place = ome.read_placement(volume.attributes, volume.path, letters)
@@ -67,8 +76,9 @@ def write(pooling: Pooling, volume: OpenedArray, level_plans: Sequence[_PyramidL
         writer = _PyramidWriter(pooling, volume, folder, tuple(str(axis["name"]) for axis in place.axes), backend)
         writer.copy(level_plans[0].step)
         before = unrounded = volume.source
-        for number, level_plan in enumerate(level_plans, 1):
-            before, unrounded = writer.level(number, level_plan, before, unrounded)
+        rules = writer.start_rules(beside, level_plans)
+        for level_plan, beside_level in zip(level_plans, rules, strict=True):
+            before, unrounded = writer.level(level_plan, before, unrounded, beside_level)
         for left in Path(folder).glob(f"{_UNROUNDED_PREFIX}*"):
             files.remove(str(left))
 
@@ -84,24 +94,56 @@ class _PyramidWriter:
     """Of the axes."""
     backend: ChunkBackend
 
-    def level(self, number: int, level_plan: _PyramidLevel, before: ArraySource,
-              unrounded: ArraySource) -> tuple[ArraySource, ArraySource]:
+    def start_rules(self, beside: SampleSources | None,
+                    level_plans: Sequence[_PyramidLevel]) -> Iterator[SampleSources | None]:
+        """Yield which samples count of what each level is made of: the input, or the level before."""
+        yield beside if beside is None else beside.pad(self.pooling, level_plans[0].step)
+        there: ArraySource | None = None
+        whole: ArraySource | None = None
+        for before, level_plan in pairwise(level_plans):
+            if beside is None or level_plan.whole is not None:
+                yield beside
+                continue
+            there = self.average_weights("there", before, there or self.weigh_input(beside, before.step, True))
+            if isinstance(beside.least, Fraction):
+                whole = self.average_weights("whole", before, whole or self.weigh_input(beside, before.step, False))
+            weighs = weighs_levels(self.pooling.reducer, beside.weights is not None)
+            made = LevelSources.of(there, whole, weighs, beside.least)
+            there = made.there
+            yield made
+
+    def weigh_input(self, beside: SampleSources, plan: Plan, present: bool) -> ArraySource:
+        """The weights of the input's samples, those that do not count at 0 if only what is ``present`` is wanted."""
+        return InputWeights(self.volume.source, beside, self.pooling, plan, present)
+
+    def average_weights(self, name: str, level: _PyramidLevel, weights: ArraySource) -> ArraySource:
+        """The weights of a level by those of the level before."""
+        name = f"{_UNROUNDED_PREFIX}_{name}{level.number}"
+        mean = self.pool_level(name, make_mean(self.pooling), level.step, weights)
+        return ScaledWeights(mean, count_largest(level.step))
+
+    def level(self, level_plan: _PyramidLevel, before: ArraySource, unrounded: ArraySource,
+              beside: SampleSources | None) -> tuple[ArraySource, ArraySource]:
         """Make a level; what the next one may be made of, as stored and as it was before it was rounded."""
+        number = level_plan.number
         if level_plan.whole is None:
-            stored = self.pool_level(str(number), self.pooling, level_plan.step, unrounded)
+            stored = self.pool_level(str(number), self.pooling, level_plan.step, unrounded, beside)
             plain = replace(self.pooling, dtype=None)
             same = plain.result_dtype(unrounded.dtype) == stored.dtype or self.pooling.nodata is not None
             return stored, stored if same else self.pool_level(f"{_UNROUNDED_PREFIX}{number}", plain, level_plan.step,
-                                                           unrounded)
+                                                           unrounded, beside)
         own = self.pooling.result_dtype(self.volume.source.dtype) == dtypes.check_dtype(self.volume.source.dtype)
-        again = self.pooling.reducer.repeats_exactly and own
+        again = beside is None and self.pooling.reducer.repeats_exactly and own
         source, plan = (before, level_plan.step) if again else (self.volume.source, level_plan.whole)
-        stored = self.pool_level(str(number), self.pooling, plan, source)
+        stored = self.pool_level(str(number), self.pooling, plan, source, beside)
         return stored, stored
 
-    def pool_level(self, name: str, pooling: Pooling, plan: Plan, source: ArraySource) -> stores.ZarrArray:
+    def pool_level(self, name: str, pooling: Pooling, plan: Plan, source: ArraySource,
+                   beside: SampleSources | None = None) -> stores.ZarrArray:
         """A level as an array of the group."""
-        ready = prepare_run(pooling, plan, source, self.backend, False)
+        if beside is not None:
+            pooling = replace(pooling, dtype=beside.find_result_dtype(pooling, source.dtype))
+        ready = prepare_run(pooling, plan, source, self.backend, False, beside)
         target = self.array(name, plan.output_shape, pooling.result_dtype(source.dtype), ready.chunk)
         ready.run(self.backend, target)
         return target

@@ -116,3 +116,11 @@ def test_a_hypercolumn_of_what_counts() -> None:
     x, mask = RNG.random((8, 8)), RNG.random((8, 8)) < 0.5
     found = hypercolumn(x, "avg", size=2, levels=1, mask=mask, min_valid=1)
     np.testing.assert_array_equal(found[::2, ::2, 1], pyramid(x, "avg", size=2, levels=1, mask=mask).levels[1].values)
+
+
+def test_drift_where_only_one_of_two_levels_has_values() -> None:
+    """It differs there, by no number; nothing is warned of."""
+    x, mask = np.arange(16.0).reshape(4, 4), np.zeros((4, 4), bool)
+    mask[0, :2] = mask[2, 2:] = True
+    drift = pyramid(x, "max", size=2, levels=2, mask=mask, min_valid=3, exact=True).levels[2].drift
+    assert drift is not None and (drift.max, drift.mean, drift.share) == (0, 0, 1)

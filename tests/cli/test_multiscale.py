@@ -147,3 +147,68 @@ def test_metadata_are_believed_as_far_as_they_go(attributes: dict[str, Any], sha
     """Axes by type or name; what says too little, or nonsense, says nothing."""
     assert ome.find_letters(attributes, None, shape) == letters
     assert ome.read_placement(attributes, "0", "HW").scale == (1.0, 1.0)
+
+
+RULES = {"mask": "--mask m.npy", "mask share": "--mask m.npy --min-valid 50%", "inverted": "--mask !m.npy",
+         "mask number": "--mask m.npy --min-valid 3", "weights": "--weights w.npy",
+         "both": "--mask m.npy --weights w.npy --min-valid 60%",
+         "planes": "--mask plane.npy --weights plane.npy", "share alone": "--min-valid 40%"}
+
+
+WORDS = ("avg", "avg --repeated", "median", "mode --nodata 0", "sum --repeated", "max", "std", "max -k 3 --stride 2")
+
+
+@pytest.mark.parametrize(("words", "rules"), [(words, rules) for words in WORDS for rules in RULES
+                                              if "max" not in words or "weights" not in RULES[rules]])
+def test_levels_of_what_counts(words: str, rules: str, here: Call, tmp_path: Path,
+                               monkeypatch: pytest.MonkeyPatch) -> None:
+    """Box by box they are those of one piece, to the last bit; nothing else is left in the group."""
+    monkeypatch.setattr(chunk_shapes, "JOB_BYTES", 5_000)
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(8)
+    integers = words.startswith("mode")
+    x = rng.integers(0, 7, (6, 26, 22)).astype(np.uint8 if integers else np.float32)
+    if not integers:
+        x[0, :4, :5] = np.nan
+    mask, weights, plane = rng.random(x.shape) < 0.6, rng.integers(0, 4, x.shape), rng.random(x.shape[1:]) < 0.7
+    mask[:3, :5, :9] = False
+    zarr.create_array("x.zarr", data=x, chunks=(2, 8, 8))
+    for name, array in (("m", mask), ("w", weights), ("plane", plane.astype(np.uint8))):
+        np.save(f"{name}.npy", array)
+    given = RULES[rules].split()
+    options: dict[str, Any] = {}
+    for option, value in zip(given[::2], given[1::2], strict=True):
+        keyword = option[2:].replace("-", "_")
+        options[keyword] = value if keyword == "min_valid" and "%" in value else (
+            int(value) if keyword == "min_valid" else ~mask if value == "!m.npy" else np.load(value))
+    reducer, *more = words.split()
+    layout = "NHW"
+    done = here("pyramid", "x.zarr", *words.split(), *given, "--levels", "3", "--layout", layout, *(
+        () if integers else ("--nan", "ignore")), "-o", "levels.zarr")
+    assert (done.code, done.err) == (0, "")
+    keywords: dict[str, Any] = {"layout": layout, "dtype": x.dtype.name}
+    keywords |= {"exact": False} if "--repeated" in more else {}
+    keywords |= {"size": 3, "stride": 2} if "-k" in more else {"size": 2}
+    keywords |= {"nodata": 0} if integers else {"nan": "ignore"}
+    wanted = poolcli.pyramid(x, reducer, levels=3, **keywords, **options).levels
+    for level in wanted:
+        found = read("levels.zarr", str(level.number))
+        np.testing.assert_array_equal(found, level.values, err_msg=str(level.number))
+    assert sorted(node for node, _ in zarr.open_group("levels.zarr", mode="r").members()) == ["0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize(("words", "said"), [
+    ("avg --mask short.npy", "x.zarr: --mask short.npy: the mask has the shape 4x8, the samples 8x8"),
+    ("max --weights x.npy", "mean nothing to max"), ("avg --min-valid 5", "a least of 5 valid samples is more than"),
+    ("avg --repeated --mask x.npy --divisor 3", "what is divided by is the weight"),
+    ("avg --mask no.npy", "--mask no.npy")])
+def test_rules_that_fit_no_level(words: str, said: str, here: Call, tmp_path: Path,
+                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """Are refused in a line, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    zarr.create_array("x.zarr", data=np.ones((8, 8), np.uint8))
+    np.save("x.npy", np.ones((8, 8), np.uint8))
+    np.save("short.npy", np.ones((4, 8), np.uint8))
+    done = here("pyramid", "x.zarr", *words.split(), "--levels", "2", "-o", "levels.zarr")
+    assert done.code in (1, 2) and said in done.err and done.err.count("\n") == 1, done.err
+    assert names(tmp_path) == ["short.npy", "x.npy", "x.zarr"]

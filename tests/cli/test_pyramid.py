@@ -175,7 +175,7 @@ def test_what_is_wrong_is_said_in_one_line(
 
 
 def test_which_samples_count(here: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of levels in files, in one TIFF and of a hypercolumn; what has no masks says so in one line."""
+    """Of levels in files, in one TIFF and of a hypercolumn; what has no meaning is one line."""
     monkeypatch.chdir(tmp_path)
     x, mask = np.random.default_rng(3).random((16, 16)).astype(np.float32), np.ones((16, 16), np.uint8)
     mask[:4, :5] = 0
@@ -194,7 +194,6 @@ def test_which_samples_count(here: Call, tmp_path: Path, monkeypatch: pytest.Mon
     np.testing.assert_array_equal(np.load("h.npy")[::4, ::4, 2], wanted[2].values)
     for more, said in ((("--mask", "l.npy"), "x.npy: --mask l.npy: the mask has the shape 2x16"),
                        (("--mask", "m.npy", "--spp", "1,2"), "--mask: goes with levels, and --spp has grids"),
-                       (("--mask", "m.npy", "-o", "p.zarr"), "not with those of a .zarr"),
                        (("--weights", "w.npy", "max"), "--weights: mean nothing to max"),
                        (("--mask", "m.npy", "--scale", "3/2"), "samples of areas count by their part")):
         done = here("pyramid", "x.npy", *more)

@@ -12,19 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core import dtypes
-from ...core.plans import Plan
+from ...core.plans import Plan, PlanPart, place_in
 from ...core.reducers import REDUCERS, Reducer
 from ...engine.prepared import describe_unrepresentable
 from ...errors import OptionError, PoolError
 from ...pooling import Pooling
 from ...valid_samples import SampleRules, broadcast_rules, check_weighable, find_present, run
-from .pyramid_plan import LevelPlan
 
 Array = NDArray[Any]
 
@@ -43,17 +42,19 @@ class LevelRules:
     share: Fraction | None = None
     """The least share of it that a window made of this level must have, which its rules do not say."""
 
-    def pool(self, pooling: Pooling, array: Array, plan: Plan) -> Array:
-        """The samples that count, pooled."""
-        values = run(pooling, array, plan, self.rules, return_valid=False).values
+    def pool(self, pooling: Pooling, array: Array, plan: Plan, part: PlanPart | None = None) -> Array:
+        """The samples that count, pooled; ``part`` says of which larger plan this one is a part."""
+        values = run(pooling, array, plan, self.rules, return_valid=False, part=part).values
         if self.share is None:
             return values
-        there, whole = (_average(pooling, plan, one) for one in (self.there, self.whole))
+        mean = make_mean(pooling)
+        there, whole = (mean.run(one, plan, part=part).values for one in (self.there, self.whole))
         few = there * self.share.denominator < whole * self.share.numerator
         if few.any():
             fill = pooling.fill(values.dtype)
             if fill is None:
-                raise describe_unrepresentable(tuple(int(i) for i in np.argwhere(few)[0]), values.dtype)
+                raise describe_unrepresentable(place_in(np.argwhere(few)[0], None if part is None else part.first),
+                                               values.dtype)
             values[few] = fill[0]
         return values
 
@@ -73,30 +74,58 @@ def start_rules(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules) 
     rules = broadcast_rules(rules, plan).check_weights(pooling, plan)
     weights = np.ones(array.shape) if rules.checked is None else rules.checked.each.astype(np.float64)
     present = find_present(pooling, array, rules.mask, plan)
-    return LevelRules(rules, np.where(present, weights, 0.0), weights, _weighs(pooling.reducer, rules))
+    weighs = weighs_levels(pooling.reducer, rules.weights is not None)
+    return LevelRules(rules, np.where(present, weights, 0.0), weights, weighs)
 
 
-def check_levels(pooling: Pooling, level_plans: Sequence[LevelPlan], rules: SampleRules) -> None:
-    """PoolError for levels made from the one before where what was present cannot count on."""
+class _Numbered(Protocol):
+    """The plans of a level."""
+
+    @property
+    def number(self) -> int:
+        """From 1 on."""
+
+    @property
+    def step(self) -> Plan:
+        """On the level before."""
+
+    @property
+    def whole(self) -> Plan | None:
+        """On the input, if that is wanted."""
+
+
+def check_levels(pooling: Pooling, level_plans: Sequence[_Numbered], weighted: bool) -> None:
+    """PoolError for levels made from the one before where what was present cannot count on; ``weighted`` says whether
+    weights are given."""
     for one in level_plans:
         if one.whole is None and one.number > 1:
             try:
-                if pooling.pad_mode != "exclude" or _weighs(pooling.reducer, rules):
+                if pooling.pad_mode != "exclude" or weighs_levels(pooling.reducer, weighted):
                     check_weighable(pooling, one.step)
             except OptionError as error:
                 raise PoolError("with a mask, weights or a least of valid samples a level made from the one before "
                                 f"weighs its samples; {error}") from None
 
 
-def _weighs(row: Reducer, rules: SampleRules) -> bool:
+def weighs_levels(row: Reducer, weighted: bool) -> bool:
     """Whether samples of a level count by what of them was present: of means and votes, not of what adds up."""
-    return row.weighted_core is not None and not row.extensive and (rules.weights is not None or row.result != "rank")
+    return row.weighted_core is not None and not row.extensive and (weighted or row.result != "rank")
 
 
 def _average(pooling: Pooling, plan: Plan, weights: Array) -> NDArray[np.float64]:
-    """The mean weight of each window, times the samples of the largest: of full windows whole numbers stay whole."""
+    """The mean weight of each window, times the samples of the largest."""
+    found: NDArray[np.float64] = make_mean(pooling).run(weights, plan).values
+    return found * count_largest(plan)
+
+
+def make_mean(pooling: Pooling) -> Pooling:
+    """What takes the mean weight of each window of a pooling."""
     row = REDUCERS["avg"]
-    mean = replace(pooling, reducer=row, parameters={one.name: one.default for one in row.parameters},
+    return replace(pooling, reducer=row, parameters={one.name: one.default for one in row.parameters},
                    nan="propagate", nodata=None, dtype=dtypes.FLOAT64, fills_nodata=False)
-    found: NDArray[np.float64] = mean.run(weights, plan).values
-    return found * prod(windows.count_range()[1] for windows in plan.windows)
+
+
+def count_largest(plan: Plan) -> int:
+    """The samples of the largest window: by so many mean weights are raised, so that of full windows whole ones stay
+    whole."""
+    return prod(windows.count_range()[1] for windows in plan.windows)

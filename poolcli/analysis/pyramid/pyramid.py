@@ -166,7 +166,7 @@ def iterate_levels(array: Array, pooling: Pooling, level_plans: Iterator[LevelPl
     plans = tuple(level_plans)
     first = start_rules(pooling, array, plans[0].step, rules) if rules is not None and rules.given else None
     if first is not None:
-        check_levels(pooling, plans, first.rules)
+        check_levels(pooling, plans, first.rules.weights is not None)
     yield Level(0, array, (1.0,) * array.ndim, (0.0,) * array.ndim, True), None, None
     before, plain, here = array, replace(pooling, dtype=None), first
     for level_plan in plans:
@@ -216,7 +216,9 @@ def _count_labels(array: Array, pooling: Pooling) -> Array:
 
 
 def _measure_drift(one: Array, other: Array) -> Drift:
-    """How two arrays of one shape and dtype differ; NaN is like NaN. Block by block, in float64."""
+    """How two arrays of one shape and dtype differ; NaN is like NaN, and at no distance from others. Block by block, in
+    float64.
+    """
     worst, total, count = 0.0, 0.0, 0
     one, other = one.reshape(-1), other.reshape(-1)
     for start in range(0, one.size, _BLOCK):
@@ -225,6 +227,6 @@ def _measure_drift(one: Array, other: Array) -> Drift:
         if unlike.any():
             with np.errstate(invalid="ignore"):
                 apart = np.abs(a[unlike].astype(np.float64) - b[unlike].astype(np.float64))
-            worst, total = max(worst, float(np.nanmax(apart))), total + float(np.nansum(apart))
+            worst, total = max(worst, float(np.fmax.reduce(apart, initial=0))), total + float(np.nansum(apart))
             count += apart.size
     return Drift(worst, total / max(one.size, 1), count / max(one.size, 1))

@@ -34,17 +34,21 @@ def write_store(asked: StudyContext, name: str) -> Answer:
     name = strip_slashes(name)
     output = strip_slashes(asked.output) if asked.output is not None else default_name(name, f"_levels{ENDING}")
     _check_store(asked, name, output)
-    if asked.beside is not None:
-        raise OptionError("mask", "and what else says which samples count goes with levels in pictures and arrays, not "
-                                  "with those of a .zarr; -o NAME.tif or FOLDER/ would work")
+    from ...analysis.pyramid.level_rules import check_levels
+    from ...batch.sample_files import open_sources
+    from ...batch.settings import Job, Settings
     from ...chunked import multiscale, run_array
 
     with file_errors(name):
         volume = run_array.open_array(name, asked.given.get("key"), lambda: asked.load(name))
         pooling, level_plans = _plan_store(asked, volume)
+        beside = None if asked.beside is None else open_sources(asked.beside, Job(name), pooling, Settings())
+        if beside is not None:
+            check_levels(pooling, level_plans, beside.weights is not None)
+            beside.check(pooling, level_plans[0].step)
     with file_errors(output), _open_backend(asked.given["scheduler"], volume) as backend:
         multiscale.write(pooling, volume, level_plans, output, backend=backend,
-                         overwrite=bool(asked.given["overwrite"]))
+                         overwrite=bool(asked.given["overwrite"]), beside=beside)
     made = _record_levels(volume, pooling, level_plans, output)
     return Answer(WrittenLevels(name, pooling.reducer.name, level_plans[0].step.axes.letters, made),
                   lambda: render_levels(made))

@@ -195,6 +195,7 @@ def get_exit_code(state: dict[str, Any]) -> int:
 
 def _report_error(error: Exception) -> int:
     """Say what went wrong, and give its code."""
+    error_messages.check_stop()  # perhaps the signal did, and nothing else
     if isinstance(error, click.Abort):
         return INTERRUPTED
     if isinstance(error, click.exceptions.NoArgsIsHelpError):

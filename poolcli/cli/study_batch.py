@@ -16,7 +16,7 @@ from ..redact import printable
 from . import options, stdio
 from .analysis.context import STDIO, Answer, FileError, StudyContext, file_errors
 from .display.study_output import FAILED, print_answer
-from .error_messages import USAGE
+from .error_messages import USAGE, check_stop
 from .inputs import find_lists, read_inputs
 from .layout_hints import explain_layout
 
@@ -170,6 +170,7 @@ def _fail(source: str, error: Exception, named: str = "") -> _Outcome:
 def _print_outcome(study: str, done: _Outcome, asked: StudyContext) -> int:
     """Print what became of a file, where the document does not say it; its exit code."""
     if done.error is not None:
+        check_stop()
         if done.cause is not None and options.wants_debug():
             stdio.print_traceback(done.cause)
         unclear = isinstance(done.error, LayoutError)

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -362,9 +363,13 @@ def test_what_a_library_cannot_tidy_up_at_the_end_is_told_nobody() -> None:
     assert (done.returncode, done.stderr) == (3, "")
 
 
-def test_what_fails_by_the_signal_alone_is_no_failure(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [
+    ("max", "-k", "2", "in.npy", "-o", "out.npy"), ("pyramid", "in.npy", "-o", "out/"),
+    ("haar", "in.npy", "again.npy", "-o", "out/")], ids=["a pooling", "a study", "a study of two files"])
+def test_what_fails_by_the_signal_alone_is_no_failure(tmp_path: Path, words: Sequence[str]) -> None:
     """A library that makes another error of it: a lock that was not taken, and is given back."""
     shutil.copy(FEATURES, tmp_path / "in.npy")
+    shutil.copy(FEATURES, tmp_path / "again.npy")
     done = start_with("""
 from poolcli import errors, files
 def read(*_, **__):
@@ -373,7 +378,7 @@ def read(*_, **__):
     except BaseException:
         raise errors.PoolError("release unlocked lock")
 files.read = read
-""", "max", "--layout", "CHW", "in.npy", "-o", "out.npy", cwd=tmp_path)
+""", *words, "--layout", "CHW", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (130, "poolcli: interrupted\n")
 
 

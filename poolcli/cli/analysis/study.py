@@ -20,7 +20,7 @@ from ...errors import LayoutError, OptionError
 from ...redact import printable
 from .. import options, param_types, stdio
 from ..display.study_output import FAILED, print_answer
-from ..error_messages import USAGE
+from ..error_messages import USAGE, check_stop
 from ..inputs import expand_globs
 from ..layout_hints import explain_layout
 from ..reducer_command import SectionedCommand
@@ -94,6 +94,7 @@ class Study:
                 answer = self.answer(asked)
             return print_answer(self.name, answer, given)
         except FileError as failure:
+            check_stop()
             error = failure.error
             unclear = isinstance(error, LayoutError)
             said = explain_layout(error) if isinstance(error, LayoutError) else printable(str(error))

@@ -105,10 +105,10 @@ class _TileChoice:
 def choose(work: KernelTask) -> _TileChoice | None:
     """Choose the tile kernel where doubles hold the samples and windows are not too large for lanes."""
     dtype, weights = work.array.dtype, work.weights
+    if work.in_parts or (weights is not None and work.want_indices):
+        return None
     core = LANE_CORES[work.reducer.lanes] if weights is None else WEIGHTED_LANE_CORES.get(work.reducer.weighted_core)
     if core is None or (core.whole and dtype.kind == "f"):
-        return None
-    if work.in_parts or (weights is not None and work.want_indices):
         return None
     endless = work.reducer.lanes == "norm" and not work.parameters[0] < np.inf
     if (dtype.kind != "f" and dtype.itemsize == 8) or endless:

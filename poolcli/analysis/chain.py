@@ -137,7 +137,8 @@ def run_chain(array: Array, links: Sequence[StagePlan], look: bool = True, rules
                 handed_on = pool_exactly(pooling, link.plan, handed_on)
         seconds = perf_counter() - begun
         given = to_array(handed_on) if look or last or not isinstance(handed_on, Fractions) else given
-        records.append(_record_stage(link, given, seconds, look, rules is not None))
+        shown = given if rules is None or rules.mask is None else given[rules.mask]  # the others hold a stand-in
+        records.append(_record_stage(link, shown, seconds, look, rules is not None))
     return Chain(given, tuple(records))
 
 
@@ -153,7 +154,7 @@ def _pool_valid(pooling: Pooling, link: StagePlan, array: Array, rules: SampleRu
 
 
 def _record_stage(link: StagePlan, values: Array, seconds: float, look: bool, some_count: bool) -> StageRecord:
-    """What a stage did; where only some samples count, a NaN result is an empty window."""
+    """What a stage did, by the values that it has; where only some samples count, a NaN is an empty window's."""
     pooling, plan = link.stage.pooling, link.plan
     stats = report.measure_samples(values, skip_nan=pooling.nan == "ignore" or some_count,
                                    nodata=pooling.nodata) if look else None

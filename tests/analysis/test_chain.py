@@ -129,6 +129,17 @@ def test_what_has_no_sample_counts_for_no_later_stage() -> None:
     assert not there.all()
     np.testing.assert_allclose(found.values, wanted, rtol=1e-14)
     assert [stage.output_dtype for stage in found.stages] == ["uint8", "float64"]
+    shown = found.stages[0].output_stats
+    assert shown is not None and (shown.min, shown.max) == (np.nanmin(tops), np.nanmax(tops))
+    np.testing.assert_allclose(shown.mean, np.nanmean(tops), rtol=1e-14)
+
+
+def test_a_stage_without_any_value_has_no_statistics() -> None:
+    """Its stand-ins are no values; what a window of nothing has, a count of 0, is one."""
+    x, nothing = np.full((4, 4), 9, np.uint8), np.zeros((4, 4), bool)
+    stages = poolcli.chain(x, ["max", ("count", {"size": 1})], mask=nothing, size=2).stages
+    assert [stage.output_stats and (stage.output_stats.min, stage.output_stats.mean, stage.output_stats.max)
+            for stage in stages] == [(None, None, None), (0, 0.0, 0)]
 
 
 def test_weights_are_those_of_the_first_stage_and_the_least_is_of_all() -> None:

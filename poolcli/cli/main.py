@@ -144,8 +144,11 @@ def start() -> None:
     watches the process (a debugger, a profiler, coverage) sees an ordinary end. Ctrl-C before the work begins, or after
     its end, is that of any program: Python would print a traceback.
     """
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+    except MemoryError:  # which contextlib.suppress takes, too
+        pass
     code = run()
     if sys.gettrace() is not None or sys.getprofile() is not None:
         sys.exit(code)

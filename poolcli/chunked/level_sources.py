@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..analysis.pyramid.level_rules import LevelRules, start_rules
+from ..analysis.pyramid.level_rules import LevelRules, find_few, start_rules
 from ..core import dtypes
 from ..core.boxes import Box, box_shape
 from ..core.plans import Plan, PlanPart
@@ -109,7 +109,7 @@ class _WithoutFew(_Derived):
     def read(self, ranges: Box) -> Array:
         """The weights of a box."""
         there = self.inner.read(ranges).copy()
-        there[there * self.share.denominator < self.whole.read(ranges) * self.share.numerator] = 0
+        there[find_few(there, self.whole.read(ranges), self.share)] = 0
         return there
 
 

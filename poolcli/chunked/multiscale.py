@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from .. import files, progress
-from ..analysis.pyramid.level_rules import count_largest, make_mean, weighs_levels
+from ..analysis.pyramid.level_rules import LevelPlans, count_largest, make_mean, weighs_levels
 from ..core import dtypes
 from ..core.boxes import Box, full_box
 from ..core.plans import Plan
@@ -33,20 +33,8 @@ _LONGEST = 128
 """The side of a chunk where the input has none."""
 
 
-class _PyramidLevel(Protocol):
-    """The plans of one level."""
-
-    @property
-    def number(self) -> int:
-        """From 1 on."""
-
-    @property
-    def step(self) -> Plan:
-        """On the level before."""
-
-    @property
-    def whole(self) -> Plan | None:
-        """On the input, if that is wanted."""
+class _PyramidLevel(LevelPlans, Protocol):
+    """The plans of one level, and where it lies."""
 
     @property
     def scale(self) -> tuple[float, ...]:

@@ -15,6 +15,8 @@ from .analysis.study import Study, output_option
 from .display.study_output import make_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from ..analysis.haar import HaarBands
@@ -57,14 +59,19 @@ def _answer(asked: StudyContext) -> Answer:
     return _put_together(asked) if asked.given["inverse"] else _take_apart(asked)
 
 
+def _refuse_options(asked: StudyContext, names: Sequence[str], reason: str) -> None:
+    """Raise OptionError for the first of these options that is given."""
+    for name in names:
+        if asked.given[name] is not None:
+            raise OptionError(name, reason)
+
+
 def _take_apart(asked: StudyContext) -> Answer:
     """Write the bands, and the means as a picture of their own if that is wanted."""
     from ..analysis.haar import haar, inverse_haar
 
     name, given = asked.the_file(), asked.given
-    for option in ("output_shape", "dtype"):
-        if given[option] is not None:
-            raise OptionError(option, "goes with --inverse of a stacked array")
+    _refuse_options(asked, ("output_shape", "dtype"), "goes with --inverse of a stacked array")
     target, *low = _check_outputs(asked)
     if (given["levels"] or 1) > 1 and not target.lower().endswith(_ALL_LEVELS):
         raise OptionError("levels", f"{given['levels']} levels have bands of several sizes, which only .npz holds; "
@@ -94,14 +101,11 @@ def _put_together(asked: StudyContext) -> Answer:
     from ..analysis.haar import inverse_haar
 
     name = asked.the_file("image_haar.npz")
-    for option in ("levels", "low"):
-        if asked.given[option] is not None:
-            raise OptionError(option, "goes not with --inverse, which has all levels from its file")
-    for option in ("output_shape", "dtype") if name.lower().endswith(_ALL_LEVELS) else ():
-        if asked.given[option] is not None:
-            raise OptionError(option, f"goes with --inverse of a stacked array; {_ALL_LEVELS} says it itself")
-    if asked.given["layout"] is not None:
-        raise OptionError("layout", "goes not with --inverse, which has the axes from its file")
+    _refuse_options(asked, ("levels", "low"), "goes not with --inverse, which has all levels from its file")
+    if name.lower().endswith(_ALL_LEVELS):
+        _refuse_options(asked, ("output_shape", "dtype"),
+                        f"goes with --inverse of a stacked array; {_ALL_LEVELS} says it itself")
+    _refuse_options(asked, ("layout",), "goes not with --inverse, which has the axes from its file")
     target, = _check_outputs(asked)
     bands = _read_bands(asked, name)
     with file_errors(name):

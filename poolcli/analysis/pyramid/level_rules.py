@@ -49,7 +49,7 @@ class LevelRules:
             return values
         mean = make_mean(pooling)
         there, whole = (mean.run(one, plan, part=part).values for one in (self.there, self.whole))
-        few = there * self.share.denominator < whole * self.share.numerator
+        few = find_few(there, whole, self.share)
         if few.any():
             fill = pooling.fill(values.dtype)
             if fill is None:
@@ -64,9 +64,15 @@ class LevelRules:
         least = self.rules.least
         share = least if isinstance(least, Fraction) else self.share
         if share is not None:
-            there[there * share.denominator < whole * share.numerator] = 0
+            there[find_few(there, whole, share)] = 0
         rules = SampleRules(there > 0, there if self.weighs else None, 0 if share is not None else least)
         return LevelRules(rules, there, whole, self.weighs, share)
+
+
+def find_few(there: Array, whole: Array, share: Fraction) -> NDArray[np.bool_]:
+    """Where the weight that is present is less than a share of the whole."""
+    few: NDArray[np.bool_] = there * share.denominator < whole * share.numerator
+    return few
 
 
 def start_rules(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules) -> LevelRules:
@@ -78,8 +84,8 @@ def start_rules(pooling: Pooling, array: Array, plan: Plan, rules: SampleRules) 
     return LevelRules(rules, np.where(present, weights, 0.0), weights, weighs)
 
 
-class _Numbered(Protocol):
-    """The plans of a level."""
+class LevelPlans(Protocol):
+    """The plans of one level."""
 
     @property
     def number(self) -> int:
@@ -94,7 +100,7 @@ class _Numbered(Protocol):
         """On the input, if that is wanted."""
 
 
-def check_levels(pooling: Pooling, level_plans: Sequence[_Numbered], weighted: bool) -> None:
+def check_levels(pooling: Pooling, level_plans: Sequence[LevelPlans], weighted: bool) -> None:
     """PoolError for levels made from the one before where what was present cannot count on; ``weighted`` says whether
     weights are given."""
     for one in level_plans:
